@@ -1,0 +1,191 @@
+"""Admin of messages: to read, with what became of each. Nothing here changes a conversation."""
+
+import uuid
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+
+from chats.models import Message, StatusEvent
+from contacts.models import Contact
+from organizations.admin_pages import (
+    BigPage,
+    ReadOnly,
+    badge,
+    compact,
+    link,
+    link_to,
+    moment,
+    pretty,
+    secrets_at,
+    table,
+)
+from organizations.models import PhoneNumber
+
+
+@admin.register(Message)
+class MessagePage(ReadOnly, BigPage[Message]):
+    """Messages of both sides."""
+
+    intro = _("Messages of both sides, the latest stored first. The search finds a message, a session or a person.")
+    list_display = ("when", "direction", "person", "phone_number", "kind", "summary", "status")
+    search_fields = ("wamid__exact", "session_id__exact", "contact__wa_id__exact", "contact__bsuid__exact")
+    search_help_text = _("Whole message ID (wamid), session, number or user ID")
+    related = ("contact", "phone_number__organization")
+    deferred = ("payload", "flow_state", "reactions", *secrets_at("phone_number"))
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "content",
+                    "edited_content",
+                    "kind",
+                    "direction",
+                    "status",
+                    "person",
+                    "number",
+                    "when",
+                    "wamid",
+                )
+            },
+        ),
+        (_("What became of it"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
+        (
+            _("Session"),
+            {
+                "fields": (
+                    "session",
+                    "session_expires",
+                    "is_active",
+                    "wa_id",
+                    "wa_id_received",
+                    "bot_replied",
+                    "flow_state",
+                )
+            },
+        ),
+        (
+            _("Reactions, edits and deletions"),
+            {"fields": ("reactions", "edited_time", "revoked_time", "quoted", "target", "acting", "group_id")},
+        ),
+        (_("API object"), {"fields": ("origin", "webhook", "stored", "payload_pretty"), "classes": ("hub-wide",)}),
+    )
+    actions = None
+
+    def matches(self, term: str) -> Iterable[QuerySet[Message]]:
+        """Ids are unique per number, so the index is asked number by number; a person's messages are found by the contact."""
+        numbers = list(PhoneNumber.objects.values_list("phone_number_id", flat=True))
+        yield Message.objects.filter(phone_number__phone_number_id__in=numbers, wamid=term)
+        people = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
+        for known in (people.filter(wa_id=term.removeprefix("+")), people.filter(bsuid=term)):
+            ids = list(known.values_list("pk", flat=True))
+            yield Message.objects.filter(contact__in=ids).order_by("-create_in")
+        if session := _uuid(term):
+            yield Message.objects.filter(session_id=session)
+
+    @admin.display(description=_("sent at"))
+    def when(self, message: Message) -> str:
+        return moment(message.create_in)
+
+    @admin.display(description=_("from"))
+    def direction(self, message: Message) -> object:
+        return _("customer") if message.is_user_message else _("business")
+
+    @admin.display(description=_("contact"))
+    def person(self, message: Message) -> SafeString:
+        return link_to("contacts_contact", message.contact_id, message.contact)
+
+    @admin.display(description=_("number"))
+    def number(self, message: Message) -> SafeString:
+        return link_to("organizations_phonenumber", message.phone_number.pk, message.phone_number)
+
+    @admin.display(description=_("content"))
+    def summary(self, message: Message) -> str:
+        return Truncator(message.content).chars(80)
+
+    @admin.display(description=_("status"))
+    def status(self, message: Message) -> SafeString:
+        return badge(message.message_status, message.get_message_status_display())
+
+    @admin.display(description=_("session"))
+    def session(self, message: Message) -> SafeString:
+        return link("chats_message", message.session_id, session_id__exact=message.session_id)
+
+    @admin.display(description=_("session expires"))
+    def session_expires(self, message: Message) -> str:
+        return moment(message.expires_at)
+
+    @admin.display(description=_("edited at"))
+    def edited_time(self, message: Message) -> str:
+        return moment(message.edited_at)
+
+    @admin.display(description=_("deleted at"))
+    def revoked_time(self, message: Message) -> str:
+        return moment(message.revoked_at)
+
+    @admin.display(description=_("answers"))
+    def quoted(self, message: Message) -> SafeString | None:
+        return _by_wamid(message.quoted_wamid)
+
+    @admin.display(description=_("acts on"))
+    def target(self, message: Message) -> SafeString | None:
+        return _by_wamid(message.target_wamid)
+
+    @admin.display(description=_("acted on by"))
+    def acting(self, message: Message) -> SafeString | None:
+        if not message.wamid:
+            return None
+        return link(
+            "chats_message",
+            _("reactions, edits and deletions of this message"),
+            phone_number__exact=message.phone_number_id,
+            target_wamid__exact=message.wamid,
+        )
+
+    @admin.display(description=_("webhook"))
+    def webhook(self, message: Message) -> SafeString | None:
+        return link_to("webhooks_webhook", message.webhook_id, message.webhook_id) if message.webhook_id else None
+
+    @admin.display(description=_("updated at"))
+    def stored(self, message: Message) -> str:
+        return moment(message.updated_at)
+
+    @admin.display(description=_("API object"))
+    def payload_pretty(self, message: Message) -> SafeString:
+        return pretty(message.payload)
+
+    @admin.display(description=_("status events"))
+    def events_table(self, message: Message) -> SafeString:
+        if not message.wamid:
+            return table([], [])
+        events = StatusEvent.objects.filter(phone_number=message.phone_number_id, wamid=message.wamid)
+        return table(
+            [_("occurred at"), _("status"), _("participant"), _("pricing"), _("errors"), _("webhook")],
+            [_event_row(event) for event in events.order_by("occurred_at", "pk")[:200]],
+        )
+
+
+def _event_row(event: StatusEvent) -> tuple[object, ...]:
+    return (
+        moment(event.occurred_at),
+        badge(event.status, event.status),
+        event.participant,
+        event.pricing and compact(event.pricing),
+        event.errors and compact(event.errors),
+        link_to("webhooks_webhook", event.webhook_id, event.webhook_id),
+    )
+
+
+def _by_wamid(wamid: str | None) -> SafeString | None:
+    return link("chats_message", wamid, q=wamid) if wamid else None
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

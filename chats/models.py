@@ -1,0 +1,188 @@
+"""Conversations: messages, and what became of those we sent."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import ClassVar, Self, TypeVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from contacts.models import Contact
+from organizations.fields import IdentifierField
+from organizations.models import PhoneNumber
+
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class WamidQuerySet(models.QuerySet[Row]):
+    """Rows that carry Meta's message ids, which are unique in their number only."""
+
+    def named(self, keys: Iterable[tuple[str, str | None]], *, column: str = "wamid") -> Self:
+        """Those whose (phone_number_id, `column`) is among the keys."""
+        by_number: dict[str, set[str]] = defaultdict(set)
+        for number, wamid in keys:
+            if wamid:
+                by_number[number].add(wamid)
+        which = models.Q(pk__in=[])
+        for number, wamids in by_number.items():
+            which |= models.Q(**{"phone_number": number, f"{column}__in": wamids})
+        return self.filter(which)
+
+
+class MessageStatus(models.TextChoices):
+    """How far a message came.
+
+        received                                         a customer's message
+        queued ─> sending ─> sent ─> failed
+                               └──> delivered ─> read ─> played
+
+    A message only ever moves to a higher rank, whatever the order in which statuses arrive (reference 4): `failed` wins over
+    nothing and `sent`, and loses to proof that the message was there.
+    """
+
+    RECEIVED = "received", _("received")
+    QUEUED = "queued", _("queued")
+    SENDING = "sending", _("sending")
+    SENT = "sent", _("sent")
+    FAILED = "failed", _("failed")
+    DELIVERED = "delivered", _("delivered")
+    READ = "read", _("read")
+    PLAYED = "played", _("played")
+
+    @property
+    def rank(self) -> int:
+        return list(MessageStatus).index(self)
+
+
+class Origin(models.TextChoices):
+    """By which way a message came to the hub."""
+
+    LIVE = "live", _("customer")
+    PHONE_APP = "phone_app", _("phone app")
+    STANDBY = "standby", _("Meta Business Agent")
+    HISTORY = "history", _("imported history")
+
+
+class Message(models.Model):
+    """One message of either side, in a session of a conversation (one contact on one number).
+
+    `content` is what a person reads and stays as first written; `edited_content` is the latest edit. Reactions, edits and
+    deletions are rows of their own, and `target_wamid` names the message they act on.
+    """
+
+    phone_number = models.ForeignKey(
+        PhoneNumber,
+        verbose_name=_("number"),
+        on_delete=models.PROTECT,
+        to_field="phone_number_id",
+        db_index=False,  # a unique constraint begins with it
+        related_name="messages",
+    )
+    contact = models.ForeignKey(
+        Contact,
+        verbose_name=_("contact"),
+        on_delete=models.PROTECT,
+        db_index=False,  # an index begins with it
+        related_name="messages",
+    )
+    wamid = IdentifierField(_("message ID"), max_length=255, null=True)
+    wa_id = IdentifierField(_("sender"), max_length=160)
+    wa_id_received = IdentifierField(_("receiver"), max_length=160)
+    is_user_message = models.BooleanField(_("from the customer"))
+    origin = models.CharField(_("origin"), max_length=12, choices=Origin)
+    kind = models.CharField(_("kind"), max_length=32)
+    content = models.TextField(_("content"))
+    payload = models.JSONField(_("API object"))
+    message_status = models.CharField(_("status"), max_length=12, choices=MessageStatus)
+    session_id = models.UUIDField(_("session"))
+    expires_at = models.DateTimeField(_("session expires"))
+    is_active = models.BooleanField(_("session running"))
+    bot_replied = models.BooleanField(_("bot replied"), default=False)
+    flow_state = models.JSONField(_("flow state"), null=True)
+    group_id = IdentifierField(_("group"), max_length=255, blank=True, default="")
+    quoted_wamid = IdentifierField(_("answers"), max_length=255, blank=True, default="")
+    target_wamid = IdentifierField(_("acts on"), max_length=255, null=True)
+    edited_content = models.TextField(_("edited content"), null=True)
+    edited_at = models.DateTimeField(_("edited at"), null=True)
+    revoked_at = models.DateTimeField(_("deleted at"), null=True)
+    reactions = models.JSONField(_("reactions"), null=True)
+    """Sender to emoji, of those who have a reaction on this message."""
+    create_in = models.DateTimeField(_("sent at"))
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
+    webhook_id = models.BigIntegerField(_("webhook"), null=True)
+    """The webhook that told it; null for what the hub itself wrote."""
+
+    objects = WamidQuerySet["Message"].as_manager()
+
+    class Meta:
+        db_table = "chat_session_message"
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints: ClassVar = [
+            # A message is stored once, however often it is told; statuses find theirs by it.
+            models.UniqueConstraint(fields=["phone_number", "wamid"], name="one_message_per_wamid"),
+        ]
+        indexes: ClassVar = [
+            # A conversation in time order; the sessions that a late message touches.
+            models.Index(fields=["contact", "create_in", "id"], name="message_conversation"),
+            # All rows of a session, to close it.
+            models.Index(fields=["session_id"], name="message_session"),
+            # What acts on a message that arrives after it.
+            models.Index(fields=["phone_number", "target_wamid"], name="message_target"),
+        ]
+
+    def __str__(self) -> str:
+        return self.wamid or str(self.pk)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.phone_number_id, self.wamid or ""
+
+    @property
+    def target_key(self) -> tuple[str, str]:
+        return self.phone_number_id, self.target_wamid or ""
+
+
+class StatusEvent(models.Model):
+    """One thing that Meta told about a message we sent; kept whether the message is known or not. In a group each participant has
+    their own."""
+
+    phone_number = models.ForeignKey(
+        PhoneNumber,
+        verbose_name=_("number"),
+        on_delete=models.PROTECT,
+        to_field="phone_number_id",
+        db_index=False,  # the unique constraint begins with it
+        related_name="+",
+    )
+    wamid = IdentifierField(_("message ID"), max_length=255)
+    status = models.CharField(_("status"), max_length=32)
+    participant = IdentifierField(_("participant"), max_length=160, blank=True)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    pricing = models.JSONField(_("pricing"), null=True)
+    conversation = models.JSONField(_("conversation"), null=True)
+    errors = models.JSONField(_("errors"), null=True)
+    webhook_id = models.BigIntegerField(_("webhook"))
+
+    objects = WamidQuerySet["StatusEvent"].as_manager()
+
+    class Meta:
+        db_table = "chat_status_event"
+        verbose_name = _("status event")
+        verbose_name_plural = _("status events")
+        constraints: ClassVar = [
+            # A status told twice is one event; its first columns find what is known of a message that is stored late.
+            models.UniqueConstraint(
+                fields=["phone_number", "wamid", "status", "participant"], name="one_status_event_each"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wamid} {self.status}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Of the message it is about."""
+        return self.phone_number_id, self.wamid

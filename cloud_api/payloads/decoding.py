@@ -1,0 +1,74 @@
+"""From the bytes of a body to plain values that every database can store."""
+
+import json
+import math
+from typing import Any
+
+from cloud_api.payloads.items import UnreadableBody
+
+DEEPEST = 24
+"""Levels of nesting that are kept as they are. MariaDB's JSON takes 32, MySQL's 100."""
+LARGEST = 2**63 - 1
+REPLACEMENT = "\ufffd"
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value of the body, safe to store. UnreadableBody if it is not UTF-8, not JSON, or nested beyond reason.
+
+    Python's reader takes what databases refuse, so: NaN and infinities become None, NUL characters go, unpaired surrogates become
+    U+FFFD, numbers beyond 64 bits and whatever is nested too deep become text.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        raise UnreadableBody(f"The body is not UTF-8 (byte {failure.start}).") from failure
+    if not text.strip():
+        raise UnreadableBody("The body is empty.")
+    try:
+        return clean(json.loads(text, parse_constant=_nothing, parse_int=_number))
+    except RecursionError as failure:
+        raise UnreadableBody("The body is nested too deep.") from failure
+    except ValueError as failure:
+        raise UnreadableBody(f"The body is not JSON ({failure}).") from failure
+
+
+def clean(value: Any, level: int = 0) -> Any:
+    """The value, made safe to store; `level` says how deep in the body it stands."""
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() and "\0" not in value else _text(value)
+    if kind is dict:
+        if level >= DEEPEST:
+            return _flat(value)
+        return {clean(key): clean(each, level + 1) for key, each in value.items()}
+    if kind is list:
+        return [clean(each, level + 1) for each in value] if level < DEEPEST else _flat(value)
+    if kind is float:
+        return value if math.isfinite(value) else None
+    return value
+
+
+def _text(value: str) -> str:
+    value = value.replace("\0", "")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "".join(REPLACEMENT if "\ud800" <= letter <= "\udfff" else letter for letter in value)
+    return value
+
+
+def _flat(value: Any) -> str:
+    try:
+        return _text(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return "…"
+
+
+def _number(digits: str) -> int | str:
+    if len(digits) < 19:
+        return int(digits)
+    return digits if len(digits) > 20 or abs(int(digits)) > LARGEST else int(digits)
+
+
+def _nothing(constant: str) -> None:
+    return None

@@ -1,0 +1,151 @@
+"""Messages of either side, and the changes of identity that come among them (reference 3 and 5)."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cloud_api.payloads.contents import content_of, mapping, objects, text
+from cloud_api.payloads.items import Channel, IdentityChange, Message, Person
+from cloud_api.payloads.reading import (
+    LONGEST_BSUID,
+    LONGEST_WAMID,
+    Place,
+    Refused,
+    completed,
+    identifier,
+    person,
+    seconds,
+)
+
+LONGEST_KIND = 32
+_CHANGED = re.compile(r"changed from (\S+) to (\S+)")
+_BSUID = re.compile(r"[A-Z]{2}\.\S+")
+
+
+def read_message(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.LIVE) -> Message:
+    """A customer's message. Refused without an id or without anybody who sent it."""
+    kind = _kind(thing)
+    sender = person(thing, wa_id="from", bsuid="from_user_id", parent="from_parent_user_id")
+    change = None
+    if kind == "system":
+        sender, change = _system(thing, sender)
+    else:
+        sender = completed(sender, place.people)
+    return _message(place, thing, kind, sender, channel=channel, identity_change=change)
+
+
+def read_echo(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.PHONE_APP) -> Message:
+    """A message of the business, to whom it names. Refused without an id or a receiver."""
+    receiver = person(thing, wa_id="to", bsuid="to_user_id", parent="to_parent_user_id")
+    receiver = completed(receiver, place.people)
+    return _message(place, thing, _kind(thing), receiver, channel=channel, from_customer=False)
+
+
+def read_old_message(place: Place, thing: Mapping[str, Any], them: Person) -> Message:
+    """A message of a chat's imported history with this person; the business's own if it names a receiver or another sender."""
+    sender = person(thing, wa_id="from", bsuid="from_user_id")
+    own = bool(thing.get("to") or thing.get("to_user_id"))
+    same = (sender.wa_id and sender.wa_id == them.wa_id) or (sender.bsuid and sender.bsuid == them.bsuid)
+    status = text(mapping(thing, "history_context"), "status").lower() or None
+    return _message(
+        place,
+        thing,
+        _kind(thing),
+        them,
+        channel=Channel.HISTORY,
+        from_customer=not own and bool(same),
+        status=status,
+    )
+
+
+def read_call(place: Place, thing: Mapping[str, Any]) -> Message:
+    """A customer's call as it begins: to WhatsApp it opens the window as a message does."""
+    caller = completed(person(thing, wa_id="from", bsuid="from_user_id"), place.people)
+    return _message(place, thing, "call", caller)
+
+
+def _message(
+    place: Place,
+    thing: Mapping[str, Any],
+    kind: str,
+    them: Person,
+    *,
+    channel: Channel = Channel.LIVE,
+    from_customer: bool = True,
+    status: str | None = None,
+    identity_change: IdentityChange | None = None,
+) -> Message:
+    wamid = identifier(thing, "id", LONGEST_WAMID)
+    if wamid is None:
+        raise Refused("The message has no id.")
+    if not (them.wa_id or them.bsuid):
+        raise Refused("The message names nobody who wrote or received it.")
+    content = mapping(thing, kind)
+    return Message(
+        **place.common(thing),
+        wamid=wamid,
+        timestamp=seconds(thing.get("timestamp")),
+        kind=kind,
+        content=content_of(kind, thing),
+        person=them,
+        from_customer=from_customer,
+        channel=channel,
+        status=status,
+        group_id=identifier(thing, "group_id", LONGEST_WAMID),
+        quoted_wamid=identifier(mapping(thing, "context"), "id", LONGEST_WAMID),
+        target_wamid=_target(kind, content),
+        emoji=(text(content, "emoji") or None) if kind == "reaction" else None,
+        shared_wa_id=_shared_wa_id(thing) if kind == "contacts" else None,
+        identity_change=identity_change,
+    )
+
+
+def _kind(thing: Mapping[str, Any]) -> str:
+    kind = thing.get("type")
+    return kind if isinstance(kind, str) and 0 < len(kind) <= LONGEST_KIND else "unknown"
+
+
+def _target(kind: str, content: Mapping[str, Any]) -> str | None:
+    if kind == "reaction":
+        return identifier(content, "message_id", LONGEST_WAMID)
+    if kind in ("edit", "revoke"):
+        return identifier(content, "original_message_id", LONGEST_WAMID)
+    return None
+
+
+def _shared_wa_id(thing: Mapping[str, Any]) -> str | None:
+    """The sender's own phone, if they tapped the button that asks for it; any other card is merely a card (reference 5.5)."""
+    for card in objects(thing, "contacts"):
+        if card.get("origin") == "contact_request":
+            for phone in objects(card, "phones"):
+                return identifier(phone, "wa_id") or "".join(filter(str.isdigit, text(phone, "phone")))[:64] or None
+    return None
+
+
+def _system(thing: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityChange | None]:
+    """Whom a system message is about, under the identifiers they had, and the new ones if it says so (reference 5.4)."""
+    system = mapping(thing, "system")
+    if "change" not in text(system, "type") or text(system, "type") == "customer_identity_changed":
+        return sender, None
+    new = Person(
+        wa_id=identifier(system, "wa_id") or identifier(system, "new_wa_id"),
+        bsuid=identifier(system, "user_id", LONGEST_BSUID),
+        parent_bsuid=identifier(system, "parent_user_id", LONGEST_BSUID),
+    )
+    said = _CHANGED.search(text(system, "body"))
+    said_wa_id, said_bsuid = _told_in_words(said[1]) if said else (None, None)
+    former = sender.bsuid if sender.bsuid != new.bsuid else None
+    old = Person(
+        wa_id=sender.wa_id or said_wa_id,
+        bsuid=identifier(system, "previous_user_id", LONGEST_BSUID) or former or said_bsuid,
+        parent_bsuid=identifier(system, "previous_parent_user_id", LONGEST_BSUID),
+    )
+    if not (old.wa_id or old.bsuid):
+        return new, None
+    return old, IdentityChange(old, new) if new.wa_id or new.bsuid else None
+
+
+def _told_in_words(written: str) -> tuple[str | None, str | None]:
+    if _BSUID.fullmatch(written) and len(written) <= LONGEST_BSUID:
+        return None, written
+    return (written, None) if written.isdigit() and len(written) <= 20 else (None, None)

@@ -1,0 +1,190 @@
+"""Admin of people: who answers them, what they are known by, and where two of them share an identifier."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from contacts.models import Contact, RetiredIdentity
+from organizations.admin_pages import BigPage, ReadOnly, first_ids, link, link_to, moment, secrets_at
+from organizations.models import PhoneNumber, Profile
+
+
+class ConflictFilter(admin.SimpleListFilter):
+    title = _("identifiers")
+    parameter_name = "conflict"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("shared with another contact"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        return queryset.filter(conflicts_with__isnull=False) if self.value() == "yes" else queryset
+
+
+class RetiredIdentityInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = RetiredIdentity
+    extra = 0
+    fields = ("kind", "value", "retired_at")
+    ordering = ("-retired_at",)
+
+
+@admin.register(Contact)
+class ContactPage(BigPage[Contact]):
+    """Contacts come from webhooks, and so do their names and identifiers. Operators decide who answers them."""
+
+    intro = _("People who wrote to one of the numbers. Each number has its own contacts.")
+    list_display = (
+        "__str__",
+        "address",
+        "number",
+        "profile",
+        "activate_bot",
+        "activate_automatic_message",
+        "last_message",
+        "is_conflicting",
+    )
+    list_editable = ("profile", "activate_bot", "activate_automatic_message")
+    list_filter = (ConflictFilter,)
+    search_fields = ("wa_id__exact", "bsuid__exact", "username__exact", "name__istartswith")
+    search_help_text = _("Whole number, user ID or username, or the beginning of the name")
+    related = ("create_for_phone_number__organization", "conflicts_with")
+    deferred = secrets_at("create_for_phone_number")
+    fieldsets = (
+        (None, {"fields": ("name", "username", "number")}),
+        (
+            _("Known by"),
+            {
+                "fields": ("wa_id", "bsuid", "parent_bsuid", "conflict"),
+                "description": _(
+                    "Exactly as Meta gave it. Somebody without a phone number is known by the user ID alone."
+                ),
+            },
+        ),
+        (_("Who answers"), {"fields": ("profile", "activate_bot", "activate_automatic_message")}),
+        (
+            _("Conversation"),
+            {
+                "fields": (
+                    "conversation",
+                    "last_message",
+                    "customer_message",
+                    "window",
+                    "session_id",
+                    "session_expires",
+                    "session_is_active",
+                )
+            },
+        ),
+        (_("More"), {"fields": ("marketing_stopped", "create_in")}),
+    )
+    readonly_fields = (
+        *("name", "username", "number", "wa_id", "bsuid", "parent_bsuid", "conflict"),
+        *("conversation", "last_message", "customer_message", "window"),
+        *("session_id", "session_expires", "session_is_active", "marketing_stopped", "create_in"),
+    )
+    inlines = (RetiredIdentityInline,)
+    actions = (
+        *("bot_on", "bot_off", "automatic_on", "automatic_off"),
+        *("human_answers", "bot_answers", "ai_answers"),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def matches(self, term: str) -> Iterable[QuerySet[Contact]]:
+        """By identifier, through the unique constraints of each number; by name only if nobody is known by it."""
+        numbers = list(PhoneNumber.objects.values_list("phone_number_id", flat=True))
+        known = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
+        digits = re.sub(r"[\s+().-]", "", term)
+        exact = [known.filter(wa_id=digits), known.filter(bsuid=term)]
+        if any(rows.exists() for rows in exact):
+            return exact
+        names = Contact.objects.order_by("-pk")
+        return names.filter(name__istartswith=term), names.filter(username=term.removeprefix("@"))
+
+    @admin.display(description=_("WhatsApp ID"))
+    def address(self, contact: Contact) -> str:
+        return contact.address
+
+    @admin.display(description=_("number"))
+    def number(self, contact: Contact) -> SafeString:
+        number = contact.create_for_phone_number
+        return link_to("organizations_phonenumber", number.pk, number)
+
+    @admin.display(description=_("last message"))
+    def last_message(self, contact: Contact) -> str:
+        return moment(contact.last_message_timestamp)
+
+    @admin.display(description=_("customer's last message"))
+    def customer_message(self, contact: Contact) -> str:
+        return moment(contact.last_customer_message_at)
+
+    @admin.display(description=_("customer service window"))
+    def window(self, contact: Contact) -> str:
+        """Free text may be sent only while it is open."""
+        until = {"time": moment(contact.window_expires_at)}
+        if contact.is_window_open(timezone.now()):
+            return gettext("open until %(time)s") % until
+        if contact.window_expires_at:
+            return gettext("closed since %(time)s") % until
+        return gettext("closed: the customer never wrote")
+
+    @admin.display(description=_("session expires"))
+    def session_expires(self, contact: Contact) -> str:
+        return moment(contact.session_expires_at)
+
+    @admin.display(description=_("messages"))
+    def conversation(self, contact: Contact) -> SafeString:
+        return link("chats_message", _("all messages"), contact__id__exact=contact.pk)
+
+    @admin.display(description=_("conflict"), boolean=True)
+    def is_conflicting(self, contact: Contact) -> bool | None:
+        return True if contact.conflicts_with_id else None
+
+    @admin.display(description=_("shares an identifier with"))
+    def conflict(self, contact: Contact) -> SafeString | None:
+        other = contact.conflicts_with
+        return link_to("contacts_contact", other.pk, f"{other} · {other.address}") if other else None
+
+    def _change(self, request: HttpRequest, queryset: QuerySet[Contact], **columns: object) -> None:
+        changed = Contact.objects.filter(pk__in=first_ids(queryset)).update(**columns)
+        text = ngettext("%(count)d contact changed.", "%(count)d contacts changed.", changed) % {"count": changed}
+        self.message_user(request, text, messages.SUCCESS)
+
+    @admin.action(description=_("Switch the bot on"))
+    def bot_on(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._change(request, queryset, activate_bot=True)
+
+    @admin.action(description=_("Switch the bot off"))
+    def bot_off(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._change(request, queryset, activate_bot=False)
+
+    @admin.action(description=_("Switch automatic messages on"))
+    def automatic_on(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._change(request, queryset, activate_automatic_message=True)
+
+    @admin.action(description=_("Switch automatic messages off"))
+    def automatic_off(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._change(request, queryset, activate_automatic_message=False)
+
+    @admin.action(description=_("Let a human answer"))
+    def human_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._change(request, queryset, profile=Profile.HUMAN)
+
+    @admin.action(description=_("Let the bot answer"))
+    def bot_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._change(request, queryset, profile=Profile.BOT)
+
+    @admin.action(description=_("Let the AI answer"))
+    def ai_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._change(request, queryset, profile=Profile.AI)

@@ -1,0 +1,186 @@
+"""The admin of contacts: operators decide who answers; everything else is what webhooks told."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from contacts.models import Contact, RetiredIdentity
+from organizations.models import Organization, PhoneNumber
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:contacts_contact_changelist"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def number() -> PhoneNumber:
+    organization = Organization.objects.create(organization_name="Padaria")
+    return PhoneNumber.objects.create(organization=organization, phone_number_id="5243", wa_id="556181412286")
+
+
+def meet(number, place=0, **columns):
+    return Contact.objects.create(
+        **({"create_for_phone_number": number, "wa_id": f"5561{place:08}", "name": f"Maria {place:02}"} | columns)
+    )
+
+
+def page(contact):
+    return reverse("admin:contacts_contact_change", args=[contact.pk])
+
+
+def found(client, term):
+    return {contact.name for contact in client.get(reverse(LIST), {"q": term}).context["cl"].result_list}
+
+
+@pytest.mark.parametrize(
+    ("term", "names"),
+    [
+        ("556100000001", {"Maria 01"}),
+        ("+55 61 0000-0001", {"Maria 01"}),
+        ("BR.13491208655302741918", {"Joana"}),
+        ("maria", {"Maria 01", "Maria 02"}),
+        ("@joana.doces", {"Joana"}),
+        ("aria", set()),
+        ("5561", set()),
+    ],
+)
+def test_the_search_finds_whole_identifiers_and_beginnings_of_names(admin_client, number, term, names):
+    meet(number, 1)
+    meet(number, 2)
+    meet(number, wa_id=None, bsuid="BR.13491208655302741918", username="joana.doces", name="Joana")
+
+    assert found(admin_client, term) == names
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "Maria"}, {"q": "556100000001"}, {"conflict": "yes"}])
+def test_a_list_takes_few_queries_and_never_counts_all(admin_client, number, query, django_assert_max_num_queries):
+    first = meet(number, 0)
+    for place in range(1, 60):
+        meet(number, place, conflicts_with=first)
+
+    with django_assert_max_num_queries(12), CaptureQueriesContext(connection) as queries:
+        answer = admin_client.get(reverse(LIST), query)
+
+    assert answer.context["cl"].result_list
+    counts = [each["sql"] for each in queries if "COUNT(" in each["sql"] and "contacts" in each["sql"]]
+    assert counts
+    assert [sql for sql in counts if "LIMIT" not in sql] == []
+
+
+def test_the_list_decrypts_no_secret(admin_client, number, settings):
+    PhoneNumber.objects.update(app_secret="app-secret")
+    meet(number)
+    settings.FIELD_ENCRYPTION_KEYS = []
+
+    assert admin_client.get(reverse(LIST)).status_code == 200
+
+
+def test_who_answers_is_changed_in_the_list(admin_client, number):
+    contact = meet(number)
+    row = {"form-0-id": contact.pk, "form-0-profile": "ia", "form-0-activate_bot": "on"}
+    form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, **row, "_save": "Save"}
+
+    assert admin_client.post(reverse(LIST), form).status_code == 302
+
+    contact.refresh_from_db()
+    assert (contact.profile, contact.activate_bot, contact.activate_automatic_message) == ("ia", True, False)
+
+
+def test_a_save_writes_only_what_the_operator_changed(admin_client, number):
+    contact = meet(number)
+    form = {"retired_identities-TOTAL_FORMS": 0, "retired_identities-INITIAL_FORMS": 0, "profile": "bot"}
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.post(page(contact), form | {"activate_bot": "on", "activate_automatic_message": "on"})
+
+    (update,) = [each["sql"] for each in queries if each["sql"].startswith("UPDATE") and "contacts" in each["sql"]]
+    assert "profile" in update
+    assert "session" not in update
+    assert "activate_bot" not in update
+
+
+def test_identifiers_and_names_cannot_be_changed_by_hand(admin_client, number):
+    contact = meet(number)
+    form = {"retired_identities-TOTAL_FORMS": 0, "retired_identities-INITIAL_FORMS": 0, "profile": "bot"}
+    admin_client.post(page(contact), form | {"wa_id": "1", "name": "X", "bsuid": "Y"})
+
+    contact.refresh_from_db()
+    assert (contact.profile, contact.wa_id, contact.name, contact.bsuid) == ("bot", "556100000000", "Maria 00", None)
+
+
+@pytest.mark.parametrize(
+    ("action", "column", "value"),
+    [
+        ("bot_on", "activate_bot", True),
+        ("bot_off", "activate_bot", False),
+        ("automatic_on", "activate_automatic_message", True),
+        ("automatic_off", "activate_automatic_message", False),
+        ("human_answers", "profile", "human"),
+        ("bot_answers", "profile", "bot"),
+        ("ai_answers", "profile", "ia"),
+    ],
+)
+def test_an_action_changes_the_chosen_and_no_others(admin_client, number, action, column, value):
+    opposite = (not value) if isinstance(value, bool) else ("bot" if value == "human" else "human")
+    contacts = [meet(number, place, **{column: opposite}) for place in range(3)]
+    chosen = [contact.pk for contact in contacts[:2]]
+
+    answer = admin_client.post(reverse(LIST), {"action": action, "_selected_action": chosen}, follow=True)
+
+    assert set(Contact.objects.filter(**{column: value}).values_list("pk", flat=True)) == set(chosen)
+    assert "2" in str(next(iter(answer.context["messages"])))
+
+
+def test_contacts_are_neither_added_nor_deleted(admin_client, number):
+    contact = meet(number)
+
+    assert admin_client.get(reverse("admin:contacts_contact_add")).status_code == 403
+    assert admin_client.post(reverse("admin:contacts_contact_delete", args=[contact.pk])).status_code == 403
+    admin_client.post(reverse(LIST), {"action": "delete_selected", "_selected_action": [contact.pk], "post": "yes"})
+    assert Contact.objects.exists()
+
+
+def test_a_conflict_is_shown_with_the_other_contact_and_can_be_filtered(admin_client, number):
+    other = meet(number, 1)
+    contact = meet(number, 2, conflicts_with=other)
+    meet(number, 3)
+
+    rows = admin_client.get(reverse(LIST), {"conflict": "yes"}).context["cl"].result_list
+    assert [row.pk for row in rows] == [contact.pk]
+    assert page(other) in admin_client.get(page(contact)).content.decode()
+
+
+def test_former_identifiers_can_be_read_and_not_changed(admin_client, number):
+    contact = meet(number)
+    RetiredIdentity.objects.create(
+        contact=contact, phone_number_id="5243", kind="wa_id", value="5561999990000", retired_at=NOON
+    )
+    shown = admin_client.get(page(contact)).content.decode()
+
+    assert "5561999990000" in shown
+    assert 'value="5561999990000"' not in shown
+
+
+@pytest.mark.parametrize(
+    ("hours", "word"), [(1, "open until"), (25, "closed since"), (None, "closed: the customer never wrote")]
+)
+def test_a_contact_s_page_tells_whether_the_window_is_open(admin_client, number, time_machine, hours, word):
+    wrote = NOON - timedelta(hours=hours) if hours else None
+    contact = meet(number, last_customer_message_at=wrote)
+    time_machine.move_to(NOON, tick=False)
+    admin_client.force_login(admin_client.get(reverse("admin:index")).wsgi_request.user)
+
+    shown = admin_client.get(page(contact), headers={"Accept-Language": "en"}).content.decode()
+
+    assert word in shown
+
+
+def test_the_default_language_of_the_list_is_portuguese(admin_client, number):
+    meet(number)
+    shown = admin_client.get(reverse(LIST)).content.decode()
+
+    assert "Contatos" in shown
+    assert "Ligar o bot" in shown
+    assert "Switch the bot on" not in shown

@@ -1,0 +1,64 @@
+"""What Meta tells about numbers, accounts and templates, kept once for each organization that it concerns."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud_api.payloads import AccountEvent as Told
+from cloud_api.wa_ids import same_person_key
+from organizations.models import AccountEvent, Organization, PhoneNumber
+
+
+@dataclass(frozen=True, slots=True)
+class EventArrival:
+    """An account event, the organization it concerns and, where it is about one number, that number."""
+
+    told: Told
+    organization: Organization
+    number: PhoneNumber | None
+    at: datetime
+    webhook_id: int
+
+
+def record_account_events(arrivals: Sequence[EventArrival]) -> None:
+    """Store these events, each once. Must run in a transaction; IntegrityError if somebody else just stored the same."""
+    events = {(arrival.organization.pk, _digest(arrival.told)): arrival for arrival in arrivals}
+    known = AccountEvent.objects.filter(
+        organization__in={organization for organization, _ in events}, digest__in=[digest for _, digest in events]
+    )
+    for key in known.values_list("organization_id", "digest"):
+        events.pop(key, None)
+    AccountEvent.objects.bulk_create(_row(arrival, digest) for (_, digest), arrival in events.items())
+
+
+def number_meant(told: Told, numbers: Sequence[PhoneNumber]) -> PhoneNumber | None:
+    """Which of an account's numbers the event is about. Meta writes the number for people here, in Brazil often without its ninth
+    digit, so it is compared as people's numbers are."""
+    if not told.display_phone_number:
+        return None
+    digits = "".join(filter(str.isdigit, told.display_phone_number))
+    same = [number for number in numbers if same_person_key(number.wa_id) == same_person_key(digits)]
+    return next((number for number in same if number.wa_id == digits), same[0] if same else None)
+
+
+def _row(arrival: EventArrival, digest: str) -> AccountEvent:
+    told = arrival.told
+    return AccountEvent(
+        organization=arrival.organization,
+        waba_id=told.waba_id or "",
+        phone_number=arrival.number,
+        field=told.field[:64],
+        event=told.event[:100],
+        value=told.raw,
+        occurred_at=arrival.at,
+        digest=digest,
+        webhook_id=arrival.webhook_id,
+    )
+
+
+def _digest(told: Told) -> str:
+    """The same for the same event told again (reference 1.4)."""
+    facts = [told.waba_id, told.phone_number_id, told.timestamp, told.field, told.raw]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

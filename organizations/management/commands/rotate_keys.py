@@ -1,0 +1,32 @@
+"""`manage.py rotate_keys`: encrypts all stored secrets anew.
+
+To change the encryption key:
+
+1. Make a key: `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`.
+2. Put it first in FIELD_ENCRYPTION_KEYS, before the old one: `new,old`. Restart the web and the worker processes: from now on the
+   new key encrypts, and both decrypt.
+3. Run this command. It is safe to repeat, and nothing needs to stop for it.
+4. When it has ended with success, remove the old key and restart once more.
+"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from organizations.services import rotate_keys
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypts all stored secrets with the first key of FIELD_ENCRYPTION_KEYS. To change the key: put the new one first, "
+        "restart, run this, and when it succeeded remove the old one. Fails if a secret can be opened with none of the keys."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rotation = rotate_keys(progress=lambda name, count: self.stdout.write(f"{name}: {count} rows"))
+        self.stdout.write(f"{rotation.rows} rows encrypted with the first key")
+        if rotation.unreadable:
+            raise CommandError(
+                f"no key opens a secret of: {', '.join(rotation.unreadable)}. Keep the old keys; add the missing one, "
+                "or enter these secrets again"
+            )

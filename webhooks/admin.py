@@ -1,0 +1,234 @@
+"""Admin of the raw log: what came, what became of it, what still waits or is dead, and a way to apply it again."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from jobs.models import LeasedRow, State
+from organizations.admin_pages import (
+    MOST_COUNTED,
+    BigPage,
+    ReadOnly,
+    badge,
+    first_ids,
+    link,
+    link_to,
+    moment,
+    preformatted,
+    pretty,
+    table,
+)
+from organizations.models import Organization, PhoneNumber
+from webhooks.models import HeldItem, Webhook
+
+R = TypeVar("R", bound=LeasedRow)
+
+MOST_HELD = 200
+MOST_HEX = 16 * 1024
+
+
+class LeasedPage(ReadOnly, BigPage[R]):
+    """Rows that workers lease: the same state column, and the same way to have them worked on afresh."""
+
+    list_filter: ClassVar[Any] = ("state",)
+    actions = ("apply_again",)
+    change_form_template = "admin/webhooks/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_apply_again"
+        view = method_decorator(require_POST)(type(self).apply_one_again)
+        own = path("<int:pk>/apply-again/", self.admin_site.admin_view(view.__get__(self)), name=name)
+        return [own, *super().get_urls()]
+
+    def apply_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button on a row's own page."""
+        row = get_object_or_404(self.model, pk=pk)
+        self._make_due(request, [row.pk])
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]))
+
+    @admin.action(description=_("Apply again"))
+    def apply_again(self, request: HttpRequest, queryset: QuerySet[R]) -> None:
+        ids = first_ids(queryset)
+        self._make_due(request, ids)
+        if len(ids) == MOST_COUNTED:
+            text = gettext("That is as many as go at once. For more, use the command “replay”.")
+            self.message_user(request, text, messages.WARNING)
+
+    def _make_due(self, request: HttpRequest, ids: list[int]) -> None:
+        count = self.model._default_manager.filter(pk__in=ids).make_due()
+        text = ngettext("%(count)d row will be applied again.", "%(count)d rows will be applied again.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+    @admin.display(description=_("state"))
+    def state_badge(self, row: R) -> SafeString:
+        return badge(row.state, row.get_state_display())
+
+    @admin.display(description=_("due at"))
+    def due(self, row: R) -> str:
+        return moment(row.due_at)
+
+
+def held_items() -> QuerySet[Any]:
+    return HeldItem.objects.all()
+
+
+@admin.register(Webhook)
+class WebhookPage(LeasedPage[Webhook]):
+    """Webhooks as they came."""
+
+    intro = _("Everything Meta sent, as it came, the latest first. What could not be applied is under “Held items”.")
+    list_display = ("id", "received", "state_badge", "held", "reason", "exact_size", "attempts")
+    search_fields = ("id__exact",)
+    search_help_text = _("Webhook ID")
+    deferred = ("json", "raw")
+    fieldsets = (
+        (None, {"fields": ("received", "state_badge", "reason", "attempts", "due", "exact_size", "signers")}),
+        (_("Held items"), {"fields": ("held_table",), "classes": ("hub-wide",)}),
+        (_("Body"), {"fields": ("body_shown",), "classes": ("hub-wide",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
+        held = held_items().filter(webhook=OuterRef("pk")).order_by().values("webhook").annotate(count=Count("*"))
+        return super().get_queryset(request).annotate(held_count=Subquery(held.values("count")))
+
+    def matches(self, term: str) -> Iterable[QuerySet[Webhook]]:
+        rows: QuerySet[Any] = Webhook.objects.all()
+        return [rows.filter(pk=int(term))] if term.isascii() and term.isdigit() else []
+
+    @admin.display(description=_("arrived"))
+    def received(self, webhook: Webhook) -> str:
+        return moment(webhook.date)
+
+    @admin.display(description=_("held items"))
+    def held(self, webhook: Any) -> SafeString | None:
+        return webhook.held_count and link("webhooks_helditem", webhook.held_count, webhook__id__exact=webhook.pk)
+
+    @admin.display(description=_("size"))
+    def exact_size(self, webhook: Webhook) -> str:
+        exact = ngettext("%(size)s byte", "%(size)s bytes", webhook.size) % {
+            "size": number_format(webhook.size, force_grouping=True)
+        }
+        return exact if webhook.size < 1024 else f"{exact} ({filesizeformat(webhook.size)})"
+
+    @admin.display(description=_("signed for"))
+    def signers(self, webhook: Webhook) -> object:
+        if webhook.signed_for is None:
+            return _("the platform's own app secret (META_APP_SECRET)")
+        organizations = Organization.objects.filter(pk__in=webhook.signed_for).order_by("pk")
+        links = ((link_to("organizations_organization", each.pk, each),) for each in organizations)
+        return format_html_join(", ", "{}", links)
+
+    @admin.display(description=_("held items"))
+    def held_table(self, webhook: Webhook) -> SafeString:
+        items = held_items().filter(webhook=webhook).order_by("pk")[:MOST_HELD]
+        rows = table(
+            [_("place in the body"), _("cause"), _("reason"), _("state"), _("attempts")],
+            [
+                (
+                    link_to("webhooks_helditem", item.pk, item.position),
+                    item.get_cause_display(),
+                    item.reason,
+                    badge(item.state, item.get_state_display()),
+                    str(item.attempts),
+                )
+                for item in items
+            ],
+        )
+        return format_html("{}{}", rows, link("webhooks_helditem", _("all of them"), webhook__id__exact=webhook.pk))
+
+    @admin.display(description=_("body"))
+    def body_shown(self, webhook: Webhook) -> SafeString:
+        if webhook.raw is not None:
+            return format_html(
+                "<p>{}</p>{}<p>{}</p>{}",
+                _("Not UTF-8 text. A readable likeness:"),
+                preformatted(webhook.json),
+                _("The first bytes as they came:"),
+                preformatted(webhook.body[:MOST_HEX].hex(" ")),
+            )
+        try:
+            return pretty(faithful_json(webhook.json))
+        except (ValueError, RecursionError):
+            return format_html("<p>{}</p>{}", _("Shown as it came:"), preformatted(webhook.json))
+
+
+def faithful_json(text: str) -> Any:
+    """The value of a JSON text; ValueError where printing it anew would not tell the same, as with a key given twice."""
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_same_float)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key is given twice")
+    return value
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _same_float(text: str) -> float:
+    value = float(text)
+    if repr(value) != text:
+        raise ValueError(f"{text} would change")
+    return value
+
+
+@admin.register(HeldItem)
+class HeldItemPage(LeasedPage[HeldItem]):
+    """What waits and what is dead."""
+
+    intro = _(
+        "Parts of webhooks that could not be applied yet, or ever. What waits goes on by itself once its number is "
+        "connected or active; what is dead needs somebody to look."
+    )
+    list_display = (
+        *("id", "state_badge", "cause", "reason", "webhook_link", "position"),
+        *("phone_number_id", "waba_id", "due"),
+    )
+    list_filter: ClassVar[Any] = ("state", "cause")
+    search_fields = ("webhook__id__exact", "phone_number_id__exact", "waba_id__exact")
+    search_help_text = _("Webhook ID, phone number ID or WhatsApp Business Account ID")
+    fields = (
+        "state_badge",
+        "cause",
+        "reason",
+        "webhook_link",
+        "position",
+        "number",
+        "waba_id",
+        "attempts",
+        "due",
+    )
+
+    def matches(self, term: str) -> Iterable[QuerySet[HeldItem]]:
+        """The index of what waits begins with the state, so each state is named."""
+        by_state = held_items().filter(state__in=State.values)
+        yield by_state.filter(phone_number_id=term)
+        yield by_state.filter(waba_id=term)
+        if term.isascii() and term.isdigit():
+            yield held_items().filter(webhook=int(term))
+
+    @admin.display(description=_("webhook"))
+    def webhook_link(self, item: HeldItem) -> SafeString:
+        return link_to("webhooks_webhook", item.webhook_id, item.webhook_id)
+
+    @admin.display(description=_("phone number ID"))
+    def number(self, item: HeldItem) -> object:
+        known = PhoneNumber.objects.filter(phone_number_id=item.phone_number_id).values_list("pk", flat=True).first()
+        return link_to("organizations_phonenumber", known, item.phone_number_id) if known else item.phone_number_id

@@ -1,0 +1,261 @@
+"""What webhooks say becomes contacts, sessions, messages and statuses.
+
+Items are applied in groups, each group in one transaction. A group that fails is split until the bad item stands alone; that one is
+held with its reason, its neighbours are applied. Applying an item again changes nothing, so a worker may die at any moment.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
+
+from django.utils import timezone
+
+from chats.recording import Arrival, move_conversation, record_messages
+from chats.statuses import StatusArrival, record_statuses
+from cloud_api.payloads import (
+    AccountEvent,
+    AddressBookEntry,
+    IdentityChange,
+    IdentityUpdate,
+    Item,
+    MarketingPreference,
+    Message,
+    Person,
+    Status,
+    UnreadableBody,
+    parse,
+)
+from contacts.changing import change_identity
+from contacts.models import Contact
+from contacts.resolving import Sighting, resolve
+from jobs.models import Lease, State
+from jobs.transactions import DatabaseAway, run_in_transaction
+from jobs.worker import Lane
+from organizations.events import EventArrival, number_meant, record_account_events
+from organizations.models import Organization, PhoneNumber
+from webhooks.models import HeldItem, Webhook
+from webhooks.routing import Cause, Entry, Held, Routed, Router
+
+log = logging.getLogger(__name__)
+
+GROUP = 500
+"""Items in one transaction: enough to be fast, few enough to hold no lock for long."""
+BUDGET = 8 * 2**20
+"""Bytes of bodies in one lease, which bounds the worker's memory."""
+
+
+def apply_webhooks(lease: Lease) -> None:
+    """The lane of the raw log: apply every item of these webhooks, hold what cannot be applied, bury what is no webhook."""
+    entries: list[Entry] = []
+    for webhook in Webhook.objects.filter(pk__in=lease.ids).order_by("pk"):
+        try:
+            entries += _entries(webhook, parse(webhook.body))
+        except UnreadableBody as unreadable:
+            lease.bury([webhook.pk], str(unreadable))
+    outcomes = apply_entries(entries)
+    held = [_held_item(entry, outcome) for entry, outcome in zip(entries, outcomes, strict=True) if outcome]
+
+    def finish() -> None:
+        HeldItem.objects.filter(webhook_id__in=lease.ids).delete()
+        HeldItem.objects.bulk_create(held)
+        lease.finish()
+
+    run_in_transaction(finish)
+
+
+def apply_held_items(lease: Lease) -> None:
+    """The lane of held items whose time has come: they are applied and gone, or held again."""
+    rows = {(row.webhook_id, row.position): row for row in HeldItem.objects.filter(pk__in=lease.ids)}
+    entries: list[Entry] = []
+    for webhook in Webhook.objects.filter(pk__in={webhook_id for webhook_id, _ in rows}):
+        entries += [each for each in _entries(webhook, parse(webhook.body)) if (webhook.pk, each.item.position) in rows]
+    for entry, outcome in zip(entries, apply_entries(entries), strict=True):
+        row = rows[entry.webhook_id, entry.item.position]
+        if outcome is None:
+            lease.held([row.pk]).delete()
+            continue
+        lease.held([row.pk]).update(cause=outcome.cause)
+        if outcome.state == State.DUE:
+            lease.retry([row.pk], outcome.reason)
+        elif outcome.state == State.WAITING:
+            lease.park([row.pk], outcome.reason)
+        else:
+            lease.bury([row.pk], outcome.reason)
+
+
+LANES = [
+    Lane("webhooks", Webhook, apply_webhooks, weight="size", budget=BUDGET),
+    Lane("held", HeldItem, apply_held_items, limit=100),
+]
+
+
+def release_waiting() -> int:
+    """Let items go on whose number has been connected, or is active again; returns how many."""
+    waiting = HeldItem.objects.filter(state=State.WAITING)
+    keys = waiting.order_by().values_list("phone_number_id", "waba_id").distinct()
+    active = PhoneNumber.objects.active()
+    numbers = active.filter(phone_number_id__in=[number for number, _ in keys if number])
+    accounts = active.filter(waba_id__in=[account for number, account in keys if account and not number])
+    released = waiting.filter(phone_number_id__in=list(numbers.values_list("phone_number_id", flat=True))).make_due()
+    ready = list(accounts.values_list("waba_id", flat=True).distinct())
+    return released + waiting.filter(phone_number_id="", waba_id__in=ready).make_due()
+
+
+def apply_entries(entries: Sequence[Entry]) -> list[Held | None]:
+    """Apply these items; for each None, or why it is held. DatabaseAway if the database is the reason; nothing is lost then."""
+    router = Router.load(entries)
+    outcomes: dict[int, Held | None] = {}
+    routed: list[tuple[int, Routed]] = []
+    for place, entry in enumerate(entries):
+        route = router.route(entry)
+        if isinstance(route, Held):
+            outcomes[place] = route
+        else:
+            routed.append((place, route))
+    for group in _groups(routed):
+        outcomes.update(_apply_or_split(group))
+    return [outcomes[place] for place in range(len(entries))]
+
+
+def _groups(routed: Sequence[tuple[int, Routed]]) -> Iterator[list[tuple[int, Routed]]]:
+    """Groups in the order of arrival; a change of identity stands alone, since what follows depends on it."""
+    for alone, run in groupby(routed, key=lambda each: _identity_change(each[1].entry.item) is not None):
+        members = list(run)
+        size = 1 if alone else GROUP
+        for start in range(0, len(members), size):
+            yield members[start : start + size]
+
+
+def _apply_or_split(group: list[tuple[int, Routed]]) -> dict[int, Held | None]:
+    try:
+        run_in_transaction(lambda: apply_group([routed for _, routed in group]))
+    except DatabaseAway:
+        raise
+    except Exception as failure:
+        if len(group) == 1:
+            place, routed = group[0]
+            log.exception("webhook %s, %s could not be applied", routed.entry.webhook_id, routed.entry.item.position)
+            return {place: Held(State.DUE, Cause.FAILED, f"{type(failure).__name__}: {failure}")}
+        middle = len(group) // 2
+        return _apply_or_split(group[:middle]) | _apply_or_split(group[middle:])
+    return dict.fromkeys(place for place, _ in group)
+
+
+def apply_group(group: Sequence[Routed]) -> None:
+    """Apply these items. Must run in a transaction."""
+    now = timezone.now()
+    changes = [(each, change) for each in group if (change := _identity_change(each.entry.item))]
+    changed = [_change_identity(each, change, now) for each, change in changes]
+    known = {id(each): contact for (each, _), contact in zip(changes, changed, strict=True)}
+    _record_messages([each for each in group if isinstance(each.entry.item, Message)], known, now)
+    _record_statuses([each for each in group if isinstance(each.entry.item, Status)], now)
+    _record_people([each for each in group if isinstance(each.entry.item, AddressBookEntry | MarketingPreference)])
+    record_account_events([arrival for each in group for arrival in _event_arrivals(each)])
+    _learn_accounts(group)
+
+
+def _change_identity(routed: Routed, change: IdentityChange, now: datetime) -> Contact:
+    outcome = change_identity(routed.number, change, _sent_at(routed.entry))
+    if outcome.absorbed:
+        move_conversation(outcome.contact, outcome.absorbed, now)
+    return outcome.contact
+
+
+def _record_messages(group: Sequence[Routed], known: dict[int, Contact], now: datetime) -> None:
+    strangers = [each for each in group if id(each) not in known]
+    found = resolve([Sighting(each.number, _sender(each.entry.item), _sent_at(each.entry)) for each in strangers])
+    contacts = known | {id(each): contact for each, contact in zip(strangers, found, strict=True)}
+    record_messages(
+        [
+            Arrival(each.entry.item, each.number, contacts[id(each)], _sent_at(each.entry), each.entry.webhook_id)
+            for each in group
+            if isinstance(each.entry.item, Message)
+        ],
+        now,
+    )
+
+
+def _sender(item: Item) -> Person:
+    """The person behind a message, with the phone they shared by tapping the button that asks for it."""
+    assert isinstance(item, Message)
+    return replace(item.person, wa_id=item.person.wa_id or item.shared_wa_id)
+
+
+def _record_statuses(group: Sequence[Routed], now: datetime) -> None:
+    arrivals = [
+        StatusArrival(each.entry.item, each.number, _sent_at(each.entry), each.entry.webhook_id)
+        for each in group
+        if isinstance(each.entry.item, Status)
+    ]
+    if arrivals:
+        record_statuses(arrivals, now)
+
+
+def _record_people(group: Sequence[Routed]) -> None:
+    told = [each for each in group if not getattr(each.entry.item, "removed", False)]
+    if not told:
+        return
+    sightings = [Sighting(each.number, each.entry.item.person, _sent_at(each.entry)) for each in told]
+    for each, contact in zip(told, resolve(sightings), strict=True):
+        if isinstance(each.entry.item, MarketingPreference):
+            contact.note_marketing(stopped=each.entry.item.stopped, at=_sent_at(each.entry))
+        elif not contact.name:
+            contact.name = each.entry.item.person.name or ""
+        contact.save(update_fields=["name", "marketing_stopped", "marketing_at"])
+
+
+def _event_arrivals(routed: Routed) -> Iterator[EventArrival]:
+    item = routed.entry.item
+    if not isinstance(item, AccountEvent):
+        return
+    for organization, numbers in _by_organization(routed.numbers):
+        number = numbers[0] if item.phone_number_id else number_meant(item, numbers)
+        yield EventArrival(item, organization, number, _sent_at(routed.entry), routed.entry.webhook_id)
+
+
+def _by_organization(numbers: Iterable[PhoneNumber]) -> Iterator[tuple[Organization, list[PhoneNumber]]]:
+    ordered = sorted(numbers, key=lambda number: number.organization_id)
+    for _, own in groupby(ordered, key=lambda number: number.organization_id):
+        members = list(own)
+        yield members[0].organization, members
+
+
+def _learn_accounts(group: Iterable[Routed]) -> None:
+    """A number connected without its account's id gets it from the first message; account events find the number by it."""
+    for each in group:
+        item, number = each.entry.item, each.number
+        if isinstance(item, Message) and item.waba_id and not number.waba_id:
+            number.waba_id = item.waba_id
+            PhoneNumber.objects.filter(pk=number.pk, waba_id="").update(waba_id=item.waba_id)
+
+
+def _identity_change(item: Item) -> IdentityChange | None:
+    if isinstance(item, Message):
+        return item.identity_change
+    return item.change if isinstance(item, IdentityUpdate) else None
+
+
+def _sent_at(entry: Entry) -> datetime:
+    """Meta's time of the item; where that is missing or absurd, the time of its arrival, to the second as Meta's are."""
+    timestamp = getattr(entry.item, "timestamp", None)
+    if timestamp is None:
+        return entry.received_at.replace(microsecond=0)
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _entries(webhook: Webhook, items: Iterable[Item]) -> list[Entry]:
+    return [Entry(webhook.pk, webhook.date, webhook.signed_for, item) for item in items]
+
+
+def _held_item(entry: Entry, held: Held) -> HeldItem:
+    return HeldItem(
+        webhook_id=entry.webhook_id,
+        position=entry.item.position,
+        state=held.state,
+        cause=held.cause,
+        reason=held.reason[:500],
+        phone_number_id=entry.item.phone_number_id or "",
+        waba_id=entry.item.waba_id or "",
+    )

@@ -1,0 +1,244 @@
+"""The admin of the raw log: what came, why it was not applied, and the way to apply it again."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings as hub
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from jobs.models import State
+from organizations.admin_pages import MOST_COUNTED
+from organizations.models import Organization, PhoneNumber
+from webhooks.admin import faithful_json
+from webhooks.models import HeldItem, Webhook
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:webhooks_webhook_changelist"
+HELD = "admin:webhooks_helditem_changelist"
+PAYLOADS = Path(hub.BASE_DIR) / "cloud_api" / "tests" / "payloads"
+
+
+def store(body=b'{"object": "whatsapp_business_account"}', **columns):
+    try:
+        text, raw = body.decode(), None
+    except UnicodeDecodeError:
+        text, raw = body.decode(errors="replace"), body
+    return Webhook.objects.create(**({"json": text, "raw": raw, "size": len(body)} | columns))
+
+
+def hold(webhook, place=0, **columns):
+    return HeldItem.objects.create(
+        **({"webhook": webhook, "position": f"entry.0.changes.{place}", "cause": "failed", "state": "dead"} | columns)
+    )
+
+
+def page(row, kind="webhook"):
+    return reverse(f"admin:webhooks_{kind}_change", args=[row.pk])
+
+
+def english(client, address, query=None):
+    return client.get(address, query, headers={"Accept-Language": "en"}).content.decode()
+
+
+def test_a_json_body_is_shown_indented_and_escaped(admin_client):
+    shown = english(admin_client, page(store('{"entry": [{"name": "Zé <script>"}]}'.encode())))
+
+    assert "  &quot;entry&quot;: [\n" in shown
+    assert "Zé &lt;script&gt;" in shown
+    assert "<script>&quot;" not in shown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": 1e400}', b'{"a": 0.10}', b'{"a": ', b"plain <b>text</b>", b""],
+)
+def test_a_body_that_would_not_survive_indenting_is_shown_as_it_came(admin_client, body):
+    with pytest.raises(ValueError, match=".*"):
+        faithful_json(body.decode())
+    shown = english(admin_client, page(store(body)))
+
+    assert "Shown as it came:" in shown
+    assert body.decode().replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;") in shown
+
+
+def test_a_body_that_is_not_utf8_is_shown_with_its_bytes(admin_client):
+    shown = english(admin_client, page(store(b'{"name": "Jo\xe3o"}')))
+
+    assert "Jo\ufffdo" in shown
+    assert "4a 6f e3 6f" in shown
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (PAYLOADS / "malformed").iterdir()))
+def test_every_malformed_body_can_be_looked_at(admin_client, name):
+    body = (PAYLOADS / "malformed" / name).read_bytes()
+
+    assert admin_client.get(page(store(body, state="dead", reason="not JSON"))).status_code == 200
+
+
+def test_the_size_is_exact(admin_client):
+    assert "1,234,567 bytes (1.2" in english(admin_client, page(store(size=1_234_567)))
+
+
+def test_a_webhook_s_page_tells_who_signed_it(admin_client):
+    organization = Organization.objects.create(organization_name="Padaria do Zé")
+
+    assert "Padaria do Zé" in english(admin_client, page(store(signed_for=[organization.pk])))
+    assert "META_APP_SECRET" in english(admin_client, page(store()))
+
+
+def test_a_webhook_s_page_tells_its_held_items(admin_client):
+    webhook = store(state="done")
+    item = hold(webhook, 3, cause="foreign", reason="signed by 7")
+    hold(store(), 9)
+    shown = english(admin_client, page(webhook))
+
+    assert page(item, "helditem") in shown
+    assert "entry.0.changes.3" in shown
+    assert "signed by another organization" in shown
+    assert "signed by 7" in shown
+    assert "entry.0.changes.9" not in shown
+
+
+def test_webhooks_and_held_items_can_be_read_and_not_changed(admin_client):
+    webhook = store()
+    item = hold(webhook)
+
+    for kind, row in (("webhook", webhook), ("helditem", item)):
+        assert admin_client.post(page(row, kind), {"state": "done"}).status_code == 403
+        assert admin_client.get(reverse(f"admin:webhooks_{kind}_add")).status_code == 403
+        assert admin_client.post(reverse(f"admin:webhooks_{kind}_delete", args=[row.pk])).status_code == 403
+
+
+@pytest.mark.parametrize(("address", "kind"), [(LIST, Webhook), (HELD, HeldItem)])
+def test_apply_again_makes_the_chosen_due_and_says_how_many(admin_client, address, kind):
+    webhooks = [store(state="dead", reason="boom", attempts=6) for _ in range(3)]
+    rows = webhooks if kind is Webhook else [hold(webhook, reason="boom") for webhook in webhooks]
+    chosen = [row.pk for row in rows[:2]]
+    form = {"action": "apply_again", "_selected_action": chosen}
+
+    answer = admin_client.post(reverse(address), form, follow=True, headers={"Accept-Language": "en"})
+
+    assert "2 rows will be applied again." in answer.content.decode()
+    assert set(kind.objects.filter(state=State.DUE, attempts=0, reason="").values_list("pk", flat=True)) == set(chosen)
+    assert kind.objects.get(pk=rows[2].pk).state == State.DEAD
+
+
+def test_apply_again_can_take_all_that_the_filter_finds(admin_client):
+    dead = [store(state="dead") for _ in range(3)]
+    done = store(state="done")
+    form = {"action": "apply_again", "_selected_action": [dead[0].pk], "select_across": "1"}
+
+    admin_client.post(reverse(LIST) + "?state__exact=dead", form)
+
+    assert Webhook.objects.filter(state=State.DUE).count() == 3
+    assert Webhook.objects.get(pk=done.pk).state == State.DONE
+
+
+@pytest.mark.parametrize("kind", ["webhook", "helditem"])
+def test_a_row_s_own_page_has_the_button_too(admin_client, kind):
+    webhook = store(state="dead")
+    row = webhook if kind == "webhook" else hold(webhook)
+    again = reverse(f"admin:webhooks_{kind}_apply_again", args=[row.pk])
+    assert f'action="{again}"' in english(admin_client, page(row, kind))
+
+    answer = admin_client.post(again)
+
+    row.refresh_from_db()
+    assert answer["Location"] == page(row, kind)
+    assert row.state == State.DUE
+
+
+def test_the_button_is_for_operators_and_not_for_links(admin_client, client):
+    webhook = store(state="dead")
+    again = reverse("admin:webhooks_webhook_apply_again", args=[webhook.pk])
+
+    assert admin_client.get(again).status_code == 405
+    assert admin_client.post(reverse("admin:webhooks_webhook_apply_again", args=[0])).status_code == 404
+    assert client.post(again)["Location"].startswith(reverse("admin:login"))
+    webhook.refresh_from_db()
+    assert webhook.state == State.DEAD
+
+
+@pytest.mark.parametrize("address", [LIST, HELD])
+@pytest.mark.parametrize("query", [{}, {"state__exact": "dead"}, {"q": "1"}])
+def test_a_list_takes_few_queries_and_never_counts_all(admin_client, address, query, django_assert_max_num_queries):
+    for place in range(60):
+        hold(store(state="dead"), place, phone_number_id="1")
+
+    with django_assert_max_num_queries(10), CaptureQueriesContext(connection) as queries:
+        answer = admin_client.get(reverse(address), query)
+
+    assert answer.status_code == 200
+    counts = [each["sql"] for each in queries if each["sql"].startswith("SELECT COUNT(")]
+    assert counts
+    assert [sql for sql in counts if "LIMIT" not in sql] == []
+
+
+def test_the_list_reads_no_bodies(admin_client):
+    store()
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.get(reverse(LIST))
+
+    columns = [f"{quote}webhook{quote}.{quote}json{quote}" for quote in ('"', "`")]
+    assert [each["sql"] for each in queries if any(column in each["sql"] for column in columns)] == []
+
+
+def test_a_count_stops_at_its_limit_and_says_so(admin_client):
+    Webhook.objects.bulk_create(Webhook(json="{}", size=2) for _ in range(MOST_COUNTED + 5))
+
+    assert "10000 webhooks or more" in english(admin_client, reverse(LIST))
+    assert len(admin_client.get(reverse(LIST), {"p": 200}).context["cl"].result_list) == 50
+
+
+def test_apply_again_of_all_takes_as_many_as_go_at_once_and_says_so(admin_client):
+    Webhook.objects.bulk_create(Webhook(json="{}", size=2, state="dead") for _ in range(MOST_COUNTED + 5))
+    form = {"action": "apply_again", "_selected_action": ["1"], "select_across": "1"}
+
+    answer = admin_client.post(reverse(LIST), form, follow=True, headers={"Accept-Language": "en"})
+
+    assert "For more, use the command" in answer.content.decode()
+    assert Webhook.objects.filter(state=State.DEAD).count() == 5
+
+
+def test_the_list_tells_how_many_items_of_a_webhook_are_held(admin_client):
+    webhook = store(state="done")
+    hold(webhook, 1)
+    hold(webhook, 2)
+
+    address = f"{reverse(HELD)}?webhook__id__exact={webhook.pk}"
+    assert f'<a href="{address}">2</a>' in english(admin_client, reverse(LIST))
+    assert english(admin_client, address).count('<td class="field-position">') == 2
+
+
+@pytest.mark.parametrize("term", ["webhook", "106540352242922", "WABA-9"])
+def test_held_items_are_found_by_webhook_number_or_account(admin_client, term):
+    webhook = store()
+    item = hold(webhook, 1, phone_number_id="106540352242922", waba_id="WABA-9", state="waiting", cause="unknown")
+    hold(store(), 2)
+
+    rows = admin_client.get(reverse(HELD), {"q": str(webhook.pk) if term == "webhook" else term})
+
+    assert [row.pk for row in rows.context["cl"].result_list] == [item.pk]
+
+
+def test_held_items_are_filtered_by_state_and_cause(admin_client):
+    webhook = store()
+    item = hold(webhook, 1, state="waiting", cause="unknown")
+    hold(webhook, 2, state="waiting", cause="inactive")
+    hold(webhook, 3, state="dead", cause="unknown")
+
+    rows = admin_client.get(reverse(HELD), {"state__exact": "waiting", "cause__exact": "unknown"})
+
+    assert [row.pk for row in rows.context["cl"].result_list] == [item.pk]
+
+
+def test_a_held_item_leads_to_its_number_once_it_is_connected(admin_client):
+    item = hold(store(), phone_number_id="5243")
+    number = PhoneNumber.objects.create(
+        organization=Organization.objects.create(organization_name="Padaria"), phone_number_id="5243", wa_id="551"
+    )
+
+    address = reverse("admin:organizations_phonenumber_change", args=[number.pk])
+    assert address in english(admin_client, page(item, "helditem"))

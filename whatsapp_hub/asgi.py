@@ -1,0 +1,33 @@
+"""One port, composed of two: the webhook receiver in plain ASGI, and the Django site in threads."""
+
+import os
+
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
+site = WSGIMiddleware(get_wsgi_application(), workers=10)
+
+from webhooks.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402  models need Django set up
+
+receiver = Receiver()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Each request to its part; both start and stop with the process."""
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    elif scope["type"] == "http" and scope["path"].startswith(PATH):
+        await receiver(scope, receive, send)
+    elif scope["type"] == "http":
+        await site(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1000})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        event = await receive()
+        await send({"type": f"{event['type']}.complete"})
+        if event["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,45 @@
+"""`manage.py worker`: applies webhooks and does whatever else is due, until SIGTERM."""
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from jobs.worker import Worker
+from whatsapp_hub.lanes import CHORES, LANES
+
+
+class Command(BaseCommand):
+    help = (
+        "Applies stored webhooks and does all other background work. Start as many as you like, on any machines: each row is "
+        "worked on by one at a time. SIGTERM or Ctrl-C stops it after what it has in hand."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="do all that is due, then exit 0")
+        parser.add_argument(
+            "--lanes",
+            metavar="NAME[,NAME]",
+            help=f"only these lanes, without the chores (lanes: {', '.join(lane.name for lane in LANES)})",
+        )
+
+    def handle(self, *, once: bool, lanes: str | None, **options: Any) -> None:
+        worker = Worker(_chosen(lanes), [] if lanes else CHORES)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        if once:
+            self.stdout.write(f"{worker.run_due()} rows done")
+        else:
+            self.stdout.write("worker started")
+            worker.run()
+            self.stdout.write("worker stopped")
+
+
+def _chosen(names: str | None) -> list[Any]:
+    if names is None:
+        return LANES
+    by_name = {lane.name: lane for lane in LANES}
+    try:
+        return [by_name[name.strip()] for name in names.split(",")]
+    except KeyError as unknown:
+        raise CommandError(f"no lane {unknown}; there are: {', '.join(by_name)}") from None
