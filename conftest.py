@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
-from django.core.management import call_command
-from django.db import connections
 
 from cloud_api.signature import sign
+from jobs.worker import Worker
 from organizations.models import Organization, PhoneNumber
+from webhooks.receiver import Receiver
+from whatsapp_hub import asgi
+from whatsapp_hub.lanes import CHORES, LANES
 
 PAYLOADS = Path(__file__).parent / "cloud_api" / "tests" / "payloads"
 SECRET = "a" * 32
@@ -74,10 +76,8 @@ class Hub:
 @pytest.fixture(scope="session")
 def served() -> Iterator[Hub]:
     """The ASGI application under uvicorn, on a port of its own."""
-    from whatsapp_hub.asgi import application
-
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", ws="none", timeout_graceful_shutdown=5))
+    server = uvicorn.Server(uvicorn.Config(asgi.application, log_level="warning", ws="none", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
     thread.start()
     yield Hub(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -88,12 +88,14 @@ def served() -> Iterator[Hub]:
 
 @pytest.fixture
 def hub(served: Hub, transactional_db: None) -> Hub:
+    """A hub that has just been started: it remembers nothing of another test's."""
+    asgi.receiver = Receiver()
     return served
 
 
 def apply_all() -> None:
     """What `manage.py worker --once` does."""
-    call_command("worker", "--once", verbosity=0, stdout=open("/dev/null", "w"))
+    Worker(LANES, CHORES).run_due()
 
 
 def payload(name: str) -> bytes:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from chats.models import Message, StatusEvent
 from contacts.models import Contact
 from organizations.admin_pages import (
+    EMPTY,
     BigPage,
     ReadOnly,
     badge,
@@ -31,7 +32,7 @@ class MessagePage(ReadOnly, BigPage[Message]):
     """Messages of both sides."""
 
     intro = _("Messages of both sides, the latest stored first. The search finds a message, a session or a person.")
-    list_display = ("when", "direction", "person", "phone_number", "kind", "summary", "status")
+    list_display = ("when", "direction", "person", "number_short", "kind", "summary", "status")
     search_fields = ("wamid__exact", "session_id__exact", "contact__wa_id__exact", "contact__bsuid__exact")
     search_help_text = _("Whole message ID (wamid), session, number or user ID")
     related = ("contact", "phone_number__organization")
@@ -77,7 +78,7 @@ class MessagePage(ReadOnly, BigPage[Message]):
     actions = None
 
     def matches(self, term: str) -> Iterable[QuerySet[Message]]:
-        """Ids are unique per number, so the index is asked number by number; a person's messages are found by the contact."""
+        """Ids are unique per number, so each number's part of the index is asked; a person's messages go by contact."""
         numbers = list(PhoneNumber.objects.values_list("phone_number_id", flat=True))
         yield Message.objects.filter(phone_number__phone_number_id__in=numbers, wamid=term)
         people = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
@@ -102,6 +103,10 @@ class MessagePage(ReadOnly, BigPage[Message]):
     @admin.display(description=_("number"))
     def number(self, message: Message) -> SafeString:
         return link_to("organizations_phonenumber", message.phone_number.pk, message.phone_number)
+
+    @admin.display(description=_("number"))
+    def number_short(self, message: Message) -> SafeString:
+        return link_to("organizations_phonenumber", message.phone_number.pk, message.phone_number.wa_id)
 
     @admin.display(description=_("content"))
     def summary(self, message: Message) -> str:
@@ -128,17 +133,17 @@ class MessagePage(ReadOnly, BigPage[Message]):
         return moment(message.revoked_at)
 
     @admin.display(description=_("answers"))
-    def quoted(self, message: Message) -> SafeString | None:
+    def quoted(self, message: Message) -> str:
         return _by_wamid(message.quoted_wamid)
 
     @admin.display(description=_("acts on"))
-    def target(self, message: Message) -> SafeString | None:
+    def target(self, message: Message) -> str:
         return _by_wamid(message.target_wamid)
 
     @admin.display(description=_("acted on by"))
-    def acting(self, message: Message) -> SafeString | None:
+    def acting(self, message: Message) -> str:
         if not message.wamid:
-            return None
+            return EMPTY
         return link(
             "chats_message",
             _("reactions, edits and deletions of this message"),
@@ -147,8 +152,8 @@ class MessagePage(ReadOnly, BigPage[Message]):
         )
 
     @admin.display(description=_("webhook"))
-    def webhook(self, message: Message) -> SafeString | None:
-        return link_to("webhooks_webhook", message.webhook_id, message.webhook_id) if message.webhook_id else None
+    def webhook(self, message: Message) -> str:
+        return link_to("webhooks_webhook", message.webhook_id, message.webhook_id) if message.webhook_id else EMPTY
 
     @admin.display(description=_("updated at"))
     def stored(self, message: Message) -> str:
@@ -180,8 +185,8 @@ def _event_row(event: StatusEvent) -> tuple[object, ...]:
     )
 
 
-def _by_wamid(wamid: str | None) -> SafeString | None:
-    return link("chats_message", wamid, q=wamid) if wamid else None
+def _by_wamid(wamid: str | None) -> str:
+    return link("chats_message", wamid, q=wamid) if wamid else EMPTY
 
 
 def _uuid(text: str) -> uuid.UUID | None:

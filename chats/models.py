@@ -53,7 +53,10 @@ class MessageStatus(models.TextChoices):
 
     @property
     def rank(self) -> int:
-        return list(MessageStatus).index(self)
+        return RANKS[self]
+
+
+RANKS = {status: rank for rank, status in enumerate(MessageStatus)}
 
 
 class Origin(models.TextChoices):

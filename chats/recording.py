@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db import connection
 
 from chats import actions, filing, statuses
 from chats.models import Message, MessageStatus, Origin
 from chats.sessions import Role
 from cloud_api.payloads import Message as Told
 from contacts.models import Contact
+from jobs.inserting import insert_rows, update_rows
 from organizations.models import PhoneNumber
 
 CONTACT_COLUMNS = [
@@ -66,7 +65,7 @@ def record_messages(arrivals: Sequence[Arrival], now: datetime) -> list[Message]
         row.contact = contacts.get(row.contact_id) or row.contact
         contacts[row.contact_id] = row.contact
     filing.file_rows(fresh, promoted, contacts, now)
-    Message.objects.bulk_create(fresh)
+    insert_rows(fresh)
     for row in promoted:
         row.save()
     _update_contacts(arrivals, contacts)
@@ -154,10 +153,7 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 def _update_contacts(arrivals: Iterable[Arrival], contacts: dict[int, Contact]) -> None:
     for arrival in arrivals:
         _note(arrival.contact, arrival)
-    rows = sorted(contacts.values(), key=lambda contact: contact.pk)
-    target: dict[str, Any] = {"unique_fields": ["id"]} if connection.features.supports_update_conflicts_with_target else {}
-    # The rows exist and are locked: this is one UPDATE of many rows with different values, which SQL has no other word for.
-    Contact.objects.bulk_create(rows, update_conflicts=True, update_fields=CONTACT_COLUMNS, **target)
+    update_rows(sorted(contacts.values(), key=lambda contact: contact.pk), CONTACT_COLUMNS)
 
 
 def _note(contact: Contact, arrival: Arrival) -> None:

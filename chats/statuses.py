@@ -9,7 +9,11 @@ from django.db.models import QuerySet
 
 from chats.models import Message, MessageStatus, StatusEvent
 from cloud_api.payloads import Status
+from jobs.inserting import insert_rows
 from organizations.models import PhoneNumber
+
+
+KNOWN = {status.value: status for status in MessageStatus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ def record_statuses(arrivals: Sequence[StatusArrival], now: datetime) -> None:
     for key in known.values_list("phone_number", "wamid", "status", "participant"):
         events.pop(key, None)
     fresh = list(events.values())
-    StatusEvent.objects.bulk_create(fresh)
+    insert_rows(fresh)
     # A message stored by another transaction at this moment is either seen here, because a locking read waits for it, or its
     # transaction sees these events: each stores its own before it looks for the other's.
     messages = Message.objects.select_for_update().named(event.key for event in fresh)
@@ -68,12 +72,12 @@ def _key(event: StatusEvent) -> tuple[str, str, str, str]:
 def _advance(messages: QuerySet[Message], events: Iterable[StatusEvent], now: datetime) -> None:
     told: dict[tuple[str, str], list[MessageStatus]] = defaultdict(list)
     for event in events:
-        if event.status in MessageStatus.values:
-            told[event.key].append(MessageStatus(event.status))
+        if event.status in KNOWN:
+            told[event.key].append(KNOWN[event.status])
     moved: dict[MessageStatus, list[int]] = defaultdict(list)
     columns = ("pk", "phone_number", "wamid", "message_status")
     for pk, number, wamid, status in messages.order_by("pk").values_list(*columns):
-        current = MessageStatus(status)
+        current = KNOWN[status]
         furthest = max([current, *told[number, wamid]], key=lambda status: status.rank)
         if furthest is not current:
             moved[furthest].append(pk)

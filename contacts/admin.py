@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Contact, RetiredIdentity
-from organizations.admin_pages import BigPage, ReadOnly, first_ids, link, link_to, moment, secrets_at
+from organizations.admin_pages import EMPTY, BigPage, ReadOnly, first_ids, link, link_to, moment, secrets_at
 from organizations.models import PhoneNumber, Profile
 
 
@@ -43,7 +43,7 @@ class ContactPage(BigPage[Contact]):
     list_display = (
         "__str__",
         "address",
-        "number",
+        "number_short",
         "profile",
         "activate_bot",
         "activate_automatic_message",
@@ -121,6 +121,11 @@ class ContactPage(BigPage[Contact]):
         number = contact.create_for_phone_number
         return link_to("organizations_phonenumber", number.pk, number)
 
+    @admin.display(description=_("number"))
+    def number_short(self, contact: Contact) -> SafeString:
+        number = contact.create_for_phone_number
+        return link_to("organizations_phonenumber", number.pk, number.wa_id)
+
     @admin.display(description=_("last message"))
     def last_message(self, contact: Contact) -> str:
         return moment(contact.last_message_timestamp)
@@ -152,9 +157,9 @@ class ContactPage(BigPage[Contact]):
         return True if contact.conflicts_with_id else None
 
     @admin.display(description=_("shares an identifier with"))
-    def conflict(self, contact: Contact) -> SafeString | None:
+    def conflict(self, contact: Contact) -> str:
         other = contact.conflicts_with
-        return link_to("contacts_contact", other.pk, f"{other} · {other.address}") if other else None
+        return link_to("contacts_contact", other.pk, f"{other} · {other.address}") if other else EMPTY
 
     def _change(self, request: HttpRequest, queryset: QuerySet[Contact], **columns: object) -> None:
         changed = Contact.objects.filter(pk__in=first_ids(queryset)).update(**columns)

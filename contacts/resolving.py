@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from cloud_api.payloads import Person
 from contacts.models import Contact, RetiredIdentity
+from jobs.inserting import insert_rows
 from organizations.models import PhoneNumber
 
 WA_ID, BSUID = RetiredIdentity.Kind.WA_ID, RetiredIdentity.Kind.BSUID
@@ -77,7 +78,7 @@ class AddressBook:
     def save(self) -> None:
         """Store new contacts, new identifiers and flags. IntegrityError if somebody else just stored the same."""
         if self.added:
-            Contact.objects.bulk_create(self.added)
+            insert_rows(self.added)
             _learn_keys(self.added)
         for one, other in self.conflicts:
             for contact, rival in ((one, other), (other, one)):
@@ -181,12 +182,9 @@ def _retired(named: dict[str, dict[str, set[str]]]) -> Q:
 
 
 def _learn_keys(added: Sequence[Contact]) -> None:
-    """MySQL tells no ids of a bulk insert."""
-    unknown = [contact for contact in added if contact.pk is None]
-    if not unknown:
-        return
+    """Rows inserted together are not told their ids."""
     named: dict[str, dict[str, set[str]]] = {}
-    for contact in unknown:
+    for contact in added:
         values = named.setdefault(contact.create_for_phone_number_id, {WA_ID: set(), BSUID: set()})
         values[BSUID if contact.bsuid else WA_ID].add(contact.bsuid or contact.wa_id or "")
     keys = {}
@@ -195,6 +193,6 @@ def _learn_keys(added: Sequence[Contact]) -> None:
             "pk", "create_for_phone_number", kind
         ):
             keys[number, kind, value] = pk
-    for contact in unknown:
+    for contact in added:
         kind = BSUID if contact.bsuid else WA_ID
         contact.pk = keys[contact.create_for_phone_number_id, kind, contact.bsuid or contact.wa_id]

@@ -13,7 +13,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from organizations.admin_pages import BigPage, Page, ReadOnly, compact, link, link_to, moment, pretty, secrets_at, table
+from organizations.admin_pages import (
+    EMPTY,
+    BigPage,
+    Page,
+    ReadOnly,
+    compact,
+    link,
+    link_to,
+    moment,
+    pretty,
+    secrets_at,
+    table,
+)
 from organizations.forms import NewUserForm, PhoneNumberForm, UserForm
 from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, User
 from organizations.selectors import latest_account_events
@@ -24,6 +36,7 @@ WEBHOOK_PATH = "/webhooks/whatsapp/"
 admin.site.unregister(Group)
 admin.site.site_header = admin.site.site_title = "WhatsApp Hub"
 admin.site.index_title = _("Operation")
+admin.site.site_url = None
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -47,7 +60,7 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]
     search_fields = ("email__istartswith", "name__istartswith")
     search_help_text = _("Beginning of the e-mail or of the name")
     filter_horizontal = ()
-    empty_value_display = "—"
+    empty_value_display = EMPTY
     actions = None
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
@@ -113,8 +126,8 @@ class OrganizationPage(Page[Organization]):
         super().save_model(request, obj, form, change)
 
     @admin.display(description=_("created by"))
-    def created_by(self, organization: Organization) -> str | None:
-        return organization.create_by.email if organization.create_by else None
+    def created_by(self, organization: Organization) -> str:
+        return organization.create_by.email if organization.create_by else EMPTY
 
     @admin.display(description=_("own address"))
     def address(self, organization: Organization) -> SafeString:
@@ -262,9 +275,9 @@ class AccountEventPage(ReadOnly, BigPage[AccountEvent]):
         return moment(event.occurred_at)
 
     @admin.display(description=_("number"))
-    def number(self, event: AccountEvent) -> SafeString | None:
+    def number(self, event: AccountEvent) -> str:
         number = event.phone_number
-        return link_to("organizations_phonenumber", number.pk, number.wa_id) if number else None
+        return link_to("organizations_phonenumber", number.pk, number.wa_id) if number else EMPTY
 
     @admin.display(description=_("webhook"))
     def webhook(self, event: AccountEvent) -> SafeString:

@@ -1,4 +1,4 @@
-"""What all pages of the operators' admin share: they stay fast on tables of millions of rows, and show JSON, times and states alike."""
+"""What all pages of the operators' admin share: fast on millions of rows, and JSON, times and states shown alike."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ class BoundedPaginator(_Paginator):
 
 
 class Page(_ModelAdmin[M]):
-    """A kind of row in the admin. Changes are saved column by column: a form never writes back what a worker wrote meanwhile."""
+    """A kind of row in the admin. Only the columns that changed are saved: no form undoes what a worker wrote."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -90,7 +90,7 @@ class Page(_ModelAdmin[M]):
 
 
 class BigPage(Page[M]):
-    """A table of millions. Searches go by index: `matches` says how, and at most `MOST_FOUND` rows of each are shown."""
+    """A table of millions. Searches go by index: `matches` says how, and shows at most `MOST_FOUND` rows of each."""
 
     sortable_by = ()
 
@@ -122,7 +122,7 @@ class ReadOnly:
 
 
 def secrets_at(path: str) -> list[str]:
-    """A number's secret columns as seen through a foreign key to it, to be deferred: showing a number takes no decryption."""
+    """A number's secret columns through a foreign key to it, to be deferred: showing a number decrypts nothing."""
     return [f"{path}__{column}" for column in PhoneNumber.SECRETS]
 
 

@@ -37,18 +37,21 @@ def _secret(label: Any) -> forms.CharField:
 class PhoneNumberForm(forms.ModelForm):  # type: ignore[type-arg]
     """A number. Empty secrets keep what is stored; a new app secret makes the one before it the previous one."""
 
-    new_webhook_verify_token = _secret(_("verify token"))
-    new_meta_token = _secret(_("access token"))
-    new_app_secret = _secret(_("app secret"))
+    new_webhook_verify_token = _secret(_("Verify token"))
+    new_meta_token = _secret(_("Access token"))
+    new_app_secret = _secret(_("App secret"))
     forget_previous_app_secret = forms.BooleanField(
-        label=_("forget the previous app secret"),
+        label=_("Forget the previous app secret"),
         required=False,
         help_text=_("It stays good for what Meta signed before the change. Forget it at once if it has leaked."),
     )
 
     class Meta:
         model = PhoneNumber
-        exclude = PhoneNumber.SECRETS
+        fields = (
+            *("organization", "wa_id", "phone_number_id", "waba_id", "activate"),
+            *("default_profile", "default_bot"),
+        )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -79,7 +79,7 @@ class LeasedPage(ReadOnly, BigPage[R]):
 
     @admin.display(description=_("due at"))
     def due(self, row: R) -> str:
-        return moment(row.due_at)
+        return moment(row.due_at if row.state == State.DUE else None)
 
 
 def held_items() -> QuerySet[Any]:
@@ -167,7 +167,7 @@ class WebhookPage(LeasedPage[Webhook]):
 
 
 def faithful_json(text: str) -> Any:
-    """The value of a JSON text; ValueError where printing it anew would not tell the same, as with a key given twice."""
+    """The value of a JSON text; ValueError where printing it anew would tell something else, as with a repeated key."""
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_same_float)
 
 
@@ -199,7 +199,7 @@ class HeldItemPage(LeasedPage[HeldItem]):
     )
     list_display = (
         *("id", "state_badge", "cause", "reason", "webhook_link", "position"),
-        *("phone_number_id", "waba_id", "due"),
+        *("phone_number_id", "attempts"),
     )
     list_filter: ClassVar[Any] = ("state", "cause")
     search_fields = ("webhook__id__exact", "phone_number_id__exact", "waba_id__exact")

@@ -7,9 +7,10 @@ held with its reason, its neighbours are applied. Applying an item again changes
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from chats.recording import Arrival, move_conversation, record_messages
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 
 GROUP = 500
 """Items in one transaction: enough to be fast, few enough to hold no lock for long."""
+FIRST_PAUSE = timedelta(seconds=2)
+"""Before an item that failed is tried again."""
 BUDGET = 8 * 2**20
 """Bytes of bodies in one lease, which bounds the worker's memory."""
 
@@ -136,7 +139,9 @@ def _apply_or_split(group: list[tuple[int, Routed]]) -> dict[int, Held | None]:
     except Exception as failure:
         if len(group) == 1:
             place, routed = group[0]
-            log.exception("webhook %s, %s could not be applied", routed.entry.webhook_id, routed.entry.item.position)
+            # The reason may quote what people wrote: it goes to the held item, not to the log.
+            where = (routed.entry.webhook_id, routed.entry.item.position)
+            log.error("webhook %s, item %s could not be applied: %s", *where, type(failure).__name__)
             return {place: Held(State.DUE, Cause.FAILED, f"{type(failure).__name__}: {failure}")}
         middle = len(group) // 2
         return _apply_or_split(group[:middle]) | _apply_or_split(group[middle:])
@@ -258,4 +263,6 @@ def _held_item(entry: Entry, held: Held) -> HeldItem:
         reason=held.reason[:500],
         phone_number_id=entry.item.phone_number_id or "",
         waba_id=entry.item.waba_id or "",
+        attempts=1 if held.state == State.DUE else 0,
+        due_at=Now() + FIRST_PAUSE,
     )

@@ -26,7 +26,7 @@ MAX_DISCARDED = 32 * 2**20
 """How much of a body that is too large is read and thrown away, so that its sender gets to see the 413."""
 BODY_PATIENCE = 20.0
 ANSWER_PATIENCE = 4.5
-KEYS_FRESH_FOR = 1.0
+KEYS_FRESH_FOR = 0.25
 LARGE = 64 * 1024
 """From this size on a body is checked in a thread: the loop serves others meanwhile."""
 
@@ -72,7 +72,7 @@ class ClientGone(Exception):
 
 @dataclass
 class Keyring:
-    """The signers of recent questions, kept for a second; asked anew when none of them fits, so that a secret works as soon as it is
+    """The signers of recent questions, kept for a quarter of a second; asked anew when none of them fits, so that a secret works as soon as it is
     stored."""
 
     group: GroupCommit[Question, list[Signer]] = field(default_factory=lambda: GroupCommit(_find_signers))

@@ -103,8 +103,8 @@ def database(url: str) -> dict[str, object]:
     config["OPTIONS"] = OPTIONS_BY_ENGINE[config["ENGINE"]] | config.get("OPTIONS", {})
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True
-    if config["ENGINE"] == "django.db.backends.mysql":
-        config["TEST"] = {"CHARSET": "utf8mb4"}
+    is_file = config["ENGINE"] == "django.db.backends.sqlite3"
+    config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")} if is_file else {"CHARSET": "utf8mb4"}
     return config
 
 

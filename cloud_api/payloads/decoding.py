@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from cloud_api.payloads.items import UnreadableBody
@@ -10,6 +11,8 @@ DEEPEST = 24
 """Levels of nesting that are kept as they are. MariaDB's JSON takes 32, MySQL's 100."""
 LARGEST = 2**63 - 1
 REPLACEMENT = "\ufffd"
+
+_SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[:,\[]\s*-?[\d.]+[eE]\+?\d{3}")
 
 
 def decode(body: bytes) -> Any:
@@ -25,11 +28,17 @@ def decode(body: bytes) -> Any:
     if not text.strip():
         raise UnreadableBody("The body is empty.")
     try:
-        return clean(json.loads(text, parse_constant=_nothing, parse_int=_number))
+        value = json.loads(text, parse_constant=_nothing, parse_int=_number)
+        return clean(value) if _may_be_unclean(text) else value
     except RecursionError as failure:
         raise UnreadableBody("The body is nested too deep.") from failure
     except ValueError as failure:
         raise UnreadableBody(f"The body is not JSON ({failure}).") from failure
+
+
+def _may_be_unclean(text: str) -> bool:
+    """Whether the text has anything that `clean` looks for; most bodies have not, and the look costs less than the cleaning."""
+    return text.count("{") + text.count("[") > DEEPEST or _SUSPECT.search(text) is not None
 
 
 def clean(value: Any, level: int = 0) -> Any:

@@ -150,7 +150,7 @@ def test_first_calls_at_the_same_moment_connect_the_number_once():
         together.wait()
         try:
             connect_number(**GIVEN)
-        except Exception as failure:  # noqa: BLE001
+        except Exception as failure:
             failures.append(failure)
         finally:
             connection.close()

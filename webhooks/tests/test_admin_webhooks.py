@@ -55,7 +55,7 @@ def test_a_json_body_is_shown_indented_and_escaped(admin_client):
     [b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": 1e400}', b'{"a": 0.10}', b'{"a": ', b"plain <b>text</b>", b""],
 )
 def test_a_body_that_would_not_survive_indenting_is_shown_as_it_came(admin_client, body):
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError):  # noqa: PT011  of json or ours
         faithful_json(body.decode())
     shown = english(admin_client, page(store(body)))
 
@@ -162,10 +162,11 @@ def test_the_button_is_for_operators_and_not_for_links(admin_client, client):
 
 
 @pytest.mark.parametrize("address", [LIST, HELD])
-@pytest.mark.parametrize("query", [{}, {"state__exact": "dead"}, {"q": "1"}])
+@pytest.mark.parametrize("query", [{}, {"state__exact": "dead"}, {"q": "a webhook's id"}])
 def test_a_list_takes_few_queries_and_never_counts_all(admin_client, address, query, django_assert_max_num_queries):
     for place in range(60):
-        hold(store(state="dead"), place, phone_number_id="1")
+        item = hold(store(state="dead"), place)
+    query = query if "q" not in query else {"q": item.webhook_id}
 
     with django_assert_max_num_queries(10), CaptureQueriesContext(connection) as queries:
         answer = admin_client.get(reverse(address), query)

@@ -11,8 +11,8 @@ SHARED_PATH = "/webhooks/whatsapp/"
 
 class Command(BaseCommand):
     help = (
-        "Connects a WhatsApp number to an organization, which is created if missing, or renews what is known of the number. "
-        "Safe to repeat: a changed app secret replaces the old one, which stays good for the retries that Meta signed with it. "
+        "Connects a WhatsApp number to an organization, which is created if missing, or renews what is known of it. "
+        "Safe to repeat: a changed app secret replaces the old one, which stays good for what Meta signed with it. "
         "Webhooks that came for the number before are applied once it is connected."
     )
 

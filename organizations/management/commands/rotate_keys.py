@@ -3,8 +3,8 @@
 To change the encryption key:
 
 1. Make a key: `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`.
-2. Put it first in FIELD_ENCRYPTION_KEYS, before the old one: `new,old`. Restart the web and the worker processes: from now on the
-   new key encrypts, and both decrypt.
+2. Put it first in FIELD_ENCRYPTION_KEYS, before the old one: `new,old`. Restart the web and the worker processes: from
+   now on the new key encrypts, and both decrypt.
 3. Run this command. It is safe to repeat, and nothing needs to stop for it.
 4. When it has ended with success, remove the old key and restart once more.
 """
@@ -18,8 +18,8 @@ from organizations.services import rotate_keys
 
 class Command(BaseCommand):
     help = (
-        "Encrypts all stored secrets with the first key of FIELD_ENCRYPTION_KEYS. To change the key: put the new one first, "
-        "restart, run this, and when it succeeded remove the old one. Fails if a secret can be opened with none of the keys."
+        "Encrypts all stored secrets with the first key of FIELD_ENCRYPTION_KEYS. To change the key: put the new one "
+        "first, restart, run this, and when it succeeded remove the old one. Fails if no key opens a secret."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

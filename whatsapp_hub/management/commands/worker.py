@@ -1,5 +1,6 @@
 """`manage.py worker`: applies webhooks and does whatever else is due, until SIGTERM."""
 
+import gc
 import signal
 from typing import Any
 
@@ -24,6 +25,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, once: bool, lanes: str | None, **options: Any) -> None:
+        # Rows live for one batch: looking for cycles among them every few hundred objects costs a tenth of the time.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         worker = Worker(_chosen(lanes), [] if lanes else CHORES)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
