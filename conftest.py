@@ -30,9 +30,7 @@ NUMBERS = {
 @pytest.fixture(autouse=True)
 def plain_settings(settings: Any, tmp_path: Path) -> None:
     """No hashed static files, no redirect to TLS, no secret of the platform: what a test needs of these it sets."""
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.META_APP_SECRET = ""
 

@@ -45,9 +45,7 @@ def refile(contact: Contact, rows: Sequence[Message], now: datetime, *, since: d
     """File rows that are late, or stored and changed: read the conversation again from the session that they, or `since`, may touch."""
     new = {row.wamid: row for row in rows}
     start = _safe_start(contact, since or min(row.create_in for row in rows))
-    stored = {
-        row.wamid: row for row in Message.objects.filter(contact=contact, create_in__gte=start) if row.wamid not in new
-    }
+    stored = {row.wamid: row for row in Message.objects.filter(contact=contact, create_in__gte=start) if row.wamid not in new}
     filings = list(_file(contact, [*stored.values(), *rows], None))
     if filings and filings[-1].latest:
         _remember(contact, filings[-1].latest, now)
@@ -71,8 +69,7 @@ def _come_after_all(contact: Contact, rows: Iterable[Message]) -> bool:
     """Whether the contact's own columns say all that the rules need to know."""
     last = contact.last_message_timestamp
     return all(
-        row.pk is None and (last is None or row.create_in > last) and _role(row) in (Role.CUSTOMER, Role.BUSINESS)
-        for row in rows
+        row.pk is None and (last is None or row.create_in > last) and _role(row) in (Role.CUSTOMER, Role.BUSINESS) for row in rows
     )
 
 

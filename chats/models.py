@@ -12,7 +12,6 @@ from contacts.models import Contact
 from organizations.fields import IdentifierField
 from organizations.models import PhoneNumber
 
-
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -177,9 +176,7 @@ class StatusEvent(models.Model):
         verbose_name_plural = _("status events")
         constraints: ClassVar = [
             # A status told twice is one event; its first columns find what is known of a message that is stored late.
-            models.UniqueConstraint(
-                fields=["phone_number", "wamid", "status", "participant"], name="one_status_event_each"
-            ),
+            models.UniqueConstraint(fields=["phone_number", "wamid", "status", "participant"], name="one_status_event_each"),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-
 from chats import actions, filing, statuses
 from chats.models import Message, MessageStatus, Origin
 from chats.sessions import Role

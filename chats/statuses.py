@@ -12,7 +12,6 @@ from cloud_api.payloads import Status
 from jobs.inserting import insert_rows
 from organizations.models import PhoneNumber
 
-
 KNOWN = {status.value: status for status in MessageStatus}
 
 

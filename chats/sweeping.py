@@ -22,9 +22,7 @@ def _close_group() -> int:
     expired = Contact.objects.filter(session_is_active=True, session_expires_at__lte=now)
     ids = list(expired.order_by("session_expires_at").values_list("pk", flat=True)[:GROUP])
     contacts = list(
-        Contact.objects.select_for_update()
-        .filter(pk__in=ids, session_is_active=True, session_expires_at__lte=now)
-        .order_by("pk")
+        Contact.objects.select_for_update().filter(pk__in=ids, session_is_active=True, session_expires_at__lte=now).order_by("pk")
     )
     close_sessions(contacts, now)
     Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).update(session_is_active=False)

@@ -51,6 +51,6 @@ def _international(typed: str, country: str) -> str:
     if digits.startswith("00"):
         return digits[2:]
     national = digits.removeprefix("0")
-    if digits != national or len(national) <= 11 and not (national.startswith(country) and len(national) > 11):
+    if digits != national or (len(national) <= 11 and not (national.startswith(country) and len(national) > 11)):
         return country + national if national else ""
     return digits

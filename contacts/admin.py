@@ -62,9 +62,7 @@ class ContactPage(BigPage[Contact]):
             _("Known by"),
             {
                 "fields": ("wa_id", "bsuid", "parent_bsuid", "conflict"),
-                "description": _(
-                    "Exactly as Meta gave it. Somebody without a phone number is known by the user ID alone."
-                ),
+                "description": _("Exactly as Meta gave it. Somebody without a phone number is known by the user ID alone."),
             },
         ),
         (_("Who answers"), {"fields": ("profile", "activate_bot", "activate_automatic_message")}),

@@ -33,9 +33,7 @@ class Contact(models.Model):
     name = models.CharField(_("name"), max_length=255, blank=True)
     name_at = models.DateTimeField(null=True, editable=False)
     """When the message was sent that last told the name, so that a late one does not bring back an old name."""
-    profile = models.CharField(
-        _("profile"), max_length=8, choices=Profile, default=Profile.HUMAN, help_text=_("Who answers.")
-    )
+    profile = models.CharField(_("profile"), max_length=8, choices=Profile, default=Profile.HUMAN, help_text=_("Who answers."))
     activate_bot = models.BooleanField(_("bot on"), default=True)
     activate_automatic_message = models.BooleanField(_("automatic messages on"), default=True)
     marketing_stopped = models.BooleanField(_("stopped marketing"), default=False, editable=False)
@@ -121,9 +119,7 @@ class RetiredIdentity(models.Model):
         verbose_name_plural = _("former identifiers")
         constraints: ClassVar = [
             # Once per contact; its first columns serve the look-up of a late message's sender.
-            models.UniqueConstraint(
-                fields=["phone_number_id", "kind", "value", "contact"], name="one_retired_identity_each"
-            ),
+            models.UniqueConstraint(fields=["phone_number_id", "kind", "value", "contact"], name="one_retired_identity_each"),
         ]
 
     def __str__(self) -> str:

@@ -56,9 +56,7 @@ class AddressBook:
         ids = {identity.contact_id for identity in former}
         for kind in (WA_ID, BSUID):
             ids.update(Contact.objects.filter(_holding(named, kind)).values_list("pk", flat=True))
-        contacts = {
-            contact.pk: contact for contact in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-        }
+        contacts = {contact.pk: contact for contact in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
         book = cls()
         for contact in contacts.values():
             book._index(contact)
@@ -189,9 +187,7 @@ def _learn_keys(added: Sequence[Contact]) -> None:
         values[BSUID if contact.bsuid else WA_ID].add(contact.bsuid or contact.wa_id or "")
     keys = {}
     for kind in (WA_ID, BSUID):
-        for pk, number, value in Contact.objects.filter(_holding(named, kind)).values_list(
-            "pk", "create_for_phone_number", kind
-        ):
+        for pk, number, value in Contact.objects.filter(_holding(named, kind)).values_list("pk", "create_for_phone_number", kind):
             keys[number, kind, value] = pk
     for contact in added:
         kind = BSUID if contact.bsuid else WA_ID

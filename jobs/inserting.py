@@ -24,9 +24,7 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
     other word than an INSERT that finds them there."""
     if rows:
         fields = _columns(rows)
-        _insert(
-            rows, fields, connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, [rows[0]._meta.pk.column])
-        )
+        _insert(rows, fields, connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, [rows[0]._meta.pk.column]))
 
 
 def _columns(rows: Sequence[models.Model]) -> "list[models.Field[Any, Any]]":

@@ -53,11 +53,7 @@ class LeasedQuerySet(models.QuerySet["LeasedRow"]):
             return None
         token = uuid.uuid4()
         chosen = [row[0] for row in (_within(candidates, budget) if weight else candidates)]
-        taken = (
-            self.due()
-            .filter(pk__in=chosen)
-            .update(lease_token=token, due_at=Now() + timedelta(seconds=seconds))
-        )
+        taken = self.due().filter(pk__in=chosen).update(lease_token=token, due_at=Now() + timedelta(seconds=seconds))
         ids = chosen if taken == len(chosen) else list(self._of(token).values_list("pk", flat=True))
         return Lease(rows=self.model._default_manager.all(), token=token, ids=ids)
 

@@ -67,9 +67,7 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]
         (_("Access"), {"fields": ("activate", "is_superuser")}),
         (_("Times"), {"fields": ("last_login", "create_in")}),
     )
-    add_fieldsets = (
-        (None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),
-    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),)
     inlines = (MembershipInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -98,9 +98,7 @@ class BigPage(Page[M]):
         """Queries that each find the term by an index."""
         raise NotImplementedError
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
-    ) -> tuple[QuerySet[M], bool]:
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[M], search_term: str) -> tuple[QuerySet[M], bool]:
         term = search_term.strip()
         if not term:
             return queryset, False

@@ -61,8 +61,7 @@ class DigestField(IdentifierField):
 def digests(text: str) -> list[str]:
     """The digests a row may carry for this text, one for each key of FIELD_ENCRYPTION_KEYS, the current one first."""
     return [
-        hmac.new(key.encode(), b"hub.digest:" + text.encode(), hashlib.sha256).hexdigest()
-        for key in settings.FIELD_ENCRYPTION_KEYS
+        hmac.new(key.encode(), b"hub.digest:" + text.encode(), hashlib.sha256).hexdigest() for key in settings.FIELD_ENCRYPTION_KEYS
     ]
 
 

@@ -83,9 +83,7 @@ class Organization(models.Model):
     """A tenant: it sees only its own numbers, contacts and conversations."""
 
     organization_name = models.CharField(_("name"), max_length=150, unique=True)
-    activate = models.BooleanField(
-        _("active"), default=True, help_text=_("While off, its webhooks are stored and wait.")
-    )
+    activate = models.BooleanField(_("active"), default=True, help_text=_("While off, its webhooks are stored and wait."))
     key = IdentifierField(
         _("webhook key"),
         max_length=32,
@@ -155,9 +153,7 @@ class PhoneNumberQuerySet(models.QuerySet["PhoneNumber"]):
 class PhoneNumber(models.Model):
     """A WhatsApp number that an organization has connected to the hub."""
 
-    organization = models.ForeignKey(
-        Organization, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="numbers"
-    )
+    organization = models.ForeignKey(Organization, verbose_name=_("organization"), on_delete=models.PROTECT, related_name="numbers")
     phone_number_id = IdentifierField(
         _("phone number ID"), max_length=64, unique=True, help_text=_("Meta's id of the number, not the number itself.")
     )

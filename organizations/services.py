@@ -74,9 +74,7 @@ def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: st
     return Connection(number, owner_is_new, known is None, bool(known) and "app_secret" in changed)
 
 
-def replace_secrets(
-    number: PhoneNumber, *, verify_token: str = "", meta_token: str = "", app_secret: str = ""
-) -> list[str]:
+def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: str = "", app_secret: str = "") -> list[str]:
     """Put the secrets that are given into the number, unsaved; returns the columns to save.
 
     A secret that no key opens any more is replaced like any other; then there is no previous app secret.

@@ -99,8 +99,10 @@ def _latest(organization_key: str) -> list[_Row]:
 
 def _rows(which: Q, *, limit: int) -> list[tuple[str, str, _Row]]:
     columns = ("phone_number_id", "waba_id", "organization_id", "organization__key")
-    numbers = PhoneNumber.objects.filter(which).order_by("-pk").values_list(
-        *columns, _stored("app_secret"), _stored("previous_app_secret")
+    numbers = (
+        PhoneNumber.objects.filter(which)
+        .order_by("-pk")
+        .values_list(*columns, _stored("app_secret"), _stored("previous_app_secret"))
     )
     return [
         (number, account, _Row(organization, key, tuple(filter(None, map(_open, tokens)))))

@@ -39,7 +39,7 @@ def _one_by_one(bodies: Sequence[SignedBody], failure: Exception) -> list[None |
         connection.ensure_connection()
     except (DatabaseError, InterfaceError):
         return [failure] * len(bodies)
-    outcomes: list[None | Exception] = []
+    outcomes: list[Exception | None] = []
     for body in bodies:
         try:
             _insert([body])

@@ -133,9 +133,7 @@ def test_a_message_s_page_leads_to_its_contact_and_its_webhook(admin_client, con
 def test_a_message_s_page_tells_its_status_events_in_the_order_they_happened(admin_client, contact):
     message = write(contact, is_user_message=False, message_status="failed")
     other = write(contact, 1)
-    for place, (status, wamid) in enumerate(
-        [("failed", message.wamid), ("sent", message.wamid), ("read", other.wamid)]
-    ):
+    for place, (status, wamid) in enumerate([("failed", message.wamid), ("sent", message.wamid), ("read", other.wamid)]):
         StatusEvent.objects.create(
             phone_number=contact.create_for_phone_number,
             wamid=wamid,

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any
 
 
-
 class Channel(StrEnum):
     """How a message came to be known."""
 

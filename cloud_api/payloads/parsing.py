@@ -117,9 +117,7 @@ def _messages(place: Place, value: Thing) -> Iterator[Item]:
 def _standby(place: Place, value: Thing) -> Iterator[Item]:
     """The same a level deeper, while Meta Business Agent holds the conversation; older bodies have it without that level."""
     held = mapping(value, "standby") or value
-    place = Place(
-        place.position, place.field, place.phone_number_id, place.waba_id, place.time, place.people or people(held)
-    )
+    place = Place(place.position, place.field, place.phone_number_id, place.waba_id, place.time, place.people or people(held))
     yield from _each(place, held, "messages", partial(read_message, channel=Channel.STANDBY))
     yield from _each(place, held, "message_echoes", partial(read_echo, channel=Channel.STANDBY))
     yield from _each(place, held, "statuses", _status)
@@ -210,9 +208,7 @@ def _user_id_update(place: Place, thing: Thing) -> Item:
     new = Person(bsuid=identifier(ids, "current", LONGEST_BSUID))
     if not (old.bsuid and new.bsuid):
         raise Refused("It does not say which user ID became which.")
-    return IdentityUpdate(
-        **place.common(thing), change=IdentityChange(old, new), timestamp=seconds(thing.get("timestamp"))
-    )
+    return IdentityUpdate(**place.common(thing), change=IdentityChange(old, new), timestamp=seconds(thing.get("timestamp")))
 
 
 def _state_sync(place: Place, thing: Thing) -> Item:

@@ -154,18 +154,14 @@ def test_a_conflict_is_shown_with_the_other_contact_and_can_be_filtered(admin_cl
 
 def test_former_identifiers_can_be_read_and_not_changed(admin_client, number):
     contact = meet(number)
-    RetiredIdentity.objects.create(
-        contact=contact, phone_number_id="5243", kind="wa_id", value="5561999990000", retired_at=NOON
-    )
+    RetiredIdentity.objects.create(contact=contact, phone_number_id="5243", kind="wa_id", value="5561999990000", retired_at=NOON)
     shown = admin_client.get(page(contact)).content.decode()
 
     assert "5561999990000" in shown
     assert 'value="5561999990000"' not in shown
 
 
-@pytest.mark.parametrize(
-    ("hours", "word"), [(1, "open until"), (25, "closed since"), (None, "closed: the customer never wrote")]
-)
+@pytest.mark.parametrize(("hours", "word"), [(1, "open until"), (25, "closed since"), (None, "closed: the customer never wrote")])
 def test_a_contact_s_page_tells_whether_the_window_is_open(admin_client, number, time_machine, hours, word):
     wrote = NOON - timedelta(hours=hours) if hours else None
     contact = meet(number, last_customer_message_at=wrote)

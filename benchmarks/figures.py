@@ -1,0 +1,51 @@
+"""What a benchmark says: figures on stdout, one JSON line each, and everything else on stderr."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class Failed(Exception):
+    """The benchmark could not be run, or what it left behind is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What issue 2 asks of a figure; said on stderr beside it."""
+
+    limit: float
+    at_least: bool = True
+
+    def verdict(self, value: float) -> str:
+        reached = value >= self.limit if self.at_least else value <= self.limit
+        bound = "at least" if self.at_least else "at most"
+        return f"{'reached' if reached else 'NOT REACHED'}: {bound} {self.limit:g}"
+
+
+def at_least(limit: float) -> Goal:
+    return Goal(limit)
+
+
+def at_most(limit: float) -> Goal:
+    return Goal(limit, at_least=False)
+
+
+def show(name: str, value: float, unit: str, *, vs: str | None = None, goal: Goal | None = None) -> None:
+    """One figure. `vs` names what the hub is compared to; the value is then hub divided by it."""
+    print(json.dumps({"name": name, "value": round(value, 3), "unit": unit, "vs": vs}), flush=True)
+    if goal is not None:
+        say(f"  {name} {value:,.2f} {unit}{f' vs {vs}' if vs else ''}: {goal.verdict(value)}")
+
+
+def say(text: str) -> None:
+    """Progress, for the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest of the values that is not below `share` (0 to 1) of them. ValueError for none."""
+    if not values:
+        raise ValueError("no values")
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

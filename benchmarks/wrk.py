@@ -1,0 +1,62 @@
+"""As many requests as a server takes: wrk, which costs the two cores that it shares with the servers next to nothing."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.bodies import PATH
+from benchmarks.figures import Failed, say
+
+THREADS = 2
+SCRIPT = Path(__file__).with_name("wrk.lua")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came back, all of it 200; percentiles in milliseconds, of a load that waits for its answers."""
+
+    completed: int
+    seconds: float
+    p50: float
+    p99: float
+
+    @property
+    def per_second(self) -> float:
+        return self.completed / self.seconds
+
+
+def install() -> None:
+    """wrk from Debian's packages, if it is missing and we may. Failed otherwise."""
+    if shutil.which("wrk"):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Failed("wrk is missing; install it: sudo apt-get install wrk")
+    say("installing wrk")
+    subprocess.run(["apt-get", "install", "-y", "-q", "wrk"], check=True, stdout=subprocess.DEVNULL)
+
+
+def write_requests(directory: Path, requests: Sequence[bytes]) -> None:
+    """The files that wrk.lua reads, one for each thread."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for slice in range(THREADS):
+        with (directory / f"requests-{slice}").open("wb") as file:
+            file.writelines(b"%d\n%b" % (len(request), request) for request in requests[slice::THREADS])
+    os.sync()  # now, not while something is measured
+
+
+def press(port: int, directory: Path, *, connections: int, seconds: float, start: float) -> Outcome:
+    """Keep every connection busy for so long, from the place `start` (0 to 1) in the files. Failed unless every answer was 200."""
+    command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT)]
+    target = [f"http://127.0.0.1:{port}{PATH}", "--", str(directory), str(start)]
+    result = subprocess.run([*command, *target], capture_output=True, text=True, timeout=seconds + 60, check=False)
+    if result.returncode:
+        raise Failed(f"wrk failed: {result.stdout}{result.stderr}")
+    told = json.loads(result.stdout.strip().splitlines()[-1])
+    refused, broken = told.pop("refused"), told.pop("broken")
+    if refused or broken or not told["completed"]:
+        raise Failed(f"{told['completed']} answers, of which {refused} were not 200; {broken} connections broke")
+    return Outcome(**told)
