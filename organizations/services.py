@@ -1,6 +1,7 @@
 """Writes across the rows of this room: connecting a number, replacing its secrets, changing the encryption key."""
 
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,10 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import ExpressionWrapper, F, TextField
 
 from organizations.fields import DigestField, EncryptedTextField, decrypt, digests
-from organizations.models import Organization, PhoneNumber
+from organizations.models import Organization, PhoneNumber, User
 
 BATCH = 200
+FIRST_SUPERUSER = "admin@localhost"
 
 
 class NotConnected(ValueError):
@@ -60,7 +62,7 @@ def connect_number(
 
 
 @transaction.atomic
-def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: str, **secrets: str) -> Connection:
+def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: str, **tokens: str) -> Connection:
     owner, owner_is_new = Organization.objects.get_or_create(organization_name=organization)
     rows = PhoneNumber.objects.select_for_update().defer(*PhoneNumber.SECRETS)
     known = rows.filter(phone_number_id=phone_number_id).first()
@@ -69,7 +71,7 @@ def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: st
     number = known or PhoneNumber(organization=owner, phone_number_id=phone_number_id)
     number.wa_id = wa_id
     number.waba_id = waba_id or number.waba_id
-    changed = replace_secrets(number, **secrets)
+    changed = replace_secrets(number, **tokens)
     number.save(update_fields=["wa_id", "waba_id", *changed] if known else None)
     return Connection(number, owner_is_new, known is None, bool(known) and "app_secret" in changed)
 
@@ -119,6 +121,19 @@ def _given(what: str, text: str, longest: int) -> str:
     if len(text) > longest:
         raise NotConnected(f"the {what} is longer than {longest} characters")
     return text
+
+
+def create_first_superuser() -> tuple[str, str] | None:
+    """The e-mail and random password of a superuser made for a hub that has none; None if it has one."""
+    if User.objects.filter(is_superuser=True).exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    try:
+        with transaction.atomic():
+            User.objects.create_superuser(FIRST_SUPERUSER, password, name="Admin")
+    except IntegrityError:  # another process was first, or somebody has the address
+        return None
+    return FIRST_SUPERUSER, password
 
 
 @dataclass(frozen=True)

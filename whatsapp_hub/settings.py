@@ -1,5 +1,7 @@
 """Settings, from the environment, then `.env`; embedded mode fills what neither sets (design, section 6)."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import environ
@@ -17,6 +19,9 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or embedded.secret_key(VAR_DIR)
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[]) or [embedded.encryption_key(VAR_DIR)]
 """Fernet keys; the first encrypts, all decrypt."""
+
+BIND = env.str("BIND", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -108,7 +113,13 @@ def database(url: str) -> dict[str, object]:
     return config
 
 
+def web_processes(database: Mapping[str, object]) -> int:
+    """One for SQLite, which has one writer at a time; else one for each core, up to four."""
+    return 1 if database["ENGINE"] == "django.db.backends.sqlite3" else min(4, os.cpu_count() or 1)
+
+
 DATABASES = {"default": database(env.str("DATABASE_URL", default="") or embedded.database_url(VAR_DIR))}
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=0) or web_processes(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "organizations.User"

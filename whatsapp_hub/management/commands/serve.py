@@ -1,0 +1,68 @@
+"""`manage.py serve`: the web server and a worker, side by side."""
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from organizations.services import create_first_superuser
+from whatsapp_hub.serving import CannotServe, Process, Supervisor, wait_for_port
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs the web server (gunicorn) and a worker side by side until SIGTERM or Ctrl-C, and starts again whichever ends. "
+        "Listens on BIND (127.0.0.1) and PORT (8000) with WEB_CONCURRENCY processes. script/server sets up, then calls this."
+    )
+
+    def handle(self, **options: Any) -> None:
+        supervisor = Supervisor([_web(), _worker()])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: supervisor.stop())
+        try:
+            wait_for_port(settings.BIND, settings.PORT)
+            login = create_first_superuser()
+            threading.Thread(target=self._greet, args=[login], daemon=True).start()
+            supervisor.run()
+        except CannotServe as failure:
+            raise CommandError(str(failure)) from None
+        self.stdout.write("stopped")
+
+    def _greet(self, login: tuple[str, str] | None) -> None:
+        """Once the web server answers, say where it is and, the first time, who may come in."""
+        address = f"http://{'localhost' if settings.BIND in ('127.0.0.1', '0.0.0.0', '::1', '::') else settings.BIND}:{settings.PORT}/"  # noqa: S104
+        while not _answers(address):
+            time.sleep(0.2)
+        self.stdout.write(f"WhatsApp Hub is up: {address}")
+        if login:
+            email, password = login
+            self.stdout.write(f"first login: {email}\npassword:    {password}\n(shown this once; change it under “Change password”)")
+        self.stdout.flush()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}healthz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _web() -> Process:
+    """Each web process keeps its counters in a file of its own, so that /metrics can tell them all."""
+    counters = Path(settings.VAR_DIR) / "metrics"
+    shutil.rmtree(counters, ignore_errors=True)
+    counters.mkdir(parents=True)
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(counters)}
+    return Process("web", [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"], environment)
+
+
+def _worker() -> Process:
+    return Process("worker", [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"], os.environ)

@@ -1,0 +1,42 @@
+"""How gunicorn runs the web processes: `gunicorn -c python:whatsapp_hub.web`. Read `serving.py` for who starts it."""
+
+import os
+
+from django.conf import settings
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+from prometheus_client import multiprocess
+from uvicorn_worker import UvicornWorker
+
+from whatsapp_hub.serving import end_with_parent
+
+
+class WebWorker(UvicornWorker):
+    """A web process. Nothing here speaks WebSocket, and what the hub has to say of a request is in its metrics."""
+
+    CONFIG_KWARGS = UvicornWorker.CONFIG_KWARGS | {"ws": "none", "access_log": False, "server_header": False}  # noqa: RUF012
+
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
+wsgi_app = "whatsapp_hub.asgi:application"
+worker_class = "whatsapp_hub.web.WebWorker"
+bind = f"{settings.BIND}:{settings.PORT}"
+workers = settings.WEB_CONCURRENCY
+backlog = 2048
+keepalive = 75
+"""Longer than a proxy in front keeps its idle connections, so that it never sends into one that is being closed."""
+graceful_timeout = 20
+timeout = 60
+loglevel = "warning"
+proc_name = "whatsapp-hub"
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """A web process whose master was killed would keep the port from the next one."""
+    end_with_parent()
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """The gauges of a process that has ended are no longer told."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)
