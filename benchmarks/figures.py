@@ -33,14 +33,14 @@ def at_most(limit: float) -> Goal:
 
 def show(name: str, value: float, unit: str, *, vs: str | None = None, goal: Goal | None = None) -> None:
     """One figure. `vs` names what the hub is compared to; the value is then hub divided by it."""
-    print(json.dumps({"name": name, "value": round(value, 3), "unit": unit, "vs": vs}), flush=True)
+    print(json.dumps({"name": name, "value": round(value, 3), "unit": unit, "vs": vs}), flush=True)  # noqa: T201  its purpose
     if goal is not None:
         say(f"  {name} {value:,.2f} {unit}{f' vs {vs}' if vs else ''}: {goal.verdict(value)}")
 
 
 def say(text: str) -> None:
     """Progress, for the person who waits."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -27,8 +27,8 @@ def act_on_targets(fresh: Sequence[Message], now: datetime) -> None:
 def _apply(target: Message, acting: Iterable[Message], now: datetime) -> None:
     before = (target.reactions, target.edited_content, target.edited_at, target.revoked_at)
     acting = [action for action in acting if _may_act(action, target)]
-    reactions = {action.wa_id: _emoji(action) for action in acting if action.kind == "reaction"}
-    target.reactions = {sender: emoji for sender, emoji in reactions.items() if emoji} or None
+    newest = {_reactor(action): action for action in acting if action.kind == "reaction"}
+    target.reactions = {action.wa_id: emoji for action in newest.values() if (emoji := _emoji(action))} or None
     for action in acting:
         if action.kind == "edit":
             target.edited_content, target.edited_at = action.content, action.create_in
@@ -44,6 +44,11 @@ def _may_act(action: Message, target: Message) -> bool:
     if action.kind == "reaction":
         return bool(together)
     return action.contact_id == target.contact_id and action.is_user_message == target.is_user_message
+
+
+def _reactor(action: Message) -> int | None:
+    """Who reacted: a contact, whatever it is known by at the time, or (None) the business."""
+    return action.contact_id if action.is_user_message else None
 
 
 def _emoji(action: Message) -> str | None:

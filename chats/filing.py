@@ -10,9 +10,13 @@ from chats.sessions import Entry, Filing, Role, Session, file_messages
 from contacts.models import Contact
 
 
-def role(origin: str, from_customer: bool, kind: str, group_id: str | None) -> Role:
-    """What a message of this sort does to sessions. Groups have a window of their own; system notices nobody wrote."""
-    if kind == "system" or group_id:
+FILED = ("wamid", "create_in", "origin", "is_user_message", "kind", "session_id", "expires_at", "is_active")
+MOVED = ("session_id", "expires_at", "is_active", "updated_at")
+
+
+def role(origin: str, from_customer: bool, kind: str) -> Role:
+    """What a message of this sort does to sessions. System notices nobody wrote."""
+    if kind == "system":
         return Role.ASIDE
     if origin == Origin.HISTORY:
         return Role.HISTORY
@@ -28,32 +32,37 @@ def file_rows(fresh: Sequence[Message], promoted: Sequence[Message], contacts: d
     reopened: set[uuid.UUID] = set()
     for contact_id, rows in by_contact.items():
         contact = contacts[contact_id]
-        before = contact.session_id if contact.session_is_active else None
-        if _come_after_all(contact, rows):
-            _continue(contact, rows, now)
-        else:
+        if not _come_after_all(contact, rows):
             refile(contact, rows, now)
-        after = contact.session_id if contact.session_is_active else None
-        if before != after:
-            closed.update({before} - {None})
-            reopened.update({after} - {None})
+            continue
+        known, was_running = {contact.session_id}, _running(contact)
+        _continue(contact, rows, now)
+        closed |= was_running - _running(contact)
+        reopened |= (_running(contact) - was_running) & known  # closed by the sweep, and then a message came late
     _set_active(closed, False, now)
     _set_active(reopened, True, now)
 
 
 def refile(contact: Contact, rows: Sequence[Message], now: datetime, *, since: datetime | None = None) -> None:
-    """File rows that are late, or stored and changed: read the conversation again from the session that they, or `since`, may touch."""
+    """File rows that are late, or stored and changed: go through the conversation again from where they, or `since`, come in."""
     new = {row.wamid: row for row in rows}
-    start = _safe_start(contact, since or min(row.create_in for row in rows))
-    stored = {row.wamid: row for row in Message.objects.filter(contact=contact, create_in__gte=start) if row.wamid not in new}
-    filings = list(_file(contact, [*stored.values(), *rows], None))
+    running, after = _left_before(contact, since or min(row.create_in for row in rows))
+    later = Message.objects.filter(contact=contact).only(*FILED)
+    later = later.filter(create_in__gt=after) if after else later
+    stored = {row.wamid: row for row in later if row.wamid not in new}
+    filings = list(_file(contact, [*stored.values(), *rows], running))
+    was_running = _running(contact)
     if filings and filings[-1].latest:
         _remember(contact, filings[-1].latest, now)
     for filing in filings:
         if filing.entry.key in new:
             _put(new[filing.entry.key], filing, contact)
-        else:
-            _move(stored[filing.entry.key], filing, contact, now)
+    moved = [row for filing in filings if (row := stored.get(filing.entry.key)) and _put(row, filing, contact)]
+    for row in moved:
+        row.updated_at = now
+    Message.objects.bulk_update(moved, MOVED, batch_size=200)
+    _set_active(was_running - _running(contact), False, now)
+    _set_active(_running(contact) - was_running, True, now)
 
 
 def close_sessions(contacts: Iterable[Contact], now: datetime) -> int:
@@ -63,6 +72,11 @@ def close_sessions(contacts: Iterable[Contact], now: datetime) -> int:
         contact.session_is_active = False
         ids.append(contact.session_id)
     return _set_active({each for each in ids if each}, False, now)
+
+
+def _running(contact: Contact) -> set[uuid.UUID]:
+    """The id of the session that is marked as running, if one is."""
+    return {contact.session_id} if contact.session_id and contact.session_is_active else set()
 
 
 def _come_after_all(contact: Contact, rows: Iterable[Message]) -> bool:
@@ -91,16 +105,14 @@ def _file(contact: Contact, rows: Iterable[Message], running: Session | None) ->
 
 
 def _role(row: Message) -> Role:
-    return role(row.origin, row.is_user_message, row.kind, row.group_id)
+    return role(row.origin, row.is_user_message, row.kind)
 
 
-def _safe_start(contact: Contact, at: datetime) -> datetime:
-    """The start of the session before `at`: nothing earlier is touched by what happens at `at`."""
-    before = Message.objects.filter(contact=contact, create_in__lt=at).order_by("-create_in", "-pk").first()
-    if before is None:
-        return at
-    first = Message.objects.filter(contact=contact, session_id=before.session_id).order_by("create_in").first()
-    return first.create_in if first else at
+def _left_before(contact: Contact, at: datetime) -> tuple[Session | None, datetime | None]:
+    """The live session as the last message before `at` left it, and when that was; what came before has no say any more."""
+    live = Message.objects.filter(contact=contact, create_in__lt=at).exclude(origin=Origin.HISTORY).exclude(kind="system")
+    last = live.only(*FILED).order_by("-create_in", "-wamid").first()
+    return (Session(last.session_id, last.expires_at), last.create_in) if last else (None, None)
 
 
 def _remember(contact: Contact, session: Session, now: datetime) -> None:
@@ -109,18 +121,12 @@ def _remember(contact: Contact, session: Session, now: datetime) -> None:
     contact.session_is_active = session.runs_at(now)
 
 
-def _put(row: Message, filing: Filing, contact: Contact) -> None:
-    row.session_id = filing.session_id
-    row.expires_at = filing.expires_at
-    row.is_active = contact.session_is_active and filing.session_id == contact.session_id
-
-
-def _move(row: Message, filing: Filing, contact: Contact, now: datetime) -> None:
+def _put(row: Message, filing: Filing, contact: Contact) -> bool:
+    """Whether that changed anything."""
     before = (row.session_id, row.expires_at, row.is_active)
-    _put(row, filing, contact)
-    if before != (row.session_id, row.expires_at, row.is_active):
-        row.updated_at = now
-        row.save(update_fields=["session_id", "expires_at", "is_active", "updated_at"])
+    row.session_id, row.expires_at = filing.session_id, filing.expires_at
+    row.is_active = contact.session_is_active and filing.session_id == contact.session_id
+    return before != (row.session_id, row.expires_at, row.is_active)
 
 
 def _set_active(sessions: set[uuid.UUID], active: bool, now: datetime) -> int:

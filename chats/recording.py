@@ -8,6 +8,7 @@ from chats import actions, filing, statuses
 from chats.models import Message, MessageStatus, Origin
 from chats.sessions import Role
 from cloud_api.payloads import Message as Told
+from cloud_api.payloads import Person
 from contacts.models import Contact
 from jobs.inserting import insert_rows, update_rows
 from organizations.models import PhoneNumber
@@ -15,6 +16,7 @@ from organizations.models import PhoneNumber
 CONTACT_COLUMNS = [
     "name",
     "name_at",
+    "wa_id_at",
     "username",
     "parent_bsuid",
     "create_in",
@@ -131,16 +133,18 @@ def _promote(row: Message, arrival: Arrival, now: datetime) -> Message:
 
 def move_conversation(kept: Contact, absorbed: Contact, now: datetime) -> None:
     """Give a contact the messages of another who turned out to be the same person, and delete that one."""
-    moved = Message.objects.filter(contact=absorbed)
-    first = moved.order_by("create_in").values_list("create_in", flat=True).first()
-    moved.update(contact=kept, updated_at=now)
-    if first:
-        filing.refile(kept, [], now, since=first)
+    of_absorbed = Message.objects.filter(contact=absorbed)
+    moved = list(of_absorbed.only("phone_number", "wamid", "target_wamid", "create_in"))
+    of_absorbed.update(contact=kept, updated_at=now)
+    if moved:
+        filing.refile(kept, [], now, since=min(row.create_in for row in moved))
+        actions.act_on_targets(moved, now)
     kept.create_in = min(kept.create_in, absorbed.create_in)
     kept.last_message_timestamp = _later(kept.last_message_timestamp, absorbed.last_message_timestamp)
     kept.last_customer_message_at = _later(kept.last_customer_message_at, absorbed.last_customer_message_at)
-    if absorbed.name_at and (kept.name_at is None or absorbed.name_at > kept.name_at):
-        kept.name, kept.name_at, kept.username = absorbed.name, absorbed.name_at, absorbed.username
+    if absorbed.name_at:
+        known = Person(name=absorbed.name, username=absorbed.username, parent_bsuid=absorbed.parent_bsuid)
+        kept.note_profile(known, absorbed.name_at)
     kept.save(update_fields=CONTACT_COLUMNS)
     absorbed.delete()
 
@@ -159,10 +163,6 @@ def _note(contact: Contact, arrival: Arrival) -> None:
     told, at = arrival.told, arrival.at
     contact.create_in = min(contact.create_in, at)
     contact.last_message_timestamp = max(contact.last_message_timestamp or at, at)
-    if filing.role(told.channel, told.from_customer, told.kind, told.group_id) is Role.CUSTOMER:
+    if filing.role(told.channel, told.from_customer, told.kind) is Role.CUSTOMER and not told.group_id:  # a group has its own
         contact.last_customer_message_at = max(contact.last_customer_message_at or at, at)
-    name = told.person.name
-    if name and (contact.name_at is None or (at, name) > (contact.name_at, contact.name)):
-        contact.name, contact.name_at = name, at
-        contact.username = told.person.username or contact.username
-        contact.parent_bsuid = told.person.parent_bsuid or contact.parent_bsuid
+    contact.note_profile(told.person, at)

@@ -2,7 +2,7 @@
 
     customer at t    joins the session running at t and moves its expiry to t + 24 h at least, else opens one
     business at t    joins it and moves nothing, else opens one that expires at t + 24 h
-    aside at t       (WhatsApp's own notices, group messages) joins it, else is filed alone, already closed; opens nothing
+    aside at t       (WhatsApp's own notices) joins it, else is filed alone, already closed; opens nothing
     history at t     joins it and moves nothing, else is filed with its imported neighbours, already closed; opens nothing
 
 A session runs at t if t < its expiry. Times alone decide, so the result is the same whatever the order of arrival: a late message may

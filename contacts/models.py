@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cloud_api.payloads import Person
 from organizations.fields import IdentifierField
 from organizations.models import PhoneNumber, Profile
 
@@ -27,6 +28,8 @@ class Contact(models.Model):
         related_name="contacts",
     )
     wa_id = IdentifierField(_("WhatsApp ID"), max_length=64, null=True, blank=True)
+    wa_id_at = models.DateTimeField(null=True, editable=False)
+    """When the person was last seen with the phone, or with none: of two who were seen with one phone, the later has it."""
     bsuid = IdentifierField(_("business-scoped user ID"), max_length=160, null=True, blank=True)
     parent_bsuid = IdentifierField(_("parent user ID"), max_length=160, blank=True)
     username = models.CharField(_("username"), max_length=64, blank=True)
@@ -89,6 +92,14 @@ class Contact(models.Model):
     def window_expires_at(self) -> datetime | None:
         """When the customer service window closes or closed; None if the customer never wrote."""
         return self.last_customer_message_at and self.last_customer_message_at + WINDOW
+
+    def note_profile(self, person: Person, at: datetime) -> None:
+        """What the person's WhatsApp profile said at that time; the latest word counts, whatever the order of arrival."""
+        if person.name or person.username:
+            name, username = person.name or self.name, person.username or ""
+            if self.name_at is None or (at, name, username) > (self.name_at, self.name, self.username):
+                self.name, self.username, self.name_at = name, username, at
+        self.parent_bsuid = person.parent_bsuid or self.parent_bsuid
 
     def note_marketing(self, *, stopped: bool, at: datetime) -> None:
         """The person stopped or resumed marketing messages; the latest word counts."""

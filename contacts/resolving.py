@@ -1,13 +1,18 @@
 """Who is who: the persons that webhooks name become contacts (reference 5.5).
 
-A person is found by BSUID, then by `wa_id`, else is new. A missing identifier is added to the contact that has the other. Identifiers
-that point to two contacts are never merged here: the BSUID's contact gets the message, and both are flagged for a person to look
-at. Retired identifiers still find their person, for messages sent before the change; a BSUID never gets a second owner, a phone may.
+A person is found by BSUID, then by `wa_id`, else is new; a missing identifier is added to the contact that has the other.
+
+- A BSUID belongs to one person for ever. A phone may go to somebody else, so a phone seen with a BSUID that is not its contact's is
+  another person's. Nothing is merged for that: both contacts are flagged for a person to look at.
+- A phone is held by whoever was seen with it last, by the messages' own time, so the order of their arrival does not matter.
+- What a contact no longer has is kept as retired, and still finds its person for messages sent before that.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from django.db.models import Q
 
@@ -17,6 +22,8 @@ from jobs.inserting import insert_rows
 from organizations.models import PhoneNumber
 
 WA_ID, BSUID = RetiredIdentity.Kind.WA_ID, RetiredIdentity.Kind.BSUID
+Key = tuple[str, str, str]
+"""Of an identifier: phone_number_id, kind, value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,168 +34,280 @@ class Sighting:
     person: Person
     at: datetime
 
+    @property
+    def keys(self) -> list[Key]:
+        """Its identifiers, the one that says more first."""
+        values = ((BSUID, self.person.bsuid), (WA_ID, self.person.wa_id))
+        return [(self.number.phone_number_id, kind, value) for kind, value in values if value]
+
 
 def resolve(sightings: Sequence[Sighting]) -> list[Contact]:
     """The contact of each sighting, locked until the transaction ends; new ones are stored. One contact is one object, however often
-    it was seen. Must run in a transaction."""
+    it was seen; its `wa_id_at` is for the caller to save. Must run in a transaction."""
     book = AddressBook.load(sightings)
     order = sorted(range(len(sightings)), key=lambda place: sightings[place].at)
-    found: dict[int, Contact] = {place: book.find_or_add(sightings[place]) for place in order}
+    found = {place: book.find_or_add(sightings[place]) for place in order}
     book.save()
     return [found[place] for place in range(len(sightings))]
 
 
-@dataclass
 class AddressBook:
-    """The contacts that a group of sightings may mean, by each of their identifiers. Keys are (phone_number_id, kind, value)."""
+    """The contacts that some sightings may mean, by each identifier they have or had, and what changes about them."""
 
-    current: dict[tuple[str, str, str], Contact] = field(default_factory=dict)
-    retired: dict[tuple[str, str, str], list[tuple[datetime, Contact]]] = field(default_factory=dict)
-    added: list[Contact] = field(default_factory=list)
-    conflicts: list[tuple[Contact, Contact]] = field(default_factory=list)
-    changed: dict[int, Contact] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._holders: dict[Key, Contact] = {}
+        self._former: dict[Key, list[RetiredIdentity]] = defaultdict(list)
+        self._former_of: dict[int, list[RetiredIdentity]] = defaultdict(list)
+        self._added: list[Contact] = []
+        self._changed: dict[int, Contact] = {}
+        self._retired: dict[int, RetiredIdentity] = {}
+        self._conflicts: list[tuple[Contact, Contact]] = []
 
     @classmethod
-    def load(cls, sightings: Iterable[Sighting]) -> "AddressBook":
-        """Everything the database has on these persons; the contacts are locked in the order of their ids."""
-        named = _identifiers(sightings)
-        former = list(RetiredIdentity.objects.filter(_retired(named)))
-        ids = {identity.contact_id for identity in former}
-        for kind in (WA_ID, BSUID):
-            ids.update(Contact.objects.filter(_holding(named, kind)).values_list("pk", flat=True))
-        contacts = {contact.pk: contact for contact in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
+    def load(cls, sightings: Iterable[Sighting]) -> Self:
+        """Everything the database has on these persons. The contacts are locked until the transaction ends, in the order of their
+        ids, so that two workers never wait for each other."""
+        named = _by_number_and_kind(key for sighting in sightings for key in sighting.keys)
+        former = set(RetiredIdentity.objects.filter(_retired(named)).values_list("contact", flat=True))
+        ids = set(former)
+        for kind in (BSUID, WA_ID):  # one at a time, so that each query has its index
+            ids.update(Contact.objects.filter(_held(named, kind)).values_list("pk", flat=True))
         book = cls()
+        contacts = {each.pk: each for each in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
         for contact in contacts.values():
             book._index(contact)
-        for identity in former:
-            key = (identity.phone_number_id, identity.kind, identity.value)
-            book.retired.setdefault(key, []).append((identity.retired_at, contacts[identity.contact_id]))
+        for identity in RetiredIdentity.objects.filter(contact__in=former & set(contacts)) if former else ():
+            identity.contact = contacts[identity.contact_id]
+            book._index_retired(identity)
         return book
 
+    def find(self, sighting: Sighting) -> Contact | None:
+        """Who had these identifiers at the time."""
+        for key in sighting.keys:
+            contact = self._by_bsuid(key) if key[1] == BSUID else self._by_phone(key, sighting)
+            if contact:
+                return contact
+        return None
+
     def find_or_add(self, sighting: Sighting) -> Contact:
-        number, person = sighting.number.phone_number_id, sighting.person
-        contact = self._by_bsuid(number, person.bsuid) or self._by_wa_id(sighting)
-        if contact is None:
-            return self._add(sighting)
-        self._complete(contact, sighting)
+        """The contact that is meant, and has been told what the sighting says of its identifiers."""
+        contact = self.find(sighting) or self.add(sighting)
+        person = sighting.person
+        if person.bsuid and self.had(contact, BSUID, person.bsuid):
+            return contact  # a word from the past, whatever its time
+        if person.bsuid and contact.bsuid is None:
+            self.set_bsuid(contact, person.bsuid)
+        if person.wa_id:
+            self.hear_phone(contact, person.wa_id, sighting.at)
         return contact
 
-    def save(self) -> None:
-        """Store new contacts, new identifiers and flags. IntegrityError if somebody else just stored the same."""
-        if self.added:
-            insert_rows(self.added)
-            _learn_keys(self.added)
-        for one, other in self.conflicts:
-            for contact, rival in ((one, other), (other, one)):
-                contact.conflicts_with_id = contact.conflicts_with_id or rival.pk
-                self.changed[contact.pk] = contact
-        for contact in self.changed.values():
-            contact.save(update_fields=["wa_id", "bsuid", "conflicts_with"])
-
-    def _by_bsuid(self, number: str, bsuid: str | None) -> Contact | None:
-        if bsuid is None:
-            return None
-        key = (number, BSUID, bsuid)
-        return self.current.get(key) or next((contact for _, contact in self.retired.get(key, ())), None)
-
-    def _by_wa_id(self, sighting: Sighting) -> Contact | None:
-        """Who had the phone when it was seen. A phone seen with a BSUID that is not its contact's is not that contact."""
-        if sighting.person.wa_id is None:
-            return None
-        key = (sighting.number.phone_number_id, WA_ID, sighting.person.wa_id)
-        former = [entry for entry in self.retired.get(key, ()) if sighting.at < entry[0]]
-        if former:
-            return min(former, key=lambda entry: entry[0])[1]
-        holder = self.current.get(key)
-        if holder and holder.bsuid and sighting.person.bsuid:
-            return None
-        return holder
-
-    def _add(self, sighting: Sighting) -> Contact:
-        number, person = sighting.number, sighting.person
-        holder = self.current.get((number.phone_number_id, WA_ID, person.wa_id or ""))
+    def add(self, sighting: Sighting) -> Contact:
+        """A new contact, known by the BSUID if there is one. Its phone has to be heard."""
         contact = Contact(
-            create_for_phone_number=number,
-            wa_id=None if holder else person.wa_id,
-            bsuid=person.bsuid,
-            profile=number.default_profile,
+            create_for_phone_number=sighting.number,
+            bsuid=sighting.person.bsuid,
+            profile=sighting.number.default_profile,
             create_in=sighting.at,
         )
-        self.added.append(contact)
+        self._added.append(contact)
         self._index(contact)
-        if holder:
-            self.conflicts.append((contact, holder))
         return contact
 
-    def _complete(self, contact: Contact, sighting: Sighting) -> None:
-        number, person = sighting.number.phone_number_id, sighting.person
-        if person.bsuid and contact.bsuid is None and not self._is_retired(contact, BSUID, person.bsuid):
-            contact.bsuid = person.bsuid
-            self._note(contact)
-        if person.wa_id is None or person.wa_id == contact.wa_id or self._is_retired(contact, WA_ID, person.wa_id):
-            return
-        holder = self.current.get((number, WA_ID, person.wa_id))
-        if holder is not None and holder is not contact:
-            self.conflicts.append((contact, holder))
-        elif contact.wa_id is None:
-            contact.wa_id = person.wa_id
-            self._note(contact)
+    def hear_phone(self, contact: Contact, wa_id: str | None, at: datetime) -> None:
+        """At that time the person had this phone or, if None, no phone that is known. The latest word counts."""
+        if wa_id == contact.wa_id:
+            contact.wa_id_at = max(contact.wa_id_at or at, at)
+        elif contact.wa_id_at and (at, wa_id or "") < (contact.wa_id_at, contact.wa_id or ""):
+            if wa_id and not self.had(contact, WA_ID, wa_id):
+                self.retire(contact, WA_ID, wa_id, contact.wa_id_at)
+        elif wa_id is None or self._take(contact, wa_id, at):
+            self._set_phone(contact, wa_id, at)
 
-    def _is_retired(self, contact: Contact, kind: str, value: str) -> bool:
-        former = self.retired.get((contact.create_for_phone_number_id, kind, value), ())
-        return any(owner is contact for _, owner in former)
+    def set_bsuid(self, contact: Contact, bsuid: str | None) -> None:
+        self._unindex(contact)
+        contact.bsuid = bsuid
+        self._index(contact)
+        self._note(contact)
+
+    def retire(self, contact: Contact, kind: str, value: str, until: datetime) -> None:
+        """The identifier was this contact's until then; told twice, the earlier time counts."""
+        identity = self._past(contact, kind, value)
+        if identity is None:
+            number = contact.create_for_phone_number_id
+            identity = RetiredIdentity(contact=contact, phone_number_id=number, kind=kind, value=value, retired_at=until)
+            self._index_retired(identity)
+        identity.retired_at = min(identity.retired_at, until)
+        self._retired[id(identity)] = identity
+
+    def flag(self, one: Contact, other: Contact) -> None:
+        """They have something in common that only a person can judge."""
+        self._conflicts.append((one, other))
+
+    def absorb(self, absorbed: Contact, into: Contact) -> None:
+        """Give a contact all that another one is known by, who turned out to be the same person. The caller deletes that one."""
+        wa_id, bsuid = absorbed.wa_id, absorbed.bsuid
+        self._unindex(absorbed)
+        Contact.objects.filter(pk=absorbed.pk).update(wa_id=f"absorbed:{absorbed.pk}", bsuid=None)
+        self._changed.pop(id(absorbed), None)
+        for identity in self._former_of.pop(id(absorbed), ()):
+            self._former[_key(identity)].remove(identity)
+            self.retire(into, identity.kind, identity.value, identity.retired_at)
+        _inherit_flags(absorbed, into)
+        if bsuid and not self.had(into, BSUID, bsuid):
+            self.replace_bsuid(into, bsuid, absorbed.create_in)
+        if wa_id:
+            self.hear_phone(into, wa_id, absorbed.wa_id_at or absorbed.create_in)
+
+    def replace_bsuid(self, contact: Contact, bsuid: str | None, at: datetime) -> None:
+        """From then on the person has this BSUID, if any."""
+        if contact.bsuid and contact.bsuid != bsuid:
+            self.retire(contact, BSUID, contact.bsuid, at)
+        self.set_bsuid(contact, bsuid)
+
+    def save(self) -> None:
+        """Store what changed. IntegrityError if somebody else just stored the same."""
+        changed = sorted(self._changed.values(), key=lambda contact: contact.wa_id is not None)
+        if len(changed) > 1:  # a phone may go from one to another, and two must not have it even for a moment
+            Contact.objects.filter(pk__in=[each.pk for each in changed], bsuid__isnull=False).update(wa_id=None)
+        for contact in changed:
+            contact.save(update_fields=["wa_id", "wa_id_at", "bsuid"])
+        if self._added:
+            insert_rows(self._added)
+            _learn_keys(self._added)
+        for identity in self._retired.values():
+            identity.save()
+        for one, other in self._conflicts:
+            for contact, rival in ((one, other), (other, one)):
+                if contact.conflicts_with_id is None:
+                    contact.conflicts_with_id = rival.pk
+                    contact.save(update_fields=["conflicts_with"])
+
+    def _by_bsuid(self, key: Key) -> Contact | None:
+        former = self._former.get(key)
+        return self._holders.get(key) or (former[0].contact if former else None)
+
+    def _by_phone(self, key: Key, sighting: Sighting) -> Contact | None:
+        former = sorted(self._former.get(key, ()), key=lambda identity: identity.retired_at)
+        owners = [identity.contact for identity in former if sighting.at <= identity.retired_at]
+        owners += [self._holders[key]] if key in self._holders else []
+        return next((each for each in owners if not sighting.person.bsuid or not self._bsuid_at(each, sighting.at)), None)
+
+    def _bsuid_at(self, contact: Contact, at: datetime) -> str | None:
+        former = [each for each in self._former_of.get(id(contact), ()) if each.kind == BSUID and at <= each.retired_at]
+        return min(former, key=lambda identity: identity.retired_at).value if former else contact.bsuid
+
+    def _past(self, contact: Contact, kind: str, value: str) -> RetiredIdentity | None:
+        former = self._former_of.get(id(contact), ())
+        return next((each for each in former if (each.kind, each.value) == (kind, value)), None)
+
+    def had(self, contact: Contact, kind: str, value: str) -> bool:
+        """Whether the identifier is one of the contact's past."""
+        return self._past(contact, kind, value) is not None
+
+    def _take(self, contact: Contact, wa_id: str, at: datetime) -> bool:
+        """Whether the contact may have the phone. Whoever else has it is flagged, and loses it if seen with it earlier; but nobody
+        loses the only thing they are known by."""
+        holder = self._holders.get((contact.create_for_phone_number_id, WA_ID, wa_id))
+        if holder is None:
+            return True
+        self.flag(contact, holder)
+        if holder.bsuid is None:
+            return False
+        if holder.wa_id_at and at <= holder.wa_id_at:
+            self.retire(contact, WA_ID, wa_id, holder.wa_id_at)
+            if contact.wa_id is None:
+                self._put_phone(contact, None, at)
+            return False
+        self.retire(holder, WA_ID, wa_id, at)
+        self._put_phone(holder, None, holder.wa_id_at)
+        return True
+
+    def _set_phone(self, contact: Contact, wa_id: str | None, at: datetime) -> None:
+        if contact.wa_id:
+            self.retire(contact, WA_ID, contact.wa_id, at)
+        if wa_id and (regained := self._past(contact, WA_ID, wa_id)) and regained.retired_at <= at:
+            self._forget(regained)
+        self._put_phone(contact, wa_id, at)
+
+    def _put_phone(self, contact: Contact, wa_id: str | None, at: datetime | None) -> None:
+        self._unindex(contact)
+        contact.wa_id, contact.wa_id_at = wa_id, at
+        self._index(contact)
+        self._note(contact)
+
+    def _forget(self, identity: RetiredIdentity) -> None:
+        self._former[_key(identity)].remove(identity)
+        self._former_of[id(identity.contact)].remove(identity)
+        self._retired.pop(id(identity), None)
+        if identity.pk:
+            identity.delete()
 
     def _note(self, contact: Contact) -> None:
         if contact.pk is not None:
-            self.changed[contact.pk] = contact
-        self._index(contact)
+            self._changed[id(contact)] = contact
 
     def _index(self, contact: Contact) -> None:
-        number = contact.create_for_phone_number_id
-        if contact.bsuid:
-            self.current[number, BSUID, contact.bsuid] = contact
-        if contact.wa_id:
-            self.current[number, WA_ID, contact.wa_id] = contact
+        for key in _keys(contact):
+            self._holders[key] = contact
+
+    def _unindex(self, contact: Contact) -> None:
+        for key in _keys(contact):
+            if self._holders.get(key) is contact:
+                del self._holders[key]
+
+    def _index_retired(self, identity: RetiredIdentity) -> None:
+        self._former[_key(identity)].append(identity)
+        self._former_of[id(identity.contact)].append(identity)
 
 
-def _identifiers(sightings: Iterable[Sighting]) -> dict[str, dict[str, set[str]]]:
-    """Which values of which kind each number's sightings name."""
-    named: dict[str, dict[str, set[str]]] = {}
-    for sighting in sightings:
-        values = named.setdefault(sighting.number.phone_number_id, {WA_ID: set(), BSUID: set()})
-        if sighting.person.wa_id:
-            values[WA_ID].add(sighting.person.wa_id)
-        if sighting.person.bsuid:
-            values[BSUID].add(sighting.person.bsuid)
+def _inherit_flags(absorbed: Contact, into: Contact) -> None:
+    Contact.objects.filter(conflicts_with=absorbed).exclude(pk=into.pk).update(conflicts_with=into)
+    if into.conflicts_with_id in (None, absorbed.pk):
+        into.conflicts_with_id = absorbed.conflicts_with_id if absorbed.conflicts_with_id != into.pk else None
+        into.save(update_fields=["conflicts_with"])
+
+
+def _keys(contact: Contact) -> list[Key]:
+    values = ((BSUID, contact.bsuid), (WA_ID, contact.wa_id))
+    return [(contact.create_for_phone_number_id, kind, value) for kind, value in values if value]
+
+
+def _key(identity: RetiredIdentity) -> Key:
+    return identity.phone_number_id, identity.kind, identity.value
+
+
+Named = dict[tuple[str, str], set[str]]
+"""Values of identifiers by their (phone_number_id, kind)."""
+
+
+def _by_number_and_kind(keys: Iterable[Key]) -> Named:
+    named: Named = defaultdict(set)
+    for number, kind, value in keys:
+        named[number, kind].add(value)
     return named
 
 
-def _holding(named: dict[str, dict[str, set[str]]], kind: str) -> Q:
-    """Contacts that have one of the values now. One kind at a time, so that each query has its index."""
+def _held(named: Named, kind: str) -> Q:
+    """Contacts that have one of the values of this kind now."""
     which = Q(pk__in=[])
-    for number, values in named.items():
-        which |= Q(**{"create_for_phone_number": number, f"{kind}__in": values[kind]})
+    for (number, each), values in named.items():
+        if each == kind:
+            which |= Q(**{"create_for_phone_number": number, f"{kind}__in": values})
     return which
 
 
-def _retired(named: dict[str, dict[str, set[str]]]) -> Q:
+def _retired(named: Named) -> Q:
     which = Q(pk__in=[])
-    for number, values in named.items():
-        for kind in (WA_ID, BSUID):
-            which |= Q(phone_number_id=number, kind=kind, value__in=values[kind])
+    for (number, kind), values in named.items():
+        which |= Q(phone_number_id=number, kind=kind, value__in=values)
     return which
 
 
 def _learn_keys(added: Sequence[Contact]) -> None:
     """Rows inserted together are not told their ids."""
-    named: dict[str, dict[str, set[str]]] = {}
-    for contact in added:
-        values = named.setdefault(contact.create_for_phone_number_id, {WA_ID: set(), BSUID: set()})
-        values[BSUID if contact.bsuid else WA_ID].add(contact.bsuid or contact.wa_id or "")
-    keys = {}
-    for kind in (WA_ID, BSUID):
-        for pk, number, value in Contact.objects.filter(_holding(named, kind)).values_list("pk", "create_for_phone_number", kind):
-            keys[number, kind, value] = pk
-    for contact in added:
-        kind = BSUID if contact.bsuid else WA_ID
-        contact.pk = keys[contact.create_for_phone_number_id, kind, contact.bsuid or contact.wa_id]
+    by_key = {_keys(contact)[0]: contact for contact in added}
+    named = _by_number_and_kind(by_key)
+    for kind in (BSUID, WA_ID):
+        rows = Contact.objects.filter(_held(named, kind)).values_list("pk", "create_for_phone_number", kind)
+        for pk, number, value in rows:
+            by_key[number, kind, value].pk = pk

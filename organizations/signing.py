@@ -10,12 +10,13 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db.models import ExpressionWrapper, F, Q, TextField
 
+from cloud_api.signature import matching_secret
 from organizations.fields import decrypt, digests
 from organizations.models import PhoneNumber
 
@@ -23,7 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_NUMBERS = 1000
 """As many numbers as one body can have changes."""
-MOST_ACCOUNTS = 8
+MOST_ACCOUNTS = 16
+MOST_SECRETS = 32
+"""How many secrets one body may cost. Meta signs a body with one app's secret, so of the numbers it names the first says enough."""
 LATEST = 8
 """How many of the numbers connected last are tried for a body that names none we know: its number may be about to be connected."""
 
@@ -40,18 +43,27 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signed a body: the ids of organizations that have the secret, None where it is the platform's own; and a mark of the secret
+    itself, by which an organization that gets it later is known."""
+
+    organizations: list[int] | None
+    secret_mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """Who may have signed a body that came to the path of `organization_key` (empty: the shared path)?"""
 
     organization_key: str
-    hints: frozenset[str]
+    hints: tuple[str, ...]
 
 
 def ask(organization_key: str, body: bytes) -> Question:
     """The question about a body, from the ids it names: up to 1,000 numbers and its first few accounts."""
-    numbers = {match[1] for match in islice(_NUMBER.finditer(body), MOST_NUMBERS)}
-    accounts = {match[1] for match in islice(_ACCOUNT.finditer(body), MOST_ACCOUNTS)}
-    return Question(organization_key, frozenset(hint.decode() for hint in numbers | accounts))
+    numbers = (match[1] for match in islice(_NUMBER.finditer(body), MOST_NUMBERS))
+    accounts = (match[1] for match in islice(_ACCOUNT.finditer(body), MOST_ACCOUNTS))
+    return Question(organization_key, tuple(dict.fromkeys(hint.decode() for hint in chain(numbers, accounts))))
 
 
 def find_signers(questions: Sequence[Question]) -> list[list[Signer]]:
@@ -72,13 +84,33 @@ class _Row:
 
 
 def _signers(question: Question, rows: Iterable[_Row]) -> list[Signer]:
-    signers = {}
+    signers: dict[Signer, None] = {}
     if not question.organization_key and settings.META_APP_SECRET:
         signers[Signer(settings.META_APP_SECRET, None)] = None
+    secrets: set[str] = set()
     for row in rows:
         if question.organization_key in ("", row.organization_key):
+            secrets.update(row.secrets)
             signers.update((Signer(secret, row.organization_id), None) for secret in row.secrets)
+        if len(secrets) >= MOST_SECRETS:
+            break
     return list(signers)
+
+
+def signature(signers: Sequence[Signer], body: bytes, header: str | None) -> Signature | None:
+    """Who signed the body; None if none of these did."""
+    secret = matching_secret(body, header, dict.fromkeys(signer.secret for signer in signers))
+    if secret is None:
+        return None
+    organizations = {signer.organization_id for signer in signers if signer.secret == secret}
+    known = [organization for organization in organizations if organization is not None]
+    return Signature(None if None in organizations else sorted(known), digests(secret)[0])
+
+
+def secret_marks(organization_id: int) -> set[str]:
+    """The marks that signatures with the organization's secrets carry, current and previous."""
+    secrets = {secret for _, _, row in _rows(Q(organization=organization_id), limit=MOST_NUMBERS) for secret in row.secrets}
+    return {mark for secret in secrets for mark in digests(secret)}
 
 
 def _by_hint(hints: set[str]) -> dict[str, list[_Row]]:
@@ -110,7 +142,7 @@ def _rows(which: Q, *, limit: int) -> list[tuple[str, str, _Row]]:
     ]
 
 
-def _stored(column: str) -> ExpressionWrapper:
+def _stored(column: str) -> "ExpressionWrapper[TextField[str, str]]":
     """The column as it is stored, so that one row which no key opens cannot cost the others."""
     return ExpressionWrapper(F(column), output_field=TextField())
 
@@ -129,4 +161,4 @@ def is_verify_token(token: str, *, organization_key: str) -> bool:
     if organization_key:
         numbers = numbers.filter(organization__key=organization_key)
     stored = numbers.values_list(_stored("webhook_verify_token"), flat=True)[:LATEST]
-    return any([hmac.compare_digest(_open(each).encode(), token.encode()) for each in stored])
+    return sum(hmac.compare_digest(_open(each).encode(), token.encode()) for each in stored) > 0

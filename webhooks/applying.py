@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -36,6 +37,7 @@ from jobs.transactions import DatabaseAway, run_in_transaction
 from jobs.worker import Lane
 from organizations.events import EventArrival, number_meant, record_account_events
 from organizations.models import Organization, PhoneNumber
+from organizations.signing import Signature
 from webhooks.models import HeldItem, Webhook
 from webhooks.routing import Cause, Entry, Held, Routed, Router
 
@@ -45,6 +47,8 @@ GROUP = 500
 """Items in one transaction: enough to be fast, few enough to hold no lock for long."""
 FIRST_PAUSE = timedelta(seconds=2)
 """Before an item that failed is tried again."""
+STEP = 1000
+"""Rows released in one transaction."""
 BUDGET = 8 * 2**20
 """Bytes of bodies in one lease, which bounds the worker's memory."""
 
@@ -97,13 +101,21 @@ LANES = [
 def release_waiting() -> int:
     """Let items go on whose number has been connected, or is active again; returns how many."""
     waiting = HeldItem.objects.filter(state=State.WAITING)
-    keys = waiting.order_by().values_list("phone_number_id", "waba_id").distinct()
+    keys = list(waiting.order_by().values_list("phone_number_id", "waba_id").distinct())
     active = PhoneNumber.objects.active()
     numbers = active.filter(phone_number_id__in=[number for number, _ in keys if number])
     accounts = active.filter(waba_id__in=[account for number, account in keys if account and not number])
-    released = waiting.filter(phone_number_id__in=list(numbers.values_list("phone_number_id", flat=True))).make_due()
-    ready = list(accounts.values_list("waba_id", flat=True).distinct())
-    return released + waiting.filter(phone_number_id="", waba_id__in=ready).make_due()
+    of_numbers = waiting.filter(phone_number_id__in=list(numbers.values_list("phone_number_id", flat=True)))
+    of_accounts = waiting.filter(phone_number_id="", waba_id__in=set(accounts.values_list("waba_id", flat=True)))
+    return _release(of_numbers) + _release(of_accounts)
+
+
+def _release(items: QuerySet[HeldItem]) -> int:
+    """Step by step: a number that was away for days has many."""
+    released = 0
+    while ids := list(items.values_list("pk", flat=True)[:STEP]):
+        released += run_in_transaction(HeldItem.objects.filter(pk__in=ids, state=State.WAITING).make_due)
+    return released
 
 
 def apply_entries(entries: Sequence[Entry]) -> list[Held | None]:
@@ -208,7 +220,7 @@ def _record_people(group: Sequence[Routed]) -> None:
             contact.note_marketing(stopped=each.entry.item.stopped, at=_sent_at(each.entry))
         elif not contact.name:
             contact.name = each.entry.item.person.name or ""
-        contact.save(update_fields=["name", "marketing_stopped", "marketing_at"])
+        contact.save(update_fields=["name", "wa_id_at", "marketing_stopped", "marketing_at"])
 
 
 def _event_arrivals(routed: Routed) -> Iterator[EventArrival]:
@@ -231,9 +243,14 @@ def _learn_accounts(group: Iterable[Routed]) -> None:
     """A number connected without its account's id gets it from the first message; account events find the number by it."""
     for each in group:
         item, number = each.entry.item, each.number
-        if isinstance(item, Message) and item.waba_id and not number.waba_id:
+        if isinstance(item, Message) and item.waba_id and not number.waba_id and not _is_anothers(item.waba_id, number):
             number.waba_id = item.waba_id
             PhoneNumber.objects.filter(pk=number.pk, waba_id="").update(waba_id=item.waba_id)
+
+
+def _is_anothers(waba_id: str, number: PhoneNumber) -> bool:
+    """An organization signs its own bodies: it must not get another one's account by naming it."""
+    return PhoneNumber.objects.filter(waba_id=waba_id).exclude(organization=number.organization_id).exists()
 
 
 def _identity_change(item: Item) -> IdentityChange | None:
@@ -251,7 +268,8 @@ def _sent_at(entry: Entry) -> datetime:
 
 
 def _entries(webhook: Webhook, items: Iterable[Item]) -> list[Entry]:
-    return [Entry(webhook.pk, webhook.date, webhook.signed_for, item) for item in items]
+    signature = Signature(webhook.signed_for, webhook.signed_with)
+    return [Entry(webhook.pk, webhook.date, signature, item) for item in items]
 
 
 def _held_item(entry: Entry, held: Held) -> HeldItem:

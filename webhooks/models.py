@@ -20,6 +20,8 @@ class Webhook(LeasedRow):
     size = models.PositiveIntegerField(_("size"), help_text=_("bytes"))
     signed_for = models.JSONField(_("signed for"), null=True)
     """The ids of the organizations whose app secret signed it; null where it was the platform's own."""
+    signed_with = IdentifierField(max_length=64, default="", db_default="", editable=False)
+    """A mark of that secret: an organization that is given it later may be told what it signed."""
 
     class Meta:
         db_table = "webhook"

@@ -6,7 +6,7 @@ A webhook gets its 200 only after the commit that made it durable. Nothing that 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -15,8 +15,7 @@ from urllib.parse import parse_qs
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from prometheus_client import Counter, Histogram
 
-from cloud_api.signature import matching_secret
-from organizations.signing import Question, Signer, ask, find_signers, is_verify_token
+from organizations.signing import Question, Signature, Signer, ask, find_signers, is_verify_token, signature
 from webhooks.group_commit import GroupCommit, Overloaded
 from webhooks.storing import SignedBody, store
 
@@ -24,9 +23,12 @@ PATH = "/webhooks/whatsapp"
 MAX_BODY = 4 * 2**20
 MAX_DISCARDED = 32 * 2**20
 """How much of a body that is too large is read and thrown away, so that its sender gets to see the 413."""
+MOST_HELD = 256 * 2**20
+"""Bytes of bodies in memory, of all senders together; whoever comes beyond it is told to come again."""
 BODY_PATIENCE = 20.0
 ANSWER_PATIENCE = 4.5
 KEYS_FRESH_FOR = 0.25
+MOST_KNOWN = 10_000
 LARGE = 64 * 1024
 """From this size on a body is checked in a thread: the loop serves others meanwhile."""
 
@@ -58,6 +60,7 @@ BAD_SIGNATURE = Answer(HTTPStatus.UNAUTHORIZED)
 TOO_LARGE = Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, closes=True)
 TOO_SLOW = Answer(HTTPStatus.REQUEST_TIMEOUT, closes=True)
 UNAVAILABLE = Answer(HTTPStatus.SERVICE_UNAVAILABLE, headers=((b"retry-after", b"5"),))
+NO_ROOM = Answer(HTTPStatus.SERVICE_UNAVAILABLE, headers=((b"retry-after", b"5"),), closes=True)
 WRONG_METHOD = Answer(HTTPStatus.METHOD_NOT_ALLOWED, headers=((b"allow", b"GET, POST"),))
 NOT_FOUND = Answer(HTTPStatus.NOT_FOUND)
 
@@ -71,49 +74,65 @@ class ClientGone(Exception):
 
 
 @dataclass
+class Memory:
+    """Bytes that bodies may take, and do."""
+
+    most: int
+    taken: int = 0
+
+
+@dataclass
+class Share:
+    """What one body has of the memory."""
+
+    memory: Memory
+    taken: int = 0
+
+    def take(self, size: int) -> None:
+        """Overloaded if that much is not left."""
+        if self.memory.taken + size > self.memory.most:
+            raise Overloaded
+        self.memory.taken += size
+        self.taken += size
+
+    def give_back(self) -> None:
+        self.memory.taken -= self.taken
+        self.taken = 0
+
+
+@dataclass
 class Keyring:
-    """The signers of recent questions, kept for a quarter of a second; asked anew when none of them fits, so that a secret works as soon as it is
-    stored."""
+    """The signers of recent questions, kept for a quarter of a second; asked anew when none of them fits, so that a secret works as
+    soon as it is stored."""
 
     group: GroupCommit[Question, list[Signer]] = field(default_factory=lambda: GroupCommit(_find_signers))
     known: dict[Question, tuple[float, list[Signer]]] = field(default_factory=dict)
 
-    async def signed_for(self, question: Question, body: bytes, header: str | None) -> "list[int] | None":
-        """Whose secret signed the body: organization ids, or None for the platform's. PermissionError if nobody's."""
+    async def verify(self, question: Question, body: bytes, header: str | None) -> Signature | None:
+        """Who signed the body; None if nobody who may."""
         asked_at, signers = self.known.get(question, (0.0, []))
+        found = None
         if time.monotonic() - asked_at < KEYS_FRESH_FOR:
-            try:
-                return await _verdict(signers, body, header)
-            except PermissionError:
-                pass  # the secret may have been stored since
+            found = await _verify(signers, body, header)
+        return found or await _verify(await self._ask(question), body, header)
+
+    async def _ask(self, question: Question) -> list[Signer]:
         signers = await self.group.submit(question)
-        if len(self.known) >= 10_000:
+        if len(self.known) >= MOST_KNOWN:
             self.known.clear()
         self.known[question] = (time.monotonic(), signers)
-        return await _verdict(signers, body, header)
+        return signers
 
 
-def _find_signers(questions: "Iterable[Question]") -> list[list[Signer] | Exception]:
+def _find_signers(questions: Sequence[Question]) -> list[list[Signer]]:
     close_old_connections()
-    return list(find_signers(list(questions)))
+    return find_signers(questions)
 
 
-async def _verdict(signers: list[Signer], body: bytes, header: str | None) -> "list[int] | None":
+async def _verify(signers: list[Signer], body: bytes, header: str | None) -> Signature | None:
     if len(body) < LARGE:
-        return signed_for(signers, body, header)
-    return await asyncio.to_thread(signed_for, signers, body, header)
-
-
-def signed_for(signers: list[Signer], body: bytes, header: str | None) -> "list[int] | None":
-    """The organizations that have the secret which signed the body; None where it is the platform's own. PermissionError where
-    no signer's secret did."""
-    secret = matching_secret(body, header, dict.fromkeys(signer.secret for signer in signers))
-    if secret is None:
-        raise PermissionError
-    organizations = {signer.organization_id for signer in signers if signer.secret == secret}
-    if None in organizations:
-        return None
-    return sorted(organization for organization in organizations if organization is not None)
+        return signature(signers, body, header)
+    return await asyncio.to_thread(signature, signers, body, header)
 
 
 class Receiver:
@@ -121,6 +140,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self._keyring = Keyring()
+        self._memory = Memory(MOST_HELD)
         self._commit: GroupCommit[SignedBody, None] = GroupCommit(store, weigh=lambda signed: len(signed.body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,15 +163,20 @@ class Receiver:
 
     async def _receive_webhook(self, scope: Scope, receive: Receive, key: str) -> Answer:
         headers = dict(scope["headers"])
+        share = Share(self._memory)
         try:
             async with asyncio.timeout(BODY_PATIENCE):
-                body = await _read(headers, receive)
+                body = await _read(headers, receive, share)
+            with SECONDS.time():
+                return await self._acknowledge(key, body, headers.get(b"x-hub-signature-256"))
         except BodyTooLarge:
             return TOO_LARGE
         except TimeoutError:
             return TOO_SLOW
-        with SECONDS.time():
-            return await self._acknowledge(key, body, headers.get(b"x-hub-signature-256"))
+        except Overloaded:
+            return NO_ROOM
+        finally:
+            share.give_back()
 
     async def _acknowledge(self, key: str, body: bytes, header: bytes | None) -> Answer:
         if header is None:
@@ -159,10 +184,10 @@ class Receiver:
         try:
             async with asyncio.timeout(ANSWER_PATIENCE):
                 question = ask(key, body) if len(body) < LARGE else await asyncio.to_thread(ask, key, body)
-                organizations = await self._keyring.signed_for(question, body, header.decode("latin-1"))
-                await self._commit.submit(SignedBody(body, organizations))
-        except PermissionError:
-            return _refuse()
+                signed = await self._keyring.verify(question, body, header.decode("latin-1"))
+                if signed is None:
+                    return _refuse()
+                await self._commit.submit(SignedBody(body, signed))
         except (DatabaseError, InterfaceError, TimeoutError, Overloaded) as failure:
             log.warning("webhook of %s bytes not stored: %s", len(body), type(failure).__name__)
             return UNAVAILABLE
@@ -207,8 +232,9 @@ def _refuse() -> Answer:
     return BAD_SIGNATURE
 
 
-async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The body. BodyTooLarge once it has been read or discarded, or at once where the sender waits to be told to go on."""
+async def _read(headers: dict[bytes, bytes], receive: Receive, share: Share) -> bytes:
+    """The body. BodyTooLarge once it has been read or discarded, or at once where the sender waits to be told to go on; Overloaded
+    where there is no room for it."""
     announced = headers.get(b"content-length", b"")
     too_large = announced.isdigit() and int(announced[:20]) > MAX_BODY
     if too_large and b"expect" in headers:
@@ -225,8 +251,10 @@ async def _read(headers: dict[bytes, bytes], receive: Receive) -> bytes:
             too_large = True
         if too_large:
             chunks.clear()
+            share.give_back()
         else:
             chunks.append(chunk)
+            share.take(len(chunk))
         if not event.get("more_body") or size > MAX_DISCARDED:
             break
     if too_large:

@@ -10,6 +10,7 @@ from django.db.models import Q
 from cloud_api.payloads import Item, Unreadable
 from jobs.models import State
 from organizations.models import PhoneNumber
+from organizations.signing import Signature, secret_marks
 from webhooks.models import HeldItem
 
 Cause = HeldItem.Cause
@@ -21,7 +22,7 @@ class Entry:
 
     webhook_id: int
     received_at: datetime
-    signed_for: list[int] | None
+    signature: Signature
     item: Item
 
 
@@ -52,6 +53,7 @@ class Router:
 
     by_id: dict[str, PhoneNumber] = field(default_factory=dict)
     by_account: dict[str, list[PhoneNumber]] = field(default_factory=lambda: defaultdict(list))
+    marks: dict[int, set[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, entries: Iterable[Entry]) -> "Router":
@@ -60,7 +62,8 @@ class Router:
         accounts = {item.waba_id for item in items if item.waba_id and not item.phone_number_id}
         router = cls()
         named = Q(phone_number_id__in=numbers) | Q(waba_id__in=accounts)
-        for number in PhoneNumber.objects.filter(named).select_related("organization").order_by("pk"):
+        known = PhoneNumber.objects.filter(named).select_related("organization").defer(*PhoneNumber.SECRETS)
+        for number in known.order_by("pk"):
             router.by_id[number.phone_number_id] = number
             if number.waba_id:
                 router.by_account[number.waba_id].append(number)
@@ -76,7 +79,7 @@ class Router:
         numbers = self._numbers(item)
         if not numbers:
             return Held(State.WAITING, Cause.UNKNOWN_NUMBER, "It is applied once its number is connected.")
-        numbers = [number for number in numbers if _may_tell(entry, number)]
+        numbers = [number for number in numbers if self._may_tell(entry.signature, number.organization_id)]
         if not numbers:
             return Held(State.DEAD, Cause.FOREIGN, "The secret that signed it is not that of the number's organization.")
         numbers = [number for number in numbers if number.is_applied]
@@ -89,6 +92,10 @@ class Router:
             return [self.by_id[item.phone_number_id]] if item.phone_number_id in self.by_id else []
         return self.by_account.get(item.waba_id or "", [])
 
-
-def _may_tell(entry: Entry, number: PhoneNumber) -> bool:
-    return entry.signed_for is None or number.organization_id in entry.signed_for
+    def _may_tell(self, signature: Signature, organization_id: int) -> bool:
+        """Whether the secret that signed it is the platform's, or is or was the organization's."""
+        if signature.organizations is None or organization_id in signature.organizations:
+            return True
+        if organization_id not in self.marks:
+            self.marks[organization_id] = secret_marks(organization_id)
+        return signature.secret_mark in self.marks[organization_id]

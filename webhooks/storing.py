@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
+from organizations.signing import Signature
 from webhooks.models import Webhook
 
 log = logging.getLogger(__name__)
 
+LONGEST_LIKENESS = 64 * 1024
+"""Bytes shown of a body that is no text: each takes up to four letters, and a packet to the database has its limits."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignedBody:
-    """A body whose signature is good. `signed_for` has the ids of the organizations whose secret it was; None: the platform's."""
+    """A body whose signature is good."""
 
     body: bytes
-    signed_for: list[int] | None
+    signature: Signature
 
 
 def store(bodies: Sequence[SignedBody]) -> list[None | Exception]:
@@ -57,5 +61,11 @@ def _row(signed: SignedBody) -> Webhook:
     try:
         text, raw = signed.body.decode(), None
     except UnicodeDecodeError:
-        text, raw = signed.body.decode(errors="backslashreplace"), signed.body
-    return Webhook(json=text, raw=raw, size=len(signed.body), signed_for=signed.signed_for)
+        text, raw = signed.body[:LONGEST_LIKENESS].decode(errors="backslashreplace"), signed.body
+    return Webhook(
+        json=text,
+        raw=raw,
+        size=len(signed.body),
+        signed_for=signed.signature.organizations,
+        signed_with=signed.signature.secret_mark,
+    )

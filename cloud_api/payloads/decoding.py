@@ -12,7 +12,7 @@ DEEPEST = 24
 LARGEST = 2**63 - 1
 REPLACEMENT = "\ufffd"
 
-_SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|[:,\[]\s*-?[\d.]+[eE]\+?\d{3}")
+_SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def decode(body: bytes) -> Any:
@@ -28,7 +28,7 @@ def decode(body: bytes) -> Any:
     if not text.strip():
         raise UnreadableBody("The body is empty.")
     try:
-        value = json.loads(text, parse_constant=_nothing, parse_int=_number)
+        value = json.loads(text, parse_constant=_nothing, parse_int=_number, parse_float=_finite)
         return clean(value) if _may_be_unclean(text) else value
     except RecursionError as failure:
         raise UnreadableBody("The body is nested too deep.") from failure
@@ -52,8 +52,6 @@ def clean(value: Any, level: int = 0) -> Any:
         return {clean(key): clean(each, level + 1) for key, each in value.items()}
     if kind is list:
         return [clean(each, level + 1) for each in value] if level < DEEPEST else _flat(value)
-    if kind is float:
-        return value if math.isfinite(value) else None
     return value
 
 
@@ -77,6 +75,11 @@ def _number(digits: str) -> int | str:
     if len(digits) < 19:
         return int(digits)
     return digits if len(digits) > 20 or abs(int(digits)) > LARGEST else int(digits)
+
+
+def _finite(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None
 
 
 def _nothing(constant: str) -> None:

@@ -34,9 +34,10 @@ def echo_body(wamid: str, at: int = START, *, to: str = ANA, number: str = NUMBE
     return body(value(number, message_echoes=[echo]), field="smb_message_echoes")
 
 
-def history_body(wamid: str, at: int, *, sender: str = ANA, number: str = NUMBER) -> bytes:
-    old = message(wamid, at, sender=sender) | {"history_context": {"status": "READ"}}
-    chunk = {"metadata": {"phase": 0}, "threads": [{"id": sender, "messages": [old]}]}
+def history_body(wamid: str, at: int, *, sender: str = ANA, bsuid: str | None = None, number: str = NUMBER) -> bytes:
+    old = message(wamid, at, sender=sender, bsuid=bsuid) | {"history_context": {"status": "READ"}}
+    context = {"wa_id": sender} | ({"user_id": bsuid} if bsuid else {})
+    chunk = {"metadata": {"phase": 0}, "threads": [{"id": sender, "context": context, "messages": [old]}]}
     return body(value(number, history=[chunk]), field="history")
 
 

@@ -1,0 +1,82 @@
+"""The hub, set up and started as an operator would."""
+
+import base64
+import secrets
+import subprocess
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from benchmarks.bodies import NUMBER
+from benchmarks.databases import Database
+from benchmarks.figures import Failed, say
+from benchmarks.processes import ROOT, Process, Server, clean_environment, free_port, running, serving
+
+ASK_PRAGMAS = """
+from django.db import connection
+query = "SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous"
+print(*connection.cursor().execute(query).fetchone())
+"""
+
+
+class Hub:
+    """The hub on a database, with one number connected. What it keeps in files goes to the directory."""
+
+    def __init__(self, database: Database, directory: Path) -> None:
+        self.database = database
+        self._directory = directory / f"hub-{database.name}"
+        self._port = free_port()
+        self._environment = clean_environment() | {
+            "DATABASE_URL": database.url,
+            "VAR_DIR": str(self._directory),
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "META_APP_SECRET": "",
+            "BIND": "127.0.0.1",
+            "PORT": str(self._port),
+        }
+
+    def prepare(self) -> None:
+        """The tables, the number, and what the site's pages are made of."""
+        self._directory.mkdir(parents=True)
+        self._manage("prepare_database")
+        self._manage("collectstatic", "--noinput")
+        number = {
+            "organization": "Benchmark",
+            "phone-number-id": NUMBER.phone_number_id,
+            "wa-id": NUMBER.wa_id,
+            "verify-token": NUMBER.verify_token,
+            "app-secret": NUMBER.app_secret,
+            "meta-token": "unused",
+            "waba-id": NUMBER.waba_id,
+        }
+        self._manage("connect_number", *(f"--{option}={value}" for option, value in number.items()))
+
+        if self.database.name == "sqlite":
+            self._check_pragmas()
+
+    def _check_pragmas(self) -> None:
+        """Failed unless a commit is on the disk when it returns; only the hub's own connection can tell."""
+        told = self._manage("shell", "-v0", "-c", ASK_PRAGMAS)
+        say(f"the hub's connections: journal_mode, synchronous = {told.strip()}")
+        if told.split() != ["wal", "2"]:
+            raise Failed("the hub may lose what it has committed: journal_mode should be wal and synchronous 2 (FULL)")
+
+    def web(self) -> AbstractContextManager[Server]:
+        """The web processes, as `manage.py serve` starts them."""
+        counters = self._directory / "metrics"
+        counters.mkdir(exist_ok=True)
+        environment = self._environment | {"PROMETHEUS_MULTIPROC_DIR": str(counters)}
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"]
+        return serving("hub", command, environment, self._port, self._directory)
+
+    def worker(self, *arguments: str) -> AbstractContextManager[Process]:
+        """`manage.py worker`."""
+        return running("worker", [sys.executable, "manage.py", "worker", *arguments], self._environment, self._directory)
+
+    def _manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        result = subprocess.run(command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=300, check=False)
+        if result.returncode:
+            raise Failed(f"manage.py {arguments[0]} failed:\n{result.stdout}{result.stderr}")
+        return result.stdout

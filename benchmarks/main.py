@@ -1,0 +1,125 @@
+"""`benchmarks/run NAME`: figures on stdout, one JSON line each; what is going on, on stderr. README.md tells what they mean."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import databases, wrk
+from benchmarks.acknowledging import Rounds, acknowledge, acknowledge_sqlite
+from benchmarks.applying import apply_backlog
+from benchmarks.databases import Database
+from benchmarks.figures import Failed, say
+from benchmarks.latency import apply_while_receiving
+from benchmarks.processes import ROOT
+
+SERVER = "mysql://root@127.0.0.1:3306"
+DATABASES = ("mariadb", "sqlite")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """`run` is given a new database, of each of these kinds that is wanted, and an empty directory."""
+
+    about: str
+    databases: Sequence[str]
+    run: Callable[[Database, Path, argparse.Namespace], None]
+
+
+def _rounds(options: argparse.Namespace) -> Rounds:
+    return Rounds(options.rounds, options.seconds)
+
+
+BENCHMARKS = {
+    "acknowledge": Benchmark(
+        "durable acknowledgements a second on MariaDB, against rivals that store nothing; p99 at a constant rate",
+        ["mariadb"],
+        lambda database, directory, options: acknowledge(database, directory, _rounds(options)),
+    ),
+    "acknowledge_sqlite": Benchmark(
+        "durable acknowledgements a second on SQLite, against a Django view with one INSERT",
+        ["sqlite"],
+        lambda database, directory, options: acknowledge_sqlite(database, directory, _rounds(options)),
+    ),
+    "backlog": Benchmark(
+        "items a second that one worker applies from a backlog of 50,000, and its peak memory",
+        DATABASES,
+        lambda database, directory, _: apply_backlog(database, directory),
+    ),
+    "latency": Benchmark(
+        "seconds from a message's arrival to its row, a worker beside the web processes",
+        ["mariadb"],
+        lambda database, directory, _: apply_while_receiving(database, directory),
+    ),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status: 0 if every figure could be measured, whatever it is."""
+    options = _parser().parse_args(arguments)
+    if options.list or not options.name:
+        print("\n".join(f"{name:<20}{each.about}" for name, each in BENCHMARKS.items()))  # noqa: T201
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    try:
+        for name in BENCHMARKS if options.name == "all" else [options.name]:
+            _run(name, options)
+    except Failed as failure:
+        say(f"benchmarks: {failure}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/run",
+        description=__doc__,
+        epilog="needs .venv (script/setup), and MariaDB or MySQL but for SQLite; everything runs on this machine, on loopback",
+    )
+    add = parser.add_argument
+    add("name", nargs="?", choices=[*BENCHMARKS, "all"], metavar="NAME", help=f"{', '.join(BENCHMARKS)}, or all")
+    add("--list", action="store_true", help="what there is")
+    add("--database", choices=DATABASES, help="only on this one, where a benchmark runs on both")
+    add("--server", default=SERVER, metavar="URL", help="a MariaDB or MySQL where databases may be created (%(default)s)")
+    add("--scratch", type=Path, default=ROOT / "var" / "benchmarks", metavar="DIR", help="for files, on a disk (var/benchmarks)")
+    add("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
+    add("--seconds", type=float, default=8.0, help="how long a turn is (%(default)g)")
+    return parser
+
+
+def _run(name: str, options: argparse.Namespace) -> None:
+    benchmark = BENCHMARKS[name]
+    if name.startswith("acknowledge"):
+        wrk.install()
+    for kind in benchmark.databases:
+        if options.database in (None, kind) or len(benchmark.databases) == 1:
+            say(f"== {name} on {kind}")
+            with _scratch(options.scratch) as directory, _database(kind, options.server, directory) as database:
+                benchmark.run(database, directory, options)
+
+
+@contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=parent.resolve()) as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def _database(kind: str, server: str, directory: Path) -> Iterator[Database]:
+    if kind == "sqlite":
+        databases.check_disk(directory)
+        yield databases.sqlite(directory / "hub.sqlite3")
+    else:
+        with databases.mariadb(server) as database:
+            yield database
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
