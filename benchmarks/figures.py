@@ -12,7 +12,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Goal:
-    """What issue 2 asks of a figure; said on stderr beside it."""
+    """What is asked of a figure; said on stderr beside it."""
 
     limit: float
     at_least: bool = True

@@ -33,15 +33,15 @@ def apply_while_receiving(database: Database, directory: Path, seconds: int = SE
     with hub.web() as server, hub.worker() as worker, ThreadPoolExecutor(1) as pool:
         watching = pool.submit(watch.run)
         try:
-            outcome = load.offer(server.port, [request for _, request in messages], rate=RATE, connections=CONNECTIONS)
+            outcome = load.offer(server, [request for _, request in messages], rate=RATE, connections=CONNECTIONS)
             watch.complete.wait(PATIENCE)
         finally:
             watch.end.set()
         watching.result(PATIENCE)
         if worker.has_ended:
             raise worker.failure("has ended")
-    if outcome.not_ok or watch.missing:
-        raise Failed(f"{outcome.not_ok} webhooks got no 200, and {len(watch.missing)} messages are not in the table")
+    if watch.missing:
+        raise Failed(f"{len(watch.missing)} messages were acknowledged and are not in the table")
     _tell(database, [(watch.seen[id] - due) for (id, _), due in zip(messages, outcome.scheduled, strict=True)][RATE * WARM_UP :])
     say(
         f"  at worst a webhook left {1000 * outcome.lateness:.1f} ms late; looks at the table up to {1000 * watch.gap:.1f} ms apart"

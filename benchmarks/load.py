@@ -15,13 +15,15 @@ from typing import cast
 
 import uvloop
 
+from benchmarks.processes import Server
+
 TICK = 0.001
 PATIENCE = 10.0
 
 
 @dataclass
 class Outcome:
-    """Times in seconds of the monotonic clock, one per request, in the order of the requests; 0.0 where no answer came."""
+    """Times in seconds of the monotonic clock, one per request, in the order of the requests."""
 
     scheduled: list[float]
     sent: list[float]
@@ -30,22 +32,12 @@ class Outcome:
 
     @property
     def latencies(self) -> list[float]:
-        return [after - before for before, after in zip(self.scheduled, self.answered, strict=True) if after]
+        return [after - before for before, after in zip(self.scheduled, self.answered, strict=True)]
 
     @property
     def lateness(self) -> float:
         """The longest that a request left after its time."""
         return max(after - before for before, after in zip(self.scheduled, self.sent, strict=True))
-
-    @property
-    def not_ok(self) -> int:
-        """How many got another answer than 200, or none."""
-        return len(self.scheduled) - self.statuses[200]
-
-    def check(self, server: Server) -> None:
-        """Failed unless every answer was 200."""
-        if self.not_ok:
-            raise server.process.failure(f"gave {self.not_ok} of {len(self.scheduled)} webhooks no 200, but {dict(self.statuses)}")
 
 
 class Connection(asyncio.Protocol):
@@ -154,14 +146,18 @@ class Load:
         await asyncio.get_running_loop().create_connection(lambda: Connection(self), "127.0.0.1", self._port)
 
 
-def offer(port: int, requests: Sequence[bytes], *, rate: float, connections: int) -> Outcome:
-    """Send the requests at so many a second, one after the other's time, over so many connections, and wait for the answers."""
+def offer(server: Server, requests: Sequence[bytes], *, rate: float, connections: int) -> Outcome:
+    """Send the requests at so many a second, one after the other's time, over so many connections, and wait for the answers. Failed
+    unless each is a 200."""
     gc.collect()
     gc.disable()
     try:
-        return uvloop.run(_offer(port, requests, rate, connections))
+        outcome = uvloop.run(_offer(server.port, requests, rate, connections))
     finally:
         gc.enable()
+    if outcome.statuses != {200: len(requests)}:
+        raise server.process.failure(f"answered {len(requests)} webhooks with {dict(outcome.statuses)} (0: not at all)")
+    return outcome
 
 
 async def _offer(port: int, requests: Sequence[bytes], rate: float, connections: int) -> Outcome:

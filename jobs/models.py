@@ -2,7 +2,7 @@
 
     due ──lease──> due, with a token and a later due time ──finish──> done
      ^                  │                                 ──bury───> dead, with the reason
-     └──retry, release──┘  (a worker that dies says nothing: its row is due again when the lease ends)
+     └──────retry───────┘  (a worker that dies says nothing: its row is due again when the lease ends)
 
     waiting is for rows that cannot be worked on until something else happens; whoever notices calls `make_due`.
 
@@ -112,10 +112,6 @@ class Lease:
     def bury(self, ids: Sequence[int], reason: str) -> None:
         """They will never succeed as they are."""
         self.held(ids).update(state=State.DEAD, lease_token=None, reason=reason[:500])
-
-    def release(self) -> None:
-        """Give back what was not finished, at once and without blame."""
-        self.held().update(lease_token=None, due_at=Now())
 
     def retry(self, ids: Sequence[int], reason: str) -> None:
         """Try each again later, after 2, 4, 8 … seconds give or take half; after `MAX_ATTEMPTS` it is dead."""

@@ -1,0 +1,287 @@
+"""The parser takes whatever comes: each thing becomes a value, and nothing that is wrong with one costs its neighbours."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud_api.payloads import (
+    AccountEvent,
+    AddressBookEntry,
+    Channel,
+    IdentityUpdate,
+    MarketingPreference,
+    Message,
+    Status,
+    Unreadable,
+    UnreadableBody,
+    parse,
+)
+
+PAYLOADS = Path(__file__).with_name("payloads")
+SAMPLES = {path.name: json.loads(path.read_bytes()) for path in sorted(PAYLOADS.glob("*.json"))}
+LARGEST = 2**63 - 1
+DEEPEST = 26
+
+
+def sample(name: str) -> list[Any]:
+    return parse((PAYLOADS / name).read_bytes())
+
+
+def only(name: str) -> Any:
+    (item,) = sample(name)
+    return item
+
+
+def wrapped(value: Any, field: Any = "messages") -> bytes:
+    return json.dumps(
+        {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"value": value, "field": field}]}]}
+    ).encode()
+
+
+def told(message: dict[str, Any], **value: Any) -> Any:
+    """The item of one message in a body."""
+    base = {"id": "w", "from": "5561", "timestamp": "1795003200"}
+    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [base | message], **value}))
+    return item
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("01_text.json", Message),
+        ("50_status_sent_utility.json", Status),
+        ("43_user_id_update_field.json", IdentityUpdate),
+        ("82_smb_app_state_sync.json", AddressBookEntry),
+        ("104_user_preferences_stop.json", MarketingPreference),
+        ("90_template_status_rejected.json", AccountEvent),
+        ("110_unknown_future_field.json", AccountEvent),
+        ("66_value_level_errors.json", AccountEvent),
+    ],
+)
+def test_a_thing_becomes_a_value_of_its_kind(name, kind) -> None:
+    assert {type(item) for item in sample(name)} == {kind}
+
+
+def test_a_message_says_who_wrote_it_where_and_when() -> None:
+    item = only("40_text_username_and_phone.json")
+    assert (item.person.wa_id, item.person.bsuid) == ("5531971204455", "BR.6048820193377512")
+    assert (item.person.name, item.person.username) == ("Lívia Prado", "livia.prado")
+    assert (item.phone_number_id, item.waba_id) == ("448190735512098", "385012774910236")
+    assert (item.timestamp, item.channel, item.from_customer) == (1795003620, Channel.LIVE, True)
+
+
+def test_an_echo_is_the_business_s_and_names_its_receiver() -> None:
+    item = only("80_smb_message_echoes.json")
+    assert (item.from_customer, item.channel) == (False, Channel.PHONE_APP)
+    assert (item.person.wa_id, item.person.bsuid) == ("556181500586", "BR.1874209365510427")
+
+
+def test_history_is_of_either_side() -> None:
+    theirs, ours = sample("83_history_chunk.json")
+    assert [each.channel for each in (theirs, ours)] == [Channel.HISTORY] * 2
+    assert [each.from_customer for each in (theirs, ours)] == [True, False]
+    assert [each.status for each in (theirs, ours)] == ["read", "delivered"]
+    assert {each.person.bsuid for each in (theirs, ours)} == {"BR.1874209365510427"}
+
+
+def test_standby_lies_a_level_deeper_or_not() -> None:
+    deeper = SAMPLES["108_standby_message.json"]
+    flat = copy.deepcopy(deeper)
+    value = flat["entry"][0]["changes"][0]["value"]
+    value |= value.pop("standby")
+    for body in (deeper, flat):
+        (item,) = parse(json.dumps(body).encode())
+        assert (item.channel, item.content) == (Channel.STANDBY, "falando com o agente da Meta")
+
+
+def test_contacts_are_paired_by_id_never_by_position() -> None:
+    contacts = [{"wa_id": "2", "profile": {"name": "Two"}}, {"wa_id": "1", "profile": {"name": "One"}}]
+    messages = [{"id": each, "from": each, "type": "text", "timestamp": "1795003200"} for each in ("1", "2", "3")]
+    items = parse(wrapped({"metadata": {"phone_number_id": "7"}, "contacts": contacts, "messages": messages}))
+    assert [item.person.name for item in items] == ["One", "Two", None]
+
+
+def test_empty_identifiers_are_missing_ones() -> None:
+    item = told({"from": "", "from_user_id": "BR.1", "type": "text"})
+    assert (item.person.wa_id, item.person.bsuid) == (None, "BR.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("25_system_user_changed_number.json", ("556192047731", "BR.9920471553028816"), ("556184112209", "BR.2209947716035581")),
+        ("26_system_user_changed_number_legacy.json", ("556192047731", None), ("556184112209", None)),
+        ("27_system_user_changed_user_id.json", (None, "BR.77310499281566301743"), (None, "BR.11840557392066418025")),
+        ("28_system_user_changed_user_id_body_only.json", (None, "BR.k7Qm2Xz94TbL0aPw83Vd"), (None, "BR.Zt51QpLw08HcYa7Rk3Nm")),
+    ],
+)
+def test_an_identity_change_says_from_whom_to_whom(name, old, new) -> None:
+    change = only(name).identity_change
+    assert ((change.old.wa_id, change.old.bsuid), (change.new.wa_id, change.new.bsuid)) == (old, new)
+
+
+def test_the_sender_s_old_bsuid_is_read_where_previous_user_id_is_missing() -> None:
+    system = {"type": "user_changed_number", "body": "", "user_id": "BR.2", "wa_id": "5562"}
+    change = told({"type": "system", "from_user_id": "BR.1", "system": system}).identity_change
+    assert (change.old.bsuid, change.new.bsuid) == ("BR.1", "BR.2")
+
+
+@pytest.mark.parametrize(
+    ("message", "content"),
+    [
+        ({"type": "text", "text": {"body": "Bom dia"}}, "Bom dia"),
+        ({"type": "image", "image": {"id": "1"}}, "image"),
+        ({"type": "audio", "audio": {"voice": True}}, "voice message"),
+        ({"type": "document", "document": {"filename": "a.pdf"}}, "a.pdf"),
+        ({"type": "location", "location": {"latitude": -15.8, "longitude": -47.9}}, "-15.8, -47.9"),
+        ({"type": "contacts", "contacts": [{"name": {"first_name": "Jo", "last_name": "Sá"}}, {"phones": [{"phone": "+55"}]}]}, "Jo Sá, +55"),
+        ({"type": "button", "button": {"payload": "YES"}}, "YES"),
+        ({"type": "interactive", "interactive": {"list_reply": {"id": "s1", "title": "Sexta"}}}, "Sexta"),
+        ({"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent", "response_json": "{broken"}}}, "Sent"),
+        ({"type": "interactive"}, "interactive"),
+        ({"type": "order", "order": {"product_items": [{"quantity": "x"}]}}, "0 × ?"),
+        ({"type": "request_welcome"}, "opened the chat"),
+        ({"type": "unsupported", "unsupported": {"type": "poll_creation"}}, "unsupported: poll_creation"),
+        ({"type": "unknown", "errors": [{"code": 131051, "title": "Message type unknown"}]}, "Message type unknown"),
+        ({"type": "a_new_kind", "a_new_kind": {"title": "Mutirão"}}, "Mutirão"),
+        ({"type": "a_new_kind", "a_new_kind": [1, 2]}, "a_new_kind"),
+        ({"type": ["text"]}, "unsupported: unknown"),
+        ({}, "unsupported: unknown"),
+    ],
+)
+def test_every_message_has_something_to_read(message, content) -> None:
+    assert told(message).content.startswith(content)
+
+
+@pytest.mark.parametrize(
+    ("written", "understood"),
+    [
+        ("1795003200", 1795003200),
+        (1795003200, 1795003200),
+        (1795003200.0, 1795003200),
+        ("1795003200000", 1795003200),  # milliseconds
+        ("99999999999999", None),
+        ("-5", None),
+        ("agora", None),
+        (None, None),
+        (True, None),
+        ([], None),
+        ("1" * 400, None),
+    ],
+)
+def test_a_time_is_unix_seconds_or_none(written, understood) -> None:
+    assert told({"type": "text", "timestamp": written}).timestamp == understood
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"id": None}, {"id": ""}, {"id": "x" * 300}, {"id": {}}, {"from": None}, {"from": "1" * 100}, {"from": {"a": 1}}],
+)
+def test_a_message_that_cannot_be_filed_is_unreadable_and_says_why(message) -> None:
+    item = told(message)
+    assert isinstance(item, Unreadable)
+    assert item.reason.endswith(".")
+    assert item.raw
+
+
+def test_a_wrong_thing_leaves_its_neighbours_alone() -> None:
+    good = {"id": "w", "from": "5561", "type": "text", "text": {"body": "oi"}}
+    items = parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [None, 7, good, [], {}], "statuses": "x", "contacts": 5}))
+    assert [type(item).__name__ for item in items] == ["Unreadable", "Unreadable", "Message", "Unreadable", "Unreadable", "Unreadable"]
+    assert len({item.position for item in items}) == 6
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"[]", b"7", b"null", b"{}", b'"x"', b"\xff", b"{", b"nan"])
+def test_what_is_no_webhook_is_refused_with_a_sentence(body) -> None:
+    with pytest.raises(UnreadableBody, match=r"\.$|\)\.$"):
+        parse(body)
+
+
+def test_a_byte_order_mark_does_no_harm() -> None:
+    assert len(parse(b"\xef\xbb\xbf" + (PAYLOADS / "01_text.json").read_bytes())) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("NaN", None),
+        ("Infinity", None),
+        ("1e999", None),
+        ("1" + "0" * 400 + ".0", None),
+        ("1" + "0" * 30, "1" + "0" * 30),
+        ('"\\u0000a\\ud83d"', "a\ufffd"),
+        ('"\\ud83d\\ude00"', "😀"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("9223372036854775807", LARGEST),
+    ],
+)
+def test_what_databases_refuse_is_made_storable(written, kept) -> None:
+    body = wrapped({"messages": [{"id": "w", "from": "5561", "x": "HERE"}]}).replace(b'"HERE"', written.encode())
+    assert parse(body)[0].raw["x"] == kept
+
+
+def storable(value: Any, level: int = 0) -> bool:
+    """Whether every database takes it: see decoding."""
+    if isinstance(value, dict):
+        return level <= DEEPEST and all(storable(key) and storable(each, level + 1) for key, each in value.items())
+    if isinstance(value, list):
+        return level <= DEEPEST and all(storable(each, level + 1) for each in value)
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, float):
+        return value == value and abs(value) != float("inf")
+    return value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= LARGEST)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("\0") | st.just("\ud83d"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Paths to all that is in a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, each in inner for found in ((*path, key), *places(each, (*path, key)))]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_whatever_stands_at_any_place_of_a_sample_nothing_is_raised_and_all_is_storable(data) -> None:
+    body = copy.deepcopy(SAMPLES[data.draw(st.sampled_from(sorted(SAMPLES)))])
+    for _ in range(data.draw(st.integers(1, 3))):
+        if not body:
+            return
+        *path, last = data.draw(st.sampled_from(places(body)))
+        target = body
+        for step in path:
+            target = target[step]
+        if isinstance(target, dict) and data.draw(st.booleans()):
+            del target[last]
+        else:
+            target[last] = data.draw(anything)
+    try:
+        items = parse(json.dumps(body).encode())
+    except UnreadableBody:
+        return
+    assert len({item.position for item in items}) == len(items)
+    for item in items:
+        assert all(storable(getattr(item, name)) for name in ("raw", "position", "field", "phone_number_id", "waba_id"))
+        if isinstance(item, Message):
+            assert item.content
+            assert storable(item.content)
+            assert item.person.wa_id or item.person.bsuid
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_whatever_the_bytes_nothing_but_unreadable_body_is_raised(body) -> None:
+    try:
+        assert isinstance(parse(body), list)
+    except UnreadableBody as refused:
+        assert str(refused)

@@ -1,0 +1,320 @@
+"""Conversations as webhooks tell them: sessions in the tables, statuses, reactions, edits, deletions, and what arrives late or twice."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from chats.models import Message, StatusEvent
+from conftest import apply_all
+from contacts.models import Contact
+from webhooks.models import Webhook
+from webhooks.tests.bodies import (
+    ANA,
+    HOUR,
+    START,
+    body,
+    echo_body,
+    history_body,
+    message,
+    status_body,
+    system_body,
+    text_body,
+    value,
+)
+
+CARLOS = "556192047731"
+
+
+@pytest.fixture
+def tell(hub, numbers):
+    """Post bodies and apply them, each before the next comes."""
+
+    def post(*bodies: bytes) -> None:
+        for each in bodies:
+            assert hub.post(each).status_code == 200
+            apply_all()
+
+    return post
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    """It is an hour after the first message."""
+    with time_machine.travel(at(1), tick=True) as traveller:
+        yield traveller
+
+
+def at(hours: float) -> datetime:
+    return datetime.fromtimestamp(START, UTC) + timedelta(hours=hours)
+
+
+def row(wamid: str) -> Message:
+    return Message.objects.get(wamid=wamid)
+
+
+def customer(wamid: str, hours: float, **options: Any) -> bytes:
+    return text_body(wamid, int(START + HOUR * hours), **options)
+
+
+def business(wamid: str, hours: float, **options: Any) -> bytes:
+    return echo_body(wamid, int(START + HOUR * hours), **options)
+
+
+def sessions() -> list[list[str]]:
+    """The wamids of each session, in order of time."""
+    found: dict[Any, list[str]] = {}
+    for each in Message.objects.order_by("create_in", "wamid"):
+        found.setdefault(each.session_id, []).append(each.wamid)
+    return list(found.values())
+
+
+# Sessions (design, section 3)
+
+
+def test_a_customer_s_message_opens_a_running_session(tell) -> None:
+    tell(customer("c0", 0))
+    assert (row("c0").expires_at, row("c0").is_active) == (at(24), True)
+    contact = Contact.objects.get()
+    assert (contact.session_id, contact.session_expires_at) == (row("c0").session_id, at(24))
+    assert contact.window_expires_at == at(24)
+
+
+def test_a_customer_s_next_message_moves_the_expiry(tell) -> None:
+    tell(customer("c0", 0), customer("c1", 0.5))
+    assert sessions() == [["c0", "c1"]]
+    assert [row(each).expires_at for each in ("c0", "c1")] == [at(24), at(24.5)]
+    assert Contact.objects.get().session_expires_at == at(24.5)
+
+
+def test_a_business_message_joins_and_moves_neither_session_nor_window(tell) -> None:
+    tell(customer("c0", 0), business("b1", 0.5))
+    assert sessions() == [["c0", "b1"]]
+    assert row("b1").expires_at == at(24)
+    assert Contact.objects.get().window_expires_at == at(24)
+
+
+def test_a_business_message_alone_opens_a_session_but_no_window(tell) -> None:
+    tell(business("b0", 0))
+    assert (row("b0").expires_at, row("b0").is_active) == (at(24), True)
+    assert Contact.objects.get().window_expires_at is None
+
+
+def test_a_customer_who_answers_in_time_joins_what_the_business_opened(tell) -> None:
+    tell(business("b0", 0), customer("c1", 0.5), business("b2", 0.6))
+    assert sessions() == [["b0", "c1", "b2"]]
+    assert Contact.objects.get().session_expires_at == at(24.5)
+
+
+def test_after_the_expiry_a_new_session_begins_and_the_old_one_is_closed(tell, clock) -> None:
+    tell(customer("c0", 0), business("b1", 1))
+    clock.move_to(at(26))
+    tell(customer("c2", 25))
+    assert sessions() == [["c0", "b1"], ["c2"]]
+    assert [row(each).is_active for each in ("c0", "b1", "c2")] == [False, False, True]
+
+
+def test_the_sweep_closes_a_session_that_expired_with_nobody_writing(tell, clock) -> None:
+    tell(customer("c0", 0), customer("c1", 0.5))
+    clock.move_to(at(24.4))
+    apply_all()
+    assert row("c0").is_active
+    clock.move_to(at(24.5))
+    apply_all()
+    assert not Message.objects.filter(is_active=True).exists()
+    assert not Contact.objects.get().session_is_active
+
+
+def test_what_is_told_long_after_it_happened_is_closed_from_the_first(tell, clock) -> None:
+    clock.move_to(at(100))
+    tell(customer("c0", 0))
+    assert (row("c0").expires_at, row("c0").is_active) == (at(24), False)
+    assert Contact.objects.get().window_expires_at == at(24)
+
+
+def test_a_late_message_is_filed_in_the_session_that_covers_its_time(tell) -> None:
+    tell(customer("c0", 0), customer("c2", 0.9), customer("late", 0.5))
+    assert sessions() == [["c0", "late", "c2"]]
+    assert Contact.objects.get().session_expires_at == at(24.9)
+    assert Contact.objects.get().last_message_timestamp == at(0.9)
+
+
+def test_a_late_message_of_long_ago_has_a_closed_session_of_its_own(tell) -> None:
+    tell(customer("c0", 0), customer("late", -100))
+    assert sessions() == [["late"], ["c0"]]
+    assert (row("late").is_active, row("c0").is_active) == (False, True)
+    assert Contact.objects.get().window_expires_at == at(24)
+
+
+def test_a_late_message_that_bridges_two_sessions_joins_them_under_the_earlier_id(tell, clock) -> None:
+    clock.move_to(at(41))
+    tell(customer("c0", 0), business("b1", 1), customer("c2", 40))
+    earlier = row("c0").session_id
+    assert sessions() == [["c0", "b1"], ["c2"]]
+    tell(customer("bridge", 20))
+    assert sessions() == [["c0", "b1", "bridge", "c2"]]
+    assert set(Message.objects.values_list("session_id", "is_active")) == {(earlier, True)}
+
+
+def test_a_session_that_the_sweep_closed_runs_again_for_a_late_message(tell, clock) -> None:
+    tell(customer("c0", 0))
+    clock.move_to(at(25))
+    apply_all()
+    assert not row("c0").is_active
+    tell(customer("late", 2))
+    assert sessions() == [["c0", "late"]]
+    assert set(Message.objects.values_list("is_active", flat=True)) == {True}
+
+
+def test_a_message_in_a_group_opens_no_window_of_the_person_s_own(tell) -> None:
+    tell(body(value(messages=[message("g0") | {"group_id": "a-group"}])))
+    assert Contact.objects.get().window_expires_at is None
+
+
+def test_a_system_notice_opens_and_moves_nothing(tell) -> None:
+    tell(customer("c0", 0), system_body("s1", START + HOUR // 2, old=ANA, new="556184112209"))
+    assert sessions() == [["c0", "s1"]]
+    contact = Contact.objects.get()
+    assert (contact.session_expires_at, contact.window_expires_at) == (at(24), at(24))
+
+
+def test_imported_history_moves_nothing_of_a_running_session(tell) -> None:
+    tell(customer("c0", 0), history_body("h1", START - 30 * 24 * HOUR), history_body("h2", START + HOUR // 2))
+    assert sessions() == [["h1"], ["c0", "h2"]]
+    contact = Contact.objects.get()
+    assert (contact.session_expires_at, contact.window_expires_at) == (at(24), at(24))
+    assert not row("h1").is_active
+
+
+def test_a_message_known_from_history_becomes_a_live_one_when_it_is_told_live(tell) -> None:
+    tell(history_body("m", START), customer("m", 0))
+    assert Message.objects.count() == 1
+    assert (row("m").origin, row("m").expires_at, row("m").is_active) == ("live", at(24), True)
+    assert Contact.objects.get().window_expires_at == at(24)
+    tell(history_body("m", START))
+    assert row("m").origin == "live"
+
+
+# Statuses (reference 4)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (["sent", "delivered", "read"], "read"),
+        (["read", "delivered", "sent"], "read"),
+        (["delivered"], "delivered"),
+        (["played", "read"], "played"),
+        (["sent", "failed"], "failed"),
+        (["failed", "sent"], "failed"),
+        (["delivered", "failed"], "delivered"),
+        (["failed", "delivered"], "delivered"),
+        (["warning"], "sent"),
+        (["delivered", "delivered"], "delivered"),
+    ],
+)
+def test_a_message_only_moves_forward(tell, told, shown) -> None:
+    tell(business("b", 0), *(status_body("b", each, START + 5) for each in told))
+    assert row("b").message_status == shown
+    assert StatusEvent.objects.count() == len(set(told))
+
+
+def test_a_status_that_comes_before_its_message_waits_for_it(tell) -> None:
+    tell(status_body("b", "read", START + 9), status_body("b", "delivered", START + 5))
+    assert not Message.objects.exists()
+    tell(business("b", 0))
+    assert row("b").message_status == "read"
+
+
+def test_a_status_keeps_its_time_its_price_and_its_errors(tell) -> None:
+    price = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
+    error = {"code": 131026, "title": "Message undeliverable", "error_data": {"details": "…"}}
+    tell(status_body("b", "sent", START + 5, pricing=price), status_body("b", "failed", START + 7, errors=[error]))
+    sent, failed = StatusEvent.objects.order_by("occurred_at")
+    assert (sent.pricing, sent.occurred_at) == (price, at(0) + timedelta(seconds=5))
+    assert (failed.errors, failed.occurred_at) == ([error], at(0) + timedelta(seconds=7))
+
+
+def test_a_customer_s_own_message_has_no_status_to_move(tell) -> None:
+    tell(customer("c", 0), status_body("c", "read"))
+    assert row("c").message_status == "received"
+
+
+def test_in_a_group_each_participant_has_a_receipt_of_their_own(tell) -> None:
+    receipts = [status_body("b", "read", recipient_type="group", recipient_participant_id=each) for each in (ANA, CARLOS)]
+    tell(*receipts, *receipts)
+    assert sorted(StatusEvent.objects.values_list("participant", flat=True)) == [ANA, CARLOS]
+
+
+# Reactions, edits and deletions
+
+
+def act(kind: str, wamid: str, target: str, hours: float = 0.1, *, sender: str = ANA, **content: Any) -> bytes:
+    named = {"message_id": target} if kind == "reaction" else {"original_message_id": target}
+    told = message(wamid, int(START + HOUR * hours), sender=sender) | {"type": kind, kind: named | content}
+    return body(value(messages=[told]))
+
+
+def edited(text: str) -> dict[str, Any]:
+    return {"message": {"type": "text", "text": {"body": text}}}
+
+
+def test_a_reaction_shows_on_the_message_it_is_about(tell) -> None:
+    tell(business("b", 0), act("reaction", "r", "b", emoji="👍"))
+    assert row("b").reactions == {ANA: "👍"}
+
+
+def test_the_newest_reaction_counts_whatever_the_order(tell) -> None:
+    tell(business("b", 0), act("reaction", "r2", "b", 0.3, emoji="🙏"), act("reaction", "r1", "b", 0.2, emoji="👍"))
+    assert row("b").reactions == {ANA: "🙏"}
+
+
+@pytest.mark.parametrize("removal", [{}, {"emoji": ""}])
+def test_a_reaction_taken_back_is_gone(tell, removal) -> None:
+    tell(business("b", 0), act("reaction", "r1", "b", 0.2, emoji="👍"), act("reaction", "r2", "b", 0.3, **removal))
+    assert row("b").reactions is None
+
+
+def test_an_edit_shows_and_keeps_the_original(tell) -> None:
+    tell(customer("c", 0, text="first"), act("edit", "e", "c", **edited("second")))
+    assert (row("c").content, row("c").edited_content, row("c").edited_at) == ("first", "second", at(0.1))
+    assert row("c").payload["text"]["body"] == "first"
+
+
+def test_a_deletion_marks_the_message_and_keeps_it(tell) -> None:
+    tell(customer("c", 0, text="first"), act("revoke", "d", "c"))
+    assert (row("c").content, row("c").revoked_at) == ("first", at(0.1))
+
+
+@pytest.mark.parametrize("kind", ["reaction", "edit", "revoke"])
+def test_what_acts_on_a_message_may_come_before_it(tell, kind) -> None:
+    tell(act(kind, "a", "c", emoji="👍", **edited("second")), customer("c", 0, text="first"))
+    shown = {"reaction": row("c").reactions, "edit": row("c").edited_content, "revoke": row("c").revoked_at}[kind]
+    assert shown == {"reaction": {ANA: "👍"}, "edit": "second", "revoke": at(0.1)}[kind]
+
+
+@pytest.mark.parametrize("kind", ["edit", "revoke"])
+def test_nobody_edits_or_deletes_what_another_wrote(tell, kind) -> None:
+    tell(customer("c", 0), business("b", 0), act(kind, "a1", "b", **edited("x")), act(kind, "a2", "c", sender=CARLOS, **edited("x")))
+    assert not Message.objects.exclude(edited_content=None, revoked_at=None).exists()
+
+
+def test_a_stranger_s_reaction_is_not_shown(tell) -> None:
+    tell(customer("c", 0), act("reaction", "r", "c", sender=CARLOS, emoji="👍"))
+    assert row("c").reactions is None
+
+
+# Repetition
+
+
+def test_the_same_body_twice_and_its_message_in_another_batch_is_one_message(tell) -> None:
+    one = customer("c", 0)
+    tell(one, one, body(value(messages=[message("other", START + 1), message("c", START)])))
+    assert Webhook.objects.count() == 3
+    assert sorted(Message.objects.values_list("wamid", flat=True)) == ["c", "other"]
+
+
+def test_ids_that_differ_only_in_case_are_two_messages(tell) -> None:
+    tell(customer("wamid.abc", 0), customer("wamid.ABC", 0))
+    assert Message.objects.count() == 2

@@ -1,0 +1,139 @@
+"""The group commit: one round at a time, everything that came meanwhile in the next, and each caller its own result."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from webhooks.group_commit import GroupCommit, Overloaded
+
+Work = Callable[[Sequence[str]], Sequence[str | Exception]]
+
+
+class Gate:
+    """Work that waits until it is let through, and remembers its groups."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.groups: list[list[str]] = []
+
+    def __call__(self, things: Sequence[str]) -> list[str | Exception]:
+        self.groups.append(list(things))
+        self.open.wait(10)
+        return [ValueError(thing) if thing.startswith("bad") else thing.upper() for thing in things]
+
+
+async def submitted(commit: GroupCommit[str, str], things: Sequence[str]) -> list["asyncio.Task[str]"]:
+    tasks = [asyncio.create_task(commit.submit(thing)) for thing in things]
+    await asyncio.sleep(0.01)
+    return tasks
+
+
+def test_what_comes_during_a_round_goes_into_the_next_together() -> None:
+    gate = Gate()
+
+    async def scenario() -> list[str]:
+        commit = GroupCommit(gate)
+        first = await submitted(commit, ["a"])
+        rest = await submitted(commit, ["b", "c", "d"])
+        gate.open.set()
+        return await asyncio.gather(*first, *rest)
+
+    assert asyncio.run(scenario()) == ["A", "B", "C", "D"]
+    assert gate.groups == [["a"], ["b", "c", "d"]]
+
+
+def test_each_caller_hears_of_its_own_failure_only() -> None:
+    gate = Gate()
+    gate.open.set()
+
+    async def scenario() -> list[str | BaseException]:
+        commit = GroupCommit(gate)
+        return await asyncio.gather(*(commit.submit(thing) for thing in ("a", "bad", "c")), return_exceptions=True)
+
+    first, bad, third = asyncio.run(scenario())
+    assert (first, third) == ("A", "C")
+    assert isinstance(bad, ValueError)
+
+
+def test_work_that_raises_fails_the_whole_group_and_the_next_goes_on() -> None:
+    def breaking(things: Sequence[str]) -> list[str | Exception]:
+        if "break" in things:
+            raise RuntimeError
+        return list(things)
+
+    async def scenario() -> str:
+        commit: GroupCommit[str, str] = GroupCommit(breaking)
+        with pytest.raises(RuntimeError):
+            await commit.submit("break")
+        return await commit.submit("whole")
+
+    assert asyncio.run(scenario()) == "whole"
+
+
+@pytest.mark.parametrize(
+    ("options", "groups"),
+    [
+        ({"most": 2}, [["a"], ["bb", "ccc"], ["dddd"]]),
+        ({"budget": 5}, [["a"], ["bb", "ccc"], ["dddd"]]),
+        ({"budget": 1}, [["a"], ["bb"], ["ccc"], ["dddd"]]),
+    ],
+)
+def test_a_group_is_bounded_in_things_and_bytes_but_always_has_one(options, groups) -> None:
+    gate = Gate()
+
+    async def scenario() -> None:
+        commit = GroupCommit(gate, weigh=len, **options)
+        tasks = await submitted(commit, ["a"]) + await submitted(commit, ["bb", "ccc", "dddd"])
+        gate.open.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+    assert gate.groups == groups
+
+
+def test_more_than_memory_should_hold_is_refused() -> None:
+    gate = Gate()
+
+    async def scenario() -> None:
+        commit = GroupCommit(gate, weigh=len, capacity=4)
+        tasks = await submitted(commit, ["a"]) + await submitted(commit, ["bbb"])
+        with pytest.raises(Overloaded):
+            await commit.submit("cc")
+        gate.open.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_a_round_that_hangs_is_given_up_and_does_not_hold_up_the_next() -> None:
+    gate = Gate()
+
+    def work(things: Sequence[str]) -> Sequence[str | Exception]:
+        return gate(things) if "hangs" in things else list(things)
+
+    async def scenario() -> str:
+        commit: GroupCommit[str, str] = GroupCommit(work, patience=0.05)
+        with pytest.raises(TimeoutError):
+            await commit.submit("hangs")
+        return await commit.submit("goes")
+
+    assert asyncio.run(scenario()) == "goes"
+    gate.open.set()
+
+
+def test_whose_caller_has_gone_is_not_worked_on() -> None:
+    gate = Gate()
+
+    async def scenario() -> None:
+        commit = GroupCommit(gate)
+        first = await submitted(commit, ["a"])
+        gone, stays = await submitted(commit, ["b", "c"])
+        gone.cancel()
+        await asyncio.sleep(0.01)
+        gate.open.set()
+        await asyncio.gather(*first, stays)
+
+    asyncio.run(scenario())
+    assert gate.groups == [["a"], ["c"]]

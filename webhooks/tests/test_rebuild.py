@@ -1,0 +1,130 @@
+"""The raw log is the source of truth: what came from webhooks can be made anew from it, and is the same."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from chats.models import Message, StatusEvent
+from conftest import PAYLOADS, apply_all
+from contacts.models import Contact, RetiredIdentity
+from organizations.models import AccountEvent
+from webhooks.models import HeldItem, Webhook
+from webhooks.tests.bodies import HOUR, START, echo_body, status_body, text_body
+
+HUBS_OWN = {"id", "updated_at", "contact_id", "conflicts_with_id"}
+
+
+def rows(*also_without: str) -> dict[str, list[str]]:
+    """All that webhooks told, without ids and times of the hub's own."""
+    people = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
+    found: dict[str, list[str]] = {}
+    for model in (Contact, RetiredIdentity, Message, StatusEvent, AccountEvent):
+        found[model.__name__] = sorted(
+            repr({key: each for key, each in row.items() if key not in HUBS_OWN.union(also_without)})
+            + str([people.get(row.get(key)) for key in ("contact_id", "conflicts_with_id")])
+            for row in model.objects.values()
+        )
+    return found
+
+
+def rebuild() -> None:
+    call_command("replay", "--rebuild", stdout=StringIO())
+    apply_all()
+
+
+@pytest.fixture
+def told(hub, numbers) -> None:
+    """Every sample, the wrong ones too."""
+    for path in sorted(PAYLOADS.rglob("*.*")):
+        assert hub.post(path.read_bytes()).status_code == 200
+        if path.name[:2] in ("05", "27", "60"):
+            apply_all()
+    apply_all()
+
+
+def test_a_rebuild_gives_the_same_rows(told) -> None:
+    before = rows()
+    assert len(before["Message"]) > 40
+    rebuild()
+    assert rows() == before
+
+
+def test_a_rebuild_mends_what_was_lost_or_spoilt(told) -> None:
+    before = rows("retired_at")
+    Message.objects.filter(kind="text").delete()
+    Message.objects.update(content="spoilt", message_status="sent", is_active=True, reactions={"x": "y"})
+    Contact.objects.update(name="spoilt", name_at=None, last_customer_message_at=None, session_expires_at=None)
+    StatusEvent.objects.all().delete()
+    AccountEvent.objects.all().delete()
+    rebuild()
+    assert rows("retired_at") == before
+
+
+def test_a_rebuild_from_nothing_gives_the_same_rows(told) -> None:
+    before = rows("retired_at")
+    for model in (StatusEvent, Message, AccountEvent, HeldItem, RetiredIdentity, Contact):
+        model.objects.all().delete()
+    rebuild()
+    assert rows("retired_at") == before
+
+
+def test_a_rebuild_keeps_what_staff_decided(told) -> None:
+    Contact.objects.update(profile="bot", activate_bot=False, activate_automatic_message=False)
+    ids = set(Contact.objects.values_list("pk", flat=True))
+    rebuild()
+    assert set(Contact.objects.values_list("pk", flat=True)) == ids
+    assert not Contact.objects.exclude(profile="bot", activate_bot=False, activate_automatic_message=False).exists()
+
+
+def test_a_rebuild_keeps_what_the_hub_wrote_itself_and_files_it_again(hub, numbers) -> None:
+    hub.post(text_body("c0"))
+    apply_all()
+    contact = Contact.objects.get()
+    own: dict[str, Any] = {"kind": "text", "origin": "live", "content": "hello", "payload": {}, "message_status": "sent"}
+    Message.objects.create(
+        **own,
+        phone_number=contact.create_for_phone_number,
+        contact=contact,
+        wamid="wamid.own",
+        wa_id="556133214400",
+        wa_id_received=contact.wa_id,
+        is_user_message=False,
+        session_id=contact.session_id,
+        create_in=contact.last_message_timestamp,
+        expires_at=contact.session_expires_at,
+        is_active=True,
+    )
+    hub.post(text_body("c1", START + HOUR))
+    hub.post(status_body("wamid.own", "read", START + 9))
+    apply_all()
+    before = rows()
+    rebuild()
+    assert rows() == before
+    assert Message.objects.get(wamid="wamid.own").message_status == "read"
+
+
+def test_a_rebuild_leaves_nothing_dead_that_was_alive_and_says_how_far_it_is(hub, numbers) -> None:
+    for place in range(20):
+        hub.post(echo_body(f"e{place}", START + place))
+    apply_all()
+    told = StringIO()
+    call_command("replay", "--rebuild", stdout=told)
+    assert "20 rows applied anew" in told.getvalue()
+    assert set(Webhook.objects.values_list("state", flat=True)) == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "required"),
+        (["--all", "--dead"], "not allowed"),
+        (["--id", "77"], "no webhook 77"),
+        (["--since", "tomorrow"], "is no time"),
+        (["--since", "2026-02-31"], "is no time"),
+    ],
+)
+def test_a_replay_that_makes_no_sense_says_so(hub, numbers, arguments, why) -> None:
+    with pytest.raises(CommandError, match=why):
+        call_command("replay", *arguments, stdout=StringIO())
