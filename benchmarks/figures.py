@@ -2,8 +2,10 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class Failed(Exception):
@@ -41,6 +43,20 @@ def show(name: str, value: float, unit: str, *, vs: str | None = None, goal: Goa
 def say(text: str) -> None:
     """Progress, for the person who waits."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def say_how_busy() -> None:
+    """What the machine does before anything has begun: figures of a busy one say little."""
+    before = _processor_time()
+    time.sleep(1)
+    idle, total = (after - earlier for earlier, after in zip(before, _processor_time(), strict=True))
+    say(f"the machine is {1 - idle / total:.0%} busy with other things")
+
+
+def _processor_time() -> tuple[int, int]:
+    """Idle and in all, since the machine started, as Linux counts."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

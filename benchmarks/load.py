@@ -19,6 +19,8 @@ from benchmarks.processes import Server
 
 TICK = 0.001
 PATIENCE = 10.0
+BETWEEN_CONNECTIONS = 0.005
+"""Seconds. Of many that are opened at the same moment, one of several web processes may take all."""
 
 
 @dataclass
@@ -95,7 +97,9 @@ class Load:
         self.outcome = Outcome([], [0.0] * len(requests), [0.0] * len(requests))
 
     async def run(self) -> Outcome:
-        await asyncio.gather(*(self._connect() for _ in range(self._connections)))
+        for _ in range(self._connections):
+            await self._connect()
+            await asyncio.sleep(BETWEEN_CONNECTIONS)
         start = time.monotonic() + 0.1
         self.outcome.scheduled = [start + index / self._rate for index in range(len(self._requests))]
         due = 0

@@ -13,7 +13,7 @@ from benchmarks import databases, wrk
 from benchmarks.acknowledging import Rounds, acknowledge, acknowledge_sqlite
 from benchmarks.applying import apply_backlog
 from benchmarks.databases import Database
-from benchmarks.figures import Failed, say
+from benchmarks.figures import Failed, say, say_how_busy
 from benchmarks.latency import apply_while_receiving
 from benchmarks.processes import ROOT
 
@@ -100,6 +100,7 @@ def _run(name: str, options: argparse.Namespace) -> None:
     for kind in benchmark.databases:
         if options.database in (None, kind) or len(benchmark.databases) == 1:
             say(f"== {name} on {kind}")
+            say_how_busy()
             with _scratch(options.scratch) as directory, _database(kind, options.server, directory) as database:
                 benchmark.run(database, directory, options)
 

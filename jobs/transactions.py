@@ -5,11 +5,26 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 
 Result = TypeVar("Result")
 
 TRIES = 5
+CONTENTION = {1205, 1213}
+"""MySQL's and MariaDB's codes for a lock waited for too long, and a deadlock."""
+AWAY = {
+    *(1040, 1053, 1152, 1927, 2002, 2003, 2006, 2013, 2055, 4031),  # too many connections, shutting down, killed, not there, lost
+    *(1021, 1030, 1114, 1290),  # the disk or the table is full, the storage engine failed, read only for now
+}
+"""Their codes for what is nobody's fault but the server's."""
 
 
 class DatabaseAway(Exception):
@@ -19,28 +34,53 @@ class DatabaseAway(Exception):
 def run_in_transaction(work: Callable[[], Result]) -> Result:
     """What `work` returns, committed.
 
-    Deadlocks, lock waits and lost connections happen in passing; so does an IntegrityError when another worker stored the same row a
-    moment earlier. The whole transaction is then run again, a few times, with jitter. If it still fails while the database answers,
-    the last error is raised, because then the work is the reason; if not, DatabaseAway.
+    Deadlocks, lock waits and lost connections happen in passing, and so does an IntegrityError when another worker stored the same row
+    a moment earlier: the whole transaction is then run again, a few times, with jitter. If that does not help the last error is
+    raised, because then the work is the reason; DatabaseAway if the database is.
     """
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, TRIES):
         try:
-            with transaction.atomic():
-                return work()
-        except (OperationalError, InterfaceError, IntegrityError) as failure:
-            if not isinstance(failure, IntegrityError):
-                _reconnect()
-            if attempt == TRIES:
+            return _run(work)
+        except IntegrityError:
+            if attempt > 2:
                 raise
-            time.sleep(0.02 * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311  spread, not secret
-    raise AssertionError("unreachable")
+        except (DatabaseError, InterfaceError) as failure:
+            if not (is_away(failure) or _is_contention(failure)):
+                raise
+        time.sleep(0.02 * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311  spread, not secret
+    try:
+        return _run(work)
+    except (DatabaseError, InterfaceError) as failure:
+        if is_away(failure):
+            raise DatabaseAway from failure
+        raise
 
 
-def _reconnect() -> None:
-    if connection.in_atomic_block:
-        return
+def is_away(failure: Exception) -> bool:
+    """Whether the database is the reason of the failure, or a schema that is not up to date; if not, the work is."""
+    if isinstance(failure, OperationalError):
+        code = failure.args[0] if failure.args else None
+        return code in AWAY or (not isinstance(code, int) and not _is_contention(failure))  # SQLite has words, not codes
+    return isinstance(failure, InterfaceError | ProgrammingError | DatabaseAway)
+
+
+def _is_contention(failure: Exception) -> bool:
+    return (failure.args and failure.args[0] in CONTENTION) or "database is locked" in str(failure)
+
+
+def _run(work: Callable[[], Result]) -> Result:
+    try:
+        with transaction.atomic():
+            return work()
+    except (DatabaseError, InterfaceError) as failure:
+        if is_away(failure) and not connection.in_atomic_block:
+            _reconnect(failure)
+        raise
+
+
+def _reconnect(failure: Exception) -> None:
     connection.close()
     try:
         connection.ensure_connection()
-    except (DatabaseError, InterfaceError) as failure:
+    except (DatabaseError, InterfaceError):
         raise DatabaseAway from failure

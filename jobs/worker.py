@@ -7,12 +7,14 @@ import logging
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from jobs.models import Lease, LeasedRow
+from jobs.transactions import is_away
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +45,10 @@ class Lane:
             return 0
         try:
             self.work(lease)
-        except (DatabaseError, InterfaceError):
-            raise  # the database, not the rows: they are due again when the lease ends
         except Exception as failure:
-            log.exception("lane %s failed on rows %s…%s", self.name, lease.ids[0], lease.ids[-1])
+            if is_away(failure):
+                raise  # the rows are due again when the lease ends
+            log.error("lane %s failed on rows %s…%s: %s", self.name, lease.ids[0], lease.ids[-1], _traced(failure))
             lease.retry(lease.ids, f"{type(failure).__name__}: {failure}")
         return len(lease.ids)
 
@@ -111,9 +113,10 @@ class Worker:
                 close_old_connections()
                 rows = job.run_once()
                 trouble = 0
-            except Exception:
+            except Exception as failure:
                 trouble += 1
-                log.exception("%s: trying again", job.name)
+                what = type(failure).__name__ if is_away(failure) else _traced(failure)
+                log.error("%s failed, trying again: %s", job.name, what)
                 self._stopping.wait(_trouble_pause(trouble))
                 continue
             if every:
@@ -129,12 +132,17 @@ def _patiently(run: Callable[[], int]) -> int:
         try:
             close_old_connections()
             return run()
-        except (DatabaseError, InterfaceError) as failure:
-            if attempt == 3:
+        except Exception as failure:
+            if attempt == 3 or not is_away(failure):
                 raise
             log.warning("database error, trying again: %s", type(failure).__name__)
             time.sleep(_trouble_pause(attempt))
     raise AssertionError("unreachable")
+
+
+def _traced(failure: Exception) -> str:
+    """What failed and where. Its message stays out of the log, because it may quote what people wrote."""
+    return f"{type(failure).__name__}\n{''.join(traceback.format_tb(failure.__traceback__))}"
 
 
 def _trouble_pause(trouble: int) -> float:

@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -16,6 +17,7 @@ from contacts.models import Contact
 from organizations.models import AccountEvent, Organization, PhoneNumber
 from webhooks.models import HeldItem, Webhook
 from webhooks.tests.bodies import ANA, HOUR, NUMBER, START, body, echo_body, message, status_body, text_body, value
+from webhooks.tests.refusing import refused
 
 
 def test_the_example_of_the_design_comes_out(hub, organization) -> None:
@@ -84,32 +86,19 @@ def test_one_bad_item_among_a_thousand_costs_the_others_nothing(hub, numbers) ->
     assert bad.reason == "The message has no id."
 
 
-def test_an_item_that_the_database_refuses_stands_alone_and_is_tried_again(hub, numbers, monkeypatch) -> None:
-    """The far side here is the database: a unique constraint that the hub knows nothing of stands in for whatever it may refuse."""
+def test_an_item_that_the_database_refuses_stands_alone_and_is_tried_again_until_it_is_dead(hub, numbers) -> None:
     told = [message(f"wamid.{place}", START + place, text=f"text {place}") for place in range(40)]
     hub.post(body(value(messages=told)))
-    refusal = "CREATE TRIGGER refuse BEFORE INSERT ON chat_session_message {} END"
-    rule = {
-        "sqlite": refusal.format("WHEN NEW.content = 'text 7' BEGIN SELECT RAISE(FAIL, 'refused');"),
-        "mysql": refusal.format(
-            "FOR EACH ROW BEGIN IF NEW.content = 'text 7' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'; END IF;"
-        ),
-    }[connection.vendor]
-    with connection.cursor() as cursor:
-        cursor.execute(rule)
-    try:
+    with refused("chat_session_message", "NEW.content = 'text 7'"):
         apply_all()
         assert Message.objects.count() == 39
         held = HeldItem.objects.get()
         assert (held.state, held.cause, held.attempts) == ("due", "failed", 1)
         for _ in range(6):
-            HeldItem.objects.update(due_at=timezone.now() - timezone.timedelta(minutes=1))
+            HeldItem.objects.update(due_at=timezone.now() - timedelta(minutes=1))
             apply_all()
         assert HeldItem.objects.get().state == "dead"
         assert "refused" in HeldItem.objects.get().reason
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER refuse")
     call_command("replay", "--dead", stdout=StringIO())
     apply_all()
     assert Message.objects.count() == 40
@@ -155,6 +144,50 @@ def test_items_of_an_unknown_number_wait_and_are_applied_once_it_is_connected(hu
     apply_all()
     assert Message.objects.count() == 2
     assert not HeldItem.objects.exists()
+
+
+def test_what_a_shared_app_signed_is_applied_when_another_of_its_organizations_connects_the_number(hub, numbers) -> None:
+    hub.post(text_body("wamid.1", number="777000"))
+    apply_all()
+    PhoneNumber.objects.create(
+        organization=Organization.objects.create(organization_name="sister"),
+        phone_number_id="777000",
+        wa_id="556130000000",
+        app_secret=SECRET,
+    )
+    apply_all()
+    assert Message.objects.get().phone_number_id == "777000"
+
+
+def test_what_one_app_signed_is_not_applied_when_an_organization_with_another_app_connects_the_number(hub, numbers) -> None:
+    hub.post(text_body("wamid.1", number="777000"))
+    apply_all()
+    PhoneNumber.objects.create(
+        organization=Organization.objects.create(organization_name="stranger"),
+        phone_number_id="777000",
+        wa_id="556130000000",
+        app_secret="theirs",
+    )
+    apply_all()
+    assert not Message.objects.exists()
+    assert (HeldItem.objects.get().state, HeldItem.objects.get().cause) == ("dead", "foreign")
+
+
+def test_a_number_whose_secrets_no_key_opens_is_applied_all_the_same(hub, numbers, organization) -> None:
+    hub.post(text_body("wamid.1"))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE settings SET app_secret = 'no token', meta_token = 'no token'")
+    apply_all()
+    assert Message.objects.count() == 1
+
+
+def test_an_organization_cannot_get_another_s_account_by_naming_it(hub, numbers) -> None:
+    stranger = Organization.objects.create(organization_name="stranger")
+    PhoneNumber.objects.create(organization=stranger, phone_number_id="900", wa_id="5561", app_secret="theirs")
+    named = body(value("900", messages=[message("w", START)]), waba="385012774910236")
+    assert hub.post(named, secret="theirs").status_code == 200
+    apply_all()
+    assert PhoneNumber.objects.get(phone_number_id="900").waba_id == ""
 
 
 @pytest.mark.parametrize("what", ["number", "organization"])

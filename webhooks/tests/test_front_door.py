@@ -2,19 +2,25 @@
 
 import json
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 from cryptography.fernet import Fernet
+from django.db import connection
 
 from cloud_api.signature import sign
 from conftest import PAYLOADS, SECRET, Hub, payload
 from organizations.models import Organization, PhoneNumber
+from organizations.signing import Signature, ask, find_signers
 from webhooks.models import Webhook
-from webhooks.receiver import MAX_BODY, organization_key
+from webhooks.receiver import MAX_BODY, Memory, organization_key
+from webhooks.storing import SignedBody, store
 from webhooks.tests.bodies import OTHER_NUMBER, text_body
+from webhooks.tests.refusing import refused
+from whatsapp_hub import asgi
 
 MALFORMED = sorted((PAYLOADS / "malformed").iterdir())
 
@@ -136,8 +142,6 @@ def test_a_number_whose_secret_no_key_opens_costs_the_others_nothing(hub, number
 
 
 def test_checking_asks_no_more_of_the_database_with_many_numbers(numbers, organization, django_assert_num_queries) -> None:
-    from organizations.signing import ask, find_signers
-
     for more in range(300):
         connect(organization, f"9000{more}", secret=f"secret {more}")
     with django_assert_num_queries(2):
@@ -267,3 +271,56 @@ def test_the_ids_in_a_body_are_hints_only(hub, numbers, organization) -> None:
     forged = json.loads(text_body("w", number=OTHER_NUMBER)) | {"x": {"phone_number_id": "900"}}
     assert hub.post(json.dumps(forged).encode(), secret="strangers secret").status_code == 200
     assert Webhook.objects.get().signed_for == [stranger.pk]
+
+
+def test_a_large_body_that_is_no_text_is_kept_to_the_byte_too(hub, numbers) -> None:
+    body = b"\xff\\\"'\0" * (MAX_BODY // 5)
+    assert hub.post(body).status_code == 200
+    stored = Webhook.objects.get()
+    assert stored.body == body
+    assert len(stored.json) < 1_000_000
+
+
+def test_beyond_the_memory_for_bodies_senders_are_told_to_come_again(hub, numbers, monkeypatch) -> None:
+    monkeypatch.setattr(asgi.receiver, "_memory", Memory(1000))
+    answer = hub.post(text_body("w", text="x" * 2000))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert hub.post(text_body("w")).status_code == 200, "what the refused one had is given back"
+
+
+# The database
+
+
+class Blocker:
+    """Another user of the database who keeps the webhook table to themselves."""
+
+    def __init__(self) -> None:
+        self.connection = connection.copy()
+
+    def __enter__(self) -> None:
+        self.connection.ensure_connection()
+        cursor = self.connection.connection.cursor()
+        cursor.execute("BEGIN EXCLUSIVE" if connection.vendor == "sqlite" else "LOCK TABLES webhook WRITE")
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+
+def test_while_the_database_cannot_be_written_the_answer_is_503_within_5_seconds_and_then_200_again(hub, numbers) -> None:
+    assert hub.post(text_body("w1")).status_code == 200
+    with Blocker():
+        started = time.monotonic()
+        answer = hub.post(text_body("w2"))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert time.monotonic() - started < 5
+    assert hub.post(text_body("w3")).status_code == 200
+    while Webhook.objects.count() < 3:  # what was under way when its sender was told to come again gets through now
+        assert time.monotonic() - started < 30
+        time.sleep(0.05)
+
+
+def test_one_body_that_the_database_refuses_costs_the_others_nothing(hub, numbers) -> None:
+    with refused("webhook", "NEW.size = 5"):
+        outcomes = store([SignedBody(body, Signature(None)) for body in (b"{}", b"[1,2]", b"{ }")])
+    assert [outcome is None for outcome in outcomes] == [True, False, True]
+    assert [row.body for row in Webhook.objects.order_by("pk")] == [b"{}", b"{ }"]
