@@ -12,8 +12,8 @@ ACTIONS = ("reaction", "edit", "revoke")
 def act_on_targets(fresh: Sequence[Message], now: datetime) -> None:
     """Bring every message up to date that one of these acts on, or that is one of these and was acted on before it came.
 
-    What a message shows is worked out from all that acts on it, so the order of arrival does not matter: the newest reaction of each
-    side and the newest edit count. Only their sender can edit or delete a message, and only the conversation react to it.
+    What a message shows is worked out from all that acts on it, so the order of arrival does not matter: the newest reaction of
+    each side and the newest edit count. Only their sender can edit or delete a message, and only the conversation react to it.
     """
     touched = {message.key for message in fresh} | {message.target_key for message in fresh}
     actions = Message.objects.named(touched, column="target_wamid").filter(kind__in=ACTIONS)

@@ -9,7 +9,6 @@ from chats.models import Message, Origin
 from chats.sessions import Entry, Filing, Role, Session, file_messages
 from contacts.models import Contact
 
-
 FILED = ("wamid", "create_in", "origin", "is_user_message", "kind", "session_id", "expires_at", "is_active")
 MOVED = ("session_id", "expires_at", "is_active", "updated_at")
 
@@ -83,7 +82,8 @@ def _come_after_all(contact: Contact, rows: Iterable[Message]) -> bool:
     """Whether the contact's own columns say all that the rules need to know."""
     last = contact.last_message_timestamp
     return all(
-        row.pk is None and (last is None or row.create_in > last) and _role(row) in (Role.CUSTOMER, Role.BUSINESS) for row in rows
+        row._state.adding and (last is None or row.create_in > last) and _role(row) in (Role.CUSTOMER, Role.BUSINESS)
+        for row in rows
     )
 
 

@@ -5,9 +5,9 @@
     aside at t       (WhatsApp's own notices) joins it, else is filed alone, already closed; opens nothing
     history at t     joins it and moves nothing, else is filed with its imported neighbours, already closed; opens nothing
 
-A session runs at t if t < its expiry. Times alone decide, so the result is the same whatever the order of arrival: a late message may
-lengthen a session, join two, or part them. A session's id is made from its earliest message, shaped like a uuid4: it too is the same
-after any order of arrival and after a rebuild, and of two sessions that become one, the earlier one's id stays.
+A session runs at t if t < its expiry. Times alone decide, so the result is the same whatever the order of arrival: a late message
+may lengthen a session, join two, or part them. A session's id is made from its earliest message, shaped like a uuid4: it too is the
+same after any order of arrival and after a rebuild, and of two sessions that become one, the earlier one's id stays.
 """
 
 import hashlib

@@ -1,4 +1,5 @@
-"""WhatsApp ids and the numbers people write (reference 6). A wa_id of Meta's is never rewritten; numbers are compared, not converted.
+"""WhatsApp ids and the numbers people write (reference 6). A wa_id of Meta's is never rewritten; numbers are compared, not
+converted.
 
 Brazilian mobiles have a ninth digit that many wa_ids lack, Mexican ones an old trunk 1, Argentine ones a 9 after the country code.
 """
@@ -34,7 +35,8 @@ def same_person_key(wa_id: str) -> str:
 
 
 def candidates(typed: str, *, country: str = "55") -> tuple[str, ...]:
-    """The wa_ids that a number may have, typed by somebody in `country` in any usual way; the likeliest first, none for no digits."""
+    """The wa_ids that a number may have, typed by somebody in `country` in any usual way; the likeliest first, none for no
+    digits."""
     digits = _international(typed, country)
     if not digits:
         return ()

@@ -68,8 +68,8 @@ def _retire_old(book: AddressBook, contact: Contact, old: Sighting) -> None:
 
 def _lift_flag(contact: Contact, wa_id: str | None) -> None:
     """Somebody else was seen with the phone before the hub knew that this contact had given it up; now that is explained."""
-    rival = Contact.objects.filter(pk=contact.conflicts_with_id, wa_id=wa_id).first() if wa_id else None
-    if rival and contact.wa_id != wa_id:
+    rival = contact.conflicts_with if wa_id and contact.wa_id != wa_id else None
+    if rival and rival.wa_id == wa_id:
         Contact.objects.filter(pk=rival.pk, conflicts_with=contact).update(conflicts_with=None)
         contact.conflicts_with = None
         contact.save(update_fields=["conflicts_with"])

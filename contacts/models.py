@@ -91,7 +91,7 @@ class Contact(models.Model):
     @property
     def window_expires_at(self) -> datetime | None:
         """When the customer service window closes or closed; None if the customer never wrote."""
-        return self.last_customer_message_at and self.last_customer_message_at + WINDOW
+        return self.last_customer_message_at + WINDOW if self.last_customer_message_at else None
 
     def note_profile(self, person: Person, at: datetime) -> None:
         """What the person's WhatsApp profile said at that time; the latest word counts, whatever the order of arrival."""
@@ -134,4 +134,4 @@ class RetiredIdentity(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.value
+        return str(self.value)

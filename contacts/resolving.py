@@ -42,8 +42,8 @@ class Sighting:
 
 
 def resolve(sightings: Sequence[Sighting]) -> list[Contact]:
-    """The contact of each sighting, locked until the transaction ends; new ones are stored. One contact is one object, however often
-    it was seen; its `wa_id_at` is for the caller to save. Must run in a transaction."""
+    """The contact of each sighting, locked until the transaction ends; new ones are stored. One contact is one object, however
+    often it was seen; its `wa_id_at` is for the caller to save. Must run in a transaction."""
     book = AddressBook.load(sightings)
     order = sorted(range(len(sightings)), key=lambda place: sightings[place].at)
     found = {place: book.find_or_add(sightings[place]) for place in order}
@@ -194,7 +194,8 @@ class AddressBook:
 
     def _bsuid_at(self, contact: Contact, at: datetime) -> str | None:
         former = [each for each in self._former_of.get(id(contact), ()) if each.kind == BSUID and at <= each.retired_at]
-        return min(former, key=lambda identity: identity.retired_at).value if former else contact.bsuid
+        bsuid = min(former, key=lambda identity: identity.retired_at).value if former else contact.bsuid
+        return str(bsuid) if bsuid else None
 
     def _past(self, contact: Contact, kind: str, value: str) -> RetiredIdentity | None:
         former = self._former_of.get(id(contact), ())

@@ -1,7 +1,7 @@
 """Many rows in one statement, at less cost than `bulk_create`, for the paths where that decides how much a worker can do.
 
-`bulk_create` compiles each value of each row as an expression, which is a third of what applying a webhook would cost; here values are
-all there is. Defaults and `pre_save` are the caller's care, and no row learns its id: MySQL tells none.
+`bulk_create` compiles each value of each row as an expression, which is a third of what applying a webhook would cost; here values
+are all there is. Defaults and `pre_save` are the caller's care, and no row learns its id: MySQL tells none.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,8 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
     other word than an INSERT that finds them there."""
     if rows:
         fields = _columns(rows)
-        _insert(rows, fields, connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, [rows[0]._meta.pk.column]))
+        unique = [str(rows[0]._meta.pk.column)]
+        _insert(rows, fields, connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, unique))
 
 
 def _columns(rows: Sequence[models.Model]) -> "list[models.Field[Any, Any]]":
@@ -33,7 +34,7 @@ def _columns(rows: Sequence[models.Model]) -> "list[models.Field[Any, Any]]":
 
 def _insert(rows: Sequence[models.Model], fields: "Sequence[models.Field[Any, Any]]", suffix: str) -> None:
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(each.column) for each in fields)
+    columns = ", ".join(quote(str(each.column)) for each in fields)
     values = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(rows))
     statement = f"INSERT INTO {quote(rows[0]._meta.db_table)} ({columns}) VALUES {values} {suffix}"  # noqa: S608  no input in it
     with connection.cursor() as cursor:

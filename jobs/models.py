@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -32,7 +32,10 @@ class State(models.TextChoices):
     DEAD = "dead", _("dead")
 
 
-class LeasedQuerySet(models.QuerySet["LeasedRow"]):
+Row = TypeVar("Row", bound="LeasedRow")
+
+
+class LeasedQuerySet(models.QuerySet[Row]):
     """Rows as a queue."""
 
     def due(self) -> Self:
@@ -55,7 +58,7 @@ class LeasedQuerySet(models.QuerySet["LeasedRow"]):
         chosen = [row[0] for row in (_within(candidates, budget) if weight else candidates)]
         taken = self.due().filter(pk__in=chosen).update(lease_token=token, due_at=Now() + timedelta(seconds=seconds))
         ids = chosen if taken == len(chosen) else list(self._of(token).values_list("pk", flat=True))
-        return Lease(rows=self.model._default_manager.all(), token=token, ids=ids)
+        return Lease(rows=self.model.objects.all(), token=token, ids=ids)
 
     def make_due(self) -> int:
         """Let these rows be worked on afresh, whatever became of them; returns how many. A worker that has one loses it."""
@@ -84,7 +87,8 @@ class LeasedRow(models.Model):
     reason = models.CharField(_("reason"), max_length=500, blank=True, default="", db_default="")
     """Why it waits, failed or died, in a sentence for operators."""
 
-    objects = LeasedQuerySet.as_manager()
+    objects: Any
+    """Of each model its own LeasedQuerySet, as a manager."""
 
     class Meta:
         abstract = True
@@ -94,11 +98,11 @@ class LeasedRow(models.Model):
 class Lease:
     """Rows that one worker has for now. What it says of rows it no longer has is ignored: the token is the fence."""
 
-    rows: LeasedQuerySet
+    rows: LeasedQuerySet[Any]
     token: uuid.UUID
     ids: list[int]
 
-    def held(self, ids: Sequence[int] | None = None) -> LeasedQuerySet:
+    def held(self, ids: Sequence[int] | None = None) -> LeasedQuerySet[Any]:
         """Those of the rows (all of them by default) that are still this worker's."""
         return self.rows._of(self.token).filter(pk__in=self.ids if ids is None else ids)
 

@@ -34,8 +34,8 @@ class DatabaseAway(Exception):
 def run_in_transaction(work: Callable[[], Result]) -> Result:
     """What `work` returns, committed.
 
-    Deadlocks, lock waits and lost connections happen in passing, and so does an IntegrityError when another worker stored the same row
-    a moment earlier: the whole transaction is then run again, a few times, with jitter. If that does not help the last error is
+    Deadlocks, lock waits and lost connections happen in passing, and so does an IntegrityError when another worker stored the same
+    row a moment earlier: the whole transaction is then run again, a few times, with jitter. If that does not help the last error is
     raised, because then the work is the reason; DatabaseAway if the database is.
     """
     for attempt in range(1, TRIES):

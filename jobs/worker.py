@@ -38,9 +38,7 @@ class Lane:
 
     def run_once(self) -> int:
         """Take what is due, up to one lease, and work on it; returns how many rows that were."""
-        lease = self.model._default_manager.all().lease(
-            limit=self.limit, seconds=self.seconds, weight=self.weight, budget=self.budget
-        )
+        lease = self.model.objects.all().lease(limit=self.limit, seconds=self.seconds, weight=self.weight, budget=self.budget)
         if lease is None:
             return 0
         try:
@@ -55,8 +53,8 @@ class Lane:
 
 @dataclass(frozen=True)
 class Chore:
-    """Something to look after every so many seconds, on one or on all workers: it must be safe to do twice at once. Returns how many
-    rows it changed."""
+    """Something to look after every so many seconds, on one or on all workers: it must be safe to do twice at once. Returns how
+    many rows it changed."""
 
     name: str
     run: Callable[[], int]
@@ -89,16 +87,16 @@ class Worker:
         for thread in threads:
             thread.join()
 
-    def run_due(self, progress: Callable[[int], None] = lambda done: None) -> int:
+    def run_due(self, progress: Callable[[int], object] = lambda done: None) -> int:
         """Do all that is due, in this thread, and what becomes due by it; returns how many rows that were, and tells `progress`
-        on the way. A database error is raised after a few tries."""
+        of each step. A database error is raised after a few tries."""
         total = 0
         while not self._stopping.is_set():
             done = sum(_patiently(chore.run_once) for chore in self._chores)
             for lane in self._lanes:
                 while not self._stopping.is_set() and (rows := _patiently(lane.run_once)):
                     done += rows
-                    progress(total + done)
+                    progress(rows)
             total += done
             if not done:
                 break
@@ -113,7 +111,7 @@ class Worker:
                 close_old_connections()
                 rows = job.run_once()
                 trouble = 0
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001  whatever it is, the lane goes on
                 trouble += 1
                 what = type(failure).__name__ if is_away(failure) else _traced(failure)
                 log.error("%s failed, trying again: %s", job.name, what)

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class IdentifierField(models.CharField):
+class IdentifierField(models.CharField):  # type: ignore[type-arg]
     """Text that is equal only when every byte is: MySQL's default collation ignores case, and Meta's ids do not."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
@@ -21,7 +21,7 @@ class IdentifierField(models.CharField):
         return parameters
 
 
-class EncryptedTextField(models.TextField):
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text stored as a Fernet token (keys: FIELD_ENCRYPTION_KEYS; the first encrypts, all decrypt). Empty stays empty.
 
     A value that no key opens raises cryptography.fernet.InvalidToken; nothing is ever blanked. It cannot be searched: the same text

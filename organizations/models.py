@@ -58,7 +58,7 @@ class User(AbstractBaseUser):
         self.email = self.email.strip().lower()
 
     @property
-    def is_active(self) -> bool:
+    def is_active(self) -> bool:  # type: ignore[override]  # Django's is a constant
         """Django's word for `activate`."""
         return self.activate
 

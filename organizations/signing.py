@@ -1,8 +1,8 @@
 """Which secrets may stand behind a webhook: its signers, and the tokens of Meta's handshake.
 
-The signature has to be checked before anything in the body is believed, yet each connected number may have an app, and so a secret, of
-its own. So the ids that the body names are taken as hints about whose secrets to try, never as facts; the cost of a check depends on
-how many a body names and is bounded, whatever the count of connected numbers.
+The signature has to be checked before anything in the body is believed, yet each connected number may have an app, and so a secret,
+of its own. So the ids that the body names are taken as hints about whose secrets to try, never as facts; the cost of a check
+depends on how many a body names and is bounded, whatever the count of connected numbers.
 """
 
 import hmac
@@ -44,8 +44,8 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who signed a body: the ids of organizations that have the secret, None where it is the platform's own; and a mark of the secret
-    itself, by which an organization that gets it later is known."""
+    """Who signed a body: the ids of organizations that have the secret, None where it is the platform's own; and a mark of the
+    secret itself, by which an organization that gets it later is known."""
 
     organizations: list[int] | None
     secret_mark: str = ""
@@ -142,7 +142,7 @@ def _rows(which: Q, *, limit: int) -> list[tuple[str, str, _Row]]:
     ]
 
 
-def _stored(column: str) -> "ExpressionWrapper[TextField[str, str]]":
+def _stored(column: str) -> "ExpressionWrapper[F]":
     """The column as it is stored, so that one row which no key opens cannot cost the others."""
     return ExpressionWrapper(F(column), output_field=TextField())
 

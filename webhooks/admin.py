@@ -69,7 +69,7 @@ class LeasedPage(ReadOnly, BigPage[R]):
             self.message_user(request, text, messages.WARNING)
 
     def _make_due(self, request: HttpRequest, ids: list[int]) -> None:
-        count = self.model._default_manager.filter(pk__in=ids).make_due()
+        count = self.model.objects.filter(pk__in=ids).make_due()
         text = ngettext("%(count)d row will be applied again.", "%(count)d rows will be applied again.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 

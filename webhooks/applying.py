@@ -6,11 +6,12 @@ held with its reason, its neighbours are applied. Applying an item again changes
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import TypeVar
 
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -32,7 +33,7 @@ from cloud_api.payloads import (
 from contacts.changing import change_identity
 from contacts.models import Contact
 from contacts.resolving import Sighting, resolve
-from jobs.models import Lease, State
+from jobs.models import Lease, LeasedQuerySet, State
 from jobs.transactions import DatabaseAway, run_in_transaction
 from jobs.worker import Lane
 from organizations.events import EventArrival, number_meant, record_account_events
@@ -42,6 +43,7 @@ from webhooks.models import HeldItem, Webhook
 from webhooks.routing import Cause, Entry, Held, Routed, Router
 
 log = logging.getLogger(__name__)
+Kind = TypeVar("Kind", bound=Item)
 
 GROUP = 500
 """Items in one transaction: enough to be fast, few enough to hold no lock for long."""
@@ -76,10 +78,12 @@ def apply_held_items(lease: Lease) -> None:
     """The lane of held items whose time has come: they are applied and gone, or held again."""
     rows = {(row.webhook_id, row.position): row for row in HeldItem.objects.filter(pk__in=lease.ids)}
     entries: list[Entry] = []
-    for webhook in Webhook.objects.filter(pk__in={webhook_id for webhook_id, _ in rows}):
-        entries += [each for each in _entries(webhook, parse(webhook.body)) if (webhook.pk, each.item.position) in rows]
+    for webhook_id in sorted({webhook_id for webhook_id, _ in rows}):  # one by one, for they may be large
+        webhook = Webhook.objects.get(pk=webhook_id)
+        with suppress(UnreadableBody):
+            entries += [each for each in _entries(webhook, parse(webhook.body)) if (webhook_id, each.item.position) in rows]
     for entry, outcome in zip(entries, apply_entries(entries), strict=True):
-        row = rows[entry.webhook_id, entry.item.position]
+        row = rows.pop((entry.webhook_id, entry.item.position))
         if outcome is None:
             lease.held([row.pk]).delete()
             continue
@@ -90,6 +94,7 @@ def apply_held_items(lease: Lease) -> None:
             lease.park([row.pk], outcome.reason)
         else:
             lease.bury([row.pk], outcome.reason)
+    lease.bury([row.pk for row in rows.values()], "The hub does not find it in the body any more.")
 
 
 LANES = [
@@ -110,7 +115,7 @@ def release_waiting() -> int:
     return _release(of_numbers) + _release(of_accounts)
 
 
-def _release(items: QuerySet[HeldItem]) -> int:
+def _release(items: LeasedQuerySet[HeldItem]) -> int:
     """Step by step: a number that was away for days has many."""
     released = 0
     while ids := list(items.values_list("pk", flat=True)[:STEP]):
@@ -148,7 +153,7 @@ def _apply_or_split(group: list[tuple[int, Routed]]) -> dict[int, Held | None]:
         run_in_transaction(lambda: apply_group([routed for _, routed in group]))
     except DatabaseAway:
         raise
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001  whatever is wrong with one costs no other
         if len(group) == 1:
             place, routed = group[0]
             # The reason may quote what people wrote: it goes to the held item, not to the log.
@@ -164,13 +169,22 @@ def apply_group(group: Sequence[Routed]) -> None:
     """Apply these items. Must run in a transaction."""
     now = timezone.now()
     changes = [(each, change) for each in group if (change := _identity_change(each.entry.item))]
-    changed = [_change_identity(each, change, now) for each, change in changes]
-    known = {id(each): contact for (each, _), contact in zip(changes, changed, strict=True)}
-    _record_messages([each for each in group if isinstance(each.entry.item, Message)], known, now)
-    _record_statuses([each for each in group if isinstance(each.entry.item, Status)], now)
-    _record_people([each for each in group if isinstance(each.entry.item, AddressBookEntry | MarketingPreference)])
-    record_account_events([arrival for each in group for arrival in _event_arrivals(each)])
+    known = {id(each): _change_identity(each, change, now) for each, change in changes}
+    _record_messages(_of(group, Message), known, now)
+    record_statuses([StatusArrival(item, each.number, *_told(each)) for each, item in _of(group, Status)], now)
+    _record_people([*_of(group, AddressBookEntry), *_of(group, MarketingPreference)])
+    record_account_events([arrival for each, item in _of(group, AccountEvent) for arrival in _event_arrivals(each, item)])
     _learn_accounts(group)
+
+
+def _of(group: Iterable[Routed], kind: type[Kind]) -> list[tuple[Routed, Kind]]:
+    """Those whose item is of this kind."""
+    return [(each, each.entry.item) for each in group if isinstance(each.entry.item, kind)]
+
+
+def _told(routed: Routed) -> tuple[datetime, int]:
+    """When it happened, and the webhook that told it."""
+    return _sent_at(routed.entry), routed.entry.webhook_id
 
 
 def _change_identity(routed: Routed, change: IdentityChange, now: datetime) -> Contact:
@@ -180,56 +194,33 @@ def _change_identity(routed: Routed, change: IdentityChange, now: datetime) -> C
     return outcome.contact
 
 
-def _record_messages(group: Sequence[Routed], known: dict[int, Contact], now: datetime) -> None:
-    strangers = [each for each in group if id(each) not in known]
-    found = resolve([Sighting(each.number, _sender(each.entry.item), _sent_at(each.entry)) for each in strangers])
-    contacts = known | {id(each): contact for each, contact in zip(strangers, found, strict=True)}
-    record_messages(
-        [
-            Arrival(each.entry.item, each.number, contacts[id(each)], _sent_at(each.entry), each.entry.webhook_id)
-            for each in group
-            if isinstance(each.entry.item, Message)
-        ],
-        now,
-    )
+def _record_messages(messages: Sequence[tuple[Routed, Message]], known: dict[int, Contact], now: datetime) -> None:
+    strangers = [(each, item) for each, item in messages if id(each) not in known]
+    found = resolve([Sighting(each.number, _sender(item), _sent_at(each.entry)) for each, item in strangers])
+    contacts = known | {id(each): contact for (each, _), contact in zip(strangers, found, strict=True)}
+    record_messages([Arrival(item, each.number, contacts[id(each)], *_told(each)) for each, item in messages], now)
 
 
-def _sender(item: Item) -> Person:
+def _sender(message: Message) -> Person:
     """The person behind a message, with the phone they shared by tapping the button that asks for it."""
-    assert isinstance(item, Message)
-    return replace(item.person, wa_id=item.person.wa_id or item.shared_wa_id)
+    return replace(message.person, wa_id=message.person.wa_id or message.shared_wa_id)
 
 
-def _record_statuses(group: Sequence[Routed], now: datetime) -> None:
-    arrivals = [
-        StatusArrival(each.entry.item, each.number, _sent_at(each.entry), each.entry.webhook_id)
-        for each in group
-        if isinstance(each.entry.item, Status)
-    ]
-    if arrivals:
-        record_statuses(arrivals, now)
-
-
-def _record_people(group: Sequence[Routed]) -> None:
-    told = [each for each in group if not getattr(each.entry.item, "removed", False)]
-    if not told:
-        return
-    sightings = [Sighting(each.number, each.entry.item.person, _sent_at(each.entry)) for each in told]
-    for each, contact in zip(told, resolve(sightings), strict=True):
-        if isinstance(each.entry.item, MarketingPreference):
-            contact.note_marketing(stopped=each.entry.item.stopped, at=_sent_at(each.entry))
+def _record_people(told: Sequence[tuple[Routed, AddressBookEntry | MarketingPreference]]) -> None:
+    kept = [(each, item) for each, item in told if not (isinstance(item, AddressBookEntry) and item.removed)]
+    contacts = resolve([Sighting(each.number, item.person, _sent_at(each.entry)) for each, item in kept])
+    for (each, item), contact in zip(kept, contacts, strict=True):
+        if isinstance(item, MarketingPreference):
+            contact.note_marketing(stopped=item.stopped, at=_sent_at(each.entry))
         elif not contact.name:
-            contact.name = each.entry.item.person.name or ""
+            contact.name = item.person.name or ""
         contact.save(update_fields=["name", "wa_id_at", "marketing_stopped", "marketing_at"])
 
 
-def _event_arrivals(routed: Routed) -> Iterator[EventArrival]:
-    item = routed.entry.item
-    if not isinstance(item, AccountEvent):
-        return
+def _event_arrivals(routed: Routed, event: AccountEvent) -> Iterator[EventArrival]:
     for organization, numbers in _by_organization(routed.numbers):
-        number = numbers[0] if item.phone_number_id else number_meant(item, numbers)
-        yield EventArrival(item, organization, number, _sent_at(routed.entry), routed.entry.webhook_id)
+        number = numbers[0] if event.phone_number_id else number_meant(event, numbers)
+        yield EventArrival(event, organization, number, *_told(routed))
 
 
 def _by_organization(numbers: Iterable[PhoneNumber]) -> Iterator[tuple[Organization, list[PhoneNumber]]]:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from jobs.models import LeasedRow
+from jobs.models import LeasedQuerySet, LeasedRow
 from organizations.fields import IdentifierField
 
 
@@ -22,6 +22,8 @@ class Webhook(LeasedRow):
     """The ids of the organizations whose app secret signed it; null where it was the platform's own."""
     signed_with = IdentifierField(max_length=64, default="", db_default="", editable=False)
     """A mark of that secret: an organization that is given it later may be told what it signed."""
+
+    objects = LeasedQuerySet["Webhook"].as_manager()
 
     class Meta:
         db_table = "webhook"
@@ -57,6 +59,8 @@ class HeldItem(LeasedRow):
     cause = models.CharField(_("cause"), max_length=12, choices=Cause)
     phone_number_id = IdentifierField(_("phone number ID"), max_length=64, blank=True)
     waba_id = IdentifierField(_("WhatsApp Business Account ID"), max_length=64, blank=True)
+
+    objects = LeasedQuerySet["HeldItem"].as_manager()
 
     class Meta:
         db_table = "webhook_held_item"

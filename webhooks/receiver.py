@@ -138,9 +138,9 @@ async def _verify(signers: list[Signer], body: bytes, header: str | None) -> Sig
 class Receiver:
     """The ASGI application at `/webhooks/whatsapp/` and `/webhooks/whatsapp/<organization key>/`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_held: int = MOST_HELD) -> None:
         self._keyring = Keyring()
-        self._memory = Memory(MOST_HELD)
+        self._memory = Memory(most_held)
         self._commit: GroupCommit[SignedBody, None] = GroupCommit(store, weigh=lambda signed: len(signed.body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

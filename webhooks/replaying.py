@@ -2,32 +2,43 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from typing import Any
 
-from django.db.models import Max, Min, Model, Q, QuerySet
+from django.db.models import Max
 
 from chats.models import Message, StatusEvent
 from contacts.models import Contact
+from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
 from organizations.models import AccountEvent
-from webhooks.models import HeldItem, Webhook
+from webhooks.models import Webhook
 
 STEP = 5_000
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
+"""Hears how many rows were changed since it heard last."""
 
 
-def replay(webhooks: QuerySet[Webhook], progress: Progress) -> int:
-    """Let workers apply these webhooks again, whatever became of them; returns how many. What was applied before does not change."""
-    total = 0
-    for first, last in _steps(webhooks):
-        total += run_in_transaction(lambda first=first, last=last: webhooks.filter(pk__range=(first, last)).make_due())
-        progress(total)
-    return total
+FORGOTTEN = {
+    "name": "",
+    "name_at": None,
+    "username": "",
+    "parent_bsuid": "",
+    "marketing_stopped": False,
+    "marketing_at": None,
+    "last_message_timestamp": None,
+    "last_customer_message_at": None,
+    "session_id": None,
+    "session_expires_at": None,
+    "session_is_active": False,
+}
+"""What a contact knows from webhooks, apart from the identifiers."""
 
 
-def replay_dead(progress: Progress) -> int:
-    """Try again every webhook and every held item that is dead; returns how many."""
-    items = run_in_transaction(HeldItem.objects.dead().make_due)
-    return items + replay(Webhook.objects.dead(), progress)
+def replay(rows: LeasedQuerySet[Any], progress: Progress) -> int:
+    """Let workers apply these webhooks or held items again, whatever became of them; returns how many. What was applied before does
+    not change."""
+    return _in_steps(rows, lambda step: step.make_due(), progress)
 
 
 def forget_what_webhooks_told(until: int, progress: Progress) -> None:
@@ -35,27 +46,10 @@ def forget_what_webhooks_told(until: int, progress: Progress) -> None:
 
     Contacts stay, with their identifiers past and present, flags and all that staff wrote: applying the log again finds them.
     """
-    told = Q(webhook_id__lte=until)
-    done = 0
     for model in (StatusEvent, Message, AccountEvent):
-        done = _delete(model._default_manager.filter(told), done, progress)
-    for first, last in _steps(Contact.objects.all()):
-        contacts = Contact.objects.filter(pk__range=(first, last))
-        run_in_transaction(
-            lambda contacts=contacts: contacts.update(
-                name="",
-                name_at=None,
-                username="",
-                parent_bsuid="",
-                marketing_stopped=False,
-                marketing_at=None,
-                last_message_timestamp=None,
-                last_customer_message_at=None,
-                session_id=None,
-                session_expires_at=None,
-                session_is_active=False,
-            )
-        )
+        told = model._default_manager.filter(webhook_id__lte=until)
+        _in_steps(told, lambda step: step.delete()[0], progress)
+    _in_steps(Contact.objects.all(), lambda step: step.update(**FORGOTTEN), progress)
 
 
 def latest_webhook() -> int:
@@ -63,21 +57,17 @@ def latest_webhook() -> int:
     return Webhook.objects.aggregate(latest=Max("pk"))["latest"] or 0
 
 
-def since(moment: datetime) -> QuerySet[Webhook]:
+def since(moment: datetime) -> LeasedQuerySet[Webhook]:
+    """The webhooks received then or later."""
     return Webhook.objects.filter(date__gte=moment)
 
 
-def _delete(rows: QuerySet[Model], done: int, progress: Progress) -> int:
-    for first, last in _steps(rows):
-        deleted, _ = run_in_transaction(lambda first=first, last=last: rows.filter(pk__range=(first, last)).delete())
-        done += deleted
-        progress(done)
-    return done
-
-
-def _steps(rows: QuerySet[Model]) -> list[tuple[int, int]]:
-    """Ranges of ids that cover the rows, so that no transaction is large."""
-    ends = rows.aggregate(first=Min("pk"), last=Max("pk"))
-    if ends["first"] is None:
-        return []
-    return [(start, start + STEP - 1) for start in range(ends["first"], ends["last"] + 1, STEP)]
+def _in_steps(rows: Any, change: Callable[[Any], int], progress: Progress) -> int:
+    """Change the rows, so many in a transaction; tells `progress` of each step, and returns how many rows it changed."""
+    total = last = 0
+    while ids := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:STEP]):
+        last = ids[-1]
+        changed = run_in_transaction(partial(change, rows.filter(pk__range=(ids[0], last))))
+        total += changed
+        progress(changed)
+    return total

@@ -1,14 +1,17 @@
 """One port, composed of two: the webhook receiver in plain ASGI, and the Django site in threads."""
 
 import os
+from collections.abc import Awaitable, Callable
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
-site = WSGIMiddleware(get_wsgi_application(), workers=10)
+django_site = get_wsgi_application()
 
 from webhooks.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402  models need Django set up
+
+site: Callable[[Scope, Receive, Send], Awaitable[None]] = WSGIMiddleware(django_site, workers=10)  # type: ignore[arg-type,assignment]
 
 receiver = Receiver()
 

@@ -1,4 +1,5 @@
-"""Embedded mode: what a hub without configuration uses. Secrets are made once and kept under VAR_DIR, readable by the owner alone."""
+"""Embedded mode: what a hub without configuration uses. Secrets are made once and kept under VAR_DIR, readable by the owner
+alone."""
 
 import os
 import secrets
@@ -37,5 +38,5 @@ def _kept(path: Path, fresh: str) -> str:
         except FileExistsError:
             pass  # another process was first; its secret is the one
         finally:
-            os.unlink(draft.name)
+            Path(draft.name).unlink()
     return path.read_text().strip()

@@ -33,11 +33,12 @@ class CannotServe(Exception):
 
 @dataclass
 class Process:
-    """One command and its life: it is begun again when it ends, after 1, 2, 4 … seconds where it ended at once."""
+    """One command and its life: it is begun again when it ends, where it ended at once after 1, 2, 4 … times `pause` seconds."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    pause: float = 1.0
     running: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     quick_ends: int = 0
@@ -45,7 +46,10 @@ class Process:
 
     def start(self) -> None:
         self.running = subprocess.Popen(  # noqa: S603  our own command
-            self.command, env=self.environment, start_new_session=True, preexec_fn=end_with_parent  # noqa: PLW1509  no threads yet
+            self.command,
+            env=self.environment,
+            start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509  no threads yet
         )
         self.started_at = time.monotonic()
 
@@ -65,7 +69,7 @@ class Process:
         if self.quick_ends >= MOST_QUICK_ENDS:
             raise CannotServe(f"{self.name} does not stay up; what it said is above")
         self.running = None
-        self.due_at = time.monotonic() + (2.0 ** (self.quick_ends - 1) if self.quick_ends else 0.0)
+        self.due_at = time.monotonic() + (self.pause * 2.0 ** (self.quick_ends - 1) if self.quick_ends else 0.0)
 
     def ask_to_stop(self) -> None:
         if self.running and self.running.poll() is None:
@@ -91,7 +95,8 @@ class Supervisor:
         self._stopping.set()
 
     def run(self) -> None:
-        """Keep all of them up until `stop`; then all are asked to end, and ended if they do not. CannotServe if one never stays up."""
+        """Keep all of them up until `stop`; then all are asked to end, and ended if they do not. CannotServe if one never stays
+        up."""
         try:
             while not self._stopping.is_set():
                 for process in self._processes:
@@ -118,8 +123,8 @@ def end_with_parent() -> None:
 
 
 def wait_for_port(host: str, port: int, *, patience: float = 10.0) -> None:
-    """Return once the address can be listened on: a hub that was just stopped may still be letting go of it. CannotServe if somebody
-    keeps it."""
+    """Return once the address can be listened on: a hub that was just stopped may still be letting go of it. CannotServe if
+    somebody keeps it."""
     until = time.monotonic() + patience
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.utils.translation import gettext_lazy as _
@@ -102,9 +103,9 @@ OPTIONS_BY_ENGINE = {
 }
 
 
-def database(url: str) -> dict[str, object]:
+def database(url: str) -> dict[str, Any]:
     """Django's description of the database at `url`, with the options that the hub's guarantees need."""
-    config = environ.Env.db_url_config(url)
+    config: dict[str, Any] = environ.Env.db_url_config(url)
     config["OPTIONS"] = OPTIONS_BY_ENGINE[config["ENGINE"]] | config.get("OPTIONS", {})
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True

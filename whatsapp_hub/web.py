@@ -11,10 +11,10 @@ from uvicorn_worker import UvicornWorker
 from whatsapp_hub.serving import end_with_parent
 
 
-class WebWorker(UvicornWorker):
+class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     """A web process. Nothing here speaks WebSocket, and what the hub has to say of a request is in its metrics."""
 
-    CONFIG_KWARGS = UvicornWorker.CONFIG_KWARGS | {"ws": "none", "access_log": False, "server_header": False}  # noqa: RUF012
+    CONFIG_KWARGS = UvicornWorker.CONFIG_KWARGS | {"ws": "none", "access_log": False, "server_header": False}
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
@@ -39,4 +39,4 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """The gauges of a process that has ended are no longer told."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        multiprocess.mark_process_dead(worker.pid)
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,7 +142,7 @@ def test_only_times_decide_never_the_order_of_arrival(told: list[Entry], dice) -
 def test_what_a_session_has_leaves_no_gap_and_no_overlap(told: list[Entry]) -> None:
     """Checked against the rules said another way: by intervals instead of a fold."""
     live = [each for each in file_messages(told, scope="1") if each.entry.role in (Role.CUSTOMER, Role.BUSINESS)]
-    for before, after in zip(live, live[1:], strict=False):
+    for before, after in pairwise(live):
         assert (after.session_id == before.session_id) == (after.entry.at < before.expires_at)
         if after.session_id == before.session_id:
             assert after.expires_at >= before.expires_at

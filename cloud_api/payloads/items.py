@@ -1,8 +1,8 @@
 """What a webhook of Meta's says, as values. `parse` in this package makes them; nothing here touches a database.
 
 A body holds entries, an entry changes, a change lists of things. Each thing becomes one Item. Times are unix seconds, UTC, or
-None where Meta's is missing or absurd. Identifiers are text even where Meta sends a number. Every value is safe to store: no NUL, no
-lone surrogate, no NaN, no nesting deeper than a database's JSON takes.
+None where Meta's is missing or absurd. Identifiers are text even where Meta sends a number. Every value is safe to store: no NUL,
+no lone surrogate, no NaN, no nesting deeper than a database's JSON takes.
 """
 
 from dataclasses import dataclass, field

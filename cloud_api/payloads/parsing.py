@@ -125,7 +125,8 @@ def _standby(place: Place, value: Thing) -> Iterator[Item]:
 
 def _history(place: Place, value: Thing) -> Iterator[Item]:
     """Old chats in threads; their media come as messages on their own."""
-    for index, chunk in enumerate(value.get("history") if isinstance(value.get("history"), list) else ()):
+    chunks = value.get("history")
+    for index, chunk in enumerate(chunks if isinstance(chunks, list) else ()):
         here = place.at("history", index)
         if not isinstance(chunk, dict):
             yield here.unreadable("It is not an object.", chunk)

@@ -139,7 +139,10 @@ def test_the_sender_s_old_bsuid_is_read_where_previous_user_id_is_missing() -> N
         ({"type": "audio", "audio": {"voice": True}}, "voice message"),
         ({"type": "document", "document": {"filename": "a.pdf"}}, "a.pdf"),
         ({"type": "location", "location": {"latitude": -15.8, "longitude": -47.9}}, "-15.8, -47.9"),
-        ({"type": "contacts", "contacts": [{"name": {"first_name": "Jo", "last_name": "Sá"}}, {"phones": [{"phone": "+55"}]}]}, "Jo Sá, +55"),
+        (
+            {"type": "contacts", "contacts": [{"name": {"first_name": "Jo", "last_name": "Sá"}}, {"phones": [{"phone": "+55"}]}]},
+            "Jo Sá, +55",
+        ),
         ({"type": "button", "button": {"payload": "YES"}}, "YES"),
         ({"type": "interactive", "interactive": {"list_reply": {"id": "s1", "title": "Sexta"}}}, "Sexta"),
         ({"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent", "response_json": "{broken"}}}, "Sent"),
@@ -191,8 +194,17 @@ def test_a_message_that_cannot_be_filed_is_unreadable_and_says_why(message) -> N
 
 def test_a_wrong_thing_leaves_its_neighbours_alone() -> None:
     good = {"id": "w", "from": "5561", "type": "text", "text": {"body": "oi"}}
-    items = parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [None, 7, good, [], {}], "statuses": "x", "contacts": 5}))
-    assert [type(item).__name__ for item in items] == ["Unreadable", "Unreadable", "Message", "Unreadable", "Unreadable", "Unreadable"]
+    items = parse(
+        wrapped({"metadata": {"phone_number_id": "7"}, "messages": [None, 7, good, [], {}], "statuses": "x", "contacts": 5})
+    )
+    assert [type(item).__name__ for item in items] == [
+        "Unreadable",
+        "Unreadable",
+        "Message",
+        "Unreadable",
+        "Unreadable",
+        "Unreadable",
+    ]
     assert len({item.position for item in items}) == 6
 
 
@@ -282,6 +294,7 @@ def test_whatever_stands_at_any_place_of_a_sample_nothing_is_raised_and_all_is_s
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_whatever_the_bytes_nothing_but_unreadable_body_is_raised(body) -> None:
     try:
-        assert isinstance(parse(body), list)
-    except UnreadableBody as refused:
-        assert str(refused)
+        found = parse(body)
+    except UnreadableBody:
+        return
+    assert isinstance(found, list)

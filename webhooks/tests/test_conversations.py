@@ -1,4 +1,5 @@
-"""Conversations as webhooks tell them: sessions in the tables, statuses, reactions, edits, deletions, and what arrives late or twice."""
+"""Conversations as webhooks tell them: sessions in the tables, statuses, reactions, edits, deletions, and what arrives late or
+twice."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -296,7 +297,9 @@ def test_what_acts_on_a_message_may_come_before_it(tell, kind) -> None:
 
 @pytest.mark.parametrize("kind", ["edit", "revoke"])
 def test_nobody_edits_or_deletes_what_another_wrote(tell, kind) -> None:
-    tell(customer("c", 0), business("b", 0), act(kind, "a1", "b", **edited("x")), act(kind, "a2", "c", sender=CARLOS, **edited("x")))
+    tell(
+        customer("c", 0), business("b", 0), act(kind, "a1", "b", **edited("x")), act(kind, "a2", "c", sender=CARLOS, **edited("x"))
+    )
     assert not Message.objects.exclude(edited_content=None, revoked_at=None).exists()
 
 

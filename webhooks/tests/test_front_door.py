@@ -16,7 +16,7 @@ from conftest import PAYLOADS, SECRET, Hub, payload
 from organizations.models import Organization, PhoneNumber
 from organizations.signing import Signature, ask, find_signers
 from webhooks.models import Webhook
-from webhooks.receiver import MAX_BODY, Memory, organization_key
+from webhooks.receiver import MAX_BODY, Receiver, organization_key
 from webhooks.storing import SignedBody, store
 from webhooks.tests.bodies import OTHER_NUMBER, text_body
 from webhooks.tests.refusing import refused
@@ -281,8 +281,8 @@ def test_a_large_body_that_is_no_text_is_kept_to_the_byte_too(hub, numbers) -> N
     assert len(stored.json) < 1_000_000
 
 
-def test_beyond_the_memory_for_bodies_senders_are_told_to_come_again(hub, numbers, monkeypatch) -> None:
-    monkeypatch.setattr(asgi.receiver, "_memory", Memory(1000))
+def test_beyond_the_memory_for_bodies_senders_are_told_to_come_again(hub, numbers) -> None:
+    asgi.receiver = Receiver(most_held=1000)
     answer = hub.post(text_body("w", text="x" * 2000))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert hub.post(text_body("w")).status_code == 200, "what the refused one had is given back"

@@ -40,9 +40,7 @@ def people() -> set[tuple[str | None, str | None]]:
 
 
 def conversations() -> list[set[str]]:
-    return sorted(
-        ({each.wamid or "" for each in contact.messages.all()} for contact in Contact.objects.all()), key=lambda each: sorted(each)
-    )
+    return sorted(({each.wamid or "" for each in contact.messages.all()} for contact in Contact.objects.all()), key=sorted)
 
 
 def flagged() -> bool:
@@ -68,7 +66,11 @@ def test_a_person_known_by_bsuid_alone_gets_the_phone(tell) -> None:
 
 
 def test_a_phone_shared_on_request_is_the_person_s_and_a_card_is_not(tell) -> None:
-    tell(payload("38_text_username_only.json"), payload("16_contacts_phone_shared_on_request.json"), payload("15_contacts_shared.json"))
+    tell(
+        payload("38_text_username_only.json"),
+        payload("16_contacts_phone_shared_on_request.json"),
+        payload("15_contacts_shared.json"),
+    )
     assert people() == {("556181234455", "BR.77310499281566301743"), ("556181500586", "BR.1874209365510427")}
 
 
@@ -133,7 +135,12 @@ def test_two_changes_in_a_row_may_come_in_any_order(tell) -> None:
 
 
 def test_somebody_who_goes_back_to_an_old_number_has_it_again(tell) -> None:
-    tell(said("m1", 0, W1, B1), changed(1, (W1, B1), (W2, B2), "away"), changed(9, (W2, B2), (W1, B3), "back"), said("m2", 10, W1, B3))
+    tell(
+        said("m1", 0, W1, B1),
+        changed(1, (W1, B1), (W2, B2), "away"),
+        changed(9, (W2, B2), (W1, B3), "back"),
+        said("m2", 10, W1, B3),
+    )
     assert people() == {(W1, B3)}
     assert len(conversations()) == 1
 
@@ -179,7 +186,10 @@ def test_a_phone_that_changed_and_is_not_shared_any_more_is_not_kept_as_current(
 
 
 def test_a_reaction_to_a_message_from_before_the_change_is_shown_once_the_change_is_told(tell) -> None:
-    reaction = message("r", START + 2 * HOUR, sender=W2, bsuid=B2) | {"type": "reaction", "reaction": {"message_id": "m1", "emoji": "👍"}}
+    reaction = message("r", START + 2 * HOUR, sender=W2, bsuid=B2) | {
+        "type": "reaction",
+        "reaction": {"message_id": "m1", "emoji": "👍"},
+    }
     tell(said("m1", 0, W1, B1), body(value(messages=[reaction])))
     assert Message.objects.get(wamid="m1").reactions is None
     tell(changed(1, (W1, B1), (W2, B2)))

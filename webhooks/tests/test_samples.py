@@ -24,9 +24,7 @@ def listed(model: type[Model], *columns: str, order: str = "pk") -> list[list[An
 
 def left() -> dict[str, Any]:
     """What is in the tables, in the form of `samples.json`."""
-    messages = listed(
-        Message, "kind", "content", "wa_id", "wa_id_received", "origin", "message_status", order="create_in"
-    )
+    messages = listed(Message, "kind", "content", "wa_id", "wa_id_received", "origin", "message_status", order="create_in")
     found = {
         "contacts": listed(Contact, "wa_id", "bsuid", "name", "username"),
         "messages": [row[:4] if row[4:] == USUAL else row for row in messages],
@@ -54,7 +52,9 @@ def test_a_sample_leaves_what_it_says(hub, numbers, name) -> None:
     assert Webhook.objects.get().body == payload(name)
 
 
-@pytest.mark.parametrize("name", [name for name, rows in SAMPLES.items() if "messages" in rows and not name.startswith("malformed")])
+@pytest.mark.parametrize(
+    "name", [name for name, rows in SAMPLES.items() if "messages" in rows and not name.startswith("malformed")]
+)
 def test_a_message_keeps_its_whole_api_object_and_its_time(hub, numbers, name) -> None:
     told = {each["id"]: each for each in _objects(json.loads(payload(name))) if "id" in each and "timestamp" in each}
     hub.post(payload(name))

@@ -1,15 +1,17 @@
 """`manage.py replay`: applies stored webhooks again."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from tqdm import tqdm
 
+from jobs.models import LeasedQuerySet
 from jobs.worker import Worker
 from webhooks import applying, replaying
-from webhooks.models import Webhook
+from webhooks.models import HeldItem, Webhook
 
 
 class Command(BaseCommand):
@@ -34,44 +36,46 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["rebuild"]:
             self._rebuild()
-        elif options["dead"]:
-            self._done(replaying.replay_dead(self._progress), "dead rows are due again; the worker applies them")
-        else:
-            self._done(replaying.replay(_chosen(options), self._progress), "webhooks are due again; the worker applies them")
+            return
+        with _bar() as bar:
+            count = sum(replaying.replay(rows, bar.update) for rows in _chosen(options))
+        self.stdout.write(f"{count} rows are due again; the worker applies them")
 
     def _rebuild(self) -> None:
-        latest = replaying.latest_webhook()
-        self.stdout.write("deleting what webhooks told …")
-        replaying.forget_what_webhooks_told(latest, self._progress)
-        self.stdout.write("\nmaking it anew …")
-        replaying.replay(Webhook.objects.filter(pk__lte=latest), lambda done: None)
-        self._done(Worker(applying.LANES, []).run_due(self._progress), "rows applied anew")
-
-    def _progress(self, done: int) -> None:
-        self.stdout.write(f"\r{done} rows", ending="")
-        self.stdout.flush()
-
-    def _done(self, count: int, what: str) -> None:
-        self.stdout.write(f"\r{count} {what}")
+        webhooks = Webhook.objects.filter(pk__lte=replaying.latest_webhook())
+        self.stdout.write("deleting what webhooks told")
+        with _bar() as bar:
+            replaying.forget_what_webhooks_told(replaying.latest_webhook(), bar.update)
+        self.stdout.write("making it anew")
+        with _bar(total=replaying.replay(webhooks, lambda changed: None)) as bar:
+            count = Worker(applying.LANES, []).run_due(bar.update)
+        self.stdout.write(f"{count} rows applied anew")
 
 
-def _chosen(options: dict[str, Any]) -> Any:
+def _bar(total: int | None = None) -> "tqdm[NoReturn]":
+    """How far it is, for whoever sits in front of it."""
+    return tqdm(total=total, unit=" rows", unit_scale=True, disable=None)
+
+
+def _chosen(options: dict[str, Any]) -> list[LeasedQuerySet[Any]]:
+    if options["dead"]:
+        return [HeldItem.objects.dead(), Webhook.objects.dead()]
     if options["all"]:
-        return Webhook.objects.all()
+        return [Webhook.objects.all()]
     if options["since"]:
-        return replaying.since(_moment(options["since"]))
+        return [replaying.since(_moment(options["since"]))]
     one = Webhook.objects.filter(pk=options["id"])
     if not one.exists():
         raise CommandError(f"there is no webhook {options['id']}")
-    return one
+    return [one]
 
 
 def _moment(written: str) -> datetime:
     try:
         day = parse_date(written)
-        moment = parse_datetime(written) or (day and datetime(day.year, day.month, day.day))  # noqa: DTZ001  made aware below
+        moment = parse_datetime(f"{written}T00:00") if day else parse_datetime(written)
     except ValueError:
         moment = None
-    if not moment:
+    if moment is None:
         raise CommandError(f"{written!r} is no time; write 2026-11-23 or 2026-11-23T08:00")
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

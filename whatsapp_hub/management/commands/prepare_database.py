@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -18,7 +18,7 @@ PATIENCE = 600
 
 class Command(BaseCommand):
     help = "Creates the database of DATABASE_URL if its server has none of that name, and brings its tables up to date."
-    requires_system_checks: ClassVar[list[str]] = []  # they ask the database, which may not be there yet
+    requires_system_checks = []  # noqa: RUF012  they ask the database, which may not be there yet
 
     def handle(self, **options: Any) -> None:
         try:

@@ -38,13 +38,17 @@ class Command(BaseCommand):
 
     def _greet(self, login: tuple[str, str] | None) -> None:
         """Once the web server answers, say where it is and, the first time, who may come in."""
-        address = f"http://{'localhost' if settings.BIND in ('127.0.0.1', '0.0.0.0', '::1', '::') else settings.BIND}:{settings.PORT}/"  # noqa: S104
+        address = (
+            f"http://{'localhost' if settings.BIND in ('127.0.0.1', '0.0.0.0', '::1', '::') else settings.BIND}:{settings.PORT}/"  # noqa: S104
+        )
         while not _answers(address):
             time.sleep(0.2)
         self.stdout.write(f"WhatsApp Hub is up: {address}")
         if login:
             email, password = login
-            self.stdout.write(f"first login: {email}\npassword:    {password}\n(shown this once; change it under “Change password”)")
+            self.stdout.write(
+                f"first login: {email}\npassword:    {password}\n(shown this once; change it under “Change password”)"
+            )
         self.stdout.flush()
 
 

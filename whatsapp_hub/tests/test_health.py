@@ -1,0 +1,75 @@
+"""What the hub tells of itself: to load balancers, and to Prometheus."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models.functions import Now
+
+from conftest import apply_all
+from webhooks.models import Webhook
+from webhooks.tests.bodies import text_body
+
+
+def gauge(hub, name: str) -> float:
+    line = next(line for line in hub.get("/metrics").text.splitlines() if line.startswith(name))
+    return float(line.split()[-1])
+
+
+def test_healthz_says_that_the_process_is_up(hub) -> None:
+    answer = hub.get("/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok")
+
+
+def test_readyz_says_that_all_is_well(hub) -> None:
+    answer = hub.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "problems": []})
+
+
+def test_readyz_says_when_webhooks_wait_too_long(hub, numbers) -> None:
+    hub.post(text_body("w"))
+    assert hub.get("/readyz").status_code == 200
+    Webhook.objects.update(due_at=Now() - timedelta(minutes=6))
+    answer = hub.get("/readyz")
+    assert answer.status_code == 503
+    assert "does a worker run" in answer.json()["problems"][0]
+
+
+def test_readyz_says_when_a_migration_is_missing(hub) -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_unapplied("webhooks", "0001_initial")
+    try:
+        answer = hub.get("/readyz")
+    finally:
+        recorder.record_applied("webhooks", "0001_initial")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["1 migrations are not applied"]
+
+
+def test_metrics_tell_the_queue_and_how_long_it_waits(hub, numbers) -> None:
+    for place in range(3):
+        hub.post(text_body(f"w{place}"))
+    hub.post(b"no webhook")
+    Webhook.objects.update(due_at=Now() - timedelta(minutes=2))
+    assert gauge(hub, 'hub_queue_rows{queue="webhooks",state="due"}') == 4
+    assert 119 <= gauge(hub, "hub_inbox_oldest_seconds") < 180
+    apply_all()
+    assert gauge(hub, 'hub_queue_rows{queue="webhooks",state="due"}') == 0
+    assert gauge(hub, 'hub_queue_rows{queue="webhooks",state="dead"}') == 1
+    assert gauge(hub, "hub_inbox_oldest_seconds") == 0
+
+
+def test_metrics_count_answers_by_status(hub, numbers) -> None:
+    name = 'hub_webhook_answers_total{method="POST",status="200"}'
+    hub.post(text_body("w0"))
+    before = gauge(hub, name)
+    hub.post(text_body("w1"))
+    assert gauge(hub, name) == before + 1
+
+
+@pytest.mark.django_db
+def test_what_machines_ask_needs_no_login_and_is_never_redirected(client, settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/admin/").status_code == 301
+    assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]

@@ -1,0 +1,81 @@
+"""What script/setup does with the database, and what it says when it cannot."""
+
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def prepare(url: str, var_dir: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "prepare_database"],
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(var_dir), "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_new_file_gets_its_tables_and_a_second_time_there_is_nothing_to_do(tmp_path) -> None:
+    url = f"sqlite:///{tmp_path}/hub.sqlite3"
+    first, second = prepare(url, tmp_path), prepare(url, tmp_path)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "Applying organizations.0001_initial... OK" in first.stdout
+    assert second.stdout == ""
+
+
+def test_a_file_that_cannot_be_made_is_named_without_a_traceback(tmp_path) -> None:
+    told = prepare(f"sqlite:///{tmp_path}/nowhere/hub.sqlite3", tmp_path)
+    assert told.returncode == 1
+    assert f"the database file {tmp_path}/nowhere/hub.sqlite3 cannot be used" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_up_to_date_stays_as_it_is() -> None:
+    told = StringIO()
+    call_command("prepare_database", stdout=told)
+    assert told.getvalue() == ""
+    connection.ensure_connection()
+
+
+mysql_only = pytest.mark.skipif(connection.vendor != "mysql", reason="asks a MySQL or MariaDB server")
+
+
+@mysql_only
+@pytest.mark.parametrize(
+    ("user", "port", "words"),
+    [("nobody:wrong", None, ["lets nobody in only so far", "GRANT ALL ON"]), (None, 1, ["does not answer", "is it up"])],
+)
+def test_a_server_that_does_not_let_us_in_is_explained_without_a_traceback(tmp_path, user, port, words) -> None:
+    known = connection.settings_dict
+    login = user or f"{known['USER']}:{known['PASSWORD']}"
+    told = prepare(f"mysql://{login}@{known['HOST']}:{port or known['PORT']}/hub_nowhere", tmp_path)
+    assert told.returncode == 1
+    assert [word for word in words if word not in told.stderr] == []
+    assert "Traceback" not in told.stderr
+
+
+@mysql_only
+@pytest.mark.django_db
+def test_a_database_that_is_missing_is_created(tmp_path) -> None:
+    known = connection.settings_dict
+    name = f"{known['NAME']}_made"
+    url = f"mysql://{known['USER']}:{known['PASSWORD']}@{known['HOST']}:{known['PORT']}/{name}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        try:
+            told = prepare(url, tmp_path)
+            assert told.returncode == 0, told.stderr
+            assert f"created the database {name}" in told.stdout
+            cursor.execute(f"SELECT COUNT(*) FROM {name}.chat_session_message")
+        finally:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name}")

@@ -1,0 +1,155 @@
+"""The whole hub as operators run it: processes of its own, real sockets, and what happens when one of them is killed."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from cloud_api.signature import sign
+from webhooks.tests.bodies import text_body
+from whatsapp_hub.serving import CannotServe, Process, Supervisor, wait_for_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 30.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until it is true; what it raises of a server that is not up yet counts as false."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with contextlib.suppress(requests.RequestException):
+            if condition():
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"not within {PATIENCE:g} seconds")
+
+
+class Served:
+    """`manage.py serve` in embedded mode."""
+
+    def __init__(self, var_dir: Path) -> None:
+        self.address = f"http://127.0.0.1:{(port := free_port())}"
+        self.output = var_dir / "output"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "VAR_DIR": str(var_dir),
+            "PORT": str(port),
+            "DATABASE_URL": f"sqlite:///{var_dir}/hub.sqlite3",
+        }
+        self.manage("prepare_database")
+        self.manage("collectstatic", "--noinput")
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(self.command("serve"), env=self.environment, stdout=output, stderr=subprocess.STDOUT)
+        until(lambda: "WhatsApp Hub is up" in self.said())
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+    def manage(self, *arguments: str) -> str:
+        return subprocess.run(
+            self.command(*arguments), env=self.environment, check=True, capture_output=True, text=True, timeout=60
+        ).stdout
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def post(self, body: bytes) -> int:
+        headers = {"X-Hub-Signature-256": sign(body, "app-secret")}
+        return requests.post(f"{self.address}/webhooks/whatsapp/", data=body, headers=headers, timeout=5).status_code
+
+    def child(self, what: str) -> int | None:
+        """The process id of a child that was started with this word, if there is one."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in children:
+            with contextlib.suppress(FileNotFoundError):  # it has just ended
+                if what.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    return int(pid)
+        return None
+
+    def counted(self, state: str) -> int:
+        lines = requests.get(f"{self.address}/metrics", timeout=5).text.splitlines()
+        return int(float(next(line for line in lines if f'queue="webhooks",state="{state}"' in line).split()[-1]))
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    running = Served(tmp_path_factory.mktemp("var"))
+    running.manage(
+        "connect_number",
+        *("--organization", "Aroeira", "--phone-number-id", "448190735512098", "--wa-id", "556133214400"),
+        *("--verify-token", "v", "--app-secret", "app-secret", "--meta-token", "t"),
+    )
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def test_it_says_where_it_is_and_who_may_come_in(served) -> None:
+    assert re.search(r"first login: admin@localhost\npassword: +\S{12,}\n", served.said())
+    assert requests.get(f"{served.address}/admin/login/", timeout=5).status_code == 200
+
+
+def test_a_webhook_is_applied_by_the_worker_beside_it(served) -> None:
+    assert served.post(text_body("w1")) == 200
+    until(lambda: served.counted("due") == 0)
+
+
+@pytest.mark.parametrize("killed", ["worker", "gunicorn"])
+def test_a_process_that_is_killed_is_started_again(served, killed) -> None:
+    before = served.child(killed)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: served.child(killed) not in (None, before))
+    until(lambda: served.post(text_body(f"after {killed}")) == 200)
+    until(lambda: served.counted("due") == 0)
+
+
+def test_a_port_that_somebody_keeps_is_named(served) -> None:
+    with pytest.raises(CannotServe, match=f"127.0.0.1:{served.environment['PORT']} cannot be listened on"):
+        wait_for_port("127.0.0.1", int(served.environment["PORT"]), patience=0.2)
+
+
+def test_sigterm_ends_all_of_it_and_frees_the_port(served) -> None:
+    children = [served.child(each) for each in ("worker", "gunicorn")]
+    assert served.stop() == 0
+    assert "worker stopped" in served.said()
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    wait_for_port("127.0.0.1", int(served.environment["PORT"]), patience=2)
+
+
+def test_the_first_login_is_told_once(served) -> None:
+    again = Served(Path(served.environment["VAR_DIR"]))
+    assert "first login" not in again.said()
+    assert again.stop() == 0
+
+
+def test_a_process_that_never_stays_up_is_given_up() -> None:
+    broken = Process("broken", [sys.executable, "-c", "raise SystemExit(3)"], os.environ, pause=0.01)
+    with pytest.raises(CannotServe, match="broken does not stay up"):
+        Supervisor([broken]).run()
+    assert broken.quick_ends == 5
+
+
+def test_what_a_killed_supervisor_started_ends_with_it(tmp_path) -> None:
+    served = Served(tmp_path)
+    children = [served.child(each) for each in ("worker", "gunicorn")]
+    served.process.kill()
+    served.process.wait(PATIENCE)
+    until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
