@@ -1,7 +1,7 @@
 """Messages into the database, many at a time: each once, in its session, with the contact's row brought up to date."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chats import actions, filing, statuses
@@ -31,6 +31,11 @@ ORIGINS = Origin.values
 """By how much each says: what came live is more than a copy of it."""
 
 
+PLACEHOLDER = "media_placeholder"
+"""The kind of a message in imported history whose media come apart from it, under the same id."""
+CONTENT = ("kind", "content", "payload")
+FRAME = ("is_user_message", "wa_id", "wa_id_received", "message_status")
+
 AFTER_SENDING = (MessageStatus.FAILED, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.PLAYED)
 
 
@@ -45,29 +50,39 @@ class Arrival:
     webhook_id: int
 
 
+class UnknownMessage(LookupError):
+    """Something is told of a message that names nobody, and the hub does not know the message (yet)."""
+
+
+def contacts_of(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Contact]:
+    """Whose conversation these (phone_number_id, wamid) are in, locked. UnknownMessage if one of them is not stored."""
+    owners = {row.key: row.contact_id for row in Message.objects.named(keys).only("phone_number", "wamid", "contact")}
+    if missing := set(keys) - set(owners):
+        raise UnknownMessage(
+            f"It names nobody, and the message it is about is not known: {', '.join(w for _, w in sorted(missing))}."
+        )
+    locked = Contact.objects.select_for_update().filter(pk__in=set(owners.values())).order_by("pk").in_bulk()
+    return {key: locked[owner] for key, owner in owners.items()}
+
+
 def record_messages(arrivals: Sequence[Arrival], now: datetime) -> list[Message]:
     """Store these messages; returns the rows that were not there before.
 
-    A message told again changes nothing, but one known only from imported history or standby becomes a live one. Must run in
-    a transaction; IntegrityError if somebody else just stored the same.
+    A message told again changes nothing, unless it says more: see `_improve`. Must run in a transaction; IntegrityError if somebody
+    else just stored the same.
     """
     arrivals = _best_of_each(arrivals)
     known = {row.key: row for row in Message.objects.named(map(_key, arrivals))}
-    fresh: list[Message] = []
-    promoted: list[Message] = []
-    for arrival in arrivals:
-        row = known.get(_key(arrival))
-        if row is None:
-            fresh.append(_row(arrival, now))
-        elif _says_more(arrival.told.channel, row.origin):
-            promoted.append(_promote(row, arrival, now))
+    fresh = [_row(arrival, now) for arrival in arrivals if _key(arrival) not in known]
+    repeated = [(known[_key(arrival)], arrival) for arrival in arrivals if _key(arrival) in known]
+    improved = [row for row, arrival in repeated if _improve(row, _row(arrival, now), now)]
     contacts = {arrival.contact.pk: arrival.contact for arrival in arrivals}
-    for row in promoted:
+    for row in improved:
         row.contact = contacts.get(row.contact_id) or row.contact
         contacts[row.contact_id] = row.contact
-    filing.file_rows(fresh, promoted, contacts, now)
+    filing.file_rows(fresh, improved, contacts, now)
     insert_rows(fresh)
-    for row in promoted:
+    for row in improved:
         row.save()
     _update_contacts(arrivals, contacts)
     statuses.catch_up(fresh, now)
@@ -79,9 +94,20 @@ def _best_of_each(arrivals: Iterable[Arrival]) -> list[Arrival]:
     best: dict[tuple[str, str], Arrival] = {}
     for arrival in arrivals:
         other = best.setdefault(_key(arrival), arrival)
-        if _says_more(arrival.told.channel, other.told.channel):
-            best[_key(arrival)] = arrival
+        if other is not arrival:
+            best[_key(arrival)] = _joined(other, arrival)
     return list(best.values())
+
+
+def _joined(one: Arrival, other: Arrival) -> Arrival:
+    """Two tellings of one message: the better, or a placeholder with the content that came apart from it."""
+    if one.told.channel != other.told.channel:
+        return other if _says_more(other.told.channel, one.told.channel) else one
+    frame, content = (one, other) if one.told.kind == PLACEHOLDER else (other, one)
+    if frame.told.kind != PLACEHOLDER or content.told.kind == PLACEHOLDER:
+        return one
+    told = replace(frame.told, kind=content.told.kind, content=content.told.content, raw=content.told.raw)
+    return replace(frame, told=told)
 
 
 def _key(arrival: Arrival) -> tuple[str, str]:
@@ -124,11 +150,24 @@ def _first_status(told: Told) -> str:
     return came_to if came_to in AFTER_SENDING else MessageStatus.SENT
 
 
-def _promote(row: Message, arrival: Arrival, now: datetime) -> Message:
-    row.origin = arrival.told.channel.value
-    row.content, row.payload, row.kind = arrival.told.content, arrival.told.raw, arrival.told.kind
-    row.updated_at = now
-    return row
+def _improve(row: Message, told: Message, now: datetime) -> bool:
+    """Whether the message, told again, says more than the row: it is live and was known as history or standby, or it has the media
+    of a placeholder, or is the placeholder that knows whose the media are."""
+    columns: tuple[str, ...] = ()
+    if _says_more(told.origin, row.origin):
+        columns = ("origin", *CONTENT)
+    elif row.kind == PLACEHOLDER != told.kind:
+        columns = CONTENT
+    elif told.kind == PLACEHOLDER != row.kind and told.origin == row.origin:
+        columns = FRAME
+        if not told.is_user_message:
+            told.message_status = max(told.message_status, row.message_status, key=lambda status: MessageStatus(status).rank)
+    changed = [column for column in columns if getattr(row, column) != getattr(told, column)]
+    for column in changed:
+        setattr(row, column, getattr(told, column))
+    if changed:
+        row.updated_at = now
+    return bool(changed)
 
 
 def move_conversation(kept: Contact, absorbed: Contact, now: datetime) -> None:

@@ -43,7 +43,7 @@ def change_identity(number: PhoneNumber, change: IdentityChange, at: datetime) -
     _take_new(book, contact, new)
     if not change.new.bsuid and contact.wa_id and contact.wa_id != known_by[0] and contact.bsuid == known_by[1]:
         book.replace_bsuid(contact, None, at)  # with another phone comes another BSUID, which this old kind of event does not tell
-    _retire_old(book, contact, old)
+    _retire_old(book, contact, old, new.person)
     book.save()
     _lift_flag(contact, change.old.wa_id)
     return Outcome(contact, absorbed)
@@ -57,9 +57,9 @@ def _take_new(book: AddressBook, contact: Contact, new: Sighting) -> None:
         book.hear_phone(contact, new.person.wa_id, new.at)
 
 
-def _retire_old(book: AddressBook, contact: Contact, old: Sighting) -> None:
+def _retire_old(book: AddressBook, contact: Contact, old: Sighting, new: Person) -> None:
     person = old.person
-    if person.wa_id and person.wa_id == contact.wa_id and contact.bsuid:
+    if person.wa_id and person.wa_id == contact.wa_id != new.wa_id and contact.bsuid:
         book.hear_phone(contact, None, old.at)  # the phone changed and the new one is not shared
     for kind, value, current in ((WA_ID, person.wa_id, contact.wa_id), (BSUID, person.bsuid, contact.bsuid)):
         if value and value != current:

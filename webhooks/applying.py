@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.recording import Arrival, move_conversation, record_messages
+from chats.recording import Arrival, contacts_of, move_conversation, record_messages
 from chats.statuses import StatusArrival, record_statuses
 from cloud_api.payloads import (
     AccountEvent,
@@ -195,10 +195,17 @@ def _change_identity(routed: Routed, change: IdentityChange, now: datetime) -> C
 
 
 def _record_messages(messages: Sequence[tuple[Routed, Message]], known: dict[int, Contact], now: datetime) -> None:
-    strangers = [(each, item) for each, item in messages if id(each) not in known]
+    strangers = [(each, item) for each, item in messages if id(each) not in known and _names_somebody(item)]
     found = resolve([Sighting(each.number, _sender(item), _sent_at(each.entry)) for each, item in strangers])
     contacts = known | {id(each): contact for (each, _), contact in zip(strangers, found, strict=True)}
+    nobodys = {id(each): (each.number.phone_number_id, item.wamid) for each, item in messages if not _names_somebody(item)}
+    owners = contacts_of(nobodys.values()) if nobodys else {}
+    contacts |= {each: owners[key] for each, key in nobodys.items()}
     record_messages([Arrival(item, each.number, contacts[id(each)], *_told(each)) for each, item in messages], now)
+
+
+def _names_somebody(message: Message) -> bool:
+    return bool(message.person.wa_id or message.person.bsuid)
 
 
 def _sender(message: Message) -> Person:

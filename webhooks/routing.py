@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from cloud_api.payloads import Item, Unreadable
+from cloud_api.payloads import AccountEvent, Item, Unreadable
 from jobs.models import State
 from organizations.models import PhoneNumber
 from organizations.signing import Signature, secret_marks
@@ -78,10 +78,13 @@ class Router:
             return Held(State.DEAD, Cause.UNREADABLE, "It names neither a number nor an account.")
         numbers = self._numbers(item)
         if not numbers:
-            return Held(State.WAITING, Cause.UNKNOWN_NUMBER, "It is applied once its number is connected.")
+            what = "its number" if item.phone_number_id else "a number of its account"
+            return Held(State.WAITING, Cause.UNKNOWN_NUMBER, f"It is applied once {what} is connected.")
         numbers = [number for number in numbers if self._may_tell(entry.signature, number.organization_id)]
         if not numbers:
             return Held(State.DEAD, Cause.FOREIGN, "The secret that signed it is not that of the number's organization.")
+        if len(numbers) > 1 and not isinstance(item, AccountEvent):
+            return Held(State.DEAD, Cause.UNREADABLE, "It names an account with several numbers, and not which of them it is for.")
         numbers = [number for number in numbers if number.is_applied]
         if not numbers:
             return Held(State.WAITING, Cause.INACTIVE, "It is applied once its number and organization are active.")

@@ -12,7 +12,7 @@ def content_of(kind: str, message: Mapping[str, Any]) -> str:
     """The readable text of a message object; the kind's own name where it says nothing."""
     body = mapping(message, kind)
     reader = READERS.get(kind, _unknown)
-    return reader(body, message).strip() or kind
+    return reader(body, message).strip() or _error(message) or kind
 
 
 def mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -55,7 +55,8 @@ def _audio(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
 
 
 def _location(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
-    place = ", ".join(filter(None, (text(body, "name"), text(body, "address"))))
+    name, address = text(body, "name"), text(body, "address")
+    place = address if address.startswith(name) else f"{name}, {address}".removesuffix(", ")
     return place or ", ".join(filter(None, (text(body, "latitude"), text(body, "longitude"))))
 
 
@@ -86,11 +87,17 @@ def _interactive(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
         return _form(mapping(body, "nfm_reply"))
     if "call_permission_reply" in body:
         return f"call permission: {text(mapping(body, 'call_permission_reply'), 'response')}"
-    return text(body, "type")
+    if "payment_method" in body:
+        payment = mapping(body, "payment_method")
+        return f"payment method: {text(payment, 'payment_method')} ({text(payment, 'reference_id')})"
+    sent = text(mapping(body, "body"), "text") or text(mapping(body, "header"), "text")  # what the business itself sends
+    return sent or text(body, "type")
 
 
 def _form(reply: Mapping[str, Any]) -> str:
-    """The answers that a person gave in a flow; `response_json` is JSON in a text, if all is well."""
+    """The answers that a person gave in a flow; `response_json` is JSON in a text, if all is well. An address is written out."""
+    if text(reply, "name") == "address_message" and text(reply, "body"):
+        return text(reply, "body")
     try:
         answers = json.loads(text(reply, "response_json"))
     except (ValueError, RecursionError):
@@ -111,7 +118,8 @@ def _order(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     for item in objects(body, "product_items"):
         quantity, price = _amount(item.get("quantity")), _amount(item.get("item_price"))
         lines.append(f"{quantity:g} × {text(item, 'product_retailer_id') or '?'}")
-        totals[text(item, "currency")] += quantity * price
+        if "item_price" in item:
+            totals[text(item, "currency")] += quantity * price
     total = " + ".join(f"{currency} {amount:.2f}".strip() for currency, amount in totals.items())
     summary = ", ".join(lines) + (f" ({total})" if total else "")
     return "\n".join(filter(None, (summary, text(body, "text"))))
@@ -125,11 +133,31 @@ def _amount(value: Any) -> float:
 
 
 def _unsupported(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
+    kind = text(body, "type")
+    said = _error(message)
+    if said and kind not in ("", "media_placeholder"):  # which says less than the error
+        return f"{kind}: {said}"
+    return said or f"unsupported: {kind or 'unknown'}"
+
+
+def _error(message: Mapping[str, Any]) -> str:
+    """What Meta says is wrong with the message, if anything."""
     for error in objects(message, "errors"):
-        said = text(mapping(error, "error_data"), "details") or text(error, "title") or text(error, "message")
-        if said:
-            return said
-    return f"unsupported: {text(body, 'type') or 'unknown'}"
+        said = text(mapping(error, "error_data"), "details") or text(error, "details") or text(error, "title")
+        if said or text(error, "message"):
+            return said or text(error, "message")
+    return ""
+
+
+def _template(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
+    """The text of the template, if it is told with its definition; else its name."""
+    definition = objects(mapping(message, "definition"), "components")
+    written = next((text(each, "text") for each in definition if text(each, "type").upper() == "BODY"), "")
+    given = next((objects(each, "parameters") for each in objects(body, "components") if text(each, "type").lower() == "body"), [])
+    for place, parameter in enumerate(given, 1):
+        named = text(parameter, "parameter_name") or str(place)
+        written = written.replace(f"{{{{{named}}}}}", text(parameter, "text"))
+    return written or text(body, "name")
 
 
 def _edit(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
@@ -153,6 +181,8 @@ READERS: dict[str, Reader] = {
     "button": _button,
     "interactive": _interactive,
     "order": _order,
+    "template": _template,
+    "media_placeholder": _always("media"),
     "system": _field("body"),
     "request_welcome": _always("opened the chat"),
     "unsupported": _unsupported,

@@ -2,24 +2,28 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from cloud_api.payloads.contents import content_of, mapping, objects, text
 from cloud_api.payloads.items import Channel, IdentityChange, Message, Person
 from cloud_api.payloads.reading import (
     LONGEST_BSUID,
+    LONGEST_ID,
     LONGEST_WAMID,
     Place,
     Refused,
     completed,
+    digits,
     identifier,
+    is_bsuid,
     person,
     seconds,
 )
+from cloud_api.wa_ids import same_person_key
 
 LONGEST_KIND = 32
-_CHANGED = re.compile(r"changed from (\S+) to (\S+)")
-_BSUID = re.compile(r"[A-Z]{2}\.\S+")
+_CHANGED = re.compile(r"changed (?:number )?from (\S+) to (\S+)")
 
 
 def read_message(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.LIVE) -> Message:
@@ -36,15 +40,26 @@ def read_message(place: Place, thing: Mapping[str, Any], channel: Channel = Chan
 
 def read_echo(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.PHONE_APP) -> Message:
     """A message of the business, to whom it names. Refused without an id or a receiver."""
-    receiver = person(thing, wa_id="to", bsuid="to_user_id", parent="to_parent_user_id")
+    sent = _sent(thing)
+    receiver = person(sent, wa_id="to", bsuid="to_user_id", parent="to_parent_user_id")
+    if not (receiver.wa_id or receiver.bsuid):
+        receiver = person(sent, wa_id="to", bsuid="recipient")
     receiver = completed(receiver, place.people)
-    return _message(place, thing, _kind(thing), receiver, channel=channel, from_customer=False)
+    return _message(place, thing, _kind(sent), receiver, channel=channel, from_customer=False, sent=sent)
+
+
+def _sent(thing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was sent: in standby the whole request to the Graph API stands a level deeper (Meta's page of August 2026)."""
+    request = mapping(thing, "message")
+    if not text(request, "type"):
+        return thing
+    return {**request, "id": thing.get("id"), "timestamp": thing.get("timestamp"), "definition": thing.get("template")}
 
 
 def read_old_message(place: Place, thing: Mapping[str, Any], them: Person) -> Message:
     """A message of a chat's imported history with this person; the business's own if it names a receiver or another sender."""
     sender = person(thing, wa_id="from", bsuid="from_user_id")
-    own = bool(thing.get("to") or thing.get("to_user_id"))
+    own = bool(thing.get("to") or thing.get("to_user_id")) or _is_own(place, sender)
     same = (sender.wa_id and sender.wa_id == them.wa_id) or (sender.bsuid and sender.bsuid == them.bsuid)
     status = text(mapping(thing, "history_context"), "status").lower() or None
     return _message(
@@ -58,41 +73,60 @@ def read_old_message(place: Place, thing: Mapping[str, Any], them: Person) -> Me
     )
 
 
+def read_old_media(place: Place, thing: Mapping[str, Any]) -> Message:
+    """The media of imported history, which come apart from their threads. Where the business sent it, it may name nobody: it is
+    then known by its id alone."""
+    if thing.get("to") or thing.get("to_user_id"):
+        return read_echo(place, thing, Channel.HISTORY)
+    if _is_own(place, person(thing, wa_id="from", bsuid="from_user_id")):
+        return _message(place, thing, _kind(thing), None, channel=Channel.HISTORY, from_customer=False)
+    return read_message(place, thing, Channel.HISTORY)
+
+
+def _is_own(place: Place, sender: Person) -> bool:
+    return bool(sender.wa_id and place.own_number and same_person_key(sender.wa_id) == same_person_key(place.own_number))
+
+
 def read_call(place: Place, thing: Mapping[str, Any]) -> Message:
-    """A customer's call as it begins: to WhatsApp it opens the window as a message does."""
+    """A customer's call as it begins: to WhatsApp it opens the window as a message does. A voicemail comes later as a message with
+    the call's own id, so the call is known by its id and event (reference 1.4)."""
     caller = completed(person(thing, wa_id="from", bsuid="from_user_id"), place.people)
-    return _message(place, thing, "call", caller)
+    call = _message(place, thing, "call", caller)
+    return replace(call, wamid=f"{call.wamid[: LONGEST_WAMID - 8]}:connect")
 
 
 def _message(
     place: Place,
     thing: Mapping[str, Any],
     kind: str,
-    them: Person,
+    them: Person | None,
     *,
     channel: Channel = Channel.LIVE,
     from_customer: bool = True,
     status: str | None = None,
     identity_change: IdentityChange | None = None,
+    sent: Mapping[str, Any] | None = None,
 ) -> Message:
+    """`them` None: nobody is named and need not be. `sent`: where the content stands, if not in the thing itself."""
     wamid = identifier(thing, "id", LONGEST_WAMID)
     if wamid is None:
         raise Refused("The message has no id.")
-    if not (them.wa_id or them.bsuid):
+    if them and not (them.wa_id or them.bsuid):
         raise Refused("The message names nobody who wrote or received it.")
-    content = mapping(thing, kind)
+    said = sent or thing
+    content, context = mapping(said, kind), mapping(said, "context")
     return Message(
         **place.common(thing),
         wamid=wamid,
         timestamp=seconds(thing.get("timestamp")),
         kind=kind,
-        content=content_of(kind, thing),
-        person=them,
+        content=content_of(kind, said),
+        person=them or Person(),
         from_customer=from_customer,
         channel=channel,
         status=status,
         group_id=identifier(thing, "group_id", LONGEST_WAMID),
-        quoted_wamid=identifier(mapping(thing, "context"), "id", LONGEST_WAMID),
+        quoted_wamid=identifier(context, "id", LONGEST_WAMID) or identifier(context, "message_id", LONGEST_WAMID),
         target_wamid=_target(kind, content),
         emoji=(text(content, "emoji") or None) if kind == "reaction" else None,
         shared_wa_id=_shared_wa_id(thing) if kind == "contacts" else None,
@@ -116,9 +150,9 @@ def _target(kind: str, content: Mapping[str, Any]) -> str | None:
 def _shared_wa_id(thing: Mapping[str, Any]) -> str | None:
     """The sender's own phone, if they tapped the button that asks for it; any other card is merely a card (reference 5.5)."""
     for card in objects(thing, "contacts"):
-        if card.get("origin") == "contact_request":
+        if card.get("origin", thing.get("origin")) == "contact_request":  # on the message in early 2026, on the card since May
             for phone in objects(card, "phones"):
-                return identifier(phone, "wa_id") or "".join(filter(str.isdigit, text(phone, "phone")))[:64] or None
+                return identifier(phone, "wa_id") or digits(text(phone, "phone"))[:LONGEST_ID] or None
     return None
 
 
@@ -136,7 +170,7 @@ def _system(thing: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityC
     said_wa_id, said_bsuid = _told_in_words(said[1]) if said else (None, None)
     former = sender.bsuid if sender.bsuid != new.bsuid else None
     old = Person(
-        wa_id=sender.wa_id or said_wa_id,
+        wa_id=sender.wa_id if sender.wa_id and sender.wa_id != new.wa_id else said_wa_id,
         bsuid=identifier(system, "previous_user_id", LONGEST_BSUID) or former or said_bsuid,
         parent_bsuid=identifier(system, "previous_parent_user_id", LONGEST_BSUID),
     )
@@ -146,6 +180,6 @@ def _system(thing: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityC
 
 
 def _told_in_words(written: str) -> tuple[str | None, str | None]:
-    if _BSUID.fullmatch(written) and len(written) <= LONGEST_BSUID:
+    if is_bsuid(written) and len(written) <= LONGEST_BSUID:
         return None, written
     return (written, None) if written.isdigit() and len(written) <= 20 else (None, None)

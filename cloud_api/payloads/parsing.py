@@ -4,6 +4,7 @@ Whatever is wrong with one thing stays with it: it becomes an Unreadable at its 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,13 +22,14 @@ from cloud_api.payloads.items import (
     Status,
     UnreadableBody,
 )
-from cloud_api.payloads.messages import read_call, read_echo, read_message, read_old_message
+from cloud_api.payloads.messages import read_call, read_echo, read_message, read_old_media, read_old_message
 from cloud_api.payloads.reading import (
     LONGEST_BSUID,
     LONGEST_WAMID,
     Place,
     Refused,
     completed,
+    digits,
     identifier,
     people,
     person,
@@ -35,6 +37,11 @@ from cloud_api.payloads.reading import (
 )
 
 OBJECT = "whatsapp_business_account"
+FRAME = ("messaging_product", "metadata", "contacts")
+"""Keys of a change's value that say nothing by themselves."""
+
+HANDOVERS = ("control_passed", "control_taken", "pass_thread_control", "take_thread_control", "request_thread_control")
+PARTICIPANT = ("recipient_participant_user_id", "recipient_participant_id", "participant_recipient_id")
 
 Thing = Mapping[str, Any]
 Read = Callable[[Place, Thing], Item]
@@ -76,15 +83,19 @@ def _change(place: Place, change: Any) -> Iterator[Item]:
     try:
         number = identifier(mapping(value, "metadata"), "phone_number_id")
         number = number or identifier(mapping(value, "recipient"), "phone_number_id")
+        number = number or identifier(mapping(value, "phone_number_settings"), "phone_number_id")
+        if number is None and value.get("entity_type") == "PHONE_NUMBER":
+            number = identifier(value, "entity_id")
     except Refused as refused:
         yield place.unreadable(str(refused), value)
         return
-    place = Place(place.position, field, number, place.waba_id, place.time, people(value))
+    own_number = digits(text(mapping(value, "metadata"), "display_phone_number"))
+    place = Place(place.position, field, number, place.waba_id, place.time, people(value), own_number)
     found = False
     for item in READERS.get(field, _account_event)(place, value):
         found = True
         yield item
-    if not found:
+    if not found and any(told for key, told in value.items() if key not in FRAME):
         yield from _account_event(place, value)
 
 
@@ -117,7 +128,7 @@ def _messages(place: Place, value: Thing) -> Iterator[Item]:
 def _standby(place: Place, value: Thing) -> Iterator[Item]:
     """The same a level deeper, while Meta Business Agent holds the conversation; older bodies have it without that level."""
     held = mapping(value, "standby") or value
-    place = Place(place.position, place.field, place.phone_number_id, place.waba_id, place.time, place.people or people(held))
+    place = replace(place, people=place.people or people(held))
     yield from _each(place, held, "messages", partial(read_message, channel=Channel.STANDBY))
     yield from _each(place, held, "message_echoes", partial(read_echo, channel=Channel.STANDBY))
     yield from _each(place, held, "statuses", _status)
@@ -133,9 +144,11 @@ def _history(place: Place, value: Thing) -> Iterator[Item]:
             continue
         yield from _each(here, chunk, "errors", _event("history_declined"))
         threads = chunk.get("threads")
+        if not threads and "errors" not in chunk:
+            yield _account_item(here, chunk, "history_progress")
         for number, thread in enumerate(threads if isinstance(threads, list) else ()):
             yield from _thread(here.at("threads", number), thread)
-    yield from _each(place, value, "messages", partial(read_message, channel=Channel.HISTORY))
+    yield from _each(place, value, "messages", read_old_media)
     yield from _each(place, value, "message_echoes", partial(read_echo, channel=Channel.HISTORY))
 
 
@@ -162,20 +175,19 @@ def _partner(thread: Thing) -> Person:
 
 def _status(place: Place, thing: Thing) -> Item:
     status = text(thing, "status").lower()
-    if text(thing, "type") == "call":
-        return _account_item(place, thing, f"call_{status}")
+    if text(thing, "type") in ("call", "payment"):
+        return _account_item(place, thing, f"{text(thing, 'type')}_{status}")
     wamid = identifier(thing, "id", LONGEST_WAMID)
     if wamid is None or not status:
         raise Refused("The status names no message, or says nothing of it.")
-    participant = identifier(thing, "recipient_participant_user_id", LONGEST_BSUID)
-    participant = participant or identifier(thing, "recipient_participant_id", LONGEST_BSUID)
+    named = (identifier(thing, key, LONGEST_BSUID) for key in PARTICIPANT)
     errors = thing.get("errors")
     return Status(
         **place.common(thing),
         wamid=wamid,
         status=status[:32],
         timestamp=seconds(thing.get("timestamp")),
-        participant=participant or "",
+        participant=next(filter(None, named), ""),
         recipient=_recipient(thing),
         callback_data=text(thing, "biz_opaque_callback_data")[:512] or None,
         pricing=dict(mapping(thing, "pricing")) or None,
@@ -194,19 +206,31 @@ def _recipient(thing: Thing) -> Person:
 def _calls(place: Place, value: Thing) -> Iterator[Item]:
     yield from _each(place, value, "calls", _call)
     yield from _each(place, value, "statuses", _status)
-    yield from _each(place, value, "errors", _event("error"))
+    if not value.get("calls"):  # a call has its errors itself
+        yield from _each(place, value, "errors", _event("error"))
 
 
 def _call(place: Place, thing: Thing) -> Item:
-    if text(thing, "event") == "connect" and text(thing, "direction") == "USER_INITIATED":
+    event = text(thing, "event")
+    is_offer = text(mapping(thing, "session"), "sdp_type") == "offer"
+    if event == "connect" and (text(thing, "direction") or ("USER_INITIATED" if is_offer else "")) == "USER_INITIATED":
         return read_call(place, thing)
-    return _account_item(place, thing, f"call_{text(thing, 'event')}")
+    return _account_item(place, thing, f"call_{event.removeprefix('call_')}")
+
+
+def _group(place: Place, thing: Thing) -> Item:
+    failed = " failed" if thing.get("errors") else ""
+    return _account_item(place, thing, f"{text(thing, 'type')}{failed}")
+
+
+def _automatic_event(place: Place, thing: Thing) -> Item:
+    return _account_item(place, thing, text(thing, "event_name"))
 
 
 def _user_id_update(place: Place, thing: Thing) -> Item:
-    ids = mapping(thing, "user_id")
-    old = Person(bsuid=identifier(ids, "previous", LONGEST_BSUID))
-    new = Person(bsuid=identifier(ids, "current", LONGEST_BSUID))
+    ids, phone = mapping(thing, "user_id"), identifier(thing, "wa_id")
+    old = Person(wa_id=phone, bsuid=identifier(ids, "previous", LONGEST_BSUID))
+    new = Person(wa_id=phone, bsuid=identifier(ids, "current", LONGEST_BSUID))
     if not (old.bsuid and new.bsuid):
         raise Refused("It does not say which user ID became which.")
     return IdentityUpdate(**place.common(thing), change=IdentityChange(old, new), timestamp=seconds(thing.get("timestamp")))
@@ -215,13 +239,13 @@ def _user_id_update(place: Place, thing: Thing) -> Item:
 def _state_sync(place: Place, thing: Thing) -> Item:
     contact = mapping(thing, "contact")
     known = person(contact, wa_id="phone_number", bsuid="user_id", parent="parent_user_id")
-    digits = "".join(filter(str.isdigit, known.wa_id or "")) or None
-    if not (digits or known.bsuid):
+    phone = digits(known.wa_id or "") or None
+    if not (phone or known.bsuid):
         raise Refused("The address book entry names nobody.")
     name = (text(contact, "full_name") or text(contact, "first_name"))[:255] or None
     return AddressBookEntry(
         **place.common(thing),
-        person=Person(wa_id=digits, bsuid=known.bsuid, parent_bsuid=known.parent_bsuid, name=name),
+        person=replace(known, wa_id=phone, name=name),
         removed=text(thing, "action") == "remove",
         timestamp=seconds(mapping(thing, "metadata").get("timestamp")),
     )
@@ -255,17 +279,23 @@ def _account_event(place: Place, value: Thing) -> Iterator[Item]:
     except Refused as refused:
         yield place.unreadable(str(refused), value)
         return
-    words = (text(value, key) for key in ("event", "decision", "status", "type", "new_quality_score", "new_category"))
     yield AccountEvent(
         position=place.position,
         field=place.field,
         phone_number_id=place.phone_number_id,
         waba_id=waba_id,
         raw=value,
-        event=next(filter(None, words), "").lower()[:100],
+        event=_word(value).lower()[:100],
         timestamp=seconds(value.get("timestamp")) or place.time,
-        display_phone_number=text(value, "display_phone_number")[:64] or None,
+        display_phone_number=(text(value, "display_phone_number") or text(value, "phone_number"))[:64] or None,
     )
+
+
+def _word(value: Thing) -> str:
+    """Meta's own word for what happened; of a template's category the one it is about to have."""
+    words = ("event", "decision", "status", "type", "new_quality_score", "correct_category", "new_category")
+    said = [text(value, key) for key in words] + [text(mapping(value, "alert_info"), "alert_type")]
+    return next(filter(None, [*said, *(key for key in HANDOVERS if key in value)]), "")
 
 
 def _listed(key: str, read: Read) -> Callable[[Place, Thing], Iterator[Item]]:
@@ -282,4 +312,9 @@ READERS: dict[str, Callable[[Place, Thing], Iterator[Item]]] = {
     "user_id_update": _listed("user_id_update", _user_id_update),
     "smb_app_state_sync": _listed("state_sync", _state_sync),
     "user_preferences": _listed("user_preferences", _preference),
+    "automatic_events": _listed("automatic_events", _automatic_event),
+    "group_lifecycle_update": _listed("groups", _group),
+    "group_participants_update": _listed("groups", _group),
+    "group_settings_update": _listed("groups", _group),
+    "group_status_update": _listed("groups", _group),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloud_api.payloads.contents import mapping, objects, text
 from cloud_api.payloads.items import Item, Person, Unreadable
+from cloud_api.wa_ids import same_person_key
 
 LONGEST_WAMID = 255
 LONGEST_BSUID = 160
@@ -14,6 +15,7 @@ LONGEST_ID = 64
 EARLIEST, LATEST = 1_230_768_000, 4_102_444_800
 """2009, when WhatsApp began, and 2100."""
 
+_BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]+")
 _DIGITS = re.compile(r"\d{1,15}(?:\.0+)?")
 
 
@@ -31,6 +33,8 @@ class Place:
     waba_id: str | None = None
     time: int | None = None
     people: tuple[Person, ...] = ()
+    own_number: str = ""
+    """The number's digits as Meta shows them, in Brazil often without the ninth."""
 
     def at(self, *steps: object) -> "Place":
         """A place further in."""
@@ -75,12 +79,27 @@ def seconds(value: Any) -> int | None:
 
 
 def person(value: Mapping[str, Any], *, wa_id: str, bsuid: str, parent: str = "") -> Person:
-    """The person whose identifiers stand at these keys."""
+    """The person whose identifiers stand at these keys. A BSUID may stand where a phone belongs, and a phone have its plus."""
+    phone, known = identifier(value, wa_id, LONGEST_BSUID), identifier(value, bsuid, LONGEST_BSUID)
+    if phone and is_bsuid(phone):
+        phone, known = None, known or phone
+    if phone and len(phone) > LONGEST_ID:
+        raise Refused(f"Its {wa_id} is longer than {LONGEST_ID} characters.")
     return Person(
-        wa_id=identifier(value, wa_id),
-        bsuid=identifier(value, bsuid, LONGEST_BSUID),
+        wa_id=digits(phone) or phone if phone and phone.startswith("+") else phone,
+        bsuid=known,
         parent_bsuid=identifier(value, parent, LONGEST_BSUID) if parent else None,
     )
+
+
+def is_bsuid(written: str) -> bool:
+    """Whether this is a business-scoped user id, e.g. BR.1874209365510427 (reference 5.1)."""
+    return _BSUID.fullmatch(written) is not None
+
+
+def digits(written: str) -> str:
+    """The digits of a number as people write it."""
+    return "".join(filter(str.isdigit, written))
 
 
 def people(value: Mapping[str, Any]) -> tuple[Person, ...]:
@@ -105,17 +124,25 @@ def completed(sender: Person, known: tuple[Person, ...]) -> Person:
     """The sender with what `contacts[]` says of them: paired by id, never by position (reference 2)."""
     match = next((each for each in known if sender.bsuid and each.bsuid == sender.bsuid), None)
     match = match or next((each for each in known if sender.wa_id and each.wa_id == sender.wa_id), None)
+    match = match or next((each for each in known if _is_same(each, sender)), None)
     if match is None and len(known) == 1 and _may_be(known[0], sender):
         match = known[0]
     if match is None:
         return sender
     return Person(
-        wa_id=sender.wa_id or match.wa_id,
+        wa_id=match.wa_id if _is_same(match, sender) else sender.wa_id or match.wa_id,
         bsuid=sender.bsuid or match.bsuid,
         parent_bsuid=sender.parent_bsuid or match.parent_bsuid,
         username=match.username,
         name=match.name,
     )
+
+
+def _is_same(known: Person, sender: Person) -> bool:
+    """Whether the sender's phone is the contact's, written otherwise: `from` and `wa_id` may differ in Brazil's ninth digit."""
+    if not (known.wa_id and sender.wa_id) or (known.bsuid and sender.bsuid and known.bsuid != sender.bsuid):
+        return False
+    return same_person_key(known.wa_id) == same_person_key(sender.wa_id)
 
 
 def _may_be(only: Person, sender: Person) -> bool:

@@ -99,6 +99,132 @@ def test_standby_lies_a_level_deeper_or_not() -> None:
         assert (item.channel, item.content) == (Channel.STANDBY, "falando com o agente da Meta")
 
 
+def test_a_standby_echo_has_the_request_that_was_sent_a_level_deeper() -> None:
+    request = {"to": "5561", "type": "text", "text": {"body": "Já saiu"}, "context": {"message_id": "wamid.q"}}
+    value = {
+        "metadata": {"phone_number_id": "7"},
+        "standby": {"message_echoes": [{"id": "w", "timestamp": "1795003200", "message": request}]},
+    }
+    (item,) = parse(wrapped(value, "standby"))
+    assert (item.person.wa_id, item.content, item.quoted_wamid, item.channel) == ("5561", "Já saiu", "wamid.q", Channel.STANDBY)
+    assert not item.from_customer
+    assert item.raw["message"] == request
+
+
+def test_a_template_told_with_its_definition_is_read_as_the_customer_reads_it() -> None:
+    components = [{"type": "body", "parameters": [{"text": "Ana"}, {"parameter_name": "day", "text": "terça"}]}]
+    request = {"recipient": "BR.1", "type": "template", "template": {"name": "visit", "components": components}}
+    definition = {"components": [{"type": "HEADER", "text": "x"}, {"type": "BODY", "text": "Olá {{1}}, até {{day}}!"}]}
+    echo = {"id": "w", "timestamp": "1795003200", "message": request, "template": definition}
+    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "message_echoes": [echo]}, "message_echoes"))
+    assert (item.content, item.person.bsuid) == ("Olá Ana, até terça!", "BR.1")
+
+
+@pytest.mark.parametrize(("origin_on", "linked"), [("card", "556181234455"), ("message", "556181234455"), ("nowhere", None)])
+def test_a_phone_shared_on_request_is_marked_on_the_card_or_on_the_message(origin_on, linked) -> None:
+    card: dict[str, Any] = {"phones": [{"phone": "+55 61 8123-4455"}]}
+    message = {"type": "contacts", "contacts": [card], "from_user_id": "BR.1", "from": ""}
+    {"card": card, "message": message, "nowhere": {}}[origin_on]["origin"] = "contact_request"
+    assert told(message).shared_wa_id == linked
+
+
+def test_a_bsuid_where_a_phone_belongs_is_a_bsuid_and_a_plus_is_no_part_of_a_number() -> None:
+    item = told({"type": "text", "from": "US.1234"})
+    assert (item.person.wa_id, item.person.bsuid) == (None, "US.1234")
+    assert told({"type": "text", "from": "+55 61 8150-0586"}).person.wa_id == "556181500586"
+
+
+def test_a_sender_is_paired_with_a_contact_that_differs_in_the_ninth_digit_alone() -> None:
+    contact = {"profile": {"name": "Ana"}, "wa_id": "556181500586"}
+    item = told({"type": "text", "from": "5561981500586"}, contacts=[contact])
+    assert (item.person.name, item.person.wa_id) == ("Ana", "556181500586")
+
+
+def test_a_voicemail_and_the_call_it_belongs_to_are_two_messages() -> None:
+    call = {"id": "wacid.1", "from": "5561", "event": "connect", "session": {"sdp_type": "offer"}, "timestamp": "1795003200"}
+    (connect,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "calls": [call]}, "calls"))
+    voicemail = told({"id": "wacid.1", "type": "audio", "audio": {"id": "1"}})
+    assert (connect.kind, voicemail.kind) == ("call", "audio")
+    assert connect.wamid != voicemail.wamid
+
+
+def test_our_own_call_is_no_message() -> None:
+    call = {"id": "wacid.1", "to": "5561", "event": "connect", "direction": "BUSINESS_INITIATED", "timestamp": "1795003200"}
+    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "calls": [call]}, "calls"))
+    assert (type(item), item.event) == (AccountEvent, "call_connect")
+
+
+def test_the_fate_of_a_payment_is_not_that_of_its_message() -> None:
+    status = {"id": "w", "type": "payment", "status": "failed", "timestamp": "1795003200", "payment": {"reference_id": "7"}}
+    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "statuses": [status]}))
+    assert (type(item), item.event, item.raw) == (AccountEvent, "payment_failed", status)
+
+
+@pytest.mark.parametrize("key", ["recipient_participant_user_id", "recipient_participant_id", "participant_recipient_id"])
+def test_a_group_receipt_names_its_participant(key) -> None:
+    status = {"id": "w", "status": "read", "timestamp": "1795003200", "recipient_type": "group", key: "5561"}
+    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "statuses": [status]}))
+    assert item.participant == "5561"
+
+
+@pytest.mark.parametrize(
+    ("more", "from_customer"),
+    [
+        ({}, False),
+        ({"from_user_id": "BR.1"}, False),
+        ({"from": "5561981500586"}, True),
+        ({"from": "5561981500586", "to": "x"}, False),
+    ],
+)
+def test_a_message_of_history_is_the_business_s_if_its_number_sent_it(more, from_customer) -> None:
+    old = {"id": "w", "from": "556133214400", "type": "text", "timestamp": "1795003200", **more}
+    thread = {"id": "5561981500586", "context": {"user_id": "BR.1"}, "messages": [old]}
+    metadata = {"phone_number_id": "7", "display_phone_number": "+55 61 3321-4400"}
+    (item,) = parse(wrapped({"metadata": metadata, "history": [{"threads": [thread]}]}, "history"))
+    assert item.from_customer == from_customer
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "event"),
+    [
+        ("account_alerts", {"alert_info": {"alert_type": "OBA_APPROVED"}}, "oba_approved"),
+        ("messaging_handovers", {"control_passed": {}}, "control_passed"),
+        ("template_category_update", {"new_category": "UTILITY", "correct_category": "MARKETING"}, "marketing"),
+        ("automatic_events", {"automatic_events": [{"event_name": "Purchase", "timestamp": 1749069131}]}, "purchase"),
+        ("group_lifecycle_update", {"groups": [{"type": "group_create", "errors": [{}]}]}, "group_create failed"),
+        ("history", {"history": [{"metadata": {"progress": 100}, "threads": []}]}, "history_progress"),
+        ("calls", {"calls": [{"event": "call_created", "direction": "BUSINESS_INITIATED"}]}, "call_created"),
+        ("account_update", {"event": "PARTNER_REMOVED", "phone_number": "5561"}, "partner_removed"),
+    ],
+)
+def test_an_account_event_says_what_happened(field, value, event) -> None:
+    (item,) = parse(wrapped(value, field))
+    assert (type(item), item.event) == (AccountEvent, event)
+
+
+def test_a_change_that_says_nothing_is_nothing() -> None:
+    assert parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [], "contacts": [{}]})) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ({"type": "phone_number_settings", "phone_number_settings": {"phone_number_id": "7"}}, "7"),
+        ({"entity_type": "PHONE_NUMBER", "entity_id": "7", "alert_info": {}}, "7"),
+        ({"entity_type": "BUSINESS", "entity_id": "7", "alert_info": {}}, None),
+    ],
+)
+def test_an_account_event_may_name_a_number(value, number) -> None:
+    (item,) = parse(wrapped(value, "account_alerts"))
+    assert item.phone_number_id == number
+
+
+def test_a_system_message_that_comes_from_the_new_number_names_the_old_one_in_words() -> None:
+    system = {"type": "user_changed_number", "new_wa_id": "5562", "body": "User changed number from 5561 to 5562"}
+    change = told({"type": "system", "from": "5562", "system": system}).identity_change
+    assert (change.old.wa_id, change.new.wa_id) == ("5561", "5562")
+
+
 def test_contacts_are_paired_by_id_never_by_position() -> None:
     contacts = [{"wa_id": "2", "profile": {"name": "Two"}}, {"wa_id": "1", "profile": {"name": "One"}}]
     messages = [{"id": each, "from": each, "type": "text", "timestamp": "1795003200"} for each in ("1", "2", "3")]
@@ -149,7 +275,25 @@ def test_the_sender_s_old_bsuid_is_read_where_previous_user_id_is_missing() -> N
         ({"type": "interactive"}, "interactive"),
         ({"type": "order", "order": {"product_items": [{"quantity": "x"}]}}, "0 × ?"),
         ({"type": "request_welcome"}, "opened the chat"),
+        ({"type": "interactive", "interactive": {"type": "button", "body": {"text": "Confirma?"}}}, "Confirma?"),
+        ({"type": "interactive", "interactive": {"type": "list", "header": {"text": "Menu"}}}, "Menu"),
+        (
+            {"type": "interactive", "interactive": {"payment_method": {"payment_method": "pix", "reference_id": "pedido-7"}}},
+            "payment method: pix (pedido-7)",
+        ),
+        (
+            {
+                "type": "interactive",
+                "interactive": {"nfm_reply": {"name": "address_message", "body": "Rua A, 5", "response_json": "{}"}},
+            },
+            "Rua A, 5",
+        ),
+        ({"type": "order", "order": {"product_items": [{"quantity": 2, "product_retailer_id": "az"}]}}, "2 × az"),
+        ({"type": "location", "location": {"name": "Praia", "address": "Praia, Recife"}}, "Praia, Recife"),
+        ({"type": "image", "image": {}, "errors": [{"code": 131052, "details": "Too large."}]}, "Too large."),
+        ({"type": "media_placeholder"}, "media"),
         ({"type": "unsupported", "unsupported": {"type": "poll_creation"}}, "unsupported: poll_creation"),
+        ({"type": "unsupported", "unsupported": {"type": "gif"}, "errors": [{"title": "Not carried"}]}, "gif: Not carried"),
         ({"type": "unknown", "errors": [{"code": 131051, "title": "Message type unknown"}]}, "Message type unknown"),
         ({"type": "a_new_kind", "a_new_kind": {"title": "Mutirão"}}, "Mutirão"),
         ({"type": "a_new_kind", "a_new_kind": [1, 2]}, "a_new_kind"),

@@ -174,6 +174,13 @@ def test_a_number_whose_secrets_no_key_opens_is_applied_all_the_same(hub, number
     assert Message.objects.count() == 1
 
 
+def test_a_message_that_names_its_account_alone_goes_to_no_number_by_chance(hub, numbers) -> None:
+    hub.post(body({"messages": [message("w", START)]}))
+    apply_all()
+    assert not Message.objects.exists()
+    assert (HeldItem.objects.get().state, HeldItem.objects.get().cause) == ("dead", "unreadable")
+
+
 def test_an_organization_cannot_get_another_s_account_by_naming_it(hub, numbers) -> None:
     stranger = Organization.objects.create(organization_name="stranger")
     PhoneNumber.objects.create(organization=stranger, phone_number_id="900", wa_id="5561", app_secret="theirs")

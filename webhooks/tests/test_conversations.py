@@ -10,7 +10,7 @@ import time_machine
 from chats.models import Message, StatusEvent
 from conftest import apply_all
 from contacts.models import Contact
-from webhooks.models import Webhook
+from webhooks.models import HeldItem, Webhook
 from webhooks.tests.bodies import (
     ANA,
     HOUR,
@@ -195,6 +195,51 @@ def test_a_message_known_from_history_becomes_a_live_one_when_it_is_told_live(te
     assert Contact.objects.get().window_expires_at == at(24)
     tell(history_body("m", START))
     assert row("m").origin == "live"
+
+
+def history_media(wamid: str, **who: str) -> bytes:
+    told = {"id": wamid, "timestamp": str(START - HOUR), "type": "image", "image": {"id": "1", "caption": "foto"}, **who}
+    return body(value(messages=[told]), field="history")
+
+
+def history_placeholder(wamid: str, **who: str) -> bytes:
+    told = {
+        "id": wamid,
+        "timestamp": str(START - HOUR),
+        "type": "media_placeholder",
+        "history_context": {"status": "PLAYED"},
+        **who,
+    }
+    return body(value(history=[{"threads": [{"id": ANA, "messages": [told]}]}]), field="history")
+
+
+OURS = {"from": "556133214400"}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("media", [{"from": ANA}, OURS | {"to": ANA}])
+def test_the_media_of_imported_history_fill_their_placeholder_whichever_comes_first(tell, turn, media) -> None:
+    """Meta's own sample of the media names the customer as sender of what the business sent."""
+    tell(*[history_placeholder("m", **OURS), history_media("m", **media)][::turn])
+    stored = row("m")
+    assert (stored.kind, stored.content, stored.payload["image"]["id"]) == ("image", "foto", "1")
+    assert (stored.is_user_message, stored.wa_id, stored.wa_id_received) == (False, "556133214400", ANA)
+    assert (stored.message_status, stored.origin) == ("played", "history")
+
+
+def test_media_that_name_nobody_are_known_by_their_message(tell) -> None:
+    tell(history_placeholder("m", **OURS), history_media("m", **OURS))
+    assert (row("m").kind, Contact.objects.get().wa_id) == ("image", ANA)
+
+
+def test_media_that_name_nobody_wait_for_their_message(tell) -> None:
+    tell(history_media("m", **OURS))
+    assert (HeldItem.objects.get().state, Contact.objects.count()) == ("due", 0)
+    tell(history_placeholder("m", **OURS))
+    HeldItem.objects.update(due_at=at(0))
+    apply_all()
+    assert row("m").kind == "image"
+    assert not HeldItem.objects.exists()
 
 
 # Statuses (reference 4)

@@ -178,6 +178,12 @@ def test_a_bsuid_change_keeps_the_conversation(tell, name) -> None:
     assert [identity.value for identity in contact.retired_identities.all()] == [known.bsuid]
 
 
+def test_a_bsuid_change_told_with_a_phone_finds_who_is_known_by_phone_alone(tell) -> None:
+    update = {"wa_id": W1, "user_id": {"previous": B1, "current": B2}, "timestamp": str(START + HOUR)}
+    tell(said("m1", 0, W1, None), body(value(user_id_update=[update]), field="user_id_update"))
+    assert people() == {(W1, B2)}
+
+
 def test_a_phone_that_changed_and_is_not_shared_any_more_is_not_kept_as_current(tell) -> None:
     system = {"type": "user_changed_number", "body": "…", "user_id": B2, "previous_user_id": B1}
     told = {"from": W1, "id": "change", "timestamp": str(START + HOUR), "type": "system", "system": system}
