@@ -183,6 +183,7 @@ READERS: dict[str, Reader] = {
     "order": _order,
     "template": _template,
     "media_placeholder": _always("media"),
+    "voice": _always("voice message"),
     "system": _field("body"),
     "request_welcome": _always("opened the chat"),
     "unsupported": _unsupported,

@@ -119,7 +119,7 @@ def _each(place: Place, value: Thing, key: str, read: Read) -> Iterator[Item]:
 
 
 def _messages(place: Place, value: Thing) -> Iterator[Item]:
-    yield from _each(place, value, "messages", read_message)
+    yield from _each(place, value, "messages", read_echo if "echoes" in place.field else read_message)
     yield from _each(place, value, "message_echoes", read_echo)
     yield from _each(place, value, "statuses", _status)
     yield from _each(place, value, "errors", _event("error"))

@@ -81,6 +81,12 @@ def test_an_echo_is_the_business_s_and_names_its_receiver() -> None:
     assert (item.person.wa_id, item.person.bsuid) == ("556181500586", "BR.1874209365510427")
 
 
+def test_an_echo_may_stand_among_messages() -> None:
+    echo = {"id": "w", "from": "556133214400", "to": "5561", "timestamp": "1795003200", "type": "text", "text": {"body": "oi"}}
+    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [echo]}, "smb_message_echoes"))
+    assert (item.from_customer, item.person.wa_id) == (False, "5561")
+
+
 def test_history_is_of_either_side() -> None:
     theirs, ours = sample("83_history_chunk.json")
     assert [each.channel for each in (theirs, ours)] == [Channel.HISTORY] * 2
