@@ -58,9 +58,7 @@ def contacts_of(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Contac
     """Whose conversation these (phone_number_id, wamid) are in, locked. UnknownMessage if one of them is not stored."""
     owners = {row.key: row.contact_id for row in Message.objects.named(keys).only("phone_number", "wamid", "contact")}
     if missing := set(keys) - set(owners):
-        raise UnknownMessage(
-            f"It names nobody, and the message it is about is not known: {', '.join(w for _, w in sorted(missing))}."
-        )
+        raise UnknownMessage(f"It names nobody, and its message is not known: {', '.join(w for _, w in sorted(missing))}.")
     locked = Contact.objects.select_for_update().filter(pk__in=set(owners.values())).order_by("pk").in_bulk()
     return {key: locked[owner] for key, owner in owners.items()}
 

@@ -48,7 +48,6 @@ class ContactPage(BigPage[Contact]):
         "activate_bot",
         "activate_automatic_message",
         "last_message",
-        "is_conflicting",
     )
     list_editable = ("profile", "activate_bot", "activate_automatic_message")
     list_filter = (ConflictFilter,)
@@ -149,10 +148,6 @@ class ContactPage(BigPage[Contact]):
     @admin.display(description=_("messages"))
     def conversation(self, contact: Contact) -> SafeString:
         return link("chats_message", _("all messages"), contact__id__exact=contact.pk)
-
-    @admin.display(description=_("conflict"), boolean=True)
-    def is_conflicting(self, contact: Contact) -> bool | None:
-        return True if contact.conflicts_with_id else None
 
     @admin.display(description=_("shares an identifier with"))
     def conflict(self, contact: Contact) -> str:

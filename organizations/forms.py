@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from organizations.models import PhoneNumber, User
 from organizations.services import NotConnected, opened, phone_digits, replace_secrets
 
-SHOWN_FROM = 12
+SHOWN_FROM = 8
 """The shortest secret of which the last four characters are shown."""
 
 

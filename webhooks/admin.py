@@ -34,6 +34,7 @@ from organizations.admin_pages import (
 )
 from organizations.models import Organization, PhoneNumber
 from webhooks.models import HeldItem, Webhook
+from webhooks.reasons import translated
 
 R = TypeVar("R", bound=LeasedRow)
 
@@ -77,6 +78,10 @@ class LeasedPage(ReadOnly, BigPage[R]):
     def state_badge(self, row: R) -> SafeString:
         return badge(row.state, row.get_state_display())
 
+    @admin.display(description=_("reason"))
+    def why(self, row: R) -> str:
+        return translated(row.reason)
+
     @admin.display(description=_("due at"))
     def due(self, row: R) -> str:
         return moment(row.due_at if row.state == State.DUE else None)
@@ -91,12 +96,12 @@ class WebhookPage(LeasedPage[Webhook]):
     """Webhooks as they came."""
 
     intro = _("Everything Meta sent, as it came, the latest first. What could not be applied is under “Held items”.")
-    list_display = ("id", "received", "state_badge", "held", "reason", "exact_size", "attempts")
+    list_display = ("id", "received", "state_badge", "held", "why", "exact_size", "attempts")
     search_fields = ("id__exact",)
     search_help_text = _("Webhook ID")
     deferred = ("json", "raw")
     fieldsets = (
-        (None, {"fields": ("received", "state_badge", "reason", "attempts", "due", "exact_size", "signers")}),
+        (None, {"fields": ("received", "state_badge", "why", "attempts", "due", "exact_size", "signers")}),
         (_("Held items"), {"fields": ("held_table",), "classes": ("hub-wide",)}),
         (_("Body"), {"fields": ("body_shown",), "classes": ("hub-wide",)}),
     )
@@ -141,7 +146,7 @@ class WebhookPage(LeasedPage[Webhook]):
                 (
                     link_to("webhooks_helditem", item.pk, item.position),
                     item.get_cause_display(),
-                    item.reason,
+                    translated(item.reason),
                     badge(item.state, item.get_state_display()),
                     str(item.attempts),
                 )
@@ -198,7 +203,7 @@ class HeldItemPage(LeasedPage[HeldItem]):
         "connected or active; what is dead needs somebody to look."
     )
     list_display = (
-        *("id", "state_badge", "cause", "reason", "webhook_link", "position"),
+        *("id", "state_badge", "why", "webhook_link", "position"),
         *("phone_number_id", "attempts"),
     )
     list_filter: ClassVar[Any] = ("state", "cause")
@@ -207,7 +212,7 @@ class HeldItemPage(LeasedPage[HeldItem]):
     fields = (
         "state_badge",
         "cause",
-        "reason",
+        "why",
         "webhook_link",
         "position",
         "number",

@@ -78,8 +78,11 @@ class Router:
             return Held(State.DEAD, Cause.UNREADABLE, "It names neither a number nor an account.")
         numbers = self._numbers(item)
         if not numbers:
-            what = "its number" if item.phone_number_id else "a number of its account"
-            return Held(State.WAITING, Cause.UNKNOWN_NUMBER, f"It is applied once {what} is connected.")
+            number, account = (
+                "It is applied once its number is connected.",
+                "It is applied once a number of its account is connected.",
+            )
+            return Held(State.WAITING, Cause.UNKNOWN_NUMBER, number if item.phone_number_id else account)
         numbers = [number for number in numbers if self._may_tell(entry.signature, number.organization_id)]
         if not numbers:
             return Held(State.DEAD, Cause.FOREIGN, "The secret that signed it is not that of the number's organization.")

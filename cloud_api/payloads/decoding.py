@@ -24,7 +24,7 @@ def decode(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
-        raise UnreadableBody(f"The body is not UTF-8 (byte {failure.start}).") from failure
+        raise UnreadableBody(f"The body is not UTF-8 text: byte {failure.start}.") from failure
     if not text.strip():
         raise UnreadableBody("The body is empty.")
     try:
@@ -33,7 +33,7 @@ def decode(body: bytes) -> Any:
     except RecursionError as failure:
         raise UnreadableBody("The body is nested too deep.") from failure
     except ValueError as failure:
-        raise UnreadableBody(f"The body is not JSON ({failure}).") from failure
+        raise UnreadableBody(f"The body is not JSON: {failure}.") from failure
 
 
 def _may_be_unclean(text: str) -> bool:

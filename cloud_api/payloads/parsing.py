@@ -53,7 +53,7 @@ def parse(body: bytes) -> list[Item]:
     if not isinstance(root, dict):
         raise UnreadableBody("The body is JSON, but not an object.")
     if root.get("object") != OBJECT:
-        raise UnreadableBody(f"The body is about another object than {OBJECT}.")
+        raise UnreadableBody(f"The body is not about WhatsApp: its object is not {OBJECT}.")
     if not isinstance(root.get("entry"), list):
         raise UnreadableBody("The body has no entries.")
     return list(_entries(root["entry"]))

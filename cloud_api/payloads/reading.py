@@ -61,7 +61,7 @@ def identifier(value: Mapping[str, Any], key: str, longest: int = LONGEST_ID) ->
         return None
     found = str(found).strip()
     if len(found) > longest:
-        raise Refused(f"Its {key} is longer than {longest} characters.")
+        raise Refused(f"An id is too long: {key} has more than {longest} characters.")
     return found or None
 
 
@@ -84,7 +84,7 @@ def person(value: Mapping[str, Any], *, wa_id: str, bsuid: str, parent: str = ""
     if phone and is_bsuid(phone):
         phone, known = None, known or phone
     if phone and len(phone) > LONGEST_ID:
-        raise Refused(f"Its {wa_id} is longer than {LONGEST_ID} characters.")
+        raise Refused(f"An id is too long: {wa_id} has more than {LONGEST_ID} characters.")
     return Person(
         wa_id=digits(phone) or phone if phone and phone.startswith("+") else phone,
         bsuid=known,

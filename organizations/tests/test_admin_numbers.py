@@ -76,7 +76,7 @@ def test_the_form_tells_that_a_secret_is_set_and_how_it_ends(admin_client, numbe
 
 
 def test_a_short_secret_is_only_told_to_be_set(admin_client, number):
-    PhoneNumber.objects.update(app_secret="short-9xyz", meta_token="")
+    PhoneNumber.objects.update(app_secret="s-9xyz", meta_token="")
     shown = english(admin_client, page(number))
 
     assert "9xyz" not in shown

@@ -1,0 +1,45 @@
+"""Every reason that the code gives can be shown in every language."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.utils import translation
+
+from webhooks.reasons import REASONS, translated
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GIVERS = {"Refused", "UnreadableBody", "unreadable", "Held", "UnknownMessage", "bury"}
+
+
+def reasons_in_code() -> Iterator[str]:
+    """The sentences, or beginnings of sentences, in the calls that give reasons."""
+    for room in ("cloud_api", "contacts", "chats", "webhooks"):
+        for path in (ROOT / room).rglob("*.py"):
+            if "tests" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in GIVERS:
+                    yield from _sentences(node)
+
+
+def _sentences(call: ast.Call) -> Iterator[str]:
+    for argument in call.args:
+        text = argument.values[0] if isinstance(argument, ast.JoinedStr) else argument
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and " " in text.value:
+            yield text.value
+
+
+def test_every_reason_in_the_code_is_known() -> None:
+    found = set(reasons_in_code())
+    assert len(found) > 15
+    assert [reason for reason in found if not reason.startswith(REASONS)] == []
+
+
+@pytest.mark.parametrize("language", ["pt-br", "es"])
+def test_every_reason_is_translated_and_keeps_its_detail(language) -> None:
+    with translation.override(language):
+        assert [reason for reason in REASONS if translated(reason) == reason] == []
+        assert translated("The body is not JSON: char 7.").endswith(": char 7.")
+        assert translated("ValueError: something else") == "ValueError: something else"
