@@ -35,20 +35,16 @@ _ACCOUNT = re.compile(rb'"id"\s*:\s*"?(\d{5,64})[",\s]')
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
-    """An app secret and the organization that has it; None for the platform's own."""
-
-    secret: str
-    organization_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Signature:
     """Who signed a body: the ids of organizations that have the secret, None where it is the platform's own; and a mark of the
     secret itself, by which an organization that gets it later is known."""
 
-    organizations: list[int] | None
+    organizations: tuple[int, ...] | None
     secret_mark: str = ""
+
+
+Ring = dict[str, Signature]
+"""Secrets that a body may be signed with, the likeliest first, and what it means if it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +62,12 @@ def ask(organization_key: str, body: bytes) -> Question:
     return Question(organization_key, tuple(dict.fromkeys(hint.decode() for hint in chain(numbers, accounts))))
 
 
-def find_signers(questions: Sequence[Question]) -> list[list[Signer]]:
-    """For each question the secrets its path may use, the likeliest first, each organization's current and previous."""
+def find_secrets(questions: Sequence[Question]) -> list[Ring]:
+    """For each question the secrets its path may use, each organization's current and previous."""
     hinted = _by_hint({hint for question in questions for hint in question.hints})
     latest = {key: _latest(key) for key in {question.organization_key for question in questions}}
     return [
-        _signers(question, [row for hint in question.hints for row in hinted.get(hint, ())] + latest[question.organization_key])
+        _ring(question, [row for hint in question.hints for row in hinted.get(hint, ())] + latest[question.organization_key])
         for question in questions
     ]
 
@@ -83,28 +79,25 @@ class _Row:
     secrets: tuple[str, ...]
 
 
-def _signers(question: Question, rows: Iterable[_Row]) -> list[Signer]:
-    signers: dict[Signer, None] = {}
-    if not question.organization_key and settings.META_APP_SECRET:
-        signers[Signer(settings.META_APP_SECRET, None)] = None
-    secrets: set[str] = set()
+def _ring(question: Question, rows: Iterable[_Row]) -> Ring:
+    owners: dict[str, set[int]] = {}
     for row in rows:
         if question.organization_key in ("", row.organization_key):
-            secrets.update(row.secrets)
-            signers.update((Signer(secret, row.organization_id), None) for secret in row.secrets)
-        if len(secrets) >= MOST_SECRETS:
+            for secret in row.secrets:
+                owners.setdefault(secret, set()).add(row.organization_id)
+        if len(owners) >= MOST_SECRETS:
             break
-    return list(signers)
+    ring = {secret: Signature(tuple(sorted(ids)), digests(secret)[0]) for secret, ids in owners.items()}
+    if question.organization_key or not settings.META_APP_SECRET:
+        return ring
+    platform = {settings.META_APP_SECRET: Signature(None)}
+    return platform | ring | platform  # first to be tried, and whoever else has it
 
 
-def signature(signers: Sequence[Signer], body: bytes, header: str | None) -> Signature | None:
-    """Who signed the body; None if none of these did."""
-    secret = matching_secret(body, header, dict.fromkeys(signer.secret for signer in signers))
-    if secret is None:
-        return None
-    organizations = {signer.organization_id for signer in signers if signer.secret == secret}
-    known = [organization for organization in organizations if organization is not None]
-    return Signature(None if None in organizations else sorted(known), digests(secret)[0])
+def signature(ring: Ring, body: bytes, header: str | None) -> Signature | None:
+    """Who signed the body; None if with none of these secrets."""
+    secret = matching_secret(body, header, ring)
+    return None if secret is None else ring[secret]
 
 
 def secret_marks(organization_id: int) -> set[str]:

@@ -266,7 +266,8 @@ def _sent_at(entry: Entry) -> datetime:
 
 
 def _entries(webhook: Webhook, items: Iterable[Item]) -> list[Entry]:
-    signature = Signature(webhook.signed_for, webhook.signed_with)
+    organizations = None if webhook.signed_for is None else tuple(webhook.signed_for)
+    signature = Signature(organizations, webhook.signed_with)
     return [Entry(webhook.pk, webhook.date, signature, item) for item in items]
 
 

@@ -1,9 +1,11 @@
 """Work that costs as much for many things as for one, done for all that came in while the last round was under way."""
 
 import asyncio
+import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Generic, TypeVar
 
 Thing = TypeVar("Thing")
@@ -18,8 +20,8 @@ class GroupCommit(Generic[Thing, Result]):
     """Hands things to `work` in groups, one group at a time, in a thread of its own, and each caller its own result.
 
     `work` gives for each thing a result or the exception that became of it. A group holds at most `most` things and, by `weigh`,
-    `budget` bytes (but always one). A group that takes longer than `patience` seconds fails, and its thread is left to end alone:
-    a database that hangs must not hold up what comes after.
+    `budget` bytes (but always one). A group that takes longer than `patience` seconds is given up, and its thread is left to end
+    alone: a database that hangs must not hold up what comes after.
     """
 
     def __init__(
@@ -40,25 +42,29 @@ class GroupCommit(Generic[Thing, Result]):
         self._capacity = capacity
         self._waiting: deque[tuple[Thing, int, asyncio.Future[Result]]] = deque()
         self._waiting_bytes = 0
+        self._promises: Promises[Result] = Promises()
         self._rounds: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
-    async def submit(self, thing: Thing) -> Result:
-        """The result for this thing, once its group is through. Raises what became of it, TimeoutError, or Overloaded."""
+    def submit(self, thing: Thing, *, due: float) -> "asyncio.Future[Result]":
+        """The result for this thing, to be awaited: there once its group is through. It may be what became of it, or a TimeoutError
+        at `due`, by the loop's clock. Overloaded is raised at once."""
         weight = self._weigh(thing)
         if self._waiting and self._waiting_bytes + weight > self._capacity:
             raise Overloaded
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((thing, weight, future))
         self._waiting_bytes += weight
+        self._promises.add(future, due)
         if self._rounds is None:
             self._rounds = asyncio.create_task(self._run())
-        return await future
+        return future
 
     async def _run(self) -> None:
         try:
             while self._waiting:
                 await self._round(self._next_group())
+                self._promises.forget_kept()
         finally:
             self._rounds = None
 
@@ -81,21 +87,58 @@ class GroupCommit(Generic[Thing, Result]):
             return
         things = [thing for thing, _ in group]
         outcomes: Sequence[Result | Exception]
-        try:
-            running = asyncio.get_running_loop().run_in_executor(self._thread, self._work, things)
-            outcomes = await asyncio.wait_for(asyncio.shield(running), self._patience)
-        except TimeoutError as late:
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._work, things)
+        await asyncio.wait([running], timeout=self._patience)
+        if not running.done():
             self._abandon_thread(running)
-            outcomes = [late] * len(group)
-        except Exception as failure:  # noqa: BLE001  whatever it is, each caller has to hear of it
-            outcomes = [failure] * len(group)
+            outcomes = [TimeoutError()] * len(group)
+        elif failure := running.exception():
+            outcomes = [failure] * len(group) if isinstance(failure, Exception) else []
+        else:
+            outcomes = running.result()
         for (_, future), outcome in zip(group, outcomes, strict=True):
             _settle(future, outcome)
 
-    def _abandon_thread(self, running: asyncio.Future[Sequence[Result | Exception]]) -> None:
+    def _abandon_thread(self, running: "asyncio.Future[Sequence[Result | Exception]]") -> None:
         running.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._thread.shutdown(wait=False)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
+
+
+class Promises(Generic[Result]):
+    """Futures that have to be done at a time each. One timer serves all: one for each would cost more than the work on a
+    webhook."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, asyncio.Future[Result]]] = []
+        self._numbers = count()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, future: "asyncio.Future[Result]", due: float) -> None:
+        """The future gets a TimeoutError at `due`, by the loop's clock, if it has nothing else by then."""
+        heapq.heappush(self._due, (due, next(self._numbers), future))
+        if self._timer is None or self._timer.when() > due:
+            self._set_timer(due)
+
+    def forget_kept(self) -> None:
+        """Let go of those that are done and would be due first."""
+        while self._due and self._due[0][2].done():
+            heapq.heappop(self._due)
+
+    def _set_timer(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due, self._break_late)
+
+    def _break_late(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._timer = None
+        self.forget_kept()
+        while self._due and self._due[0][0] <= now:
+            _settle(heapq.heappop(self._due)[2], TimeoutError())
+            self.forget_kept()
+        if self._due:
+            self._set_timer(self._due[0][0])
 
 
 def _settle(future: "asyncio.Future[Result]", outcome: Result | Exception) -> None:

@@ -5,9 +5,9 @@ A webhook gets its 200 only after the commit that made it durable. Nothing that 
 
 import asyncio
 import logging
-import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,8 +15,9 @@ from urllib.parse import parse_qs
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from prometheus_client import Counter, Histogram
 
-from organizations.signing import Question, Signature, Signer, ask, find_signers, is_verify_token, signature
+from organizations.signing import is_verify_token
 from webhooks.group_commit import GroupCommit, Overloaded
+from webhooks.keyring import Keyring
 from webhooks.storing import SignedBody, store
 
 PATH = "/webhooks/whatsapp"
@@ -27,19 +28,15 @@ MOST_HELD = 256 * 2**20
 """Bytes of bodies in memory, of all senders together; whoever comes beyond it is told to come again."""
 BODY_PATIENCE = 20.0
 ANSWER_PATIENCE = 4.5
-KEYS_FRESH_FOR = 0.25
-MOST_KNOWN = 10_000
-LARGE = 64 * 1024
-"""From this size on a body is checked in a thread: the loop serves others meanwhile."""
 
 log = logging.getLogger(__name__)
 
 ANSWERS = Counter("hub_webhook_answers", "Answers to webhooks and handshakes", ["method", "status"])
 REFUSED_SIGNATURES = Counter("hub_webhook_refused_signatures", "Webhooks with a missing or wrong signature")
-SECONDS = Histogram(
-    "hub_webhook_acknowledge_seconds",
-    "From the end of the body to its answer",
-    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+STORING = Histogram(
+    "hub_webhook_store_seconds",
+    "How long it took to store a group of webhooks; each waits for its own group, and for the one under way before that",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 
 Scope = MutableMapping[str, Any]
@@ -47,21 +44,26 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
-    status: int
-    body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    closes: bool = False
+    """A whole response, made once: the status, and the two events of ASGI that send it."""
+
+    def __init__(self, status: HTTPStatus, body: bytes = b"", *headers: tuple[bytes, bytes], closes: bool = False) -> None:
+        self.status = int(status)
+        length = (b"content-length", str(len(body)).encode())
+        ending = ((b"connection", b"close"),) if closes else ()
+        self.start = {"type": "http.response.start", "status": self.status, "headers": [*headers, length, *ending]}
+        self.end = {"type": "http.response.body", "body": body}
+        self.body = body
 
 
+RETRY_AFTER = (b"retry-after", b"5")
 OK = Answer(HTTPStatus.OK)
 BAD_SIGNATURE = Answer(HTTPStatus.UNAUTHORIZED)
 TOO_LARGE = Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, closes=True)
 TOO_SLOW = Answer(HTTPStatus.REQUEST_TIMEOUT, closes=True)
-UNAVAILABLE = Answer(HTTPStatus.SERVICE_UNAVAILABLE, headers=((b"retry-after", b"5"),))
-NO_ROOM = Answer(HTTPStatus.SERVICE_UNAVAILABLE, headers=((b"retry-after", b"5"),), closes=True)
-WRONG_METHOD = Answer(HTTPStatus.METHOD_NOT_ALLOWED, headers=((b"allow", b"GET, POST"),))
+UNAVAILABLE = Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"", RETRY_AFTER)
+NO_ROOM = Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"", RETRY_AFTER, closes=True)
+WRONG_METHOD = Answer(HTTPStatus.METHOD_NOT_ALLOWED, b"", (b"allow", b"GET, POST"))
 NOT_FOUND = Answer(HTTPStatus.NOT_FOUND)
 
 
@@ -100,39 +102,22 @@ class Share:
         self.taken = 0
 
 
-@dataclass
-class Keyring:
-    """The signers of recent questions, kept for a quarter of a second; asked anew when none of them fits, so that a secret works as
-    soon as it is stored."""
+class Tally:
+    """Counts answers and hands them to Prometheus once a second: its counters are shared between processes, and each step of theirs
+    costs as much as an answer does."""
 
-    group: GroupCommit[Question, list[Signer]] = field(default_factory=lambda: GroupCommit(_find_signers))
-    known: dict[Question, tuple[float, list[Signer]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, int], int] = defaultdict(int)
 
-    async def verify(self, question: Question, body: bytes, header: str | None) -> Signature | None:
-        """Who signed the body; None if nobody who may."""
-        asked_at, signers = self.known.get(question, (0.0, []))
-        found = None
-        if time.monotonic() - asked_at < KEYS_FRESH_FOR:
-            found = await _verify(signers, body, header)
-        return found or await _verify(await self._ask(question), body, header)
+    def count(self, method: str, status: int) -> None:
+        if not self._counts:
+            asyncio.get_running_loop().call_later(1.0, self._hand_over)
+        self._counts[method, status] += 1
 
-    async def _ask(self, question: Question) -> list[Signer]:
-        signers = await self.group.submit(question)
-        if len(self.known) >= MOST_KNOWN:
-            self.known.clear()
-        self.known[question] = (time.monotonic(), signers)
-        return signers
-
-
-def _find_signers(questions: Sequence[Question]) -> list[list[Signer]]:
-    close_old_connections()
-    return find_signers(questions)
-
-
-async def _verify(signers: list[Signer], body: bytes, header: str | None) -> Signature | None:
-    if len(body) < LARGE:
-        return signature(signers, body, header)
-    return await asyncio.to_thread(signature, signers, body, header)
+    def _hand_over(self) -> None:
+        for (method, status), number in self._counts.items():
+            ANSWERS.labels(method if method in ("GET", "POST") else "other", status).inc(number)
+        self._counts.clear()
 
 
 class Receiver:
@@ -141,15 +126,17 @@ class Receiver:
     def __init__(self, *, most_held: int = MOST_HELD) -> None:
         self._keyring = Keyring()
         self._memory = Memory(most_held)
-        self._commit: GroupCommit[SignedBody, None] = GroupCommit(store, weigh=lambda signed: len(signed.body))
+        self._tally = Tally()
+        self._commit: GroupCommit[SignedBody, None] = GroupCommit(_store, weigh=lambda signed: len(signed.body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             answer = await self._answer(scope, receive)
         except ClientGone:
             return
-        ANSWERS.labels(scope["method"] if scope["method"] in ("GET", "POST") else "other", int(answer.status)).inc()
-        await _send(answer, send)
+        self._tally.count(scope["method"], answer.status)
+        await send(answer.start)
+        await send(answer.end)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         key = organization_key(scope["path"])
@@ -167,8 +154,7 @@ class Receiver:
         try:
             async with asyncio.timeout(BODY_PATIENCE):
                 body = await _read(headers, receive, share)
-            with SECONDS.time():
-                return await self._acknowledge(key, body, headers.get(b"x-hub-signature-256"))
+            return await self._acknowledge(key, body, headers.get(b"x-hub-signature-256"))
         except BodyTooLarge:
             return TOO_LARGE
         except TimeoutError:
@@ -181,17 +167,21 @@ class Receiver:
     async def _acknowledge(self, key: str, body: bytes, header: bytes | None) -> Answer:
         if header is None:
             return _refuse()
+        due = asyncio.get_running_loop().time() + ANSWER_PATIENCE
         try:
-            async with asyncio.timeout(ANSWER_PATIENCE):
-                question = ask(key, body) if len(body) < LARGE else await asyncio.to_thread(ask, key, body)
-                signed = await self._keyring.verify(question, body, header.decode("latin-1"))
-                if signed is None:
-                    return _refuse()
-                await self._commit.submit(SignedBody(body, signed))
+            signed = await self._keyring.verify(key, body, header.decode("latin-1"), due=due)
+            if signed is None:
+                return _refuse()
+            await self._commit.submit(SignedBody(body, signed), due=due)
         except (DatabaseError, InterfaceError, TimeoutError, Overloaded) as failure:
             log.warning("webhook of %s bytes not stored: %s", len(body), type(failure).__name__)
             return UNAVAILABLE
         return OK
+
+
+def _store(bodies: Sequence[SignedBody]) -> list[None | Exception]:
+    with STORING.time():
+        return store(bodies)
 
 
 def organization_key(path: str) -> str | None:
@@ -223,8 +213,8 @@ def handshake(key: str, query: bytes) -> Answer:
         close_old_connections()
     if mode != "subscribe" or not known:
         return Answer(HTTPStatus.FORBIDDEN)
-    plain = ((b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff"))
-    return Answer(HTTPStatus.OK, challenge.encode(), plain)
+    plain = (b"content-type", b"text/plain; charset=utf-8")
+    return Answer(HTTPStatus.OK, challenge.encode(), plain, (b"x-content-type-options", b"nosniff"))
 
 
 def _refuse() -> Answer:
@@ -260,11 +250,3 @@ async def _read(headers: dict[bytes, bytes], receive: Receive, share: Share) -> 
     if too_large:
         raise BodyTooLarge
     return b"".join(chunks)
-
-
-async def _send(answer: Answer, send: Send) -> None:
-    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
-    if answer.closes:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": int(answer.status), "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})

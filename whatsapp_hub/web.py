@@ -1,5 +1,6 @@
 """How gunicorn runs the web processes: `gunicorn -c python:whatsapp_hub.web`. Read `serving.py` for who starts it."""
 
+import gc
 import os
 
 from django.conf import settings
@@ -14,7 +15,12 @@ from whatsapp_hub.serving import end_with_parent
 class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     """A web process. Nothing here speaks WebSocket, and what the hub has to say of a request is in its metrics."""
 
-    CONFIG_KWARGS = UvicornWorker.CONFIG_KWARGS | {"ws": "none", "access_log": False, "server_header": False}
+    CONFIG_KWARGS = UvicornWorker.CONFIG_KWARGS | {
+        "ws": "none",
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,  # the site reads them itself: see asgi.py
+    }
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
@@ -22,6 +28,9 @@ wsgi_app = "whatsapp_hub.asgi:application"
 worker_class = "whatsapp_hub.web.WebWorker"
 bind = f"{settings.BIND}:{settings.PORT}"
 workers = settings.WEB_CONCURRENCY
+reuse_port = True
+"""Each web process listens for itself, and the kernel deals out the connections; of one socket that all share, whoever is awake
+takes the most."""
 backlog = 2048
 keepalive = 75
 """Longer than a proxy in front keeps its idle connections, so that it never sends into one that is being closed."""
@@ -34,6 +43,12 @@ proc_name = "whatsapp-hub"
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """A web process whose master was killed would keep the port from the next one."""
     end_with_parent()
+
+
+def post_worker_init(worker: Worker) -> None:
+    """What is there now stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:

@@ -24,10 +24,11 @@ class Gate:
         return [ValueError(thing) if thing.startswith("bad") else thing.upper() for thing in things]
 
 
-async def submitted(commit: GroupCommit[str, str], things: Sequence[str]) -> list["asyncio.Task[str]"]:
-    tasks = [asyncio.create_task(commit.submit(thing)) for thing in things]
+async def submitted(commit: GroupCommit[str, str], things: Sequence[str], *, within: float = 10.0) -> list["asyncio.Future[str]"]:
+    due = asyncio.get_running_loop().time() + within
+    futures = [commit.submit(thing, due=due) for thing in things]
     await asyncio.sleep(0.01)
-    return tasks
+    return futures
 
 
 def test_what_comes_during_a_round_goes_into_the_next_together() -> None:
@@ -50,7 +51,7 @@ def test_each_caller_hears_of_its_own_failure_only() -> None:
 
     async def scenario() -> list[str | BaseException]:
         commit = GroupCommit(gate)
-        return await asyncio.gather(*(commit.submit(thing) for thing in ("a", "bad", "c")), return_exceptions=True)
+        return await asyncio.gather(*await submitted(commit, ["a", "bad", "c"]), return_exceptions=True)
 
     first, bad, third = asyncio.run(scenario())
     assert (first, third) == ("A", "C")
@@ -65,9 +66,11 @@ def test_work_that_raises_fails_the_whole_group_and_the_next_goes_on() -> None:
 
     async def scenario() -> str:
         commit: GroupCommit[str, str] = GroupCommit(breaking)
+        (broken,) = await submitted(commit, ["break"])
         with pytest.raises(RuntimeError):
-            await commit.submit("break")
-        return await commit.submit("whole")
+            await broken
+        (whole,) = await submitted(commit, ["whole"])
+        return await whole
 
     assert asyncio.run(scenario()) == "whole"
 
@@ -100,7 +103,7 @@ def test_more_than_memory_should_hold_is_refused() -> None:
         commit = GroupCommit(gate, weigh=len, capacity=4)
         tasks = await submitted(commit, ["a"]) + await submitted(commit, ["bbb"])
         with pytest.raises(Overloaded):
-            await commit.submit("cc")
+            await submitted(commit, ["cc"])
         gate.open.set()
         await asyncio.gather(*tasks)
 
@@ -115,12 +118,38 @@ def test_a_round_that_hangs_is_given_up_and_does_not_hold_up_the_next() -> None:
 
     async def scenario() -> str:
         commit: GroupCommit[str, str] = GroupCommit(work, patience=0.05)
+        (hanging,) = await submitted(commit, ["hangs"])
         with pytest.raises(TimeoutError):
-            await commit.submit("hangs")
-        return await commit.submit("goes")
+            await hanging
+        (going,) = await submitted(commit, ["goes"])
+        return await going
 
     assert asyncio.run(scenario()) == "goes"
     gate.open.set()
+
+
+def test_nobody_waits_longer_than_they_said_wherever_they_stand() -> None:
+    gate = Gate()
+
+    async def scenario() -> list[float]:
+        loop = asyncio.get_running_loop()
+        commit = GroupCommit(gate)
+        began = loop.time()
+        (patient,) = await submitted(commit, ["a"], within=0.2)
+        (impatient,) = await submitted(commit, ["b"], within=0.05)
+        waits = []
+        for future in (impatient, patient):
+            with pytest.raises(TimeoutError):
+                await future
+            waits.append(loop.time() - began)
+        gate.open.set()
+        (last,) = await submitted(commit, ["c"])
+        assert await last == "C"
+        return waits
+
+    early, late = asyncio.run(scenario())
+    assert 0.05 <= early < 0.15
+    assert 0.2 <= late < 0.4
 
 
 def test_whose_caller_has_gone_is_not_worked_on() -> None:
