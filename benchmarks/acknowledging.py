@@ -26,7 +26,7 @@ OFFERED = 3_300
 OFFERED_SECONDS = 30
 PLAIN_DJANGO = "Django view that does nothing, gunicorn threads"
 INSERTING_DJANGO = "Django view with one INSERT, gunicorn threads"
-PYWA = "pywa on FastAPI, handlers that do nothing, nothing stored"
+PYWA = "pywa on FastAPI as its documentation starts it, empty handlers, nothing stored"
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,19 @@ def acknowledge(database: Database, directory: Path, rounds: Rounds) -> None:
     with ExitStack() as stack:
         hub = _started_hub(stack, database, directory)
         processes = hub.server.process.children()
-        say(f"{processes} processes each, {CONNECTIONS} connections")
+        say(f"{processes} web processes, {CONNECTIONS} connections")
         django = Contender("plain_django", stack.enter_context(starting.plain_django(directory, processes=processes)))
-        pywa = Contender("pywa", stack.enter_context(starting.pywa(directory, processes=processes)))
-        pywa.server.check_signatures()
-        _take_turns([hub, django, pywa], directory, rounds)
-        for each in (hub, django, pywa):
+        pywa = Contender("pywa", stack.enter_context(starting.pywa(directory, processes=1)))
+        pywas = Contender("pywa_processes", stack.enter_context(starting.pywa(directory, processes=processes)))
+        for each in (pywa, pywas):
+            each.server.check_signatures()
+        contenders = [hub, django, pywa, pywas]
+        _take_turns(contenders, directory, rounds)
+        for each in contenders:
             show(f"acknowledge.{each.name}", each.per_second, "webhooks/s")
         show("acknowledge.over_plain_django", hub.per_second / django.per_second, "ratio", vs=PLAIN_DJANGO, goal=at_least(1.5))
         show("acknowledge.over_pywa", hub.per_second / pywa.per_second, "ratio", vs=PYWA, goal=at_least(2))
+        show("acknowledge.over_pywa_processes", hub.per_second / pywas.per_second, "ratio", vs=f"{PYWA}, {processes} processes")
         _offer_constantly(hub, requests)
 
 

@@ -1,8 +1,7 @@
 """pywa's webhook on FastAPI with handlers that do nothing: what a receiver costs that checks signatures and stores nothing.
 
 It is the asynchronous pywa, which is the faster one under FastAPI (the other hands each webhook to a thread). It checks signatures,
-as it does by default, and answers before its handlers run. It has the hub's event loop and HTTP parser, no access log, and as many
-processes as the hub.
+as it does by default, and answers before its handlers run. It has the hub's event loop and HTTP parser, and no access log.
 """
 
 from fastapi import FastAPI  # type: ignore[import-not-found]  # in an environment of its own
