@@ -20,8 +20,10 @@ Result = TypeVar("Result")
 TRIES = 5
 CONTENTION = {1205, 1213}
 """MySQL's and MariaDB's codes for a lock waited for too long, and a deadlock."""
+LOST = {1152, 1153, 1927, 2006, 2013, 2055, 4031}
+"""Their codes for a connection that was lost. A statement that is too large for the server loses it too."""
 AWAY = {
-    *(1040, 1053, 1152, 1927, 2002, 2003, 2006, 2013, 2055, 4031),  # too many connections, shutting down, killed, not there, lost
+    *(1040, 1053, 2002, 2003),  # too many connections, shutting down, not there
     *(1021, 1030, 1114, 1290),  # the disk or the table is full, the storage engine failed, read only for now
 }
 """Their codes for what is nobody's fault but the server's."""
@@ -45,7 +47,7 @@ def run_in_transaction(work: Callable[[], Result]) -> Result:
             if attempt > 2:
                 raise
         except (DatabaseError, InterfaceError) as failure:
-            if not (is_away(failure) or _is_contention(failure)):
+            if not (is_away(failure) or _code(failure) in LOST | CONTENTION or "database is locked" in str(failure)):
                 raise
         time.sleep(0.02 * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311  spread, not secret
     try:
@@ -57,23 +59,24 @@ def run_in_transaction(work: Callable[[], Result]) -> Result:
 
 
 def is_away(failure: Exception) -> bool:
-    """Whether the database is the reason of the failure, or a schema that is not up to date; if not, the work is."""
+    """Whether the database is the reason of the failure, or a schema that is not up to date; if not, the work may be."""
     if isinstance(failure, OperationalError):
-        code = failure.args[0] if failure.args else None
-        return code in AWAY or (not isinstance(code, int) and not _is_contention(failure))  # SQLite has words, not codes
+        code = _code(failure)
+        return code in AWAY or (not isinstance(code, int) and "database is locked" not in str(failure))  # SQLite has no codes
     return isinstance(failure, InterfaceError | ProgrammingError | DatabaseAway)
 
 
-def _is_contention(failure: Exception) -> bool:
-    return (failure.args and failure.args[0] in CONTENTION) or "database is locked" in str(failure)
+def _code(failure: Exception) -> object:
+    return failure.args[0] if failure.args else None
 
 
 def _run(work: Callable[[], Result]) -> Result:
+    """DatabaseAway if the connection was lost and there is no other."""
     try:
         with transaction.atomic():
             return work()
     except (DatabaseError, InterfaceError) as failure:
-        if is_away(failure) and not connection.in_atomic_block:
+        if not connection.in_atomic_block and (is_away(failure) or _code(failure) in LOST):
             _reconnect(failure)
         raise
 

@@ -31,7 +31,7 @@ class Lane:
     name: str
     model: type[LeasedRow]
     work: Callable[[Lease], None]
-    limit: int = 500
+    limit: int = 1000
     seconds: float = 20.0
     weight: str | None = None
     budget: int = 0

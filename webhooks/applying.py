@@ -45,7 +45,7 @@ from webhooks.routing import Cause, Entry, Held, Routed, Router
 log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=Item)
 
-GROUP = 500
+GROUP = 1000
 """Items in one transaction: enough to be fast, few enough to hold no lock for long."""
 FIRST_PAUSE = timedelta(seconds=2)
 """Before an item that failed is tried again."""

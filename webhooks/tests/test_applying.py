@@ -286,6 +286,19 @@ def test_a_body_as_large_as_meta_sends_is_applied(hub, numbers) -> None:
     assert Message.objects.count() == 1000
 
 
+@pytest.mark.parametrize("letter", ['"', "\\", "é", "😀", "'"])
+def test_the_largest_bodies_are_applied_whatever_they_are_made_of(hub, numbers, letter) -> None:
+    """Escaped for JSON and then for SQL a letter may take several times its bytes, and servers limit a statement."""
+    frame = text_body("wamid.0", text="")
+    for place in range(3):
+        text = letter * ((4 * 2**20 - len(frame)) // len(json.dumps(letter, ensure_ascii=False)[1:-1].encode()) - 1)
+        large = json.loads(text_body(f"wamid.{place}", text=text))
+        assert hub.post(json.dumps(large, ensure_ascii=False).encode()).status_code == 200
+    apply_all()
+    assert [row.content for row in Message.objects.order_by("wamid")] == [text] * 3
+    assert not HeldItem.objects.exists()
+
+
 def test_all_numbers_of_the_samples_are_those_of_the_fixtures() -> None:
     named = {
         change["value"]["metadata"]["phone_number_id"]
