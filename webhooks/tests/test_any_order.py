@@ -134,7 +134,7 @@ def rows() -> dict[str, list[Any]]:
 
 @pytest.mark.usefixtures("numbers")
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
