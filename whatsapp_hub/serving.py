@@ -21,9 +21,11 @@ log = logging.getLogger(__name__)
 
 POLL = 0.1
 QUICK = 10.0
-"""Seconds; a process that ends sooner has failed to start."""
+"""Seconds; a process that fails sooner has failed to start."""
 MOST_QUICK_ENDS = 5
 PATIENCE_TO_STOP = 28.0
+SUPERVISED = "WHATSAPP_HUB_SUPERVISED"
+"""The environment variable by which a process knows that a supervisor started it."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -45,12 +47,8 @@ class Process:
     due_at: float = 0.0
 
     def start(self) -> None:
-        self.running = subprocess.Popen(  # noqa: S603  our own command
-            self.command,
-            env=self.environment,
-            start_new_session=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509  no threads yet
-        )
+        environment = {**self.environment, SUPERVISED: "yes"}
+        self.running = subprocess.Popen(self.command, env=environment, start_new_session=True)  # noqa: S603  our own command
         self.started_at = time.monotonic()
 
     def watch(self) -> None:
@@ -64,7 +62,8 @@ class Process:
     def _note_end(self, ended: "subprocess.Popen[bytes]") -> None:
         self.kill()  # whatever it left behind
         lived = time.monotonic() - self.started_at
-        self.quick_ends = self.quick_ends + 1 if lived < QUICK else 0
+        failed = ended.returncode > 0  # below 0 a signal ended it, which says nothing of the process itself
+        self.quick_ends = self.quick_ends + 1 if failed and lived < QUICK else 0
         log.error("%s ended with %s after %.0f s", self.name, ended.returncode, lived)
         if self.quick_ends >= MOST_QUICK_ENDS:
             raise CannotServe(f"{self.name} does not stay up; what it said is above")
@@ -114,6 +113,12 @@ class Supervisor:
                 if process.running:
                     process.running.wait(max(0.0, until - time.monotonic()))
             process.kill()
+
+
+def end_with_supervisor() -> None:
+    """For a process that may have been started by a supervisor, or not: if so it ends with it."""
+    if SUPERVISED in os.environ:
+        end_with_parent()
 
 
 def end_with_parent() -> None:

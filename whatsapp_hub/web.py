@@ -9,7 +9,9 @@ from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 from uvicorn_worker import UvicornWorker
 
-from whatsapp_hub.serving import end_with_parent
+from whatsapp_hub.serving import end_with_parent, end_with_supervisor
+
+end_with_supervisor()
 
 
 class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types

@@ -53,7 +53,9 @@ class Served:
         self.manage("prepare_database")
         self.manage("collectstatic", "--noinput")
         with self.output.open("w") as output:
-            self.process = subprocess.Popen(self.command("serve"), env=self.environment, stdout=output, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                self.command("serve"), env=self.environment, cwd=var_dir, stdout=output, stderr=subprocess.STDOUT
+            )
         until(lambda: "WhatsApp Hub is up" in self.said())
 
     def command(self, *arguments: str) -> list[str]:

@@ -64,7 +64,8 @@ def _web() -> Process:
     counters = Path(settings.VAR_DIR) / "metrics"
     shutil.rmtree(counters, ignore_errors=True)
     counters.mkdir(parents=True)
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(counters)}
+    paths = [str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(counters), "PYTHONPATH": os.pathsep.join(paths)}
     return Process("web", [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"], environment)
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.worker import Worker
 from whatsapp_hub.lanes import CHORES, LANES
+from whatsapp_hub.serving import end_with_supervisor
 
 
 class Command(BaseCommand):
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, once: bool, lanes: str | None, **options: Any) -> None:
+        end_with_supervisor()
         # Rows live for one batch: looking for cycles among them every few hundred objects costs a tenth of the time.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
