@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,18 @@ def hub(served: Hub, transactional_db: None) -> Hub:
     """A hub that has just been started: it remembers nothing of another test's."""
     asgi.receiver = Receiver()
     return served
+
+
+@pytest.fixture
+def tell(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., None]:
+    """Post bodies and apply them, each before the next comes."""
+
+    def post(*bodies: bytes) -> None:
+        for each in bodies:
+            assert hub.post(each).status_code == 200
+            apply_all()
+
+    return post
 
 
 def apply_all() -> None:

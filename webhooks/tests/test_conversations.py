@@ -28,18 +28,6 @@ from webhooks.tests.bodies import (
 CARLOS = "556192047731"
 
 
-@pytest.fixture
-def tell(hub, numbers):
-    """Post bodies and apply them, each before the next comes."""
-
-    def post(*bodies: bytes) -> None:
-        for each in bodies:
-            assert hub.post(each).status_code == 200
-            apply_all()
-
-    return post
-
-
 @pytest.fixture(autouse=True)
 def clock():
     """It is an hour after the first message."""

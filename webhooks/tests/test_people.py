@@ -5,22 +5,12 @@ from typing import Any
 import pytest
 
 from chats.models import Message
-from conftest import apply_all, payload
+from conftest import payload
 from contacts.models import Contact, RetiredIdentity
 from webhooks.tests.bodies import HOUR, OTHER_NUMBER, START, body, message, system_body, value
 
 W1, W2, W3 = "556181500586", "556184112209", "5531971204455"
 B1, B2, B3 = "BR.1001", "BR.1002", "BR.1003"
-
-
-@pytest.fixture
-def tell(hub, numbers):
-    def post(*bodies: bytes) -> None:
-        for each in bodies:
-            assert hub.post(each).status_code == 200
-            apply_all()
-
-    return post
 
 
 def said(wamid: str, hours: float, phone: str | None, bsuid: str | None, *, name: str = "", username: str = "") -> bytes:
