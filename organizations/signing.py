@@ -31,7 +31,7 @@ LATEST = 8
 """How many of the numbers connected last are tried for a body that names none we know: its number may be about to be connected."""
 
 _NUMBER = re.compile(rb'"phone_number_id"\s*:\s*"?(\d{1,64})')
-_ACCOUNT = re.compile(rb'"id"\s*:\s*"?(\d{5,64})[",\s]')
+_ACCOUNT = re.compile(rb'"id"\s*:\s*"?(\d{5,64})[",\s}]')
 
 
 @dataclass(frozen=True, slots=True)
