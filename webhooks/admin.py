@@ -202,10 +202,7 @@ class HeldItemPage(LeasedPage[HeldItem]):
         "Parts of webhooks that could not be applied yet, or ever. What waits goes on by itself once its number is "
         "connected or active; what is dead needs somebody to look."
     )
-    list_display = (
-        *("id", "state_badge", "why", "webhook_link", "position"),
-        *("phone_number_id", "attempts"),
-    )
+    list_display = ("id", "state_badge", "why", "webhook_link", "position", "phone_number_id")
     list_filter: ClassVar[Any] = ("state", "cause")
     search_fields = ("webhook__id__exact", "phone_number_id__exact", "waba_id__exact")
     search_help_text = _("Webhook ID, phone number ID or WhatsApp Business Account ID")
