@@ -51,6 +51,12 @@ def test_a_rebuild_gives_the_same_rows(told) -> None:
     assert rows() == before
 
 
+def test_a_rebuild_may_be_asked_for_in_two_ways(told) -> None:
+    before = rows()
+    call_command("replay", "--all", "--rebuild", stdout=StringIO())
+    assert rows() == before
+
+
 def test_a_rebuild_mends_what_was_lost_or_spoilt(told) -> None:
     before = rows("retired_at")
     Message.objects.filter(kind="text").delete()
@@ -118,7 +124,9 @@ def test_a_rebuild_leaves_nothing_dead_that_was_alive_and_says_how_far_it_is(hub
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ([], "required"),
+        ([], "say which"),
+        (["--rebuild", "--dead"], "of everything"),
+        (["--rebuild", "--since", "2026-01-01"], "of everything"),
         (["--all", "--dead"], "not allowed"),
         (["--id", "77"], "no webhook 77"),
         (["--since", "tomorrow"], "is no time"),

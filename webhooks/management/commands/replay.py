@@ -21,22 +21,27 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        which = parser.add_mutually_exclusive_group(required=True)
+        which = parser.add_mutually_exclusive_group()
         which.add_argument("--all", action="store_true", help="every stored webhook")
         which.add_argument("--dead", action="store_true", help="webhooks and held items that are dead")
         which.add_argument("--since", metavar="T", help="webhooks received since T: 2026-11-23 or 2026-11-23T08:00")
         which.add_argument("--id", type=int, metavar="N", help="one webhook")
-        which.add_argument(
+        parser.add_argument(
             "--rebuild",
             action="store_true",
-            help="delete the messages, statuses and events that webhooks told, then make them anew from the raw log; contacts keep "
-            "their flags, and what the hub wrote itself stays",
+            help="delete the messages, statuses and events that webhooks told, then make them anew from the whole raw log; "
+            "contacts keep their flags, and what the hub wrote itself stays",
         )
 
     def handle(self, **options: Any) -> None:
+        part = options["dead"] or options["since"] or options["id"] is not None
+        if options["rebuild"] and part:
+            raise CommandError("--rebuild is of everything; give it alone or with --all")
         if options["rebuild"]:
             self._rebuild()
             return
+        if not (part or options["all"]):
+            raise CommandError("say which: --all, --dead, --since T or --id N; or --rebuild")
         with _bar() as bar:
             count = sum(replaying.replay(rows, bar.update) for rows in _chosen(options))
         self.stdout.write(f"{count} rows are due again; the worker applies them")
