@@ -111,8 +111,11 @@ def _role(row: Message) -> Role:
 def _left_before(contact: Contact, at: datetime) -> tuple[Session | None, datetime | None]:
     """The live session as the last message before `at` left it, and when that was; what came before has no say any more."""
     live = Message.objects.filter(contact=contact, create_in__lt=at).exclude(origin=Origin.HISTORY).exclude(kind="system")
-    last = live.only(*FILED).order_by("-create_in", "-wamid").first()
-    return (Session(last.session_id, last.expires_at), last.create_in) if last else (None, None)
+    when = live.order_by("-create_in", "-pk").values_list("create_in", flat=True).first()
+    if when is None:
+        return None, None
+    last = max(live.filter(create_in=when).only(*FILED), key=lambda row: row.wamid or "")  # of those of one second the rules' last
+    return Session(last.session_id, last.expires_at), when
 
 
 def _remember(contact: Contact, session: Session, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Messages into the database, many at a time: each once, in its session, with the contact's row brought up to date."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -54,7 +54,7 @@ class UnknownMessage(LookupError):
     """Something is told of a message that names nobody, and the hub does not know the message (yet)."""
 
 
-def contacts_of(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Contact]:
+def contacts_of(keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Contact]:
     """Whose conversation these (phone_number_id, wamid) are in, locked. UnknownMessage if one of them is not stored."""
     owners = {row.key: row.contact_id for row in Message.objects.named(keys).only("phone_number", "wamid", "contact")}
     if missing := set(keys) - set(owners):

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 from django.db import close_old_connections
 
@@ -14,6 +15,9 @@ FRESH_FOR = 0.25
 MOST_KNOWN = 10_000
 LARGE = 64 * 1024
 """From this size on a body is checked in a thread: the loop serves others meanwhile."""
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 
 class Keyring:
@@ -27,14 +31,12 @@ class Keyring:
     async def verify(self, organization_key: str, body: bytes, header: str | None, *, due: float) -> Signature | None:
         """Who signed a body that came to this organization's path (empty: the shared one); None if nobody who may. TimeoutError at
         `due`, by the loop's clock."""
-        if len(body) >= LARGE:
-            question = await asyncio.to_thread(ask, organization_key, body)
-        else:
-            question = ask(organization_key, body)
+        question = await _run(body, due, ask, organization_key, body)
         asked_at, ring = self._known.get(question, (0.0, None))
-        if ring is not None and time.monotonic() - asked_at < FRESH_FOR and (found := await _verify(ring, body, header)):
+        fresh = time.monotonic() - asked_at < FRESH_FOR
+        if fresh and ring is not None and (found := await _run(body, due, signature, ring, body, header)):
             return found
-        return await _verify(await self._ask(question, due), body, header)
+        return await _run(body, due, signature, await self._ask(question, due), body, header)
 
     async def _ask(self, question: Question, due: float) -> Ring:
         ring = await self._group.submit(question, due=due)
@@ -49,7 +51,10 @@ def _find_secrets(questions: Sequence[Question]) -> list[Ring]:
     return find_secrets(questions)
 
 
-async def _verify(ring: Ring, body: bytes, header: str | None) -> Signature | None:
+async def _run(
+    body: bytes, due: float, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Answer:
     if len(body) < LARGE:
-        return signature(ring, body, header)
-    return await asyncio.to_thread(signature, ring, body, header)
+        return work(*args, **kwargs)
+    async with asyncio.timeout_at(due):
+        return await asyncio.to_thread(work, *args, **kwargs)

@@ -14,6 +14,8 @@ from organizations.signing import Signature, secret_marks
 from webhooks.models import HeldItem
 
 Cause = HeldItem.Cause
+ONCE_CONNECTED = "It is applied once its number is connected."
+ONCE_ACCOUNT_CONNECTED = "It is applied once a number of its account is connected."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,7 @@ class Router:
             return Held(State.DEAD, Cause.UNREADABLE, "It names neither a number nor an account.")
         numbers = self._numbers(item)
         if not numbers:
-            number, account = (
-                "It is applied once its number is connected.",
-                "It is applied once a number of its account is connected.",
-            )
-            return Held(State.WAITING, Cause.UNKNOWN_NUMBER, number if item.phone_number_id else account)
+            return Held(State.WAITING, Cause.UNKNOWN_NUMBER, ONCE_CONNECTED if item.phone_number_id else ONCE_ACCOUNT_CONNECTED)
         numbers = [number for number in numbers if self._may_tell(entry.signature, number.organization_id)]
         if not numbers:
             return Held(State.DEAD, Cause.FOREIGN, "The secret that signed it is not that of the number's organization.")

@@ -5,8 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-MEDIA = ("image", "video", "audio", "document", "sticker")
-
 
 def content_of(kind: str, message: Mapping[str, Any]) -> str:
     """The readable text of a message object; the kind's own name where it says nothing."""

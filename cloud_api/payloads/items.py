@@ -74,17 +74,10 @@ class Message(Item):
     """The message this one answers (`context.id`)."""
     target_wamid: str | None = None
     """The message this reaction, edit or revoke acts on."""
-    emoji: str | None = None
-    """A reaction's; None where the reaction was taken back."""
     shared_wa_id: str | None = None
     """The person's own phone, given by tapping the button that asks for it (`origin: contact_request`)."""
     identity_change: IdentityChange | None = None
     """Of kind system: the person's new identifiers."""
-
-    @property
-    def is_system(self) -> bool:
-        """Whether WhatsApp, not the customer, produced it; such a message opens nothing."""
-        return self.kind == "system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

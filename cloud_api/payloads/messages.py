@@ -128,7 +128,6 @@ def _message(
         group_id=identifier(thing, "group_id", LONGEST_WAMID),
         quoted_wamid=identifier(context, "id", LONGEST_WAMID) or identifier(context, "message_id", LONGEST_WAMID),
         target_wamid=_target(kind, content),
-        emoji=(text(content, "emoji") or None) if kind == "reaction" else None,
         shared_wa_id=_shared_wa_id(thing) if kind == "contacts" else None,
         identity_change=identity_change,
     )

@@ -139,31 +139,23 @@ def test_items_of_an_unknown_number_wait_and_are_applied_once_it_is_connected(hu
     assert not HeldItem.objects.exists()
 
 
-def test_what_a_shared_app_signed_is_applied_when_another_of_its_organizations_connects_the_number(hub, numbers) -> None:
+@pytest.mark.parametrize(
+    ("app_secret", "applied", "held"), [(SECRET, ["777000"], []), ("of another app", [], [("dead", "foreign")])]
+)
+def test_what_waits_for_a_number_is_applied_only_if_the_app_that_signed_it_is_the_numbers(
+    hub, numbers, app_secret, applied, held
+) -> None:
     hub.post(text_body("wamid.1", number="777000"))
     apply_all()
     PhoneNumber.objects.create(
-        organization=Organization.objects.create(organization_name="sister"),
+        organization=Organization.objects.create(organization_name="another"),
         phone_number_id="777000",
         wa_id="556130000000",
-        app_secret=SECRET,
+        app_secret=app_secret,
     )
     apply_all()
-    assert Message.objects.get().phone_number_id == "777000"
-
-
-def test_what_one_app_signed_is_not_applied_when_an_organization_with_another_app_connects_the_number(hub, numbers) -> None:
-    hub.post(text_body("wamid.1", number="777000"))
-    apply_all()
-    PhoneNumber.objects.create(
-        organization=Organization.objects.create(organization_name="stranger"),
-        phone_number_id="777000",
-        wa_id="556130000000",
-        app_secret="theirs",
-    )
-    apply_all()
-    assert not Message.objects.exists()
-    assert (HeldItem.objects.get().state, HeldItem.objects.get().cause) == ("dead", "foreign")
+    assert [row.phone_number_id for row in Message.objects.all()] == applied
+    assert [(item.state, item.cause) for item in HeldItem.objects.all()] == held
 
 
 def test_a_number_whose_secrets_no_key_opens_is_applied_all_the_same(hub, numbers, organization) -> None:

@@ -24,11 +24,11 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        supervisor = Supervisor([_web(), _worker()])
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: supervisor.stop())
         try:
             wait_for_port(settings.BIND, settings.PORT)
+            supervisor = Supervisor([_web(), _worker()])
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: supervisor.stop())
             login = create_first_superuser()
             threading.Thread(target=self._greet, args=[login], daemon=True).start()
             supervisor.run()
@@ -38,9 +38,8 @@ class Command(BaseCommand):
 
     def _greet(self, login: tuple[str, str] | None) -> None:
         """Once the web server answers, say where it is and, the first time, who may come in."""
-        address = (
-            f"http://{'localhost' if settings.BIND in ('127.0.0.1', '0.0.0.0', '::1', '::') else settings.BIND}:{settings.PORT}/"  # noqa: S104
-        )
+        host = "localhost" if settings.BIND in ("127.0.0.1", "0.0.0.0", "::1", "::") else settings.BIND  # noqa: S104
+        address = f"http://{host}:{settings.PORT}/"
         while not _answers(address):
             time.sleep(0.2)
         self.stdout.write(f"WhatsApp Hub is up: {address}")
@@ -61,7 +60,7 @@ def _answers(address: str) -> bool:
 
 def _web() -> Process:
     """Each web process keeps its counters in a file of its own, so that /metrics can tell them all."""
-    counters = Path(settings.VAR_DIR) / "metrics"
+    counters = Path(settings.VAR_DIR) / "metrics" / str(settings.PORT)
     shutil.rmtree(counters, ignore_errors=True)
     counters.mkdir(parents=True)
     paths = [str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])]
