@@ -59,8 +59,12 @@ RANKS = {status: rank for rank, status in enumerate(MessageStatus)}
 
 
 class Origin(models.TextChoices):
-    """By which way a message came to the hub."""
+    """Who wrote a message, or by which way it came to the hub."""
 
+    STAFF = "staff", _("person")
+    BOT = "bot", _("bot")
+    AUTOMATIC = "automatic", _("automatic message")
+    API = "api", _("API")
     LIVE = "live", _("customer")
     PHONE_APP = "phone_app", _("phone app")
     STANDBY = "standby", _("Meta Business Agent")
@@ -133,6 +137,8 @@ class Message(models.Model):
             models.Index(fields=["session_id"], name="message_session"),
             # What acts on a message that arrives after it.
             models.Index(fields=["phone_number", "target_wamid"], name="message_target"),
+            # Search in texts, from the latest message back.
+            models.Index(fields=["phone_number", "create_in"], name="message_latest"),
         ]
 
     def __str__(self) -> str:

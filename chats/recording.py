@@ -10,6 +10,7 @@ from chats.sessions import Role
 from cloud_api.payloads import Message as Told
 from cloud_api.payloads import Person
 from contacts.models import Contact
+from contacts.searching import index_names
 from jobs.inserting import insert_rows, update_rows
 from organizations.models import PhoneNumber
 
@@ -22,6 +23,11 @@ CONTACT_COLUMNS = [
     "create_in",
     "last_message_timestamp",
     "last_customer_message_at",
+    "last_business_message_at",
+    "waiting_since",
+    "unread_count",
+    "unread_at",
+    "search_name",
     "session_id",
     "session_expires_at",
     "session_is_active",
@@ -82,6 +88,7 @@ def record_messages(arrivals: Sequence[Arrival], now: datetime) -> list[Message]
     insert_rows(fresh)
     for row in improved:
         row.save()
+    _note_unread(fresh)
     _update_contacts(arrivals, contacts)
     statuses.catch_up(fresh, now)
     actions.act_on_targets(fresh, now)
@@ -178,10 +185,15 @@ def move_conversation(kept: Contact, absorbed: Contact, now: datetime) -> None:
         actions.act_on_targets(moved, now)
     kept.create_in = min(kept.create_in, absorbed.create_in)
     kept.last_message_timestamp = _later(kept.last_message_timestamp, absorbed.last_message_timestamp)
-    kept.last_customer_message_at = _later(kept.last_customer_message_at, absorbed.last_customer_message_at)
+    for at, from_customer in ((absorbed.last_customer_message_at, True), (absorbed.last_business_message_at, False)):
+        if at:
+            kept.note_message(at, from_customer=from_customer)
+    kept.unread_count += absorbed.unread_count
+    kept.unread_at = _later(kept.unread_at, absorbed.unread_at)
     if absorbed.name_at:
         known = Person(name=absorbed.name, username=absorbed.username, parent_bsuid=absorbed.parent_bsuid)
         kept.note_profile(known, absorbed.name_at)
+    index_names([kept])
     kept.save(update_fields=CONTACT_COLUMNS)
     absorbed.delete()
 
@@ -193,6 +205,7 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 def _update_contacts(arrivals: Iterable[Arrival], contacts: dict[int, Contact]) -> None:
     for arrival in arrivals:
         _note(arrival.contact, arrival)
+    index_names(contacts.values())
     update_rows(sorted(contacts.values(), key=lambda contact: contact.pk), CONTACT_COLUMNS)
 
 
@@ -200,6 +213,13 @@ def _note(contact: Contact, arrival: Arrival) -> None:
     told, at = arrival.told, arrival.at
     contact.create_in = min(contact.create_in, at)
     contact.last_message_timestamp = max(contact.last_message_timestamp or at, at)
-    if filing.role(told.channel, told.from_customer, told.kind) is Role.CUSTOMER and not told.group_id:  # a group has its own
-        contact.last_customer_message_at = max(contact.last_customer_message_at or at, at)
+    role = filing.role(told.channel, told.from_customer, told.kind)
+    if role in (Role.CUSTOMER, Role.BUSINESS) and not told.group_id:  # a group has its own window
+        contact.note_message(at, from_customer=role is Role.CUSTOMER)
     contact.note_profile(told.person, at)
+
+
+def _note_unread(fresh: Iterable[Message]) -> None:
+    for row in fresh:
+        if row.is_user_message and row.origin == Origin.LIVE and row.kind not in actions.ACTIONS:
+            row.contact.note_unread(row.create_in, row.webhook_id or 0)

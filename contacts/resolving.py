@@ -17,7 +17,8 @@ from typing import Self
 from django.db.models import Q
 
 from cloud_api.payloads import Person
-from contacts.models import Contact, RetiredIdentity
+from cloud_api.wa_ids import same_person_key
+from contacts.models import Contact, RetiredIdentity, phone_key, reversed_phone
 from jobs.inserting import insert_rows
 from organizations.models import PhoneNumber
 
@@ -62,6 +63,8 @@ class AddressBook:
         self._changed: dict[int, Contact] = {}
         self._retired: dict[int, RetiredIdentity] = {}
         self._conflicts: list[tuple[Contact, Contact]] = []
+        self._typed: dict[tuple[str, str], Contact] = {}
+        """By number and `phone_key`, contacts that staff typed in and WhatsApp has not shown yet."""
 
     @classmethod
     def load(cls, sightings: Iterable[Sighting]) -> Self:
@@ -70,8 +73,12 @@ class AddressBook:
         named = _by_number_and_kind(key for sighting in sightings for key in sighting.keys)
         former = set(RetiredIdentity.objects.filter(_retired(named)).values_list("contact", flat=True))
         ids = set(former)
+        found: set[Key] = set()
         for kind in (BSUID, WA_ID):  # one at a time, so that each query has its index
-            ids.update(Contact.objects.filter(_held(named, kind)).values_list("pk", flat=True))
+            for pk, number, value in Contact.objects.filter(_held(named, kind)).values_list("pk", "create_for_phone_number", kind):
+                ids.add(pk)
+                found.add((number, kind, value))
+        ids.update(_typed_in(sighting for sighting in sightings if found.isdisjoint(sighting.keys)))
         book = cls()
         contacts = {each.pk: each for each in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
         for contact in contacts.values():
@@ -105,6 +112,7 @@ class AddressBook:
         """A new contact, known by the BSUID if there is one. Its phone has to be heard."""
         contact = Contact(
             create_for_phone_number=sighting.number,
+            organization_id=sighting.number.organization_id,
             bsuid=sighting.person.bsuid,
             profile=sighting.number.default_profile,
             create_in=sighting.at,
@@ -170,7 +178,7 @@ class AddressBook:
         if len(changed) > 1:  # a phone may go from one to another, and two must not have it even for a moment
             Contact.objects.filter(pk__in=[each.pk for each in changed], bsuid__isnull=False).update(wa_id=None)
         for contact in changed:
-            contact.save(update_fields=["wa_id", "wa_id_at", "bsuid"])
+            contact.save(update_fields=["wa_id", "wa_id_at", "phone_key", "reversed_phone", "bsuid"])
         if self._added:
             insert_rows(self._added)
             _learn_keys(self._added)
@@ -190,7 +198,8 @@ class AddressBook:
         former = sorted(self._former.get(key, ()), key=lambda identity: identity.retired_at)
         owners = [identity.contact for identity in former if sighting.at <= identity.retired_at]
         owners += [self._holders[key]] if key in self._holders else []
-        return next((each for each in owners if not sighting.person.bsuid or not self._bsuid_at(each, sighting.at)), None)
+        known = next((each for each in owners if not sighting.person.bsuid or not self._bsuid_at(each, sighting.at)), None)
+        return known or self._typed.get((key[0], same_person_key(key[2])))
 
     def _bsuid_at(self, contact: Contact, at: datetime) -> str | None:
         former = [each for each in self._former_of.get(id(contact), ()) if each.kind == BSUID and at <= each.retired_at]
@@ -224,7 +233,7 @@ class AddressBook:
         return True
 
     def _set_phone(self, contact: Contact, wa_id: str | None, at: datetime) -> None:
-        if contact.wa_id:
+        if contact.wa_id and contact.wa_id_at:  # what staff typed was never seen
             self.retire(contact, WA_ID, contact.wa_id, at)
         if wa_id and (regained := self._past(contact, WA_ID, wa_id)) and regained.retired_at <= at:
             self._forget(regained)
@@ -233,6 +242,7 @@ class AddressBook:
     def _put_phone(self, contact: Contact, wa_id: str | None, at: datetime | None) -> None:
         self._unindex(contact)
         contact.wa_id, contact.wa_id_at = wa_id, at
+        contact.phone_key, contact.reversed_phone = phone_key(contact), reversed_phone(contact)
         self._index(contact)
         self._note(contact)
 
@@ -250,11 +260,14 @@ class AddressBook:
     def _index(self, contact: Contact) -> None:
         for key in _keys(contact):
             self._holders[key] = contact
+        if contact.pk and contact.wa_id and contact.wa_id_at is None:
+            self._typed[contact.create_for_phone_number_id, contact.phone_key] = contact
 
     def _unindex(self, contact: Contact) -> None:
         for key in _keys(contact):
             if self._holders.get(key) is contact:
                 del self._holders[key]
+        self._typed.pop((contact.create_for_phone_number_id, contact.phone_key), None)
 
     def _index_retired(self, identity: RetiredIdentity) -> None:
         self._former[_key(identity)].append(identity)
@@ -302,6 +315,19 @@ def _retired(named: Named) -> Q:
     for (number, kind), values in named.items():
         which |= Q(phone_number_id=number, kind=kind, value__in=values)
     return which
+
+
+def _typed_in(strangers: Iterable[Sighting]) -> set[int]:
+    """The ids of contacts that staff typed in, for persons whom WhatsApp shows for the first time: people write the optional digit
+    of a number, or leave it out, without knowing which of the two WhatsApp has (reference 6)."""
+    phones: dict[int, set[str]] = defaultdict(set)
+    for sighting in strangers:
+        if sighting.person.wa_id:
+            phones[sighting.number.organization_id].add(same_person_key(sighting.person.wa_id))
+    which = Q(pk__in=[])
+    for organization_id, keys in phones.items():
+        which |= Q(organization=organization_id, phone_key__in=keys)
+    return set(Contact.objects.filter(which, wa_id_at=None, bsuid=None).values_list("pk", flat=True)) if phones else set()
 
 
 def _learn_keys(added: Sequence[Contact]) -> None:

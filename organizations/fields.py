@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -56,6 +57,26 @@ class DigestField(IdentifierField):
         value = digests(text)[0] if text else ""
         setattr(instance, self.attname, value)
         return value
+
+
+class DerivedField(IdentifierField):
+    """Text that is worked out from the row whenever it is saved, so that it can be looked up by index."""
+
+    def __init__(self, *, derive: Callable[[Any], str] | None = None, **options: Any) -> None:
+        self.derive = derive  # None in migrations, whose rows keep what they have
+        options.update(editable=False, blank=True, default="", db_default="")
+        super().__init__(**options)
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        for implied in ("editable", "blank", "default", "db_default"):
+            options.pop(implied, None)
+        return name, path, args, options
+
+    def pre_save(self, instance: models.Model, add: bool) -> str:
+        if self.derive:
+            setattr(instance, self.attname, self.derive(instance)[: self.max_length])
+        return str(getattr(instance, self.attname))
 
 
 def digests(text: str) -> list[str]:

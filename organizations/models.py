@@ -1,8 +1,10 @@
 """Who works here: users, organizations, memberships, and the WhatsApp numbers that organizations have connected."""
 
 import secrets
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
@@ -31,6 +33,12 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
+class Theme(models.TextChoices):
+    SYSTEM = "", _("as the device")
+    LIGHT = "light", _("light")
+    DARK = "dark", _("dark")
+
+
 class User(AbstractBaseUser):
     """Somebody who signs in. Superusers run the platform; everybody else sees the organizations they are a member of."""
 
@@ -39,6 +47,12 @@ class User(AbstractBaseUser):
     activate = models.BooleanField(_("active"), default=True, help_text=_("Off shuts the door at once."))
     is_superuser = models.BooleanField(_("superuser"), default=False, help_text=_("Runs the platform in this admin."))
     create_in = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    language = models.CharField(_("language"), max_length=8, blank=True, default="", db_default="", choices=settings.LANGUAGES)
+    """Empty: what the browser asks for."""
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="", db_default="")
+    """A name of the IANA's; empty: the hub's own (TIME_ZONE)."""
+    theme = models.CharField(_("appearance"), max_length=8, blank=True, choices=Theme, default=Theme.SYSTEM, db_default="")
+    shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True, db_default=True)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -111,6 +125,11 @@ class Role(models.TextChoices):
     USER_ADMIN = "user_admin", _("administrator")
     USER_CREATOR = "user_creator", _("creator")
 
+    @property
+    def rank(self) -> int:
+        """Of two roles the higher may do all that the lower may."""
+        return list(Role).index(self)
+
 
 class Membership(models.Model):
     """A user's place in an organization."""
@@ -134,6 +153,54 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.organization}"
+
+
+INVITATION_LASTS = timedelta(days=7)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self, now: datetime) -> "InvitationQuerySet":
+        """Those that can still be accepted."""
+        return self.filter(accepted_at=None, expires_at__gt=now)
+
+
+class Invitation(models.Model):
+    """A link, sent by e-mail, by which one person may join an organization once, with a role. Of the link only a digest is kept."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(_("e-mail"))
+    role = models.CharField(_("role"), max_length=12, choices=Role, default=Role.USER)
+    token_digest = IdentifierField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    create_in = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "organization_invitation"
+        constraints: ClassVar = [
+            # One invitation each: inviting again replaces the link.
+            models.UniqueConstraint(fields=["organization", "email"], name="one_invitation_each"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Revision(models.Model):
+    """A count that goes up whenever something changes that an organization's pages show: see `organizations.live`. A table of its
+    own, so that counting never waits for what locks the organization's row."""
+
+    organization = models.OneToOneField(Organization, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "organization_revision"
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 class Profile(models.TextChoices):
@@ -184,6 +251,11 @@ class PhoneNumber(models.Model):
     app_secret = EncryptedTextField(_("app secret"), blank=True)
     previous_app_secret = EncryptedTextField(_("previous app secret"), blank=True)
     create_in = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    handshake_at = models.DateTimeField(_("callback address verified"), null=True, editable=False)
+    """When Meta last checked the callback address with the number's verify token."""
+    first_webhook_at = models.DateTimeField(_("first webhook"), null=True, editable=False)
+    last_webhook_at = models.DateTimeField(_("last webhook"), null=True, editable=False)
+    """When a webhook about the number, signed as it should be, came last; a few seconds may be missing."""
 
     objects = PhoneNumberQuerySet.as_manager()
 

@@ -33,10 +33,12 @@ from cloud_api.payloads import (
 from contacts.changing import change_identity
 from contacts.models import Contact
 from contacts.resolving import Sighting, resolve
+from contacts.searching import index_names
 from jobs.models import Lease, LeasedQuerySet, State
 from jobs.transactions import DatabaseAway, run_in_transaction
 from jobs.worker import Lane
 from organizations.events import EventArrival, number_meant, record_account_events
+from organizations.live import announce
 from organizations.models import Organization, PhoneNumber
 from organizations.signing import Signature
 from webhooks.models import HeldItem, Webhook
@@ -175,6 +177,7 @@ def apply_group(group: Sequence[Routed]) -> None:
     _record_people([*_of(group, AddressBookEntry), *_of(group, MarketingPreference)])
     record_account_events([arrival for each, item in _of(group, AccountEvent) for arrival in _event_arrivals(each, item)])
     _learn_accounts(group)
+    announce({number.organization_id for each in group for number in each.numbers})
 
 
 def _of(group: Iterable[Routed], kind: type[Kind]) -> list[tuple[Routed, Kind]]:
@@ -221,7 +224,8 @@ def _record_people(told: Sequence[tuple[Routed, AddressBookEntry | MarketingPref
             contact.note_marketing(stopped=item.stopped, at=_sent_at(each.entry))
         elif not contact.name:
             contact.name = item.person.name or ""
-        contact.save(update_fields=["name", "wa_id_at", "marketing_stopped", "marketing_at"])
+            index_names([contact])
+        contact.save(update_fields=["name", "search_name", "wa_id_at", "marketing_stopped", "marketing_at"])
 
 
 def _event_arrivals(routed: Routed, event: AccountEvent) -> Iterator[EventArrival]:

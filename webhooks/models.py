@@ -23,6 +23,10 @@ class Webhook(LeasedRow):
     signed_with = IdentifierField(max_length=64, default="", db_default="", editable=False)
     """A mark of that secret: an organization that is given it later may be told what it signed."""
 
+    organization_id = models.BigIntegerField(null=True, editable=False)
+    """Whose log it is in: the one organization that it is signed for or, once it is applied, that all its items belong to; null
+    where there is not one."""
+
     objects = LeasedQuerySet["Webhook"].as_manager()
 
     class Meta:
@@ -32,6 +36,8 @@ class Webhook(LeasedRow):
         indexes: ClassVar = [
             # The worker's next batch.
             models.Index(fields=["state", "due_at", "id"], name="webhook_queue"),
+            # The log of an organization, the latest first.
+            models.Index(fields=["organization_id", "id"], name="webhook_log"),
         ]
 
     def __str__(self) -> str:

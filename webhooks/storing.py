@@ -57,8 +57,8 @@ def _one_by_one(bodies: Sequence[SignedBody], failure: Exception) -> list[None |
 def _insert(bodies: Sequence[SignedBody]) -> None:
     """One INSERT, whatever the number. Written out, because what an ORM does for a row costs more than the rest of its way; the
     columns that are missing have defaults in the database."""
-    places = ", ".join(["(%s, %s, %s, %s, %s)"] * len(bodies))
-    statement = f"INSERT INTO webhook (json, raw, size, signed_for, signed_with) VALUES {places}"  # noqa: S608  no input in it
+    places = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(bodies))
+    statement = f"INSERT INTO webhook (json, raw, size, signed_for, signed_with, organization_id) VALUES {places}"  # noqa: S608  no input in it
     with connection.cursor() as cursor:
         cursor.execute(statement, [value for body in bodies for value in _values(body)])
 
@@ -68,7 +68,9 @@ def _values(signed: SignedBody) -> tuple[str | bytes | int | None, ...]:
         text, raw = signed.body.decode(), None
     except UnicodeDecodeError:
         text, raw = signed.body[:LONGEST_LIKENESS].decode(errors="backslashreplace"), signed.body
-    return text, raw, len(signed.body), _listed(signed.signature.organizations), signed.signature.secret_mark
+    signature = signed.signature
+    owner = signature.organizations[0] if signature.organizations and len(signature.organizations) == 1 else None
+    return text, raw, len(signed.body), _listed(signature.organizations), signature.secret_mark, owner
 
 
 @lru_cache(maxsize=4096)
