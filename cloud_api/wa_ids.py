@@ -6,6 +6,8 @@ Brazilian mobiles have a ninth digit that many wa_ids lack, Mexican ones an old 
 
 import re
 
+import phonenumbers
+
 _BR_WITH_NINE = re.compile(r"55(\d\d)9([6-9]\d{7})")
 _BR_WITHOUT = re.compile(r"55(\d\d)([6-9]\d{7})")
 _MX_WITH_ONE = re.compile(r"521(\d{10})")
@@ -56,3 +58,14 @@ def _international(typed: str, country: str) -> str:
     if digits != national or (len(national) <= 11 and not (national.startswith(country) and len(national) > 11)):
         return country + national if national else ""
     return digits
+
+
+def formatted(wa_id: str) -> str:
+    """The number as people read it, +55 61 8150-0586; what is no number stays as it is."""
+    if not (wa_id.isascii() and wa_id.isdigit()):
+        return wa_id
+    try:
+        number = phonenumbers.parse(f"+{wa_id}")
+    except phonenumbers.NumberParseException:
+        return f"+{wa_id}"
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL))

@@ -2,28 +2,34 @@
 a 404 for everybody, superusers too."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
+from urllib.parse import urlencode, urlsplit
 
-from django.contrib.auth.decorators import login_required
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 
-from organizations.models import Membership, Organization, Role, User
+from organizations.models import Membership, Organization, Revision, Role, User
 
 P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
 class Access:
-    """A user's way into an organization that is theirs: every page is given one."""
+    """A user's way into an organization that is theirs: every page is given one. `organizations` are all that they may enter."""
 
     user: User
     organization: Organization
     role: Role
+    organizations: Sequence[Organization]
+    revision: int
+    """Of the organization when the page was asked for: see `organizations.live`."""
 
     def may(self, role: Role) -> bool:
         """Whether the user may do what is asked of this role at least."""
@@ -50,16 +56,20 @@ class Access:
 
 def access_to(user: User, organization_id: int) -> Access | None:
     """The user's access to the organization; None if they have none, or user, membership or organization is switched off."""
-    membership = open_memberships(user).filter(organization=organization_id).first()
-    return Access(user, membership.organization, Role(membership.role)) if membership else None
+    revision = Revision.objects.filter(organization=OuterRef("organization")).values("number")
+    mine = list(open_memberships(user).annotate(revision=Subquery(revision)))
+    own = next((each for each in mine if each.organization_id == organization_id), None)
+    if own is None:
+        return None
+    return Access(user, own.organization, Role(own.role), [each.organization for each in mine], own.revision or 0)
 
 
-def open_memberships(user: User) -> "QuerySet[Membership]":
-    """The memberships by which the user may come in now."""
+def open_memberships(user: User) -> QuerySet[Membership]:
+    """The memberships by which the user may come in now, by the organizations' names."""
     if not user.activate:
         return Membership.objects.none()
-    open_ones = Membership.objects.filter(user=user, activate=True, organization__activate=True)
-    return open_ones.select_related("organization")
+    mine = Membership.objects.filter(user=user, activate=True, organization__activate=True)
+    return mine.select_related("organization").order_by("organization__organization_name")
 
 
 def may_create_organization(user: User) -> bool:
@@ -79,10 +89,11 @@ def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]
     """
 
     def guard(page: Page[P]) -> Callable[..., HttpResponseBase]:
-        @login_required
         @functools.wraps(page)
         def view(request: HttpRequest, organization_id: int, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            access = access_to(request.user, organization_id) if isinstance(request.user, User) else None
+            if not isinstance(request.user, User):
+                return _to_sign_in(request)
+            access = access_to(request.user, organization_id)
             if access is None:
                 raise Http404
             if not access.may(role):
@@ -94,6 +105,15 @@ def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]
         return view
 
     return guard
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """A part of a page cannot show the sign-in: the page as a whole goes there, and comes back."""
+    if request.headers.get("HX-Request"):
+        back = urlsplit(request.headers.get("HX-Current-URL", ""))
+        address = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back.path})}"
+        return HttpResponse(headers={"HX-Redirect": address})
+    return redirect_to_login(request.get_full_path())
 
 
 for_members = page_for(Role.USER)

@@ -1,13 +1,26 @@
-"""All addresses of the Django site. The webhook's are served beside it: see `whatsapp_hub.asgi`."""
+"""All addresses of the Django site. The webhook's and the event streams are served beside it: see `whatsapp_hub.asgi`."""
 
 from django.contrib import admin
-from django.urls import path
-from django.views.generic import RedirectView
+from django.urls import include, path, register_converter
 
+from organizations.addresses import RowId
+from organizations.views.home import home
 from whatsapp_hub import health
 
+register_converter(RowId, "row")
+
+of_an_organization = [
+    path("inbox/", include("chats.urls")),
+    path("contacts/", include("contacts.urls")),
+    path("settings/webhooks/", include("webhooks.urls")),
+    path("settings/labels/", include("contacts.label_urls")),
+    path("settings/", include("organizations.urls")),
+]
+
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", home, name="home"),
+    path("o/<row:organization_id>/", include(of_an_organization)),
+    path("", include("organizations.personal_urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -30,6 +30,7 @@ class Command(BaseCommand):
             executor = MigrationExecutor(connection)
             unapplied = executor.migration_plan(executor.loader.graph.leaf_nodes())
             call_command("migrate", interactive=False, verbosity=1 if unapplied else 0)
+            call_command("createcachetable", verbosity=0)
 
 
 def _connect_or_create() -> bool:
