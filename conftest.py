@@ -14,6 +14,7 @@ import uvicorn
 from cloud_api.signature import sign
 from jobs.worker import Worker
 from organizations.models import Organization, PhoneNumber
+from organizations.stream import Streams
 from webhooks.receiver import Receiver
 from whatsapp_hub import asgi
 from whatsapp_hub.lanes import CHORES, LANES
@@ -88,6 +89,7 @@ def served() -> Iterator[Hub]:
 def hub(served: Hub, transactional_db: None) -> Hub:
     """A hub that has just been started: it remembers nothing of another test's."""
     asgi.receiver = Receiver()
+    asgi.streams = Streams()
     return served
 
 

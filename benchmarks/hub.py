@@ -19,10 +19,23 @@ print(*connection.cursor().execute(query).fetchone())
 """
 
 
+MAKE_MEMBER = """
+from django.test import Client
+from organizations.models import Membership, Organization, User
+organization = Organization.objects.get(organization_name={organization!r})
+user, _ = User.objects.get_or_create(email="member@example.com")
+Membership.objects.get_or_create(organization=organization, user=user, defaults={{"role": "user_admin"}})
+client = Client()
+client.force_login(user)
+print(client.cookies["sessionid"].value, organization.pk)
+"""
+
+
 class Hub:
     """The hub on a database, with one number connected. What it keeps in files goes to the directory."""
 
-    def __init__(self, database: Database, directory: Path) -> None:
+    def __init__(self, database: Database, directory: Path, *, web_processes: int = 0) -> None:
+        """`web_processes` 0: as many as the hub has by default."""
         self.database = database
         self._directory = directory / f"hub-{database.name}"
         self._port = free_port()
@@ -35,6 +48,8 @@ class Hub:
             "BIND": "127.0.0.1",
             "PORT": str(self._port),
         }
+        if web_processes:
+            self._environment["WEB_CONCURRENCY"] = str(web_processes)
 
     def prepare(self) -> None:
         """The tables, the number, and what the site's pages are made of."""
@@ -74,9 +89,20 @@ class Hub:
         """`manage.py worker`."""
         return running("worker", [sys.executable, "manage.py", "worker", *arguments], self._environment, self._directory)
 
-    def _manage(self, *arguments: str) -> str:
+    def generate(self, organization: str, contacts: int, messages: int) -> None:
+        """Made-up contacts and messages of an organization of this name."""
+        amounts = ("--contacts", str(contacts), "--messages", str(messages))
+        self._manage("generate_data", "--organization", organization, *amounts, patience=3600)
+
+    def member(self, organization: str) -> str:
+        """The session of somebody who is signed in and belongs to the organization, and the organization's id."""
+        return self._manage("shell", "-v0", "-c", MAKE_MEMBER.format(organization=organization)).strip()
+
+    def _manage(self, *arguments: str, patience: float = 300) -> str:
         command = [sys.executable, "manage.py", *arguments]
-        result = subprocess.run(command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=300, check=False)
+        result = subprocess.run(
+            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=patience, check=False
+        )
         if result.returncode:
             raise Failed(f"manage.py {arguments[0]} failed:\n{result.stdout}{result.stderr}")
         return result.stdout

@@ -15,7 +15,9 @@ from benchmarks.applying import apply_backlog
 from benchmarks.databases import Database
 from benchmarks.figures import Failed, say, say_how_busy
 from benchmarks.latency import apply_while_receiving
+from benchmarks.pages import pages
 from benchmarks.processes import ROOT
+from benchmarks.tabs import open_tabs
 
 SERVER = "mysql://root@127.0.0.1:3306"
 DATABASES = ("mariadb", "sqlite")
@@ -28,6 +30,11 @@ class Benchmark:
     about: str
     databases: Sequence[str]
     run: Callable[[Database, Path, argparse.Namespace], None]
+
+
+def _pages(database: Database, directory: Path, options: argparse.Namespace) -> None:
+    with databases.mariadb(options.server) as small:
+        pages(database, small, directory, options.contacts, options.messages)
 
 
 def _rounds(options: argparse.Namespace) -> Rounds:
@@ -54,6 +61,16 @@ BENCHMARKS = {
         "seconds from a message's arrival to its row, a worker beside the web processes",
         ["mariadb"],
         lambda database, directory, _: apply_while_receiving(database, directory),
+    ),
+    "pages": Benchmark(
+        "milliseconds of the site's pages over 1 million contacts and 10 million messages, and over a hundredth (half an hour)",
+        ["mariadb"],
+        _pages,
+    ),
+    "tabs": Benchmark(
+        "5,000 open pages on one web process: its memory, the pages of others, when a change is at all of them",
+        ["mariadb"],
+        lambda database, directory, _: open_tabs(database, directory),
     ),
 }
 
@@ -89,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--server", default=SERVER, metavar="URL", help="a MariaDB or MySQL where databases may be created (%(default)s)")
     add("--scratch", type=Path, default=ROOT / "var" / "benchmarks", metavar="DIR", help="for files, on a disk (var/benchmarks)")
     add("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
+    add("--contacts", type=int, default=1_000_000, help="of `pages` (%(default)s)")
+    add("--messages", type=int, default=10_000_000, help="of `pages` (%(default)s)")
     add("--seconds", type=float, default=8.0, help="how long a turn is (%(default)g)")
     return parser
 

@@ -48,6 +48,18 @@ def candidates(typed: str, *, country: str = "55") -> tuple[str, ...]:
     return (digits,)
 
 
+def beginnings(typed: str, *, country: str = "55") -> tuple[str, ...]:
+    """What `same_person_key` of a number may begin with whose first digits these are: with what may yet turn out to be the optional
+    digit, and without."""
+    digits = _international(typed, country)
+    found = [same_person_key(candidate) for candidate in candidates(typed, country=country)]
+    for opening, kept in ((r"(55\d\d)9", r"\1"), (r"521", "52"), (r"549", "54")):
+        if match := re.match(opening, digits):
+            found.append(match.expand(kept) + digits[match.end() :])
+    found.append("".join(letter for letter in typed if letter in "0123456789"))  # the country code may be there already
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
 def _international(typed: str, country: str) -> str:
     digits = "".join(letter for letter in typed if letter in "0123456789")
     if typed.strip().startswith("+"):
@@ -64,6 +76,8 @@ def formatted(wa_id: str) -> str:
     """The number as people read it, +55 61 8150-0586; what is no number stays as it is."""
     if not (wa_id.isascii() and wa_id.isdigit()):
         return wa_id
+    if match := _BR_WITHOUT.fullmatch(wa_id):  # which no numbering plan has any more, only WhatsApp
+        return f"+55 {match[1]} {match[2][:4]}-{match[2][4:]}"
     try:
         number = phonenumbers.parse(f"+{wa_id}")
     except phonenumbers.NumberParseException:

@@ -65,7 +65,7 @@ class Filters:
         """The contacts that are wanted, whatever is searched for."""
         contacts = Contact.objects.filter(organization=organization_id)
         if self.number:
-            contacts = contacts.filter(create_for_phone_number=self.number)
+            contacts = contacts.filter(create_for_phone_number__phone_number_id=self.number)
         if self.profile:
             contacts = contacts.filter(profile=self.profile)
         if self.label:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import Q, QuerySet
 
-from cloud_api.wa_ids import candidates, same_person_key
+from cloud_api.wa_ids import beginnings
 from contacts.models import Contact, ContactWord
 from jobs.inserting import insert_rows
 
@@ -41,7 +41,7 @@ def index_names(contacts: Iterable[Contact]) -> list[Contact]:
         contact.search_name = names_of(contact)
         words = dict.fromkeys(word[:LONGEST_WORD] for word in contact.search_name.split())
         rows += [
-            ContactWord(contact=contact, organization_id=contact.organization_id, word=word) for word in list(words)[:MOST_WORDS]
+            ContactWord(contact=contact, organization_id=contact.organization_id or 0, word=word) for word in list(words)[:MOST_WORDS]
         ]
     insert_rows(rows)
     return changed
@@ -62,7 +62,7 @@ def _queries(organization_id: int, typed: str) -> "Iterable[QuerySet[Contact, in
     contacts = Contact.objects.filter(organization=organization_id)
     digits = re.sub(r"\D", "", typed)
     if len(digits) >= FEWEST_DIGITS and not re.search(r"[^\W\d_]", typed):
-        keys = phone_keys(typed)
+        keys = beginnings(typed)
         yield contacts.filter(phone_key__in=keys).order_by().values_list("pk", flat=True)
         yield contacts.filter(_begins("phone_key", keys)).order_by("phone_key").values_list("pk", flat=True)
         yield contacts.filter(reversed_phone__startswith=digits[::-1]).order_by("reversed_phone").values_list("pk", flat=True)
@@ -72,11 +72,6 @@ def _queries(organization_id: int, typed: str) -> "Iterable[QuerySet[Contact, in
         yield _by_words(organization_id, words)
     if "." in typed:
         yield contacts.filter(bsuid=typed).values_list("pk", flat=True)
-
-
-def phone_keys(typed: str) -> list[str]:
-    """What the `phone_key` of the person may be, or begin with, if this is a number or the beginning of one."""
-    return list(dict.fromkeys(same_person_key(candidate) for candidate in candidates(typed)))
 
 
 def _begins(column: str, beginnings: Sequence[str]) -> Q:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
@@ -37,6 +38,8 @@ admin.site.unregister(Group)
 admin.site.site_header = admin.site.site_title = "WhatsApp Hub"
 admin.site.index_title = _("Operation")
 admin.site.site_url = None
+# Who opens the admin signs in where everybody does: with two factors, and counted.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]

@@ -80,8 +80,6 @@ def may_create_organization(user: User) -> bool:
 Page = Callable[Concatenate[HttpRequest, Access, P], HttpResponseBase]
 
 
-
-
 def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]:
     """Makes a view of an organization's page, whose address begins with `organization_id`. The view gets an Access instead of that.
 

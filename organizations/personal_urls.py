@@ -5,6 +5,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from django.urls import path, re_path
+from django.views.i18n import set_language
 
 from organizations.views import invitations, organization, profile
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("accounts/2fa/recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("accounts/2fa/recovery-codes/generate/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
     path("accounts/2fa/recovery-codes/download/", recovery_codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path("language/", set_language, name="set_language"),
     path("profile/", profile.profile, name="profile"),
     path("organizations/new/", organization.new_organization, name="new_organization"),
     path("invitations/<str:token>/", invitations.accept, name="invitation"),

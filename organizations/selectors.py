@@ -1,8 +1,18 @@
 """Reads over several rows of this room."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import chain
 
-from organizations.models import AccountEvent, PhoneNumber
+from django.db.models import BooleanField, ExpressionWrapper, Q
+
+from organizations.connecting import Stage, stage
+from organizations.event_words import QUALITY, Quality, quality
+from organizations.models import AccountEvent, Organization, PhoneNumber
+
+MOST_OF_QUALITY = 1_000
+"""Events about quality that are read for an organization's numbers: Meta tells a few a year of each."""
 
 
 def latest_account_events(number: PhoneNumber, *, limit: int = 20) -> list[AccountEvent]:
@@ -15,3 +25,33 @@ def latest_account_events(number: PhoneNumber, *, limit: int = 20) -> list[Accou
     account = events.filter(waba_id=number.waba_id, organization=number.organization_id, phone_number=None)[:limit]
     both = chain(own, account if number.waba_id else ())
     return sorted(both, key=lambda event: (event.occurred_at, event.pk), reverse=True)[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A number, where it stands, and what Meta thinks of it."""
+
+    number: PhoneNumber
+    stage: Stage
+    quality: Quality
+
+
+def overviews(organization: Organization) -> list[Overview]:
+    """All numbers of the organization, the newest last. Two queries; no secret is opened."""
+    has_secrets = ExpressionWrapper(~Q(app_secret="") & ~Q(meta_token=""), output_field=BooleanField())
+    rows = organization.numbers.defer(*PhoneNumber.SECRETS).annotate(has_secrets=has_secrets).order_by("pk")
+    numbers = list(rows)
+    events = quality_events(numbers)
+    return [
+        Overview(number, stage(number, has_secrets=number.has_secrets), quality(events[number.phone_number_id]))
+        for number in numbers
+    ]
+
+
+def quality_events(numbers: Iterable[PhoneNumber]) -> dict[str, list[AccountEvent]]:
+    """What Meta told of the quality of these numbers, by their phone number ids, the latest first."""
+    events: dict[str, list[AccountEvent]] = defaultdict(list)
+    told = AccountEvent.objects.filter(phone_number__in=list(numbers), field=QUALITY).order_by("-occurred_at", "-pk")
+    for event in told[:MOST_OF_QUALITY]:
+        events[str(event.phone_number_id)].append(event)
+    return events

@@ -82,10 +82,12 @@ def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: 
     A secret that no key opens any more is replaced like any other; then there is no previous app secret.
     """
     changed = []
-    for column, secret in (("webhook_verify_token", verify_token), ("meta_token", meta_token)):
-        if secret and secret != opened(number, column):
-            setattr(number, column, secret)
-            changed += [column, f"{column}_digest"] if column == "webhook_verify_token" else [column]
+    if verify_token and verify_token != opened(number, "webhook_verify_token"):
+        number.webhook_verify_token, number.handshake_at = verify_token, None  # Meta has not checked with this one
+        changed += ["webhook_verify_token", "webhook_verify_token_digest", "handshake_at"]
+    if meta_token and meta_token != opened(number, "meta_token"):
+        number.meta_token = meta_token
+        changed.append("meta_token")
     known = opened(number, "app_secret")
     if not app_secret or app_secret == known:
         return changed

@@ -148,10 +148,10 @@ def _open(token: str) -> str:
         return ""
 
 
-def is_verify_token(token: str, *, organization_key: str) -> bool:
-    """Whether the token of a handshake is that of a number the path may use."""
+def numbers_with_token(token: str, *, organization_key: str) -> list[int]:
+    """The ids of the numbers that the path may use and whose verify token this is; those connected last, where many share it."""
     numbers = PhoneNumber.objects.filter(webhook_verify_token_digest__in=digests(token)).exclude(webhook_verify_token="")
     if organization_key:
         numbers = numbers.filter(organization__key=organization_key)
-    stored = numbers.values_list(_stored("webhook_verify_token"), flat=True)[:LATEST]
-    return sum(hmac.compare_digest(_open(each).encode(), token.encode()) for each in stored) > 0
+    stored = numbers.order_by("-pk").values_list("pk", _stored("webhook_verify_token"))[:LATEST]
+    return [pk for pk, each in stored if hmac.compare_digest(_open(each).encode(), token.encode())]

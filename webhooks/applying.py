@@ -5,10 +5,11 @@ held with its reason, its neighbours are applied. Applying an item again changes
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
@@ -40,9 +41,9 @@ from jobs.worker import Lane
 from organizations.events import EventArrival, number_meant, record_account_events
 from organizations.live import announce
 from organizations.models import Organization, PhoneNumber
-from organizations.signing import Signature
 from webhooks.models import HeldItem, Webhook
-from webhooks.routing import Cause, Entry, Held, Routed, Router
+from webhooks.owning import owners_of, store_owners, tell_what_came
+from webhooks.routing import Cause, Entry, Held, Naming, Routed, Router, signature_of
 
 log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=Item)
@@ -60,31 +61,46 @@ BUDGET = 8 * 2**20
 def apply_webhooks(lease: Lease) -> None:
     """The lane of the raw log: apply every item of these webhooks, hold what cannot be applied, bury what is no webhook."""
     entries: list[Entry] = []
+    namings: list[Naming] = []
     for webhook in Webhook.objects.filter(pk__in=lease.ids).order_by("pk"):
+        own: list[Entry] = []
         try:
-            entries += _entries(webhook, parse(webhook.body))
+            own = _entries(webhook, parse(webhook.body))
         except UnreadableBody as unreadable:
             lease.bury([webhook.pk], str(unreadable))
-    outcomes = apply_entries(entries)
-    held = [_held_item(entry, outcome) for entry, outcome in zip(entries, outcomes, strict=True) if outcome]
+        entries += own
+        namings.append(Naming.of(webhook, own))
+    router = Router.load(namings)
+    owners = owners_of(namings, router)
+    outcomes = apply_entries(entries, router)
+    held = [_held_item(entry, outcome, owners) for entry, outcome in zip(entries, outcomes, strict=True) if outcome]
 
     def finish() -> None:
         HeldItem.objects.filter(webhook_id__in=lease.ids).delete()
         HeldItem.objects.bulk_create(held)
+        store_owners(namings, owners)
         lease.finish()
 
     run_in_transaction(finish)
+    tell_what_came(owners, entries, outcomes, router)
 
 
 def apply_held_items(lease: Lease) -> None:
     """The lane of held items whose time has come: they are applied and gone, or held again."""
     rows = {(row.webhook_id, row.position): row for row in HeldItem.objects.filter(pk__in=lease.ids)}
     entries: list[Entry] = []
+    namings: list[Naming] = []
     for webhook_id in sorted({webhook_id for webhook_id, _ in rows}):  # one by one, for they may be large
         webhook = Webhook.objects.get(pk=webhook_id)
+        own: list[Entry] = []
         with suppress(UnreadableBody):
-            entries += [each for each in _entries(webhook, parse(webhook.body)) if (webhook_id, each.item.position) in rows]
-    for entry, outcome in zip(entries, apply_entries(entries), strict=True):
+            own = _entries(webhook, parse(webhook.body))
+        entries += [each for each in own if (webhook_id, each.item.position) in rows]
+        namings.append(Naming.of(webhook, own))
+    router = Router.load(namings)
+    owners = owners_of(namings, router)
+    outcomes = apply_entries(entries, router)
+    for entry, outcome in zip(entries, outcomes, strict=True):
         row = rows.pop((entry.webhook_id, entry.item.position))
         if outcome is None:
             lease.held([row.pk]).delete()
@@ -97,6 +113,8 @@ def apply_held_items(lease: Lease) -> None:
         else:
             lease.bury([row.pk], outcome.reason)
     lease.bury([row.pk for row in rows.values()], "The hub does not find it in the body any more.")
+    run_in_transaction(partial(store_owners, namings, owners))
+    tell_what_came(owners, entries, outcomes, router)
 
 
 LANES = [
@@ -125,9 +143,8 @@ def _release(items: LeasedQuerySet[HeldItem]) -> int:
     return released
 
 
-def apply_entries(entries: Sequence[Entry]) -> list[Held | None]:
+def apply_entries(entries: Sequence[Entry], router: Router) -> list[Held | None]:
     """Apply these items; for each None, or why it is held. DatabaseAway if the database is the reason; nothing is lost then."""
-    router = Router.load(entries)
     outcomes: dict[int, Held | None] = {}
     routed: list[tuple[int, Routed]] = []
     for place, entry in enumerate(entries):
@@ -270,14 +287,14 @@ def _sent_at(entry: Entry) -> datetime:
 
 
 def _entries(webhook: Webhook, items: Iterable[Item]) -> list[Entry]:
-    organizations = None if webhook.signed_for is None else tuple(webhook.signed_for)
-    signature = Signature(organizations, webhook.signed_with)
+    signature = signature_of(webhook)
     return [Entry(webhook.pk, webhook.date, signature, item) for item in items]
 
 
-def _held_item(entry: Entry, held: Held) -> HeldItem:
+def _held_item(entry: Entry, held: Held, owners: Mapping[int, int | None]) -> HeldItem:
     return HeldItem(
         webhook_id=entry.webhook_id,
+        organization_id=owners[entry.webhook_id],
         position=entry.item.position,
         state=held.state,
         cause=held.cause,

@@ -65,6 +65,8 @@ class HeldItem(LeasedRow):
     cause = models.CharField(_("cause"), max_length=12, choices=Cause)
     phone_number_id = IdentifierField(_("phone number ID"), max_length=64, blank=True)
     waba_id = IdentifierField(_("WhatsApp Business Account ID"), max_length=64, blank=True)
+    organization_id = models.BigIntegerField(null=True, editable=False)
+    """The webhook's, kept here too: of millions of webhooks an organization's log finds the few with problems by it."""
 
     objects = LeasedQuerySet["HeldItem"].as_manager()
 
@@ -81,6 +83,8 @@ class HeldItem(LeasedRow):
             models.Index(fields=["state", "due_at", "id"], name="held_item_queue"),
             # The numbers and accounts that items wait for.
             models.Index(fields=["state", "phone_number_id", "waba_id"], name="held_item_waiting"),
+            # The webhooks with problems of an organization, the latest first.
+            models.Index(fields=["organization_id", "webhook"], name="held_item_log"),
         ]
 
     def __str__(self) -> str:

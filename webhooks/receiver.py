@@ -7,15 +7,19 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
-from organizations.signing import is_verify_token
+from jobs.transactions import DatabaseAway
+from organizations.connecting import note_handshake
+from organizations.signing import numbers_with_token
 from webhooks.group_commit import GroupCommit, Overloaded
 from webhooks.keyring import Keyring
 from webhooks.storing import SignedBody, store
@@ -28,6 +32,7 @@ MOST_HELD = 256 * 2**20
 """Bytes of bodies in memory, of all senders together; whoever comes beyond it is told to come again."""
 BODY_PATIENCE = 20.0
 ANSWER_PATIENCE = 4.5
+NOTE_PATIENCE = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -195,26 +200,44 @@ def organization_key(path: str) -> str | None:
 async def _shake_hands(scope: Scope, key: str) -> Answer:
     try:
         async with asyncio.timeout(ANSWER_PATIENCE):
-            return await asyncio.to_thread(handshake, key, scope["query_string"])
+            answer, numbers = await asyncio.to_thread(handshake, key, scope["query_string"])
     except (DatabaseError, InterfaceError, TimeoutError):
         return UNAVAILABLE
+    with suppress(TimeoutError):  # it goes on, and Meta has its answer
+        async with asyncio.timeout(NOTE_PATIENCE):
+            await asyncio.to_thread(_note_handshake, numbers)
+    return answer
 
 
-def handshake(key: str, query: bytes) -> Answer:
-    """Meta's check of a callback address: the challenge comes back if the token is that of a number the path may use."""
+def handshake(key: str, query: bytes) -> tuple[Answer, list[int]]:
+    """Meta's check of a callback address: the challenge comes back if the token is that of a number the path may use. With the
+    answer the ids of such numbers."""
     parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True)
     mode, token, challenge = (parameters.get(f"hub.{name}", [""])[0] for name in ("mode", "verify_token", "challenge"))
     if not (mode and token and challenge):
-        return Answer(HTTPStatus.BAD_REQUEST)
+        return Answer(HTTPStatus.BAD_REQUEST), []
     close_old_connections()
     try:
-        known = is_verify_token(token, organization_key=key)
+        numbers = numbers_with_token(token, organization_key=key)
     finally:
         close_old_connections()
-    if mode != "subscribe" or not known:
-        return Answer(HTTPStatus.FORBIDDEN)
+    if mode != "subscribe" or not numbers:
+        return Answer(HTTPStatus.FORBIDDEN), []
     plain = (b"content-type", b"text/plain; charset=utf-8")
-    return Answer(HTTPStatus.OK, challenge.encode(), plain, (b"x-content-type-options", b"nosniff"))
+    return Answer(HTTPStatus.OK, challenge.encode(), plain, (b"x-content-type-options", b"nosniff")), numbers
+
+
+def _note_handshake(numbers: list[int]) -> None:
+    """For the pages of those who set the number up. It is no reason to refuse a handshake if it cannot be stored."""
+    if not numbers:
+        return
+    close_old_connections()
+    try:
+        note_handshake(numbers, now=timezone.now())
+    except (DatabaseError, InterfaceError, DatabaseAway) as failure:
+        log.warning("a handshake could not be noted: %s", type(failure).__name__)
+    finally:
+        close_old_connections()
 
 
 def _refuse() -> Answer:

@@ -2,16 +2,32 @@
 
 import gc
 import os
+import resource
+import socket
+import sys
 
 from django.conf import settings
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
+from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from whatsapp_hub.serving import end_with_parent, end_with_supervisor
 
 end_with_supervisor()
+
+
+MOST_FILES = 65_536
+"""Each open page of the site holds a connection; many systems allow 1,024 of them unless asked."""
+
+
+class WebServer(Server):
+    """A server that ends although event streams are open."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.config.app.close()
+        await super().shutdown(sockets)
 
 
 class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
@@ -23,6 +39,15 @@ class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
         "server_header": False,
         "proxy_headers": False,  # the site reads them itself: see asgi.py
     }
+
+    async def _serve(self) -> None:
+        """As the parent does it, with a server that ends."""
+        self.config.app = self.wsgi
+        server = WebServer(config=self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
@@ -45,6 +70,9 @@ proc_name = "whatsapp-hub"
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """A web process whose master was killed would keep the port from the next one."""
     end_with_parent()
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if allowed == resource.RLIM_INFINITY else min(allowed, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, allowed))
 
 
 def post_worker_init(worker: Worker) -> None:

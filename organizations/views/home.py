@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from organizations.permissions import may_create_organization, open_memberships
+from organizations.permissions import Access, may_create_organization, open_memberships
 
 LAST = "organization"
 """The key in the session of the organization whose page was seen last."""
@@ -20,3 +20,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if may_create_organization(request.user):  # type: ignore[arg-type]
         return redirect("new_organization")
     return render(request, "organizations/no_organization.html")
+
+
+def remember(request: HttpRequest, access: Access) -> None:
+    """The next time the user comes in here."""
+    if request.session.get(LAST) != access.organization.pk:
+        request.session[LAST] = access.organization.pk

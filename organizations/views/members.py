@@ -1,24 +1,72 @@
-from django.http import HttpRequest, HttpResponse
-from typing import Any
+"""Who belongs to an organization, and what they may do."""
 
-from organizations.permissions import Access, for_members, for_admins, for_creators
+from collections.abc import Callable
 
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
 
-@for_admins
-def members(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
-
-
-@for_admins
-def change_role(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
-
-
-@for_admins
-def switch(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+from organizations import joining
+from organizations.member_forms import InviteForm, RoleForm
+from organizations.models import Invitation, Membership, Role
+from organizations.permissions import Access, for_admins
 
 
 @for_admins
-def remove(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_safe
+def members(request: HttpRequest, access: Access) -> HttpResponse:
+    return members_page(request, access, form=InviteForm(access=access))
+
+
+def members_page(request: HttpRequest, access: Access, *, form: InviteForm, link: str = "", sent: bool = True) -> HttpResponse:
+    """The members and who is invited. With the link of an invitation that was made just now, which is shown this once."""
+    now = timezone.now()
+    rows = Membership.objects.filter(organization=access.organization).select_related("user").order_by("user__name", "user__email")
+    invitations = Invitation.objects.filter(organization=access.organization, accepted_at=None).order_by("email")
+    shown = {
+        "members": [(member, access.may_change(member)) for member in rows],
+        "invitations": [(each, access.may_give(Role(each.role)), each.expires_at <= now) for each in invitations],
+        "roles": [role for role in Role if access.may_give(role)],
+    }
+    shown |= {"form": form, "link": link, "sent": sent, "section": "settings", "part": "members"}
+    return render(request, "organizations/members.html", shown, status=422 if form.errors else 200)
+
+
+@for_admins
+@require_POST
+def change_role(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
+    form = RoleForm(request.POST, access=access)
+    if not form.is_valid():
+        messages.error(request, gettext("You may not give this role."))
+        return redirect("members", access.organization.pk)
+    role = form.cleaned_data["role"]
+    return _changed(request, access, member_id, lambda member: joining.change_role(member=member, role=role, by=access))
+
+
+@for_admins
+@require_POST
+def switch(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
+    activate = request.POST.get("activate") == "on"
+    return _changed(request, access, member_id, lambda member: joining.switch_member(member=member, activate=activate, by=access))
+
+
+@for_admins
+@require_POST
+def remove(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
+    return _changed(request, access, member_id, lambda member: joining.remove_member(member=member, by=access))
+
+
+def _changed(request: HttpRequest, access: Access, member_id: int, change: Callable[[Membership], None]) -> HttpResponse:
+    """Back on the page, with what came of it."""
+    member = get_object_or_404(Membership.objects.filter(organization=access.organization), pk=member_id)
+    try:
+        change(member)
+        messages.success(request, gettext("Saved."))
+    except joining.LastCreator:
+        messages.error(request, gettext("An organization needs a creator. Make somebody else one first."))
+    except Membership.DoesNotExist:
+        raise Http404 from None
+    return redirect("members", access.organization.pk)

@@ -1,18 +1,73 @@
+"""Making an organization, renaming it, switching it off."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from typing import Any
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST
 
-from organizations.permissions import Access, for_members, for_admins, for_creators
+from organizations import joining
+from organizations.member_forms import DeactivateForm, OrganizationForm
+from organizations.permissions import Access, for_creators, may_create_organization
 
 
-def new_organization(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+def _taken() -> str:
+    return gettext("Another organization has this name. Choose another one.")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_organization(request: HttpRequest) -> HttpResponse:
+    """Its maker owns it, and goes on to connect a number."""
+    if not may_create_organization(request.user):  # type: ignore[arg-type]  # signed in
+        raise PermissionDenied
+    form = OrganizationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = joining.create_organization(name=form.cleaned_data["name"], by=request.user)  # type: ignore[arg-type]
+            return redirect("new_number", made.pk)
+        except joining.NameTaken:
+            form.add_error("name", _taken())
+    return render(request, "organizations/new_organization.html", {"form": form}, status=_status(request))
 
 
 @for_creators
-def organization(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_http_methods(["GET", "HEAD", "POST"])
+def organization(request: HttpRequest, access: Access) -> HttpResponse:
+    """Its name, and the way to switch it off."""
+    form = OrganizationForm(request.POST or None, initial={"name": access.organization.organization_name})
+    if request.method == "POST" and form.is_valid():
+        try:
+            joining.rename_organization(name=form.cleaned_data["name"], by=access)
+            messages.success(request, gettext("Saved."))
+            return redirect("organization", access.organization.pk)
+        except joining.NameTaken:
+            form.add_error("name", _taken())
+    return _page(request, form, _deactivate_form(access))
 
 
 @for_creators
-def deactivate(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_POST
+def deactivate(request: HttpRequest, access: Access) -> HttpResponse:
+    form = _deactivate_form(access, request)
+    if not form.is_valid():
+        return _page(request, OrganizationForm(initial={"name": access.organization.organization_name}), form)
+    joining.deactivate_organization(by=access)
+    messages.success(request, gettext("%(name)s is switched off.") % {"name": access.organization})
+    return redirect("home")
+
+
+def _deactivate_form(access: Access, request: HttpRequest | None = None) -> DeactivateForm:
+    return DeactivateForm(request and request.POST, name=access.organization.organization_name, auto_id="deactivate_%s")
+
+
+def _page(request: HttpRequest, form: OrganizationForm, deactivate_form: DeactivateForm) -> HttpResponse:
+    shown = {"form": form, "deactivate_form": deactivate_form, "section": "settings", "part": "organization"}
+    return render(request, "organizations/organization.html", shown, status=_status(request))
+
+
+def _status(request: HttpRequest) -> int:
+    """A form that was posted comes back only with errors."""
+    return 422 if request.method == "POST" else 200

@@ -1,0 +1,123 @@
+"""Meta's error codes (reference 9.2): what each means for whoever reads it, in plain words, and who can help.
+
+The same code may come at once, as the answer to a request, or later, as a status `failed`. The words are in English; whoever shows
+them translates them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+def _(words: str) -> str:
+    """Marks words to be translated where they are shown."""
+    return words
+
+
+class Remedy(StrEnum):
+    """What can be done about an error; the letters are the reference's classes."""
+
+    SOON = "A"
+    """Trying again soon may help."""
+    LATER = "B"
+    """Trying again may help in hours."""
+    ADMINISTRATOR = "C"
+    """Somebody has to mend the account, the number or the template first; nothing is sent meanwhile."""
+    NONE = "D"
+    """It is final for this message to this person."""
+    CONTENT = "E"
+    """The message itself is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An error in words, for staff."""
+
+    words: str
+    remedy: Remedy
+
+
+A, B, C, D, E = Remedy
+_PERMISSION = _("The connection to WhatsApp lacks a permission. An administrator has to renew it.")
+_TOO_MANY = _("Too many requests to WhatsApp. Sending resumes shortly.")
+_TROUBLE = _("WhatsApp had a problem with it. Trying again may help.")
+_DOWN = _("WhatsApp was not available. Trying again may help.")
+_NOT_REGISTERED = _("The number is not correctly registered with WhatsApp. An administrator has to look.")
+_REFUSED = _("WhatsApp refused the content of this message.")
+_FORM = _("The form is blocked or limited by WhatsApp.")
+
+ERRORS: dict[int, Explained] = {
+    0: Explained(_("The connection to WhatsApp has to be renewed by an administrator."), C),
+    1: Explained(_TROUBLE, A),
+    2: Explained(_DOWN, A),
+    3: Explained(_PERMISSION, C),
+    4: Explained(_TOO_MANY, B),
+    10: Explained(_PERMISSION, C),
+    33: Explained(_("This WhatsApp number no longer exists at Meta."), C),
+    100: Explained(_REFUSED, E),
+    190: Explained(_("The connection to WhatsApp expired. An administrator has to renew the access token."), C),
+    368: Explained(_("WhatsApp has temporarily blocked this account for breaking its rules."), C),
+    80007: Explained(_TOO_MANY, B),
+    130429: Explained(_("Sending was too fast for WhatsApp."), A),
+    130472: Explained(_("WhatsApp is holding back marketing messages to this person. It was not sent."), D),
+    130497: Explained(_("This business may not message people in that country."), D),
+    131000: Explained(_("WhatsApp failed to process it. Trying again may help."), A),
+    131005: Explained(_PERMISSION, C),
+    131008: Explained(_("Something is missing in this message."), E),
+    131009: Explained(_("WhatsApp refused a value in this message."), E),
+    131016: Explained(_DOWN, A),
+    131021: Explained(_("It was addressed to your own number."), E),
+    131026: Explained(
+        _("It could not be delivered. The person may not use WhatsApp on this number, or cannot receive it."),
+        D,
+    ),
+    131030: Explained(_("This is a test number: the recipient has to be put on Meta's list of allowed ones first."), C),
+    131031: Explained(_("The WhatsApp account is locked."), C),
+    131037: Explained(_("The number's display name still awaits WhatsApp's approval."), C),
+    131042: Explained(_("Billing at Meta needs attention: messages are stopped."), C),
+    131045: Explained(_NOT_REGISTERED, C),
+    131047: Explained(_("More than 24 hours had passed since the customer wrote. Only a template can be sent now."), D),
+    131048: Explained(_("WhatsApp limits this number after complaints."), B),
+    131049: Explained(_("WhatsApp withheld this marketing message."), D),
+    131050: Explained(_("The customer has turned off marketing messages."), D),
+    131051: Explained(_("WhatsApp does not support this kind of message."), E),
+    131052: Explained(_("The customer's file could not be fetched. Ask for it another way."), D),
+    131053: Explained(_("The file was refused: its type, its size or its link."), E),
+    131055: Explained(_("It was sent in a way that does not suit this message."), E),
+    131056: Explained(_("Too many messages to this person in a short time."), A),
+    131057: Explained(_("The number was being updated by WhatsApp. Trying again may help."), A),
+    131060: Explained(_("This message can be seen only in the WhatsApp Business app."), D),
+    131062: Explained(_("This message needs the person's phone number, which WhatsApp does not share."), E),
+    131063: Explained(_("Marketing messages cannot be sent this way from this account."), C),
+    131064: Explained(_("Sending is limited for this account."), C),
+    132000: Explained(_("Not all fields of the template were filled."), E),
+    132001: Explained(_("The template was not found, or is not approved in this language."), E),
+    132005: Explained(_("The template's text became too long."), E),
+    132007: Explained(_("The template's content breaks a rule of WhatsApp's."), E),
+    132008: Explained(_("A field of the template has the wrong format."), E),
+    132012: Explained(_("A field of the template has the wrong format."), E),
+    132015: Explained(_("This template is paused by WhatsApp for its quality."), C),
+    132016: Explained(_("This template is permanently disabled by WhatsApp for its quality."), C),
+    132018: Explained(_("A field of the template has the wrong format."), E),
+    132068: Explained(_FORM, C),
+    132069: Explained(_FORM, C),
+    133004: Explained(_DOWN, A),
+    134011: Explained(_("The terms of payment have to be accepted at Meta first."), C),
+    134100: Explained(_("It was sent in a way that does not suit this message."), E),
+    134101: Explained(_("The template is still being prepared by WhatsApp. Trying again in ten minutes may help."), B),
+    134102: Explained(_("Marketing messages cannot be sent this way from this account."), C),
+    135000: Explained(_REFUSED, E),
+    137000: Explained(_("The customer's security code has changed and has to be confirmed first."), D),
+    2593107: Explained(_("The phone app's data had been asked for before."), C),
+    2593108: Explained(_("The phone app's data were asked for too late."), C),
+    2593109: Explained(_("The phone app's owner did not share its history."), C),
+}
+ERRORS |= dict.fromkeys((133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016), Explained(_NOT_REGISTERED, C))
+
+UNKNOWN = Explained(_("WhatsApp could not deliver it."), D)
+
+
+def explained(code: int) -> Explained:
+    """What this code means; of codes nobody has described, at least that it failed."""
+    if code in ERRORS:
+        return ERRORS[code]
+    return Explained(_PERMISSION, C) if 200 <= code <= 299 else UNKNOWN

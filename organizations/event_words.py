@@ -1,0 +1,216 @@
+"""What Meta tells about numbers, accounts and templates, in plain words; and what it says of a number's standing."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from organizations.models import AccountEvent
+
+QUALITY = "phone_number_quality_update"
+MOST_SHOWN = 300
+"""Letters of a text of Meta's, or of whoever signed it, that a sentence quotes."""
+
+COLOURS = {"GREEN": "green", "YELLOW": "yellow", "RED": "red", "FLAGGED": "red", "UNFLAGGED": "green"}
+_TIER = re.compile(r"TIER_(\d{1,6})(K?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """A number's standing with Meta. `limit`: how many people it may write to first within a day; 0 is no limit."""
+
+    colour: str = ""
+    limit: int | None = None
+
+    @property
+    def words(self) -> str:
+        return {"green": gettext("high"), "yellow": gettext("medium"), "red": gettext("low")}.get(self.colour, "")
+
+    @property
+    def limit_words(self) -> str:
+        return "" if self.limit is None else _people_a_day(self.limit)
+
+
+def quality(latest_first: Iterable[AccountEvent]) -> Quality:
+    """What the latest events say of a number's quality and limit: each event says one, or both."""
+    colour, limit = "", None
+    for event in latest_first:
+        value = _mapping(event.value)
+        colour = colour or _colour(value)
+        limit = _limit(value) if limit is None else limit
+    return Quality(colour, limit)
+
+
+def _colour(value: Mapping[str, Any]) -> str:
+    said = (_text(value, key).upper() for key in ("new_quality_score", "quality_rating", "event"))
+    return next((COLOURS[word] for word in said if word in COLOURS), "")
+
+
+def _limit(value: Mapping[str, Any]) -> int | None:
+    said = (_text(value, key).upper() for key in ("max_daily_conversations_per_business", "current_limit"))
+    return next((limit for limit in map(_tier, said) if limit is not None), None)
+
+
+def _tier(word: str) -> int | None:
+    if word == "TIER_UNLIMITED":
+        return 0
+    match = _TIER.fullmatch(word)
+    return int(match[1]) * (1000 if match[2] else 1) if match else None
+
+
+def _people_a_day(limit: int) -> str:
+    if not limit:
+        return gettext("no daily limit")
+    return ngettext("%(count)s person a day", "%(count)s people a day", limit) % {
+        "count": number_format(limit, force_grouping=True)
+    }
+
+
+def in_words(event: AccountEvent) -> str:
+    """One sentence about what happened; of a kind that nobody knows yet, Meta's own words."""
+    value = _mapping(event.value)
+    tell = TOLD.get(event.field)
+    return (tell(event.event.upper(), value) if tell else "") or _unknown(event)
+
+
+def _unknown(event: AccountEvent) -> str:
+    return gettext("Meta says: %(words)s") % {"words": f"{event.field} {event.event}".strip().replace("_", " ")}
+
+
+ABOUT_QUALITY = {
+    "FLAGGED": _("The number's quality has become low: people block or report it."),
+    "UNFLAGGED": _("The number's quality is good again."),
+    "UPGRADE": _("The number may write to more people a day."),
+    "DOWNGRADE": _("The number may write to fewer people a day."),
+    "ONBOARDING": _("The number was connected to the Cloud API."),
+    "THROUGHPUT_UPGRADE": _("The number may send more messages a second."),
+}
+
+
+def _of_quality(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(ABOUT_QUALITY.get(event, ""))
+    limit = _limit(value)
+    if not sentence or limit is None:
+        return sentence
+    return gettext("%(sentence)s Its limit: %(limit)s.") % {"sentence": sentence, "limit": _people_a_day(limit)}
+
+
+ABOUT_NAME = {
+    "APPROVED": _("The display name “%(name)s” was approved."),
+    "REJECTED": _("The display name “%(name)s” was rejected."),
+    "DEFERRED": _("The decision about the display name “%(name)s” was put off."),
+    "PENDING": _("The display name “%(name)s” is being looked at."),
+}
+
+
+def _of_name(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(ABOUT_NAME.get(event, "")) % {"name": _text(value, "requested_verified_name")}
+    return _because(sentence, _text(value, "rejection_reason"))
+
+
+ABOUT_TEMPLATE = {
+    "APPROVED": _("The template “%(name)s” was approved."),
+    "REJECTED": _("The template “%(name)s” was rejected."),
+    "PAUSED": _("The template “%(name)s” is paused."),
+    "DISABLED": _("The template “%(name)s” was disabled for good."),
+    "FLAGGED": _("The template “%(name)s” will soon be disabled: its quality is low."),
+    "PENDING": _("The template “%(name)s” is being looked at."),
+    "REINSTATED": _("The template “%(name)s” may be used again."),
+    "PENDING_DELETION": _("The template “%(name)s” is being deleted."),
+    "DELETED": _("The template “%(name)s” was deleted."),
+}
+
+
+def _of_template(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(ABOUT_TEMPLATE.get(event, "")) % {"name": _text(value, "message_template_name")}
+    details = _text(_mapping(value.get("rejection_info")), "reason") or _text(_mapping(value.get("other_info")), "description")
+    return _because(sentence, details or _text(value, "reason"))
+
+
+def _of_template_quality(event: str, value: Mapping[str, Any]) -> str:
+    scores = {"GREEN": gettext("high"), "YELLOW": gettext("medium"), "RED": gettext("low")}
+    score = scores.get(_text(value, "new_quality_score").upper(), gettext("not known yet"))
+    return gettext("The quality of the template “%(name)s” is now: %(score)s.") % {
+        "name": _text(value, "message_template_name"),
+        "score": score,
+    }
+
+
+def _of_template_text(event: str, value: Mapping[str, Any]) -> str:
+    return gettext("The text of the template “%(name)s” was changed.") % {"name": _text(value, "message_template_name")}
+
+
+def _of_template_category(event: str, value: Mapping[str, Any]) -> str:
+    return gettext("The category of the template “%(name)s” changes to %(category)s.") % {
+        "name": _text(value, "message_template_name"),
+        "category": (_text(value, "correct_category") or _text(value, "new_category")).lower(),
+    }
+
+
+ABOUT_ACCOUNT = {
+    "ACCOUNT_DELETED": _("The WhatsApp account was deleted."),
+    "ACCOUNT_RESTRICTION": _("The account is restricted: it may not do everything for a while."),
+    "ACCOUNT_VIOLATION": _("Meta says that the account has broken a rule."),
+    "DISABLED_UPDATE": _("The account's ban has changed."),
+    "PARTNER_ADDED": _("A partner got access to the account."),
+    "PARTNER_REMOVED": _("A partner lost access to the account."),
+    "PARTNER_APP_INSTALLED": _("A partner's app was added to the account."),
+    "PARTNER_APP_UNINSTALLED": _("A partner's app was removed from the account."),
+    "ACCOUNT_OFFBOARDED": _("The account was disconnected."),
+    "ACCOUNT_RECONNECTED": _("The account was connected again."),
+}
+
+
+def _of_account(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(ABOUT_ACCOUNT.get(event, ""))
+    restrictions = value.get("restriction_info")
+    ends = [_day(_mapping(each).get("expiration")) for each in restrictions[:20]] if isinstance(restrictions, list) else []
+    last = max(filter(None, ends), default=None)
+    if not sentence or last is None:
+        return _because(sentence, _text(_mapping(value.get("violation_info")), "violation_type"))
+    return gettext("%(sentence)s Until %(day)s.") % {"sentence": sentence, "day": date_format(localtime(last), "DATE_FORMAT")}
+
+
+def _of_alert(event: str, value: Mapping[str, Any]) -> str:
+    described = _text(_mapping(value.get("alert_info")), "alert_description")
+    return gettext("Meta says: %(words)s") % {"words": described} if described else ""
+
+
+TOLD: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
+    QUALITY: _of_quality,
+    "phone_number_name_update": _of_name,
+    "message_template_status_update": _of_template,
+    "message_template_quality_update": _of_template_quality,
+    "message_template_components_update": _of_template_text,
+    "template_category_update": _of_template_category,
+    "account_update": _of_account,
+    "account_alerts": _of_alert,
+}
+
+
+def _because(sentence: str, reason: str) -> str:
+    if not sentence or not reason or reason.upper() == "NONE":
+        return sentence
+    plain = reason.replace("_", " ").capitalize() if reason.isupper() else reason
+    return gettext("%(sentence)s Meta's reason: %(reason)s.") % {"sentence": sentence, "reason": plain.rstrip(".")}
+
+
+def _day(seconds: object) -> datetime | None:
+    if not isinstance(seconds, int) or not 0 < seconds < 2**33:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    found = value.get(key)
+    return str(found)[:MOST_SHOWN] if isinstance(found, str | int) else ""

@@ -1,0 +1,28 @@
+"""Fields of forms as the hub's pages show them, whoever made the form."""
+
+from django import forms, template
+from django.forms.boundfield import BoundField
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+CLASSES = {
+    forms.CheckboxInput: "toggle toggle-primary",
+    forms.Select: "select w-full h-11",
+    forms.Textarea: "textarea w-full",
+}
+
+
+@register.filter
+def styled(field: BoundField) -> SafeString:
+    """The field's widget in the look of the pages. Errors and help are tied to it by Django."""
+    widget = field.field.widget
+    look = next((classes for kind, classes in CLASSES.items() if isinstance(widget, kind)), "input w-full h-11")
+    wrong = {"input": " input-error", "select": " select-error", "textarea": " textarea-error"}.get(look.partition(" ")[0], "")
+    classes = look + (wrong if field.errors else "")
+    return field.as_widget(attrs={"class": classes, "placeholder": ""} if wrong else {"class": classes})
+
+
+@register.filter
+def is_switch(field: BoundField) -> bool:
+    return isinstance(field.field.widget, forms.CheckboxInput)

@@ -1,0 +1,334 @@
+// The hub's pages in the browser: live changes, the inbox, shortcuts, and small things by attribute. Everything works without it,
+// by links and forms, but for what is live. No other script of ours exists.
+
+const body = document.body;
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const one = (selector, root = document) => root.querySelector(selector);
+
+// ---- htmx: the CSRF token, what could not be done, and what morphing leaves alone --------------------------------------------
+
+Idiomorph.defaults.ignoreActiveValue = true; // what somebody types stays theirs
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
+  !(name === "open" && node.matches("details, dialog")) && !(name === "aria-current" && node.matches(".row")) && !(node.id === "window-bar" && name === "data-state");
+
+body.addEventListener("htmx:configRequest", ({ detail }) => {
+  detail.headers["X-CSRFToken"] = one("meta[name=csrf-token]").content;
+  const counted = detail.elt.dataset?.counts;
+  if (counted) detail.parameters.shown = all(counted, detail.elt).length;
+});
+body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const page = detail.xhr.responseText.trimStart().slice(0, 15).toLowerCase();
+  if (detail.xhr.status === 200 && page.startsWith("<!doctype")) { // a whole page where a part was asked for: signed out
+    detail.shouldSwap = false;
+    location.reload();
+  }
+});
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  body.addEventListener(name, ({ detail }) => {
+    if (detail.elt.matches?.("[data-live], [data-quiet]") && !(detail.xhr?.status in { 403: 1, 404: 1 })) return;
+    toast(detail.xhr?.status in { 403: 1, 404: 1 } ? body.dataset.refused : body.dataset.failed, "alert-error");
+    const box = detail.elt.closest("form") ?? detail.elt;
+    if (box.matches("form, input")) all("input[type=checkbox], input[type=radio]", box).forEach((input) => { input.checked = input.defaultChecked; });
+  });
+}
+
+function toast(words, kind = "alert-success") {
+  const box = document.createElement("div");
+  box.className = `alert ${kind} max-w-md shadow-lg`;
+  box.textContent = words;
+  one("#toasts").append(box);
+  setTimeout(() => box.remove(), 6000);
+}
+setTimeout(() => all("[data-toast]:not(.alert-error)").forEach((box) => box.remove()), 8000);
+
+// ---- Live: one stream for the page, or polling where it breaks ---------------------------------------------------------------
+
+const live = { revision: Number(body.dataset.revision), dirty: false, busy: false, failures: 0, timer: 0, source: null };
+
+function isOnScreen(element) {
+  const box = element.getBoundingClientRect();
+  return box.bottom > -200 && box.top < innerHeight + 200 && box.width > 0;
+}
+
+function refresh() {
+  if (live.busy) { live.dirty = true; return; }
+  live.busy = true;
+  live.dirty = false;
+  const parts = all("[data-live]").filter((part) => part.matches("[data-latest], #list-live") || isOnScreen(part));
+  const done = parts.map((part) => new Promise((resolve) => {
+    part.addEventListener("htmx:afterRequest", resolve, { once: true });
+    setTimeout(resolve, 10_000);
+    htmx.trigger(part, "hub:refresh");
+  }));
+  Promise.all(done).then(() => {
+    live.busy = false;
+    if (live.dirty) refresh();
+  });
+}
+
+function listen() {
+  const address = body.dataset.stream;
+  if (!address || !window.EventSource) return;
+  live.source?.close();
+  live.source = new EventSource(address);
+  live.source.onopen = () => {
+    live.failures = 0;
+    clearTimeout(live.timer);
+    one("#offline")?.classList.replace("flex", "hidden");
+  };
+  live.source.onmessage = ({ data }) => {
+    if (Number(data) === live.revision) return;
+    live.revision = Number(data);
+    refresh();
+  };
+  live.source.onerror = () => {
+    live.failures += 1;
+    if (live.failures > 1) one("#offline")?.classList.replace("hidden", "flex");
+    poll();
+  };
+}
+
+function poll() { // with jitter, ever slower, and slower still where nobody looks
+  clearTimeout(live.timer);
+  const seconds = document.hidden ? 120 : Math.min(60, 4 * 2 ** Math.min(live.failures - 1, 4));
+  live.timer = setTimeout(() => {
+    refresh();
+    if (live.source.readyState === EventSource.CLOSED) listen();
+    if (live.source.readyState !== EventSource.OPEN) { live.failures += 1; poll(); }
+  }, seconds * 1000 * (0.75 + Math.random() / 2));
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && live.source && live.source.readyState !== EventSource.OPEN) { refresh(); listen(); }
+  if (!document.hidden) noteRead();
+});
+addEventListener("pagehide", () => live.source?.close());
+addEventListener("pageshow", (event) => { if (event.persisted) { refresh(); listen(); } });
+
+// ---- Times: how long ago, and how long a window stays open --------------------------------------------------------------------
+
+const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+
+function tellTimes() {
+  const now = Date.now();
+  for (const time of all("time[data-ago]")) {
+    const passed = now - Date.parse(time.dateTime);
+    if (passed < MINUTE) time.textContent = body.dataset.now;
+    else if (passed < HOUR) time.textContent = `${Math.floor(passed / MINUTE)} min`;
+    else if (passed < DAY) time.textContent = `${Math.floor(passed / HOUR)} h`;
+    else if (passed < 7 * DAY) time.textContent = `${Math.floor(passed / DAY)} d`;
+  }
+  for (const window of all("[data-until]")) {
+    const left = Number(window.dataset.until) - now;
+    window.dataset.state = left <= 0 ? "closed" : left <= 2 * HOUR ? "closing" : "open";
+    const minutes = Math.floor(left / MINUTE);
+    const words = one("[data-left]", window);
+    if (words) words.textContent = left <= 0 ? window.dataset.closed ?? "" : minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+  }
+}
+setInterval(tellTimes, 15_000);
+
+// ---- The inbox: which row is open, where the thread stands, what has been read -------------------------------------------------
+
+const thread = () => one("#thread");
+const atEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+const place = { end: true, height: 0, known: new Set(), unseen: 0 };
+
+function markOpenRow() {
+  const id = one("[data-conversation]")?.dataset.conversation;
+  for (const row of all("[data-row] > .row")) {
+    if (row.parentElement.dataset.row === id) row.setAttribute("aria-current", "page");
+    else row.removeAttribute("aria-current");
+  }
+  one("[data-inbox]")?.toggleAttribute("data-open", Boolean(id));
+  one("nav")?.classList.toggle("max-md:hidden", Boolean(id));
+}
+
+function openedConversation() {
+  const box = thread();
+  markOpenRow();
+  if (!box) return;
+  const title = one("[data-conversation]").dataset.title;
+  document.title = `${title} · ${document.title.split(" · ").slice(-2).join(" · ")}`;
+  place.known = new Set(all("[data-inbound]", box).map((message) => message.id));
+  place.unseen = 0;
+  showPill();
+  const target = box.dataset.jump ? document.getElementById(box.dataset.jump) : one("#unread-line", box);
+  if (target) {
+    target.scrollIntoView({ block: "center" });
+    if (box.dataset.jump) target.classList.add("message-target");
+  } else box.scrollTop = box.scrollHeight;
+  place.end = atEnd(box);
+  box.addEventListener("scroll", onScroll, { passive: true });
+  noteRead();
+}
+
+function onScroll() {
+  const box = thread();
+  place.end = atEnd(box);
+  if (place.end && place.unseen) { place.unseen = 0; noteRead(); }
+  showPill();
+  if (box.scrollTop < 150) {
+    const button = one("[data-load-older]", box);
+    if (button && !button.dataset.asked) { button.dataset.asked = "yes"; htmx.trigger(button, "hub:older"); }
+  }
+}
+
+function showPill() {
+  const pill = one("#new-messages");
+  if (!pill) return;
+  const box = thread();
+  const far = box.scrollHeight - box.scrollTop - box.clientHeight > 600;
+  pill.classList.toggle("hidden", !(place.unseen || far));
+  const words = one("[data-words]", pill);
+  words.textContent = place.unseen === 0 ? words.dataset.none : place.unseen === 1 ? words.dataset.one : words.dataset.many.replace("{n}", place.unseen);
+}
+
+function noteNew() { // announce what customers wrote since, follow them or say that they are there
+  const box = thread();
+  if (!box) return;
+  const fresh = all("[data-latest] [data-inbound]", box).filter((message) => !place.known.has(message.id));
+  fresh.forEach((message) => place.known.add(message.id));
+  if (place.end) box.scrollTop = box.scrollHeight;
+  else if (fresh.length) place.unseen += fresh.length;
+  if (fresh.length) {
+    one("#announcer").textContent = `${one("[data-conversation]").dataset.title}: ${one(".bubble", fresh.at(-1))?.innerText ?? ""}`;
+    noteRead();
+  }
+  showPill();
+}
+
+let lastRead = "";
+function noteRead() { // only what is before somebody's eyes
+  const box = thread();
+  const latest = box && one("[data-latest]", box);
+  if (!latest || document.hidden || !(place.end || one("#unread-line", box))) return;
+  const conversation = one("[data-conversation]");
+  const now = `${conversation.dataset.conversation} ${latest.dataset.upTo}`;
+  if (now === lastRead || latest.dataset.upTo === "0") return;
+  lastRead = now;
+  const token = one("meta[name=csrf-token]").content;
+  fetch(conversation.dataset.read, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ up_to: latest.dataset.upTo }) });
+}
+
+body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const box = thread();
+  if (box?.contains(detail.target)) { place.height = box.scrollHeight; place.top = box.scrollTop; place.end = atEnd(box); }
+});
+body.addEventListener("htmx:afterSwap", ({ detail }) => {
+  const target = detail.target;
+  if (target.id === "conversation") {
+    openedConversation();
+    if (detail.requestConfig.triggeringEvent?.detail === 0) one("[data-heading]")?.focus({ preventScroll: true }); // by keyboard
+  } else if (detail.elt.matches?.("[data-load-older]") || detail.requestConfig.elt?.matches?.("[data-load-older]")) {
+    const box = thread();
+    detail.requestConfig.elt.closest("[data-older]")?.remove();
+    box.scrollTop = place.top + box.scrollHeight - place.height;
+  } else if (thread()?.contains(target) || target.matches?.("[data-part]")) noteNew();
+  markOpenRow();
+  tellTimes();
+});
+
+addEventListener("popstate", () => location.reload());
+
+// ---- The list's filters are kept in the address ---------------------------------------------------------------------------------
+
+body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const form = detail.elt;
+  if (!form.matches?.("[data-filters]")) return;
+  const wanted = new URLSearchParams([...new FormData(form)].filter(([name, value]) => value && !(name === "view" && value === "all")));
+  history.replaceState(history.state, "", `${location.pathname}${wanted.size ? `?${wanted}` : ""}`);
+});
+
+// ---- Shortcuts: off while somebody types, and where the profile says so -------------------------------------------------------------
+
+const isTyping = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+
+function step(by) {
+  const rows = all("[data-list] .row");
+  if (!rows.length) return;
+  const at = rows.indexOf(document.activeElement.closest?.(".row"));
+  const from = at >= 0 ? at : rows.findIndex((row) => row.hasAttribute("aria-current"));
+  const next = rows[Math.min(rows.length - 1, Math.max(0, from < 0 ? 0 : from + by))];
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function togglePane(open) {
+  const inbox = one("[data-inbox]");
+  if (!inbox) return;
+  const shown = inbox.toggleAttribute("data-pane-open", open);
+  all("[data-toggle-pane]").forEach((button) => button.setAttribute("aria-expanded", String(shown)));
+}
+
+const SHORTCUTS = {
+  j: () => step(1),
+  k: () => step(-1),
+  "/": () => one("[data-search]")?.focus(),
+  n: () => { togglePane(true); one("[data-note]")?.focus(); },
+  i: () => togglePane(),
+  "?": () => one("#shortcuts")?.showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !one("dialog[open]")) {
+    if (one("[data-pane-open]")) togglePane(false);
+    else if (isTyping(event.target)) event.target.blur();
+    else if (innerWidth < 768) one("[data-back]")?.click();
+    else one("[data-row] > .row[aria-current]")?.focus();
+    return;
+  }
+  if (!body.hasAttribute("data-shortcuts") || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || one("dialog[open]")) return;
+  const shortcut = SHORTCUTS[event.key.toLowerCase()];
+  if (shortcut) { event.preventDefault(); shortcut(); }
+});
+
+// ---- Small things by attribute ------------------------------------------------------------------------------------------------------
+
+const CLICKS = {
+  "data-copy": async (button) => {
+    const text = button.dataset.copy;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch { // outside https there is no clipboard
+      const area = Object.assign(document.createElement("textarea"), { value: text });
+      (button.closest("dialog") ?? body).append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    toast(body.dataset.copied);
+  },
+  "data-open-dialog": (button) => document.getElementById(button.dataset.openDialog)?.showModal(),
+  "data-dismiss": (button) => button.closest("[data-toast]").remove(),
+  "data-toggle-pane": () => togglePane(),
+  "data-to-bottom": () => { const box = thread(); box.scrollTo({ top: box.scrollHeight, behavior: "smooth" }); },
+  "data-jump-to": (link, event) => {
+    const target = document.getElementById(link.dataset.jumpTo);
+    event.preventDefault();
+    if (!target) { location.assign(link.dataset.fallback); return; }
+    target.scrollIntoView({ block: "center" });
+    target.classList.add("message-target");
+    setTimeout(() => target.classList.remove("message-target"), 2000);
+  },
+};
+
+document.addEventListener("click", (event) => {
+  for (const [attribute, act] of Object.entries(CLICKS)) {
+    const element = event.target.closest(`[${attribute}]`);
+    if (element) act(element, event);
+  }
+});
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+  if (question && !confirm(question)) { event.preventDefault(); event.stopImmediatePropagation(); }
+}, true);
+document.addEventListener("change", ({ target }) => {
+  if (target.closest("[data-submit-on-change]")) target.form?.requestSubmit();
+  const rows = target.dataset.checkAll;
+  if (rows) all(rows).forEach((box) => { box.checked = target.checked; box.dispatchEvent(new Event("change", { bubbles: true })); });
+});
+
+tellTimes();
+if (one("[data-inbox]")) openedConversation();
+listen();

@@ -1,0 +1,239 @@
+"""The inbox in a real browser: live, on a phone, by keyboard."""
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chats.models import Message
+from contacts.models import Contact
+from conftest import Hub, apply_all
+from organizations.models import User
+from whatsapp_hub.tests.browser.conftest import PASSWORD, Open
+from whatsapp_hub.tests.browser.talk import echo, message, status
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+JOELMA = "556181500586"
+RUI = "5511987654021"
+
+
+@pytest.fixture
+def inbox(ana: User) -> str:
+    return f"/o/{ana.memberships.get().organization_id}/inbox/"
+
+
+def tell(hub: Hub, *bodies: bytes) -> None:
+    for each in bodies:
+        assert hub.post(each).status_code == 200
+
+
+def told(hub: Hub, *bodies: bytes) -> None:
+    """Posted and applied."""
+    tell(hub, *bodies)
+    apply_all()
+
+
+def test_signing_in_leads_to_the_inbox_and_a_wrong_password_says_so(open_page: Open, ana: User, inbox: str) -> None:
+    page = open_page("/")
+    page.get_by_label("E-mail", exact=False).fill(ana.email)
+    page.locator("input[type=password]").fill("errada-errada-1")
+    page.locator("main button[type=submit]").last.click()
+    expect(page.get_by_role("alert").or_(page.locator(".text-error, .alert-error")).first).to_be_visible()
+
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("main button[type=submit]").last.click()
+
+    expect(page).to_have_url(re.compile(f"{inbox}$"))
+    expect(page.get_by_text("Ninguém escreveu ainda")).to_be_visible()
+
+
+def test_a_message_appears_without_reload_within_a_second_and_a_half(
+    open_page: Open, hub: Hub, ana: User, inbox: str, worker: None
+) -> None:
+    page = open_page(inbox, ana)
+    page.evaluate("window.untouched = true")
+    page.wait_for_timeout(800)  # the stream stands
+
+    began = time.monotonic()
+    tell(hub, message(JOELMA, "Joelma", said="Bom dia, tem pão?"))
+    expect(page.locator("#rows")).to_contain_text("Bom dia, tem pão?")
+    passed = time.monotonic() - began
+
+    assert passed < 1.5
+    assert page.evaluate("window.untouched")
+    expect(page.locator("#rows .badge-primary")).to_contain_text("1")
+
+
+def test_an_open_conversation_grows_and_its_ticks_move(open_page: Open, hub: Hub, ana: User, inbox: str, worker: None) -> None:
+    tell(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 60), echo(JOELMA, "Olá, Joelma!", wamid="wamid.ours"))
+    page = open_page(inbox, ana)
+    page.get_by_role("link", name=re.compile("Joelma")).click()
+    expect(page.locator("#thread")).to_contain_text("Olá, Joelma!")
+    expect(page.locator("#rows .badge-primary")).to_have_count(0)  # it has been read
+
+    tell(hub, status("wamid.ours", "delivered", JOELMA))
+    expect(page.locator(".message-out")).to_contain_text("entregue")
+    tell(hub, status("wamid.ours", "read", JOELMA), message(JOELMA, "Joelma", said="Tem broa?"))
+    expect(page.locator(".message-out")).to_contain_text("lida")
+    expect(page.locator(".message-in").last).to_contain_text("Tem broa?")
+    expect(page.locator("#announcer")).to_contain_text("Tem broa?")
+
+
+def test_a_failure_says_why_in_plain_words(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    told(hub, echo(JOELMA, "Promoção!", wamid="wamid.lost"))
+    told(hub, status("wamid.lost", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
+    page = open_page(f"{inbox}{Contact.objects.get().pk}/", ana)
+
+    expect(page.locator(".message-out")).to_contain_text("falhou")
+    expect(page.locator(".message-out")).to_contain_text("24 horas")
+
+
+def test_what_somebody_writes_and_where_they_read_is_left_alone(
+    open_page: Open, hub: Hub, ana: User, inbox: str, worker: None
+) -> None:
+    tell(hub, *(message(JOELMA, "Joelma", said=f"Linha {number}", at=time.time() - 900 + number) for number in range(40)))
+    page = open_page(inbox, ana)
+    page.get_by_role("link", name=re.compile("Joelma")).click()
+    note = page.locator("[data-note]")
+    note.fill("Quer broa de mil")
+    note.evaluate("box => box.setSelectionRange(5, 9)")
+    page.locator("#thread").evaluate("box => { box.scrollTop = 300 }")
+
+    tell(hub, message(JOELMA, "Joelma", said="Ainda aí?"))
+
+    expect(page.locator("#new-messages")).to_contain_text("1 mensagem nova")
+    expect(note).to_have_value("Quer broa de mil")
+    assert note.evaluate("box => [document.activeElement === box, box.selectionStart, box.selectionEnd]") == [True, 5, 9]
+    assert page.locator("#thread").evaluate("box => box.scrollTop") == 300
+    page.locator("#new-messages").click()
+    expect(page.locator("#thread").get_by_text("Ainda aí?")).to_be_in_viewport()
+
+
+def test_older_messages_load_without_a_jump(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    told(hub, *(message(JOELMA, "Joelma", said=f"Linha {number:03}", at=time.time() - 9000 + number) for number in range(130)))
+    page = open_page(f"{inbox}{Contact.objects.get().pk}/", ana)
+    expect(page.get_by_text("Linha 129")).to_be_in_viewport()
+    expect(page.get_by_text("Linha 079")).to_have_count(0)
+    seen = page.get_by_text("Linha 085")
+
+    page.locator("#thread").evaluate("box => { box.scrollTop = 200 }")
+    before = seen.bounding_box()
+    page.locator("#thread").evaluate("box => { box.scrollTop = 140 }")
+    expect(page.get_by_text("Linha 040")).to_have_count(1)
+    after = seen.bounding_box()
+
+    assert before and after
+    assert abs(after["y"] - before["y"] - 60) < 12
+    for _ in range(3):
+        page.locator("#thread").evaluate("box => { box.scrollTop = 100 }")
+        page.wait_for_timeout(300)
+    expect(page.get_by_text("Linha 000")).to_have_count(1)
+    expect(page.locator("[data-inbound]")).to_have_count(130)
+
+
+TYPED = ["(61) 9 8150-0586", "+55 61 98150-0586", "556181500586", "61 98150", "0586", "joelma", "CONCEICAO"]
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_search_finds_the_person_by_any_way_of_typing(open_page: Open, hub: Hub, ana: User, inbox: str, typed: str) -> None:
+    told(hub, message(JOELMA, "Joelma Conceição", said="Oi"), message(RUI, "Rui", said="Olá"))
+    page = open_page(inbox, ana)
+    page.get_by_role("searchbox").press_sequentially(typed)
+
+    expect(page.locator("#rows > li[data-row]")).to_have_count(1)
+    expect(page.locator("#rows")).to_contain_text("Joelma Conceição")
+
+
+def test_search_finds_what_was_said_and_opens_it_there(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    long_ago = time.time() - 40 * 24 * 3600
+    told(hub, message(RUI, "Rui", said="Quanto custa o bolo de fubá?", at=long_ago))
+    told(hub, *(message(RUI, "Rui", said=f"Linha {number}", at=long_ago + 60 + number) for number in range(80)))
+    page = open_page(inbox, ana)
+    page.get_by_role("searchbox").fill("bolo de fub")
+    page.locator("#texts").get_by_role("link", name=re.compile("Rui")).click()
+
+    expect(page.locator(".message-target")).to_contain_text("Quanto custa o bolo de fubá?")
+    expect(page.locator(".message-target")).to_be_in_viewport()
+
+
+def test_by_keyboard_alone(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    told(hub, message(RUI, "Rui", said="Primeiro", at=time.time() - 60), message(JOELMA, "Joelma", said="Segundo"))
+    page = open_page(inbox, ana)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Rui")).to_be_visible()
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Joelma")).to_be_visible()
+
+    page.keyboard.press("/")
+    page.keyboard.type("rui?jk")
+    expect(page.get_by_role("searchbox")).to_have_value("rui?jk")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("dialog#shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog#shortcuts")).not_to_be_visible()
+
+
+def test_shortcuts_can_be_switched_off(open_page: Open, ana: User, inbox: str) -> None:
+    User.objects.filter(pk=ana.pk).update(shortcuts=False)
+    page = open_page(inbox, ana)
+    page.keyboard.press("?")
+
+    expect(page.locator("dialog#shortcuts")).not_to_be_visible()
+
+
+def test_on_a_phone_one_pane_at_a_time(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    page = open_page(inbox, ana, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    expect(page.locator(".pane-conversation")).not_to_be_visible()
+    page.get_by_role("link", name=re.compile("Joelma")).click()
+    expect(page.locator("#thread")).to_be_visible()
+    expect(page.locator(".pane-list")).not_to_be_visible()
+    page.get_by_role("button", name="Sobre o contato").click()
+    expect(page.locator("#contact-pane")).to_be_visible()
+    page.locator("#contact-pane [data-toggle-pane]").click()
+    page.get_by_role("link", name="Voltar à lista").click()
+
+    expect(page.locator(".pane-list")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_when_the_stream_breaks_the_page_polls_and_says_so(open_page: Open, hub: Hub, ana: User, inbox: str, worker: None) -> None:
+    page: Page = open_page("/profile/", ana)
+    page.route("**/events/", lambda route: route.abort())
+    page.goto(inbox)
+    tell(hub, message(JOELMA, "Joelma", said="Alguém aí?"))
+
+    expect(page.locator("#rows")).to_contain_text("Alguém aí?", timeout=20_000)
+    expect(page.locator("#offline")).to_be_visible(timeout=20_000)
+
+
+def test_another_members_link_opens_the_same_conversation(
+    open_page: Open, hub: Hub, ana: User, inbox: str, make_member: Callable[..., User]
+) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    address = f"{inbox}{Contact.objects.get().pk}/?message={Message.objects.get().pk}"
+
+    expect(open_page(address, make_member("user")).locator(".message-target")).to_contain_text("Oi")
+    stranger = open_page(address, make_member("user", organization="Outra"))
+    expect(stranger.get_by_text("404")).to_be_visible()
+
+
+def test_the_first_paint_is_light(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    told(hub, *(message(f"55619{number:08}", f"Pessoa {number}", said="Oi, tudo bem por aí?") for number in range(45)))
+    page = open_page("/profile/", ana)
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.clearBrowserCache")
+    sizes: list[int] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(inbox, wait_until="load")
+
+    assert page.locator("#rows .row").count() >= 40
+    assert 10_000 < sum(sizes) < 150_000

@@ -1,0 +1,151 @@
+"""Every address of the site, asked for by everybody: nobody at all, an outsider, each role, and with another organization's ids."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from chats.models import Message
+from contacts.models import Contact, Label, Note
+from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
+from webhooks.models import Webhook
+
+pytestmark = pytest.mark.django_db
+
+OPEN = {"healthz", "readyz", "metrics", "set_language"}
+ROLES = list(Role)
+GET_ONLY = "GET"
+
+
+def addresses(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every route of the site but the admin's, which is Django's."""
+    for each in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(each.pattern)
+        if isinstance(each, URLResolver):
+            if not route.startswith("admin/"):
+                yield from addresses(each.url_patterns, route)
+        else:
+            yield route, each
+
+
+OF_ORGANIZATIONS = sorted((route, each.name) for route, each in addresses() if route.startswith("o/"))
+LEAST = {each.name: getattr(each.callback, "least_role", None) for route, each in addresses() if route.startswith("o/")}
+
+
+class World:
+    """An organization with one of everything, and people of every kind."""
+
+    def __init__(self, name: str, wa_id: str) -> None:
+        self.organization = Organization.objects.create(organization_name=name)
+        number = PhoneNumber.objects.create(organization=self.organization, phone_number_id=wa_id, wa_id=wa_id)
+        contact = Contact.objects.create(create_for_phone_number=number, wa_id=f"55619{wa_id}")
+        message = Message.objects.create(
+            phone_number=number, contact=contact, wamid=f"wamid.{wa_id}", wa_id="1", wa_id_received="2", is_user_message=True,
+            origin="live", kind="text", content="segredo", payload={}, message_status="received",
+            session_id="00000000-0000-4000-8000-000000000000", expires_at="2026-01-02T00:00Z", is_active=False,
+            create_in="2026-01-01T00:00Z",
+        )  # fmt: skip
+        self.people = {role: self._member(role) for role in ROLES}
+        other = self._member(Role.USER, "outro")
+        invitation = Invitation.objects.create(
+            organization=self.organization, email="x@example.com", token_digest=wa_id, expires_at="2030-01-01T00:00Z"
+        )
+        self.ids = {
+            "organization_id": self.organization.pk,
+            "contact_id": contact.pk,
+            "message_id": message.pk,
+            "note_id": Note.objects.create(contact=contact, text="nota", author=self.people[Role.USER]).pk,
+            "label_id": Label.objects.create(organization=self.organization, name="VIP").pk,
+            "number_id": number.pk,
+            "member_id": Membership.objects.get(user=other).pk,
+            "invitation_id": invitation.pk,
+            "webhook_id": Webhook.objects.create(
+                json="{}", size=2, organization_id=self.organization.pk, signed_for=[self.organization.pk]
+            ).pk,
+            "step": "ids",
+        }
+
+    def _member(self, role: Role, name: str = "") -> User:
+        user = User.objects.create_user(f"{name or role}@{self.organization.pk}.example.com", "uma-senha-longa-7")
+        Membership.objects.create(organization=self.organization, user=user, role=role)
+        return user
+
+    def address(self, name: str, **ids: object) -> str:
+        wanted = next(each for route, each in addresses() if each.name == name and route.startswith("o/"))
+        route = next(route for route, each in addresses() if each is wanted)
+        known = self.ids | ids
+        return reverse(name, kwargs={key: value for key, value in known.items() if f":{key}>" in route})
+
+
+@pytest.fixture
+def world() -> World:
+    return World("Aroeira", "556133214400")
+
+
+def ask(user: User | None, address: str) -> tuple[int, int]:
+    """What GET and POST answer."""
+    client = Client(raise_request_exception=True)
+    if user:
+        client.force_login(user)
+    return client.get(address).status_code, client.post(address).status_code
+
+
+def test_every_page_of_an_organization_says_which_role_it_asks_for() -> None:
+    assert len(OF_ORGANIZATIONS) > 35
+    assert [name for name, role in LEAST.items() if role not in ROLES] == []
+
+
+@pytest.mark.parametrize("name", [name for _, name in OF_ORGANIZATIONS])
+def test_an_address_opens_only_to_whom_it_should(world: World, name: str) -> None:
+    theirs = World("Outra", "556133214499")
+    address = world.address(name)
+
+    for answer in ask(None, address):
+        assert answer in (302, 405)
+    assert set(ask(theirs.people[Role.USER_CREATOR], address)) <= {404, 405}
+    assert set(ask(User.objects.create_superuser("root@example.com", "uma-senha-longa-7"), address)) <= {404, 405}
+    for role, person in world.people.items():
+        answers = set(ask(person, address))
+        if role.rank < LEAST[name].rank:
+            assert answers <= {403, 405}
+        else:
+            assert answers <= {200, 204, 302, 400, 405, 422}
+
+
+@pytest.mark.parametrize("name", [name for route, name in OF_ORGANIZATIONS if route.count("<row:") > 1])
+def test_another_organizations_ids_are_not_found_in_ones_own_address(world: World, name: str) -> None:
+    theirs = World("Outra", "556133214499")
+    address = world.address(name, **{key: value for key, value in theirs.ids.items() if key not in ("organization_id", "step")})
+
+    assert set(ask(world.people[Role.USER_CREATOR], address)) <= {404, 405}
+
+
+@pytest.mark.parametrize("shut", ["user", "membership", "organization"])
+def test_what_is_switched_off_shuts_the_door_at_once(world: World, shut: str) -> None:
+    person = world.people[Role.USER]
+    client = Client()
+    client.force_login(person)
+    assert client.get(world.address("inbox")).status_code == 200
+
+    thing = {"user": person, "membership": person.memberships.get(), "organization": world.organization}[shut]
+    type(thing).objects.filter(pk=thing.pk).update(activate=False)
+
+    assert client.get(world.address("inbox")).status_code == (302 if shut == "user" else 404)
+
+
+def test_a_part_of_a_page_sends_the_whole_page_to_the_sign_in(world: World) -> None:
+    answer = Client().get(
+        world.address("inbox_rows"), headers={"HX-Request": "true", "HX-Current-URL": "https://hub/o/1/inbox/?q=a"}
+    )
+
+    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=%2Fo%2F1%2Finbox%2F"
+
+
+def test_an_id_that_no_database_holds_is_not_found(world: World) -> None:
+    client = Client()
+    client.force_login(world.people[Role.USER])
+
+    assert client.get(f"/o/{world.organization.pk}/inbox/99999999999999999999/").status_code == 404
+    assert client.get("/o/99999999999999999999/inbox/").status_code == 404
