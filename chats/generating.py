@@ -6,9 +6,11 @@ import secrets
 from array import array
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from random import Random, SystemRandom
 from typing import Any
@@ -31,7 +33,7 @@ Progress = Callable[[int], object]
 Row = tuple[Any, ...]
 
 STATEMENT_ROWS = 500
-TRANSACTION_ROWS = 10_000
+TRANSACTION_ROWS = 5_000
 MOST_VALUES = 30_000
 """In one statement; SQLite takes 32,766."""
 
@@ -70,17 +72,19 @@ def generate(
 ) -> Organization:
     """Make the organization if it is missing, its numbers, so many contacts and in all so many messages of the last 18 months.
 
-    `progress` is told how many rows of contacts and messages were just stored. Raises AlreadyFilled. What was stored stays if this
-    is stopped half-way.
+    `progress` is told, perhaps in another thread, how many rows of contacts and messages were just stored. Raises AlreadyFilled.
+    What was stored stays if this is stopped half-way.
     """
     organization, _ = Organization.objects.get_or_create(organization_name=organization_name)
     if Contact.objects.filter(organization=organization).exists():
         raise AlreadyFilled(organization_name)
     random = Random(f"{seed} {organization_name}")  # noqa: S311  made up, not secret
     people = People(random, _numbers(organization, numbers), Plan(random, now))
-    with _without_foreign_key_checks():
-        _insert_contacts(people, organization, share_out(random, messages, contacts), progress)
-        _insert_messages(people, random, progress)
+    with _storing() as store:
+        for work in _contacts(people, organization, share_out(random, messages, contacts), progress):
+            store(work)
+        for work in _messages(people, random, progress):
+            store(work)
     announce([organization.pk])
     return organization
 
@@ -103,19 +107,40 @@ def _numbers(organization: Organization, count: int) -> list[PhoneNumber]:
     return numbers
 
 
+Work = Callable[[], None]
+
+
 @contextmanager
-def _without_foreign_key_checks() -> Iterator[None]:
-    """Rows come in the order of their keys; MySQL and MariaDB need not look each up."""
-    if connection.vendor != "mysql":
-        yield
+def _storing() -> Iterator[Callable[[Work], None]]:
+    """Gives a function that runs work on the database, one after the other, with a connection of its own on MySQL and MariaDB: the
+    server stores these rows while the next are made. SQLite stores in this process and gains nothing by it."""
+    if connection.vendor == "sqlite":
+        yield lambda work: work()
         return
+    with ThreadPoolExecutor(1) as thread:
+        under_way = thread.submit(_do_without_foreign_key_checks)
+
+        def store(work: Work) -> None:
+            nonlocal under_way
+            under_way.result()
+            under_way = thread.submit(work)
+
+        try:
+            yield store
+            under_way.result()
+        finally:
+            thread.submit(_disconnect).result()
+
+
+def _do_without_foreign_key_checks() -> None:
+    """In this session: rows come after those they point at, which need not be looked up."""
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION foreign_key_checks = 0")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SET SESSION foreign_key_checks = 1")
+
+
+def _disconnect() -> None:
+    """Closes the connection of the thread that calls it."""
+    connection.close()
 
 
 class Table:
@@ -250,20 +275,30 @@ CONTACT_COLUMNS = (
 )
 
 
-def _insert_contacts(people: People, organization: Organization, shares: Iterable[int], progress: Progress) -> None:
+def _contacts(people: People, organization: Organization, shares: Iterable[int], progress: Progress) -> Iterator[Work]:
+    """Transactions that store the contacts and what belongs to them."""
     contacts = Table(Contact, CONTACT_COLUMNS, activate_automatic_message=True, marketing_stopped=False)
     words = Table(ContactWord, "contact organization_id word")
     given = Table(Contact.labels.through, "contact label")
     notes = Table(Note, "contact text create_in")
     labels = [Label.objects.get_or_create(organization=organization, name=name)[0].pk for name in LABELS]
+    draw, choice = people.random.random, people.random.choice
     rows = (_contact_row(people, organization, share) for share in shares)
     while chunk := list(islice(rows, TRANSACTION_ROWS)):
-        with transaction.atomic():
-            contacts.insert(chunk)
-            words.insert([(row[0], organization.pk, word) for row in chunk for word in _words(row[SEARCH_NAME])])
-            given.insert([(row[0], people.random.choice(labels)) for row in chunk if people.random.random() < LABELLED])
-            notes.insert([_note_row(people, row) for row in chunk if people.random.random() < NOTED])
-        progress(len(chunk))
+        stored = {
+            contacts: chunk,
+            words: [(row[0], organization.pk, word) for row in chunk for word in _words(row[SEARCH_NAME])],
+            given: [(row[0], choice(labels)) for row in chunk if draw() < LABELLED],
+            notes: [(row[0], choice(made_up.NOTES), row[CREATE_IN]) for row in chunk if draw() < NOTED],
+        }
+        yield partial(_insert, stored, progress, len(chunk))
+
+
+@transaction.atomic
+def _insert(rows: dict[Table, list[Row]], progress: Progress, count: int) -> None:
+    for table, each in rows.items():
+        table.insert(each)
+    progress(count)
 
 
 SEARCH_NAME = CONTACT_COLUMNS.split().index("search_name")
@@ -319,27 +354,21 @@ def _words(search_name: str) -> list[str]:
     return list(dict.fromkeys(word[:LONGEST_WORD] for word in search_name.split()))[:MOST_WORDS]
 
 
-def _note_row(people: People, row: Row) -> Row:
-    return row[0], people.random.choice(made_up.NOTES), row[CREATE_IN]
-
-
 MESSAGE_COLUMNS = (
     "phone_number contact wamid wa_id wa_id_received is_user_message origin kind content payload message_status session_id "
     "expires_at is_active group_id quoted_wamid target_wamid reactions create_in updated_at webhook_id"
 )
 
 
-def _insert_messages(people: People, random: Random, progress: Progress) -> None:
+def _messages(people: People, random: Random, progress: Progress) -> Iterator[Work]:
+    """Transactions that store the messages, and why some of them failed."""
     messages = Table(Message, MESSAGE_COLUMNS, bot_replied=False)
     failures = Table(StatusEvent, "phone_number wamid status participant occurred_at errors webhook_id")
     failed: list[Row] = []
     rows = Writer(people, random, failed.append).rows()
     while chunk := list(islice(rows, TRANSACTION_ROWS)):
-        with transaction.atomic():
-            messages.insert(chunk)
-            failures.insert(failed)
+        yield partial(_insert, {messages: chunk, failures: failed[:]}, progress, len(chunk))
         failed.clear()
-        progress(len(chunk))
 
 
 @dataclass(frozen=True, slots=True)

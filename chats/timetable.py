@@ -233,7 +233,7 @@ class Plan:
 def share_out(random: Random, messages: int, contacts: int) -> Iterator[int]:
     """How many of the messages each contact has: most have few, some hundreds, two have thousands if there are enough; in all,
     exactly so many."""
-    weights = [random.lognormvariate(0, 1.7) for _ in range(contacts)]
+    weights = array("d", (random.lognormvariate(0, 1.7) for _ in range(contacts)))
     usual = min(messages, contacts)
     rest = messages - usual
     giants = [min(rest // 40, 5000), min(rest // 80, 2500)][:contacts]

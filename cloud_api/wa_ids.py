@@ -51,13 +51,13 @@ def candidates(typed: str, *, country: str = "55") -> tuple[str, ...]:
 def beginnings(typed: str, *, country: str = "55") -> tuple[str, ...]:
     """What `same_person_key` of a number may begin with whose first digits these are: with what may yet turn out to be the optional
     digit, and without."""
-    digits = _international(typed, country)
+    raw = "".join(letter for letter in typed if letter in "0123456789")  # the country code may be there already
     found = [same_person_key(candidate) for candidate in candidates(typed, country=country)]
-    for opening, kept in ((r"(55\d\d)9", r"\1"), (r"521", "52"), (r"549", "54")):
-        if match := re.match(opening, digits):
-            found.append(match.expand(kept) + digits[match.end() :])
-    found.append("".join(letter for letter in typed if letter in "0123456789"))  # the country code may be there already
-    return tuple(dict.fromkeys(filter(None, found)))
+    for digits in (_international(typed, country), raw):
+        for opening, kept in ((r"(55\d\d)9", r"\1"), (r"521", "52"), (r"549", "54")):
+            if match := re.match(opening, digits):
+                found.append(match.expand(kept) + digits[match.end() :])
+    return tuple(dict.fromkeys(filter(None, [*found, raw])))
 
 
 def _international(typed: str, country: str) -> str:

@@ -18,7 +18,7 @@ from django.db.models import Q
 
 from cloud_api.payloads import Person
 from cloud_api.wa_ids import same_person_key
-from contacts.models import Contact, RetiredIdentity, phone_key, reversed_phone
+from contacts.models import Contact, Note, RetiredIdentity, phone_key, reversed_phone
 from jobs.inserting import insert_rows
 from organizations.models import PhoneNumber
 
@@ -124,6 +124,9 @@ class AddressBook:
     def hear_phone(self, contact: Contact, wa_id: str | None, at: datetime) -> None:
         """At that time the person had this phone or, if None, no phone that is known. The latest word counts."""
         if wa_id == contact.wa_id:
+            if contact.wa_id_at is None:  # no longer only typed in: the next stranger with such a phone is somebody else
+                self._typed.pop((contact.create_for_phone_number_id, contact.phone_key), None)
+                self._note(contact)
             contact.wa_id_at = max(contact.wa_id_at or at, at)
         elif contact.wa_id_at and (at, wa_id or "") < (contact.wa_id_at, contact.wa_id or ""):
             if wa_id and not self.had(contact, WA_ID, wa_id):
@@ -161,6 +164,7 @@ class AddressBook:
             self._former[_key(identity)].remove(identity)
             self.retire(into, identity.kind, identity.value, identity.retired_at)
         _inherit_flags(absorbed, into)
+        _inherit_what_staff_wrote(absorbed, into)
         if bsuid and not self.had(into, BSUID, bsuid):
             self.replace_bsuid(into, bsuid, absorbed.create_in)
         if wa_id:
@@ -279,6 +283,14 @@ def _inherit_flags(absorbed: Contact, into: Contact) -> None:
     if into.conflicts_with_id in (None, absorbed.pk):
         into.conflicts_with_id = absorbed.conflicts_with_id if absorbed.conflicts_with_id != into.pk else None
         into.save(update_fields=["conflicts_with"])
+
+
+def _inherit_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
+    Note.objects.filter(contact=absorbed).update(contact=into)
+    into.labels.add(*absorbed.labels.all())
+    if absorbed.alias and not into.alias:
+        into.alias = absorbed.alias
+        into.save(update_fields=["alias"])
 
 
 def _keys(contact: Contact) -> list[Key]:

@@ -1,10 +1,13 @@
 """How a person is found: by the beginning of any word of their names, and by the number however it is typed."""
 
+import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from cloud_api.wa_ids import beginnings
 from contacts.models import Contact, ContactWord
@@ -16,6 +19,9 @@ MOST_FOUND = 200
 """People that one search looks at; whoever wants another types more."""
 FEWEST_DIGITS = 3
 LONGEST_WORD = 40
+ENOUGH_TO_COUNT = 1000
+LAST_LETTER = "\U0010ffff"
+"""Comes after all that a word may go on with."""
 
 
 def normalized(text: str) -> str:
@@ -41,50 +47,87 @@ def index_names(contacts: Iterable[Contact]) -> list[Contact]:
         contact.search_name = names_of(contact)
         words = dict.fromkeys(word[:LONGEST_WORD] for word in contact.search_name.split())
         rows += [
-            ContactWord(contact=contact, organization_id=contact.organization_id or 0, word=word) for word in list(words)[:MOST_WORDS]
+            ContactWord(contact=contact, organization_id=contact.organization_id or 0, word=word)
+            for word in list(words)[:MOST_WORDS]
         ]
     insert_rows(rows)
     return changed
 
 
 def find_contacts(organization_id: int, typed: str) -> list[int]:
-    """The ids of up to `MOST_FOUND` contacts of the organization that the text may mean; by number if it looks like one, else by
+    """The ids of up to `MOST_FOUND` contacts of the organization that the text may mean: by number if it looks like one, then by
     names, exact words first; a BSUID finds its person too."""
     found: dict[int, None] = {}
     for rows in _queries(organization_id, typed.strip()):
-        found |= dict.fromkeys(rows[: MOST_FOUND - len(found)])
+        _collect(rows, found)
         if len(found) >= MOST_FOUND:
             break
-    return list(found)
+    return list(found)[:MOST_FOUND]
 
 
-def _queries(organization_id: int, typed: str) -> "Iterable[QuerySet[Contact, int]]":
-    contacts = Contact.objects.filter(organization=organization_id)
-    digits = re.sub(r"\D", "", typed)
-    if len(digits) >= FEWEST_DIGITS and not re.search(r"[^\W\d_]", typed):
+def _collect(rows: "QuerySet[Any, int]", found: dict[int, None]) -> None:
+    """Look at the rows until enough are found: a contact has a row for each of its words that begins so."""
+    for start in itertools.count(step=MOST_FOUND):
+        part = list(rows[start : start + MOST_FOUND])
+        found |= dict.fromkeys(part)
+        if len(part) < MOST_FOUND or len(found) >= MOST_FOUND:
+            return
+
+
+def _queries(organization_id: int, typed: str) -> "Iterator[QuerySet[Any, int]]":
+    contacts = Contact.objects.filter(organization=organization_id).values_list("pk", flat=True)
+    if _is_like_a_number(typed):
         keys = beginnings(typed)
-        yield contacts.filter(phone_key__in=keys).order_by().values_list("pk", flat=True)
-        yield contacts.filter(_begins("phone_key", keys)).order_by("phone_key").values_list("pk", flat=True)
-        yield contacts.filter(reversed_phone__startswith=digits[::-1]).order_by("reversed_phone").values_list("pk", flat=True)
-        return
-    words = [word[:LONGEST_WORD] for word in normalized(typed).split()][:MOST_WORDS]
+        yield contacts.filter(phone_key__in=keys).order_by()
+        yield contacts.filter(_begins("phone_key", keys)).order_by("phone_key")
+        yield contacts.filter(_begins("reversed_phone", [end[::-1] for end in _endings(typed)])).order_by("reversed_phone")
+    words = {word[:LONGEST_WORD] for word in normalized(typed).split()[:MOST_WORDS]}
     if words:
         yield _by_words(organization_id, words)
     if "." in typed:
-        yield contacts.filter(bsuid=typed).values_list("pk", flat=True)
+        country, _, rest = typed.partition(".")
+        yield contacts.filter(bsuid=f"{country.upper()}.{rest}")
 
 
-def _begins(column: str, beginnings: Sequence[str]) -> Q:
+def _is_like_a_number(typed: str) -> bool:
+    return len(_digits(typed)) >= FEWEST_DIGITS and not re.search(r"[^\W\d_]", typed)
+
+
+def _digits(typed: str) -> str:
+    return re.sub(r"[^0-9]", "", typed)
+
+
+def _endings(typed: str) -> list[str]:
+    """The last digits that the number may have: people who leave out the area code write the ninth digit all the same."""
+    digits = _digits(typed)
+    return [digits, digits[1:]] if re.fullmatch(r"9[6-9]\d{7}", digits) else [digits]
+
+
+def _begins(column: str, openings: Iterable[str]) -> Q:
+    """As a range: neither SQLite nor MySQL uses an index for what Django makes of `startswith` (LIKE, and LIKE BINARY)."""
     which = Q(pk__in=[])
-    for beginning in beginnings:
-        which |= Q(**{f"{column}__startswith": beginning})
+    for opening in openings:
+        which |= Q(**{f"{column}__gte": opening, f"{column}__lt": opening + LAST_LETTER})
     return which
 
 
-def _by_words(organization_id: int, words: Sequence[str]) -> "QuerySet[Contact, int]":
-    """Of several words the longest leads, since it is likely to be the rarest; the others are looked up among those it finds."""
-    longest, *others = sorted(words, key=len, reverse=True)
-    rows = ContactWord.objects.filter(organization_id=organization_id, word__startswith=longest)
+def _by_words(organization_id: int, words: Iterable[str]) -> "QuerySet[Any, int]":
+    """The rarest word leads; the others are looked up among the contacts that it finds."""
+    rarest, *others = _rarest_first(organization_id, sorted(words, key=lambda word: (-len(word), word)))
+    rows = ContactWord.objects.filter(_begins("word", [rarest]), organization_id=organization_id)
     for word in others:
-        rows = rows.filter(contact__words__word__startswith=word)
-    return rows.order_by("word").values_list("contact", flat=True)  # type: ignore[return-value]
+        rows = rows.filter(Exists(ContactWord.objects.filter(_begins("word", [word]), contact=OuterRef("contact"))))
+    return rows.order_by("word", "contact").values_list("contact", flat=True)
+
+
+def _rarest_first(organization_id: int, words: list[str]) -> list[str]:
+    """One query, which looks at no more than `ENOUGH_TO_COUNT` rows for each: beyond that a word is common."""
+    if len(words) < 2:
+        return words
+    table = connection.ops.quote_name(ContactWord._meta.db_table)
+    rows = f"SELECT 1 FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {ENOUGH_TO_COUNT}"  # noqa: S608
+    counts = ", ".join(f"(SELECT COUNT(*) FROM ({rows}) AS few)" for _ in words)  # noqa: S608  no input in it
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {counts}", [value for word in words for value in (organization_id, word, word + LAST_LETTER)])
+        found = cursor.fetchone()
+    return [word for _, word in sorted(zip(found, words, strict=True), key=lambda each: each[0])]

@@ -10,10 +10,11 @@ urlpatterns = [
     path("new/", contact.new_contact, name="new_contact"),
     path("bulk/", table.bulk, name="contacts_bulk"),
     path("import/", exchange.import_contacts, name="contacts_import"),
+    path("import/template/", exchange.import_template, name="contacts_import_template"),
     path("export/", exchange.export_contacts, name="contacts_export"),
     path("<row:contact_id>/switch/", contact.switch, name="contact_switch"),
     path("<row:contact_id>/alias/", contact.rename, name="contact_alias"),
-    path("<row:contact_id>/labels/", contact.give_labels, name="contact_labels"),
-    path("<row:contact_id>/notes/", contact.add_note, name="contact_notes"),
+    path("<row:contact_id>/labels/", contact.give_labels_to, name="contact_labels"),
+    path("<row:contact_id>/notes/", contact.notes, name="contact_notes"),
     path("<row:contact_id>/notes/<row:note_id>/delete/", contact.delete_note, name="contact_note_delete"),
 ]

@@ -27,12 +27,11 @@ from organizations.admin_pages import (
     secrets_at,
     table,
 )
+from organizations.connecting import CALLBACK_PATH
 from organizations.forms import NewUserForm, PhoneNumberForm, UserForm
 from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, User
 from organizations.selectors import latest_account_events
 from organizations.services import opened
-
-WEBHOOK_PATH = "/webhooks/whatsapp/"
 
 admin.site.unregister(Group)
 admin.site.site_header = admin.site.site_title = "WhatsApp Hub"
@@ -132,7 +131,7 @@ class OrganizationPage(Page[Organization]):
 
     @admin.display(description=_("own address"))
     def address(self, organization: Organization) -> SafeString:
-        return webhook_address(f"{WEBHOOK_PATH}{organization.key}/")
+        return webhook_address(f"{CALLBACK_PATH}{organization.key}/")
 
     @admin.display(description=_("numbers"))
     def numbers_table(self, organization: Organization) -> SafeString:
@@ -217,11 +216,11 @@ class PhoneNumberPage(Page[PhoneNumber]):
 
     @admin.display(description=_("the organization's own address"))
     def own_address(self, number: PhoneNumber) -> SafeString:
-        return webhook_address(f"{WEBHOOK_PATH}{number.organization.key}/")
+        return webhook_address(f"{CALLBACK_PATH}{number.organization.key}/")
 
     @admin.display(description=_("address that all share"))
     def shared_address(self, number: PhoneNumber) -> SafeString:
-        return webhook_address(WEBHOOK_PATH)
+        return webhook_address(CALLBACK_PATH)
 
     @admin.display(description=_("account events"))
     def events_table(self, number: PhoneNumber) -> SafeString:

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from organizations.models import PhoneNumber
+from organizations.showing import printable
 
 EMPTY = "—"
 MOST_COUNTED = 10_000
@@ -154,8 +155,8 @@ def badge(value: str, label: object) -> SafeString:
 
 
 def preformatted(text: str) -> SafeString:
-    """Text as it stands, whatever it holds: what UTF-8 cannot carry is shown as an escape."""
-    return format_html('<pre class="hub-text">{}</pre>', text.encode("utf-8", "backslashreplace").decode())
+    """Text as it stands, whatever it holds."""
+    return format_html('<pre class="hub-text">{}</pre>', printable(text))
 
 
 def pretty(value: object) -> SafeString:

@@ -78,7 +78,8 @@ def deactivate_organization(*, by: Access) -> None:
 
 def _raise_if_taken(name: str, *, but: Organization | None = None) -> None:
     """Names that differ only in case would be mistaken for each other; the column itself forbids that on MySQL alone."""
-    if Organization.objects.filter(organization_name__iexact=name).exclude(pk=but and but.pk).exists():
+    same = Organization.objects.filter(organization_name__iexact=name)
+    if (same.exclude(pk=but.pk) if but else same).exists():
         raise NameTaken
 
 

@@ -45,6 +45,10 @@ class Access:
         """The organization itself, and who administers it."""
         return self.may(Role.USER_CREATOR)
 
+    def may_delete_note(self, author_id: int | None) -> bool:
+        """One's own; administrators anybody's."""
+        return self.manages or author_id == self.user.pk
+
     def may_give(self, role: Role) -> bool:
         """Whether the user may invite somebody as, or make somebody, this."""
         return self.owns or (self.manages and role.rank < self.role.rank)
@@ -52,6 +56,10 @@ class Access:
     def may_change(self, member: Membership) -> bool:
         """Whether the user may give the member another role, or shut and remove them. Nobody does that to themselves."""
         return member.user_id != self.user.pk and self.may_give(Role(member.role))
+
+    def may_erase(self, author_id: int | None) -> bool:
+        """Whether the user may delete what this user wrote for colleagues."""
+        return self.manages or author_id == self.user.pk
 
 
 def access_to(user: User, organization_id: int) -> Access | None:

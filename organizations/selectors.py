@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
@@ -40,12 +41,9 @@ def overviews(organization: Organization) -> list[Overview]:
     """All numbers of the organization, the newest last. Two queries; no secret is opened."""
     has_secrets = ExpressionWrapper(~Q(app_secret="") & ~Q(meta_token=""), output_field=BooleanField())
     rows = organization.numbers.defer(*PhoneNumber.SECRETS).annotate(has_secrets=has_secrets).order_by("pk")
-    numbers = list(rows)
+    numbers: list[Any] = list(rows)  # each with the annotation
     events = quality_events(numbers)
-    return [
-        Overview(number, stage(number, has_secrets=number.has_secrets), quality(events[number.phone_number_id]))
-        for number in numbers
-    ]
+    return [Overview(each, stage(each, has_secrets=each.has_secrets), quality(events[each.phone_number_id])) for each in numbers]
 
 
 def quality_events(numbers: Iterable[PhoneNumber]) -> dict[str, list[AccountEvent]]:

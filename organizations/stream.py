@@ -73,9 +73,10 @@ class Page:
 class Streams:
     """The ASGI application at `/o/<organization>/events/`, and all its pages in this process."""
 
-    def __init__(self, *, poll: float = POLL, check: float = CHECK, most: int = MOST) -> None:
+    def __init__(self, *, poll: float = POLL, check: float = CHECK, beat: float = BEAT, most: int = MOST) -> None:
         self._poll = poll
         self._check = check
+        self._beat_every = beat
         self._most = most
         self._pages: dict[int, set[Page]] = defaultdict(set)
         self._watching: asyncio.Task[None] | None = None
@@ -139,7 +140,7 @@ class Streams:
                 except (DatabaseError, InterfaceError) as failure:
                     log.warning("revisions could not be read: %s", type(failure).__name__)
                     await asyncio.sleep(2.0)
-                if now - beaten >= BEAT:
+                if now - beaten >= self._beat_every:
                     beaten = now
                     self._begin(self._beat(self._all()))
         finally:

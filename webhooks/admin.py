@@ -1,6 +1,5 @@
 """Admin of the raw log: what came, what became of it, what still waits or is dead, and a way to apply it again."""
 
-import json
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
@@ -33,6 +32,7 @@ from organizations.admin_pages import (
     table,
 )
 from organizations.models import Organization, PhoneNumber
+from organizations.showing import faithful_json
 from webhooks.models import HeldItem, Webhook
 from webhooks.reasons import translated
 
@@ -169,29 +169,6 @@ class WebhookPage(LeasedPage[Webhook]):
             return pretty(faithful_json(webhook.json))
         except (ValueError, RecursionError):
             return format_html("<p>{}</p>{}", _("Shown as it came:"), preformatted(webhook.json))
-
-
-def faithful_json(text: str) -> Any:
-    """The value of a JSON text; ValueError where printing it anew would tell something else, as with a repeated key."""
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_same_float)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key is given twice")
-    return value
-
-
-def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
-
-
-def _same_float(text: str) -> float:
-    value = float(text)
-    if repr(value) != text:
-        raise ValueError(f"{text} would change")
-    return value
 
 
 @admin.register(HeldItem)

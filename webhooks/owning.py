@@ -1,7 +1,8 @@
-"""Whose log a webhook is in, and what is told to those whose pages show it: that their log has changed, and that numbers are heard of.
+"""Whose log a webhook is in; and what is told once it is applied: that logs have changed, that numbers are heard of.
 
 A webhook is in the log of the one organization whose secret signed it: that is known when it is stored. If the platform's secret
-signed it, or one that several organizations have, what the body names decides once it is applied, as the numbers are connected then.
+signed it, or one that several organizations have, then what the body names decides when it is applied, as numbers are connected
+by then.
 """
 
 from collections.abc import Mapping, Sequence

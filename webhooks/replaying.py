@@ -11,8 +11,9 @@ from chats.models import Message, StatusEvent
 from contacts.models import Contact
 from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
-from organizations.models import AccountEvent
-from webhooks.models import Webhook
+from organizations.live import announce
+from organizations.models import AccountEvent, User
+from webhooks.models import HeldItem, Webhook
 
 STEP = 5_000
 Progress = Callable[[int], object]
@@ -43,6 +44,18 @@ def replay(rows: LeasedQuerySet[Any], progress: Progress) -> int:
     """Let workers apply these webhooks or held items again, whatever became of them; returns how many. What was applied before does
     not change."""
     return _in_steps(rows, lambda step: step.make_due(), progress)
+
+
+def apply_again(*, webhook: Webhook, by: User) -> None:
+    """Let a worker apply this webhook afresh, with all that is held of it."""
+
+    def make_due() -> None:
+        HeldItem.objects.filter(webhook=webhook).make_due()  # in the order in which the lanes lock them
+        Webhook.objects.filter(pk=webhook.pk).make_due()
+        if webhook.organization_id is not None:
+            announce([webhook.organization_id])
+
+    run_in_transaction(make_due)
 
 
 def forget_what_webhooks_told(until: int, progress: Progress) -> None:

@@ -1,19 +1,106 @@
-from django.http import HttpRequest, HttpResponse
+"""The webhook log of an organization: what Meta sent for it, what became of it, and a way to apply it again."""
+
+import re
 from typing import Any
 
-from organizations.permissions import Access, for_members, for_admins, for_creators
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from organizations.permissions import Access, for_admins
+from webhooks import replaying
+from webhooks.models import Webhook
+from webhooks.reasons import translated
+from webhooks.selectors import LATEST, Page, held_items, page_of, shown_body
+
+FRAME = {"section": "settings", "part": "log"}
+PROBLEMS = "problems"
 
 
 @for_admins
-def webhook_log(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_safe
+def webhook_log(request: HttpRequest, access: Access) -> HttpResponse:
+    """The log from its latest line on, or from the line that the address names."""
+    before = _row_id(request, "before")
+    page = page_of(access.organization, only_problems=_only_problems(request), before=before)
+    shown = _shown(request, page, since=page.last if page.has_more else 0) | {"is_latest": before is None, "older": page}
+    return render(request, "webhooks/log.html", FRAME | shown)
 
 
 @for_admins
-def webhook(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_safe
+def latest(request: HttpRequest, access: Access) -> HttpResponse:
+    """The lines from the one that an open page ends with (`since`) to the latest. If those are too many, the latest of them and a
+    way to the others."""
+    since = _row_id(request, "since") or 0
+    page = page_of(access.organization, only_problems=_only_problems(request), down_to=since, limit=LATEST)
+    return render(request, "webhooks/_latest.html", _shown(request, page, since=since))
 
 
 @for_admins
-def apply_again(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_safe
+def older(request: HttpRequest, access: Access) -> HttpResponse:
+    """The lines after those that are shown, and the way to the next."""
+    since = _row_id(request, "since") or 0
+    before = _row_id(request, "before")
+    page = page_of(access.organization, only_problems=_only_problems(request), before=before, down_to=since)
+    return render(request, "webhooks/_older.html", _shown(request, page, since=since))
+
+
+def _shown(request: HttpRequest, page: Page, *, since: int) -> dict[str, Any]:
+    return {"page": page, "since": since, "show": PROBLEMS if _only_problems(request) else ""}
+
+
+def _only_problems(request: HttpRequest) -> bool:
+    return request.GET.get("show") == PROBLEMS
+
+
+def _row_id(request: HttpRequest, name: str) -> int | None:
+    """An id from the address; None where there is none, or none that a row could have."""
+    text = request.GET.get(name, "")
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else None
+
+
+@for_admins
+@require_safe
+def webhook(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse:
+    """One webhook, with its body."""
+    found = _webhook(access, webhook_id)
+    return render(request, "webhooks/webhook.html", FRAME | _state(found) | {"body": shown_body(found)})
+
+
+@for_admins
+@require_safe
+def state(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse:
+    """What became of it so far, as the open page fetches it when something has changed."""
+    return render(request, "webhooks/_state.html", _state(_webhook(access, webhook_id, without_body=True)))
+
+
+def _state(found: Webhook) -> dict[str, Any]:
+    held, has_more = held_items(found)
+    return {"webhook": found, "reason": translated(found.reason), "held": held, "has_more_held": has_more}
+
+
+@for_admins
+@require_safe
+def body(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse:
+    """The exact bytes, as a file that no browser shows."""
+    found = _webhook(access, webhook_id)
+    headers = {"Content-Disposition": f'attachment; filename="webhook-{found.pk}.txt"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(found.body, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@for_admins
+@require_POST
+def apply_again(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse:
+    found = _webhook(access, webhook_id, without_body=True)
+    replaying.apply_again(webhook=found, by=access.user)
+    messages.success(request, gettext("It will be applied again in a moment."))
+    return redirect("webhook", access.organization.pk, found.pk)
+
+
+def _webhook(access: Access, webhook_id: int, *, without_body: bool = False) -> Webhook:
+    rows = Webhook.objects.filter(organization_id=access.organization.pk)
+    return get_object_or_404(rows.defer("json", "raw") if without_body else rows, pk=webhook_id)

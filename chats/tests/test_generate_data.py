@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.utils import timezone
 
 from chats.actions import act_on_targets
@@ -34,7 +35,7 @@ def generate(**options: Any) -> str:
 
 
 @pytest.fixture
-def filled(db: None) -> Organization:
+def filled(transactional_db: None) -> Organization:
     generate(organization="Feira", contacts=CONTACTS, messages=MESSAGES, numbers=3)
     return Organization.objects.get(organization_name="Feira")
 
@@ -121,7 +122,8 @@ def test_words_are_those_that_a_renamed_contact_would_have(filled: Organization)
     contacts = list(Contact.objects.all())
     for contact in contacts:
         contact.search_name = ""
-    index_names(contacts)
+    with transaction.atomic():
+        index_names(contacts)
     assert kept == set(ContactWord.objects.values_list("contact", "organization_id", "word"))
 
 
@@ -156,7 +158,8 @@ def test_reactions_and_quotes_are_about_messages_of_the_conversation(filled: Org
     assert all(wamids[row.target_wamid] == row.contact_id for row in reactions)
     assert all(wamids[row.quoted_wamid] == row.contact_id for row in quoting)
     Message.objects.update(reactions=None)
-    act_on_targets(list(reactions), timezone.now())
+    with transaction.atomic():
+        act_on_targets(list(reactions), timezone.now())
     assert dict(Message.objects.exclude(reactions=None).values_list("wamid", "reactions")) == shown
 
 
@@ -219,7 +222,7 @@ def test_two_organizations_with_one_seed_have_numbers_of_their_own(filled: Organ
     assert Message.objects.filter(contact__organization=other, phone_number__organization=other).count() == 50
 
 
-def test_numbers_that_an_organization_has_are_used(db: None) -> None:
+def test_numbers_that_an_organization_has_are_used(transactional_db: None) -> None:
     organization = Organization.objects.create(organization_name="Feira")
     organization.numbers.create(phone_number_id="448190735512098", wa_id="556133214400")
     generate(organization="Feira", contacts=5, messages=10, numbers=1)
@@ -227,7 +230,7 @@ def test_numbers_that_an_organization_has_are_used(db: None) -> None:
 
 
 @pytest.mark.parametrize(("contacts", "messages"), [(1, 0), (10, 3), (1, 500), (3, 10)])
-def test_any_amounts_will_do(db: None, contacts: int, messages: int) -> None:
+def test_any_amounts_will_do(transactional_db: None, contacts: int, messages: int) -> None:
     generate(contacts=contacts, messages=messages, numbers=1)
     assert (Contact.objects.count(), Message.objects.count()) == (contacts, messages)
     assert Contact.objects.filter(last_message_timestamp=None).count() == max(0, contacts - messages)
@@ -264,7 +267,7 @@ def test_help_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(option in said for option in ("--organization NAME", "--contacts N", "--messages N", "--numbers N", "--seed N"))
 
 
-def test_one_seed_makes_the_same_people(db: None) -> None:
+def test_one_seed_makes_the_same_people(transactional_db: None) -> None:
     generate(organization="Feira", contacts=10, messages=30, seed=7)
     first = list(Contact.objects.order_by("pk").values_list("name", "wa_id"))
     for model in (Message, StatusEvent, Note, Contact):

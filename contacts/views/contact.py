@@ -1,34 +1,159 @@
-from django.http import HttpRequest, HttpResponse
+"""One contact: added by hand, switched, named, labelled, written about. Each part of the page is changed and answered by itself."""
+
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-from organizations.permissions import Access, for_members, for_admins, for_creators
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.forms import BaseForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from contacts.forms import AliasForm, NewContactForm, NoteForm
+from contacts.models import Contact, Label, Note
+from contacts.selectors import contacts_of, latest_notes, numbers_of
+from contacts.services import (
+    AlreadyThere,
+    Unfit,
+    add_contact,
+    give_labels,
+    read_switch,
+    rename_contact,
+    set_switch,
+)
+from contacts.services import add_note as write_note
+from contacts.services import delete_note as erase_note
+from organizations.models import Profile
+from organizations.permissions import Access, for_members
+
+
+def _contact(access: Access, contact_id: int) -> Contact:
+    """A contact of this organization; Http404 for any other."""
+    return get_object_or_404(contacts_of(access.organization), pk=contact_id)
+
+
+def _answer(request: HttpRequest, access: Access, template: str, context: dict[str, Any]) -> HttpResponse:
+    """The part that changed; for a plain form the page it was on."""
+    if request.headers.get("HX-Request"):
+        return render(request, template, context)
+    back = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}) or not urlsplit(back).path.startswith("/o/"):
+        back = reverse("contacts", args=[access.organization.pk])
+    return HttpResponseRedirect(back)
 
 
 @for_members
-def new_contact(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_contact(request: HttpRequest, access: Access) -> HttpResponse:
+    """The form for somebody who has not written yet."""
+    numbers = numbers_of(access.organization)
+    form = NewContactForm(request.POST or None, numbers=numbers)
+    there = None
+    if request.method == "POST" and numbers and form.is_valid():
+        given = form.cleaned_data
+        try:
+            contact = add_contact(number=given["number"], wa_id=given["phone"][0], alias=given["name"], now=timezone.now())
+        except AlreadyThere as refusal:
+            there = refusal.contact
+            form.add_error("phone", gettext("%(name)s has this number already.") % {"name": there})
+        else:
+            messages.success(request, gettext("%(name)s was added.") % {"name": contact})
+            shown = urlencode({"q": f"+{contact.wa_id}"})
+            return redirect(f"{reverse('contacts', args=[access.organization.pk])}?{shown}")
+    context = {"form": form, "numbers": numbers, "there": there, "section": "contacts"}
+    return render(request, "contacts/new.html", context, status=422 if request.method == "POST" else 200)
 
 
 @for_members
-def switch(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_POST
+def switch(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """Set the switch `field` to `value`. Answers with the switches as they stand, `in` a row of the table or by themselves."""
+    contact = _contact(access, contact_id)
+    column = request.POST.get("field", "")
+    try:
+        value = read_switch(column, request.POST.get("value", ""))
+    except Unfit as refusal:
+        return HttpResponseBadRequest(str(refusal), content_type="text/plain; charset=utf-8")
+    set_switch(organization=access.organization, contact_ids=[contact.pk], column=column, value=value)
+    setattr(contact, column, value)
+    template = "contacts/_row_switches.html" if request.POST.get("in") == "row" else "contacts/_switches.html"
+    return _answer(request, access, template, {"contact": contact, "profiles": Profile})
 
 
 @for_members
-def rename(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_http_methods(["GET", "HEAD", "POST"])
+def rename(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """The name, and the form to change it."""
+    contact = _contact(access, contact_id)
+    form = AliasForm(request.POST)
+    if request.method != "POST":
+        return render(request, "contacts/_name.html", {"contact": contact})
+    if not form.is_valid():
+        return _refused(request, access, "contacts/_name.html", {"contact": contact, "alias_form": form}, form)
+    try:
+        contact = rename_contact(contact=contact, alias=form.cleaned_data["alias"])
+    except Contact.DoesNotExist:
+        raise Http404 from None
+    return _answer(request, access, "contacts/_name.html", {"contact": contact})
 
 
 @for_members
-def give_labels(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_http_methods(["GET", "HEAD", "POST"])
+def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """The labels. Of a form that showed `had`, what was ticked since is given and what was unticked is taken, and no other."""
+    contact = _contact(access, contact_id)
+    if request.method == "POST":
+        had, chosen = (_ids(request.POST.getlist(name)) for name in ("had", "label"))
+        give_labels(contact=contact, give=chosen - had, take=had - chosen)
+    context = {
+        "contact": contact,
+        "labels": Label.objects.filter(organization=access.organization),
+        "given": set(contact.labels.values_list("pk", flat=True)),
+    }
+    if request.method == "POST":
+        return _answer(request, access, "contacts/_labels.html", context)
+    return render(request, "contacts/_labels.html", context)
+
+
+def _ids(words: list[str]) -> set[int]:
+    return {int(word) for word in words[:500] if word.isascii() and word.isdigit() and len(word) < 19}
 
 
 @for_members
-def add_note(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_http_methods(["GET", "HEAD", "POST"])
+def notes(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """What was written about the contact, and one note more."""
+    contact = _contact(access, contact_id)
+    form = NoteForm(request.POST or None)
+    if request.method == "POST":
+        if not form.is_valid():
+            context = {"contact": contact, "notes": latest_notes(contact), "note_form": form}
+            return _refused(request, access, "contacts/_notes.html", context, form)
+        write_note(contact=contact, text=form.cleaned_data["text"], by=access.user, now=timezone.now())
+        return _answer(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
+    return render(request, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
+
+
+def _refused(request: HttpRequest, access: Access, template: str, context: dict[str, Any], form: BaseForm) -> HttpResponse:
+    """The part with what is wrong; after a plain form the page it was on, which says it."""
+    if request.headers.get("HX-Request"):
+        return render(request, template, context, status=422)
+    messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+    return _answer(request, access, template, context)
 
 
 @for_members
-def delete_note(request: HttpRequest, access: Access, **kwargs: Any) -> HttpResponse:
-    raise NotImplementedError
+@require_POST
+def delete_note(request: HttpRequest, access: Access, contact_id: int, note_id: int) -> HttpResponse:
+    """Delete one's own note; administrators any."""
+    contact = _contact(access, contact_id)
+    note = get_object_or_404(Note.objects.filter(contact=contact), pk=note_id)
+    if not access.may_erase(note.author_id):
+        raise PermissionDenied
+    erase_note(note=note)
+    return _answer(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})

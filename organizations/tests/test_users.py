@@ -39,17 +39,6 @@ def test_createsuperuser_takes_the_password_from_the_environment(monkeypatch, cl
     assert client.login(username="root@example.com", password=PASSWORD)
 
 
-@pytest.mark.parametrize("typed", ["root@example.com", "ROOT@Example.com", " root@example.com "])
-def test_sign_in_to_the_admin_ignores_the_case_of_the_email(client, typed):
-    User.objects.create_superuser("root@example.com", PASSWORD)
-
-    form = {"username": typed, "password": PASSWORD, "next": reverse("admin:index")}
-    answer = client.post(reverse("admin:login"), form, follow=True)
-
-    assert answer.context["user"].is_authenticated
-    assert answer.request["PATH_INFO"] == reverse("admin:index")
-
-
 def test_anonymous_is_sent_to_the_login_page(client):
     answer = client.get(reverse("admin:webhooks_webhook_changelist"))
 
@@ -63,9 +52,9 @@ def test_whoever_is_no_active_superuser_gets_no_entry(client, columns):
     client.force_login(user)
 
     assert client.get(reverse("admin:index")).status_code == 302
-    refusal = client.post(reverse("admin:login"), {"username": user.email, "password": PASSWORD})
-    assert refusal.status_code == 200
-    assert refusal.context["form"].errors
+    form = {"login": user.email, "password": PASSWORD, "next": reverse("admin:index")}
+    assert client.post(reverse("account_login"), form, follow=True).status_code in (200, 403)
+    assert client.get(reverse("admin:index")).status_code == 302
 
 
 def test_an_operator_creates_a_user_by_email_with_a_password(admin_client, client):

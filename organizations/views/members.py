@@ -38,6 +38,7 @@ def members_page(request: HttpRequest, access: Access, *, form: InviteForm, link
 @for_admins
 @require_POST
 def change_role(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
+    get_object_or_404(Membership.objects.filter(organization=access.organization), pk=member_id)
     form = RoleForm(request.POST, access=access)
     if not form.is_valid():
         messages.error(request, gettext("You may not give this role."))

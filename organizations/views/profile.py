@@ -17,7 +17,7 @@ from organizations.models import User
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """Name, language, time zone, appearance, shortcuts; and the ways to password and two-factor."""
-    user = User.objects.get(pk=request.user.pk)  # not the one whose name the page shows while the form has errors
+    user = User.objects.get(pk=request.user.pk or 0)  # a second one: while the form has errors, the page shows what is stored
     form = ProfileForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()

@@ -238,6 +238,10 @@ body.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!form.matches?.("[data-filters]")) return;
   const wanted = new URLSearchParams([...new FormData(form)].filter(([name, value]) => value && !(name === "view" && value === "all")));
   history.replaceState(history.state, "", `${location.pathname}${wanted.size ? `?${wanted}` : ""}`);
+  const out = one("[data-export]");
+  if (out) out.search = wanted.toString();
+  const back = one("[data-bulk] [name=back]");
+  if (back) back.value = location.pathname + location.search;
 });
 
 // ---- Shortcuts: off while somebody types, and where the profile says so -------------------------------------------------------------
@@ -327,6 +331,19 @@ document.addEventListener("change", ({ target }) => {
   if (target.closest("[data-submit-on-change]")) target.form?.requestSubmit();
   const rows = target.dataset.checkAll;
   if (rows) all(rows).forEach((box) => { box.checked = target.checked; box.dispatchEvent(new Event("change", { bubbles: true })); });
+});
+
+function countChosen() {
+  const bar = one("[data-bulk-bar]");
+  if (!bar) return;
+  const chosen = all("input[name=contact]:checked").length;
+  bar.hidden = chosen === 0;
+  one("[data-bulk-count]", bar).textContent = chosen;
+}
+document.addEventListener("change", ({ target }) => { if (target.name === "contact") countChosen(); });
+document.addEventListener("submit", ({ target }) => {
+  const sign = target.matches("[data-busy]") && one("[data-busy-sign]", target);
+  if (sign) { sign.classList.remove("hidden"); sign.closest("button").disabled = true; }
 });
 
 tellTimes();

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from chats.models import Message
-from contacts.models import Contact
 from conftest import Hub, apply_all
+from contacts.models import Contact
 from organizations.models import User
 from whatsapp_hub.tests.browser.conftest import PASSWORD, Open
 from whatsapp_hub.tests.browser.talk import echo, message, status
@@ -125,7 +125,8 @@ def test_older_messages_load_without_a_jump(open_page: Open, hub: Hub, ana: User
     expect(page.get_by_text("Linha 040")).to_have_count(1)
     after = seen.bounding_box()
 
-    assert before and after
+    assert before
+    assert after
     assert abs(after["y"] - before["y"] - 60) < 12
     for _ in range(3):
         page.locator("#thread").evaluate("box => { box.scrollTop = 100 }")

@@ -1,0 +1,99 @@
+"""What people type about contacts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from cloud_api.wa_ids import formatted
+from contacts.models import Label, Note
+from contacts.services import Unfit, one_line, read_label_name, read_phone
+from organizations.models import PhoneNumber
+
+LONGEST_NAME = 150
+
+
+class OneLineField(forms.CharField):
+    """Text with one space between its words."""
+
+    def to_python(self, value: Any) -> str:
+        return one_line(super().to_python(value) or "")
+
+
+class NumberChoice(forms.Form):
+    """Which of the organization's numbers; not asked where there is one."""
+
+    number = forms.ChoiceField(label=_("On your number"))
+
+    def __init__(self, *args: Any, numbers: Sequence[PhoneNumber], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.numbers = {each.phone_number_id: each for each in numbers}
+        choice: Any = self.fields["number"]
+        choice.choices = [(pk, formatted(each.wa_id)) for pk, each in self.numbers.items()]
+        if len(numbers) == 1:
+            choice.required, choice.widget = False, forms.HiddenInput()
+
+    def clean_number(self) -> PhoneNumber:
+        chosen = self.cleaned_data["number"] or next(iter(self.numbers))
+        return self.numbers[chosen]
+
+
+class NewContactForm(NumberChoice):
+    """A person typed in by hand. `phone` becomes the wa_ids that it may mean, the likeliest first."""
+
+    phone = forms.CharField(
+        label=_("Phone"),
+        max_length=40,
+        help_text=_("As you would dial it: (61) 98150-0586. Foreign numbers begin with +."),
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
+    )
+    name = OneLineField(
+        label=_("Name"),
+        max_length=LONGEST_NAME,
+        required=False,
+        help_text=_("What your team calls the person. May stay empty."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ("phone", "name", "number")
+
+    def clean_phone(self) -> tuple[str, ...]:
+        try:
+            return read_phone(self.cleaned_data["phone"])
+        except Unfit as refusal:
+            raise ValidationError(refusal.args[0]) from None
+
+
+class AliasForm(forms.Form):
+    alias = OneLineField(label=_("Name"), max_length=LONGEST_NAME, required=False)
+
+
+class NoteForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Note
+        fields = ("text",)
+        error_messages = {"text": {"required": _("Write something first.")}}  # noqa: RUF012
+
+
+class LabelForm(forms.Form):
+    name = OneLineField(label=_("Name"), max_length=40)
+    colour = forms.ChoiceField(label=_("Colour"), choices=Label.Colour.choices)
+
+    def clean_name(self) -> str:
+        try:
+            return read_label_name(self.cleaned_data["name"])
+        except Unfit as refusal:
+            raise ValidationError(refusal.args[0]) from None
+
+
+class ImportForm(NumberChoice):
+    file = forms.FileField(
+        label=_("CSV file"),
+        allow_empty_file=True,  # which has its own words: see `contacts.sheets`
+        max_length=None,
+        error_messages={"required": _("Choose a file.")},
+        help_text=_("At most 20,000 contacts and 5 MB."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
+    )
+    field_order = ("file", "number")

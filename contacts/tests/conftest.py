@@ -1,0 +1,72 @@
+"""Two organizations with numbers, and who works there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from contacts.models import Contact
+from contacts.searching import index_names
+from organizations.models import Membership, Organization, PhoneNumber, Role, User
+
+
+def sign_in(organization: Organization | None, role: str = Role.USER, email: str = "", language: str = "en") -> Client:
+    user = User.objects.create_user(email or f"{role}@example.com", language=language, name=(email or role).partition("@")[0])
+    if organization:
+        Membership.objects.create(organization=organization, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    client.user = user  # type: ignore[attr-defined]
+    return client
+
+
+@pytest.fixture
+def padaria(db: None) -> Organization:
+    return Organization.objects.create(organization_name="Padaria")
+
+
+@pytest.fixture
+def number(padaria: Organization) -> PhoneNumber:
+    return PhoneNumber.objects.create(organization=padaria, phone_number_id="5243", wa_id="556133214400")
+
+
+@pytest.fixture
+def second_number(padaria: Organization) -> PhoneNumber:
+    return PhoneNumber.objects.create(organization=padaria, phone_number_id="5244", wa_id="556198440077")
+
+
+@pytest.fixture
+def foreign_number(db: None) -> PhoneNumber:
+    barbearia = Organization.objects.create(organization_name="Barbearia")
+    return PhoneNumber.objects.create(organization=barbearia, phone_number_id="9999", wa_id="5511973310042")
+
+
+@pytest.fixture
+def member(padaria: Organization) -> Client:
+    return sign_in(padaria)
+
+
+@pytest.fixture
+def admin(padaria: Organization) -> Client:
+    return sign_in(padaria, Role.USER_ADMIN)
+
+
+@pytest.fixture
+def outsider(foreign_number: PhoneNumber) -> Client:
+    """Owns another organization."""
+    return sign_in(foreign_number.organization, Role.USER_CREATOR, "outsider@example.com")
+
+
+@pytest.fixture
+def meet(number: PhoneNumber) -> Callable[..., Contact]:
+    """Somebody who has written, as webhooks leave them."""
+
+    def make(place: int = 0, *, at: PhoneNumber = number, **columns: Any) -> Contact:
+        columns = {"wa_id": f"5561{81500000 + place}", "name": f"Maria {place:03}"} | columns
+        contact = Contact.objects.create(create_for_phone_number=at, **columns)
+        index_names([contact])
+        contact.save(update_fields=["search_name"])
+        return contact
+
+    return make

@@ -1,0 +1,369 @@
+"""Signing in: by e-mail and password, by two factors, with a new password; and how often it may be tried."""
+
+import re
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from organizations.models import User
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "uma-senha-longa-7"
+SIGN_IN = "/accounts/login/"
+LANGUAGES = ["pt-br", "en", "es"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted():
+    cache.clear()
+
+
+@pytest.fixture
+def ana() -> User:
+    return User.objects.create_user("ana@example.com", PASSWORD, name="Ana")
+
+
+def sign_in(client, email="ana@example.com", password=PASSWORD, **options):
+    return client.post(SIGN_IN, {"login": email, "password": password}, **options)
+
+
+def english(client, address, **options):
+    return client.get(address, headers={"Accept-Language": "en"}, **options)
+
+
+def is_signed_in(client):
+    return "_auth_user_id" in client.session
+
+
+@pytest.mark.parametrize("typed", ["ana@example.com", "ANA@Example.com", " ana@example.com "])
+def test_the_email_and_the_password_let_in(client, ana, typed):
+    answer = sign_in(client, typed)
+
+    assert answer["Location"] == reverse("home")
+    assert is_signed_in(client)
+
+
+def test_a_wrong_password_is_told_as_an_unknown_email_is(client, ana):
+    wrong = sign_in(client, password="falsch").content
+    unknown = sign_in(client, "bia@example.com").content
+
+    assert not is_signed_in(client)
+    first, second = (re.search(rb'role="alert">.*?</form>', page, re.S)[0].split(b"<p>")[1].split(b"</p>")[0] for page in (wrong, unknown))
+    assert first == second
+
+
+def test_the_next_page_is_the_one_that_was_asked_for_but_never_another_site(client, ana):
+    assert client.post(f"{SIGN_IN}?next=/profile/", {"login": ana.email, "password": PASSWORD})["Location"] == "/profile/"
+    other = Client().post(f"{SIGN_IN}?next=https://evil.example/", {"login": ana.email, "password": PASSWORD})
+    assert other["Location"] == "/"
+
+
+def test_a_switched_off_user_is_told_so_with_the_right_password_alone(client, ana):
+    User.objects.update(activate=False)
+
+    answer = sign_in(client, follow=True)
+
+    assert not is_signed_in(client)
+    assert answer.request["PATH_INFO"] == reverse("account_inactive")
+    assert sign_in(client, password="falsch").status_code == 200
+
+
+def test_a_user_who_is_switched_off_is_out_at_the_next_request(client, ana):
+    sign_in(client)
+    assert client.get("/profile/").status_code == 200
+    User.objects.update(activate=False)
+
+    assert client.get("/profile/")["Location"] == f"{SIGN_IN}?next=/profile/"
+
+
+@pytest.mark.parametrize("address", ["/accounts/signup/", "/accounts/email/", "/accounts/social/connections/"])
+def test_nobody_signs_up_or_links_accounts(client, address):
+    assert client.get(address).status_code == 404
+
+
+# How often
+
+
+def test_after_five_wrong_passwords_the_right_one_has_to_wait(client, ana):
+    for _ in range(5):
+        sign_in(client, password="falsch")
+
+    answer = sign_in(client, headers={"Accept-Language": "en"})
+
+    assert not is_signed_in(client)
+    assert "Too many failed login attempts. Try again later." in answer.content.decode()
+
+
+def test_failures_of_one_account_are_counted_wherever_they_come_from(ana, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    for place in range(5):
+        elsewhere = Client(REMOTE_ADDR=f"198.51.100.{place}", HTTP_HOST=f"hub.example:{8000 + place}")
+        sign_in(elsewhere, ["ana@example.com", "ANA@example.com"][place % 2], password="falsch")
+
+    client = Client(REMOTE_ADDR="203.0.113.9", HTTP_HOST="hub.example")
+    sign_in(client)
+    assert not is_signed_in(client)
+
+
+def test_another_account_is_not_held_up(client, ana):
+    User.objects.create_user("bia@example.com", PASSWORD)
+    for _ in range(6):
+        sign_in(client, password="falsch")
+
+    sign_in(client, "bia@example.com")
+    assert is_signed_in(client)
+
+
+def test_one_address_may_not_try_many_accounts_and_another_address_may_still_come_in(ana):
+    for place in range(10):
+        sign_in(Client(REMOTE_ADDR="198.51.100.7"), f"{place}@example.com", password="falsch")
+
+    same, other = Client(REMOTE_ADDR="198.51.100.7"), Client(REMOTE_ADDR="198.51.100.8")
+    sign_in(same)
+    sign_in(other)
+    assert not is_signed_in(same)
+    assert is_signed_in(other)
+
+
+def test_who_claims_to_be_forwarded_is_counted_as_who_they_are(ana):
+    for place in range(10):
+        spoofed = {"X-Forwarded-For": f"198.51.100.{place}"}
+        sign_in(Client(REMOTE_ADDR="203.0.113.5"), f"{place}@example.com", password="falsch", headers=spoofed)
+
+    client = Client(REMOTE_ADDR="203.0.113.5")
+    sign_in(client, headers={"X-Forwarded-For": "198.51.100.99"})
+    assert not is_signed_in(client)
+
+
+def test_too_many_requests_get_a_page_of_ours(client):
+    for _ in range(30):
+        client.post(SIGN_IN, {"login": "", "password": ""})
+    answer = client.post(SIGN_IN, {"login": "", "password": ""}, headers={"Accept-Language": "en"})
+
+    assert answer.status_code == 429
+    assert "Wait a few minutes" in answer.content.decode()
+
+
+def test_a_new_password_ends_the_waiting(client, ana, mailoutbox):
+    for _ in range(6):
+        sign_in(client, password="falsch")
+    choose_new_password(client, mailoutbox)
+
+    sign_in(client, password="outra-senha-longa-8")
+    assert is_signed_in(client)
+
+
+# Admin's sign-in is the same
+
+
+def test_the_admin_sends_everybody_through_the_same_sign_in(client):
+    User.objects.create_superuser("root@example.com", PASSWORD)
+
+    way = client.get("/admin/", follow=True)
+    assert way.request["PATH_INFO"] == SIGN_IN
+    assert way.request["QUERY_STRING"].endswith("next=%2Fadmin%2F")
+    form = {"login": "root@example.com", "password": PASSWORD, "next": "/admin/"}
+    assert client.post(SIGN_IN, form)["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+
+
+def test_admins_own_form_takes_no_password(client):
+    User.objects.create_superuser("root@example.com", PASSWORD)
+
+    for _ in range(6):
+        answer = client.post("/admin/login/?next=/admin/", {"username": "root@example.com", "password": PASSWORD})
+        assert answer["Location"].startswith(SIGN_IN)
+    assert not is_signed_in(client)
+
+
+def test_a_superuser_who_was_guessed_at_has_to_wait_too(client):
+    User.objects.create_superuser("root@example.com", PASSWORD)
+    for _ in range(5):
+        client.post(SIGN_IN, {"login": "root@example.com", "password": "falsch", "next": "/admin/"})
+
+    client.post(SIGN_IN, {"login": "root@example.com", "password": PASSWORD, "next": "/admin/"})
+    assert not is_signed_in(client)
+
+
+def test_whoever_is_no_superuser_gets_a_403_from_the_admin(client, ana):
+    client.force_login(ana)
+
+    assert client.get("/admin/", follow=True).status_code == 403
+
+
+# A forgotten password
+
+
+def ask_for_link(client, email="ana@example.com"):
+    return client.post("/accounts/password/reset/", {"email": email}, follow=True, headers={"Accept-Language": "en"})
+
+
+def choose_new_password(client, mailoutbox):
+    ask_for_link(client)
+    address = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)[1]
+    form = client.get(address, follow=True)
+    passwords = {"password1": "outra-senha-longa-8", "password2": "outra-senha-longa-8"}
+    return client.post(form.request["PATH_INFO"], passwords, follow=True), address
+
+
+def test_a_mailed_link_leads_to_a_new_password_once(client, ana, mailoutbox):
+    answer, address = choose_new_password(client, mailoutbox)
+
+    assert answer.request["PATH_INFO"] == reverse("account_reset_password_from_key_done")
+    sign_in(client, password="outra-senha-longa-8")
+    assert is_signed_in(client)
+    assert "works no longer" in english(Client(), address).content.decode()
+
+
+def test_a_new_password_signs_out_whoever_was_signed_in_with_the_old_one(client, ana, mailoutbox):
+    elsewhere = Client()
+    sign_in(elsewhere)
+    choose_new_password(client, mailoutbox)
+
+    assert elsewhere.get("/profile/").status_code == 302
+
+
+def test_an_unknown_email_gets_the_same_answer_and_no_mail(client, ana, mailoutbox):
+    known, unknown = ask_for_link(client), ask_for_link(client, "nobody@example.com")
+
+    assert [mail.to for mail in mailoutbox] == [["ana@example.com"]]
+    assert known.request["PATH_INFO"] == unknown.request["PATH_INFO"] == reverse("account_reset_password_done")
+    assert "nobody@example.com" not in unknown.content.decode()
+
+
+def test_a_switched_off_user_gets_no_link(client, ana, mailoutbox):
+    User.objects.update(activate=False)
+    ask_for_link(client)
+
+    assert not mailoutbox
+
+
+def test_a_mail_server_that_is_away_is_not_told_on_the_page(client, ana, settings):
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1", 9
+
+    assert ask_for_link(client).request["PATH_INFO"] == reverse("account_reset_password_done")
+
+
+def test_an_address_that_was_changed_opens_nothing_any_more(client, ana, mailoutbox):
+    ask_for_link(client)
+    User.objects.update(email="ana.nova@example.com")
+    mailoutbox.clear()
+
+    ask_for_link(client)
+    sign_in(client)
+
+    assert not mailoutbox
+    assert not is_signed_in(client)
+
+
+def test_changing_the_password_asks_for_the_old_one(client, ana):
+    client.force_login(ana)
+    new = {"password1": "outra-senha-longa-8", "password2": "outra-senha-longa-8"}
+
+    client.post("/accounts/password/change/", {"oldpassword": "falsch", **new})
+    assert User.objects.get().check_password(PASSWORD)
+    client.post("/accounts/password/change/", {"oldpassword": PASSWORD, **new})
+    assert User.objects.get().check_password("outra-senha-longa-8")
+
+
+# Two factors
+
+
+def code(secret):
+    return format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+
+
+@pytest.fixture
+def secret(client, ana) -> str:
+    """Ana has set up an app, and is signed out."""
+    sign_in(client)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    page = client.get("/accounts/2fa/totp/activate/").content.decode()
+    assert "data:image/svg+xml;base64," in page
+    secret = re.search(r'data-copy="([A-Z2-7]+)"', page)[1]
+    client.post("/accounts/2fa/totp/activate/", {"code": code(secret)})
+    client.post("/accounts/logout/")
+    cache.clear()
+    return secret
+
+
+def test_setting_up_asks_for_the_password_once_more(client, ana):
+    client.force_login(ana)
+
+    answer = client.get("/accounts/2fa/totp/activate/")
+    assert answer["Location"].startswith(reverse("account_reauthenticate"))
+
+
+def test_with_two_factors_the_password_alone_lets_nobody_in(client, secret):
+    assert sign_in(client)["Location"] == reverse("mfa_authenticate")
+    assert not is_signed_in(client)
+
+    client.post(reverse("mfa_authenticate"), {"code": "000000"})
+    assert not is_signed_in(client)
+    client.post(reverse("mfa_authenticate"), {"code": code(secret)})
+    assert is_signed_in(client)
+
+
+def test_codes_cannot_be_guessed_at_without_end(client, secret):
+    sign_in(client)
+    for _ in range(10):
+        client.post(reverse("mfa_authenticate"), {"code": "000000"})
+
+    client.post(reverse("mfa_authenticate"), {"code": code(secret)})
+    assert not is_signed_in(client)
+
+
+def test_a_recovery_code_lets_in_once(client, secret):
+    sign_in(client)
+    client.post(reverse("mfa_authenticate"), {"code": code(secret)})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    recovery = re.search(r'<ul class="grid.*?<li>(\S+)</li>', client.get("/accounts/2fa/recovery-codes/").content.decode(), re.S)[1]
+
+    for is_first in (True, False):
+        elsewhere = Client()
+        sign_in(elsewhere)
+        answer = elsewhere.post(reverse("mfa_authenticate"), {"code": recovery})
+        print(recovery, answer.status_code, re.findall("<p>.*?</p>", answer.content.decode()))
+        assert is_signed_in(elsewhere) is is_first
+
+
+def test_it_can_be_switched_off(client, secret):
+    sign_in(client)
+    client.post(reverse("mfa_authenticate"), {"code": code(secret)})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post("/accounts/2fa/totp/deactivate/", {})
+
+    elsewhere = Client()
+    sign_in(elsewhere)
+    assert is_signed_in(elsewhere)
+
+
+# How it looks
+
+
+PAGES = ["login", "logout", "inactive", "reset_password", "reset_password_done", "reset_password_from_key_done", "change_password"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_is_in_our_frame_and_leads_nowhere_that_is_not_there(client, ana, name, language):
+    if name in ("logout", "change_password"):
+        client.force_login(ana)
+    answer = client.get(reverse(f"account_{name}"), headers={"Accept-Language": language})
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert page.count("<h1") == 1
+    assert f'<html lang="{language}"' in page
+    for address in re.findall(r'(?:href|action)="(/[^"]*)"', page):
+        if not address.startswith("/static/"):
+            assert client.get(address).status_code != 404, address
+
+
+def test_the_language_can_be_chosen_before_signing_in(client):
+    client.post("/language/", {"language": "es", "next": SIGN_IN})
+
+    assert '<html lang="es"' in client.get(SIGN_IN).content.decode()

@@ -1,0 +1,145 @@
+"""The event stream over real HTTP: who gets one, what it tells and when, and when it ends."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+from django.conf import settings
+from django.test import Client
+
+from conftest import Hub, apply_all, payload
+from organizations.live import announce, revisions
+from organizations.models import Membership, Organization, PhoneNumber, Role, User
+from organizations.stream import Streams
+from whatsapp_hub import asgi
+
+
+@pytest.fixture(autouse=True)
+def talkative(hub: Hub) -> None:
+    """A client that closes waits for the next thing it hears."""
+    asgi.streams = Streams(beat=0.5)
+
+
+@pytest.fixture
+def ana(organization: Organization) -> User:
+    user = User.objects.create_user("ana@example.com", "uma-senha-longa-7")
+    Membership.objects.create(organization=organization, user=user, role=Role.USER)
+    return user
+
+
+def cookies(user: User) -> dict[str, str]:
+    client = Client()
+    client.force_login(user)
+    return {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
+
+
+class Listener:
+    """Reads a stream in a thread."""
+
+    def __init__(self, answer: requests.Response) -> None:
+        self.answer = answer
+        self.heard: list[tuple[float, str]] = []
+        self.ended_at = 0.0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            for line in self.answer.iter_lines(chunk_size=1):
+                if line.startswith(b"data:"):
+                    self.heard.append((time.monotonic(), line.decode().removeprefix("data: ")))
+        except (requests.RequestException, AttributeError):  # closed from this side
+            pass
+        self.ended_at = time.monotonic()
+
+    def wait(self, ready: Callable[["Listener"], Any], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not ready(self):
+            assert time.monotonic() < until, f"waited {seconds} s; heard {self.heard}"
+            time.sleep(0.02)
+
+
+@contextmanager
+def listening(hub: Hub, organization: Organization, user: User) -> Iterator[Listener]:
+    with hub.get(f"/o/{organization.pk}/events/", cookies=cookies(user), stream=True) as answer:
+        assert answer.status_code == 200
+        yield Listener(answer)
+
+
+def test_a_stream_begins_with_the_revision_and_tells_each_new_one(hub: Hub, organization: Organization, ana: User) -> None:
+    announce([organization.pk])
+    with listening(hub, organization, ana) as listener:
+        listener.wait(lambda it: it.heard, 2)
+        began = time.monotonic()
+        announce([organization.pk])
+        listener.wait(lambda it: len(it.heard) > 1, 2)
+
+    assert [revision for _, revision in listener.heard] == ["1", "2"]
+    assert listener.heard[1][0] - began < 1.0
+
+
+def test_a_webhook_that_is_applied_raises_the_revision(
+    hub: Hub, numbers: dict[str, PhoneNumber], organization: Organization
+) -> None:
+    before = revisions([organization.pk])[organization.pk]
+    assert hub.post(payload("01_text.json")).status_code == 200
+    apply_all()
+
+    assert revisions([organization.pk])[organization.pk] > before
+
+
+def test_nobody_hears_of_another_organization(hub: Hub, organization: Organization, ana: User) -> None:
+    other = Organization.objects.create(organization_name="Outra")
+
+    assert hub.get(f"/o/{other.pk}/events/", cookies=cookies(ana)).status_code == 404
+    assert hub.get(f"/o/{organization.pk}/events/").status_code == 404
+    assert hub.get(f"/o/{organization.pk}/events/", cookies={settings.SESSION_COOKIE_NAME: "nonsense"}).status_code == 404
+    with listening(hub, organization, ana) as listener:
+        announce([other.pk])
+        time.sleep(1.2)
+    assert len(listener.heard) == 1
+
+
+def test_only_get_is_answered(hub: Hub, organization: Organization) -> None:
+    assert requests.post(f"{hub.address}/o/{organization.pk}/events/", timeout=5).status_code == 405
+
+
+@pytest.mark.parametrize("shut", ["user", "membership", "organization", "password"])
+def test_a_stream_ends_when_the_door_is_shut(hub: Hub, organization: Organization, ana: User, shut: str) -> None:
+    asgi.streams = Streams(check=0.5, beat=0.5)
+    with listening(hub, organization, ana) as listener:
+        listener.wait(lambda it: it.heard, 2)
+        if shut == "password":
+            ana.set_password("outra-senha-longa-8")
+            ana.save()
+        else:
+            thing = {"user": ana, "membership": ana.memberships.get(), "organization": organization}[shut]
+            type(thing).objects.filter(pk=thing.pk).update(activate=False)
+        listener.wait(lambda it: it.ended_at, 4)
+
+
+def test_more_pages_than_a_process_holds_are_told_to_come_again(hub: Hub, organization: Organization, ana: User) -> None:
+    asgi.streams = Streams(most=1, beat=0.5)
+    with listening(hub, organization, ana) as listener:
+        listener.wait(lambda it: it.heard, 2)
+        assert hub.get(f"/o/{organization.pk}/events/", cookies=cookies(ana)).status_code == 503
+
+
+def test_a_hundred_pages_all_hear_of_a_change(hub: Hub, organization: Organization, ana: User) -> None:
+    cookie = cookies(ana)
+    address = f"{hub.address}/o/{organization.pk}/events/"
+    answers = [requests.get(address, cookies=cookie, stream=True, timeout=10) for _ in range(100)]
+    listeners = [Listener(answer) for answer in answers]
+    for listener in listeners:
+        listener.wait(lambda it: it.heard, 5)
+    announce([organization.pk])
+    for listener in listeners:
+        listener.wait(lambda it: len(it.heard) == 2, 3)
+    for answer in answers:
+        answer.close()
+
+    assert {listener.heard[-1][1] for listener in listeners} == {str(revisions([organization.pk])[organization.pk])}
