@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 from benchmarks.databases import Database
 from benchmarks.figures import Failed, at_most, percentile, say, show
@@ -89,15 +90,16 @@ def _walk(member: Member) -> Iterator[list[tuple[str, str]]]:
         chosen = dice.choice(ids)
         thread = member.page(f"inbox/{chosen}/thread/")
         first = re.search(rb"from=(\d+-\d+)", thread)
-        names = re.findall(r"data-name=\"([^\" ]+)", rows.decode())
+        names = re.findall(r"data-name=\"([^\"]+)", rows.decode())
+        phones = re.findall(r"\+\d[\d -]{9,}", member.page(f"inbox/{chosen}/conversation/").decode())
         word = dice.choice(["pedido", "boleto", "obrigado", "entrega", "amanhã", "qwertyuiop"])
         yield [
             ("inbox", f"inbox/?view={dice.choice(['all', 'all', 'unread', 'waiting', 'closing', 'bot_off'])}"),
             ("conversation", f"inbox/{chosen}/"),
             ("older", f"inbox/{chosen}/thread/?before={first[1].decode()}" if first else f"inbox/{chosen}/thread/"),
-            ("search_name", f"inbox/rows/?q={dice.choice(names or ['maria'])}"),
-            ("search_number", f"inbox/rows/?q={dice.randint(1000, 9999)}"),
-            ("search_text", f"inbox/texts/?q={word}"),
+            ("search_name", f"inbox/rows/?q={quote(dice.choice(names or ['maria']))}"),
+            ("search_number", f"inbox/rows/?q={quote(phones[0] if phones else '0586')}"),
+            ("search_text", f"inbox/texts/?q={quote(word)}"),
             ("contacts", f"contacts/?view={dice.choice(['all', 'unread', 'bot_off'])}"),
         ]
         found = re.search(rb"after=(\d+-\d+)", rows)

@@ -48,7 +48,7 @@ class Filters:
             view=View(view) if view in View.values else View.ALL,
             number=query.get("number", "")[:64],
             profile=profile if profile in Profile.values else "",
-            label=int(label) if label.isascii() and label.isdigit() and len(label) < 18 else None,
+            label=(int(label) or None) if label.isascii() and label.isdigit() and len(label) < 18 else None,
             search=query.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH],
         )
 
@@ -129,7 +129,8 @@ def list_contacts(
     if filters.search:
         ids = find_contacts(organization_id, filters.search)
         found = rows.filter(pk__in=ids).order_by("-last_message_timestamp", "-pk")
-        return Listed(list(found), too_many=len(ids) >= MOST_FOUND)
+        shown = list(found[: limit + 1])
+        return Listed(shown[:limit], too_many=len(shown) > limit or len(ids) >= MOST_FOUND)
     contacts = _dated(rows, filters, after, limit + 1) if after is None or after.at else []
     if filters.column == "last_message_timestamp" and not conversations and len(contacts) <= limit:
         contacts += _undated(rows, after, limit + 1 - len(contacts))

@@ -56,7 +56,7 @@ class Reader:
     def _row(self, line: int, cells: list[str]) -> Row:
         row = Row(line, self.number)
         if any(cell.strip() for cell in cells[len(self.sheet.headers) :]):
-            self.faults.add(line, _("There are more cells than columns. Put text that holds the separator in quotation marks."))
+            row.doubt = _("There are more cells than columns. Put text that holds the separator in quotation marks.")
             return row
         for place, key in self.sheet.columns.items():
             cell = unguarded(cells[place].strip()) if place < len(cells) else ""

@@ -77,12 +77,10 @@ def _collect(rows: "QuerySet[Any, int]", found: dict[int, None]) -> None:
 def _queries(organization_id: int, typed: str) -> "Iterator[QuerySet[Any, int]]":
     contacts = Contact.objects.filter(organization=organization_id).values_list("pk", flat=True)
     if _is_like_a_number(typed):
-        keys = beginnings(typed)
-        yield contacts.filter(phone_key__in=keys).order_by()
-        yield contacts.filter(_begins("phone_key", keys)).order_by("phone_key")
+        yield contacts.filter(_begins("phone_key", beginnings(typed))).order_by("phone_key")
         yield contacts.filter(_begins("reversed_phone", [end[::-1] for end in _endings(typed)])).order_by("reversed_phone")
     words = {word[:LONGEST_WORD] for word in normalized(typed).split()[:MOST_WORDS]}
-    if words:
+    if words and (len(words) == 1 or not _is_like_a_number(typed)):
         yield _by_words(organization_id, words)
     if "." in typed:
         country, _, rest = typed.partition(".")

@@ -23,6 +23,7 @@ MOST_LABELS = 100
 SEPARATORS = re.compile(r"[,;|]")
 """Between labels in a file, and so never in one."""
 GivenLabel: Any = Contact.labels.through
+BRAZIL = 55
 ON_OFF = {"on": True, "off": False}
 
 
@@ -107,6 +108,8 @@ def _is_possible(wa_id: str) -> bool:
         number = phonenumbers.parse(f"+{wa_id}")
     except phonenumbers.NumberParseException:
         return False
+    if number.country_code == BRAZIL and number.national_number < 10**9:
+        return False  # a number without its area code looks like a service's
     return bool(phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE)
 
 

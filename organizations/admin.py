@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
@@ -33,10 +35,11 @@ from organizations.models import AccountEvent, Membership, Organization, PhoneNu
 from organizations.selectors import latest_account_events
 from organizations.services import opened
 
-admin.site.unregister(Group)
+for made_elsewhere in (Group, EmailAddress, Authenticator):  # a row here would be another way in
+    admin.site.unregister(made_elsewhere)
 admin.site.site_header = admin.site.site_title = "WhatsApp Hub"
 admin.site.index_title = _("Operation")
-admin.site.site_url = None
+admin.site.site_url = "/"
 # Who opens the admin signs in where everybody does: with two factors, and counted.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 

@@ -45,10 +45,6 @@ class Access:
         """The organization itself, and who administers it."""
         return self.may(Role.USER_CREATOR)
 
-    def may_delete_note(self, author_id: int | None) -> bool:
-        """One's own; administrators anybody's."""
-        return self.manages or author_id == self.user.pk
-
     def may_give(self, role: Role) -> bool:
         """Whether the user may invite somebody as, or make somebody, this."""
         return self.owns or (self.manages and role.rank < self.role.rank)

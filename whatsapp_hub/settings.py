@@ -54,15 +54,15 @@ CONTENT_SECURITY_POLICY = {
 }
 
 INSTALLED_APPS = [
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "whatsapp_hub",
     "webhooks",
     "chats",
     "contacts",
     "organizations",
     "jobs",
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -156,7 +156,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # whoever has no user here gets no mail from here
 # allauth's own keeps a second table of addresses, by which an old one would still sign in after it was changed.
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up with somebody else's
 MFA_TOTP_ISSUER = "WhatsApp Hub"

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from contacts.listing import Cursor, Filters, View, list_contacts
 from contacts.models import Label
-from contacts.selectors import numbers_of
+from contacts.selectors import labels_given, numbers_of
 from contacts.services import Unfit, label_many, read_switch, set_switch
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
@@ -49,12 +48,13 @@ def address_of(request: HttpRequest, access: Access) -> str:
 def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
     filters, after = Filters.read(request.GET), Cursor.read(request.GET.get("after", ""))
     listed = list_contacts(access.organization.pk, filters, timezone.now(), after=after)
-    prefetch_related_objects(listed.contacts, "labels")
+    labels = list(Label.objects.filter(organization=access.organization))
+    given = labels_given(listed.contacts, labels)
     numbers = numbers_of(access.organization)
     shown = {each.phone_number_id: each for each in numbers} if len(numbers) > 1 else {}
     return {
         "rows": [
-            {"contact": each, "number": shown.get(each.create_for_phone_number_id), "labels": each.labels.all()}
+            {"contact": each, "number": shown.get(each.create_for_phone_number_id), "labels": given[each.pk]}
             for each in listed.contacts
         ],
         "is_further_page": after is not None and "HX-Request" in request.headers,
@@ -64,7 +64,7 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
         "views": View,
         "profiles": Profile,
         "numbers": numbers,
-        "labels": list(Label.objects.filter(organization=access.organization)),
+        "labels": labels,
     }
 
 

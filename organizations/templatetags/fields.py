@@ -10,6 +10,7 @@ CLASSES = {
     forms.CheckboxInput: "toggle toggle-primary",
     forms.Select: "select w-full h-11",
     forms.Textarea: "textarea w-full",
+    forms.FileInput: "file-input w-full h-11",
 }
 
 

@@ -51,7 +51,9 @@ def test_a_wrong_password_is_told_as_an_unknown_email_is(client, ana):
     unknown = sign_in(client, "bia@example.com").content
 
     assert not is_signed_in(client)
-    first, second = (re.search(rb'role="alert">.*?</form>', page, re.S)[0].split(b"<p>")[1].split(b"</p>")[0] for page in (wrong, unknown))
+    first, second = (
+        re.search(rb'role="alert">.*?</form>', page, re.S)[0].split(b"<p>")[1].split(b"</p>")[0] for page in (wrong, unknown)
+    )
     assert first == second
 
 
@@ -320,13 +322,12 @@ def test_a_recovery_code_lets_in_once(client, secret):
     sign_in(client)
     client.post(reverse("mfa_authenticate"), {"code": code(secret)})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    recovery = re.search(r'<ul class="grid.*?<li>(\S+)</li>', client.get("/accounts/2fa/recovery-codes/").content.decode(), re.S)[1]
+    recovery = re.search(r"<li>(\d{8})</li>", client.get("/accounts/2fa/recovery-codes/").content.decode())[1]
 
     for is_first in (True, False):
         elsewhere = Client()
         sign_in(elsewhere)
-        answer = elsewhere.post(reverse("mfa_authenticate"), {"code": recovery})
-        print(recovery, answer.status_code, re.findall("<p>.*?</p>", answer.content.decode()))
+        elsewhere.post(reverse("mfa_authenticate"), {"code": recovery})
         assert is_signed_in(elsewhere) is is_first
 
 

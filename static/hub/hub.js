@@ -74,6 +74,7 @@ function listen() {
   live.source.onopen = () => {
     live.failures = 0;
     clearTimeout(live.timer);
+    live.timer = 0;
     one("#offline")?.classList.replace("flex", "hidden");
   };
   live.source.onmessage = ({ data }) => {
@@ -81,20 +82,20 @@ function listen() {
     live.revision = Number(data);
     refresh();
   };
-  live.source.onerror = () => {
+  live.source.onerror = () => { // which the browser repeats as it tries again
     live.failures += 1;
     if (live.failures > 1) one("#offline")?.classList.replace("hidden", "flex");
-    poll();
+    if (!live.timer) poll();
   };
 }
 
 function poll() { // with jitter, ever slower, and slower still where nobody looks
-  clearTimeout(live.timer);
-  const seconds = document.hidden ? 120 : Math.min(60, 4 * 2 ** Math.min(live.failures - 1, 4));
+  const seconds = document.hidden ? 120 : Math.min(60, 3 * 2 ** Math.min(live.failures, 5));
   live.timer = setTimeout(() => {
+    live.timer = 0;
     refresh();
     if (live.source.readyState === EventSource.CLOSED) listen();
-    if (live.source.readyState !== EventSource.OPEN) { live.failures += 1; poll(); }
+    if (live.source.readyState !== EventSource.OPEN) poll();
   }, seconds * 1000 * (0.75 + Math.random() / 2));
 }
 

@@ -114,15 +114,17 @@ def test_what_somebody_writes_and_where_they_read_is_left_alone(
 
 def test_older_messages_load_without_a_jump(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
     told(hub, *(message(JOELMA, "Joelma", said=f"Linha {number:03}", at=time.time() - 9000 + number) for number in range(130)))
+    Contact.objects.update(unread_count=0)
     page = open_page(f"{inbox}{Contact.objects.get().pk}/", ana)
-    expect(page.get_by_text("Linha 129")).to_be_in_viewport()
-    expect(page.get_by_text("Linha 079")).to_have_count(0)
-    seen = page.get_by_text("Linha 085")
+    thread = page.locator("#thread")
+    expect(thread.get_by_text("Linha 129")).to_be_in_viewport()
+    expect(thread.get_by_text("Linha 079")).to_have_count(0)
+    seen = thread.get_by_text("Linha 085")
 
     page.locator("#thread").evaluate("box => { box.scrollTop = 200 }")
     before = seen.bounding_box()
     page.locator("#thread").evaluate("box => { box.scrollTop = 140 }")
-    expect(page.get_by_text("Linha 040")).to_have_count(1)
+    expect(thread.get_by_text("Linha 040")).to_have_count(1)
     after = seen.bounding_box()
 
     assert before
@@ -131,7 +133,7 @@ def test_older_messages_load_without_a_jump(open_page: Open, hub: Hub, ana: User
     for _ in range(3):
         page.locator("#thread").evaluate("box => { box.scrollTop = 100 }")
         page.wait_for_timeout(300)
-    expect(page.get_by_text("Linha 000")).to_have_count(1)
+    expect(thread.get_by_text("Linha 000")).to_have_count(1)
     expect(page.locator("[data-inbound]")).to_have_count(130)
 
 

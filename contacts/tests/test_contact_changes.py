@@ -1,0 +1,249 @@
+"""What staff changes about one contact: switches, name, labels, notes."""
+
+import pytest
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from contacts.models import Contact, Label, Note
+from contacts.services import rename_contact
+from contacts.tests.conftest import sign_in
+from organizations.live import revisions
+from organizations.models import Role
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+def post(client, name, contact, posted, *more, headers=None):
+    return client.post(reverse(name, args=[contact.organization_id, contact.pk, *more]), posted, headers=headers or HTMX)
+
+
+def text(response):
+    return response.content.decode()
+
+
+# ---- Switches ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "word", "value"),
+    [
+        ("profile", "human", "human"),
+        ("profile", "bot", "bot"),
+        ("profile", "ia", "ia"),
+        ("activate_bot", "off", False),
+        ("activate_bot", "on", True),
+        ("activate_automatic_message", "off", False),
+    ],
+)
+def test_a_switch_acts_at_once_and_tells_open_pages(member, meet, column, word, value):
+    contact = meet()
+    with CaptureQueriesContext(connection) as queries:
+        response = post(member, "contact_switch", contact, {"field": column, "value": word})
+    assert response.status_code == 200
+    assert f'id="switches-{contact.pk}"' in text(response)
+    contact.refresh_from_db()
+    assert getattr(contact, column) == value
+    assert revisions([contact.organization_id]) == {contact.organization_id: 1}
+    updates = [each["sql"] for each in queries if each["sql"].startswith("UPDATE") and "contacts" in each["sql"]]
+    assert len(updates) == 1
+    assert updates[0].partition("WHERE")[0].count("=") == 1
+
+
+def test_a_row_of_the_table_is_answered_with_its_own_switches(member, meet):
+    contact = meet()
+    response = post(member, "contact_switch", contact, {"field": "activate_bot", "value": "off", "in": "row"})
+    assert f'id="row-switches-{contact.pk}"' in text(response)
+
+
+def test_a_checkbox_is_off_where_the_browser_sends_only_what_stands_before_it(member, meet):
+    contact = meet()
+    post(member, "contact_switch", contact, {"field": "activate_bot", "value": ["off", "on"]})
+    assert Contact.objects.get().activate_bot is True
+    post(member, "contact_switch", contact, {"field": "activate_bot", "value": ["off"]})
+    assert Contact.objects.get().activate_bot is False
+
+
+@pytest.mark.parametrize(
+    "posted",
+    [
+        {},
+        {"field": "profile"},
+        {"field": "profile", "value": "robot"},
+        {"field": "profile", "value": "on"},
+        {"field": "activate_bot", "value": "human"},
+        {"field": "activate_bot", "value": ""},
+        {"field": "name", "value": "on"},
+        {"field": "organization_id", "value": "1"},
+        {"field": "pk", "value": "on"},
+        {"field": "x" * 100_000, "value": "\x00"},
+    ],
+)
+def test_what_is_no_switch_is_refused_in_words(member, meet, posted):
+    contact = meet()
+    before = Contact.objects.values().get()
+    response = post(member, "contact_switch", contact, posted)
+    assert (response.status_code, text(response)) == (400, "There is no such switch.")
+    assert response["Content-Type"].startswith("text/plain")
+    assert Contact.objects.values().get() == before
+
+
+def test_a_plain_form_goes_back_to_the_page_it_was_on(member, meet):
+    contact = meet()
+    inbox = f"http://testserver{reverse('conversation', args=[contact.organization_id, contact.pk])}"
+    url = reverse("contact_switch", args=[contact.organization_id, contact.pk])
+    posted = {"field": "profile", "value": "bot"}
+    assert member.post(url, posted, headers={"Referer": inbox}).url == inbox
+    for elsewhere in ("", "https://evil.example/o/1/", "javascript:x", "http://testserver/admin/"):
+        assert member.post(url, posted, headers={"Referer": elsewhere}).url == reverse("contacts", args=[contact.organization_id])
+
+
+# ---- Names ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_given_by_staff_stands_over_the_profile_s(member, meet):
+    contact = meet(name="Zé")
+    assert "José Encanador" in text(post(member, "contact_alias", contact, {"alias": "  José \n Encanador "}))
+    contact.refresh_from_db()
+    assert (contact.alias, str(contact), contact.name) == ("José Encanador", "José Encanador", "Zé")
+    assert contact.search_name == "jose encanador ze"
+    assert revisions([contact.organization_id]) == {contact.organization_id: 1}
+    body = text(post(member, "contact_alias", contact, {"alias": " "}))
+    assert "José" not in body
+    assert "Zé" in body
+    assert str(Contact.objects.get()) == "Zé"
+
+
+def test_a_name_is_escaped(member, meet):
+    body = text(post(member, "contact_alias", meet(), {"alias": '<script>"&'}))
+    assert "<script>" not in body
+    assert "&lt;script&gt;&quot;&amp;" in body
+
+
+@pytest.mark.parametrize("alias", ["x" * 151, "a\x00b"])
+def test_a_name_that_cannot_be_is_refused(member, meet, alias):
+    contact = meet()
+    response = post(member, "contact_alias", contact, {"alias": alias})
+    assert response.status_code == 422
+    assert 'aria-describedby="alias-error"' in text(response)
+    assert Contact.objects.get().alias == ""
+    response = post(member, "contact_alias", contact, {"alias": alias}, headers={"Referer": ""})
+    assert response.status_code == 302
+    assert list(get_messages(response.wsgi_request))
+
+
+def test_the_fragments_can_be_fetched(member, meet):
+    contact = meet()
+    for name in ("contact_alias", "contact_labels", "contact_notes"):
+        assert member.get(reverse(name, args=[contact.organization_id, contact.pk])).status_code == 200
+
+
+def test_naming_touches_nothing_that_webhooks_tell(meet):
+    contact = meet(name="Zé")
+    Contact.objects.update(name="Zeca")  # a webhook told it since the page was shown
+    assert rename_contact(contact=contact, alias="José").name == "Zeca"
+    assert Contact.objects.get().search_name == "jose zeca"
+
+
+# ---- Labels given -------------------------------------------------------------------------------------------------------------------
+
+
+def test_labels_are_given_and_taken_by_any_member(padaria, member, meet):
+    vip, new = (Label.objects.create(organization=padaria, name=name) for name in ("VIP", "New"))
+    contact = meet()
+    body = text(post(member, "contact_labels", contact, {"label": [vip.pk, new.pk]}))
+    assert body.count("checked") == 2
+    assert set(contact.labels.all()) == {vip, new}
+    post(member, "contact_labels", contact, {"had": [vip.pk, new.pk], "label": [new.pk]})
+    assert set(contact.labels.all()) == {new}
+    post(member, "contact_labels", contact, {"had": [new.pk]})
+    assert not contact.labels.exists()
+
+
+def test_what_a_colleague_gave_since_the_page_was_shown_stays(padaria, member, meet):
+    vip, new = (Label.objects.create(organization=padaria, name=name) for name in ("VIP", "New"))
+    contact = meet()
+    contact.labels.add(vip)
+    post(member, "contact_labels", contact, {"label": [new.pk]})
+    assert set(contact.labels.all()) == {vip, new}
+
+
+def test_another_organization_s_labels_cannot_be_given(member, meet, foreign_number):
+    theirs = Label.objects.create(organization=foreign_number.organization, name="VIP")
+    contact = meet()
+    body = text(post(member, "contact_labels", contact, {"label": [theirs.pk, "x", "9" * 30, "²"]}))
+    assert "VIP" not in body
+    assert not contact.labels.exists()
+
+
+# ---- Notes --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_note_is_kept_with_who_wrote_it_and_when(member, meet):
+    contact = meet()
+    body = text(post(member, "contact_notes", contact, {"text": "  Prefers mornings.\nSee https://example.com/a?b=1&c=2 "}))
+    note = Note.objects.get()
+    assert (note.author, note.text) == (member.user, "Prefers mornings.\nSee https://example.com/a?b=1&c=2")
+    assert 'href="https://example.com/a?b=1&amp;c=2"' in body
+    assert "nofollow" in body
+    assert member.user.name in body
+    assert 'class="message-text' in body  # which keeps line breaks
+    assert revisions([contact.organization_id]) == {contact.organization_id: 1}
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", "javascript:alert(1)", '"><img src=x onerror=alert(1)>', "https://x.example/<b>"]
+)
+def test_a_note_is_text(member, meet, hostile):
+    body = text(post(member, "contact_notes", meet(), {"text": hostile}))
+    for part in ("<script", "<img", 'href="javascript', "<b>"):
+        assert part not in body
+
+
+def test_the_newest_note_comes_first(member, meet):
+    contact = meet()
+    for words in ("first", "second"):
+        body = text(post(member, "contact_notes", contact, {"text": words}))
+    assert body.index("second") < body.index("first")
+
+
+@pytest.mark.parametrize("words", ["", "  \n ", "x" * 4001, "a\x00b"])
+def test_a_note_that_cannot_be_is_refused(member, meet, words):
+    contact = meet()
+    response = post(member, "contact_notes", contact, {"text": words})
+    assert response.status_code == 422
+    assert 'aria-describedby="note-error"' in text(response)
+    assert post(member, "contact_notes", contact, {"text": words}, headers={"Referer": ""}).status_code == 302
+    assert not Note.objects.exists()
+
+
+def test_a_long_note_with_every_kind_of_letter_is_kept(member, meet):
+    words = "😀é" * 2000
+    assert post(member, "contact_notes", meet(), {"text": words}).status_code == 200
+    assert Note.objects.get().text == words
+
+
+def test_one_s_own_note_can_be_deleted_and_an_administrator_deletes_any(padaria, member, admin, meet):
+    contact, colleague = meet(), sign_in(padaria, Role.USER, "colleague@example.com")
+    own, theirs = (Note.objects.create(contact=contact, author=client.user, text="x") for client in (member, colleague))
+    body = text(member.get(reverse("contact_notes", args=[padaria.pk, contact.pk])))
+    assert body.count("delete/") == 2  # the form's two addresses of one note
+    assert post(member, "contact_note_delete", contact, {}, theirs.pk).status_code == 403
+    assert post(member, "contact_note_delete", contact, {}, own.pk).status_code == 200
+    assert list(Note.objects.all()) == [theirs]
+    assert post(member, "contact_note_delete", contact, {}, own.pk).status_code == 404  # again
+    assert post(admin, "contact_note_delete", contact, {}, theirs.pk).status_code == 200
+    orphan = Note.objects.create(contact=contact, author=None, text="of somebody who left")
+    assert "of somebody" in text(member.get(reverse("contact_notes", args=[padaria.pk, contact.pk])))
+    assert post(member, "contact_note_delete", contact, {}, orphan.pk).status_code == 403
+
+
+def test_a_note_is_only_deleted_by_way_of_its_own_contact(padaria, admin, outsider, meet, foreign_number):
+    own, foreign = meet(), meet(1, at=foreign_number)
+    note, other = (Note.objects.create(contact=contact, text="x") for contact in (own, foreign))
+    assert post(admin, "contact_note_delete", own, {}, other.pk).status_code == 404
+    assert post(outsider, "contact_note_delete", own, {}, note.pk).status_code == 404
+    assert post(outsider, "contact_note_delete", foreign, {}, note.pk).status_code == 404
+    assert Note.objects.count() == 2

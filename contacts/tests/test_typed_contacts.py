@@ -1,0 +1,242 @@
+"""People whom staff typed in before WhatsApp showed them: the form, and how a webhook finds them again."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from chats.models import Message
+from conftest import SECRET, apply_all
+from contacts.models import Contact, Label, Note
+from contacts.searching import find_contacts
+from contacts.tests.conftest import sign_in
+from organizations.models import Organization, PhoneNumber
+from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, START, body, message, system_body, value
+
+WITHOUT, WITH = "556181500586", "5561981500586"
+
+
+def said(wamid, phone, bsuid=None, *, at=START, number=NUMBER, name="Zé", waba="385012774910236"):
+    who = {"profile": {"name": name}} | ({"wa_id": phone} if phone else {}) | ({"user_id": bsuid} if bsuid else {})
+    return body(value(number, contacts=[who], messages=[message(wamid, at, sender=phone, bsuid=bsuid)]), waba=waba)
+
+
+def people():
+    return set(Contact.objects.values_list("wa_id", "bsuid", "alias", "create_for_phone_number"))
+
+
+@pytest.fixture
+def clerk(organization) -> Client:
+    return sign_in(organization)
+
+
+@pytest.fixture
+def add(clerk, organization, numbers):
+    """Type somebody in, by the form."""
+
+    def post(phone="(61) 9 8150-0586", name="José", number=NUMBER, client=clerk):
+        url = reverse("new_contact", args=[organization.pk])
+        return client.post(url, {"phone": phone, "name": name, "number": number})
+
+    return post
+
+
+# ---- The form -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_typed_in(add, clerk, organization):
+    response = add()
+    contact = Contact.objects.get()
+    assert (contact.wa_id, contact.wa_id_at, contact.alias, contact.profile) == (WITH, None, "José", "human")
+    assert (contact.phone_key, contact.reversed_phone, contact.organization) == (WITHOUT, WITH[::-1], organization)
+    assert find_contacts(organization.pk, "jose") == find_contacts(organization.pk, "0586") == [contact.pk]
+    page = clerk.get(response.url)
+    assert [row["contact"] for row in page.context["rows"]] == [contact]
+    assert "José was added." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "wa_id"),
+    [
+        ("61 98150-0586", WITH),
+        ("+55 61 98150-0586", WITH),
+        ("556181500586", WITHOUT),
+        ("061 8150 0586", WITHOUT),
+        ("(61) 3321-4400", "556133214400"),
+        ("+1 (415) 555-2671", "14155552671"),
+        ("(+1) 415 555 2671", "14155552671"),
+        ("00 351 912 345 678", "351912345678"),
+        ("+52 55 1234 5678", "525512345678"),
+    ],
+)
+def test_a_number_is_taken_as_people_write_it(add, typed, wa_id):
+    assert add(typed).status_code == 302
+    assert Contact.objects.get().wa_id == wa_id
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        " ",
+        "8150-0586",
+        "61",
+        "abc",
+        "61 98150-0586 ramal 2",
+        "+",
+        "1" * 40,
+        "9" * 41,
+        "5,56182E+11",
+        "61+98150-0586",
+        "\x00",
+        "+99 1",
+        "０６１９８１５００５８６",
+        "<b>",
+    ],
+)
+def test_what_is_no_number_is_refused_in_words(add, typed):
+    response = add(typed)
+    assert response.status_code == 422
+    assert response.context["form"].errors["phone"]
+    assert 'aria-describedby="id_phone_error' in response.content.decode() or "id_phone_helptext" in response.content.decode()
+    assert not Contact.objects.exists()
+
+
+@pytest.mark.parametrize("again", ["61 98150-0586", WITHOUT, "+55 61 8150 0586"])
+def test_nobody_is_added_twice(add, again):
+    add()
+    there = Contact.objects.get()
+    response = add(again, name="Someone")
+    assert response.status_code == 422
+    assert "José has this number already." in response.content.decode()
+    assert reverse("conversation", args=[there.organization_id, there.pk]) in response.content.decode()
+    assert Contact.objects.get() == there
+    assert add(again, number=OTHER_NUMBER).status_code == 302  # another number has its own contacts
+
+
+def test_whoever_wrote_already_is_not_added(add, tell):
+    tell(said("m1", WITHOUT))
+    assert "Zé has this number already." in add().content.decode()
+
+
+def test_a_name_may_be_missing_and_may_not_be_endless(add):
+    assert add(name="x" * 151).status_code == 422
+    assert add(name="").status_code == 302
+    assert str(Contact.objects.get()) == WITH
+
+
+def test_the_number_is_not_asked_for_where_there_is_one_and_nobody_else_s_is_taken(clerk, organization, numbers, foreign_number):
+    url = reverse("new_contact", args=[organization.pk])
+    assert clerk.post(url, {"phone": WITH, "number": foreign_number.phone_number_id}).status_code == 422
+    assert clerk.post(url, {"phone": WITH}).status_code == 422
+    PhoneNumber.objects.filter(organization=organization).exclude(phone_number_id=NUMBER).delete()
+    assert 'type="hidden" name="number"' in clerk.get(url).content.decode()
+    assert clerk.post(url, {"phone": WITH}).status_code == 302
+
+
+def test_without_a_number_the_form_says_what_to_do_first(clerk, organization):
+    url = reverse("new_contact", args=[organization.pk])
+    assert "No number is connected yet" in clerk.get(url).content.decode()
+    assert clerk.post(url, {"phone": WITH}).status_code == 422
+
+
+def test_the_form_takes_few_queries(add):
+    with CaptureQueriesContext(connection) as queries:
+        add()
+    assert len(queries) <= 22  # among them four for a savepoint and a transaction, and two for the session
+
+
+# ---- What WhatsApp shows later --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", [WITH, WITHOUT])
+@pytest.mark.parametrize("shown", [WITH, WITHOUT])
+@pytest.mark.parametrize("bsuid", [None, "BR.1001"])
+def test_a_typed_person_is_found_with_or_without_the_ninth_digit(add, tell, typed, shown, bsuid):
+    add(f"+{typed}")
+    contact = Contact.objects.get()
+    tell(said("m1", shown, bsuid), said("m2", shown, bsuid, at=START + 60))
+    assert people() == {(shown, bsuid, "José", NUMBER)}
+    kept = Contact.objects.get()
+    assert (kept.pk, kept.name, kept.phone_key, kept.reversed_phone) == (contact.pk, "Zé", WITHOUT, shown[::-1])
+    assert kept.wa_id_at is not None
+    assert not kept.retired_identities.exists()  # what was typed was never seen
+    assert Message.objects.filter(contact=kept).count() == 2
+    assert find_contacts(kept.organization_id, "jose") == find_contacts(kept.organization_id, "ze") == [kept.pk]
+
+
+@pytest.mark.parametrize("shown", [WITH, WITHOUT])
+def test_a_person_seen_in_the_same_breath_twice_is_one(add, hub, shown):
+    add()
+    for wamid in ("m1", "m2", "m3"):
+        hub.post(said(wamid, shown, "BR.1001"))
+    apply_all()
+    assert people() == {(shown, "BR.1001", "José", NUMBER)}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_only_the_first_who_is_shown_can_be_whom_staff_meant(add, hub, together):
+    """Two wa_ids that differ by the ninth digit alone may be two persons: whoever comes after the first is somebody else, whether
+    their webhooks are applied together or one by one."""
+    add()
+    for wamid, phone, at in (("m1", WITH, START), ("m2", WITHOUT, START + 60)):
+        hub.post(said(wamid, phone, at=at))
+        if not together:
+            apply_all()
+    apply_all()
+    assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", NUMBER)}
+
+
+def test_another_number_s_webhook_does_not_adopt_the_person(add, tell):
+    add()
+    tell(said("m1", WITHOUT, number=OTHER_NUMBER, waba="402277183300915"))
+    assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", OTHER_NUMBER)}
+    tell(said("m2", WITHOUT))
+    assert people() == {(WITHOUT, None, "", OTHER_NUMBER), (WITHOUT, None, "José", NUMBER)}
+
+
+def test_another_organization_s_webhook_does_not_adopt_the_person(add, tell):
+    owner = Organization.objects.create(organization_name="Barbearia")
+    PhoneNumber.objects.create(organization=owner, phone_number_id="77", wa_id="5511", waba_id="88", app_secret=SECRET)
+    add()
+    tell(said("m1", WITHOUT, number="77", waba="88"))
+    assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", "77")}
+
+
+def test_who_is_known_by_user_id_alone_is_not_mixed_up_with_somebody_typed_in(add, tell):
+    tell(said("m1", None, "BR.1001"))
+    add()
+    tell(said("m2", None, "BR.1001", at=START + 60))
+    assert people() == {(None, "BR.1001", "", NUMBER), (WITH, None, "José", NUMBER)}
+
+
+@pytest.mark.parametrize("shown", [WITH, WITHOUT])
+def test_a_rebuild_gives_the_same_rows(add, tell, shown):
+    add()
+    add("+55 31 97120-4455", name="Waits still")
+    tell(said("m1", shown, "BR.1001"), said("m2", shown, "BR.1001", at=START + 60))
+    before = list(Contact.objects.order_by("pk").values())
+    messages = list(Message.objects.order_by("wamid").values("wamid", "contact_id", "session_id", "create_in"))
+    call_command("replay", "--rebuild", stdout=StringIO())
+    apply_all()
+    assert list(Contact.objects.order_by("pk").values()) == before
+    assert list(Message.objects.order_by("wamid").values("wamid", "contact_id", "session_id", "create_in")) == messages
+
+
+def test_what_staff_wrote_about_a_person_who_turns_out_to_be_another_is_kept(tell, organization, numbers):
+    """A change of identity told late: the contact that came to be meanwhile is absorbed, and its notes, labels and name with it."""
+    tell(said("m1", WITHOUT, "BR.1001"), said("m2", "5531971204455", None, at=START + 7200))
+    late = Contact.objects.get(wa_id="5531971204455")
+    Note.objects.create(contact=late, text="Prefers mornings")
+    late.labels.add(Label.objects.create(organization=organization, name="VIP"))
+    Contact.objects.filter(pk=late.pk).update(alias="José")
+    tell(system_body("change", START + 3600, old=WITHOUT, new="5531971204455"))
+    kept = Contact.objects.get()
+    assert (kept.wa_id, kept.alias) == ("5531971204455", "José")
+    assert [note.text for note in kept.notes.all()] == ["Prefers mornings"]
+    assert [label.name for label in kept.labels.all()] == ["VIP"]
+    assert find_contacts(organization.pk, "jose") == [kept.pk]

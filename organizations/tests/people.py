@@ -1,0 +1,25 @@
+"""Whom the tests of this room are about."""
+
+from django.test import Client
+
+from organizations.models import Membership, Organization, Role, User
+
+PASSWORD = "uma-senha-longa-7"
+
+
+def member(organization: Organization, role: Role = Role.USER, *, name: str = "", **columns: object) -> tuple[User, Client]:
+    """A member of the organization and their browser, signed in."""
+    user = User.objects.create_user(f"{(name or role.value).lower()}@example.com", PASSWORD, name=name)
+    Membership.objects.create(organization=organization, user=user, role=role, **columns)
+    return user, browser(user)
+
+
+def browser(user: User) -> Client:
+    client = Client(headers={"Accept-Language": "en"})
+    client.force_login(user)
+    return client
+
+
+def outsider() -> Client:
+    """Somebody who owns another organization."""
+    return member(Organization.objects.create(organization_name="Outra"), Role.USER_CREATOR, name="Olga")[1]
