@@ -19,7 +19,7 @@ _LINK = re.compile(r"(<a .*?</a>)", re.DOTALL)
 
 
 class _Urlizer(Urlizer):
-    url_template = '<a class="link break-all" href="{href}" target="_blank" rel="noopener noreferrer nofollow">{url}</a>'
+    url_template = '<a class="link" href="{href}" target="_blank" rel="noopener noreferrer nofollow">{url}</a>'
 
 
 def as_html(text: str) -> SafeString:

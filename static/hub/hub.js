@@ -342,6 +342,7 @@ function countChosen() {
   one("[data-bulk-count]", bar).textContent = chosen;
 }
 document.addEventListener("change", ({ target }) => { if (target.name === "contact") countChosen(); });
+body.addEventListener("htmx:afterSwap", countChosen); // who is chosen and no longer shown is chosen no more
 document.addEventListener("submit", ({ target }) => {
   const sign = target.matches("[data-busy]") && one("[data-busy-sign]", target);
   if (sign) { sign.classList.remove("hidden"); sign.closest("button").disabled = true; }
