@@ -108,7 +108,7 @@ def _is_possible(wa_id: str) -> bool:
         number = phonenumbers.parse(f"+{wa_id}")
     except phonenumbers.NumberParseException:
         return False
-    if number.country_code == BRAZIL and number.national_number < 10**9:
+    if number.country_code == BRAZIL and (number.national_number or 0) < 10**9:
         return False  # a number without its area code looks like a service's
     return bool(phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE)
 

@@ -137,7 +137,7 @@ class Streams:
                         checked = now
                         await self._let_go(await self._in_thread(shut_out, self._all()))
                     told = await self._tell_changes(told)
-                except (DatabaseError, InterfaceError) as failure:
+                except Exception as failure:  # noqa: BLE001  whatever it is, the pages are still there
                     log.warning("revisions could not be read: %s", type(failure).__name__)
                     await asyncio.sleep(2.0)
                 if now - beaten >= self._beat_every:
@@ -147,7 +147,7 @@ class Streams:
             self._watching = None
 
     async def _tell_changes(self, told: dict[int, int]) -> dict[int, int]:
-        current = await self._in_thread(revisions, list(self._pages))
+        current: dict[int, int] = await self._in_thread(revisions, list(self._pages))
         for organization_id, revision in current.items():
             if told.get(organization_id) != revision:
                 self._begin(self._tell(list(self._pages.get(organization_id, ())), revision))

@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import sys
+from typing import Protocol, cast
 
 from django.conf import settings
 from gunicorn.arbiter import Arbiter
@@ -22,11 +23,17 @@ MOST_FILES = 65_536
 """Each open page of the site holds a connection; many systems allow 1,024 of them unless asked."""
 
 
+class Closing(Protocol):
+    """What the application can do beside answering: see asgi.Hub."""
+
+    async def close(self) -> None: ...
+
+
 class WebServer(Server):
     """A server that ends although event streams are open."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self.config.app.close()
+        await cast(Closing, self.config.app).close()
         await super().shutdown(sockets)
 
 

@@ -90,7 +90,7 @@ def moment(value: datetime | None, style: str = "SHORT_DATETIME_FORMAT") -> Safe
 @register.filter
 def phone(wa_id: str | None) -> str:
     """A wa_id as people read numbers: +55 61 8150-0586."""
-    return formatted(wa_id or "")
+    return str(formatted(wa_id or ""))
 
 
 @register.filter
@@ -99,7 +99,8 @@ def initials(name: object) -> str:
     words = re.findall(r"[^\W\d_]+", str(name))
     if not words:
         return "#"
-    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+    letters: str = words[0][0] + (words[-1][0] if len(words) > 1 else "")
+    return letters.upper()
 
 
 @register.filter

@@ -7,9 +7,11 @@ const one = (selector, root = document) => root.querySelector(selector);
 
 // ---- htmx: the CSRF token, what could not be done, and what morphing leaves alone --------------------------------------------
 
-Idiomorph.defaults.ignoreActiveValue = true; // what somebody types stays theirs
-Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
-  !(name === "open" && node.matches("details, dialog")) && !(name === "aria-current" && node.matches(".row")) && !(node.id === "window-bar" && name === "data-state");
+Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => // what somebody writes stays theirs
+  !(node.matches?.("textarea, input:not([type=checkbox], [type=radio], [type=hidden])") && (node === document.activeElement || node.value !== node.defaultValue));
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => // what the browser alone knows
+  !((name === "open" && node.matches("details, dialog")) || (name === "aria-current" && node.matches(".row"))
+    || (name === "data-state" && node.matches("[data-until]")) || (name === "class" && node.matches(".message-target")));
 
 body.addEventListener("htmx:configRequest", ({ detail }) => {
   detail.headers["X-CSRFToken"] = one("meta[name=csrf-token]").content;
