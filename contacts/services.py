@@ -39,7 +39,7 @@ class AlreadyThere(ValueError):
         self.contact = contact
 
 
-# ---- Who answers ----------------------------------------------------------------------------------------------------------------
+# ---- Who answers ----
 
 
 def read_switch(column: str, word: str) -> bool | str:
@@ -63,7 +63,7 @@ def set_switch(*, organization: Organization, contact_ids: Collection[int], colu
     return run_in_transaction(write)
 
 
-# ---- Names and people typed in --------------------------------------------------------------------------------------------------
+# ---- Names and people typed in ----
 
 
 def rename_contact(*, contact: Contact, alias: str) -> Contact:
@@ -139,7 +139,7 @@ def find_by_phone(number: PhoneNumber, wa_id: str) -> Contact | None:
     return min(same, key=lambda contact: (contact.wa_id != wa_id, contact.pk), default=None)
 
 
-# ---- Labels ---------------------------------------------------------------------------------------------------------------------
+# ---- Labels ----
 
 
 def label_key(name: str) -> str:
@@ -255,7 +255,7 @@ def add_labels(pairs: Sequence[tuple[int, int]]) -> set[int]:
     return gained
 
 
-# ---- Notes ----------------------------------------------------------------------------------------------------------------------
+# ---- Notes ----
 
 
 def add_note(*, contact: Contact, text: str, by: User, now: datetime) -> Note:

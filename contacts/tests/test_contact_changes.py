@@ -24,7 +24,7 @@ def text(response):
     return response.content.decode()
 
 
-# ---- Switches ---------------------------------------------------------------------------------------------------------------------
+# ---- Switches ----
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_plain_form_goes_back_to_the_page_it_was_on(member, meet):
         assert member.post(url, posted, headers={"Referer": elsewhere}).url == reverse("contacts", args=[contact.organization_id])
 
 
-# ---- Names ------------------------------------------------------------------------------------------------------------------------
+# ---- Names ----
 
 
 def test_a_name_given_by_staff_stands_over_the_profile_s(member, meet):
@@ -147,7 +147,7 @@ def test_naming_touches_nothing_that_webhooks_tell(meet):
     assert Contact.objects.get().search_name == "jose zeca"
 
 
-# ---- Labels given -------------------------------------------------------------------------------------------------------------------
+# ---- Labels given ----
 
 
 def test_labels_are_given_and_taken_by_any_member(padaria, member, meet):
@@ -178,7 +178,7 @@ def test_another_organization_s_labels_cannot_be_given(member, meet, foreign_num
     assert not contact.labels.exists()
 
 
-# ---- Notes --------------------------------------------------------------------------------------------------------------------------
+# ---- Notes ----
 
 
 def test_a_note_is_kept_with_who_wrote_it_and_when(member, meet):

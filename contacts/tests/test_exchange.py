@@ -61,7 +61,7 @@ def snapshot():
     return list(Contact.objects.order_by("pk").values()), set(Contact.labels.through.objects.values_list("contact", "label"))
 
 
-# ---- Out --------------------------------------------------------------------------------------------------------------------------
+# ---- Out ----
 
 
 def test_an_export_tells_all_there_is(padaria, member, meet):
@@ -129,7 +129,7 @@ def test_a_search_that_finds_too_many_is_not_exported_in_part(padaria, member, n
     )
     response = client.get(reverse("contacts_export", args=[padaria.pk]), {"q": "5561"})
     assert response.status_code == 302
-    assert "too many" in str(list(get_messages(response.wsgi_request))[0])
+    assert "too many" in str(next(iter(get_messages(response.wsgi_request))))
 
 
 def test_an_export_comes_in_pieces_of_two_queries_each(padaria, member, number, monkeypatch):
@@ -143,7 +143,7 @@ def test_an_export_comes_in_pieces_of_two_queries_each(padaria, member, number, 
     assert len(queries) <= 3 + 1 + 2 * 4 + 1
 
 
-# ---- In: what is good ---------------------------------------------------------------------------------------------------------------
+# ---- In: what is good ----
 
 
 def test_the_template_can_be_imported(padaria, number):
@@ -259,7 +259,7 @@ def test_twenty_thousand_rows_take_seconds(padaria, admin, number):
     assert len(find_contacts(padaria.pk, "silva 19999")) == 1
 
 
-# ---- In: what is wrong ----------------------------------------------------------------------------------------------------------------
+# ---- In: what is wrong ----
 
 
 @pytest.mark.parametrize(
@@ -375,10 +375,14 @@ def test_hostile_files_are_refused_in_words(padaria, admin, number, content, wor
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: f"phone,name\n{text}".encode("utf-8", "ignore")))
 def test_whatever_bytes_there_are_they_are_read_or_refused(content):
+    """With one fault; a header alone is for the rows' reader to refuse."""
+    faults = 0
     try:
-        assert all(cells for _, cells in read_sheet(content).rows)
+        rows = list(read_sheet(content).rows)
     except Refused as refusal:
-        assert refusal.faults.count == 1
+        rows, faults = [], refusal.faults.count
+    assert faults <= 1
+    assert all(cells for _, cells in rows)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

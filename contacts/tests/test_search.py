@@ -151,7 +151,7 @@ def test_whoever_has_a_word_is_found_by_its_beginning(padaria, number, name, par
     contact.delete()
 
 
-# ---- Lists ------------------------------------------------------------------------------------------------------------------------
+# ---- Lists ----
 
 
 def pages(organization, filters, limit):

@@ -45,7 +45,7 @@ def add(clerk, organization, numbers):
     return post
 
 
-# ---- The form -----------------------------------------------------------------------------------------------------------------------
+# ---- The form ----
 
 
 def test_a_person_is_typed_in(add, clerk, organization):
@@ -150,7 +150,7 @@ def test_the_form_takes_few_queries(add):
     assert len(queries) <= 22  # among them four for a savepoint and a transaction, and two for the session
 
 
-# ---- What WhatsApp shows later --------------------------------------------------------------------------------------------------------
+# ---- What WhatsApp shows later ----
 
 
 @pytest.mark.parametrize("typed", [WITH, WITHOUT])

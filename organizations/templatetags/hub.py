@@ -26,7 +26,7 @@ TINTS = 6
 def icon(name: str, classes: str = "icon") -> SafeString:
     """An icon of `templates/icons` in the text's colour; it says nothing to screen readers, words beside it do."""
     return format_html(
-        '<svg class="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"'
+        '<svg class="{} shrink-0" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"'
         ' stroke-linejoin="round" aria-hidden="true">{}</svg>',
         classes,
         _shapes(name),

@@ -330,6 +330,9 @@ document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (question && !confirm(question)) { event.preventDefault(); event.stopImmediatePropagation(); }
 }, true);
+document.addEventListener("change", (event) => { // what was typed is searched for already; leaving the field must not do it again
+  if (event.target.matches("input[type=search]")) event.stopPropagation();
+}, true);
 document.addEventListener("change", ({ target }) => {
   if (target.closest("[data-submit-on-change]")) target.form?.requestSubmit();
   const rows = target.dataset.checkAll;

@@ -177,7 +177,7 @@ def conversation(hub: Hub) -> int:
         message(
             joelma,
             name,
-            said="Oba! Então reserva 2 pra mim, por favor 🙏",
+            said="Oba! Então reserva 2 pra mim, por favor!",
             at=now - 60,
             context={"from": "556133214400", "id": "wamid.b"},
         ),
