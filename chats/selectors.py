@@ -221,11 +221,6 @@ def _with_contacts(hits: list[Message]) -> list[Message]:
     return hits
 
 
-def numbers_of(organization_id: int) -> list[PhoneNumber]:
-    """The organization's numbers, without their secrets."""
-    return list(PhoneNumber.objects.filter(organization=organization_id).defer(*PhoneNumber.SECRETS).order_by("pk"))
-
-
 def namesakes(contact: Contact) -> dict[str, list[Contact]]:
     """Who may be the same person: `number`, with the same phone but for its optional digit; `conflict`, as Meta has named both."""
     found: dict[str, list[Contact]] = defaultdict(list)

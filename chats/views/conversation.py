@@ -12,22 +12,15 @@ from chats.models import Message
 from chats.presenting import present
 from chats.reading import first_unread, mark_as_read
 from chats.selectors import Place, Thread, around, between, latest, namesakes, older_than, sessions_of
-from contacts.models import Contact, Label, Note
+from contacts.models import Contact, Label
+from contacts.selectors import contacts_of, latest_notes
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
-
-MOST_NOTES = 50
 
 
 def _contact(access: Access, contact_id: int) -> Contact:
     """A contact of this organization; Http404 for any other."""
-    contacts = Contact.objects.select_related("create_for_phone_number").defer(
-        "create_for_phone_number__app_secret",
-        "create_for_phone_number__previous_app_secret",
-        "create_for_phone_number__meta_token",
-        "create_for_phone_number__webhook_verify_token",
-    )
-    return get_object_or_404(contacts.filter(organization=access.organization), pk=contact_id)
+    return get_object_or_404(contacts_of(access.organization), pk=contact_id)
 
 
 @for_members
@@ -79,7 +72,7 @@ def contact_pane(request: HttpRequest, access: Access, contact_id: int) -> HttpR
         "contact": contact,
         "namesakes": namesakes(contact),
         "sessions": sessions_of(contact),
-        "notes": Note.objects.filter(contact=contact).select_related("author").order_by("-create_in", "-pk")[:MOST_NOTES],
+        "notes": latest_notes(contact),
         "labels": Label.objects.filter(organization=access.organization),
         "given": set(contact.labels.values_list("pk", flat=True)),
         "profiles": Profile,

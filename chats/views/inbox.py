@@ -7,13 +7,13 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from chats.presenting import preview
-from chats.selectors import Place, find_texts, last_messages, numbers_of
+from chats.selectors import Place, find_texts, last_messages
 from chats.views.conversation import of_conversation
 from contacts.listing import PAGE, Cursor, Filters, View, list_contacts
 from contacts.models import Contact
+from contacts.selectors import numbers_of
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
-from organizations.views.home import remember
 
 MOST_ROWS = 400
 """Rows of one list that are kept up to date."""
@@ -22,7 +22,6 @@ MOST_ROWS = 400
 @for_members
 def inbox(request: HttpRequest, access: Access, contact_id: int | None = None) -> HttpResponse:
     """The whole page."""
-    remember(request, access)
     context: dict[str, Any] = {"section": "inbox", "views": View, "profiles": Profile}
     if contact_id:
         contact = get_object_or_404(Contact.objects.filter(organization=access.organization), pk=contact_id)
@@ -42,7 +41,7 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
     limit = PAGE if after else _shown(request)
     listed = list_contacts(access.organization.pk, filters, now, after=after, limit=limit, conversations=True)
     last = last_messages(listed.contacts)
-    numbers = numbers_of(access.organization.pk)
+    numbers = numbers_of(access.organization)
     names = {number.phone_number_id: number for number in numbers}
     return {
         "rows": [
@@ -73,7 +72,7 @@ def _shown(request: HttpRequest) -> int:
 def texts(request: HttpRequest, access: Access) -> HttpResponse:
     """Messages that say what is searched for, one step back in time."""
     filters, before = Filters.read(request.GET), Place.read(request.GET.get("before", ""))
-    numbers = [each for each in numbers_of(access.organization.pk) if filters.number in ("", each.phone_number_id)]
+    numbers = [each for each in numbers_of(access.organization) if filters.number in ("", each.phone_number_id)]
     hits = find_texts(numbers, filters.search, before=before) if len(filters.search) > 1 and numbers else None
     found = [(hit, preview(hit)) for hit in hits.messages] if hits else []
     context = {

@@ -4,10 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from organizations.permissions import Access, may_create_organization, open_memberships
-
-LAST = "organization"
-"""The key in the session of the organization whose page was seen last."""
+from organizations.permissions import LAST_SEEN, may_create_organization, open_memberships
 
 
 @login_required
@@ -15,14 +12,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """The inbox of the organization seen last, or of the first; without any, the way to one."""
     mine = [each.organization_id for each in open_memberships(request.user)]  # type: ignore[arg-type]  # signed in
     if mine:
-        last = request.session.get(LAST)
+        last = request.session.get(LAST_SEEN)
         return redirect("inbox", last if last in mine else mine[0])
     if may_create_organization(request.user):  # type: ignore[arg-type]
         return redirect("new_organization")
     return render(request, "organizations/no_organization.html")
-
-
-def remember(request: HttpRequest, access: Access) -> None:
-    """The next time the user comes in here."""
-    if request.session.get(LAST) != access.organization.pk:
-        request.session[LAST] = access.organization.pk
