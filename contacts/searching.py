@@ -19,7 +19,7 @@ MOST_FOUND = 200
 """People that one search looks at; whoever wants another types more."""
 FEWEST_DIGITS = 3
 LONGEST_WORD = 40
-ENOUGH_TO_COUNT = 1000
+ENOUGH_TO_COUNT = 10_000
 LAST_LETTER = "\U0010ffff"
 """Comes after all that a word may go on with."""
 
