@@ -18,8 +18,6 @@ from django.shortcuts import resolve_url
 from organizations.models import Membership, Organization, Revision, Role, User
 
 P = ParamSpec("P")
-LAST_SEEN = "organization"
-"""The key in the session of the organization whose page was seen last, where the user comes in the next time."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,6 @@ def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]
                 raise Http404
             if not access.may(role):
                 raise PermissionDenied
-            if request.session.get(LAST_SEEN) != organization_id:
-                request.session[LAST_SEEN] = organization_id
             request.access = access  # type: ignore[attr-defined]  # for the frame around every page
             return page(request, access, *args, **kwargs)
 

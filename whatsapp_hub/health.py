@@ -1,14 +1,17 @@
 """For operators and their machines: is the process up, is the hub ready, and how is it doing."""
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from jobs.models import State
 from webhooks.models import HeldItem, Webhook
@@ -60,12 +63,20 @@ def _counters() -> CollectorRegistry:
 
 def _queue() -> CollectorRegistry:
     registry = CollectorRegistry()
-    rows = Gauge("hub_queue_rows", f"Rows in a state, counted up to {MOST_COUNTED}", ["queue", "state"], registry=registry)
-    for queue, model in (("webhooks", Webhook), ("held", HeldItem)):
-        for state in (State.DUE, State.WAITING, State.DEAD):
-            found = model.objects.filter(state=state).order_by()[:MOST_COUNTED]
-            rows.labels(queue, state.value).set(found.count())
-    age = Gauge("hub_inbox_oldest_seconds", "How long the webhook that is due longest has been due", registry=registry)
-    oldest = Webhook.objects.due().order_by("due_at").values_list("due_at", Now()).first()
-    age.set((oldest[1] - oldest[0]).total_seconds() if oldest else 0)
+    registry.register(QueueCollector())
     return registry
+
+
+class QueueCollector(Collector):
+    """What the database says now. No `Gauge`: where counters are shared between processes, each process's last value would be told
+    beside the present one, and stay after the process has ended."""
+
+    def collect(self) -> Iterator[Metric]:
+        rows = GaugeMetricFamily("hub_queue_rows", f"Rows in a state, counted up to {MOST_COUNTED}", labels=["queue", "state"])
+        for queue, model in (("webhooks", Webhook), ("held", HeldItem)):
+            for state in (State.DUE, State.WAITING, State.DEAD):
+                rows.add_metric([queue, state.value], model.objects.filter(state=state).order_by()[:MOST_COUNTED].count())
+        yield rows
+        oldest = Webhook.objects.due().order_by("due_at").values_list("due_at", Now()).first()
+        age = (oldest[1] - oldest[0]).total_seconds() if oldest else 0
+        yield GaugeMetricFamily("hub_inbox_oldest_seconds", "How long the webhook that is due longest has been due", value=age)

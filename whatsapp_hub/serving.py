@@ -25,7 +25,7 @@ QUICK = 10.0
 MOST_QUICK_ENDS = 5
 PATIENCE_TO_STOP = 28.0
 SUPERVISED = "WHATSAPP_HUB_SUPERVISED"
-"""The environment variable by which a process knows that a supervisor started it."""
+"""The environment variable by which a process knows that a supervisor started it, and the supervisor's id."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -47,7 +47,7 @@ class Process:
     due_at: float = 0.0
 
     def start(self) -> None:
-        environment = {**self.environment, SUPERVISED: "yes"}
+        environment = {**self.environment, SUPERVISED: str(os.getpid())}
         self.running = subprocess.Popen(self.command, env=environment, start_new_session=True)  # noqa: S603  our own command
         self.started_at = time.monotonic()
 
@@ -118,13 +118,16 @@ class Supervisor:
 def end_with_supervisor() -> None:
     """For a process that may have been started by a supervisor, or not: if so it ends with it."""
     if SUPERVISED in os.environ:
-        end_with_parent()
+        end_with_parent(int(os.environ[SUPERVISED]))
 
 
-def end_with_parent() -> None:
-    """From now on this process gets a SIGTERM when its parent ends, however it ends. Linux has this; elsewhere nothing happens."""
+def end_with_parent(parent: int = 0) -> None:
+    """From now on this process gets a SIGTERM when its parent ends, however it ends; at once if that was `parent` and it has ended
+    already. Linux has this; elsewhere nothing happens."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if parent and os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def wait_for_port(host: str, port: int, *, patience: float = 10.0) -> None:

@@ -76,7 +76,7 @@ proc_name = "whatsapp-hub"
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """A web process whose master was killed would keep the port from the next one."""
-    end_with_parent()
+    end_with_parent(worker.ppid)
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if allowed == resource.RLIM_INFINITY else min(allowed, MOST_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, allowed))

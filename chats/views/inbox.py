@@ -14,6 +14,7 @@ from contacts.models import Contact
 from contacts.selectors import numbers_of
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
+from organizations.views.home import remember
 
 MOST_ROWS = 400
 """Rows of one list that are kept up to date."""
@@ -22,6 +23,7 @@ MOST_ROWS = 400
 @for_members
 def inbox(request: HttpRequest, access: Access, contact_id: int | None = None) -> HttpResponse:
     """The whole page."""
+    remember(request, access.organization)
     context: dict[str, Any] = {"section": "inbox", "views": View, "profiles": Profile}
     if contact_id:
         contact = get_object_or_404(Contact.objects.filter(organization=access.organization), pk=contact_id)

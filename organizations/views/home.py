@@ -4,7 +4,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from organizations.permissions import LAST_SEEN, may_create_organization, open_memberships
+from organizations.models import Organization
+from organizations.permissions import may_create_organization, open_memberships
+
+LAST_SEEN = "organization"
+"""The key in the session of the organization whose inbox was seen last, or that was made last."""
 
 
 @login_required
@@ -17,3 +21,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if may_create_organization(request.user):  # type: ignore[arg-type]
         return redirect("new_organization")
     return render(request, "organizations/no_organization.html")
+
+
+def remember(request: HttpRequest, organization: Organization) -> None:
+    """The next time the user comes in here."""
+    if request.session.get(LAST_SEEN) != organization.pk:
+        request.session[LAST_SEEN] = organization.pk

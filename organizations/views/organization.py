@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from organizations import joining
 from organizations.member_forms import DeactivateForm, OrganizationForm
 from organizations.permissions import Access, for_creators, may_create_organization
+from organizations.views.home import remember
 
 
 def _taken() -> str:
@@ -27,6 +28,7 @@ def new_organization(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = joining.create_organization(name=form.cleaned_data["name"], by=request.user)  # type: ignore[arg-type]
+            remember(request, made)
             return redirect("new_number", made.pk)
         except joining.NameTaken:
             form.add_error("name", _taken())

@@ -218,8 +218,13 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const box = thread();
   if (box?.contains(detail.target)) { place.height = box.scrollHeight; place.top = box.scrollTop; place.end = atEnd(box); }
 });
+function keepOneBeginning() { // a part that is fetched again does not know that older ones stand above it by now
+  all("[data-part]").slice(1).forEach((part) => one("[data-older], [data-beginning]", part)?.remove());
+}
+
 body.addEventListener("htmx:afterSwap", ({ detail }) => {
   const target = detail.target;
+  keepOneBeginning();
   if (target.id === "conversation") {
     openedConversation();
     if (detail.requestConfig.triggeringEvent?.detail === 0) one("[data-heading]")?.focus({ preventScroll: true }); // by keyboard
