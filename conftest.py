@@ -30,10 +30,13 @@ NUMBERS = {
 
 @pytest.fixture(autouse=True)
 def plain_settings(settings: Any, tmp_path: Path) -> None:
-    """No hashed static files, no redirect to TLS, no secret of the platform: what a test needs of these it sets."""
+    """No hashed static files, no redirect to TLS, no secret of the platform, no Meta: what a test needs of these it sets."""
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.META_APP_SECRET = ""
+    settings.META_GRAPH_URL = settings.SIMULATOR_URL = "http://127.0.0.1:9"  # where nobody listens
+    settings.SIMULATOR = False
+    settings.MEDIA_ROOT = tmp_path / "media"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import base64
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -34,8 +35,10 @@ print(client.cookies["sessionid"].value, organization.pk)
 class Hub:
     """The hub on a database, with one number connected. What it keeps in files goes to the directory."""
 
-    def __init__(self, database: Database, directory: Path, *, web_processes: int = 0) -> None:
-        """`web_processes` 0: as many as the hub has by default."""
+    def __init__(
+        self, database: Database, directory: Path, *, web_processes: int = 0, more: Mapping[str, str] | None = None
+    ) -> None:
+        """`web_processes` 0: as many as the hub has by default. `more` goes into its environment."""
         self.database = database
         self._directory = directory / f"hub-{database.name}"
         self._port = free_port()
@@ -47,6 +50,7 @@ class Hub:
             "META_APP_SECRET": "",
             "BIND": "127.0.0.1",
             "PORT": str(self._port),
+            **(more or {}),
         }
         if web_processes:
             self._environment["WEB_CONCURRENCY"] = str(web_processes)
@@ -89,6 +93,16 @@ class Hub:
         """`manage.py worker`."""
         return running("worker", [sys.executable, "manage.py", "worker", *arguments], self._environment, self._directory)
 
+    def simulator(self, port: int) -> AbstractContextManager[Process]:
+        """The stand-in for Meta, `manage.py simulator`, on this port."""
+        environment = self._environment | {"SIMULATOR": "on", "SIMULATOR_PORT": str(port)}
+        return running("simulator", [sys.executable, "manage.py", "simulator"], environment, self._directory)
+
+    def queue(self, phone_number_id: str, token: str, *, per_second: int, people: int, messages: int) -> None:
+        """A number whose messages wait to be sent: see benchmarks/outbox_rows.py."""
+        amounts = {"number": phone_number_id, "token": token, "per-second": per_second, "people": people, "messages": messages}
+        self._run("-m", "benchmarks.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), patience=600)
+
     def generate(self, organization: str, contacts: int, messages: int) -> None:
         """Made-up contacts and messages of an organization of this name."""
         amounts = ("--contacts", str(contacts), "--messages", str(messages))
@@ -99,10 +113,13 @@ class Hub:
         return self._manage("shell", "-v0", "-c", MAKE_MEMBER.format(organization=organization)).strip()
 
     def _manage(self, *arguments: str, patience: float = 300) -> str:
-        command = [sys.executable, "manage.py", *arguments]
+        return self._run("manage.py", *arguments, patience=patience)
+
+    def _run(self, *arguments: str, patience: float) -> str:
+        command = [sys.executable, *arguments]
         result = subprocess.run(
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=patience, check=False
         )
         if result.returncode:
-            raise Failed(f"manage.py {arguments[0]} failed:\n{result.stdout}{result.stderr}")
+            raise Failed(f"{' '.join(arguments[:2])} failed:\n{result.stdout}{result.stderr}")
         return result.stdout

@@ -17,6 +17,7 @@ from benchmarks.figures import Failed, say, say_how_busy
 from benchmarks.latency import apply_while_receiving
 from benchmarks.pages import pages
 from benchmarks.processes import ROOT
+from benchmarks.sending import send_out
 from benchmarks.tabs import open_tabs
 
 SERVER = "mysql://root@127.0.0.1:3306"
@@ -66,6 +67,11 @@ BENCHMARKS = {
         "milliseconds of the site's pages over 1 million contacts and 10 million messages, and over a hundredth (half an hour)",
         ["mariadb"],
         _pages,
+    ),
+    "sending": Benchmark(
+        "messages a second that one worker sends, a number's pace, and seconds from a person's click to Graph",
+        ["mariadb"],
+        lambda database, directory, _: send_out(database, directory),
     ),
     "tabs": Benchmark(
         "5,000 open pages on one web process: its memory, the pages of others, when a change is at all of them",

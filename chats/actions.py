@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from chats.models import Message
+from chats.models import Message, MessageStatus
 
 ACTIONS = ("reaction", "edit", "revoke")
 
@@ -13,10 +13,12 @@ def act_on_targets(fresh: Sequence[Message], now: datetime) -> None:
     """Bring every message up to date that one of these acts on, or that is one of these and was acted on before it came.
 
     What a message shows is worked out from all that acts on it, so the order of arrival does not matter: the newest reaction of
-    each side and the newest edit count. Only their sender can edit or delete a message, and only the conversation react to it.
+    each side and the newest edit count. Only their sender can edit or delete a message, and only the conversation react to it. What
+    Meta refused acts on nothing.
     """
     touched = {message.key for message in fresh} | {message.target_key for message in fresh}
     actions = Message.objects.named(touched, column="target_wamid").filter(kind__in=ACTIONS)
+    actions = actions.exclude(message_status=MessageStatus.FAILED)
     acting: dict[tuple[str, str], list[Message]] = defaultdict(list)
     for action in actions.order_by("create_in", "wamid"):
         acting[action.target_key].append(action)

@@ -9,7 +9,7 @@ from chats.models import Message, Origin
 from chats.sessions import Entry, Filing, Role, Session, file_messages
 from contacts.models import Contact
 
-FILED = ("wamid", "create_in", "origin", "is_user_message", "kind", "session_id", "expires_at", "is_active")
+FILED = ("wamid", "callback_data", "create_in", "origin", "is_user_message", "kind", "session_id", "expires_at", "is_active")
 MOVED = ("session_id", "expires_at", "is_active", "updated_at")
 
 
@@ -44,11 +44,11 @@ def file_rows(fresh: Sequence[Message], promoted: Sequence[Message], contacts: d
 
 def refile(contact: Contact, rows: Sequence[Message], now: datetime, *, since: datetime | None = None) -> None:
     """File rows that are late, or stored and changed: go through the conversation again from where they, or `since`, come in."""
-    new = {row.wamid: row for row in rows}
+    new = {row.name: row for row in rows}
     running, after = _left_before(contact, since or min(row.create_in for row in rows))
     later = Message.objects.filter(contact=contact).only(*FILED)
     later = later.filter(create_in__gt=after) if after else later
-    stored = {row.wamid: row for row in later if row.wamid not in new}
+    stored = {row.name: row for row in later if row.name not in new}
     filings = list(_file(contact, [*stored.values(), *rows], running))
     was_running = _running(contact)
     if filings and filings[-1].latest:
@@ -91,7 +91,7 @@ def _continue(contact: Contact, rows: Sequence[Message], now: datetime) -> None:
     running = None
     if contact.session_id and contact.session_expires_at:
         running = Session(contact.session_id, contact.session_expires_at)
-    by_key = {row.wamid: row for row in rows}
+    by_key = {row.name: row for row in rows}
     filings = list(_file(contact, rows, running))
     if filings[-1].latest:
         _remember(contact, filings[-1].latest, now)
@@ -100,7 +100,7 @@ def _continue(contact: Contact, rows: Sequence[Message], now: datetime) -> None:
 
 
 def _file(contact: Contact, rows: Iterable[Message], running: Session | None) -> Iterable[Filing]:
-    entries = [Entry(row.wamid or "", row.create_in, _role(row)) for row in rows]
+    entries = [Entry(row.name, row.create_in, _role(row)) for row in rows]
     return file_messages(entries, scope=contact.create_for_phone_number_id, running=running)
 
 
@@ -114,7 +114,7 @@ def _left_before(contact: Contact, at: datetime) -> tuple[Session | None, dateti
     when = live.order_by("-create_in", "-pk").values_list("create_in", flat=True).first()
     if when is None:
         return None, None
-    last = max(live.filter(create_in=when).only(*FILED), key=lambda row: row.wamid or "")  # of those of one second the rules' last
+    last = max(live.filter(create_in=when).only(*FILED), key=lambda row: row.name)  # of those of one second the rules' last
     return Session(last.session_id, last.expires_at), when
 
 

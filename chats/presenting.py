@@ -2,7 +2,7 @@
 any shape: nothing here believes it, and what is not understood is shown as a card that opens the raw object."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,8 +12,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.actions import ACTIONS
-from chats.models import Message, MessageStatus, Origin
+from chats.composing import may_react
+from chats.media.finding import key_of
+from chats.media.showing import shown
+from chats.models import Attachment, Message, MessageStatus, Origin
 from chats.selectors import Thread
+from chats.writing import may_be_sent_again
 from cloud_api.errors import explained
 from cloud_api.payloads.contents import mapping, objects, text
 
@@ -67,11 +71,16 @@ SAID_FOR_NOTHING = {"voice message", "audio", "media", "call", "opened the chat"
 TICKS = {
     MessageStatus.QUEUED: "clock",
     MessageStatus.SENDING: "clock",
+    MessageStatus.UNCERTAIN: "circle-help",
     MessageStatus.SENT: "check",
     MessageStatus.DELIVERED: "check-check",
     MessageStatus.READ: "check-check",
     MessageStatus.PLAYED: "check-check",
     MessageStatus.FAILED: "triangle-alert",
+}
+UNDER_WAY = {
+    MessageStatus.QUEUED: _("waiting to be sent"),
+    MessageStatus.SENDING: _("being sent"),
 }
 SENDERS = {
     Origin.STAFF: ("user", _("Person")),
@@ -106,6 +115,11 @@ class Bubble:
     quoted: Message | None = None
     quotes_unknown: bool = False
     failure: str = ""
+    may_be_sent_again: bool = False
+    was_sent_again: bool = False
+    may_react: bool = False
+    reaction_failure: str = ""
+    """Why our latest reaction to it did not arrive."""
     referral: Mapping[str, str] = field(default_factory=dict)
     forwarded: str = ""
 
@@ -120,12 +134,20 @@ class Bubble:
 
     @property
     def status_words(self) -> str:
-        return str(MessageStatus(self.message.message_status).label)
+        status = MessageStatus(self.message.message_status)
+        return str(UNDER_WAY.get(status, status.label))
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Nobody knows whether it arrived, and a person has to decide."""
+        return self.message.message_status == MessageStatus.UNCERTAIN
 
     @property
     def sender(self) -> tuple[str, Any] | None:
         """An icon and a word for who sent it, where that is not the customer, nor unknown as in imported history."""
-        return None if self.message.is_user_message else SENDERS.get(Origin(self.message.origin))
+        known = None if self.message.is_user_message else SENDERS.get(Origin(self.message.origin))
+        author = self.message.written_by
+        return (known[0], author.name or author.email) if known and author else known
 
     @property
     def reactions(self) -> list[str]:
@@ -160,14 +182,21 @@ def _kind(message: Message) -> str:
 
 def present(thread: Thread, *, first_unread: int | None = None) -> list[Bubble]:
     """The thread's messages as bubbles. `first_unread` is the id of the first message that nobody has read."""
-    before = thread.before
+    before, reactions = thread.before, _failed_reactions(thread)
     bubbles = []
     for message in thread.messages:
         if _is_shown_elsewhere(message, thread):
             continue
-        bubbles.append(_bubble(message, before, thread, first_unread))
+        bubble = _bubble(message, before, thread, first_unread)
+        bubbles.append(replace(bubble, reaction_failure=reactions.get(message.wamid or "", "")))
         before = message
     return bubbles
+
+
+def _failed_reactions(thread: Thread) -> dict[str, str]:
+    """By the wamid of the message reacted to, why our latest reaction to it did not arrive."""
+    latest = {each.target_wamid or "": each for each in thread.messages if each.kind == "reaction" and not each.is_user_message}
+    return {wamid: _failure(each, _errors(each, thread)) for wamid, each in latest.items()}
 
 
 def _is_shown_elsewhere(message: Message, thread: Thread) -> bool:
@@ -176,7 +205,7 @@ def _is_shown_elsewhere(message: Message, thread: Thread) -> bool:
 
 
 def _bubble(message: Message, before: Message | None, thread: Thread, first_unread: int | None) -> Bubble:
-    part, body = content_of(message)
+    part, body = content_of(message, thread.files.get(key_of(message)))
     day = _day(message.create_in)
     is_new_day = before is None or _day(before.create_in) != day
     is_new_session = before is not None and before.session_id != message.session_id
@@ -193,7 +222,10 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
         joined=not (is_new_day or is_new_session or is_first_unread) and _belongs_with(before, message),
         quoted=quoted,
         quotes_unknown=bool(message.quoted_wamid) and quoted is None,
-        failure=_failure(message, thread.failures.get(message.wamid or "", [])),
+        failure=_failure(message, errors := _errors(message, thread)),
+        may_be_sent_again=message.pk not in thread.resent and may_be_sent_again(message, errors),
+        was_sent_again=message.pk in thread.resent,
+        may_react=may_react(message, timezone.now()),
         referral=_referral(payload),
         forwarded=_forwarded(payload),
     )
@@ -215,9 +247,14 @@ def _belongs_with(before: Message | None, message: Message) -> bool:
     return (
         before is not None
         and before.is_user_message == message.is_user_message
-        and before.origin == message.origin
+        and (before.origin, before.written_by_id) == (message.origin, message.written_by_id)
         and (message.create_in - before.create_in).total_seconds() < GROUPED_FOR
     )
+
+
+def _errors(message: Message, thread: Thread) -> list[Any]:
+    """Meta's, whether Graph answered with them or a status told them."""
+    return [*(message.errors or ()), *thread.failures.get(message.wamid or "", ())]
 
 
 def _failure(message: Message, errors: Iterable[Any]) -> str:
@@ -227,7 +264,8 @@ def _failure(message: Message, errors: Iterable[Any]) -> str:
     for error in errors:
         if isinstance(error, dict) and isinstance(code := error.get("code"), int):
             return f"{gettext(explained(code).words)} ({code})"
-    return gettext("WhatsApp could not deliver it.")
+    was_reached = not message.errors
+    return gettext("WhatsApp could not deliver it.") if was_reached else gettext("WhatsApp could not be reached.")
 
 
 def _referral(payload: Mapping[str, Any]) -> Mapping[str, str]:
@@ -249,12 +287,15 @@ def web_address(address: str) -> str:
     return address if address.startswith(("https://", "http://")) and not set(address) & set(" \t\r\n\"'<>\\") else ""
 
 
-def content_of(message: Message) -> tuple[str, Body]:
-    """The template that draws a message's content, and what it draws."""
+def content_of(message: Message, file: Attachment | None = None) -> tuple[str, Body]:
+    """The template that draws a message's content, and what it draws. `file`: the message's, whether it is here already or not."""
     if message.revoked_at:
         return "revoked", {}
     payload = message.payload if isinstance(message.payload, dict) else {}
     drawn = DRAWN.get(message.kind)
+    if drawn is _media or file:
+        part, body = _media(message, payload)
+        return part, body | shown(file)
     return drawn(message, payload) if drawn else ("unknown", {"words": words_of(message)})
 
 
@@ -264,13 +305,14 @@ def _text(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 
 def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     media = mapping(payload, message.kind)
-    caption = (message.edited_content or text(media, "caption")).strip()
+    kind = "media_placeholder" if message.kind == "unsupported" else _kind(message)
+    template = text(mapping(payload, "template"), "name")[:100]
     return "media", {
-        "icon": ICONS.get(_kind(message), "image"),
-        "word": KIND_WORDS.get(_kind(message), message.kind),
+        "icon": ICONS.get(kind, "image"),
+        "word": KIND_WORDS.get(kind, kind),
         "file_name": text(media, "filename")[:200],
-        "type": text(media, "mime_type").partition(";")[0][:60],
-        "caption": caption,
+        "caption": words_of(message) if template else (message.edited_content or text(media, "caption")).strip(),
+        "template": template,
     }
 
 

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chats import actions, filing, statuses
+from chats import actions, filing, statuses, turns
+from chats.media.expecting import expect_files
 from chats.models import Message, MessageStatus, Origin
 from chats.sessions import Role
 from cloud_api.payloads import Message as Told
@@ -90,6 +91,7 @@ def record_messages(arrivals: Sequence[Arrival], now: datetime) -> list[Message]
         row.save()
     _note_unread(fresh)
     _update_contacts(arrivals, contacts)
+    expect_files([*fresh, *improved], now)
     statuses.catch_up(fresh, now)
     actions.act_on_targets(fresh, now)
     return fresh
@@ -180,6 +182,7 @@ def move_conversation(kept: Contact, absorbed: Contact, now: datetime) -> None:
     of_absorbed = Message.objects.filter(contact=absorbed)
     moved = list(of_absorbed.only("phone_number", "wamid", "target_wamid", "create_in"))
     of_absorbed.update(contact=kept, updated_at=now)
+    turns.take_over(kept, absorbed)
     if moved:
         filing.refile(kept, [], now, since=min(row.create_in for row in moved))
         actions.act_on_targets(moved, now)
@@ -196,6 +199,20 @@ def move_conversation(kept: Contact, absorbed: Contact, now: datetime) -> None:
     index_names([kept])
     kept.save(update_fields=CONTACT_COLUMNS)
     absorbed.delete()
+
+
+def remember_what_was_written(contacts: Iterable[Contact], now: datetime) -> int:
+    """File anew what the hub itself wrote to these contacts, of whom all else was forgotten; returns how many they are. In a
+    transaction."""
+    done = 0
+    for contact in contacts:
+        times = list(Message.objects.filter(contact=contact, webhook_id=None).values_list("create_in", flat=True))
+        filing.refile(contact, [], now, since=min(times))
+        contact.last_message_timestamp = max(times)
+        contact.note_message(max(times), from_customer=False)
+        contact.save(update_fields=CONTACT_COLUMNS)
+        done += 1
+    return done
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -9,7 +9,8 @@ from typing import Any, Self
 from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from chats.actions import ACTIONS
-from chats.models import Message, MessageStatus, StatusEvent
+from chats.media.finding import Key, files_of
+from chats.models import Attachment, Message, MessageStatus, StatusEvent
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
@@ -79,6 +80,10 @@ class Thread:
     """By wamid, messages that are quoted or acted on."""
     failures: dict[str, list[Any]] = field(default_factory=dict)
     """By wamid, Meta's errors of those that failed."""
+    resent: set[int] = field(default_factory=set)
+    """Ids of those that were sent once more, as another message."""
+    files: dict[Key, Attachment] = field(default_factory=dict)
+    """By the messages' names in their numbers, their files."""
 
     @property
     def first(self) -> Place | None:
@@ -121,7 +126,7 @@ def around(contact: Contact, message: Message, *, limit: int = PAGE) -> Thread:
 
 
 def _of(contact: Contact) -> QuerySet[Message]:
-    return Message.objects.filter(contact=contact).defer("flow_state")
+    return Message.objects.filter(contact=contact).select_related("written_by").defer("flow_state", "written_by__password")
 
 
 def _before(place: Place) -> Q:
@@ -135,7 +140,8 @@ def _newest_first(messages: QuerySet[Message], limit: int) -> list[Message]:
 def _thread(contact: Contact, newest_first: list[Message], limit: int, *, has_newer: bool = False) -> Thread:
     shown = newest_first[:limit][::-1]
     before = newest_first[limit] if len(newest_first) > limit else None
-    return Thread(shown, before, has_newer, _referred(contact, shown), _failures(contact, shown))
+    referred, failures = _referred(contact, shown), _failures(contact, shown)
+    return Thread(shown, before, has_newer, referred, failures, _resent(shown), files_of(shown))
 
 
 def _referred(contact: Contact, messages: Iterable[Message]) -> dict[str, Message]:
@@ -144,6 +150,11 @@ def _referred(contact: Contact, messages: Iterable[Message]) -> dict[str, Messag
     missing = [(contact.create_for_phone_number_id, wamid) for wamid in named - set(known)]
     rows = Message.objects.named(missing).filter(contact=contact) if missing else ()
     return {wamid: known[wamid] for wamid in named & set(known)} | {row.wamid or "": row for row in rows}
+
+
+def _resent(messages: Iterable[Message]) -> set[int]:
+    stuck = [message.pk for message in messages if message.message_status in (MessageStatus.FAILED, MessageStatus.UNCERTAIN)]
+    return {pk for pk in Message.objects.filter(resends__in=stuck).values_list("resends", flat=True) if pk} if stuck else set()
 
 
 def _failures(contact: Contact, messages: Iterable[Message]) -> dict[str, list[Any]]:

@@ -31,7 +31,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message as the rules see it. `key` is unique in its number (the wamid) and breaks ties of time."""
+    """A message as the rules see it. `key` is unique in its number, never changes, and breaks ties of time."""
 
     key: str
     at: datetime

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chats.views import conversation, inbox
+from chats.views import composer, conversation, files, inbox, template_picker
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -13,5 +13,18 @@ urlpatterns = [
     path("<row:contact_id>/thread/", conversation.thread, name="thread"),
     path("<row:contact_id>/contact/", conversation.contact_pane, name="contact_pane"),
     path("<row:contact_id>/read/", conversation.mark_read, name="conversation_read"),
+    path("<row:contact_id>/composer/", composer.composer, name="composer"),
+    path("<row:contact_id>/window/", composer.window, name="conversation_window"),
+    path("<row:contact_id>/send/", composer.send, name="send_answer"),
+    path("<row:contact_id>/canned/", composer.canned, name="canned_for_contact"),
+    path("<row:contact_id>/templates/", template_picker.picker, name="template_picker"),
+    path("<row:contact_id>/templates/<row:template_id>/", template_picker.fill, name="template_fill"),
+    path("<row:contact_id>/templates/<row:template_id>/preview/", template_picker.show, name="template_preview"),
+    path("<row:contact_id>/templates/<row:template_id>/send/", template_picker.send, name="template_send"),
     path("<row:contact_id>/messages/<row:message_id>/raw/", conversation.raw, name="message_raw"),
+    path("<row:contact_id>/messages/<row:message_id>/file/", files.file, name="message_file"),
+    path("<row:contact_id>/messages/<row:message_id>/thumbnail/", files.thumbnail, name="message_thumbnail"),
+    path("<row:contact_id>/messages/<row:message_id>/react/", composer.reactions, name="message_reactions"),
+    path("<row:contact_id>/messages/<row:message_id>/again/", composer.again, name="message_again"),
+    path("<row:contact_id>/messages/<row:message_id>/settle/", composer.arrived, name="message_settle"),
 ]

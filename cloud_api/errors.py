@@ -28,12 +28,39 @@ class Remedy(StrEnum):
     """The message itself is wrong."""
 
 
+class Scope(StrEnum):
+    """Who waits for a retry."""
+
+    RECIPIENT = "recipient"
+    """This conversation."""
+    NUMBER = "number"
+    """All that the number sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and when the hub itself tries again."""
+
+    first: float
+    factor: float
+    tries: int
+    scope: Scope = Scope.RECIPIENT
+
+    def wait(self, attempt: int) -> float | None:
+        """Seconds before retry number `attempt`, counted from 0; None once the tries are used up."""
+        return self.first * self.factor**attempt if attempt < self.tries else None
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An error in words, for staff."""
+    """An error in words, for staff, and what follows from it."""
 
     words: str
     remedy: Remedy
+    retry: Retry | None = None
+    """None: the hub does not try again by itself."""
+    stops_number: bool = False
+    """Nothing that the number sends would be taken until somebody has mended it."""
 
 
 A, B, C, D, E = Remedy
@@ -44,51 +71,61 @@ _DOWN = _("WhatsApp was not available. Trying again may help.")
 _NOT_REGISTERED = _("The number is not correctly registered with WhatsApp. An administrator has to look.")
 _REFUSED = _("WhatsApp refused the content of this message.")
 _FORM = _("The form is blocked or limited by WhatsApp.")
+_SHORTLY = Retry(first=2, factor=2, tries=6)
+_CALL_RATE = Retry(first=60, factor=2, tries=7, scope=Scope.NUMBER)
+_IN_GROUP = Explained(_("WhatsApp refused this for the group."), E)
+_NO_PERMISSION = Explained(_PERMISSION, C, stops_number=True)
 
 ERRORS: dict[int, Explained] = {
-    0: Explained(_("The connection to WhatsApp has to be renewed by an administrator."), C),
-    1: Explained(_TROUBLE, A),
-    2: Explained(_DOWN, A),
-    3: Explained(_PERMISSION, C),
-    4: Explained(_TOO_MANY, B),
-    10: Explained(_PERMISSION, C),
-    33: Explained(_("This WhatsApp number no longer exists at Meta."), C),
+    0: Explained(_("The connection to WhatsApp has to be renewed by an administrator."), C, stops_number=True),
+    1: Explained(_TROUBLE, A, Retry(first=2, factor=1, tries=2)),
+    2: Explained(_DOWN, A, _SHORTLY),
+    3: _NO_PERMISSION,
+    4: Explained(_TOO_MANY, B, _CALL_RATE),
+    10: _NO_PERMISSION,
+    33: Explained(_("This WhatsApp number no longer exists at Meta."), C, stops_number=True),
     100: Explained(_REFUSED, E),
-    190: Explained(_("The connection to WhatsApp expired. An administrator has to renew the access token."), C),
-    368: Explained(_("WhatsApp has temporarily blocked this account for breaking its rules."), C),
-    80007: Explained(_TOO_MANY, B),
-    130429: Explained(_("Sending was too fast for WhatsApp."), A),
+    190: Explained(_("The connection to WhatsApp expired. An administrator has to renew the access token."), C, stops_number=True),
+    368: Explained(_("WhatsApp has temporarily blocked this account for breaking its rules."), C, stops_number=True),
+    80007: Explained(_TOO_MANY, B, _CALL_RATE),
+    130429: Explained(_("Sending was too fast for WhatsApp."), A, Retry(first=1, factor=2, tries=8, scope=Scope.NUMBER)),
     130472: Explained(_("WhatsApp is holding back marketing messages to this person. It was not sent."), D),
     130497: Explained(_("This business may not message people in that country."), D),
-    131000: Explained(_("WhatsApp failed to process it. Trying again may help."), A),
-    131005: Explained(_PERMISSION, C),
+    131000: Explained(_("WhatsApp failed to process it. Trying again may help."), A, Retry(first=2, factor=2, tries=3)),
+    131005: _NO_PERMISSION,
     131008: Explained(_("Something is missing in this message."), E),
     131009: Explained(_("WhatsApp refused a value in this message."), E),
-    131016: Explained(_DOWN, A),
+    131016: Explained(_DOWN, A, _SHORTLY),
     131021: Explained(_("It was addressed to your own number."), E),
     131026: Explained(
         _("It could not be delivered. The person may not use WhatsApp on this number, or cannot receive it."),
         D,
     ),
     131030: Explained(_("This is a test number: the recipient has to be put on Meta's list of allowed ones first."), C),
-    131031: Explained(_("The WhatsApp account is locked."), C),
-    131037: Explained(_("The number's display name still awaits WhatsApp's approval."), C),
-    131042: Explained(_("Billing at Meta needs attention: messages are stopped."), C),
-    131045: Explained(_NOT_REGISTERED, C),
+    131031: Explained(_("The WhatsApp account is locked."), C, stops_number=True),
+    131037: Explained(_("The number's display name still awaits WhatsApp's approval."), C, stops_number=True),
+    131042: Explained(_("Billing at Meta needs attention: messages are stopped."), C, stops_number=True),
+    131045: Explained(_NOT_REGISTERED, C, stops_number=True),
     131047: Explained(_("More than 24 hours had passed since the customer wrote. Only a template can be sent now."), D),
-    131048: Explained(_("WhatsApp limits this number after complaints."), B),
+    131048: Explained(
+        _("WhatsApp limits this number after complaints."), B, Retry(first=3600, factor=2, tries=3, scope=Scope.NUMBER)
+    ),
     131049: Explained(_("WhatsApp withheld this marketing message."), D),
     131050: Explained(_("The customer has turned off marketing messages."), D),
     131051: Explained(_("WhatsApp does not support this kind of message."), E),
     131052: Explained(_("The customer's file could not be fetched. Ask for it another way."), D),
     131053: Explained(_("The file was refused: its type, its size or its link."), E),
     131055: Explained(_("It was sent in a way that does not suit this message."), E),
-    131056: Explained(_("Too many messages to this person in a short time."), A),
-    131057: Explained(_("The number was being updated by WhatsApp. Trying again may help."), A),
+    131056: Explained(_("Too many messages to this person in a short time."), A, Retry(first=1, factor=4, tries=6)),
+    131057: Explained(
+        _("The number was being updated by WhatsApp. Trying again may help."),
+        A,
+        Retry(first=60, factor=2, tries=4, scope=Scope.NUMBER),
+    ),
     131060: Explained(_("This message can be seen only in the WhatsApp Business app."), D),
     131062: Explained(_("This message needs the person's phone number, which WhatsApp does not share."), E),
     131063: Explained(_("Marketing messages cannot be sent this way from this account."), C),
-    131064: Explained(_("Sending is limited for this account."), C),
+    131064: Explained(_("Sending is limited for this account."), C, stops_number=True),
     132000: Explained(_("Not all fields of the template were filled."), E),
     132001: Explained(_("The template was not found, or is not approved in this language."), E),
     132005: Explained(_("The template's text became too long."), E),
@@ -100,10 +137,14 @@ ERRORS: dict[int, Explained] = {
     132018: Explained(_("A field of the template has the wrong format."), E),
     132068: Explained(_FORM, C),
     132069: Explained(_FORM, C),
-    133004: Explained(_DOWN, A),
+    133004: Explained(_DOWN, A, _SHORTLY),
     134011: Explained(_("The terms of payment have to be accepted at Meta first."), C),
     134100: Explained(_("It was sent in a way that does not suit this message."), E),
-    134101: Explained(_("The template is still being prepared by WhatsApp. Trying again in ten minutes may help."), B),
+    134101: Explained(
+        _("The template is still being prepared by WhatsApp. Trying again in ten minutes may help."),
+        B,
+        Retry(first=600, factor=1, tries=3),
+    ),
     134102: Explained(_("Marketing messages cannot be sent this way from this account."), C),
     135000: Explained(_REFUSED, E),
     137000: Explained(_("The customer's security code has changed and has to be confirmed first."), D),
@@ -111,7 +152,20 @@ ERRORS: dict[int, Explained] = {
     2593108: Explained(_("The phone app's data were asked for too late."), C),
     2593109: Explained(_("The phone app's owner did not share its history."), C),
 }
-ERRORS |= dict.fromkeys((133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016), Explained(_NOT_REGISTERED, C))
+ERRORS |= dict.fromkeys(
+    (133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016), Explained(_NOT_REGISTERED, C, stops_number=True)
+)
+ERRORS |= dict.fromkeys((131020, 131041, 131059), _IN_GROUP)
+
+RANGES: list[tuple[range, Explained]] = [
+    (range(200, 300), _NO_PERMISSION),
+    (range(131201, 131216), _IN_GROUP),
+    (range(138000, 139000), Explained(_("The call could not be made."), D)),
+    (range(139000, 139005), Explained(_FORM, C)),
+    (range(139100, 139104), Explained(_("Blocking or unblocking this person did not work."), E)),
+    (range(147001, 147006), Explained(_("The business's username was refused by WhatsApp."), C)),
+]
+"""Codes that mean the same to whoever reads them."""
 
 UNKNOWN = Explained(_("WhatsApp could not deliver it."), D)
 
@@ -120,4 +174,10 @@ def explained(code: int) -> Explained:
     """What this code means; of codes nobody has described, at least that it failed."""
     if code in ERRORS:
         return ERRORS[code]
-    return Explained(_PERMISSION, C) if 200 <= code <= 299 else UNKNOWN
+    return next((meaning for codes, meaning in RANGES if code in codes), UNKNOWN)
+
+
+def can_try_again(code: int) -> bool:
+    """Whether a message that failed with this code may get through if a person sends it once more: by itself, or after somebody has
+    mended what is wrong."""
+    return explained(code).remedy in (Remedy.SOON, Remedy.LATER, Remedy.ADMINISTRATOR)

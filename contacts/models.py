@@ -110,6 +110,8 @@ class Contact(models.Model):
     last_message_timestamp = models.DateTimeField(_("last message"), null=True, editable=False)
     last_customer_message_at = models.DateTimeField(_("customer's last message"), null=True, editable=False)
     last_business_message_at = models.DateTimeField(_("business's last message"), null=True, editable=False)
+    window_refused_at = models.DateTimeField(null=True, editable=False)
+    """When Meta last said that the window is closed (131047), whatever the times tell: it is, until the customer writes again."""
     waiting_since = models.DateTimeField(null=True, editable=False)
     """The time of the customer's last message, if nothing was answered since; see `note_message`."""
     unread_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)
@@ -176,7 +178,10 @@ class Contact(models.Model):
     @property
     def window_expires_at(self) -> datetime | None:
         """When the customer service window closes or closed; None if the customer never wrote."""
-        return self.last_customer_message_at + WINDOW if self.last_customer_message_at else None
+        asked, refused = self.last_customer_message_at, self.window_refused_at
+        if asked is None:
+            return None
+        return min(asked + WINDOW, refused) if refused and refused >= asked else asked + WINDOW
 
     def note_message(self, at: datetime, *, from_customer: bool) -> None:
         """A message of either side was sent at that time. Only the latest of each side count, so the order of arrival does not."""
@@ -206,9 +211,9 @@ class Contact(models.Model):
         if self.marketing_at is None or at >= self.marketing_at:
             self.marketing_stopped, self.marketing_at = stopped, at
 
-    def is_window_open(self, now: datetime) -> bool:
-        """Whether free text may be sent at `now`."""
-        return self.window_expires_at is not None and now < self.window_expires_at
+    def is_window_open(self, now: datetime, *, margin: timedelta = timedelta()) -> bool:
+        """Whether free text may be sent at `now`, and for the `margin` after it."""
+        return self.window_expires_at is not None and now + margin < self.window_expires_at
 
 
 class ContactWord(models.Model):

@@ -9,7 +9,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from django.db import close_old_connections, connection
 
@@ -18,8 +21,14 @@ from jobs.transactions import is_away
 
 log = logging.getLogger(__name__)
 
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
+
 SHORTEST_PAUSE = 0.05
 LONGEST_PAUSE = 0.25
+GATHERED_FOR = 0.02
+"""Seconds from the first of some outcomes to storing them, which those that follow use to come along."""
 LONGEST_TROUBLE = 10.0
 
 
@@ -51,6 +60,94 @@ class Lane:
         return len(lease.ids)
 
 
+class SideLane(Generic[Task, Outcome]):
+    """Work that waits for others, such as HTTP: up to `width` tasks side by side in threads that never touch the database.
+
+    `take(free)` leases and gives up to so many tasks, `do` works on one, `store` keeps what came of several at once. A task whose
+    `do` raises is left to the end of its lease; what could not be stored is kept, and stored later. Where there is nothing to do,
+    it looks again after `longest_pause` seconds at most.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        take: Callable[[int], Sequence[Task]],
+        do: Callable[[Task], Outcome],
+        store: Callable[[Sequence[tuple[Task, Outcome]]], None],
+        width: int,
+        longest_pause: float = LONGEST_PAUSE,
+    ) -> None:
+        self.name = name
+        self.longest_pause = longest_pause
+        self._take, self._do, self._store = take, do, store
+        self._width = width
+        self._threads: ThreadPoolExecutor | None = None
+        self._under_way: dict[Future[Outcome], Task] = {}
+        self._unstored: list[tuple[Task, Outcome]] = []
+
+    def run_once(self) -> int:
+        """One round: store what is finished, take as much as there are threads free. Returns how many tasks were stored or are
+        under way: 0 if there is nothing to do."""
+        return self._round() + len(self._under_way)
+
+    def drain(self, is_stopping: Callable[[], bool]) -> int:
+        """Do all that is due; returns how many tasks that were."""
+        total = 0
+        while not is_stopping():
+            stored = self._round()
+            total += stored
+            if not (stored or self._under_way):
+                break
+        return total + self.finish()
+
+    def finish(self) -> int:
+        """Wait for what is under way and store it; nothing new is taken."""
+        wait(self._under_way)
+        self._gather()
+        stored = self._put_away()
+        if self._threads:
+            self._threads.shutdown()
+            self._threads = None
+        return stored
+
+    def _round(self) -> int:
+        self._gather()
+        stored = self._put_away()
+        free = self._width - len(self._under_way)
+        taken = self._take(free) if free else ()
+        for task in taken:
+            self._under_way[self._pool().submit(self._do, task)] = task
+        if self._under_way:
+            wait(self._under_way, timeout=LONGEST_PAUSE, return_when=FIRST_COMPLETED)
+            time.sleep(GATHERED_FOR)
+        return stored
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._width, thread_name_prefix=self.name)
+        return self._threads
+
+    def _gather(self) -> None:
+        for future in [future for future in self._under_way if future.done()]:
+            task = self._under_way.pop(future)
+            failure = future.exception()
+            if failure is None:
+                self._unstored.append((task, future.result()))
+            else:
+                log.error("lane %s failed on a task: %s", self.name, _traced(failure))
+
+    def _put_away(self) -> int:
+        finished = len(self._unstored)
+        if finished:
+            self._store(self._unstored)
+            self._unstored = []
+        return finished
+
+
+AnyLane: TypeAlias = Lane | SideLane[Any, Any]
+
+
 @dataclass(frozen=True)
 class Chore:
     """Something to look after every so many seconds, on one or on all workers: it must be safe to do twice at once. Returns how
@@ -64,10 +161,19 @@ class Chore:
         return self.run()
 
 
+class Work(Protocol):
+    """What a worker goes through again and again: a lane, whatever its kind, or a chore."""
+
+    @property
+    def name(self) -> str: ...
+
+    def run_once(self) -> int: ...
+
+
 class Worker:
     """Runs lanes and chores. `stop` may be called from a signal: what is under way is finished, then `run` returns."""
 
-    def __init__(self, lanes: Sequence[Lane], chores: Sequence[Chore]) -> None:
+    def __init__(self, lanes: Sequence[AnyLane], chores: Sequence[Chore]) -> None:
         self._lanes = lanes
         self._chores = chores
         self._stopping = threading.Event()
@@ -77,7 +183,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until stopped."""
-        jobs: list[tuple[Lane | Chore, float]] = [(lane, 0.0) for lane in self._lanes]
+        jobs: list[tuple[Work, float]] = [(lane, 0.0) for lane in self._lanes]
         jobs += [(chore, chore.every) for chore in self._chores]
         threads = [threading.Thread(target=self._repeat, args=job, name=job[0].name) for job in jobs]
         for thread in threads:
@@ -94,7 +200,7 @@ class Worker:
         while not self._stopping.is_set():
             done = sum(_patiently(chore.run_once) for chore in self._chores)
             for lane in self._lanes:
-                while not self._stopping.is_set() and (rows := _patiently(lane.run_once)):
+                while not self._stopping.is_set() and (rows := _patiently(partial(self._drain, lane))):
                     done += rows
                     progress(rows)
             total += done
@@ -102,7 +208,10 @@ class Worker:
                 break
         return total
 
-    def _repeat(self, job: Lane | Chore, every: float) -> None:
+    def _drain(self, lane: AnyLane) -> int:
+        return lane.drain(self._stopping.is_set) if isinstance(lane, SideLane) else lane.run_once()
+
+    def _repeat(self, job: Work, every: float) -> None:
         pause = SHORTEST_PAUSE
         trouble = 0
         while not self._stopping.is_set():
@@ -120,12 +229,15 @@ class Worker:
             if every:
                 self._stopping.wait(max(0.0, every - (time.monotonic() - started)))
             else:
-                pause = SHORTEST_PAUSE if rows else min(LONGEST_PAUSE, pause * 1.5)
+                longest = job.longest_pause if isinstance(job, SideLane) else LONGEST_PAUSE
+                pause = SHORTEST_PAUSE if rows else min(longest, pause * 1.5)
                 self._stopping.wait(0 if rows else pause)
+        if isinstance(job, SideLane):
+            _patiently(job.finish)
         connection.close()
 
 
-def _patiently(run: Callable[[], int]) -> int:
+def _patiently(run: Callable[[], Result]) -> Result:
     for attempt in (1, 2, 3):
         try:
             close_old_connections()
@@ -138,7 +250,7 @@ def _patiently(run: Callable[[], int]) -> int:
     raise AssertionError("unreachable")
 
 
-def _traced(failure: Exception) -> str:
+def _traced(failure: BaseException) -> str:
     """What failed and where. Its message stays out of the log, because it may quote what people wrote."""
     return f"{type(failure).__name__}\n{''.join(traceback.format_tb(failure.__traceback__))}"
 

@@ -135,6 +135,9 @@ def _known(organization: Organization, phone_number_id: str) -> PhoneNumber | No
 def give_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> list[str]:
     """Store the secrets that are given; an empty one stays as it is. Returns the columns that changed."""
     changed = replace_secrets(number, app_secret=app_secret, meta_token=meta_token)
+    if changed and number.sending_stopped_at:  # which may be what was wrong; its first message tells
+        number.sending_stopped_at = number.sending_stopped_code = None
+        changed += ["sending_stopped_at", "sending_stopped_code"]
     _save(number, changed)
     return changed
 
@@ -148,6 +151,12 @@ def set_defaults(*, number: PhoneNumber, profile: Profile, bot: str, by: User) -
     """Who answers contacts that write for the first time from now on."""
     number.default_profile, number.default_bot = profile, bot
     _save(number, ["default_profile", "default_bot"])
+
+
+def set_read_receipts(*, number: PhoneNumber, sends: bool, by: User) -> None:
+    """Whether customers learn that their messages were read."""
+    number.sends_read_receipts = sends
+    _save(number, ["sends_read_receipts"])
 
 
 def switch_number(*, number: PhoneNumber, activate: bool, by: User) -> None:

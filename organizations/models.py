@@ -256,6 +256,20 @@ class PhoneNumber(models.Model):
     first_webhook_at = models.DateTimeField(_("first webhook"), null=True, editable=False)
     last_webhook_at = models.DateTimeField(_("last webhook"), null=True, editable=False)
     """When a webhook about the number, signed as it should be, came last; a few seconds may be missing."""
+    messages_per_second = models.PositiveIntegerField(_("messages a second"), default=80, db_default=80, editable=False)
+    """Meta's throughput level (reference 9.1): 80, after its upgrade 1,000, with the phone app 20."""
+    sends_read_receipts = models.BooleanField(
+        _("tell customers what was read"),
+        default=True,
+        db_default=True,
+        help_text=_("When somebody opens the conversation, the customer's messages get their blue ticks."),
+    )
+    sending_stopped_at = models.DateTimeField(_("sending stopped"), null=True, editable=False)
+    """Since when the number sends nothing, because an administrator has to mend something first; its queue is kept."""
+    sending_stopped_code = models.IntegerField(null=True, editable=False)
+    """Meta's error code that stopped it."""
+    is_simulated = models.BooleanField(default=False, db_default=False, editable=False)
+    """It belongs to the simulator of this hub, not to Meta."""
 
     objects = PhoneNumberQuerySet.as_manager()
 

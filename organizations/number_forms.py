@@ -122,6 +122,16 @@ class DefaultsForm(forms.Form):
         return " ".join(self.cleaned_data["default_bot"].split())
 
 
+class ReceiptsForm(forms.Form):
+    """Whether customers learn that their messages were read."""
+
+    sends_read_receipts = forms.BooleanField(
+        label=_("Tell customers what was read"),
+        required=False,
+        help_text=_("When somebody opens the conversation, the customer's messages get their blue ticks."),
+    )
+
+
 class SwitchForm(forms.Form):
     """Which way the switch goes, so that a repeated post does not turn it back."""
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from chats.message_templates.events import note_template_events
 from chats.recording import Arrival, contacts_of, move_conversation, record_messages
 from chats.statuses import StatusArrival, record_statuses
 from cloud_api.payloads import (
@@ -192,7 +193,9 @@ def apply_group(group: Sequence[Routed]) -> None:
     _record_messages(_of(group, Message), known, now)
     record_statuses([StatusArrival(item, each.number, *_told(each)) for each, item in _of(group, Status)], now)
     _record_people([*_of(group, AddressBookEntry), *_of(group, MarketingPreference)])
-    record_account_events([arrival for each, item in _of(group, AccountEvent) for arrival in _event_arrivals(each, item)])
+    events = [arrival for each, item in _of(group, AccountEvent) for arrival in _event_arrivals(each, item)]
+    record_account_events(events)
+    note_template_events(events)
     _learn_accounts(group)
     announce({number.organization_id for each in group for number in each.numbers})
 

@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Max
+from django.utils import timezone
 
 from chats.models import Message, StatusEvent
+from chats.recording import remember_what_was_written
 from contacts.models import Contact
 from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
@@ -61,12 +63,15 @@ def apply_again(*, webhook: Webhook, by: User) -> None:
 def forget_what_webhooks_told(until: int, progress: Progress) -> None:
     """Delete messages, statuses and events that webhooks up to this id told, and what contacts know from them.
 
-    Contacts stay, with their identifiers past and present, flags and all that staff wrote: applying the log again finds them.
+    Contacts stay, with their identifiers past and present, flags and all that staff wrote: applying the log again finds them. What
+    the hub itself sent stays too, and is filed anew.
     """
     for model in (StatusEvent, Message, AccountEvent):
         told = model._default_manager.filter(webhook_id__lte=until)
         _in_steps(told, lambda step: step.delete()[0], progress)
     _in_steps(Contact.objects.all(), lambda step: step.update(**FORGOTTEN), progress)
+    written = Message.objects.filter(webhook_id=None).values("contact")
+    _in_steps(Contact.objects.filter(pk__in=written), lambda step: remember_what_was_written(step, timezone.now()), progress)
 
 
 def latest_webhook() -> int:

@@ -13,12 +13,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from jobs.models import State
+from chats.models import Attachment, Outgoing
+from jobs.models import LeasedRow, State
+from organizations.models import PhoneNumber
 from webhooks.models import HeldItem, Webhook
 
 OLDEST_ALLOWED = timedelta(minutes=5)
 """A webhook that is due for longer says that no worker runs, or too few."""
 MOST_COUNTED = 10_000
+QUEUES: tuple[tuple[str, type[LeasedRow]], ...] = (("webhooks", Webhook), ("held", HeldItem), ("files", Attachment))
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -73,10 +76,16 @@ class QueueCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         rows = GaugeMetricFamily("hub_queue_rows", f"Rows in a state, counted up to {MOST_COUNTED}", labels=["queue", "state"])
-        for queue, model in (("webhooks", Webhook), ("held", HeldItem)):
+        for queue, model in QUEUES:
             for state in (State.DUE, State.WAITING, State.DEAD):
                 rows.add_metric([queue, state.value], model.objects.filter(state=state).order_by()[:MOST_COUNTED].count())
         yield rows
+        waiting = Outgoing.objects.order_by()[:MOST_COUNTED].count()
+        yield GaugeMetricFamily(
+            "hub_outbox_messages", f"Messages that wait to be sent, counted up to {MOST_COUNTED}", value=waiting
+        )
+        stopped = PhoneNumber.objects.active().filter(sending_stopped_at__isnull=False).count()
+        yield GaugeMetricFamily("hub_stopped_numbers", "Numbers that may not send until somebody mends them", value=stopped)
         oldest = Webhook.objects.due().order_by("due_at").values_list("due_at", Now()).first()
         age = (oldest[1] - oldest[0]).total_seconds() if oldest else 0
         yield GaugeMetricFamily("hub_inbox_oldest_seconds", "How long the webhook that is due longest has been due", value=age)

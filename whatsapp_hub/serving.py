@@ -7,6 +7,7 @@ behind can be ended with it.
 import contextlib
 import ctypes
 import logging
+import math
 import os
 import signal
 import socket
@@ -41,6 +42,8 @@ class Process:
     command: Sequence[str]
     environment: Mapping[str, str]
     pause: float = 1.0
+    is_needed: bool = True
+    """Whether the others stop where it never stays up."""
     running: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     quick_ends: int = 0
@@ -52,7 +55,7 @@ class Process:
         self.started_at = time.monotonic()
 
     def watch(self) -> None:
-        """Begin it again if it has ended. CannotServe if it never stays up."""
+        """Begin it again if it has ended. CannotServe if it never stays up and is needed."""
         if self.running is None:
             if time.monotonic() >= self.due_at:
                 self.start()
@@ -66,9 +69,15 @@ class Process:
         self.quick_ends = self.quick_ends + 1 if failed and lived < QUICK else 0
         log.error("%s ended with %s after %.0f s", self.name, ended.returncode, lived)
         if self.quick_ends >= MOST_QUICK_ENDS:
-            raise CannotServe(f"{self.name} does not stay up; what it said is above")
+            self._give_up()
         self.running = None
         self.due_at = time.monotonic() + (self.pause * 2.0 ** (self.quick_ends - 1) if self.quick_ends else 0.0)
+
+    def _give_up(self) -> None:
+        if self.is_needed:
+            raise CannotServe(f"{self.name} does not stay up; what it said is above")
+        self.pause = math.inf
+        log.error("%s does not stay up; what it said is above. The hub runs without it until it is started again", self.name)
 
     def ask_to_stop(self) -> None:
         if self.running and self.running.poll() is None:

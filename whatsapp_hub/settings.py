@@ -31,6 +31,17 @@ META_APP_SECRET = env.str("META_APP_SECRET", default="")
 META_GRAPH_URL = env.str("META_GRAPH_URL", default="https://graph.facebook.com")
 META_GRAPH_VERSION = env.str("META_GRAPH_VERSION", default="v25.0")
 
+SIMULATOR = embedded.runs_simulator(
+    env.str("SIMULATOR", default=""),
+    is_configured=any(env.str(name, default="") for name in ("SECRET_KEY", "DATABASE_URL", "CSRF_TRUSTED_ORIGINS")),
+    bind=BIND,
+    hosts=ALLOWED_HOSTS,
+    origins=CSRF_TRUSTED_ORIGINS,
+)
+"""Whether this hub has a phone and a stand-in for Meta, to be tried without an account there."""
+SIMULATOR_PORT = env.int("SIMULATOR_PORT", default=PORT + 1)
+SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
+
 # The hub is reached over TLS when an https origin is trusted; the proxy in front says so in X-Forwarded-Proto.
 behind_tls = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
 SESSION_COOKIE_SECURE = behind_tls
@@ -45,7 +56,8 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
-        "img-src": ["'self'", "data:"],  # the QR code of two-factor sign-in
+        "img-src": ["'self'", "data:", "blob:"],  # the QR code of two-factor sign-in; files that are about to be sent
+        "media-src": ["'self'", "blob:"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
@@ -58,6 +70,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "whatsapp_hub",
+    "simulator",
     "webhooks",
     "chats",
     "contacts",
@@ -102,6 +115,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "organizations.preferences.appearance",
+                "simulator.context.phone",
             ],
         },
     },
@@ -196,8 +210,25 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Files of messages: on this machine, for its owner alone, or in a bucket that speaks S3, which all machines share.
+MEDIA_ROOT = VAR_DIR / "media"
+S3_BUCKET = env.str("S3_BUCKET", default="")
+FILES: dict[str, Any] = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+}
+IN_BUCKET: dict[str, Any] = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": S3_BUCKET,
+        "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
+        "region_name": env.str("S3_REGION", default="") or None,
+        "file_overwrite": False,
+        "max_memory_size": 2**20,
+    },
+}
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": IN_BUCKET if S3_BUCKET else FILES,
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -206,5 +237,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"urllib3": {"level": "WARNING"}},  # below that it writes addresses, which hold the app secret's proof
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

@@ -14,7 +14,10 @@ of_an_organization = [
     path("contacts/", include("contacts.urls")),
     path("settings/webhooks/", include("webhooks.urls")),
     path("settings/labels/", include("contacts.label_urls")),
+    path("settings/templates/", include("chats.template_urls")),
+    path("settings/canned-replies/", include("chats.canned_urls")),
     path("settings/", include("organizations.urls")),
+    path("simulator/", include("simulator.urls")),
 ]
 
 urlpatterns = [

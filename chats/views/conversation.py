@@ -11,7 +11,9 @@ from django.views.decorators.http import require_POST
 from chats.models import Message
 from chats.presenting import present
 from chats.reading import first_unread, mark_as_read
+from chats.receipts import note_seen
 from chats.selectors import Place, Thread, around, between, latest, namesakes, older_than, sessions_of
+from chats.views.composer import of_composer
 from contacts.models import Contact, Label
 from contacts.selectors import contacts_of, latest_notes
 from organizations.models import Profile
@@ -35,7 +37,14 @@ def of_conversation(request: HttpRequest, contact: Contact) -> dict[str, Any]:
     shown = Message.objects.filter(contact=contact, pk=wanted).first() if wanted.isascii() and wanted.isdigit() else None
     thread = around(contact, shown) if shown else latest(contact)
     unread = None if shown else first_unread(contact, thread.messages)
-    return {"contact": contact, "now": timezone.now(), "jump_to": shown and shown.pk} | _drawn(thread, unread)
+    composer = of_composer(contact, quoted=_quotable(contact, request.GET.get("reply", "")))
+    return composer | {"jump_to": shown and shown.pk} | _drawn(thread, unread)
+
+
+def _quotable(contact: Contact, pk: str) -> Message | None:
+    """The message that an answer may name, if there is one."""
+    wanted = Message.objects.filter(contact=contact).exclude(wamid=None)
+    return wanted.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
 
 
 def _drawn(thread: Thread, unread: int | None = None) -> dict[str, Any]:
@@ -89,6 +98,7 @@ def mark_read(request: HttpRequest, access: Access, contact_id: int) -> HttpResp
     up_to = request.POST.get("up_to", "")
     if up_to.isascii() and up_to.isdigit() and len(up_to) < 19:
         mark_as_read(contact, up_to=int(up_to))
+        note_seen(contact, up_to=int(up_to))
     return HttpResponse(status=204)
 
 

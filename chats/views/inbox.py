@@ -34,7 +34,7 @@ def inbox(request: HttpRequest, access: Access, contact_id: int | None = None) -
 @for_members
 def rows(request: HttpRequest, access: Access) -> HttpResponse:
     """The list alone: from its beginning, as many rows as are `shown`, or the page after the cursor `after`."""
-    return render(request, "chats/_rows.html", _listed(request, access))
+    return render(request, "chats/_rows.html", _listed(request, access) | {"is_part": True})
 
 
 def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from django.utils.html import format_html, urlize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from cloud_api.errors import explained
 from cloud_api.wa_ids import formatted
+from organizations import stopping
+from organizations.models import Organization, PhoneNumber
 
 register = template.Library()
 
@@ -85,6 +88,18 @@ def moment(value: datetime | None, style: str = "SHORT_DATETIME_FORMAT") -> Safe
         date_format(local, "DATETIME_FORMAT"),
         date_format(local, style),
     )
+
+
+@register.simple_tag
+def stopped_numbers(organization: Organization) -> list[PhoneNumber]:
+    """The organization's numbers that may not send: see `organizations.stopping`."""
+    return stopping.stopped_numbers(organization)
+
+
+@register.filter
+def error_words(code: int | None) -> str:
+    """What an error code of Meta's means, for staff."""
+    return gettext(explained(code or 0).words)
 
 
 @register.filter

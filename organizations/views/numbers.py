@@ -12,6 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
+from cloud_api.errors import explained
+from cloud_api.wa_ids import formatted
+from organizations.checking import SecretRefused, check_secrets
 from organizations.connecting import (
     CALLBACK_PATH,
     GO_ON,
@@ -23,16 +26,18 @@ from organizations.connecting import (
     give_secrets,
     make_verify_token,
     set_defaults,
+    set_read_receipts,
     stage,
     switch_number,
 )
 from organizations.event_words import in_words, quality
 from organizations.forms import secret_state
 from organizations.models import PhoneNumber, Profile
-from organizations.number_forms import DefaultsForm, NumberIdsForm, SecretsForm, SwitchForm
+from organizations.number_forms import DefaultsForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm
 from organizations.permissions import Access, for_admins
 from organizations.selectors import latest_account_events, overviews, quality_events
 from organizations.services import opened
+from organizations.stopping import resume_sending
 
 FRAME = {"section": "settings", "part": "numbers"}
 RECOMMENDED = (
@@ -136,10 +141,27 @@ def _refused(
 
 def _give_secrets(request: HttpRequest, access: Access, number: PhoneNumber) -> HttpResponse:
     form = SecretsForm(request.POST or None, number=number)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and _are_right(request, number, form):
         give_secrets(number=number, by=access.user, **form.cleaned_data)
         return redirect("number_setup", access.organization.pk, number.pk, Step.CALLBACK)
     return _step(request, access, number, Step.SECRETS, form=form)
+
+
+def _are_right(request: HttpRequest, number: PhoneNumber, form: SecretsForm) -> bool:
+    """Whether Meta takes the secrets that were entered, or does not answer; says what it says."""
+    if not any(form.cleaned_data.values()):
+        return True
+    try:
+        checked = check_secrets(number=number, **form.cleaned_data)
+    except SecretRefused as refusal:
+        form.add_error(refusal.field, refusal.words)
+        return False
+    if not checked.reached:
+        messages.warning(request, gettext("Meta did not answer, so the secrets are saved without having been checked."))
+    elif checked.other_number:
+        words = gettext("Careful: at Meta this Phone number ID belongs to %(number)s.")
+        messages.warning(request, words % {"number": formatted(checked.other_number)})
+    return True
 
 
 def _step(request: HttpRequest, access: Access, number: PhoneNumber | None, step: Step, **more: Any) -> HttpResponse:
@@ -216,10 +238,28 @@ def defaults(request: HttpRequest, access: Access, number_id: int) -> HttpRespon
 def secrets(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
     number = _number(access, number_id)
     form = SecretsForm(request.POST, number=number)
-    if not form.is_valid():
+    if not (form.is_valid() and _are_right(request, number, form)):
         return _number_page(request, access, number, secrets_form=form)
     changed = give_secrets(number=number, by=access.user, **form.cleaned_data)
     return _back(request, access, number, gettext("Saved.") if changed else gettext("Nothing was entered, so nothing has changed."))
+
+
+@for_admins
+@require_POST
+def receipts(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
+    number = _number(access, number_id)
+    form = ReceiptsForm(request.POST)
+    form.full_clean()
+    set_read_receipts(number=number, sends=form.cleaned_data["sends_read_receipts"], by=access.user)
+    return _back(request, access, number, gettext("Saved."))
+
+
+@for_admins
+@require_POST
+def resume(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
+    number = _number(access, number_id)
+    resume_sending(number=number, by=access.user)
+    return _back(request, access, number, gettext("Sending goes on. If Meta still refuses, it stops again and says why."))
 
 
 @for_admins
@@ -259,6 +299,8 @@ def _number_page(request: HttpRequest, access: Access, number: PhoneNumber, **fo
         "quality": quality(quality_events([number])[number.phone_number_id]),
         "events": [{"at": event.occurred_at, "words": in_words(event)} for event in latest_account_events(number)],
         "previous": secret_state(number, "previous_app_secret") if opened(number, "previous_app_secret") != "" else "",
+        "stopped_because": gettext(explained(number.sending_stopped_code or 0).words) if number.sending_stopped_at else "",
+        "receipts_form": ReceiptsForm(initial={"sends_read_receipts": number.sends_read_receipts}),
         "defaults_form": DefaultsForm(initial=known),
         "secrets_form": SecretsForm(number=number),
     }

@@ -1,5 +1,5 @@
 // The hub's pages in the browser: live changes, the inbox, shortcuts, and small things by attribute. Everything works without it,
-// by links and forms, but for what is live. No other script of ours exists.
+// by links and forms, but for what is live. Where staff write has a script of its own: composer.js.
 
 const body = document.body;
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -42,6 +42,7 @@ function toast(words, kind = "alert-success") {
   setTimeout(() => box.remove(), 6000);
 }
 setTimeout(() => all("[data-toast]:not(.alert-error)").forEach((box) => box.remove()), 8000);
+body.addEventListener("hub:toast", ({ detail }) => toast(detail.words, detail.kind));
 
 // ---- Live: one stream for the page, or polling where it breaks ---------------------------------------------------------------
 
@@ -128,6 +129,7 @@ function tellTimes() {
     const words = one("[data-left]", window);
     if (words) words.textContent = left <= 0 ? window.dataset.closed ?? "" : minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
   }
+  body.dispatchEvent(new Event("hub:times"));
 }
 setInterval(tellTimes, 15_000);
 
@@ -237,6 +239,14 @@ body.addEventListener("htmx:afterSwap", ({ detail }) => {
   tellTimes();
 });
 
+body.addEventListener("hub:changed", refresh);
+body.addEventListener("hub:sent", () => { // follow what was just written
+  const box = thread();
+  if (box) box.scrollTop = box.scrollHeight;
+  place.end = true;
+  refresh();
+});
+
 addEventListener("popstate", () => location.reload());
 
 // ---- The list's filters are kept in the address ---------------------------------------------------------------------------------
@@ -277,7 +287,8 @@ const SHORTCUTS = {
   j: () => step(1),
   k: () => step(-1),
   "/": () => one("[data-search]")?.focus(),
-  n: () => { togglePane(true); one("[data-note]")?.focus(); },
+  n: () => { const tab = one("#tab-note"); if (tab) tab.click(); else { togglePane(true); one("[data-note]")?.focus(); } },
+  r: () => all("[data-inbound] [data-reply]").at(-1)?.click(),
   i: () => togglePane(),
   "?": () => one("#shortcuts")?.showModal(),
 };
@@ -335,6 +346,9 @@ document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (question && !confirm(question)) { event.preventDefault(); event.stopImmediatePropagation(); }
 }, true);
+document.addEventListener("submit", ({ target }) => { // whoever signs in here next must not find them
+  if (target.matches("form[action*='/logout/']")) Object.keys(localStorage).filter((key) => key.startsWith("draft:")).forEach((key) => localStorage.removeItem(key));
+});
 document.addEventListener("change", (event) => { // what was typed is searched for already; leaving the field must not do it again
   if (event.target.matches("input[type=search]")) event.stopPropagation();
 }, true);

@@ -1,12 +1,16 @@
 """The raw log is the source of truth: what came from webhooks can be made anew from it, and is the same."""
 
+import time
+import uuid
+from datetime import UTC, datetime
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from chats.models import Message, StatusEvent
+from chats.models import Message, Origin, Outgoing, StatusEvent
+from chats.writing import queue_message
+from cloud_api.messages import text
 from conftest import PAYLOADS, apply_all
 from contacts.models import Contact, RetiredIdentity
 from organizations.models import AccountEvent
@@ -85,30 +89,22 @@ def test_a_rebuild_keeps_what_staff_decided(told) -> None:
 
 
 def test_a_rebuild_keeps_what_the_hub_wrote_itself_and_files_it_again(hub, numbers) -> None:
-    hub.post(text_body("c0"))
+    start = int(time.time()) - HOUR
+    hub.post(text_body("c0", start))
     apply_all()
     contact = Contact.objects.get()
-    own: dict[str, Any] = {"kind": "text", "origin": "live", "content": "hello", "payload": {}, "message_status": "sent"}
-    Message.objects.create(
-        **own,
-        phone_number=contact.create_for_phone_number,
-        contact=contact,
-        wamid="wamid.own",
-        wa_id="556133214400",
-        wa_id_received=contact.wa_id,
-        is_user_message=False,
-        session_id=contact.session_id,
-        create_in=contact.last_message_timestamp,
-        expires_at=contact.session_expires_at,
-        is_active=True,
-    )
-    hub.post(text_body("c1", START + HOUR))
-    hub.post(status_body("wamid.own", "read", START + 9))
+    token = uuid.uuid4()
+    now = datetime.fromtimestamp(start + 60, UTC)
+    own = queue_message(contact=contact, message=text("hello"), token=token, origin=Origin.STAFF, now=now)
+    Outgoing.objects.all().delete()  # as if it had been sent
+    hub.post(text_body("c1", start + 120))
+    hub.post(status_body("wamid.own", "read", start + 90, biz_opaque_callback_data=str(token)))
     apply_all()
     before = rows()
     rebuild()
     assert rows() == before
-    assert Message.objects.get(wamid="wamid.own").message_status == "read"
+    own.refresh_from_db()
+    assert (own.wamid, own.message_status, own.session_id) == ("wamid.own", "read", contact.session_id)
 
 
 def test_a_rebuild_leaves_nothing_dead_that_was_alive_and_says_how_far_it_is(hub, numbers) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ def until(condition: Callable[[], object]) -> None:
 class Served:
     """`manage.py serve` in embedded mode."""
 
-    def __init__(self, var_dir: Path) -> None:
+    def __init__(self, var_dir: Path, **settings: str) -> None:
         self.address = f"http://127.0.0.1:{(port := free_port())}"
         self.output = var_dir / "output"
         self.environment = {
@@ -49,6 +50,7 @@ class Served:
             "VAR_DIR": str(var_dir),
             "PORT": str(port),
             "DATABASE_URL": f"sqlite:///{var_dir}/hub.sqlite3",
+            **settings,
         }
         self.manage("prepare_database")
         self.manage("collectstatic", "--noinput")
@@ -147,6 +149,37 @@ def test_a_process_that_never_stays_up_is_given_up() -> None:
     with pytest.raises(CannotServe, match="broken does not stay up"):
         Supervisor([broken]).run()
     assert broken.quick_ends == 5
+
+
+def test_a_process_that_is_not_needed_may_stay_down(caplog) -> None:
+    broken = Process("broken", [sys.executable, "-c", "raise SystemExit(3)"], os.environ, pause=0.01, is_needed=False)
+    needed = Process("needed", [sys.executable, "-c", "import time; time.sleep(60)"], os.environ)
+    supervisor = Supervisor([broken, needed])
+    running = threading.Thread(target=supervisor.run)
+    running.start()
+    try:
+        until(lambda: "broken does not stay up; what it said is above. The hub runs without it" in caplog.text)
+        time.sleep(0.3)
+        assert (broken.quick_ends, broken.running) == (5, None)
+        assert needed.running is not None
+        assert needed.running.poll() is None
+    finally:
+        supervisor.stop()
+        running.join(PATIENCE)
+
+
+def test_a_fresh_hub_can_be_tried_as_soon_as_the_simulator_has_its_port_and_runs_before(tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as keeper:
+        hub = Served(tmp_path, SIMULATOR="on", SIMULATOR_PORT=str(keeper.getsockname()[1]))
+        until(lambda: "simulator ended with" in hub.said())
+        assert requests.get(f"{hub.address}/healthz", timeout=5).ok
+    until(lambda: "a phone to try it with" in hub.said())
+    until(lambda: hub.counted("due") == 0)
+
+    assert re.search(r"http://localhost:\d+/o/\d+/simulator/", hub.said())
+    assert hub.manage("shell", "--verbosity=0", "-c", "from chats.models import Message; print(Message.objects.count())") == "7\n"
+    assert hub.child("simulator")
+    assert hub.stop() == 0
 
 
 def test_what_a_killed_supervisor_started_ends_with_it(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the web server and a worker, side by side."""
+"""`manage.py serve`: the web server and a worker, side by side, and where it is on the simulator."""
 
 import os
 import shutil
@@ -12,24 +12,34 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+from django.urls import reverse
 
 from organizations.services import create_first_superuser
+from simulator.client import SimulatorError
+from simulator.seeding import begin_conversations, make_demonstration, simulated_numbers
 from whatsapp_hub.serving import CannotServe, Process, Supervisor, wait_for_port
+
+PATIENCE_FOR_SIMULATOR = 30.0
+"""Seconds."""
 
 
 class Command(BaseCommand):
     help = (
-        "Runs the web server (gunicorn) and a worker side by side until SIGTERM or Ctrl-C, and starts again whichever ends. "
-        "Listens on BIND (127.0.0.1) and PORT (8000) with WEB_CONCURRENCY processes. script/server sets up, then calls this."
+        "Runs the web server (gunicorn) and a worker side by side until SIGTERM or Ctrl-C, and starts again whichever ends; with "
+        "SIMULATOR=on, as without any configuration, the simulator too. Listens on BIND (127.0.0.1) and PORT (8000) with "
+        "WEB_CONCURRENCY processes. script/server sets up, then calls this."
     )
 
     def handle(self, **options: Any) -> None:
         try:
             wait_for_port(settings.BIND, settings.PORT)
-            supervisor = Supervisor([_web(), _worker()])
+            supervisor = Supervisor([_web(), _worker(), *([_simulator()] if settings.SIMULATOR else [])])
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
             login = create_first_superuser()
+            if settings.SIMULATOR:
+                make_demonstration()
             threading.Thread(target=self._greet, args=[login], daemon=True).start()
             supervisor.run()
         except CannotServe as failure:
@@ -48,6 +58,21 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"first login: {email}\npassword:    {password}\n(shown this once; change it under “Change password”)"
             )
+        self.stdout.flush()
+        if settings.SIMULATOR:
+            self._greet_with_phone(address.removesuffix("/"))
+
+    def _greet_with_phone(self, address: str) -> None:
+        """Once the simulator answers too, say where its phone is. Without it the hub works all the same."""
+        try:
+            for number in simulated_numbers():
+                begin_conversations(number, patience=PATIENCE_FOR_SIMULATOR)
+                place = reverse("simulator", args=[number.organization_id])
+                self.stdout.write(f"a phone to try it with, without WhatsApp ({number.organization}): {address}{place}")
+        except SimulatorError as failure:
+            self.stderr.write(f"The simulator cannot be used: {failure}. Set SIMULATOR_PORT to another port, or SIMULATOR=off.")
+        finally:
+            connections.close_all()
         self.stdout.flush()
 
 
@@ -70,3 +95,8 @@ def _web() -> Process:
 
 def _worker() -> Process:
     return Process("worker", [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"], os.environ)
+
+
+def _simulator() -> Process:
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulator"]
+    return Process("simulator", command, os.environ, is_needed=False)

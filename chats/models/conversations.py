@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Contact
 from organizations.fields import IdentifierField
-from organizations.models import PhoneNumber
+from organizations.models import PhoneNumber, User
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -35,15 +35,19 @@ class MessageStatus(models.TextChoices):
 
         received                                         a customer's message
         queued ─> sending ─> sent ─> failed
-                               └──> delivered ─> read ─> played
+                     │         └──> delivered ─> read ─> played
+                     └─> uncertain ─> any of these, once a status or a person tells
 
     A message only ever moves to a higher rank, whatever the order in which statuses arrive (reference 4): `failed` wins over
-    nothing and `sent`, and loses to proof that the message was there.
+    nothing and `sent`, and loses to proof that the message was there. The outbox alone goes back, from sending to queued, where
+    Graph has surely not accepted it.
     """
 
     RECEIVED = "received", _("received")
     QUEUED = "queued", _("queued")
     SENDING = "sending", _("sending")
+    UNCERTAIN = "uncertain", _("uncertain")
+    """Its request left, and nobody knows whether Graph accepted it. Never sent again but by a person's decision."""
     SENT = "sent", _("sent")
     FAILED = "failed", _("failed")
     DELIVERED = "delivered", _("delivered")
@@ -119,6 +123,23 @@ class Message(models.Model):
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
     webhook_id = models.BigIntegerField(_("webhook"), null=True)
     """The webhook that told it; null for what the hub itself wrote."""
+    callback_data = IdentifierField(_("the hub's own ID"), max_length=64, null=True, editable=False)
+    """Of what the hub wrote: a UUID that whoever wrote it made. Sent as `biz_opaque_callback_data`, it comes back in statuses."""
+    errors = models.JSONField(_("errors"), null=True)
+    """Meta's errors, where Graph itself refused it; those that statuses tell are in their events."""
+    written_by = models.ForeignKey(
+        User,
+        verbose_name=_("written by"),
+        null=True,
+        on_delete=models.SET_NULL,
+        db_index=False,  # nothing looks a message up by it
+        db_constraint=False,  # nor may it cost the writes of a table this large
+        related_name="+",
+    )
+    resends = models.OneToOneField(
+        "self", verbose_name=_("sends again"), null=True, on_delete=models.SET_NULL, related_name="resent_as"
+    )
+    """The message that failed, or of which nobody knows, and that a person had sent again as this one; once each."""
 
     objects = WamidQuerySet["Message"].as_manager()
 
@@ -129,6 +150,8 @@ class Message(models.Model):
         constraints: ClassVar = [
             # A message is stored once, however often it is told; statuses find theirs by it.
             models.UniqueConstraint(fields=["phone_number", "wamid"], name="one_message_per_wamid"),
+            # A message that is posted twice is written once; a status finds what has no wamid yet.
+            models.UniqueConstraint(fields=["phone_number", "callback_data"], name="one_message_per_callback_data"),
         ]
         indexes: ClassVar = [
             # A conversation in time order; the sessions that a late message touches.
@@ -142,11 +165,16 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.wamid or str(self.pk)
+        return self.name or str(self.pk)
 
     @property
     def key(self) -> tuple[str, str]:
         return self.phone_number_id, self.wamid or ""
+
+    @property
+    def name(self) -> str:
+        """What it is known by in its number for as long as it lives: the hub's own ID, or the wamid of what webhooks told."""
+        return self.callback_data or self.wamid or ""
 
     @property
     def target_key(self) -> tuple[str, str]:

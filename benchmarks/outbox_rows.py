@@ -1,0 +1,114 @@
+"""`python -m benchmarks.outbox_rows`: a number with messages that wait to be sent, written into the hub's tables directly; writing
+them one by one, as people do, would take longer than sending them."""
+
+import argparse
+import os
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
+django.setup()
+
+from django.utils import timezone  # noqa: E402  models need Django set up
+
+from chats.models import Message, MessageStatus, Origin, Outgoing, Turn  # noqa: E402
+from contacts.models import Contact, phone_key, reversed_phone  # noqa: E402
+from jobs.inserting import insert_rows  # noqa: E402
+from jobs.models import State  # noqa: E402
+from organizations.models import Organization, PhoneNumber  # noqa: E402
+
+ORGANIZATION = "Benchmark"
+STEP = 5_000
+PHONES_FROM = 556170000000
+SECRET = "s" * 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", required=True, help="phone number ID")
+    parser.add_argument("--token", required=True)
+    parser.add_argument("--per-second", type=int, required=True)
+    parser.add_argument("--people", type=int, required=True)
+    parser.add_argument("--messages", type=int, required=True)
+    options = parser.parse_args()
+    number = _number(options)
+    people = _people(number, options.people)
+    _queue(number, people, options.messages)
+
+
+def _number(options: argparse.Namespace) -> PhoneNumber:
+    organization, _ = Organization.objects.get_or_create(organization_name=ORGANIZATION)
+    number, _ = PhoneNumber.objects.get_or_create(
+        phone_number_id=options.number,
+        defaults={
+            "organization": organization,
+            "wa_id": "556133214400",
+            "waba_id": f"9{options.number}",
+            "meta_token": options.token,
+            "app_secret": SECRET,
+            "messages_per_second": options.per_second,
+        },
+    )
+    return number
+
+
+def _people(number: PhoneNumber, count: int) -> list[Contact]:
+    now = timezone.now()
+    people = [
+        Contact(
+            create_for_phone_number=number,
+            organization_id=number.organization_id,
+            wa_id=str(PHONES_FROM + place),
+            name=f"Pessoa {place}",
+            last_customer_message_at=now,
+            last_message_timestamp=now,
+        )
+        for place in range(count)
+    ]
+    for person in people:
+        person.phone_key, person.reversed_phone = phone_key(person), reversed_phone(person)
+    _in_steps(people)
+    return list(Contact.objects.filter(create_for_phone_number=number).order_by("pk"))
+
+
+def _queue(number: PhoneNumber, people: Sequence[Contact], count: int) -> None:
+    now = timezone.now()
+    _in_steps([_message(number, people[place % len(people)], now) for place in range(count)])
+    ids = list(Message.objects.filter(phone_number=number).order_by("pk").values_list("pk", "contact"))
+    Outgoing.objects.bulk_create((Outgoing(message_id=pk, contact_id=contact) for pk, contact in ids), batch_size=STEP)
+    waiting = sorted({contact for _, contact in ids})
+    turns = (Turn(contact_id=contact, phone_number=number, state=State.DUE, due_at=now) for contact in waiting)
+    Turn.objects.bulk_create(turns, batch_size=STEP)
+
+
+def _message(number: PhoneNumber, contact: Contact, now: datetime) -> Message:
+    return Message(
+        phone_number=number,
+        contact=contact,
+        wa_id=number.wa_id,
+        wa_id_received=contact.address,
+        is_user_message=False,
+        origin=Origin.API,
+        kind="text",
+        content="Bom dia",
+        payload={"type": "text", "text": {"body": "Bom dia"}},
+        message_status=MessageStatus.QUEUED,
+        session_id=uuid.uuid4(),
+        expires_at=now,
+        is_active=True,
+        create_in=now,
+        callback_data=str(uuid.uuid4()),
+    )
+
+
+def _in_steps(rows: Sequence[Any]) -> None:
+    for start in range(0, len(rows), STEP):
+        insert_rows(rows[start : start + STEP])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""`manage.py sync_templates`: brings the message templates up to date with what Meta has."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+
+from chats.message_templates.accounts import Account, NoWay, accounts_of, all_accounts
+from chats.message_templates.services import refusal_words
+from chats.message_templates.syncing import sync_templates
+from cloud_api.graph import GraphError
+from organizations.models import Organization
+
+
+class Command(BaseCommand):
+    help = (
+        "Brings the message templates up to date with what Meta has, account by account. The worker does the same every six hours. "
+        "An account that cannot be read keeps the templates that are here; the others go on, and the exit code is 1."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization", metavar="NAME", help="name of one organization; without it, all")
+
+    @no_translations
+    def handle(self, **options: Any) -> None:
+        accounts = _accounts(options["organization"])
+        if not accounts:
+            raise CommandError("no number that is on has an access token and a WhatsApp Business Account ID")
+        failed = sum(not self._sync(account) for account in accounts)
+        if failed:
+            raise CommandError(f"{failed} of {len(accounts)} accounts could not be read")
+
+    def _sync(self, account: Account) -> bool:
+        try:
+            changes = sync_templates(account)
+        except NoWay:
+            self.stderr.write(f"account {account.waba_id}: none of its numbers has an access token that can be read")
+            return False
+        except GraphError as refusal:
+            self.stderr.write(f"account {account.waba_id}: code {refusal.code}: {refusal_words(refusal)}")
+            return False
+        counts = f"{changes.new} new, {changes.changed} changed, {changes.gone} gone"
+        self.stdout.write(f"account {account.waba_id}: {changes.total} templates, {counts}")
+        return True
+
+
+def _accounts(name: str | None) -> list[Account]:
+    if name is None:
+        return all_accounts()
+    organization = Organization.objects.filter(organization_name=name).first()
+    if organization is None:
+        raise CommandError(f"there is no organization “{name}”")
+    return accounts_of(organization)

@@ -1,0 +1,41 @@
+"""What files are called. A sender's name for a file is shown and offered, and never a path in the storage."""
+
+import re
+import unicodedata
+
+LONGEST = 255
+EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "video/mp4": ".mp4",
+    "video/3gpp": ".3gp",
+    "audio/aac": ".aac",
+    "audio/amr": ".amr",
+    "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
+    "audio/ogg": ".ogg",
+    "application/pdf": ".pdf",
+    "text/plain": ".txt",
+}
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Categories of Unicode with what would break a header or turn a name around: control, bidi, surrogates, line ends."""
+_SEPARATOR = re.compile(r"[/\\]")
+
+
+def clean_name(name: str) -> str:
+    """The name without path, control and bidi characters, at most 255 long with its ending kept; empty if nothing is left."""
+    visible = "".join(each for each in unicodedata.normalize("NFC", name) if unicodedata.category(each) not in _INVISIBLE)
+    last = " ".join(_SEPARATOR.split(visible)[-1].split()).strip(". ")
+    if len(last) <= LONGEST:
+        return last
+    stem, dot, ending = last.rpartition(".")
+    kept = f"{dot}{ending}" if stem and len(ending) <= 10 else ""
+    return last[: LONGEST - len(kept)] + kept
+
+
+def offered_name(file_name: str, kind: str, mime_type: str) -> str:
+    """What the file is saved as: the sender's name for it, or one of its kind."""
+    return clean_name(file_name) or f"{clean_name(kind) or 'file'}{EXTENSIONS.get(mime_type, '')}"

@@ -1,0 +1,51 @@
+"""What a file is, by its own first bytes: neither a sender's word nor the name's ending is proof."""
+
+HEAD = 64
+"""Bytes that are enough to tell."""
+
+_BEGINNINGS = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"#!AMR", "audio/amr"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
+)
+_BRANDS = (
+    (b"M4A", "audio/mp4"),
+    (b"M4B", "audio/mp4"),
+    (b"3g", "video/3gpp"),
+    (b"qt", "video/quicktime"),
+    (b"hei", "image/heic"),
+    (b"hev", "image/heic"),
+    (b"mif1", "image/heic"),
+    (b"msf1", "image/heic"),
+    (b"avi", "image/avif"),
+)
+"""The brands that files in boxes (ISO 14496-12) begin with; the others are of videos."""
+
+
+def sniffed(head: bytes) -> str:
+    """The type that a file which begins so has; empty for all that has no sign of its own, such as texts."""
+    for beginning, mime_type in _BEGINNINGS:
+        if head.startswith(beginning):
+            return mime_type
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp":
+        return next((mime_type for brand, mime_type in _BRANDS if head[8:12].startswith(brand)), "video/mp4")
+    return _by_sync_word(head)
+
+
+def _by_sync_word(head: bytes) -> str:
+    """Audio without a container begins with a frame: 11 or 12 bits set, then the layer, which is 0 in AAC and 1 in MP3."""
+    if len(head) < 2 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return ""
+    if head[1] & 0xF6 == 0xF0:
+        return "audio/aac"
+    return "audio/mpeg" if head[1] & 0x06 == 0x02 else ""

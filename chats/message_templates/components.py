@@ -1,0 +1,162 @@
+"""What a template consists of, read from the components that Meta gives (reference 8.2), and what is to be filled in to send it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from chats.message_templates.variables import variables_of
+from chats.models import MessageTemplate
+from cloud_api.payloads.contents import mapping, objects, text
+
+MEDIA = ("image", "video", "document")
+PLAIN_BUTTONS = ("QUICK_REPLY", "PHONE_NUMBER")
+"""Buttons that nothing has to be told of."""
+KNOWN_BUTTONS = (*PLAIN_BUTTONS, "URL", "COPY_CODE")
+
+
+class Place(StrEnum):
+    """Where a variable stands."""
+
+    HEADER = "header"
+    BODY = "body"
+    BUTTON = "button"
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """Something to be filled in. `key` names it among a template's; `name` is the variable's, `button` the button's index."""
+
+    key: str
+    place: Place
+    kind: str
+    """text, coupon_code, or the kind of the header's file: image, video, document."""
+    name: str = ""
+    example: str = ""
+    button: int | None = None
+    label: str = ""
+    """The button's text."""
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in MEDIA
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button as Meta has it; `value` is its address, phone number or code."""
+
+    kind: str
+    text: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A template's texts as they are written, variables and all."""
+
+    header: str
+    header_kind: str
+    """text, image, video, document, Meta's other words in lower case, or nothing."""
+    body: str
+    footer: str
+    buttons: Sequence[Button]
+
+
+def parts_of(template: MessageTemplate) -> Parts:
+    header = _component(template, "HEADER")
+    return Parts(
+        header=text(header, "text"),
+        header_kind=text(header, "format").lower() or ("text" if header else ""),
+        body=text(_component(template, "BODY"), "text"),
+        footer=text(_component(template, "FOOTER"), "text"),
+        buttons=[_button(each) for each in objects(_component(template, "BUTTONS"), "buttons")],
+    )
+
+
+def blanks_of(template: MessageTemplate) -> list[Blank]:
+    """All that has to be filled in, from the top to the bottom."""
+    return [*_of_header(template), *_of_body(template), *_of_buttons(template)]
+
+
+def why_not(template: MessageTemplate) -> Any:
+    """Why a template cannot be sent from the hub, in a sentence; nothing if it can. Whether Meta takes it now is another matter."""
+    if not _component(template, "BODY"):
+        return _("Its text is not known here yet. An administrator can bring the templates up to date.")
+    if template.category == MessageTemplate.Category.AUTHENTICATION:
+        return _("Templates with one-time codes are sent by programs, not by hand.")
+    if parts_of(template).header_kind == "location":
+        return _("It shows a place on a map, which cannot be filled in here.")
+    known = {"HEADER", "BODY", "FOOTER", "BUTTONS"}
+    if any(_type(each) not in known for each in template.components):
+        return _("It has cards or an offer, which cannot be filled in here.")
+    if parts_of(template).header_kind not in ("", "text", *MEDIA):
+        return _("Its header is of a kind that cannot be filled in here.")
+    if any(each.kind not in KNOWN_BUTTONS for each in parts_of(template).buttons):
+        return _("It has a button that cannot be filled in here.")
+    return ""
+
+
+def _type(component: Any) -> str:
+    return text(component, "type").upper() if isinstance(component, Mapping) else ""
+
+
+def _component(template: MessageTemplate, kind: str) -> Mapping[str, Any]:
+    components = template.components if isinstance(template.components, list) else []
+    return next((each for each in components if _type(each) == kind), {})
+
+
+def _button(button: Mapping[str, Any]) -> Button:
+    value = text(button, "url") or text(button, "phone_number") or _first(button.get("example"))
+    return Button(text(button, "type").upper(), text(button, "text"), value)
+
+
+def _of_header(template: MessageTemplate) -> Iterator[Blank]:
+    header = _component(template, "HEADER")
+    kind = text(header, "format").lower()
+    if kind in MEDIA:
+        yield Blank("header_file", Place.HEADER, kind)
+    else:
+        yield from _of_text(Place.HEADER, header, "header_text")
+
+
+def _of_body(template: MessageTemplate) -> Iterator[Blank]:
+    yield from _of_text(Place.BODY, _component(template, "BODY"), "body_text")
+
+
+def _of_text(place: Place, component: Mapping[str, Any], example: str) -> Iterator[Blank]:
+    names = variables_of(text(component, "text"))
+    if all(name.isdecimal() for name in names):
+        names.sort(key=int)  # which is the order of Meta's parameters
+    examples = _examples(mapping(component, "example"), example, names)
+    for name in names:
+        yield Blank(f"{place}_{name}", place, "text", name, examples.get(name, ""))
+
+
+def _examples(given: Mapping[str, Any], key: str, names: Sequence[str]) -> dict[str, str]:
+    """Meta's example of each variable: a list, or a list in a list, or for named ones a list of objects."""
+    named = {text(each, "param_name"): text(each, "example") for each in objects(given, f"{key}_named_params")}
+    listed = given.get(key)
+    if isinstance(listed, list) and listed and isinstance(listed[0], list):
+        listed = listed[0]
+    plain = map(str, listed) if isinstance(listed, list) else []
+    return named or dict(zip(names, plain, strict=False))
+
+
+def _of_buttons(template: MessageTemplate) -> Iterator[Blank]:
+    for place, button in enumerate(objects(_component(template, "BUTTONS"), "buttons")):
+        kind, label, example = text(button, "type").upper(), text(button, "text"), _first(button.get("example"))
+        names = variables_of(text(button, "url")) if kind == "URL" else []
+        if names:
+            example = example.removeprefix(text(button, "url").partition("{{")[0])
+            yield Blank(f"button_{place}", Place.BUTTON, "text", names[0], example, place, label)
+        elif kind == "COPY_CODE":
+            yield Blank(f"button_{place}", Place.BUTTON, "coupon_code", "", example, place, label)
+
+
+def _first(example: Any) -> str:
+    if isinstance(example, list):
+        example = example[0] if example else ""
+    return example if isinstance(example, str) else ""

@@ -1,0 +1,74 @@
+"""Making and deleting templates: Meta does it, and what it did is kept."""
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from chats.message_templates.accounts import Account, graph_of
+from chats.message_templates.rules import Draft, definition
+from chats.message_templates.syncing import CLOCKS_DIFFER, ask_soon, row_of
+from chats.models import MessageTemplate
+from cloud_api.errors import Remedy, explained
+from cloud_api.graph import GraphError
+from cloud_api.payloads.contents import text
+from cloud_api.payloads.decoding import clean
+from jobs.transactions import run_in_transaction
+from organizations.live import announce
+from organizations.models import User
+
+
+def create_template(*, account: Account, draft: Draft, by: User) -> MessageTemplate:
+    """Ask Meta for it; nothing is stored unless Meta takes it. Raises GraphError; NoWay. `draft` has no problems."""
+    made = definition(draft)
+    told_at = timezone.now() - CLOCKS_DIFFER
+    answer = clean(graph_of(account).create_template(account.waba_id, made))
+    status = text(answer, "status") or MessageTemplate.Status.PENDING
+    row = row_of(
+        account, made | {"id": text(answer, "id"), "status": status, "category": text(answer, "category") or draft.category}
+    )
+    if row is None:
+        raise ValueError("a template without a name or a language")
+    row.told_at = told_at
+    return run_in_transaction(lambda: _keep(row))
+
+
+def _keep(row: MessageTemplate) -> MessageTemplate:
+    """A webhook may have been faster, and knows its status better; or the row was left over, and the next sync tells."""
+    same = {column: getattr(row, column) for column in ("organization_id", "waba_id", "name", "language")}
+    rest = ("template_id", "category", "parameter_format", "components")
+    kept, is_new = MessageTemplate.objects.update_or_create(
+        **same,
+        defaults={column: getattr(row, column) for column in rest},
+        create_defaults={column: getattr(row, column) for column in (*rest, "status", "told_at")},
+    )
+    if not is_new:
+        ask_soon(Account(row.organization_id, row.waba_id))
+    announce([row.organization_id])
+    return kept
+
+
+def delete_template(*, template: MessageTemplate, every_language: bool, by: User) -> None:
+    """At Meta, then here. Without `every_language` the template has a `template_id`. Raises GraphError; NoWay."""
+    account = Account(template.organization_id, template.waba_id)
+    graph_of(account).delete_template(
+        template.waba_id, template.name, template_id="" if every_language else str(template.template_id)
+    )
+    rows = MessageTemplate.objects.filter(organization=template.organization_id, waba_id=template.waba_id, name=template.name)
+    gone = rows if every_language else rows.filter(pk=template.pk)
+
+    def forget() -> None:
+        gone.delete()
+        announce([template.organization_id])
+
+    run_in_transaction(forget)
+
+
+def refusal_words(refusal: GraphError) -> Any:
+    """What Meta says, for whoever asked it about templates."""
+    if refusal.code is None:
+        return gettext("WhatsApp did not answer. Nothing has changed; try again in a moment.")
+    meaning = explained(refusal.code)
+    if meaning.remedy in (Remedy.CONTENT, Remedy.NONE) and refusal.details:
+        return gettext("WhatsApp refused it: %(details)s") % {"details": refusal.details}
+    return gettext(meaning.words)

@@ -1,0 +1,31 @@
+"""Canned replies: texts that a team uses again and again."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from organizations.fields import IdentifierField
+from organizations.models import Organization
+
+
+class CannedReply(models.Model):
+    """A text that staff put into the composer by typing / and the shortcut. `{name}`, `{first_name}` and `{agent}` stand for the
+    contact's name, its first word, and whoever writes."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="canned_replies")
+    shortcut = IdentifierField(_("shortcut"), max_length=32)
+    text = models.TextField(_("text"), max_length=4096)
+
+    class Meta:
+        db_table = "chat_canned_reply"
+        verbose_name = _("canned reply")
+        verbose_name_plural = _("canned replies")
+        ordering: ClassVar = ["shortcut"]
+        constraints: ClassVar = [
+            # A shortcut means one text.
+            models.UniqueConstraint(fields=["organization", "shortcut"], name="one_canned_reply_per_shortcut"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.shortcut)

@@ -1,0 +1,72 @@
+"""Message templates: what may be sent outside the window, as Meta has them."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from organizations.fields import IdentifierField
+from organizations.models import Organization
+
+
+class MessageTemplate(models.Model):
+    """One language of one template of an account, as last told by Meta. Its name and language are its key (reference 8.4)."""
+
+    class Status(models.TextChoices):
+        """Those that the hub has words for; Meta's others are kept as they are."""
+
+        APPROVED = "APPROVED", _("approved")
+        PENDING = "PENDING", _("in review")
+        REJECTED = "REJECTED", _("rejected")
+        PAUSED = "PAUSED", _("paused")
+        DISABLED = "DISABLED", _("disabled")
+        IN_APPEAL = "IN_APPEAL", _("in appeal")
+        PENDING_DELETION = "PENDING_DELETION", _("being deleted")
+        LIMIT_EXCEEDED = "LIMIT_EXCEEDED", _("over the limit")
+        ARCHIVED = "ARCHIVED", _("archived")
+
+    class Category(models.TextChoices):
+        MARKETING = "MARKETING", _("marketing")
+        UTILITY = "UTILITY", _("utility")
+        AUTHENTICATION = "AUTHENTICATION", _("authentication")
+
+    class Format(models.TextChoices):
+        """How the variables are named: {{1}} or {{order_id}}."""
+
+        POSITIONAL = "POSITIONAL"
+        NAMED = "NAMED"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="message_templates")
+    waba_id = IdentifierField(_("WhatsApp Business Account ID"), max_length=64)
+    template_id = IdentifierField(_("template ID"), max_length=64, blank=True)
+    name = IdentifierField(_("name"), max_length=512)
+    language = IdentifierField(_("language"), max_length=20)
+    category = models.CharField(_("category"), max_length=40, blank=True)
+    status = models.CharField(_("status"), max_length=40)
+    quality = models.CharField(_("quality"), max_length=20, blank=True)
+    """GREEN, YELLOW, RED, or UNKNOWN or nothing where Meta has no opinion yet."""
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    """Meta's, why it was rejected, paused or disabled."""
+    parameter_format = models.CharField(max_length=12, choices=Format, default=Format.POSITIONAL)
+    components = models.JSONField(default=list)
+    """As Meta gives them: header, body, footer, buttons."""
+    told_at = models.DateTimeField()
+    """When Meta last told of it, so that a late webhook does not bring back an old status."""
+
+    class Meta:
+        db_table = "chat_message_template"
+        verbose_name = _("message template")
+        verbose_name_plural = _("message templates")
+        ordering: ClassVar = ["name", "language"]
+        constraints: ClassVar = [
+            # Meta's own key; a page lists an organization's by it.
+            models.UniqueConstraint(fields=["organization", "waba_id", "name", "language"], name="one_template_per_language"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.language})"
+
+    @property
+    def is_sendable(self) -> bool:
+        """Whether Meta takes messages of it now."""
+        return self.status == self.Status.APPROVED

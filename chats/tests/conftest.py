@@ -1,0 +1,100 @@
+"""Meta's side of what is sent, and people to send it to."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from contacts.models import Contact
+from organizations.models import Organization, PhoneNumber, User
+from simulator.standin import RunningStandIn, running_standin
+from webhooks.tests.bodies import body, value
+
+NUMBER = "448190735512098"
+OTHER = "519003471126640"
+JOELMA = "556193217788"
+FAULTY = ("429", "500", "slow", "half_closed", "no_answer")
+
+
+class Meta:
+    """The stand-in as the first number sees it."""
+
+    def __init__(self, standin: RunningStandIn) -> None:
+        self._standin = standin
+        self.url = standin.url
+
+    def sent(self) -> list[dict[str, Any]]:
+        return self._standin.sent(NUMBER)
+
+    def read(self) -> list[str]:
+        return [each["message_id"] for each in self._standin.receipts(NUMBER)]
+
+    def fault(self, kind: str, times: int | None = 1, **more: Any) -> None:
+        self._standin.fault(NUMBER, kind, times=times, **more)
+
+    def clear(self) -> None:
+        self._standin.clear_faults(NUMBER)
+
+    def status_body(self, sent: dict[str, Any], word: str) -> bytes:
+        """A webhook that tells what became of a message."""
+        told = {"id": sent["wamid"], "status": word, "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
+        return body(value(NUMBER, statuses=[told | {"biz_opaque_callback_data": sent["callback_data"]}]))
+
+
+@pytest.fixture
+def meta(settings: Any, numbers: dict[str, PhoneNumber]) -> Iterator[Meta]:
+    """Graph over real HTTP, which knows the numbers; it tells no statuses by itself."""
+    with running_standin() as standin:
+        settings.META_GRAPH_URL = standin.url
+        for phone_number_id, number in numbers.items():
+            number.meta_token = f"token-of-{phone_number_id}"
+            number.save(update_fields=["meta_token"])
+            known = {"wa_id": number.wa_id, "waba_id": number.waba_id, "app_secret": number.app_secret}
+            standin.connect(phone_number_id, statuses=False, **known)
+            standin.add_customer(phone_number_id, name="Joelma", wa_id=JOELMA, wrote_at=timezone.now().timestamp())
+        yield Meta(standin)
+
+
+@pytest.fixture
+def number(numbers: dict[str, PhoneNumber]) -> PhoneNumber:
+    return numbers[NUMBER]
+
+
+@pytest.fixture
+def other_number(numbers: dict[str, PhoneNumber]) -> PhoneNumber:
+    return numbers[OTHER]
+
+
+@pytest.fixture
+def joelma(number: PhoneNumber) -> Contact:
+    """Somebody who has just written."""
+    return person(number, wa_id=JOELMA)
+
+
+@pytest.fixture
+def username_only(number: PhoneNumber) -> Contact:
+    """Somebody whose phone WhatsApp does not tell."""
+    return person(number, bsuid="BR.1874209365510427")
+
+
+@pytest.fixture
+def people(number: PhoneNumber) -> Callable[..., list[Contact]]:
+    """Any number of people who have just written to a number."""
+
+    def make(count: int, *, number: PhoneNumber = number) -> list[Contact]:
+        return [person(number, wa_id=str(5561900000000 + place)) for place in range(count)]
+
+    return make
+
+
+def person(number: PhoneNumber, **identifiers: str) -> Contact:
+    now = timezone.now()
+    return Contact.objects.create(
+        create_for_phone_number=number, last_customer_message_at=now, last_message_timestamp=now, **identifiers
+    )
+
+
+@pytest.fixture
+def ana(organization: Organization) -> User:
+    return User.objects.create_user("ana@example.com", "uma-senha-longa-7", name="Ana Souza")

@@ -1,0 +1,395 @@
+"""Customers' files: expected once, fetched once, and if they cannot be had the row says why."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from chats.media import fetching
+from chats.media.expecting import expect_files
+from chats.media.naming import clean_name, offered_name
+from chats.models import Attachment, Message
+from chats.tests.media_at_meta import FileAtMeta, MediaAtMeta, digest, media_at_meta, opened, picture
+from conftest import Hub, payload
+from jobs.models import State
+from jobs.worker import Worker
+from organizations.models import PhoneNumber, Revision
+from webhooks.tests.bodies import ANA, START, body, echo_body, history_body, text_body, value
+from whatsapp_hub.lanes import LANES
+
+WAMID = "wamid.F1="
+PICTURE = picture()
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Any]:
+    with time_machine.travel(datetime.fromtimestamp(START + 60, UTC), tick=True) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def meta(settings: Any) -> Iterator[MediaAtMeta]:
+    with media_at_meta() as meta:
+        settings.META_GRAPH_URL = meta.url
+        yield meta
+
+
+@pytest.fixture
+def storage(settings: Any, tmp_path: Path) -> Callable[[], list[Path]]:
+    """What is in the storage."""
+    settings.MEDIA_ROOT = tmp_path / "files"
+    return lambda: [each for each in settings.MEDIA_ROOT.rglob("*") if each.is_file()]
+
+
+@pytest.fixture
+def arrive(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., Attachment]:
+    """A customer sends a file, and the webhook is applied; nothing is fetched yet. Gives what is expected."""
+    PhoneNumber.objects.update(meta_token="EAAtoken")
+
+    def send(content: bytes = PICTURE, *, kind: str = "image", wamid: str = WAMID, **more: Any) -> Attachment:
+        media = {"id": "71", "mime_type": "image/jpeg", "sha256": digest(content)} | more
+        told = {"from": ANA, "id": wamid, "timestamp": str(START), "type": kind, kind: media}
+        assert hub.post(body(value(messages=[told]))).status_code == 200
+        apply_webhooks()
+        return Attachment.objects.get(message_name=wamid)
+
+    return send
+
+
+def apply_webhooks() -> None:
+    Worker([lane for lane in LANES if lane.name != fetching.LANE.name], []).run_due()
+
+
+def fetch_all() -> None:
+    """What is due or waits for another try is fetched, as the worker does it."""
+    Attachment.objects.filter(state=State.DUE).update(due_at=Now())
+    Worker([fetching.LANE], []).run_due()
+
+
+def content_of(file: Any) -> bytes:
+    with file.open("rb") as opened_file:
+        return bytes(opened_file.read())
+
+
+def test_a_file_is_fetched_checked_and_kept_with_a_thumbnail(arrive, meta, storage) -> None:
+    expected = arrive(caption="Vazamento")
+    assert (expected.state, expected.problem, expected.media_id) == (State.DUE, "", "71")
+    assert expected.media_id_until == datetime.fromtimestamp(START, UTC) + timedelta(days=7)
+    meta.files["71"] = FileAtMeta(PICTURE)
+    revision = Revision.objects.get().number
+
+    fetch_all()
+
+    file = Attachment.objects.get()
+    assert (file.state, file.size, file.mime_type, file.lease_token) == (State.DONE, len(PICTURE), "image/jpeg", None)
+    assert content_of(file.file) == PICTURE
+    assert (file.width, file.height) == (40, 30)
+    assert opened(content_of(file.thumbnail)).format == "WEBP"
+    assert len(storage()) == 2
+    assert meta.tokens == {"Bearer EAAtoken"}
+    assert Revision.objects.get().number > revision
+
+
+def test_the_digest_may_be_hexadecimal_or_base64(arrive, meta, storage) -> None:
+    meta.files["71"] = FileAtMeta(PICTURE)
+    arrive()
+    arrive(wamid="wamid.F2=", sha256=Attachment.objects.get().sha256.upper())
+    assert Attachment.objects.values("sha256").distinct().count() == 1
+    fetch_all()
+    assert Attachment.objects.filter(state=State.DONE).count() == 2
+
+
+def test_a_webhook_told_twice_expects_one_file_and_a_rebuild_keeps_it(arrive, meta, storage) -> None:
+    meta.files["71"] = FileAtMeta(PICTURE)
+    arrive()
+    fetch_all()
+    kept = Attachment.objects.get()
+
+    arrive()
+    Message.objects.all().delete()
+    arrive()
+
+    assert Attachment.objects.get() == kept
+    assert Message.objects.count() == 1
+    fetch_all()
+    assert meta.asked["/v25.0/71"] == 1
+
+
+def test_files_of_every_kind_and_side_are_expected(hub, numbers) -> None:
+    for name in ("07_image", "08_audio_voice_note", "09_audio_file", "10_video", "11_document", "12_sticker"):
+        hub.post(payload(f"{name}.json"))
+    media = {"id": "9", "mime_type": "image/png"}
+    for made in (echo_body("wamid.E="), history_body("wamid.H=", START - 30 * 86400)):
+        hub.post(made.replace(b'"type": "text", "text": {"body": "', b'"type": "image", "image": {"id": "9", "caption": "'))
+    apply_webhooks()
+
+    files = {each.message_name: each for each in Attachment.objects.all()}
+    assert sorted(each.kind for each in files.values()) == [
+        "audio",
+        "audio",
+        "document",
+        "image",
+        "image",
+        "image",
+        "sticker",
+        "video",
+    ]
+    document = next(each for each in files.values() if each.kind == "document")
+    assert (document.file_name, document.media_id) == ("Orçamento nº 42 (final).pdf", "3298939769850155")
+    assert files["wamid.E="].media_id == files["wamid.H="].media_id == media["id"]
+    assert files["wamid.H="].media_id_until > timezone.now() + timedelta(days=6)  # its media came now, not then
+
+
+def test_a_file_too_big_for_meta_is_known_to_be_lost(hub, numbers) -> None:
+    hub.post(payload("32_unsupported_media_too_big.json"))
+    apply_webhooks()
+    file = Attachment.objects.get()
+    assert (file.state, file.problem) == (State.DEAD, "too_big")
+
+
+def test_messages_without_files_cost_no_query(numbers, hub) -> None:
+    hub.post(text_body("wamid.T="))
+    apply_webhooks()
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        expect_files(list(Message.objects.all()) * 1000, timezone.now())
+    assert len(queries) == 1
+    assert not Attachment.objects.exists()
+
+
+def test_a_message_whose_media_has_no_id_expects_nothing(arrive) -> None:
+    for media_id in ("", "..", None, {"a": 1}, "x" * 256):
+        with pytest.raises(Attachment.DoesNotExist):
+            arrive(id=media_id, wamid=f"wamid.{media_id!s:.9}=")
+
+
+def test_what_comes_otherwise_than_told_is_tried_three_times_and_never_kept(arrive, meta, storage) -> None:
+    arrive(content=b"something else")
+    meta.files["71"] = FileAtMeta(PICTURE)
+    fetch_all()
+    fetch_all()
+    assert Attachment.objects.get().state == State.DUE
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.problem, file.file.name) == (State.DEAD, "damaged", "")
+    assert meta.asked["/files/71"] == 3
+    assert storage() == []
+
+
+def test_a_file_beyond_the_limit_is_given_up_at_once(arrive, meta, storage) -> None:
+    arrive()
+    meta.files["71"] = FileAtMeta(b"x", length=fetching.MOST + 1)
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.problem) == (State.DEAD, "too_big")
+    assert storage() == []
+
+
+def test_an_address_that_leads_away_from_meta_is_not_followed(arrive, meta, storage) -> None:
+    arrive()
+    with media_at_meta() as foreign:
+        foreign.files["71"] = FileAtMeta(PICTURE)
+        meta.files["71"] = FileAtMeta(b"", leads_to=f"{foreign.url}/files/71")
+        fetch_all()
+        assert not foreign.asked
+    file = Attachment.objects.get()
+    assert (file.state, file.attempts) == (State.DUE, 1)
+    assert "not one of Meta's" in file.reason
+    assert storage() == []
+
+
+def test_a_file_that_meta_has_not_is_tried_until_it_expires(arrive, meta, clock) -> None:
+    arrive()
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.problem, file.attempts) == (State.DUE, "", 1)
+    assert "code 100" in file.reason
+
+    clock.shift(timedelta(days=8))
+    fetch_all()
+
+    file.refresh_from_db()
+    assert (file.state, file.problem) == (State.DEAD, "expired")
+    assert meta.asked["/v25.0/71"] == 1
+
+
+def test_a_file_told_long_ago_is_asked_for_once(arrive, meta, clock, storage) -> None:
+    clock.shift(timedelta(days=30))
+    arrive()
+    fetch_all()
+    assert Attachment.objects.get().problem == "expired"
+    assert meta.asked["/v25.0/71"] == 1
+
+
+def test_a_file_that_meta_refuses_to_give_is_refused(arrive, meta) -> None:
+    arrive()
+    meta.refusals["71"] = (400, {"code": 131052, "message": "Media download error"})
+    fetch_all()
+    assert (Attachment.objects.get().state, Attachment.objects.get().problem) == (State.DEAD, "refused")
+
+
+def test_tries_come_ever_more_seldom(arrive, meta) -> None:
+    waits = []
+    expected = arrive()
+    for _ in range(14):
+        fetch_all()
+        row = Attachment.objects.filter(pk=expected.pk).annotate(now=Now()).get()
+        waits.append((row.due_at - row.now).total_seconds())
+    assert 9 <= waits[0] <= 21
+    assert waits[5] > 5 * waits[0]
+    assert 4 * 3600 < waits[-1] <= 6 * 3600 * 1.3
+
+
+def test_a_slow_file_holds_up_no_other(arrive, meta, storage) -> None:
+    arrive(id="slow")
+    arrive(wamid="wamid.F2=", id="71")
+    meta.files |= {"slow": FileAtMeta(PICTURE), "71": FileAtMeta(PICTURE)}
+    meta.files["slow"].held.clear()
+    try:
+        for _ in range(100):
+            fetching.LANE.run_once()
+            if Attachment.objects.filter(state=State.DONE).exists():
+                break
+        assert [each.media_id for each in Attachment.objects.filter(state=State.DONE)] == ["71"]
+    finally:
+        meta.files["slow"].held.set()
+        fetching.LANE.finish()
+    assert Attachment.objects.filter(state=State.DONE).count() == 2
+
+
+def test_a_worker_that_dies_leaves_the_file_to_the_next_and_changes_nothing_if_it_was_only_slow(arrive, meta, storage) -> None:
+    arrive()
+    meta.files["71"] = FileAtMeta(PICTURE)
+    (slow,) = fetching.take(8)
+    outcome = fetching.fetch(slow)
+    assert Attachment.objects.get().state == State.DUE
+    assert fetching.take(8) == []  # it is leased
+
+    fetch_all()
+
+    kept = Attachment.objects.get()
+    assert kept.state == State.DONE
+    fetching.store([(slow, outcome)])
+    assert Attachment.objects.get().file.name == kept.file.name
+    assert sorted(each.name for each in storage()) == sorted(Path(each.name).name for each in (kept.file, kept.thumbnail))
+
+
+def test_an_outcome_stored_twice_keeps_its_file(arrive, meta, storage) -> None:
+    arrive()
+    meta.files["71"] = FileAtMeta(PICTURE)
+    (taken,) = fetching.take(8)
+    outcome = fetching.fetch(taken)
+    fetching.store([(taken, outcome)])
+    fetching.store([(taken, outcome)])
+    assert content_of(Attachment.objects.get().file) == PICTURE
+
+
+def test_a_storage_that_fails_is_tried_again(arrive, meta, storage, settings) -> None:
+    arrive()
+    meta.files["71"] = FileAtMeta(PICTURE)
+    settings.MEDIA_ROOT.parent.joinpath("files").write_text("a file where the directory should be")
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.problem) == (State.DUE, "")
+    assert "storage" in file.reason
+    settings.MEDIA_ROOT.unlink()
+    fetch_all()
+    assert Attachment.objects.get().state == State.DONE
+
+
+def test_the_type_is_what_the_bytes_say(arrive, meta, storage) -> None:
+    content = b"<html><script>alert(1)</script>"
+    arrive(content)
+    meta.files["71"] = FileAtMeta(content)
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.thumbnail.name, file.width) == (State.DONE, "", None)
+
+
+@pytest.mark.parametrize("content", [picture(8000, 8000, "PNG"), picture()[:200], b"\xff\xd8\xff" + b"\0" * 100])
+def test_a_picture_that_cannot_be_opened_is_kept_without_a_thumbnail(arrive, meta, storage, content) -> None:
+    """The first is a few kilobytes that become 64 million pixels."""
+    arrive(content)
+    meta.files["71"] = FileAtMeta(content)
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.thumbnail.name) == (State.DONE, "")
+    assert content_of(file.file) == content
+
+
+def test_a_thumbnail_stands_upright_and_tells_nothing_else(arrive, meta, storage) -> None:
+    content = picture(1000, 600, orientation=6)  # the camera was turned: the upper half of the scene is at the right
+    arrive(content)
+    meta.files["71"] = FileAtMeta(content)
+    fetch_all()
+    file = Attachment.objects.get()
+    thumbnail = opened(content_of(file.thumbnail))
+    assert (file.width, file.height) == (600, 1000)
+    assert thumbnail.size == (288, 480)
+    red, blue = thumbnail.convert("RGB").getpixel((270, 240)), thumbnail.convert("RGB").getpixel((10, 240))
+    assert red[0] > 200 > 50 > red[2]
+    assert blue[2] > 200 > 50 > blue[0]
+    assert not dict(thumbnail.getexif())
+    assert b"taken at home" not in content_of(file.thumbnail)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("Orçamento nº 42.pdf", "Orçamento nº 42.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Windows\\system.ini", "system.ini"),
+        ("a\r\nSet-Cookie: b.txt", "aSet-Cookie: b.txt"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("\u2066x\u2069.pdf", "x.pdf"),
+        ("\ud800lone.txt", "lone.txt"),
+        ("...", ""),
+        ("", ""),
+        ("a" * 300 + ".pdf", "a" * 251 + ".pdf"),
+        ("x." + "b" * 300, "x." + "b" * 253),
+    ],
+)
+def test_a_name_is_shown_without_what_could_mislead(told, kept) -> None:
+    assert clean_name(told) == kept
+    assert len(clean_name(told)) <= 255
+
+
+def test_a_file_without_a_name_gets_one() -> None:
+    assert offered_name("", "image", "image/jpeg") == "image.jpg"
+    assert offered_name("..", "../x", "text/html") == "x"
+
+
+def test_a_hostile_name_is_stored_clean_and_never_used_as_a_path(arrive, meta, storage) -> None:
+    content = b"%PDF-1.4 ..."
+    expected = arrive(content, kind="document", filename="../../../\u202eevil\r\n.pdf", mime_type="application/pdf")
+    assert expected.file_name == "evil.pdf"
+    meta.files["71"] = FileAtMeta(content)
+    fetch_all()
+    (stored,) = storage()
+    assert "evil" not in str(stored)
+
+
+def test_fetching_runs_side_by_side_in_threads_that_leave_the_database_alone(arrive, meta, storage) -> None:
+    for each in range(6):
+        arrive(wamid=f"wamid.S{each}=", id=f"{each}")
+        meta.files[f"{each}"] = FileAtMeta(PICTURE)
+    taken = fetching.take(8)
+    outcomes: list[Any] = []
+    with CaptureQueriesContext(connection) as queries:
+        threads = [threading.Thread(target=lambda one=each: outcomes.append((one, fetching.fetch(one)))) for each in taken]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(queries) == 0
+    fetching.store(outcomes)
+    assert Attachment.objects.filter(state=State.DONE).count() == 6

@@ -1,0 +1,21 @@
+"""Meta's Graph API, as far as a hub needs it (reference 8): sending, media, templates, numbers, subscriptions."""
+
+from cloud_api.graph.client import Graph, Patience
+from cloud_api.graph.failures import GraphError, OutcomeUnknown, TooLarge, WrongHost
+from cloud_api.graph.files import Downloaded, Media
+from cloud_api.graph.sending import Recipient, Sent
+from cloud_api.graph.transport import make_session
+
+__all__ = [
+    "Downloaded",
+    "Graph",
+    "GraphError",
+    "Media",
+    "OutcomeUnknown",
+    "Patience",
+    "Recipient",
+    "Sent",
+    "TooLarge",
+    "WrongHost",
+    "make_session",
+]

@@ -1,0 +1,165 @@
+"""What is typed at the phone, and what is to go wrong."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from cloud_api.messages import MOST_CAPTION, MOST_TEXT
+from cloud_api.wa_ids import candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that can go wrong, as the stand-in names it; `code` is one of Meta's to begin with, where another may be chosen."""
+
+    kind: str
+    name: Any
+    what: Any
+    """What happens."""
+    code: int | None = None
+    asks_seconds: bool = False
+
+
+FAULTS = [
+    Fault("slow", _("Slow answers"), _("Graph waits before it answers."), asks_seconds=True),
+    Fault("429", _("Too many requests (429)"), _("Refused at Meta's door.")),
+    Fault("500", _("Server error (500)"), _("A page instead of an answer, without a code.")),
+    Fault("130429", _("Sending too fast (130429)"), _("The number has reached its messages a second.")),
+    Fault("131056", _("Too many to one person (131056)"), _("Number and customer have to rest from each other.")),
+    Fault("131047", _("Window closed (131047)"), _("Refused, whatever the hub thinks.")),
+    Fault("190", _("Token expired (190)"), _("Nothing is taken until an administrator mends it.")),
+    Fault("half_closed", _("Answer breaks off"), _("The message is taken; half of the answer comes.")),
+    Fault("no_answer", _("No answer"), _("The message is taken; nothing comes back.")),
+    Fault("error", _("Refused with another code"), _("One of Meta's, as the answer."), code=131026),
+    Fault("status", _("Fails later with a code"), _("The message is taken, and a webhook tells that it failed."), code=131026),
+]
+PLACE = {"latitude": "-15.7939", "longitude": "-47.8828", "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}
+CARD = {"name": "Joelma Prado", "phone": "+55 61 5550-7788"}
+WITH_CODE = [fault.kind for fault in FAULTS if fault.code]
+MOST_FILE = 100 * 2**20
+AS_IS, VOICE, STICKER, DOCUMENT = "", "voice", "sticker", "document"
+
+
+class TextForm(forms.Form):
+    """`edits` or `reply_to` is the wamid of the message that is meant."""
+
+    text = forms.CharField(max_length=MOST_TEXT, widget=forms.Textarea, error_messages={"required": _("Write something first.")})
+    reply_to = forms.CharField(required=False, widget=forms.HiddenInput)
+    edits = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+class FileForm(forms.Form):
+    """A file of any type: what WhatsApp does not know as something else is a document."""
+
+    file = forms.FileField(label=_("File"), error_messages={"required": _("Choose a file.")})
+    sent_as = forms.ChoiceField(
+        label=_("Send as"),
+        required=False,
+        choices=[
+            (AS_IS, _("what it is")),
+            (VOICE, _("voice message")),
+            (STICKER, _("sticker")),
+            (DOCUMENT, _("document")),
+        ],
+    )
+    caption = forms.CharField(label=_("Caption"), required=False, max_length=MOST_CAPTION)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MOST_FILE:
+            raise ValidationError(_("WhatsApp takes files of up to 100 MB."))
+        return file
+
+
+class PlaceForm(forms.Form):
+    latitude = forms.FloatField(label=_("Latitude"), min_value=-90, max_value=90)
+    longitude = forms.FloatField(label=_("Longitude"), min_value=-180, max_value=180)
+    name = forms.CharField(label=_("Name"), required=False, max_length=200)
+    address = forms.CharField(label=_("Address"), required=False, max_length=200)
+
+
+class CardForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=100)
+    phone = forms.CharField(label=_("Phone"), max_length=40)
+
+
+class ReactionForm(forms.Form):
+    """An empty emoji takes the reaction back."""
+
+    wamid = forms.CharField()
+    emoji = forms.CharField(required=False, max_length=32)
+
+
+class WamidForm(forms.Form):
+    wamid = forms.CharField()
+
+
+class TapForm(forms.Form):
+    """A button, or a row of a list, of the message."""
+
+    wamid = forms.CharField()
+    kind = forms.ChoiceField(choices=[(each, each) for each in ("button", "button_reply", "list_reply")])
+    id = forms.CharField(required=False, strip=False)
+    title = forms.CharField(strip=False)
+    description = forms.CharField(required=False, strip=False)
+
+
+class CustomerForm(forms.Form):
+    """A made-up person: with a phone, with a username alone, or with both."""
+
+    name = forms.CharField(label=_("Name"), max_length=100)
+    phone = forms.CharField(
+        label=_("Phone"),
+        required=False,
+        max_length=40,
+        help_text=_("Made up: nobody is called. Empty for somebody who hides it behind a username."),
+        widget=forms.TextInput({"inputmode": "tel", "autocomplete": "off", "placeholder": "(61) 5550-1234"}),
+    )
+    username = forms.RegexField(
+        label=_("Username"),
+        required=False,
+        regex=r"^[a-z0-9._]{3,35}$",
+        error_messages={"invalid": _("3 to 35 of these: a–z, 0–9, dot, underscore.")},
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+
+    def clean_phone(self) -> str:
+        typed = self.cleaned_data["phone"]
+        digits = next(iter(candidates(typed)), "")
+        if typed and not 8 <= len(digits) <= 15:
+            raise ValidationError(_("This is not a phone number."))
+        return digits
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not (cleaned.get("phone") or cleaned.get("username")):
+            raise ValidationError(_("Give a phone, a username, or both."))
+        return cleaned
+
+
+class FaultForm(forms.Form):
+    """`times` empty: until it is cleared. `code` is Meta's, where the kind asks for one."""
+
+    kind = forms.ChoiceField(choices=[(fault.kind, fault.name) for fault in FAULTS])
+    code = forms.IntegerField(required=False, min_value=0, max_value=9_999_999)
+    seconds = forms.FloatField(required=False, min_value=0, max_value=60)
+    times = forms.IntegerField(required=False, min_value=1, max_value=1000)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("kind") in WITH_CODE and cleaned.get("code") is None:
+            self.add_error("code", _("With which code?"))
+        return cleaned
+
+    @property
+    def fault(self) -> str:
+        """As the stand-in names it, with its code."""
+        kind, code = self.cleaned_data["kind"], self.cleaned_data["code"]
+        return f"{kind}:{code}" if kind in WITH_CODE else str(kind)
+
+
+class LatencyForm(forms.Form):
+    seconds = forms.FloatField(label=_("Seconds before each answer"), min_value=0, max_value=30)

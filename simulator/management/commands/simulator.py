@@ -1,0 +1,29 @@
+"""`manage.py simulator`: the stand-in for Meta, on this machine alone."""
+
+import errno
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from simulator.standin import StandIn, serve
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs a stand-in for Meta on SIMULATOR_PORT of this machine until SIGTERM or Ctrl-C. It answers as the Graph API does and "
+        "sends webhooks to the hub on PORT; what it knows is kept under VAR_DIR."
+    )
+    requires_system_checks = ()
+
+    def handle(self, **options: Any) -> None:
+        try:
+            listener = socket.create_server(("127.0.0.1", settings.SIMULATOR_PORT))
+        except OSError as failure:
+            if failure.errno != errno.EADDRINUSE:
+                raise
+            raise CommandError(f"port {settings.SIMULATOR_PORT} is taken; give another one as SIMULATOR_PORT") from None
+        host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
+        with listener:
+            serve(StandIn(directory=settings.VAR_DIR / "simulator", hub_url=f"http://{host}:{settings.PORT}"), listener)

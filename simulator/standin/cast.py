@@ -1,0 +1,22 @@
+"""Made-up people who write to a number that was just connected."""
+
+from simulator.standin.world import Customer, Number
+
+CAST = (
+    ("Ana Beatriz Teles", "556195550186", "BR.1000000000000001", None),
+    ("Marina Lopes 🌻", "5511955550142", "BR.1000000000000002", None),
+    ("Ximena Ortega", "5215555550173", "MX.1000000000000003", None),
+    ("Rafa", None, "BR.1000000000000004", "rafa.moura"),
+    ("Lívia Prado", "553195550128", "BR.1000000000000005", "livia.prado"),
+)
+"""Brazil without the ninth digit and with it, Mexico with the old trunk 1, one who shares no phone, and one with phone and
+username."""
+
+
+def people_for(number: Number) -> list[Customer]:
+    """Those of the cast whom the number does not know yet."""
+    people = [
+        Customer(number.phone_number_id, name=name, wa_id=wa_id, user_id=user_id, username=username)
+        for name, wa_id, user_id, username in CAST
+    ]
+    return [each for each in people if each.key not in number.customers and each.user_id not in number.people]

@@ -1,0 +1,274 @@
+"""What Meta does between the business and its customers: take messages, tell what becomes of them, pass on what customers say."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cloud_api.messages import MEDIA_LIMITS
+from cloud_api.payloads.contents import mapping, text
+from cloud_api.payloads.reading import is_bsuid
+from cloud_api.wa_ids import same_person_key
+from simulator.standin import bodies
+from simulator.standin.checking import check_message
+from simulator.standin.deliveries import Deliveries
+from simulator.standin.files import Files, brief
+from simulator.standin.identifiers import account_id, digits_of, new_user_id, new_wamid
+from simulator.standin.phone import change_others, compose
+from simulator.standin.refusals import Refusal, invalid, missing
+from simulator.standin.templating import check_parameters
+from simulator.standin.world import Customer, Message, Number, Template, World
+
+Content = dict[str, Any]
+
+WEBHOOK_PATH = "/webhooks/whatsapp/"
+DELIVERY_SECONDS = (0.3, 1.0)
+REVIEW_SECONDS = 0.5
+REACTION_SECONDS = 30 * 24 * 3600
+TYPING_SECONDS = 25
+LONGEST_BSUID = 131
+WINDOW_CLOSED = 131047
+TOO_FAST = 130429
+ON_THE_WAY = ("accepted", "sent")
+
+
+class Meta:
+    """`hub_url` is where numbers are told of that have no address of their own; `now` gives seconds since 1970."""
+
+    def __init__(self, world: World, *, hub_url: str, now: Callable[[], float]) -> None:
+        self.world = world
+        self.files = Files(world, now)
+        self.now = now
+        self._hub_url = hub_url
+        self._deliveries = Deliveries()
+
+    def start(self) -> None:
+        """Go on with what was under way when the process ended."""
+        for number in self.world.numbers.values():
+            for message in [each for each in number.sent if each.status in ON_THE_WAY]:
+                self._follow(number, message, delay=0.0)
+        for template in [each for each in self.world.templates.values() if each.status == "PENDING"]:
+            self._deliveries.run(self._review(template))
+
+    async def close(self) -> None:
+        await self._deliveries.close()
+
+    # From the business
+
+    def accept(self, number: Number, body: Content, *, delay: float, error: int | None = None) -> tuple[Message, Customer]:
+        """Take a message of the business's, which is on its way in `delay` seconds; with `error` it will fail with that code.
+
+        Raises Refusal."""
+        _count(number)
+        check_message(body, lambda file_id: self.files.of(number, file_id))
+        customer, to_bsuid = self._recipient(number, body)
+        kind = body.get("type", "text")
+        template = self._template(number, body) if kind == "template" else None
+        if customer.key not in number.customers:
+            self.world.put(customer)
+        message = Message(
+            phone_number_id=number.phone_number_id,
+            customer=customer.key,
+            wamid=new_wamid(_peer(customer), from_customer=False),
+            from_customer=False,
+            at=self.now(),
+            type=kind,
+            payload=body,
+            status="accepted",
+            monotonic=time.monotonic(),
+            callback_data=text(body, "biz_opaque_callback_data"),
+            to_bsuid=to_bsuid,
+            category=template.category.lower() if template else "service",
+            media=self._media(number, body, kind),
+        )
+        message.will_fail = error or self._later_failure(number, customer, message)
+        self.world.put(message)
+        if message.will_fail is None:
+            self._change_others(number, message)
+        self._follow(number, message, delay=delay)
+        return message, customer
+
+    def _recipient(self, number: Number, body: Content) -> tuple[Customer, bool]:
+        """Whom it is for, and whether by the BSUID. A stranger has WhatsApp, too."""
+        to, bsuid = text(body, "to"), text(body, "recipient")
+        if not (to or bsuid):
+            raise missing("to")
+        if not to:
+            if not is_bsuid(bsuid) or len(bsuid) > LONGEST_BSUID:
+                raise invalid("recipient is not a business-scoped user id.")
+            return number.people.get(bsuid) or Customer(number.phone_number_id, name=bsuid, user_id=bsuid), True
+        digits = digits_of(to)
+        if digits is None:
+            raise invalid("Recipient phone number is not valid.")
+        if same_person_key(digits) == same_person_key(number.wa_id):
+            raise Refusal(131021, "Recipient and sender cannot be the same.")
+        known = number.people.get(same_person_key(digits))
+        if known:
+            return known, False
+        wa_id = account_id(digits)
+        return Customer(number.phone_number_id, name=f"+{wa_id}", user_id=new_user_id(wa_id), wa_id=wa_id), False
+
+    def _template(self, number: Number, body: Content) -> Template | None:
+        sent = mapping(body, "template")
+        template = self.world.template(number.waba_id, text(sent, "name"), text(mapping(sent, "language"), "code"))
+        check_parameters(template, sent, lambda file_id: self.files.of(number, file_id))
+        return template
+
+    def _media(self, number: Number, body: Content, kind: str) -> Content | None:
+        file = self.files.of(number, text(mapping(body, kind), "id")) if kind in MEDIA_LIMITS else None
+        return brief(file) if file else None
+
+    def _later_failure(self, number: Number, customer: Customer, message: Message) -> int | None:
+        if message.type != "template" and not customer.is_window_open(message.at):
+            return WINDOW_CLOSED
+        reacted_to = number.messages.get(text(mapping(message.payload, "reaction"), "message_id"))
+        if reacted_to and message.at - reacted_to.at > REACTION_SECONDS:
+            return 131009
+        return None
+
+    def mark_read(self, number: Number, body: Content) -> None:
+        """This message of a customer's and those before it are read. Raises Refusal."""
+        wamid = text(body, "message_id")
+        if not wamid:
+            raise missing("message_id")
+        if not wamid.startswith("wamid."):
+            raise invalid("message_id is not the id of a message.")
+        typing = bool(mapping(body, "typing_indicator"))
+        number.receipts.append({"message_id": wamid, "typing": typing, "at": self.now()})
+        read = number.messages.get(wamid)
+        if read is None:
+            return
+        customer = number.customers[read.customer]
+        if typing:
+            customer.typing_until = self.now() + TYPING_SECONDS
+        for message in customer.messages:
+            if message.from_customer and message.at <= read.at and message.status != "read":
+                message.status = "read"
+                self.world.put(message)
+
+    # What becomes of it
+
+    def _follow(self, number: Number, message: Message, *, delay: float) -> None:
+        if number.statuses:
+            self._deliveries.run(self._bring(number, message, delay))
+
+    async def _bring(self, number: Number, message: Message, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if message.will_fail is not None:
+            message.error = message.will_fail
+            self._tell(number, message, "failed")
+            return
+        if message.status == "accepted":
+            self._tell(number, message, "sent")
+        await asyncio.sleep(random.uniform(*DELIVERY_SECONDS) if number.delivery_seconds is None else number.delivery_seconds)  # noqa: S311
+        if message.status == "sent":
+            self._tell(number, message, "delivered")
+
+    def _tell(self, number: Number, message: Message, status: str) -> None:
+        message.status = status
+        self.world.put(message)
+        customer = number.customers[message.customer]
+        self._post(number, bodies.of_status(number, customer, message, status=status, at=int(self.now())))
+
+    def open_chat(self, number: Number, customer: Customer) -> None:
+        """The customer looks at the conversation, and hears the voice messages in it."""
+        for message in [each for each in customer.messages if not each.from_customer and each.status == "delivered"]:
+            self._tell(number, message, "read")
+            if mapping(message.payload, "audio").get("voice") is True:
+                self._tell(number, message, "played")
+
+    # From customers
+
+    def say(
+        self, number: Number, customer: Customer, said: Content, *, at: float | None, base_url: str
+    ) -> tuple[Message, asyncio.Future[bool]]:
+        """A customer does something at the phone, now or `at` a time in seconds since 1970. With it comes whether the first try to
+        tell the hub arrived. Raises Unsayable."""
+        at = self.now() if at is None else at
+        wamid = new_wamid(_peer(customer), from_customer=True)
+        item = compose(
+            number,
+            customer,
+            said,
+            wamid=wamid,
+            at=at,
+            file_of=lambda file_id: self.files.of(number, file_id),
+            address_of=lambda file: self.files.address(file, base_url),
+        )
+        file = self.files.of(number, text(mapping(item, item["type"]), "id")) if item["type"] in MEDIA_LIMITS else None
+        message = Message(
+            phone_number_id=number.phone_number_id,
+            customer=customer.key,
+            wamid=wamid,
+            from_customer=True,
+            at=at,
+            type=item["type"],
+            payload=item,
+            status="sent",
+            media=brief(file) if file else None,
+        )
+        if message.type != bodies.WITHOUT_CONTACTS:
+            customer.wrote_at = max(customer.wrote_at or at, at)
+            self.world.put(customer)
+        self.world.put(message)
+        self._change_others(number, message)
+        arrived = self._post(number, bodies.of_message(number, customer, item))
+        arrived.add_done_callback(lambda done: self._note_arrival(message, arrived=done.result()))
+        return message, arrived
+
+    def _note_arrival(self, message: Message, *, arrived: bool) -> None:
+        if arrived and message.status == "sent":
+            message.status = "delivered"
+            self.world.put(message)
+
+    def _change_others(self, number: Number, message: Message) -> None:
+        changed = change_others(number, message)
+        if changed:
+            self.world.put(changed)
+
+    # Message templates
+
+    def submit(self, template: Template) -> None:
+        """Meta looks at it, and tells its verdict."""
+        self.world.put(template)
+        self._deliveries.run(self._review(template))
+
+    async def _review(self, template: Template) -> None:
+        await asyncio.sleep(REVIEW_SECONDS)
+        if template.status == "PENDING" and template.id in self.world.templates:
+            is_bad = "reject" in template.name
+            self.judge(template, "REJECTED" if is_bad else "APPROVED", reason="INVALID_FORMAT" if is_bad else "NONE")
+
+    def judge(self, template: Template, status: str, *, reason: str = "NONE") -> None:
+        """The template's status is another one now, of which the hub is told."""
+        template.status, template.reason = status, reason
+        self.world.put(template)
+        number = next(iter(self.world.numbers_of(template.waba_id)), None)
+        if number:
+            self._post(number, bodies.of_template(template, at=int(self.now())), is_of_account=True)
+
+    # To the hub
+
+    def _post(self, number: Number, body: Content, *, is_of_account: bool = False) -> asyncio.Future[bool]:
+        """Overrides are for what is told of a number's messages alone (reference 1.6)."""
+        account = self.world.account(number.waba_id)
+        url = number.webhook_url or (self._hub_url.rstrip("/") + WEBHOOK_PATH if self._hub_url else "")
+        if not is_of_account:
+            url = number.override_url or account.override_url or url
+        return self._deliveries.post(url if account.subscribed else "", body, secret=number.app_secret)
+
+
+def _count(number: Number) -> None:
+    """Raises Refusal for what is more than the number's throughput."""
+    now = time.monotonic()
+    gained = (now - number.allowed_at) * number.throughput
+    number.allowance = min(float(number.throughput), number.allowance + gained)
+    number.allowed_at = now
+    if number.allowance < 1:
+        raise Refusal(TOO_FAST)
+    number.allowance -= 1
+
+
+def _peer(customer: Customer) -> str:
+    return customer.wa_id or customer.user_id.partition(".")[2]

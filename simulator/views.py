@@ -1,0 +1,307 @@
+"""The phone in the browser: what a customer of the simulated number sees and does, how WhatsApp is made to fail, what Graph got.
+
+Whoever reaches these pages writes as any made-up customer, never as a real one. They exist where settings.SIMULATOR is on.
+"""
+
+import functools
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, Concatenate, ParamSpec
+
+from django.conf import settings
+from django.contrib import messages
+from django.forms import Form
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from cloud_api.graph import GraphError, TooLarge
+from organizations.graph import graph_for
+from organizations.permissions import Access, for_admins, for_members
+from simulator.client import NoSuchCustomer, NotConnected, Phones, SimulatorError, Unreachable
+from simulator.forms import FAULTS, MOST_FILE, CustomerForm, FaultForm, LatencyForm
+from simulator.saying import SENDERS, Composer
+from simulator.seeding import begin_conversations, give_number, simulated_number
+from simulator.showing import Bubble, active_faults, conversation, customers, definitions_of, received
+
+P = ParamSpec("P")
+PhonePage = Callable[Concatenate[HttpRequest, Access, Phones, P], HttpResponseBase]
+
+COMPOSER = "phone-composer"
+"""The element that a part is asked for by whoever writes; everything else that is sent comes from the thread."""
+EMOJIS = ("👍", "❤️", "😂", "😮", "🙏")
+SHOWN_INLINE = ("image/jpeg", "image/png", "image/webp", "audio/", "video/")
+
+
+def of_phones(page: PhonePage[P]) -> Callable[..., HttpResponseBase]:
+    """Makes a view of the simulator's, which is given the phones that the organization's simulated number talks to.
+
+    The simulator is off: 404. There is no such number: the page that offers one. The simulator does not do it: why.
+    """
+
+    @functools.wraps(page)
+    def view(request: HttpRequest, access: Access, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        _raise_unless_on()
+        number = simulated_number(access.organization)
+        if number is None:
+            return render(request, "simulator/offer.html", {"section": "simulator"})
+        try:
+            return page(request, access, Phones(number), *args, **kwargs)
+        except NoSuchCustomer:
+            raise Http404 from None
+        except SimulatorError as failure:
+            return _out_of_order(request, failure)
+
+    return view
+
+
+def _raise_unless_on() -> None:
+    if not settings.SIMULATOR:
+        raise Http404
+
+
+def _out_of_order(request: HttpRequest, failure: SimulatorError) -> HttpResponse:
+    context = {
+        "section": "simulator",
+        "failure": failure,
+        "is_forgotten": isinstance(failure, NotConnected),
+        "address": settings.SIMULATOR_URL,
+    }
+    if request.headers.get("HX-Request"):
+        return render(request, "simulator/_out_of_order.html", context)
+    return render(request, "simulator/out_of_order.html", context, status=503)
+
+
+@for_admins
+@require_POST
+def connect(request: HttpRequest, access: Access) -> HttpResponse:
+    """Give the organization a simulated number, or make it known to a simulator that has forgotten it."""
+    _raise_unless_on()
+    number = give_number(organization=access.organization, by=access.user)
+    try:
+        begin_conversations(number)
+    except SimulatorError as failure:
+        return _out_of_order(request, failure)
+    return redirect("simulator", access.organization.pk)
+
+
+@for_members
+@require_safe
+@of_phones
+def phone(request: HttpRequest, access: Access, phones: Phones, key: str = "") -> HttpResponse:
+    """The whole page, with one customer's phone, or none yet."""
+    return _page(request, phones, key, Composer.read(request.GET))
+
+
+@for_members
+@require_safe
+@of_phones
+def faults(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    """The whole page; where it is narrow, what to make fail instead of a phone."""
+    return _page(request, phones, "", Composer(), shown="faults")
+
+
+def _page(
+    request: HttpRequest, phones: Phones, key: str, composer: Composer, *, shown: str = "", status: int = 200
+) -> HttpResponse:
+    context = _listed(phones, key) | _failing(phones) | _received(phones)
+    if key:
+        context |= _thread(phones, key) | {"composer": composer}
+        _find_quoted(composer, context["bubbles"])
+    shown = shown or ("phone" if key else "list")
+    return render(request, "simulator/phone.html", context | {"section": "simulator", "shown": shown}, status=status)
+
+
+@for_members
+@require_safe
+@of_phones
+def customer_list(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    """The list alone; `open` is the customer whose phone is before it."""
+    return render(request, "simulator/_customers.html", _listed(phones, request.GET.get("open", "")))
+
+
+@for_members
+@require_safe
+@of_phones
+def thread(request: HttpRequest, access: Access, phones: Phones, key: str) -> HttpResponse:
+    """The messages alone."""
+    return render(request, "simulator/_thread.html", _thread(phones, key))
+
+
+@for_members
+@require_safe
+@of_phones
+def compose(request: HttpRequest, access: Access, phones: Phones, key: str) -> HttpResponse:
+    """The place to write: a message, an answer to one (`reply_to`), or another text for it (`edits`)."""
+    composer = Composer.read(request.GET)
+    _find_quoted(composer, _thread(phones, key)["bubbles"])
+    return render(request, "simulator/_composer.html", {"composer": composer, "key": key})
+
+
+@for_members
+@require_POST
+@of_phones
+def read(request: HttpRequest, access: Access, phones: Phones, key: str) -> HttpResponse:
+    """The customer looks at the conversation."""
+    phones.open(key)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204)
+    return redirect("simulator_phone", access.organization.pk, key)
+
+
+@for_members
+@require_POST
+@of_phones
+def send(request: HttpRequest, access: Access, phones: Phones, key: str, what: str) -> HttpResponse:
+    """The customer writes, or does something with a message."""
+    if what not in SENDERS:
+        raise Http404
+    form = SENDERS[what].form(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            phones.say(key, SENDERS[what].message(phones, form.cleaned_data))
+        except NoSuchCustomer:
+            raise
+        except SimulatorError as failure:
+            form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": failure})
+    problem = _first_error(form)
+    composer = Composer.read(request.POST) if problem else Composer()
+    composer.problem = problem
+    return _after_sending(request, access, phones, key, composer)
+
+
+def _after_sending(request: HttpRequest, access: Access, phones: Phones, key: str, composer: Composer) -> HttpResponse:
+    status = 422 if composer.problem else 200
+    if not request.headers.get("HX-Request"):
+        if composer.problem:
+            return _page(request, phones, key, composer, status=status)
+        return redirect("simulator_phone", access.organization.pk, key)
+    if request.headers.get("HX-Target") != COMPOSER:
+        return render(request, "simulator/_thread.html", _thread(phones, key) | {"problem": composer.problem}, status=status)
+    _find_quoted(composer, _thread(phones, key)["bubbles"] if composer.meant else [])
+    answer = render(request, "simulator/_composer.html", {"composer": composer, "key": key}, status=status)
+    answer.headers["HX-Trigger"] = "phone:changed"
+    return answer
+
+
+@for_members
+@require_safe
+@of_phones
+def media(request: HttpRequest, access: Access, phones: Phones, media_id: str) -> HttpResponseBase:
+    """A file of either side, by way of Graph."""
+    graph = graph_for(phones.number)
+    file = BytesIO()
+    try:
+        found = graph.media(media_id)
+        graph.download(found.url, file, most=MOST_FILE)
+    except (GraphError, TooLarge, ValueError):
+        raise Http404 from None
+    file.seek(0)
+    is_inline = found.mime_type.startswith(SHOWN_INLINE)
+    kind = found.mime_type if is_inline else "application/octet-stream"
+    return FileResponse(file, as_attachment=not is_inline, content_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+
+
+@for_members
+@require_http_methods(["GET", "HEAD", "POST"])
+@of_phones
+def new_customer(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    """One more made-up person."""
+    form = CustomerForm(request.POST or None)
+    if form.is_valid():
+        try:
+            key = phones.add_customer(**form.cleaned_data)
+            return redirect("simulator_phone", access.organization.pk, key)
+        except (Unreachable, NotConnected):
+            raise
+        except SimulatorError as failure:
+            form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": failure})
+    context = {"form": form, "section": "simulator"}
+    return render(request, "simulator/new_customer.html", context, status=422 if form.errors else 200)
+
+
+@for_members
+@require_safe
+@of_phones
+def calls(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    """What Graph got, alone."""
+    return render(request, "simulator/_received.html", _received(phones))
+
+
+@for_members
+@require_POST
+@of_phones
+def add_fault(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    form = FaultForm(request.POST)
+    if form.is_valid():
+        phones.add_fault(form.fault, times=form.cleaned_data["times"], seconds=form.cleaned_data["seconds"])
+    return _after_change(request, access, phones, form)
+
+
+@for_members
+@require_POST
+@of_phones
+def clear_faults(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    phones.clear_faults()
+    return _after_change(request, access, phones)
+
+
+@for_members
+@require_POST
+@of_phones
+def set_latency(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    form = LatencyForm(request.POST)
+    if form.is_valid():
+        phones.set_latency(form.cleaned_data["seconds"])
+    return _after_change(request, access, phones, form)
+
+
+def _after_change(request: HttpRequest, access: Access, phones: Phones, form: Form | None = None) -> HttpResponse:
+    problem = _first_error(form) if form else ""
+    if request.headers.get("HX-Request"):
+        context = _failing(phones) | {"problem": problem}
+        return render(request, "simulator/_faults.html", context, status=422 if problem else 200)
+    if problem:
+        messages.error(request, problem)
+    return redirect("simulator_faults", access.organization.pk)
+
+
+def _first_error(form: Form) -> str:
+    return next((str(error) for errors in form.errors.values() for error in errors), "")
+
+
+def _listed(phones: Phones, key: str) -> dict[str, Any]:
+    """Http404 if there is no such customer."""
+    everybody = customers(phones.customers())
+    opened = next((each for each in everybody if each.key == key), None)
+    if key and opened is None:
+        raise Http404
+    return {"customers": everybody, "opened": opened, "number": phones.number}
+
+
+def _thread(phones: Phones, key: str) -> dict[str, Any]:
+    told = phones.conversation(key)
+    bubbles = conversation(told["messages"], definitions_of(phones.number))
+    unread = [each.seq for each in bubbles if each.awaits_reading]
+    return {
+        "bubbles": bubbles,
+        "key": key,
+        "unread_up_to": max(unread, default=0),
+        "is_typing": told["typing"],
+        "emojis": EMOJIS,
+    }
+
+
+def _find_quoted(composer: Composer, bubbles: list[Bubble]) -> None:
+    composer.quoted = next((each for each in bubbles if each.wamid == composer.meant), None)
+
+
+def _failing(phones: Phones) -> dict[str, Any]:
+    known = phones.settings()
+    return {"kinds": FAULTS, "active": active_faults(known["faults"]), "latency": known["latency"]}
+
+
+def _received(phones: Phones) -> dict[str, Any]:
+    return {"received": received(phones.sent()), "calls": phones.calls()}
