@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from chats.models import Message
+from chats.models import CannedReply, Message, MessageTemplate
 from conftest import Hub, apply_all, payload
 from contacts.models import Contact, Label
 from contacts.services import add_note
@@ -54,6 +54,18 @@ def busy(hub: Hub, ana: User, organization: Organization) -> Organization:
     contact = Contact.objects.order_by("pk").first()
     assert contact
     contact.labels.add(label)
+    CannedReply.objects.create(organization=organization, shortcut="pix", text="Olá, {first_name}! Nossa chave é o e-mail.")
+    MessageTemplate.objects.create(
+        organization=organization,
+        waba_id=contact.create_for_phone_number.waba_id,
+        name="pedido_pronto",
+        language="pt_BR",
+        category="UTILITY",
+        status="APPROVED",
+        quality="GREEN",
+        components=[{"type": "BODY", "text": "Olá {{1}}, o seu pedido está pronto."}],
+        told_at=timezone.now(),
+    )
     add_note(contact=contact, by=ana, text="Prefere receber à tarde.", now=timezone.now())
     return organization
 
@@ -76,6 +88,10 @@ def pages_of(organization: Organization) -> dict[str, str]:
         "callback": f"{at}settings/numbers/{number.pk}/setup/callback/",
         "members": f"{at}settings/members/",
         "labels": f"{at}settings/labels/",
+        "templates": f"{at}settings/templates/",
+        "new template": f"{at}settings/templates/new/",
+        "template": f"{at}settings/templates/{MessageTemplate.objects.get().pk}/",
+        "canned replies": f"{at}settings/canned-replies/",
         "webhook log": f"{at}settings/webhooks/",
         "webhook": f"{at}settings/webhooks/{Webhook.objects.order_by('pk')[0].pk}/",
         "organization": f"{at}settings/organization/",

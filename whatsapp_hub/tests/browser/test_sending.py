@@ -1,0 +1,208 @@
+"""A whole conversation in two real browsers, from the simulator's phone to the inbox and back: the stand-in for Meta is a server of
+its own, every message goes over real HTTP, and the worker runs beside."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from conftest import Hub
+from organizations.models import Organization, PhoneNumber, User
+from simulator.seeding import begin_conversations, give_number
+from simulator.standin import RunningStandIn, running_standin
+from whatsapp_hub.tests.browser.conftest import Open
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture
+def standin(hub: Hub, settings: Any) -> Iterator[RunningStandIn]:
+    with running_standin(hub_url=hub.address) as running:
+        settings.SIMULATOR, settings.SIMULATOR_URL = True, running.url
+        yield running
+
+
+@pytest.fixture
+def number(standin: RunningStandIn, organization: Organization, ana: User, worker: None) -> PhoneNumber:
+    """A simulated number, its templates, and customers who have just written, one of them a day ago."""
+    number = give_number(organization=organization, by=ana)
+    begin_conversations(number)
+    number.refresh_from_db()
+    standin.connect(
+        number.phone_number_id,
+        **{key: getattr(number, key) for key in ("waba_id", "wa_id", "app_secret")},
+        token=number.meta_token,
+    )
+    return number
+
+
+class Both:
+    """The inbox of somebody in the organization, and the phone of a customer."""
+
+    def __init__(self, open_page: Open, ana: User, number: PhoneNumber, customer: str) -> None:
+        at = f"/o/{number.organization_id}/"
+        self.inbox: Page = open_page(f"{at}inbox/", ana)
+        self.inbox.locator("[data-row] > a").filter(has_text=customer).click()
+        expect(self.inbox.locator("#composer")).to_be_visible()
+        self.phone: Page = open_page(f"{at}simulator/", ana)
+        self.phone.locator("#phone-customers a").filter(has_text=customer).click()
+        expect(self.phone.locator("#phone-thread .bubble").first).to_be_visible()
+
+    def answer(self, words: str) -> Locator:
+        """Write it in the inbox; its bubble."""
+        self.inbox.locator("[data-text]").fill(words)
+        self.inbox.keyboard.press("Enter")
+        bubble = self.inbox.locator("#thread .message-out").filter(has_text=words)
+        expect(bubble).to_be_visible()
+        return bubble
+
+    def say(self, words: str) -> Locator:
+        """Write it on the phone; its bubble in the inbox."""
+        self.phone.locator("#phone-text").fill(words)
+        self.phone.keyboard.press("Enter")
+        bubble = self.inbox.locator("#thread .message-in").filter(has_text=words)
+        expect(bubble).to_be_visible()
+        return bubble
+
+    def on_phone(self, words: str) -> Locator:
+        return self.phone.locator("#phone-thread .message").filter(has_text=words)
+
+
+@pytest.fixture
+def ana_beatriz(open_page: Open, ana: User, number: PhoneNumber) -> Both:
+    return Both(open_page, ana, number, "Ana Beatriz")
+
+
+@pytest.fixture
+def livia(open_page: Open, ana: User, number: PhoneNumber) -> Both:
+    """She wrote more than a day ago."""
+    return Both(open_page, ana, number, "Lívia")
+
+
+def picture() -> dict[str, Any]:
+    content = io.BytesIO()
+    Image.new("RGB", (640, 480), "#4cc9a7").save(content, "JPEG")
+    return {"name": "mesa.jpg", "mimeType": "image/jpeg", "buffer": content.getvalue()}
+
+
+def test_words_go_both_ways_and_the_ticks_move_to_read(ana_beatriz: Both) -> None:
+    ana_beatriz.say("Vocês abrem no domingo?")
+    bubble = ana_beatriz.answer("Abrimos das 9 às 13 h.")
+    expect(ana_beatriz.on_phone("Abrimos das 9 às 13 h.")).to_be_visible()
+    expect(bubble).to_contain_text("lida")
+    expect(ana_beatriz.inbox.locator("[data-text]")).to_have_value("")
+
+
+def test_an_answer_is_quoted_and_reactions_go_both_ways(ana_beatriz: Both) -> None:
+    asked = ana_beatriz.say("Qual o preço?")
+    asked.hover()
+    asked.locator("[data-reply]").click()
+    ana_beatriz.answer("Sai por 80 reais.")
+    expect(ana_beatriz.on_phone("Sai por 80 reais.").locator(".quote")).to_contain_text("Qual o preço?")
+    asked.hover()
+    asked.locator("[data-react]").click()
+    ana_beatriz.inbox.locator("#reaction-picker button").filter(has_text="👍").first.click()
+    expect(ana_beatriz.on_phone("Qual o preço?").first.locator(".reactions")).to_contain_text("👍")
+
+
+def test_photos_and_documents_go_both_ways(ana_beatriz: Both) -> None:
+    inbox, phone = ana_beatriz.inbox, ana_beatriz.phone
+    expect(inbox.locator("#thread .message-in img").first).to_be_visible()  # the one that she began with
+    phone.locator("#phone-composer summary").click()
+    phone.locator("#phone-composer input[type=file]").set_input_files([picture()])
+    phone.locator("#phone-composer form[action$='/file/'] button").click()
+    expect(inbox.locator("#thread .message-in img")).to_have_count(2)
+
+    document = {"name": "orçamento.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n%%EOF\n"}
+    inbox.locator("[data-choose-files]").set_input_files([document])
+    expect(inbox.locator("[data-files] li")).to_contain_text("orçamento.pdf")
+    inbox.locator("[data-text]").fill("Segue o orçamento")
+    inbox.locator("[data-answer] [data-send]").click()
+    expect(inbox.locator("#thread .message-out").filter(has_text="Segue o orçamento")).to_contain_text("orçamento.pdf")
+    expect(ana_beatriz.on_phone("Segue o orçamento").locator("a").first).to_contain_text("orçamento.pdf")
+
+
+def test_a_file_that_whatsapp_does_not_take_is_refused_before_it_is_sent(ana_beatriz: Both) -> None:
+    inbox = ana_beatriz.inbox
+    inbox.locator("[data-choose-files]").set_input_files([{"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}])
+    expect(inbox.locator("#composer-error")).to_contain_text("“a.svg” é de um tipo que o WhatsApp não aceita")
+    large = {"name": "g.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff" + b"0" * (5 * 2**20 + 1)}
+    inbox.locator("[data-choose-files]").set_input_files([large])
+    expect(inbox.locator("#composer-error")).to_contain_text("5 MB")
+    expect(inbox.locator("[data-files] li")).to_have_count(0)
+
+
+def test_with_a_closed_window_the_composer_is_the_template_picker_until_the_customer_writes(livia: Both) -> None:
+    inbox = livia.inbox
+    expect(inbox.locator("[data-text]")).to_have_count(0)
+    inbox.locator("#template-picker a, #template-picker button").filter(has_text="confirmar_entrega").first.click()
+    fields = inbox.locator("#template-picker form[enctype] input[type=text]")
+    fields.nth(0).fill("25/11")
+    fields.nth(1).fill("9h e 12h")
+    expect(inbox.locator("#template-picker")).to_contain_text("Podemos entregar o seu pedido em 25/11, entre 9h e 12h?")
+    inbox.get_by_role("button", name="Enviar o modelo").click()
+    sent = livia.on_phone("Podemos entregar o seu pedido em 25/11")
+    expect(sent).to_be_visible()
+    sent.get_by_role("button", name="Confirmar").click()
+    expect(inbox.locator("#thread .message-in").filter(has_text="Confirmar")).to_be_visible()
+    expect(inbox.locator("[data-text]")).to_be_visible()
+
+
+def test_a_failure_says_why_and_offers_another_try_only_where_that_helps(
+    ana_beatriz: Both, standin: RunningStandIn, number: PhoneNumber
+) -> None:
+    standin.fault(number.phone_number_id, "error:131026", times=1)
+    final = ana_beatriz.answer("Esta não chega.")
+    expect(final).to_contain_text(re.compile(r"Não pôde ser entregue.*\(131026\)|\(131026\)"))
+    expect(final.get_by_role("button", name="Tentar de novo")).to_have_count(0)
+
+    standin.fault(number.phone_number_id, "status:131016", times=1)
+    passing = ana_beatriz.answer("Esta chega na segunda.")
+    expect(passing.first).to_contain_text("(131016)")
+    passing.get_by_role("button", name="Tentar de novo").click()
+    expect(ana_beatriz.on_phone("Esta chega na segunda.")).to_be_visible()
+    expect(passing.first).to_contain_text("enviada de novo")
+
+
+def test_what_nobody_knows_is_said_and_left_to_a_person(ana_beatriz: Both, standin: RunningStandIn, number: PhoneNumber) -> None:
+    standin.connect(
+        number.phone_number_id,
+        **{key: getattr(number, key) for key in ("waba_id", "wa_id", "app_secret")},
+        token=number.meta_token,
+        statuses=False,
+    )
+    standin.fault(number.phone_number_id, "half_closed", times=1)
+    bubble = ana_beatriz.answer("Chegou?")
+    expect(bubble).to_contain_text("O WhatsApp não respondeu. Ela pode ter chegado.")
+    bubble.get_by_role("button", name="Ela chegou").click()
+    expect(bubble).to_contain_text("enviada")
+    assert len([each for each in standin.sent(number.phone_number_id) if each["request"]["type"] == "text"]) == 1
+
+
+def test_a_stopped_number_tells_its_administrators_and_goes_on_when_it_is_mended(
+    ana_beatriz: Both, standin: RunningStandIn, number: PhoneNumber
+) -> None:
+    standin.fault(number.phone_number_id, "190", times=1)
+    bubble = ana_beatriz.answer("Já respondo.")
+    banner = ana_beatriz.inbox.locator("#stopped")
+    expect(banner).to_contain_text("não envia nada")
+    expect(bubble).to_contain_text("esperando para ser enviada")
+    banner.get_by_role("link").click()
+    ana_beatriz.inbox.get_by_role("button", name="Está resolvido: continuar").click()
+    expect(ana_beatriz.on_phone("Já respondo.")).to_be_visible()
+
+
+def test_a_draft_outlives_the_page_and_a_slash_offers_canned_replies(ana_beatriz: Both) -> None:
+    inbox = ana_beatriz.inbox
+    inbox.locator("[data-text]").fill("Um rascunho")
+    inbox.reload()
+    expect(inbox.locator("[data-text]")).to_have_value("Um rascunho")
+    inbox.locator("[data-text]").fill("")
+    inbox.locator("[data-text]").press_sequentially("/pix")
+    expect(inbox.locator("#canned-list [role=option]:visible")).to_have_count(1)
+    inbox.keyboard.press("Enter")
+    expect(inbox.locator("[data-text]")).to_have_value(re.compile("chave Pix"))
