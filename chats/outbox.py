@@ -30,8 +30,11 @@ from jobs.inserting import update_rows
 from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
 from jobs.worker import SideLane
-from organizations.graph import graph_for
+from organizations.graph import graph_for, with_secrets
+from organizations.live import announce
 from organizations.models import PhoneNumber
+from organizations.services import opened
+from organizations.stopping import stop_sending
 
 WIDTH = 128
 """Requests to Graph side by side in one worker."""
@@ -42,6 +45,7 @@ PROBED_EVERY = timedelta(minutes=10)
 """A number that was stopped tries one message as often as that: what was wrong may have been mended at Meta."""
 FILE_GONE = 131053
 WINDOW_CLOSED = 131047
+TOKEN_REFUSED = 190
 """Meta's codes, for what the hub finds itself."""
 
 
@@ -107,9 +111,13 @@ def _waiting_numbers(served: str) -> Iterator[str]:
 
 
 def _take_from(phone_number_id: str, most: int) -> list[Sending]:
-    number = PhoneNumber.objects.select_related("organization").get(phone_number_id=phone_number_id)
-    stopped_at = number.sending_stopped_at
-    if not number.is_applied or (stopped_at and timezone.now() < stopped_at + PROBED_EVERY):
+    (number,) = with_secrets(PhoneNumber.objects.select_related("organization").filter(phone_number_id=phone_number_id))
+    stopped_at, now = number.sending_stopped_at, timezone.now()
+    if not number.is_applied or (stopped_at and now < stopped_at + PROBED_EVERY):
+        return []
+    if not opened(number, "meta_token"):
+        stop_sending(phone_number_id, code=TOKEN_REFUSED, now=now)
+        announce([number.organization_id])
         return []
     return run_in_transaction(partial(_take_turns, number, 1 if stopped_at else most))
 

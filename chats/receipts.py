@@ -15,7 +15,7 @@ from contacts.models import Contact
 from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
 from jobs.worker import SideLane
-from organizations.graph import graph_for
+from organizations.graph import graph_for, with_secrets
 from organizations.models import PhoneNumber
 
 WIDTH = 8
@@ -57,7 +57,7 @@ def take(free: int) -> list[Receipt]:
     rows = ReadReceipt.objects.filter(pk__in=lease.ids).select_related("contact")
     numbers = PhoneNumber.objects.active().filter(sending_stopped_at=None)
     wanted = numbers.filter(phone_number_id__in={row.contact.create_for_phone_number_id for row in rows})
-    graphs = {number.phone_number_id: graph_for(number) for number in wanted}
+    graphs = {number.phone_number_id: graph_for(number) for number in with_secrets(wanted)}
     sendable = [row for row in rows if row.contact.create_for_phone_number_id in graphs]
     lease.finish([pk for pk in lease.ids if pk not in {row.pk for row in sendable}])
     return [

@@ -15,7 +15,7 @@ from cloud_api.payloads.contents import content_of
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
 from organizations.live import announce
-from organizations.models import User
+from organizations.models import PhoneNumber, User
 
 MARGIN = timedelta(minutes=1)
 """What is written so shortly before the window closes might reach Meta too late."""
@@ -77,7 +77,7 @@ def _queue(draft: Message, file: Upload | None, now: datetime) -> Message:
     known = Message.objects.filter(phone_number=draft.phone_number_id, callback_data=draft.callback_data).first()
     if known:
         return known
-    contact = Contact.objects.select_for_update().select_related("create_for_phone_number").get(pk=draft.contact_id)
+    contact = Contact.objects.select_for_update().get(pk=draft.contact_id)
     if draft.kind != "template" and not contact.is_window_open(now, margin=MARGIN):
         raise WindowClosed
     _place(draft, contact, now)
@@ -95,7 +95,8 @@ def _queue(draft: Message, file: Upload | None, now: datetime) -> Message:
 
 def _place(draft: Message, contact: Contact, now: datetime) -> None:
     """Into the conversation, after all that is in it: an answer stands below its question, whatever our clock says."""
-    number, last = contact.create_for_phone_number, contact.last_message_timestamp
+    number = PhoneNumber.objects.only("wa_id").get(phone_number_id=contact.create_for_phone_number_id)
+    last = contact.last_message_timestamp
     draft.contact = contact
     draft.wa_id, draft.wa_id_received = number.wa_id, contact.address
     draft.create_in = max(now, min(last + NEXT, now + FURTHEST_AHEAD)) if last else now

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from django.db.models import Q, QuerySet, TextChoices
+from django.db.models import F, Q, QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import CLOSING_SOON, WINDOW, Contact
@@ -74,7 +74,8 @@ class Filters:
             contacts = contacts.filter(activate_bot=False)
         if self.view is View.CLOSING:
             closing = Q(last_customer_message_at__gt=now - WINDOW, last_customer_message_at__lte=now - WINDOW + CLOSING_SOON)
-            contacts = contacts.filter(closing)
+            refused = Q(window_refused_at__gte=F("last_customer_message_at"))
+            contacts = contacts.filter(closing).exclude(refused)
         if self.view in (View.UNREAD, View.WAITING):
             contacts = contacts.filter(**{f"{self.column}__isnull": False})
         return contacts

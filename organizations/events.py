@@ -11,6 +11,11 @@ from cloud_api.wa_ids import same_person_key
 from organizations.models import AccountEvent, Organization, PhoneNumber
 
 
+THROUGHPUT_UPGRADE = "THROUGHPUT_UPGRADE"
+UPGRADED = 1_000
+"""Messages a second of a number that Meta has upgraded (reference 9.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventArrival:
     """An account event, the organization it concerns and, where it is about one number, that number."""
@@ -31,6 +36,9 @@ def record_account_events(arrivals: Sequence[EventArrival]) -> None:
     for key in known.values_list("organization_id", "digest"):
         events.pop(key, None)
     AccountEvent.objects.bulk_create(_row(arrival, digest) for (_, digest), arrival in events.items())
+    upgraded = [each.number.pk for each in events.values() if each.number and each.told.event == THROUGHPUT_UPGRADE]
+    if upgraded:
+        PhoneNumber.objects.filter(pk__in=upgraded).update(messages_per_second=UPGRADED)
 
 
 def number_meant(told: Told, numbers: Sequence[PhoneNumber]) -> PhoneNumber | None:

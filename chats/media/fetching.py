@@ -33,7 +33,7 @@ from cloud_api.graph import Downloaded, Graph, GraphError, TooLarge, WrongHost
 from jobs.models import State
 from jobs.transactions import run_in_transaction
 from jobs.worker import SideLane
-from organizations.graph import graph_for
+from organizations.graph import graph_for, with_secrets
 from organizations.live import announce
 from organizations.models import PhoneNumber
 
@@ -108,7 +108,11 @@ def take(free: int) -> list[Fetch]:
     if lease is None:
         return []
     lease.held().update(attempts=F("attempts") + 1)
-    rows = list(lease.held().select_related("phone_number"))
+    rows = list(lease.held())
+    numbers = PhoneNumber.objects.filter(phone_number_id__in={row.phone_number_id for row in rows})
+    by_id = {number.phone_number_id: number for number in with_secrets(numbers)}
+    for row in rows:
+        row.phone_number = by_id[row.phone_number_id]
     now = timezone.now()
     late = {row.pk for row in rows if row.attempts > 1 and _until(row) <= now}
     if late:

@@ -11,13 +11,14 @@ from django.utils import timezone
 from chats import outbox, pacing
 from chats.models import Message, MessageStatus, NumberPace, Origin, Outgoing, Turn
 from chats.receipts import note_seen
+from chats.tests.conftest import person
 from chats.writing import WindowClosed, queue_message, settle, try_again
 from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 from organizations.stopping import resume_sending
-from webhooks.tests.bodies import text_body
+from webhooks.tests.bodies import body, text_body, value
 
 pytestmark = pytest.mark.usefixtures("hub")
 
@@ -302,3 +303,60 @@ def make_due() -> None:
     """All waits are over, and all leases."""
     NumberPace.objects.update(free_at=timezone.now() - timedelta(seconds=1))
     Turn.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(("fault", "ends"), [("429", "queued"), ("500", "uncertain"), ("slow", "sent")])
+def test_what_goes_wrong_at_the_server_ends_as_it_should(meta, joelma, fault: str, ends: str) -> None:
+    meta.fault(fault, times=1, **({"seconds": 0.3} if fault == "slow" else {}))
+    message = write(joelma, "Oi")
+    apply_all()
+    assert statuses_of(message) == [ends]
+    make_due()
+    apply_all()
+    assert statuses_of(message) == ["uncertain" if ends == "uncertain" else "sent"]
+    assert len(meta.sent()) <= 1
+
+
+def test_a_meta_that_is_not_there_is_tried_again(meta, joelma, settings) -> None:
+    settings.META_GRAPH_URL = "http://127.0.0.1:9"
+    message = write(joelma, "Oi")
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+    settings.META_GRAPH_URL = meta.url
+    make_due()
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.SENT]
+
+
+def test_a_number_without_a_readable_token_stops_and_costs_no_other(meta, people, number, other_number) -> None:
+    PhoneNumber.objects.filter(pk=number.pk).update(meta_token="")
+    (ours,), (theirs,) = people(1), people(1, number=other_number)
+    waiting, going = write(ours, "Oi"), write(theirs, "Oi")
+    apply_all()
+    number.refresh_from_db()
+    assert (number.sending_stopped_code, statuses_of(waiting, going)) == (190, [MessageStatus.QUEUED, MessageStatus.SENT])
+
+
+def test_what_is_queued_goes_to_the_person_that_the_contact_turned_out_to_be(meta, joelma, number, tell) -> None:
+    Contact.objects.filter(pk=joelma.pk).update(bsuid="BR.1874209365510400")
+    hidden = person(number, bsuid="BR.1874209365510499")
+    message = write(hidden, "Oi")
+    change = {"type": "user_changed_user_id", "user_id": hidden.bsuid, "previous_user_id": "BR.1874209365510400"}
+    told = {
+        "from_user_id": "BR.1874209365510400",
+        "id": "wamid.moved",
+        "timestamp": str(int(timezone.now().timestamp())),
+        "type": "system",
+    }
+    tell(body(value(messages=[told | {"system": change}])))
+    (sent,) = meta.sent()
+    assert statuses_of(message) == [MessageStatus.SENT]
+    assert sent["request"]["to"] == f"+{joelma.wa_id}"
+
+
+def test_the_way_in_which_meta_writes_a_number_is_kept(meta, number) -> None:
+    typed = person(number, wa_id="5561995550186")
+    write(typed, "Oi")
+    apply_all()
+    typed.refresh_from_db()
+    assert typed.wa_id == "556195550186"
