@@ -10,7 +10,6 @@ from cloud_api.payloads import AccountEvent as Told
 from cloud_api.wa_ids import same_person_key
 from organizations.models import AccountEvent, Organization, PhoneNumber
 
-
 THROUGHPUT_UPGRADE = "throughput_upgrade"
 UPGRADED = 1_000
 """Messages a second of a number that Meta has upgraded (reference 9.1)."""
