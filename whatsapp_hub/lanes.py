@@ -11,6 +11,6 @@ LANES: list[AnyLane] = [*applying.LANES, outbox.LANE, receipts.LANE, fetching.LA
 
 CHORES = [
     Chore("release-waiting", applying.release_waiting, every=2.0),
-    Chore("sync-templates", sync_due_templates, every=30.0),
+    Chore("sync-templates", sync_due_templates, every=5.0),
     Chore("close-sessions", close_expired_sessions, every=15.0),
 ]

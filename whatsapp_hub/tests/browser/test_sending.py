@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from chats.message_templates.syncing import sync_due_templates
 from conftest import Hub
 from organizations.models import Organization, PhoneNumber, User
 from simulator.seeding import begin_conversations, give_number
 from simulator.standin import RunningStandIn, running_standin
-from whatsapp_hub.tests.browser.conftest import Open
+from whatsapp_hub.tests.browser.conftest import SCREENSHOTS, Open
+from whatsapp_hub.tests.browser.test_every_page import check
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -31,6 +33,7 @@ def number(standin: RunningStandIn, organization: Organization, ana: User, worke
     """A simulated number, its templates, and customers who have just written, one of them a day ago."""
     number = give_number(organization=organization, by=ana)
     begin_conversations(number)
+    sync_due_templates()  # which the worker does too, but when it comes to it
     number.refresh_from_db()
     standin.connect(
         number.phone_number_id,
@@ -191,6 +194,10 @@ def test_a_stopped_number_tells_its_administrators_and_goes_on_when_it_is_mended
     banner = ana_beatriz.inbox.locator("#stopped")
     expect(banner).to_contain_text("não envia nada")
     expect(bubble).to_contain_text("esperando para ser enviada")
+    said_once = banner.locator("[role=alert]").element_handle()
+    ana_beatriz.say("Estou esperando.")  # the page is refreshed, and the alert is not said again
+    assert said_once
+    assert said_once.evaluate("each => each.isConnected")
     banner.get_by_role("link").click()
     ana_beatriz.inbox.get_by_role("button", name="Está resolvido: continuar").click()
     expect(ana_beatriz.on_phone("Já respondo.")).to_be_visible()
@@ -206,3 +213,21 @@ def test_a_draft_outlives_the_page_and_a_slash_offers_canned_replies(ana_beatriz
     expect(inbox.locator("#canned-list [role=option]:visible")).to_have_count(1)
     inbox.keyboard.press("Enter")
     expect(inbox.locator("[data-text]")).to_have_value(re.compile("chave Pix"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_phone_and_while_a_template_is_filled_in(
+    open_page: Open, ana: User, number: PhoneNumber, scheme: str
+) -> None:
+    at = f"/o/{number.organization_id}/"
+    page = open_page(f"{at}simulator/", ana, color_scheme=scheme)
+    page.locator("#phone-customers a").filter(has_text="Ana Beatriz").click()
+    expect(page.locator("#phone-thread img").first).to_be_visible()
+    assert check(page) == []
+    if scheme == "light":
+        page.screenshot(path=SCREENSHOTS / "simulator.png", caret="initial")
+    page.goto(f"{at}inbox/")
+    page.locator("[data-row] > a").filter(has_text="Lívia").click()
+    page.locator("#template-picker a, #template-picker button").filter(has_text="pedido_pronto").first.click()
+    expect(page.locator("#template-picker form[enctype]")).to_be_visible()
+    assert check(page) == []
