@@ -58,8 +58,8 @@ def send_out(database: Database, directory: Path) -> None:
     hub = Hub(database, directory, more={"META_GRAPH_URL": f"http://127.0.0.1:{port}"})
     hub.prepare()
     with _standin(hub, port) as meta:
-        _measure_rate(hub, meta)
         _measure_pace(hub, meta)
+        _measure_rate(hub, meta)
         _measure_clicks(hub, meta)
 
 

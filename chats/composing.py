@@ -88,9 +88,7 @@ def _drafts(answer: Answer) -> Iterator[tuple[dict[str, Any], Upload | None]]:
 
 def _of_file(file: Upload, caption: str) -> dict[str, Any]:
     """Without a media id, which the outbox puts in."""
-    message = messages.media(file.kind, media_id="-", caption=caption, filename=file.file_name, voice=file.voice)
-    del message[file.kind]["id"]
-    return message
+    return messages.media(file.kind, caption=caption, filename=file.file_name, voice=file.voice)
 
 
 def may_react(message: Message, now: datetime) -> bool:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
@@ -50,20 +51,22 @@ TOKEN_REFUSED = 190
 
 
 class Outbox:
-    """Takes turns, of one number after the other, so that none waits for another's queue."""
+    """Takes turns of all numbers that wait, so that none waits for another's queue."""
 
     def __init__(self) -> None:
-        self._served = ""
+        self._first = ""
 
     def take(self, free: int) -> list[Sending]:
-        """Up to so many messages that may be sent now. A number gets half of what is free at most, so that there is always room for
-        the next, even if the first one's requests hang."""
+        """Up to so many messages that may be sent now. Each number gets its share of what is free, one that waits alone half of it,
+        so that there is always room for the next, even if the first one's requests hang; each time another number is the first."""
         taken: list[Sending] = []
-        for phone_number_id in _waiting_numbers(self._served):
-            taken += _take_from(phone_number_id, max(1, (free - len(taken)) // 2))
-            self._served = phone_number_id
+        waiting = list(islice(_waiting_numbers(self._first), free))
+        for place, phone_number_id in enumerate(waiting):
+            left = free - len(taken)
+            taken += _take_from(phone_number_id, max(1, left // max(2, len(waiting) - place)))
             if len(taken) >= free:
                 break
+        self._first = waiting[0] if waiting else ""
         return taken
 
 
@@ -99,11 +102,11 @@ def _upload(sending: Sending, file: Attachment) -> Answer:
         return GraphError(FILE_GONE, "The file is not in the hub's storage any more.")
 
 
-def _waiting_numbers(served: str) -> Iterator[str]:
-    """The numbers that have something to send, from the one after `served` round to it: from each a leap along the index to the
-    next, however long their queues are."""
+def _waiting_numbers(after: str) -> Iterator[str]:
+    """The numbers that have something to send, from the one `after` this round to it: from each a leap along the index to the next,
+    however long their queues are."""
     turns: Any = Turn.objects.filter(state=State.DUE).order_by("phone_number_id")
-    for part in (turns.filter(phone_number_id__gt=served), turns.filter(phone_number_id__lte=served)):
+    for part in (turns.filter(phone_number_id__gt=after), turns.filter(phone_number_id__lte=after)):
         rest = part
         while (found := rest.values_list("phone_number_id", flat=True).first()) is not None:
             yield found

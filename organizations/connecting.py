@@ -135,9 +135,6 @@ def _known(organization: Organization, phone_number_id: str) -> PhoneNumber | No
 def give_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> list[str]:
     """Store the secrets that are given; an empty one stays as it is. Returns the columns that changed."""
     changed = replace_secrets(number, app_secret=app_secret, meta_token=meta_token)
-    if changed and number.sending_stopped_at:  # which may be what was wrong; its first message tells
-        number.sending_stopped_at = number.sending_stopped_code = None
-        changed += ["sending_stopped_at", "sending_stopped_code"]
     _save(number, changed)
     return changed
 

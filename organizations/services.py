@@ -79,9 +79,13 @@ def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: st
 def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: str = "", app_secret: str = "") -> list[str]:
     """Put the secrets that are given into the number, unsaved; returns the columns to save.
 
-    A secret that no key opens any more is replaced like any other; then there is no previous app secret.
+    A secret that no key opens any more is replaced like any other; then there is no previous app secret. A number whose sending was
+    stopped goes on.
     """
     changed = []
+    if number.sending_stopped_at and (meta_token or app_secret):  # which may mend it; the first message tells
+        number.sending_stopped_at = number.sending_stopped_code = None
+        changed += ["sending_stopped_at", "sending_stopped_code"]
     if verify_token and verify_token != opened(number, "webhook_verify_token"):
         number.webhook_verify_token, number.handshake_at = verify_token, None  # Meta has not checked with this one
         changed += ["webhook_verify_token", "webhook_verify_token_digest", "handshake_at"]

@@ -7,6 +7,7 @@ import pytest
 
 from conftest import payload
 from organizations.models import PhoneNumber, Role
+from organizations.services import connect_number
 from organizations.tests.people import member
 from simulator.standin import RunningStandIn, running_standin
 
@@ -118,3 +119,17 @@ def test_an_upgrade_of_the_throughput_is_heard(hub, numbers, number, tell) -> No
     tell(payload("95_phone_number_quality_update.json"))
     number.refresh_from_db()
     assert number.messages_per_second == 1000
+
+
+def test_connecting_a_stopped_number_anew_lets_it_go_on(number) -> None:
+    PhoneNumber.objects.filter(pk=number.pk).update(sending_stopped_at="2026-11-20T12:00Z", sending_stopped_code=190)
+    connect_number(
+        organization="Aroeira",
+        phone_number_id=NUMBER,
+        wa_id="556133214400",
+        verify_token="handshake-token",
+        app_secret=SECRET,
+        meta_token="a-new-one",
+    )
+    number.refresh_from_db()
+    assert (number.meta_token, number.sending_stopped_at) == ("a-new-one", None)
