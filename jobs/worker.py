@@ -102,10 +102,12 @@ class SideLane(Generic[Task, Outcome]):
         return total + self.finish()
 
     def finish(self) -> int:
-        """Wait for what is under way and store it; nothing new is taken."""
-        wait(self._under_way)
-        self._gather()
+        """Wait for what is under way and store each as it comes, for whoever waits may lose patience; nothing new is taken."""
         stored = self._put_away()
+        while self._under_way:
+            wait(self._under_way, return_when=FIRST_COMPLETED)
+            self._gather()
+            stored += self._put_away()
         if self._threads:
             self._threads.shutdown()
             self._threads = None
