@@ -169,16 +169,13 @@ def _follow_up(messages: Sequence[Message], now: datetime) -> None:
 
 
 def _learn_address(sending: Sending, sent: Sent) -> None:
-    """Meta writes some numbers otherwise than people do, and its way is the person's (reference 6); it may tell the BSUID too."""
-    differs = sent.wa_id and sending.to.wa_id and sent.wa_id != sending.to.wa_id
-    if not differs and not (sent.user_id and not sending.to.bsuid):
+    """Meta writes some numbers otherwise than people do, and its way is the person's (reference 6). Only what staff typed is
+    replaced: a number that a webhook has told is Meta's already."""
+    if not (sent.wa_id and sending.to.wa_id) or sent.wa_id == sending.to.wa_id:
         return
-    contact = Contact.objects.select_for_update().filter(pk=sending.contact_id).first()
-    if contact is None:
+    typed = Contact.objects.select_for_update().filter(pk=sending.contact_id, wa_id=sending.to.wa_id, wa_id_at=None).first()
+    if typed is None:
         return
-    others = Contact.objects.filter(create_for_phone_number=contact.create_for_phone_number).exclude(pk=contact.pk)
-    if differs and contact.wa_id == sending.to.wa_id and not others.filter(wa_id=sent.wa_id).exists():
-        contact.wa_id = sent.wa_id
-    if sent.user_id and contact.bsuid is None and not others.filter(bsuid=sent.user_id).exists():
-        contact.bsuid = sent.user_id
-    contact.save(update_fields=["wa_id", "phone_key", "reversed_phone", "bsuid"])
+    if not Contact.objects.filter(create_for_phone_number=typed.create_for_phone_number_id, wa_id=sent.wa_id).exists():
+        typed.wa_id = sent.wa_id
+        typed.save(update_fields=["wa_id", "phone_key", "reversed_phone"])

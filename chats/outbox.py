@@ -26,6 +26,7 @@ from chats.media.finding import files_of, key_of
 from chats.media.outgoing import with_media_id
 from chats.models import Attachment, Message, MessageStatus, Outgoing, Turn
 from chats.turns import pass_on
+from cloud_api.errors import FILE_REFUSED, TOKEN_REFUSED, WINDOW_CLOSED
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient
 from jobs.inserting import update_rows
 from jobs.models import Lease, State
@@ -44,10 +45,6 @@ LEASE = 40.0
 UPLOAD_LEASE = timedelta(seconds=180)
 PROBED_EVERY = timedelta(minutes=10)
 """A number that was stopped tries one message as often as that: what was wrong may have been mended at Meta."""
-FILE_GONE = 131053
-WINDOW_CLOSED = 131047
-TOKEN_REFUSED = 190
-"""Meta's codes, for what the hub finds itself."""
 
 
 class Outbox:
@@ -99,7 +96,7 @@ def _upload(sending: Sending, file: Attachment) -> Answer:
             name = file.file_name or file.kind
             return Uploaded(sending.graph.upload(sending.phone_number_id, content.file, name=name, mime_type=file.mime_type))
     except FileNotFoundError:
-        return GraphError(FILE_GONE, "The file is not in the hub's storage any more.")
+        return GraphError(FILE_REFUSED, "The file is not in the hub's storage any more.")
 
 
 def _waiting_numbers(after: str) -> Iterator[str]:

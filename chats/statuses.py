@@ -10,14 +10,13 @@ from django.db.models import Q, QuerySet
 
 from chats import actions
 from chats.models import Message, MessageStatus, StatusEvent
+from cloud_api.errors import MARKETING_STOPPED, WINDOW_CLOSED
 from cloud_api.payloads import Status
 from contacts.models import Contact
 from jobs.inserting import insert_rows
 from organizations.models import PhoneNumber
 
 KNOWN = {status.value: status for status in MessageStatus}
-WINDOW_CLOSED = 131047
-MARKETING_STOPPED = 131050
 
 
 @dataclass(frozen=True, slots=True)

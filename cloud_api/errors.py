@@ -63,6 +63,14 @@ class Explained:
     """Nothing that the number sends would be taken until somebody has mended it."""
 
 
+# Codes from which more follows than what they say of one message.
+TOKEN_REFUSED = 190
+WINDOW_CLOSED = 131047
+MARKETING_STOPPED = 131050
+FILE_NOT_GIVEN = 131052
+"""A customer's file that is not to be had, most often because it is beyond 100 MB (reference 3)."""
+FILE_REFUSED = 131053
+
 A, B, C, D, E = Remedy
 _PERMISSION = _("The connection to WhatsApp lacks a permission. An administrator has to renew it.")
 _TOO_MANY = _("Too many requests to WhatsApp. Sending resumes shortly.")

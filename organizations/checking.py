@@ -1,12 +1,13 @@
 """Asking Meta whether a number's secrets are right, when they are given: a wrong one is found then, not by the first message."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cloud_api.errors import explained
+from cloud_api.errors import TOKEN_REFUSED, explained
 from cloud_api.graph import GraphError
 from cloud_api.wa_ids import same_person_key
 from organizations.graph import graph_for
@@ -14,7 +15,6 @@ from organizations.live import announce
 from organizations.models import PhoneNumber
 from organizations.services import opened
 
-TOKEN_REFUSED = (0, 190)
 PER_SECOND = {"STANDARD": 80, "HIGH": 1_000}
 """Messages a second by Meta's throughput level (reference 9.1)."""
 WITH_PHONE_APP = 20
@@ -36,8 +36,6 @@ class Checked:
     reached: bool
     other_number: str = ""
     """The digits of the number that the phone number ID is of, if they are not those that were typed."""
-    subscribed: bool = False
-    """The account sends this app its webhooks."""
 
 
 def check_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str) -> Checked:
@@ -57,18 +55,16 @@ def check_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str) -> C
             return Checked(reached=False)
         raise _refused(refusal) from None
     _learn_throughput(number, told)
-    try:
-        if number.waba_id:
+    if number.waba_id:
+        with suppress(GraphError):  # then the set-up's next page says how it is done by hand
             graph.subscribe_app(number.waba_id)
-    except GraphError:
-        return Checked(True, _other_number(number, told))
-    return Checked(True, _other_number(number, told), subscribed=bool(number.waba_id))
+    return Checked(True, _other_number(number, told))
 
 
 def _refused(refusal: GraphError) -> SecretRefused:
     if "proof" in str(refusal):
         return SecretRefused("app_secret", _("This app secret does not belong to the app that the access token was made for."))
-    if refusal.code in TOKEN_REFUSED:
+    if refusal.code in (0, TOKEN_REFUSED):
         return SecretRefused("meta_token", _("Meta does not accept this access token: it is wrong, has expired or was withdrawn."))
     if refusal.code in (10, 33, 100) or 200 <= (refusal.code or 0) <= 299:
         words = _(

@@ -8,14 +8,13 @@ from chats.media.finding import KINDS, files_of, key_of
 from chats.media.naming import clean_name
 from chats.models import Attachment, Message, Origin
 from chats.models.files import Problem
+from cloud_api.errors import FILE_NOT_GIVEN
 from cloud_api.graph.files import hex_digest
 from cloud_api.payloads.contents import mapping, objects, text
 from jobs.models import State
 
 KEPT_AT_META = timedelta(days=7)
 """How long media ids from webhooks work (reference 8.3)."""
-TOO_BIG = 131052
-"""Meta's code for a customer's file beyond 100 MB (reference 3)."""
 LONGEST_ID = 255
 
 
@@ -44,7 +43,7 @@ def _expected(message: Message, now: datetime) -> Attachment | None:
 
 
 def _is_too_big(payload: Mapping[str, Any]) -> bool:
-    return any(error.get("code") == TOO_BIG for error in objects(payload, "errors"))
+    return any(error.get("code") == FILE_NOT_GIVEN for error in objects(payload, "errors"))
 
 
 def _file(message: Message, media: Mapping[str, Any], **columns: Any) -> Attachment:

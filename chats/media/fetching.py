@@ -29,6 +29,7 @@ from chats.media.sniffing import HEAD, sniffed
 from chats.media.thumbnails import thumbnail_of
 from chats.models import Attachment
 from chats.models.files import Problem, stored_name
+from cloud_api.errors import FILE_NOT_GIVEN
 from cloud_api.graph import Downloaded, Graph, GraphError, TooLarge, WrongHost
 from jobs.models import State
 from jobs.transactions import run_in_transaction
@@ -47,8 +48,6 @@ MOST_DAMAGED = 3
 """Tries of a file that comes otherwise than the webhook says."""
 FIRST_WAIT = 15.0
 LONGEST_WAIT = 6 * 3600.0
-NOT_GIVEN = 131052
-"""Meta's code for a file that it will not give out."""
 WITH_THUMBNAIL = ("image", "sticker")
 
 
@@ -151,7 +150,7 @@ def fetch(wanted: Fetch) -> Outcome:
         with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
             return _keep(wanted, content, _download(wanted, content))
     except GraphError as error:
-        return NotHere(str(error), Problem.REFUSED if error.code == NOT_GIVEN else Problem.NONE, error.retry_after or 0.0)
+        return NotHere(str(error), Problem.REFUSED if error.code == FILE_NOT_GIVEN else Problem.NONE, error.retry_after or 0.0)
     except TooLarge as refusal:
         return NotHere(str(refusal), Problem.TOO_BIG)
     except WrongHost as refusal:

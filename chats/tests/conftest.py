@@ -14,7 +14,6 @@ from webhooks.tests.bodies import body, value
 NUMBER = "448190735512098"
 OTHER = "519003471126640"
 JOELMA = "556193217788"
-FAULTY = ("429", "500", "slow", "half_closed", "no_answer")
 
 
 class Meta:
@@ -88,10 +87,10 @@ def people(number: PhoneNumber) -> Callable[..., list[Contact]]:
     return make
 
 
-def person(number: PhoneNumber, **identifiers: str) -> Contact:
+def person(number: PhoneNumber, **columns: Any) -> Contact:
     now = timezone.now()
     return Contact.objects.create(
-        create_for_phone_number=number, last_customer_message_at=now, last_message_timestamp=now, **identifiers
+        create_for_phone_number=number, last_customer_message_at=now, last_message_timestamp=now, **columns
     )
 
 

@@ -360,3 +360,11 @@ def test_the_way_in_which_meta_writes_a_number_is_kept(meta, number) -> None:
     apply_all()
     typed.refresh_from_db()
     assert typed.wa_id == "556195550186"
+
+
+def test_a_number_as_a_webhook_told_it_is_never_rewritten(meta, number) -> None:
+    told = person(number, wa_id="5561995550186", wa_id_at=timezone.now())
+    write(told, "Oi")
+    apply_all()
+    told.refresh_from_db()
+    assert told.wa_id == "5561995550186"
