@@ -4,8 +4,32 @@
 import os
 import sys
 
+
+def main() -> None:
+    """Run a command. What operators can mend is told in a sentence, without a traceback."""
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415  settings are chosen first
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as refusal:
+        sys.exit(f"The hub cannot start: {refusal}")
+    except OSError as failure:
+        from django.conf import settings  # noqa: PLC0415  they are there by now
+
+        from whatsapp_hub.embedded import is_below, unusable  # noqa: PLC0415
+
+        if is_below(settings.VAR_DIR, failure.filename):
+            sys.exit(f"The hub cannot start: {unusable(failure.filename, failure)}")
+        raise
+    except Exception as failure:
+        from whatsapp_hub.database_errors import cause_of, explained  # noqa: PLC0415  which needs the settings
+
+        if cause := cause_of(failure):
+            sys.exit(f"The database cannot be used: {explained(cause)}")
+        raise
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
+    main()

@@ -13,7 +13,10 @@ from benchmarks.hub import Hub
 from benchmarks.processes import Process
 
 ITEMS = 50_000
+LATE_ITEMS = 25_000
+LATE_GOAL = 0.7
 GOALS = {"mariadb": 3_300, "sqlite": 2_000}
+SECONDS_OF_RIVAL = 15.0
 PATIENCE = 300.0
 POLL = 0.05
 """Seconds between looks at the worker's memory. The kernel keeps its highest, so only a rise in the last moment can be missed."""
@@ -22,17 +25,39 @@ POLL = 0.05
 def apply_backlog(database: Database, directory: Path, items: int = ITEMS) -> None:
     """The backlog comes in by the front door while no worker runs; then `worker --once`, from its start to its end."""
     hub = Hub(database, directory)
+    seconds, peak = _apply(hub, backlog(items))
+    show(f"backlog.{database.name}.items_per_second", items / seconds, "items/s", goal=at_least(GOALS[database.name]))
+    show(f"backlog.{database.name}.peak_memory", peak / 1e6, "MB", goal=at_most(200))
+    _compare_with_django(database, directory, items / seconds)
+
+
+def _compare_with_django(database: Database, directory: Path, rate: float) -> None:
+    """What ordinary Django code applies of the same webhooks, which are still in the hub's table."""
+    say(f"ordinary Django code applies what it can of the same items in {SECONDS_OF_RIVAL:g} s")
+    rival = Hub(database, directory).apply_sample(SECONDS_OF_RIVAL)
+    show(f"backlog.{database.name}.rival", rival, "items/s")
+    show(f"backlog.{database.name}.ratio", rate / rival, "ratio", vs="applying_django")
+
+
+def apply_late_backlog(database: Database, ordered: Database, directory: Path, items: int) -> None:
+    """The same with a backlog of which half the messages are late or of the same second, and with an ordered one beside it."""
+    before, _ = _apply(Hub(ordered, directory / "ordered"), backlog(items))
+    seconds, _ = _apply(Hub(database, directory / "late"), backlog(items, late=True))
+    show(f"late.{database.name}.items_per_second", items / seconds, "items/s")
+    show(f"late.{database.name}.ratio", before / seconds, "ratio", vs="ordered backlog", goal=at_least(LATE_GOAL))
+
+
+def _apply(hub: Hub, expected: Backlog) -> tuple[float, int]:
+    """The seconds that one worker takes, and the most memory it had resident, in bytes."""
     hub.prepare()
-    expected = backlog(items)
     _fill(hub, expected)
-    say(f"one worker applies {items:,} items on {database.name}")
+    say(f"one worker applies {expected.items:,} items on {hub.database.name}")
     started = time.monotonic()
     with hub.worker("--once") as worker:
         peak = _watch_memory(worker)
         seconds = time.monotonic() - started
-    _check(database, expected)
-    show(f"backlog.{database.name}.items_per_second", items / seconds, "items/s", goal=at_least(GOALS[database.name]))
-    show(f"backlog.{database.name}.peak_memory", peak / 1e6, "MB", goal=at_most(200))
+    _check(hub.database, expected)
+    return seconds, peak
 
 
 def _fill(hub: Hub, expected: Backlog) -> None:

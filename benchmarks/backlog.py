@@ -25,37 +25,51 @@ class Backlog:
     read_messages: int
 
 
-def backlog(items: int) -> Backlog:
+def backlog(items: int, *, late: bool = False) -> Backlog:
     """60 % statuses and 40 % messages. Three in ten messages are the business's own, each later sent, delivered and read; the other
-    statuses are of messages nobody has told us of."""
+    statuses are of messages nobody has told us of. With `late`, half of the messages come after one that the same person's
+    conversation has from the same second, or from up to an hour later."""
     statuses = items * 6 // 10 // len(STEPS) * len(STEPS)
     messages = items - statuses
     echoes = messages * 3 // 10
     dice = random.Random(9)  # noqa: S311  repeatable, not secret
-    timeline = sorted(_timeline(messages, echoes, statuses // len(STEPS), dice), key=lambda told: told[0])
+    timeline = sorted(_timeline(messages, echoes, statuses // len(STEPS), dice, late=late), key=lambda told: told[0])
     return Backlog(
         webhooks=list(_bundled([change for _, change in timeline], dice)),
         items=items,
         messages=messages,
-        contacts=min(PEOPLE, messages),
+        contacts=_people(messages),
         status_events=statuses,
         read_messages=echoes,
     )
 
 
-def _timeline(messages: int, echoes: int, followed: int, dice: random.Random) -> Iterator[tuple[int, Change]]:
+def _people(messages: int) -> int:
+    """Of whom each has two messages at least."""
+    return min(PEOPLE, messages // 2)
+
+
+def _timeline(messages: int, echoes: int, followed: int, dice: random.Random, *, late: bool) -> Iterator[tuple[int, Change]]:
+    """Changes, each with the time at which it comes."""
     start = int(time.time()) - SPAN - 120
+    sent: dict[int, int] = {}
+    people = _people(messages)
     for index in range(messages):
-        someone, at = bodies.person(index % PEOPLE), start + dice.randrange(SPAN)
+        someone, at = bodies.person(index % people), start + dice.randrange(SPAN)
+        comes = at
+        if late and index // people % 2:
+            at = sent[index - people] - dice.choice((0, dice.randrange(1, 3600)))
+            comes = sent[index - people] + dice.randrange(300, 1200)
+        sent[index] = at
         if index < echoes:
             id = bodies.wamid("echo", index)
-            yield at, bodies.echo(someone, id, at, dice)
-            yield from _statuses(someone, id, at, dice)
+            yield comes, bodies.echo(someone, id, at, dice)
+            yield from _statuses(someone, id, comes, dice)
         else:
-            yield at, bodies.message(someone, bodies.wamid("customer", index), at, dice)
+            yield comes, bodies.message(someone, bodies.wamid("customer", index), at, dice)
     for index in range(followed - echoes):
         at = start + dice.randrange(SPAN)
-        yield from _statuses(bodies.person(index % PEOPLE), bodies.wamid("unknown", index), at, dice)
+        yield from _statuses(bodies.person(index % people), bodies.wamid("unknown", index), at, dice)
 
 
 def _statuses(someone: bodies.Person, id: str, at: int, dice: random.Random) -> Iterator[tuple[int, Change]]:

@@ -141,12 +141,17 @@ def mixed_requests(count: int, *, people: int = 5_000) -> list[bytes]:
     return [request(webhook([_either(index, person(index % people), now, dice)])) for index in range(count)]
 
 
-def message_requests(count: int, *, people: int = 5_000) -> Iterator[tuple[str, bytes]]:
-    """Signed requests of one customer's text each, with the message id."""
+def message_requests(
+    count: int, *, per_second: int, people: int = 5_000, first: int = 0, twice: bool = False
+) -> Iterator[tuple[str, bytes]]:
+    """Signed requests of one customer's text each, with the message id; so many have the time of one second. `first` sets the ids
+    of one call apart from another's. With `twice`, half as many people write in a second, each two messages half a second apart."""
     dice, now = random.Random(8), int(time.time())  # noqa: S311
+    writers = per_second // 2 if twice else per_second
     for index in range(count):
-        id = wamid("customer", index)
-        yield id, request(webhook([message(person(index % people), id, now, dice)]))
+        id = wamid("customer", first + index)
+        second, place = divmod(index, per_second)
+        yield id, request(webhook([message(person((second * writers + place % writers) % people), id, now + second, dice)]))
 
 
 def _either(index: int, someone: Person, now: int, dice: random.Random) -> Change:

@@ -4,6 +4,7 @@ import os
 import secrets
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from benchmarks.figures import Failed, say
+from benchmarks.figures import Failed, say, show
 
 Row = tuple[Any, ...]
+
+DEFAULT_BUFFER_POOL = 128 * 2**20
+PATIENCE = 600
+"""Seconds in which a server changes the size of its buffer pool."""
+RESIZED = ("Completed", "Size did not change", "Size of buffer pool")
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Database:
     name: str
     url: str
     connect: Callable[[], AbstractContextManager[Any]]
+    connect_to_server: Callable[[], AbstractContextManager[Any]]
+    """The same without choosing this database, which may not be there yet."""
 
     def ask(self, query: str) -> list[Row]:
         """The rows of one query on a connection of its own."""
@@ -40,16 +48,57 @@ def fetch(connection: Any, query: str) -> list[Row]:
 
 
 @contextmanager
-def mariadb(server: str) -> Iterator[Database]:
-    """A database that the hub has yet to create on the server at this URL, dropped in the end. Failed if the server can lose what
-    it has committed."""
-    name = f"hub_bench_{os.getpid()}_{secrets.token_hex(3)}"
+def mariadb(server: str, *, keep: str = "") -> Iterator[Database]:
+    """A database that the hub has yet to create on the server at this URL, dropped in the end; or the one that is called `keep`,
+    which stays. Failed if the server can lose what it has committed."""
+    name = keep or f"hub_bench_{os.getpid()}_{secrets.token_hex(3)}"
     _check_flushes(server)
     try:
-        yield Database("mariadb", f"{server.rstrip('/')}/{name}", lambda: _server_connection(server, name))
+        yield Database(
+            "mariadb",
+            f"{server.rstrip('/')}/{name}",
+            lambda: _server_connection(server, name),
+            lambda: _server_connection(server),
+        )
     finally:
-        with _server_connection(server) as connection:
-            connection.cursor().execute(f"DROP DATABASE IF EXISTS {name}")
+        if not keep:
+            with _server_connection(server) as connection:
+                connection.cursor().execute(f"DROP DATABASE IF EXISTS {name}")
+
+
+@contextmanager
+def created_mariadb(server: str) -> Iterator[Database]:
+    """The same, there already and empty."""
+    with mariadb(server) as database, database.connect_to_server() as connection:
+        connection.cursor().execute(f"CREATE DATABASE {database.url.rpartition('/')[2]}")
+        yield database
+
+
+@contextmanager
+def default_buffer_pool(database: Database) -> Iterator[None]:
+    """The server keeps no more of its tables in memory than one that nobody has configured, and says so. A larger buffer pool is
+    made smaller meanwhile."""
+    size = int(database.ask("SELECT @@innodb_buffer_pool_size")[0][0])
+    show("buffer_pool", DEFAULT_BUFFER_POOL / 2**20, "MiB")
+    if size == DEFAULT_BUFFER_POOL:
+        yield
+        return
+    say(f"innodb_buffer_pool_size is {size / 2**20:,.0f} MiB; the pages are asked for with the default of 128")
+    _resize_buffer_pool(database, DEFAULT_BUFFER_POOL)
+    try:
+        yield
+    finally:
+        _resize_buffer_pool(database, size)
+
+
+def _resize_buffer_pool(database: Database, size: int) -> None:
+    with database.connect_to_server() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(f"SET GLOBAL innodb_buffer_pool_size = {size}")
+    deadline = time.monotonic() + PATIENCE
+    while not str(database.ask("SHOW STATUS LIKE 'Innodb_buffer_pool_resize_status'")[0][1]).startswith(RESIZED):
+        if time.monotonic() > deadline:
+            raise Failed("the server does not change the size of its buffer pool")
+        time.sleep(1)
 
 
 def _check_flushes(server: str) -> None:
@@ -88,7 +137,11 @@ def _server_connection(server: str, database: str = "") -> Iterator[Any]:
 
 def sqlite(file: Path) -> Database:
     """A file, which need not be there yet."""
-    return Database("sqlite", f"sqlite:///{file}", lambda: closing(sqlite3.connect(file, timeout=20, isolation_level=None)))
+
+    def connect() -> AbstractContextManager[Any]:
+        return closing(sqlite3.connect(file, timeout=20, isolation_level=None))
+
+    return Database("sqlite", f"sqlite:///{file}", connect, connect)
 
 
 def check_disk(directory: Path) -> None:

@@ -1,6 +1,7 @@
 """The hub, set up and started as an operator would."""
 
 import base64
+import hashlib
 import secrets
 import subprocess
 import sys
@@ -20,15 +21,16 @@ print(*connection.cursor().execute(query).fetchone())
 """
 
 
-MAKE_MEMBER = """
+MAKE_MEMBERS = """
 from django.test import Client
 from organizations.models import Membership, Organization, User
 organization = Organization.objects.get(organization_name={organization!r})
-user, _ = User.objects.get_or_create(email="member@example.com")
-Membership.objects.get_or_create(organization=organization, user=user, defaults={{"role": "user_admin"}})
-client = Client()
-client.force_login(user)
-print(client.cookies["sessionid"].value, organization.pk)
+for index in range({count}):
+    user, _ = User.objects.get_or_create(email=f"member{{index}}@example.com")
+    Membership.objects.get_or_create(organization=organization, user=user, defaults={{"role": "user_admin"}})
+    client = Client()
+    client.force_login(user)
+    print(client.cookies["sessionid"].value, organization.pk)
 """
 
 
@@ -46,7 +48,7 @@ class Hub:
             "DATABASE_URL": database.url,
             "VAR_DIR": str(self._directory),
             "SECRET_KEY": secrets.token_urlsafe(48),
-            "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(hashlib.sha256(database.url.encode()).digest()).decode(),
             "META_APP_SECRET": "",
             "BIND": "127.0.0.1",
             "PORT": str(self._port),
@@ -93,24 +95,45 @@ class Hub:
         """`manage.py worker`."""
         return running("worker", [sys.executable, "manage.py", "worker", *arguments], self._environment, self._directory)
 
+    def serve(self) -> AbstractContextManager[Server]:
+        """All of it, by `manage.py serve`: a supervisor with the web processes and a worker."""
+        environment = self._environment | {"SIMULATOR": "off"}
+        return serving("serve", [sys.executable, "manage.py", "serve"], environment, self._port, self._directory)
+
+    def apply_sample(self, seconds: float) -> float:
+        """Items a second that ordinary Django code applies: see benchmarks/rivals/applying_django.py."""
+        return float(self._run("-m", "benchmarks.rivals.applying_django", str(seconds), patience=seconds + 120))
+
     def simulator(self, port: int) -> AbstractContextManager[Process]:
         """The stand-in for Meta, `manage.py simulator`, on this port."""
         environment = self._environment | {"SIMULATOR": "on", "SIMULATOR_PORT": str(port)}
         return running("simulator", [sys.executable, "manage.py", "simulator"], environment, self._directory)
 
-    def queue(self, phone_number_id: str, token: str, *, per_second: int, people: int, messages: int) -> None:
+    def queue(
+        self, phone_number_id: str, token: str, *, per_second: int, people: int, messages: int, waits: str | None = None
+    ) -> None:
         """A number whose messages wait to be sent: see benchmarks/outbox_rows.py."""
         amounts = {"number": phone_number_id, "token": token, "per-second": per_second, "people": people, "messages": messages}
+        amounts |= {"waits": waits} if waits else {}
         self._run("-m", "benchmarks.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), patience=600)
 
     def generate(self, organization: str, contacts: int, messages: int) -> None:
         """Made-up contacts and messages of an organization of this name."""
         amounts = ("--contacts", str(contacts), "--messages", str(messages))
-        self._manage("generate_data", "--organization", organization, *amounts, patience=3600)
+        self._manage("generate_data", "--organization", organization, *amounts, patience=4 * 3600)
+
+    def index_texts(self) -> None:
+        """Bring the index of what messages say up to date, as the worker does."""
+        self._manage("worker", "--once", patience=4 * 3600)
 
     def member(self, organization: str) -> str:
         """The session of somebody who is signed in and belongs to the organization, and the organization's id."""
-        return self._manage("shell", "-v0", "-c", MAKE_MEMBER.format(organization=organization)).strip()
+        return self.members(organization, 1)[0]
+
+    def members(self, organization: str, count: int) -> list[str]:
+        """The same for so many people."""
+        made = self._manage("shell", "-v0", "-c", MAKE_MEMBERS.format(organization=organization, count=count))
+        return made.splitlines()
 
     def _manage(self, *arguments: str, patience: float = 300) -> str:
         return self._run("manage.py", *arguments, patience=patience)

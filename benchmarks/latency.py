@@ -24,11 +24,18 @@ PATIENCE = 30.0
 
 
 def apply_while_receiving(database: Database, directory: Path, seconds: int = SECONDS) -> None:
-    """Customers' messages at a constant rate; those of the first seconds are not measured."""
+    """Customers' messages at a constant rate, then those of people who write twice in a second."""
     hub = Hub(database, directory)
     hub.prepare()
-    messages = list(bodies.message_requests(RATE * (WARM_UP + seconds)))
-    say(f"{RATE} messages a second for {WARM_UP} + {seconds} s, a worker beside the web processes, on {database.name}")
+    count = RATE * (WARM_UP + seconds)
+    _measure(hub, list(bodies.message_requests(count, per_second=RATE)), "applied")
+    _measure(hub, list(bodies.message_requests(count, per_second=RATE, first=count, twice=True)), "twice_in_a_second")
+
+
+def _measure(hub: Hub, messages: list[tuple[str, bytes]], name: str) -> None:
+    """The messages of the first seconds are not measured."""
+    database = hub.database
+    say(f"{RATE} messages a second for {len(messages) // RATE} s, a worker beside the web processes, on {database.name}: {name}")
     watch = _Watch(database, {id for id, _ in messages})
     with hub.web() as server, hub.worker() as worker, ThreadPoolExecutor(1) as pool:
         watching = pool.submit(watch.run)
@@ -42,15 +49,12 @@ def apply_while_receiving(database: Database, directory: Path, seconds: int = SE
             raise worker.failure("has ended")
     if watch.missing:
         raise Failed(f"{len(watch.missing)} messages were acknowledged and are not in the table")
-    _tell(database, [(watch.seen[id] - due) for (id, _), due in zip(messages, outcome.scheduled, strict=True)][RATE * WARM_UP :])
+    taken = [(watch.seen[id] - due) for (id, _), due in zip(messages, outcome.scheduled, strict=True)][RATE * WARM_UP :]
+    show(f"latency.{database.name}.{name}_p50", percentile(taken, 0.5), "s")
+    show(f"latency.{database.name}.{name}_p99", percentile(taken, 0.99), "s", goal=at_most(1))
     say(
         f"  at worst a webhook left {1000 * outcome.lateness:.1f} ms late; looks at the table up to {1000 * watch.gap:.1f} ms apart"
     )
-
-
-def _tell(database: Database, latencies: list[float]) -> None:
-    show(f"latency.{database.name}.applied_p50", percentile(latencies, 0.5), "s")
-    show(f"latency.{database.name}.applied_p99", percentile(latencies, 0.99), "s", goal=at_most(1))
 
 
 class _Watch:

@@ -5,20 +5,22 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import databases, wrk
 from benchmarks.acknowledging import Rounds, acknowledge, acknowledge_sqlite
-from benchmarks.applying import apply_backlog
+from benchmarks.applying import LATE_ITEMS, apply_backlog, apply_late_backlog
 from benchmarks.databases import Database
 from benchmarks.figures import Failed, say, say_how_busy
+from benchmarks.idle import FIRSTS, GAP, SECONDS, stay_idle
 from benchmarks.latency import apply_while_receiving
 from benchmarks.pages import pages
 from benchmarks.processes import ROOT
 from benchmarks.sending import send_out
 from benchmarks.tabs import open_tabs
+from benchmarks.yardstick import measure_machine
 
 SERVER = "mysql://root@127.0.0.1:3306"
 DATABASES = ("mariadb", "sqlite")
@@ -34,8 +36,21 @@ class Benchmark:
 
 
 def _pages(database: Database, directory: Path, options: argparse.Namespace) -> None:
-    with databases.mariadb(options.server) as small:
-        pages(database, small, directory, options.contacts, options.messages)
+    if not options.keep:
+        with databases.mariadb(options.server) as small:
+            pages(database, small, directory, options.contacts, options.messages)
+        return
+    with ExitStack() as stack:
+        names = (options.keep, f"{options.keep}_small")
+        big, small = (stack.enter_context(databases.mariadb(options.server, keep=name)) for name in names)
+        pages(big, small, directory, options.contacts, options.messages)
+
+
+def _late(database: Database, directory: Path, options: argparse.Namespace) -> None:
+    beside = directory / "ordered"
+    beside.mkdir()
+    with _database(database.name, options.server, beside) as ordered:
+        apply_late_backlog(database, ordered, directory, options.items or LATE_ITEMS)
 
 
 def _rounds(options: argparse.Namespace) -> Rounds:
@@ -57,6 +72,18 @@ BENCHMARKS = {
         "items a second that one worker applies from a backlog of 50,000, and its peak memory",
         DATABASES,
         lambda database, directory, _: apply_backlog(database, directory),
+    ),
+    "late": Benchmark(
+        "the same with half of the messages late or of the same second, as a ratio to an ordered backlog",
+        DATABASES,
+        _late,
+    ),
+    "idle": Benchmark(
+        "processor time and queries of a hub with nothing to do, and seconds from its first message to its row",
+        DATABASES,
+        lambda database, directory, options: stay_idle(
+            database, directory, seconds=options.idle, firsts=options.firsts, gap=options.gap
+        ),
     ),
     "latency": Benchmark(
         "seconds from a message's arrival to its row, a worker beside the web processes",
@@ -111,9 +138,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--database", choices=DATABASES, help="only on this one, where a benchmark runs on both")
     add("--server", default=SERVER, metavar="URL", help="a MariaDB or MySQL where databases may be created (%(default)s)")
     add("--scratch", type=Path, default=ROOT / "var" / "benchmarks", metavar="DIR", help="for files, on a disk (var/benchmarks)")
+    add("--items", type=int, help="of `late` (25,000)")
     add("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
     add("--contacts", type=int, default=1_000_000, help="of `pages` (%(default)s)")
     add("--messages", type=int, default=10_000_000, help="of `pages` (%(default)s)")
+    add(
+        "--keep",
+        default="",
+        metavar="NAME",
+        help="of `pages`: databases NAME and NAME_small stay, and are used",
+    )
+    add("--idle", type=float, default=SECONDS, metavar="SECONDS", help="of `idle` (%(default)g)")
+    add("--firsts", type=int, default=FIRSTS, help="first messages of `idle` (%(default)s)")
+    add("--gap", type=float, default=GAP, metavar="SECONDS", help="before each of them (%(default)g)")
     add("--seconds", type=float, default=8.0, help="how long a turn is (%(default)g)")
     return parser
 
@@ -126,8 +163,18 @@ def _run(name: str, options: argparse.Namespace) -> None:
         if options.database in (None, kind) or len(benchmark.databases) == 1:
             say(f"== {name} on {kind}")
             say_how_busy()
+            _measure_machine(kind, options)
             with _scratch(options.scratch) as directory, _database(kind, options.server, directory) as database:
                 benchmark.run(database, directory, options)
+
+
+def _measure_machine(kind: str, options: argparse.Namespace) -> None:
+    with ExitStack() as stack:
+        if kind == "sqlite":
+            database = databases.sqlite(stack.enter_context(_scratch(options.scratch)) / "yardstick.sqlite3")
+        else:
+            database = stack.enter_context(databases.created_mariadb(options.server))
+        measure_machine(database)
 
 
 @contextmanager

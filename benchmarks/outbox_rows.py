@@ -16,10 +16,13 @@ django.setup()
 from django.utils import timezone  # noqa: E402  models need Django set up
 
 from chats.models import Message, MessageStatus, Origin, Outgoing, Turn  # noqa: E402
+from chats.pacing import hold  # noqa: E402
+from cloud_api.errors import TOKEN_REFUSED  # noqa: E402
 from contacts.models import Contact, phone_key, reversed_phone  # noqa: E402
 from jobs.inserting import insert_rows  # noqa: E402
 from jobs.models import State  # noqa: E402
 from organizations.models import Organization, PhoneNumber  # noqa: E402
+from organizations.stopping import stop_sending  # noqa: E402
 
 ORGANIZATION = "Benchmark"
 STEP = 5_000
@@ -34,10 +37,15 @@ def main() -> None:
     parser.add_argument("--per-second", type=int, required=True)
     parser.add_argument("--people", type=int, required=True)
     parser.add_argument("--messages", type=int, required=True)
+    parser.add_argument("--waits", choices=["stopped", "held"], help="the number is stopped, or held back by Graph for an hour")
     options = parser.parse_args()
     number = _number(options)
     people = _people(number, options.people)
     _queue(number, people, options.messages)
+    if options.waits == "stopped":
+        stop_sending(number.phone_number_id, organization_id=number.organization_id, code=TOKEN_REFUSED, now=timezone.now())
+    elif options.waits == "held":
+        hold(number.phone_number_id, organization_id=number.organization_id, seconds=3600)
 
 
 def _number(options: argparse.Namespace) -> PhoneNumber:
@@ -47,7 +55,7 @@ def _number(options: argparse.Namespace) -> PhoneNumber:
         defaults={
             "organization": organization,
             "wa_id": "556133214400",
-            "waba_id": f"9{options.number}",
+            "waba_id": "" if options.waits else f"9{options.number}",  # no templates to be asked for while it waits
             "meta_token": options.token,
             "app_secret": SECRET,
             "messages_per_second": options.per_second,

@@ -39,10 +39,34 @@ class Process:
 
     def children(self) -> int:
         """How many processes it has started: a web server's master has one for each of its web processes."""
-        return len(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+        return len(_children(self.pid))
+
+    def processor_seconds(self) -> dict[str, float]:
+        """What it and all that it has started have used of a core so far, by process id and name."""
+        return {f"{pid} {_title(pid)}": _processor_seconds(pid) for pid in _family(self.pid)}
 
     def failure(self, what: str) -> Failed:
         return Failed(f"{self.name} {what}; the end of what it said:\n{self.output.read_text(errors='replace')[-2000:]}")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _family(pid: int) -> list[int]:
+    return [pid, *(each for child in _children(pid) for each in _family(child))]
+
+
+def _title(pid: int) -> str:
+    """The word by which its command says what it is: serve, worker, gunicorn."""
+    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return words[2] if len(words) > 2 else words[0]
+
+
+def _processor_seconds(pid: int) -> float:
+    """User and system time, as Linux counts."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

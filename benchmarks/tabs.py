@@ -13,7 +13,8 @@ from benchmarks.processes import Server
 
 ORGANIZATION = "Benchmark tabs"
 TABS = 5_000
-AT_ONCE = 100
+PEOPLE = 100
+"""A user may have 100 streams in one process."""
 LOOKS = 150
 CHANGES = 5
 PATIENCE = 20.0
@@ -26,18 +27,19 @@ def open_tabs(database: Database, directory: Path) -> None:
     hub = Hub(database, directory, web_processes=1)
     hub.prepare()
     hub.generate(ORGANIZATION, 5_000, 50_000)
-    cookie, organization = hub.member(ORGANIZATION).split()
+    members = [made.split() for made in hub.members(ORGANIZATION, PEOPLE)]
     with hub.web() as server:
-        asyncio.run(_measure(hub, server, cookie, organization))
+        asyncio.run(_measure(hub, server, [cookie for cookie, _ in members], members[0][1]))
 
 
-async def _measure(hub: Hub, server: Server, cookie: str, organization: str) -> None:
+async def _measure(hub: Hub, server: Server, cookies: list[str], organization: str) -> None:
     page = f"/o/{organization}/inbox/"
+    cookie = cookies[0]
     alone = await asyncio.to_thread(_looks, server, page, cookie)
     say(f"opening {TABS} streams")
     tabs: list[Tab] = []
     while len(tabs) < TABS:
-        tabs += await asyncio.gather(*(Tab.open(server, organization, cookie) for _ in range(AT_ONCE)))
+        tabs += await asyncio.gather(*(Tab.open(server, organization, each) for each in cookies))
     listening = [asyncio.create_task(tab.listen()) for tab in tabs]
     await asyncio.sleep(5)
     together = await asyncio.to_thread(_looks, server, page, cookie)

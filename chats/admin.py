@@ -4,15 +4,18 @@ import uuid
 from collections.abc import Iterable
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from chats.models import Message, StatusEvent
 from contacts.models import Contact
+from contacts.selectors import contacts_with_phone
 from organizations.admin_pages import (
     EMPTY,
+    MOST_COUNTED,
+    MOST_FOUND,
     BigPage,
     ReadOnly,
     badge,
@@ -34,7 +37,7 @@ class MessagePage(ReadOnly, BigPage[Message]):
     intro = _("Messages of both sides, the latest stored first. The search finds a message, a session or a person.")
     list_display = ("when", "direction", "person", "number_short", "kind", "summary", "status")
     search_fields = ("wamid__exact", "session_id__exact", "contact__wa_id__exact", "contact__bsuid__exact")
-    search_help_text = _("Whole message ID (wamid), session, number or user ID")
+    search_help_text = _("Whole message ID (wamid), session, number or user ID, or a text in the latest 10,000 messages")
     related = ("contact", "phone_number__organization")
     deferred = ("payload", "flow_state", "reactions", *secrets_at("phone_number"))
     fieldsets = (
@@ -78,15 +81,20 @@ class MessagePage(ReadOnly, BigPage[Message]):
     actions = None
 
     def matches(self, term: str) -> Iterable[QuerySet[Message]]:
-        """Ids are unique per number, so each number's part of the index is asked; a person's messages go by contact."""
+        """Ids are unique per number, so each number's part of the index is asked; a person's messages go by contact. A text is
+        looked for in the latest messages alone: no index has it."""
         numbers = list(PhoneNumber.objects.values_list("phone_number_id", flat=True))
         yield Message.objects.filter(phone_number__phone_number_id__in=numbers, wamid=term)
         people = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
-        for known in (people.filter(wa_id=term.removeprefix("+")), people.filter(bsuid=term)):
-            ids = list(known.values_list("pk", flat=True))
-            yield Message.objects.filter(contact__in=ids).order_by("-create_in")
+        known = (people.filter(bsuid=term), contacts_with_phone(term))
+        ids = {pk for rows in known for pk in rows.values_list("pk", flat=True)[:MOST_FOUND]}
+        yield Message.objects.filter(contact__in=ids).order_by("-create_in")
         if session := _uuid(term):
             yield Message.objects.filter(session_id=session)
+        first = Message.objects.order_by("-pk").values_list("pk", flat=True)[MOST_COUNTED : MOST_COUNTED + 1]
+        latest = Message.objects.filter(pk__gt=next(iter(first), 0))
+        says = Q(edited_content=None, content__icontains=term) | Q(edited_content__icontains=term)
+        yield latest.filter(says, revoked_at=None)
 
     @admin.display(description=_("sent at"))
     def when(self, message: Message) -> str:
@@ -110,7 +118,9 @@ class MessagePage(ReadOnly, BigPage[Message]):
 
     @admin.display(description=_("content"))
     def summary(self, message: Message) -> str:
-        return Truncator(message.content).chars(80)
+        if message.revoked_at:
+            return str(_("Deleted message"))
+        return Truncator(message.edited_content or message.content).chars(80)
 
     @admin.display(description=_("status"))
     def status(self, message: Message) -> SafeString:

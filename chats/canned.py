@@ -1,41 +1,55 @@
-"""Canned replies: kept by administrators, filled in for whoever is written to."""
+"""Canned replies: the organization's, kept by administrators, and each member's own; filled in for whoever is written to."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from chats.models import CannedReply
+from chats.models import CannedReply, OwnCannedReply
 from contacts.models import Contact
 from contacts.services import Unfit
 from jobs.transactions import run_in_transaction
 from organizations.models import Organization, User
 
 MOST_REPLIES = 200
-"""Of one organization: a list to choose from has an end."""
-SHORTCUT = re.compile(r"[a-z0-9_-]{1,32}")
+"""Of one organization, and of one member: a list to choose from has an end."""
+LONGEST_SHORTCUT = 32
 PLACEHOLDERS = ("name", "first_name", "agent")
 IN_TEXT = re.compile(r"( ?)\{(" + "|".join(PLACEHOLDERS) + r")\}")
+
+
+Reply = CannedReply | OwnCannedReply
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
     """A reply as it would be sent to somebody."""
 
-    reply: CannedReply
+    reply: Reply
     text: str
+    is_own: bool
 
 
 def replies_of(organization: Organization) -> list[CannedReply]:
     return list(CannedReply.objects.filter(organization=organization))
 
 
+def own_replies_of(user: User, organization: Organization) -> list[OwnCannedReply]:
+    return list(OwnCannedReply.objects.filter(organization=organization, user=user))
+
+
 def replies_for(contact: Contact, *, by: User, organization: Organization) -> Iterator[Filled]:
-    """The organization's replies, each with this contact's names and whoever writes."""
-    for reply in replies_of(organization):
-        yield Filled(reply, fill(reply.text, name=contact.alias or contact.name, agent=by.name))
+    """The replies of whoever writes and the organization's, each with this contact's names. Of two with one shortcut one's
+    own comes first."""
+    replies: list[Reply] = [*own_replies_of(by, organization), *replies_of(organization)]
+    for reply in sorted(replies, key=lambda reply: reply.shortcut):
+        text = fill(reply.text, name=contact.alias or contact.name, agent=by.name)
+        yield Filled(reply, text, is_own=isinstance(reply, OwnCannedReply))
 
 
 def fill(text: str, *, name: str, agent: str) -> str:
@@ -51,26 +65,33 @@ def fill(text: str, *, name: str, agent: str) -> str:
 
 def read_shortcut(typed: str) -> str:
     """The shortcut as it is kept, without the / that people type before it. Raises Unfit."""
-    shortcut = typed.strip().removeprefix("/").lower()
-    if not SHORTCUT.fullmatch(shortcut):
-        raise Unfit(_("A shortcut has up to 32 letters a to z, digits, - and _, and no spaces."))
+    shortcut = unicodedata.normalize("NFC", typed.strip().removeprefix("/").lower())
+    if not 0 < len(shortcut) <= LONGEST_SHORTCUT or not all(map(_may_be_in_shortcut, shortcut)):
+        raise Unfit(_("A shortcut has up to 32 letters, digits, - and _, and no spaces."))
     return shortcut
 
 
-def save_reply(*, reply: CannedReply, shortcut: str, text: str) -> None:
-    """Store a new reply of its organization, or another shortcut and text of one. Raises Unfit."""
+def _may_be_in_shortcut(sign: str) -> bool:
+    return sign in "-_" or unicodedata.category(sign)[0] in "LMN"
+
+
+def save_reply(*, reply: Reply, shortcut: str, text: str) -> None:
+    """Store a new reply of its organization or its member, or another shortcut and text of one. Raises Unfit."""
     shortcut = read_shortcut(shortcut)
+    known_pk = reply.pk
 
     def write() -> None:
-        others = CannedReply.objects.filter(organization=reply.organization).exclude(pk=reply.pk)
+        reply.pk = known_pk  # a transaction that is run again must not take it for stored
+        others = _beside(reply).exclude(pk=reply.pk)
         if others.filter(shortcut=shortcut).exists():
             raise Unfit(_("There is a reply with this shortcut already."))
         if reply.pk:  # and if it was deleted meanwhile, it stays so
-            CannedReply.objects.filter(pk=reply.pk).update(shortcut=shortcut, text=text)
+            _beside(reply).filter(pk=reply.pk).update(shortcut=shortcut, text=text)
             return
         if others.count() >= MOST_REPLIES:
-            raise Unfit(_("An organization has at most 200 canned replies. Delete one that nobody needs."))
-        CannedReply.objects.create(organization=reply.organization, shortcut=shortcut, text=text)
+            raise Unfit(_("There may be at most 200 canned replies. Delete one that nobody needs."))
+        reply.shortcut, reply.text = shortcut, text
+        reply.save(force_insert=True)
 
     try:
         run_in_transaction(write)
@@ -78,6 +99,13 @@ def save_reply(*, reply: CannedReply, shortcut: str, text: str) -> None:
         raise Unfit(_("There is a reply with this shortcut already.")) from None
 
 
-def delete_reply(*, reply: CannedReply) -> None:
-    """Delete it for everybody."""
-    CannedReply.objects.filter(pk=reply.pk).delete()
+def _beside(reply: Reply) -> "QuerySet[Any]":
+    """The replies among which a shortcut means one: the organization's, or the member's in it."""
+    if isinstance(reply, OwnCannedReply):
+        return OwnCannedReply.objects.filter(organization=reply.organization, user=reply.user)
+    return CannedReply.objects.filter(organization=reply.organization)
+
+
+def delete_reply(*, reply: Reply) -> None:
+    """Delete it for everybody who has it."""
+    _beside(reply).filter(pk=reply.pk).delete()

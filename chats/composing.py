@@ -15,7 +15,7 @@ from contacts.models import Contact
 from organizations.models import User
 
 REACTION_LIMIT = timedelta(days=30)
-"""How old a message may be for a reaction to reach it (reference 8.2)."""
+"""How old a message may be for a reaction to reach it (docs/meta-platform.md 8.2)."""
 AGAIN = uuid.UUID("6b1f3a52-6f0c-4f0e-9f53-0d3a1c7b5e21")
 """Names the tokens of messages that are sent again, so that two clicks send one."""
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from chats.canned import read_shortcut
 from chats.composing import Answer
 from chats.emoji import EMOJI, QUICK
+from chats.media.naming import submitted_name
 from chats.media.uploads import Upload, read_upload
 from chats.models import Message
 from cloud_api.messages import MOST_TEXT, InvalidMessage
@@ -62,6 +63,10 @@ class AnswerForm(forms.Form):
 
     text = TextField(label=_("Your answer"), required=False)
     file = FilesField(label=_("Files"), required=False)
+    file_name = forms.CharField(required=False, strip=False, max_length=1000, widget=forms.HiddenInput)
+    """Of a single file, exactly as it is called; browsers escape what they write into the file's own field."""
+    as_document = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    """Pictures are sent as they are."""
     voice = forms.BooleanField(required=False, widget=forms.HiddenInput)
     quoted = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
     token = TokenField()
@@ -94,15 +99,17 @@ class AnswerForm(forms.Form):
         if not self.errors and not given["text"] and not given["file"]:
             raise ValidationError(_("Write something first."))
         if not self.errors:
-            files = [self._read(file, voice=given["voice"]) for file in given["file"]]
+            files = [self._read(file) for file in given["file"]]
             self.answer = Answer(text=given["text"], files=files, quoted=given["quoted"])
         return given
 
-    def _read(self, file: Any, *, voice: bool) -> Upload:
+    def _read(self, file: Any) -> Upload:
+        given = self.cleaned_data
+        name = given["file_name"] if len(given["file"]) == 1 else ""
         try:
-            return read_upload(file, voice=voice)
+            return read_upload(file, name=name, voice=given["voice"], as_document=given["as_document"])
         except InvalidMessage as refusal:
-            raise ValidationError(f"{file.name}: {words_of(refusal)}") from None
+            raise ValidationError(f"{name or submitted_name(file.name)}: {words_of(refusal)}") from None
 
 
 class ReactionForm(forms.Form):

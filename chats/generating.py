@@ -37,10 +37,10 @@ TRANSACTION_ROWS = 5_000
 MOST_VALUES = 30_000
 """In one statement; SQLite takes 32,766."""
 
-ONLY_BSUID, BOTH, BOT_OFF, LABELLED, NOTED = 0.02, 0.03, 0.05, 0.08, 0.005
+ONLY_BSUID, BOTH, LABELLED, NOTED = 0.02, 0.03, 0.08, 0.005
 UNREAD = 0.06
 """Of those whose latest message the business has not answered; about one contact in thirty."""
-PROFILES = (*[Profile.HUMAN.value] * 16, *[Profile.BOT.value] * 3, Profile.AI.value)
+PROFILES = (*[Profile.HUMAN] * 16, *[Profile.BOT] * 3, Profile.AI)
 LABELS = ("Cliente novo", "VIP", "Inadimplente", "Fornecedor", "Pós-venda", "Orçamento")
 WITHOUT_NINE = (31, 32, 34, 35, 41, 43, 47, 48, 51, 54, 61, 62, 65, 67, 71, 75, 79, 81, 83, 84, 85, 86, 91, 92, 98)
 WITH_NINE = (11, 12, 13, 15, 16, 17, 19, 21, 22, 24, 27, 28)
@@ -312,6 +312,7 @@ def _contact_row(people: People, organization: Organization, messages: int) -> R
     name = made_up.full_name(people.random)
     username = made_up.username(people.random, name) if people.bsuid(contact) and draw() < 0.6 else ""
     session = people.note_session(contact, facts)
+    profile = PROFILES[int(draw() * len(PROFILES))]
     first = when(facts.first) or when(int(draw() * people.plan.now))
     return (
         people.first_id + contact,
@@ -328,8 +329,8 @@ def _contact_row(people: People, organization: Organization, messages: int) -> R
         when(facts.customer) or first,
         "",
         normalized(f"{name} {username}"),
-        PROFILES[int(draw() * len(PROFILES))],
-        draw() >= BOT_OFF,
+        profile.value,
+        profile.has_bot,
         first,
         when(facts.last),
         when(facts.customer),

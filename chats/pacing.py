@@ -1,5 +1,5 @@
-"""How fast may be sent (reference 9.1): so many messages a second by a number, and to one person one in 6 seconds after a burst of
-45. Both are kept as one moment in the database, so all workers on all machines keep the same pace.
+"""Rate limits (docs/meta-platform.md 9.1): so many messages a second by a number, and to one person one in 6 seconds after a burst
+of 45. Both are kept as one moment in the database, so all workers on all machines keep the same pace.
 
 A number's moment is when it is free again: whoever wants to send moves it on by as many places as they take, with a conditional
 UPDATE, and sends at those places. They are taken a quarter of a second ahead, which lets a number send exactly at its limit however
@@ -39,8 +39,10 @@ def places(phone_number_id: str, *, per_second: int, wanted: int) -> list[float]
     return []
 
 
-def hold(phone_number_id: str, seconds: float) -> None:
-    """The number sends nothing for so long."""
+def hold(phone_number_id: str, *, organization_id: int, seconds: float) -> None:
+    """The organization's number sends nothing for so long. If the id is another organization's by now, nothing changes."""
+    if not PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id).exists():
+        return
     pace, now = _pace(phone_number_id)
     until = now + timedelta(seconds=seconds)
     NumberPace.objects.filter(pk=pace.pk, free_at__lt=until).update(free_at=until)

@@ -1,25 +1,37 @@
 """A thread as people read it: each message becomes a Bubble, which says what to draw and with which words. What Meta sends may have
 any shape: nothing here believes it, and what is not understood is shown as a card that opens the raw object."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.actions import ACTIONS
 from chats.composing import may_react
-from chats.media.finding import key_of
+from chats.formatting import as_plain
+from chats.media.finding import KINDS, key_of
 from chats.media.showing import shown
-from chats.models import Attachment, Message, MessageStatus, Origin
+from chats.models import Attachment, Message, MessageStatus, Origin, SendProblem
 from chats.selectors import Thread
-from chats.writing import may_be_sent_again
-from cloud_api.errors import explained
-from cloud_api.payloads.contents import mapping, objects, text
+from chats.writing import may_be_sent_again as can_be_sent_again
+from cloud_api.errors import codes_of, explained, has_words, own_words
+from cloud_api.payloads.contents import (
+    FORM_SENT,
+    MISSED_CALL,
+    card_name,
+    chosen_reply,
+    is_visible,
+    mapping,
+    objects,
+    text,
+)
+from organizations.models import User
 
 Body = dict[str, Any]
 
@@ -43,6 +55,9 @@ KIND_WORDS = {
     "edit": _("Edited a message"),
     "revoke": _("Deleted a message"),
     "call": _("Call"),
+    "missed_call": _("Missed call"),
+    "form": _("Answers in a form"),
+    "unknown": _("Message that WhatsApp does not pass on"),
     "request_welcome": _("Opened the chat"),
     "system": _("Notice of WhatsApp's"),
     "media_placeholder": _("Media"),
@@ -63,10 +78,43 @@ ICONS = {
     "edit": "pencil",
     "revoke": "ban",
     "call": "phone",
+    "missed_call": "phone-off",
+    "form": "list-checks",
     "media_placeholder": "image",
 }
-SAID_FOR_NOTHING = {"voice message", "audio", "media", "call", "opened the chat", "message deleted"}
+SAID_FOR_NOTHING = {"voice message", "audio", "media", "call", MISSED_CALL, FORM_SENT, "opened the chat", "message deleted"}
 """What stands in `content` where a message has no words of its own, beside the kind's name: see cloud_api.payloads.contents."""
+METAS = ("unsupported", "unknown", "system")
+"""Kinds of which `content` is Meta's own English."""
+NOT_PASSED_ON = {
+    "gif": _("GIF"),
+    "group_invite": _("Invitation to a group"),
+    "hsm": _("Message template"),
+    "image": _("Photo"),
+    "interactive": _("Message with buttons"),
+    "keep_in_chat": _("A message was kept"),
+    "link_preview": _("Link preview"),
+    "list": _("Message with a list"),
+    "location": _("Location"),
+    "order": _("Order"),
+    "pin": _("A message was pinned"),
+    "poll_creation": _("Poll"),
+    "poll_update": _("Vote in a poll"),
+    "product": _("Product"),
+    "reaction": _("Reaction"),
+}
+"""By `unsupported.type`, what it was (docs/meta-platform.md 3)."""
+CALL_PERMISSION = {
+    "call permission: accept": _("Allows you to call"),
+    "call permission: reject": _("Does not allow you to call"),
+}
+NOTICES = {
+    "user_changed_number": _("The customer has another phone number now."),
+    "customer_changed_number": _("The customer has another phone number now."),
+    "user_changed_user_id": _("The customer has another WhatsApp user ID now."),
+    "customer_identity_changed": _("The customer's security code has changed: they have a new phone or installed WhatsApp anew."),
+}
+"""By `system.type`."""
 
 TICKS = {
     MessageStatus.QUEUED: "clock",
@@ -83,13 +131,16 @@ UNDER_WAY = {
     MessageStatus.SENDING: _("being sent"),
 }
 SENDERS = {
-    Origin.STAFF: ("user", _("Person")),
+    Origin.STAFF: ("user", _("Team")),
     Origin.BOT: ("bot", _("Bot")),
     Origin.AUTOMATIC: ("zap", _("Automatic message")),
     Origin.API: ("code", _("API")),
     Origin.PHONE_APP: ("smartphone", _("Phone app")),
     Origin.STANDBY: ("sparkles", _("Meta Business Agent")),
 }
+
+WITH_MARKS = {"text": "words", "form": "words", "order": "words", "media": "caption"}
+"""By the template that draws a message's content, what of the content it draws with WhatsApp's marks."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +166,26 @@ class Bubble:
     quoted: Message | None = None
     quotes_unknown: bool = False
     failure: str = ""
+    failure_details: str = ""
+    """Meta's own words about why it failed, in English, where they say more."""
+    is_final: bool = False
+    """It failed, and sending the same once more would not help."""
+    written: str = ""
+    """The text that was written, to be used again; empty if it had none."""
     may_be_sent_again: bool = False
     was_sent_again: bool = False
+    doubt: str = ""
+    """Why nobody knows whether it arrived; a person has to decide."""
     may_react: bool = False
     reaction_failure: str = ""
     """Why our latest reaction to it did not arrive."""
+    reaction_details: str = ""
+    is_reaction_uncertain: bool = False
+    """Nobody knows whether our latest reaction to it arrived."""
     referral: Mapping[str, str] = field(default_factory=dict)
     forwarded: str = ""
+    product: str = ""
+    """What the customer asks about, as the catalogue of the business knows it (its SKU)."""
 
     @property
     def is_notice(self) -> bool:
@@ -139,8 +203,7 @@ class Bubble:
 
     @property
     def is_uncertain(self) -> bool:
-        """Nobody knows whether it arrived, and a person has to decide."""
-        return self.message.message_status == MessageStatus.UNCERTAIN
+        return bool(self.doubt)
 
     @property
     def sender(self) -> tuple[str, Any] | None:
@@ -162,41 +225,82 @@ def preview(message: Message) -> Preview:
     """The message in one line, for lists and quotations."""
     if message.revoked_at:
         return Preview("ban", gettext("Deleted message"))
-    return Preview(ICONS.get(_kind(message), ""), words_of(message))
+    return Preview(ICONS.get(_kind(message), ""), _plain_words(message))
+
+
+def _plain_words(message: Message) -> str:
+    """What the message says, without the marks that the thread draws. Where it draws none, as in the name of a file, all letters
+    stay."""
+    words = words_of(message)
+    plain = as_plain(words)
+    if plain == words or message.kind in ("text", "edit"):
+        return plain
+    part, body = content_of(message)  # reads the payload, which lists leave out, of the few that have marks
+    return plain if body.get(WITH_MARKS.get(part, "")) == words else words
+
+
+def writer_of(message: Message, reader: User) -> str:
+    """Who wrote a message of the business's, in a word; empty for the customer's."""
+    if message.is_user_message:
+        return ""
+    author = message.written_by
+    if author == reader:
+        return gettext("You")
+    if author:
+        return next(iter(author.name.split()), author.email)
+    known = SENDERS.get(Origin(message.origin))
+    return str(known[1]) if known else ""
 
 
 def words_of(message: Message) -> str:
     """What the message says; where it has no words of its own, what it is."""
     said = (message.edited_content or message.content).strip()
+    if message.kind == "text":
+        return said
     if message.kind == "reaction" and said != "reaction removed":
         return gettext("Reacted with %(emoji)s") % {"emoji": said}
-    if said in (message.kind, "reaction removed") or said in SAID_FOR_NOTHING:
+    if message.kind in METAS or said in (message.kind, "reaction removed") or said in SAID_FOR_NOTHING:
         kind = _kind(message)
         return str(KIND_WORDS.get(kind, kind))
-    return said
+    if message.kind == "interactive" and said.startswith("payment method: "):
+        return gettext("Payment method: %(words)s") % {"words": said.removeprefix("payment method: ")}
+    return str(CALL_PERMISSION.get(said, said)) if message.kind == "interactive" else said
 
 
 def _kind(message: Message) -> str:
-    return "voice" if message.kind == "audio" and message.content == "voice message" else message.kind
+    """The kind as people tell kinds apart."""
+    own = {("audio", "voice message"): "voice", ("call", MISSED_CALL): "missed_call", ("interactive", FORM_SENT): "form"}
+    return own.get((message.kind, message.content), message.kind)
 
 
 def present(thread: Thread, *, first_unread: int | None = None) -> list[Bubble]:
     """The thread's messages as bubbles. `first_unread` is the id of the first message that nobody has read."""
-    before, reactions = thread.before, _failed_reactions(thread)
+    before, reactions = thread.before, _our_reactions(thread)
     bubbles = []
     for message in thread.messages:
         if _is_shown_elsewhere(message, thread):
             continue
         bubble = _bubble(message, before, thread, first_unread)
-        bubbles.append(replace(bubble, reaction_failure=reactions.get(message.wamid or "", "")))
+        if reaction := reactions.get(message.wamid or ""):
+            bubble = _with_reaction(bubble, reaction, _errors(reaction, thread))
+        bubbles.append(bubble)
         before = message
     return bubbles
 
 
-def _failed_reactions(thread: Thread) -> dict[str, str]:
-    """By the wamid of the message reacted to, why our latest reaction to it did not arrive."""
-    latest = {each.target_wamid or "": each for each in thread.messages if each.kind == "reaction" and not each.is_user_message}
-    return {wamid: _failure(each, _errors(each, thread)) for wamid, each in latest.items()}
+def _with_reaction(bubble: Bubble, reaction: Message, errors: list[Any]) -> Bubble:
+    """`reaction`: our latest to the bubble's message."""
+    return replace(
+        bubble,
+        reaction_failure=_failure(reaction, errors),
+        reaction_details=_failure_details(reaction, errors),
+        is_reaction_uncertain=bool(_doubt(reaction)),
+    )
+
+
+def _our_reactions(thread: Thread) -> dict[str, Message]:
+    """By the wamid of the message reacted to, our latest reaction to it."""
+    return {each.target_wamid or "": each for each in thread.messages if each.kind == "reaction" and not each.is_user_message}
 
 
 def _is_shown_elsewhere(message: Message, thread: Thread) -> bool:
@@ -205,13 +309,15 @@ def _is_shown_elsewhere(message: Message, thread: Thread) -> bool:
 
 
 def _bubble(message: Message, before: Message | None, thread: Thread, first_unread: int | None) -> Bubble:
-    part, body = content_of(message, thread.files.get(key_of(message)))
+    part, body = content_of(message, thread.files.get(key_of(message), ()))
     day = _day(message.create_in)
     is_new_day = before is None or _day(before.create_in) != day
     is_new_session = before is not None and before.session_id != message.session_id
     is_first_unread = message.pk == first_unread
     quoted = thread.referred.get(message.quoted_wamid)
     payload = message.payload if isinstance(message.payload, dict) else {}
+    errors, product = _errors(message, thread), _product(payload)
+    may_be_sent_again = message.pk not in thread.resent and can_be_sent_again(message, errors)
     return Bubble(
         message=message,
         part=part,
@@ -221,14 +327,40 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
         first_unread=is_first_unread,
         joined=not (is_new_day or is_new_session or is_first_unread) and _belongs_with(before, message),
         quoted=quoted,
-        quotes_unknown=bool(message.quoted_wamid) and quoted is None,
-        failure=_failure(message, errors := _errors(message, thread)),
-        may_be_sent_again=message.pk not in thread.resent and may_be_sent_again(message, errors),
+        quotes_unknown=bool(message.quoted_wamid) and quoted is None and not product,
+        failure=_failure(message, errors),
+        failure_details=_failure_details(message, errors),
+        doubt=_doubt(message),
+        may_be_sent_again=may_be_sent_again,
+        is_final=_is_final(message) and not may_be_sent_again and message.pk not in thread.resent,
+        written=written(message),
         was_sent_again=message.pk in thread.resent,
         may_react=may_react(message, timezone.now()),
         referral=_referral(payload),
         forwarded=_forwarded(payload),
+        product=product,
     )
+
+
+def _is_final(message: Message) -> bool:
+    """Whether it is one of ours that failed, apart from old conversations that were imported."""
+    return message.message_status == MessageStatus.FAILED and message.origin != Origin.HISTORY and not message.revoked_at
+
+
+def written(message: Message) -> str:
+    """The text of a message of ours, as it was written; empty if it had none, or was deleted. A file's own name is none."""
+    if message.is_user_message or message.revoked_at:
+        return ""
+    if message.kind in KINDS:
+        payload = message.payload if isinstance(message.payload, dict) else {}
+        return text(mapping(payload, message.kind), "caption").strip()
+    said = (message.edited_content or message.content).strip()
+    return "" if said == message.kind or (message.kind != "text" and said in SAID_FOR_NOTHING) else said
+
+
+def _product(payload: Mapping[str, Any]) -> str:
+    referred = mapping(mapping(payload, "context"), "referred_product")
+    return (text(referred, "product_retailer_id") or text(referred, "catalog_id"))[:200]
 
 
 def _day(moment: datetime) -> date:
@@ -258,14 +390,35 @@ def _errors(message: Message, thread: Thread) -> list[Any]:
 
 
 def _failure(message: Message, errors: Iterable[Any]) -> str:
-    """Why it failed, in plain words; the code, for whoever looks it up, and Meta's own words where the code is a strange one."""
+    """Why it failed, in plain words, and the code, for whoever looks it up."""
     if message.message_status != MessageStatus.FAILED:
         return ""
-    for error in errors:
-        if isinstance(error, dict) and isinstance(code := error.get("code"), int):
-            return f"{gettext(explained(code).words)} ({code})"
+    for code in codes_of(errors):
+        return f"{gettext(explained(code).words)} ({code})"
+    if words := _own_words(message):
+        return words
     was_reached = not message.errors
     return gettext("WhatsApp could not deliver it.") if was_reached else gettext("WhatsApp could not be reached.")
+
+
+def _failure_details(message: Message, errors: Iterable[Any]) -> str:
+    """Meta's own words where they say more than the hub's. What has neither a code nor a title is not an error of Meta's."""
+    if message.message_status != MessageStatus.FAILED:
+        return ""
+    metas = (error for error in errors if isinstance(error, dict) and "problem" not in error and "reason" not in error)
+    return next(filter(None, map(own_words, metas)), "")
+
+
+def _doubt(message: Message) -> str:
+    if message.message_status != MessageStatus.UNCERTAIN:
+        return ""
+    return _own_words(message) or gettext("WhatsApp did not answer. The message may have arrived.")
+
+
+def _own_words(message: Message) -> str:
+    """Of an error that is not Meta's but the hub's own; empty if it has none."""
+    problems = [error.get("problem") for error in message.errors or () if isinstance(error, dict)]
+    return next((str(SendProblem(problem).label) for problem in problems if problem in SendProblem.values), "")
 
 
 def _referral(payload: Mapping[str, Any]) -> Mapping[str, str]:
@@ -287,20 +440,46 @@ def web_address(address: str) -> str:
     return address if address.startswith(("https://", "http://")) and not set(address) & set(" \t\r\n\"'<>\\") else ""
 
 
-def content_of(message: Message, file: Attachment | None = None) -> tuple[str, Body]:
-    """The template that draws a message's content, and what it draws. `file`: the message's, whether it is here already or not."""
+def content_of(message: Message, files: Sequence[Attachment] = ()) -> tuple[str, Body]:
+    """The template that draws a message's content, and what it draws. `files`: the message's, whether they are here already or
+    not."""
     if message.revoked_at:
         return "revoked", {}
     payload = message.payload if isinstance(message.payload, dict) else {}
     drawn = DRAWN.get(message.kind)
-    if drawn is _media or file:
+    if drawn is _choice:
+        part, body = _choice(message, payload)
+        return part, body | {"files": [_file_of_form(file) for file in files]}
+    if drawn is _media or files:
         part, body = _media(message, payload)
-        return part, body | shown(file)
-    return drawn(message, payload) if drawn else ("unknown", {"words": words_of(message)})
+        return part, body | shown(files[0] if files else None)
+    return drawn(message, payload) if drawn else _not_passed_on(message, payload)
+
+
+def _not_passed_on(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    """What WhatsApp does not pass on, or the hub does not know: what it was, and why it is not here, as far as that is told."""
+    errors = objects(payload, "errors")
+    kind = text(mapping(payload, "unsupported"), "type")
+    body = {
+        "title": NOT_PASSED_ON.get(kind) or (KIND_WORDS["unsupported"] if errors or message.kind in METAS else ""),
+        "words": next((gettext(explained(code).words) for code in codes_of(errors) if has_words(code)), ""),
+        "details": next(filter(None, map(own_words, errors)), ""),
+        "said": "" if errors or message.kind in METAS else words_of(message),
+    }
+    return "unknown", body
 
 
 def _text(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    written = text(mapping(payload, "text"), "body")
+    if message.kind == "text" and payload and not is_visible(written) and not message.edited_content:
+        return "text", {"words": "", "is_empty": True}
     return "text", {"words": words_of(message)}
+
+
+def _file_of_form(file: Attachment) -> Body:
+    """As a message of its own would be drawn; `query` names it among the message's files."""
+    body = {"icon": ICONS.get(file.kind, "file-text"), "word": KIND_WORDS.get(file.kind, file.kind), "file_name": file.file_name}
+    return body | {"query": f"?position={file.position}"} | shown(file)
 
 
 def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
@@ -337,7 +516,7 @@ def _coordinate(place: Mapping[str, Any], key: str, most: int) -> float | None:
 def _cards(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     cards = [
         {
-            "name": text(mapping(card, "name"), "formatted_name")[:200],
+            "name": card_name(card)[:200],
             "company": text(mapping(card, "org"), "company")[:200],
             "phones": [text(each, "phone")[:40] or text(each, "wa_id")[:40] for each in objects(card, "phones")[:5]],
             "emails": [text(each, "email")[:200] for each in objects(card, "emails")[:5]],
@@ -350,12 +529,14 @@ def _cards(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 def _choice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     """What a customer chose; what the business offered; the answers in a form."""
     chosen = mapping(payload, "interactive")
-    for reply in ("button_reply", "list_reply"):
-        if reply in chosen:
-            about = text(mapping(chosen, reply), "description")[:300]
-            return "choice", {"words": words_of(message), "about": about}
     if "nfm_reply" in chosen:
-        return "form", {"words": words_of(message)}
+        return "form", {"words": "" if message.content == FORM_SENT else words_of(message)}
+    if errors := objects(payload, "errors"):
+        words = next((gettext(explained(code).words) for code in codes_of(errors) if has_words(code)), "")
+        details = next(filter(None, map(own_words, errors)), "")
+        return "unknown", {"title": KIND_WORDS["interactive"], "words": words, "details": details, "said": ""}
+    if reply := chosen_reply(chosen):
+        return "choice", {"words": words_of(message), "about": text(reply, "description")[:300]}
     action = mapping(chosen, "action")
     buttons = [text(mapping(each, "reply"), "title") for each in objects(action, "buttons")[:10]]
     rows = [text(row, "title") for section in objects(action, "sections")[:10] for row in objects(section, "rows")[:10]]
@@ -372,11 +553,20 @@ def _order(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
         {
             "product": text(item, "product_retailer_id")[:100] or "?",
             "quantity": text(item, "quantity")[:20],
-            "price": f"{text(item, 'item_price')[:20]} {text(item, 'currency')[:5]}".strip(),
+            "price": f"{_price(item)} {text(item, 'currency')[:5]}".strip(),
         }
         for item in objects(order, "product_items")[:30]
     ]
     return ("order", {"items_ordered": items, "words": text(order, "text")}) if items else _text(message, payload)
+
+
+def _price(item: Mapping[str, Any]) -> str:
+    """With the reader's decimal comma; what is no number stays as Meta sent it."""
+    written = text(item, "item_price")[:20]
+    try:
+        return number_format(Decimal(written), decimal_pos=2, force_grouping=True)
+    except (InvalidOperation, ValueError, OverflowError):
+        return written
 
 
 def _template(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
@@ -384,7 +574,8 @@ def _template(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 
 
 def _notice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
-    return "notice", {"icon": ICONS.get(message.kind, "message-circle"), "words": words_of(message)[:500]}
+    notice = NOTICES.get(text(mapping(payload, "system"), "type"))
+    return "notice", {"icon": ICONS.get(_kind(message), "message-circle"), "words": str(notice or _plain_words(message))[:500]}
 
 
 DRAWN: dict[str, Callable[[Message, Mapping[str, Any]], tuple[str, Body]]] = {

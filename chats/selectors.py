@@ -2,51 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
+from django.utils import timezone
 
-from chats.actions import ACTIONS
-from chats.media.finding import Key, files_of
+from chats.media.finding import Key, all_files_of
 from chats.models import Attachment, Message, MessageStatus, StatusEvent
+from chats.timeline import MESSAGE, Cut, Line, Place, cut, in_time_order, newest_lines, oldest_lines
 from contacts.models import Contact
-from organizations.models import PhoneNumber
 
 PAGE = 50
+OLDER_PAGE = 25
+"""Fewer, because each of them is a read from the disk: nobody has looked at them for long, and they stand far apart."""
 MOST_SHOWN = 500
 """Messages that one part of a thread shows at most."""
-STEP = 5_000
-"""Messages that one step of a search in texts looks at, of all numbers together."""
-MOST_HITS = 30
-MOST_NUMBERS = 5
-"""Numbers that one step of a search in texts looks at, each with a query of its own."""
 MOST_SESSIONS = 20
-EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """A message's place in its conversation."""
-
-    at: datetime
-    pk: int
-
-    @classmethod
-    def of(cls, message: Message) -> Self:
-        return cls(message.create_in, message.pk)
-
-    @classmethod
-    def read(cls, text: str) -> "Place | None":
-        """From `str`; None if it is none."""
-        at, _, pk = text.partition("-")
-        if not (at.isascii() and at.isdigit() and len(at) < 17 and pk.isascii() and pk.isdigit() and len(pk) < 19):
-            return None
-        return cls(EPOCH + timedelta(microseconds=int(at)), int(pk))
-
-    def __str__(self) -> str:
-        return f"{(self.at - EPOCH) // timedelta(microseconds=1)}-{self.pk}"
 
 
 def last_messages(contacts: Sequence[Contact]) -> dict[int, Message]:
@@ -63,18 +36,23 @@ def last_messages(contacts: Sequence[Contact]) -> dict[int, Message]:
         "origin",
         "message_status",
         "create_in",
+        "written_by__name",
+        "written_by__email",
     )
-    found = Message.objects.filter(pk__in=[pk for pk in ids if pk]).only(*columns)
+    found = Message.objects.filter(pk__in=[pk for pk in ids if pk]).select_related("written_by").only(*columns)
     return {message.contact_id: message for message in found}
 
 
 @dataclass(frozen=True)
 class Thread:
-    """Part of a conversation, the oldest message first, and what its messages refer to."""
+    """Part of a conversation, the oldest message first, what its messages refer to, and the lines that stand among them."""
 
     messages: list[Message]
     before: Message | None
     """The message before the first, which the page does not show but has to know; None at the beginning."""
+    lines: list[Line] = field(default_factory=list)
+    place_before: Place | None = None
+    """Where what comes before this part stands; None at the beginning."""
     has_newer: bool = False
     referred: dict[str, Message] = field(default_factory=dict)
     """By wamid, messages that are quoted or acted on."""
@@ -82,66 +60,81 @@ class Thread:
     """By wamid, Meta's errors of those that failed."""
     resent: set[int] = field(default_factory=set)
     """Ids of those that were sent once more, as another message."""
-    files: dict[Key, Attachment] = field(default_factory=dict)
+    files: dict[Key, list[Attachment]] = field(default_factory=dict)
     """By the messages' names in their numbers, their files."""
 
     @property
     def first(self) -> Place | None:
-        return Place.of(self.messages[0]) if self.messages else None
+        return min(self._places, default=None)
 
     @property
     def last(self) -> Place | None:
-        return Place.of(self.messages[-1]) if self.messages else None
+        return max(self._places, default=None)
+
+    @property
+    def _places(self) -> list[Place]:
+        return [*map(Place.of, self.messages), *(line.place for line in self.lines)]
 
 
 def latest(contact: Contact, *, limit: int = PAGE) -> Thread:
     """The end of the conversation."""
-    return _thread(contact, _newest_first(_of(contact), limit + 1), limit)
+    return _thread(contact, cut(_newest_first(_of(contact), limit + 1), newest_lines(contact, limit + 1), limit))
 
 
-def older_than(contact: Contact, place: Place, *, limit: int = PAGE) -> Thread:
-    """The messages just before that place."""
-    return _thread(contact, _newest_first(_of(contact).filter(_before(place)), limit + 1), limit)
+def older_than(contact: Contact, place: Place, *, limit: int = OLDER_PAGE) -> Thread:
+    """What stands just before that place."""
+    messages = _newest_first(_of(contact).filter(place.rows_before(MESSAGE)), limit + 1)
+    return _thread(contact, cut(messages, newest_lines(contact, limit + 1, before=place), limit))
 
 
 def between(contact: Contact, first: Place, last: Place | None) -> Thread:
-    """The messages from one place to the other, or to the end: what a page shows already, and what has come since."""
-    shown = _of(contact).filter(Q(create_in__gt=first.at) | Q(create_in=first.at, pk__gte=first.pk), create_in__gte=first.at)
-    if last:
-        shown = shown.filter(Q(create_in__lt=last.at) | Q(create_in=last.at, pk__lte=last.pk), create_in__lte=last.at)
+    """What stands from one place to the other, or to the end: what a page shows already, and what has come since."""
+    shown = _of(contact).filter(first.rows_from(MESSAGE))
+    end = last and last.next
+    if end:
+        shown = shown.filter(end.rows_before(MESSAGE))
     messages = _newest_first(shown, MOST_SHOWN)
-    edge = _newest_first(_of(contact).filter(_before(first)), 1)
-    return _thread(contact, messages + edge, len(messages))
+    lines = newest_lines(contact, MOST_SHOWN, before=end, since=first)
+    edge = _newest_first(_of(contact).filter(first.rows_before(MESSAGE)), 1)
+    is_edge_known = edge and timezone.localdate(edge[0].create_in) == timezone.localdate(first.at)
+    edge_lines = [] if is_edge_known else newest_lines(contact, 1, before=first)  # on whose day the part begins
+    return _thread(contact, cut(messages + edge, lines + edge_lines, min(len(messages) + len(lines), MOST_SHOWN)))
 
 
 def around(contact: Contact, message: Message, *, limit: int = PAGE) -> Thread:
-    """The messages before and after one of them."""
-    place = Place.of(message)
-    older = _newest_first(_of(contact).filter(_before(place)), limit // 2 + 1)
-    after = Q(create_in__gt=place.at) | Q(create_in=place.at, pk__gt=place.pk)
-    newer = list(_of(contact).filter(after, create_in__gte=place.at).order_by("create_in", "pk")[: limit // 2 + 1])
-    shown = newer[: limit // 2]
-    rows = [*reversed(shown), message, *older]
-    return _thread(contact, rows, len(rows) - (len(older) > limit // 2), has_newer=len(newer) > len(shown))
+    """What stands before and after a message."""
+    place, half = Place.of(message), limit // 2
+    older = _newest_first(_of(contact).filter(place.rows_before(MESSAGE)), half + 1)
+    before = cut(older, newest_lines(contact, half + 1, before=place), half)
+    newer = list(_of(contact).filter(place.rows_after(MESSAGE)).order_by("create_in", "pk")[: half + 1])
+    following = in_time_order(newer, oldest_lines(contact, half + 1, after=place))
+    shown = following[:half]
+    messages = [*before.messages, message, *(each for each in shown if isinstance(each, Message))]
+    lines = [*before.lines, *(each for each in shown if isinstance(each, Line))]
+    return _thread(contact, replace(before, messages=messages, lines=lines), has_newer=len(following) > half)
 
 
 def _of(contact: Contact) -> QuerySet[Message]:
     return Message.objects.filter(contact=contact).select_related("written_by").defer("flow_state", "written_by__password")
 
 
-def _before(place: Place) -> Q:
-    return Q(create_in__lte=place.at) & (Q(create_in__lt=place.at) | Q(create_in=place.at, pk__lt=place.pk))
-
-
 def _newest_first(messages: QuerySet[Message], limit: int) -> list[Message]:
     return list(messages.order_by("-create_in", "-pk")[:limit])
 
 
-def _thread(contact: Contact, newest_first: list[Message], limit: int, *, has_newer: bool = False) -> Thread:
-    shown = newest_first[:limit][::-1]
-    before = newest_first[limit] if len(newest_first) > limit else None
-    referred, failures = _referred(contact, shown), _failures(contact, shown)
-    return Thread(shown, before, has_newer, referred, failures, _resent(shown), files_of(shown))
+def _thread(contact: Contact, shown: Cut, *, has_newer: bool = False) -> Thread:
+    messages = shown.messages
+    return Thread(
+        messages=messages,
+        before=shown.message_before,
+        lines=shown.lines,
+        place_before=shown.place_before,
+        has_newer=has_newer,
+        referred=_referred(contact, messages),
+        failures=_failures(contact, messages),
+        resent=_resent(messages),
+        files=all_files_of(messages),
+    )
 
 
 def _referred(contact: Contact, messages: Iterable[Message]) -> dict[str, Message]:
@@ -181,55 +174,6 @@ def sessions_of(contact: Contact) -> list[SessionFacts]:
     rows = Message.objects.filter(pk__in=ids).order_by().values("session_id")
     facts = rows.annotate(first=Min("create_in"), last=Max("create_in"), expires_at=Max("expires_at"), count=Count("pk"))
     return [SessionFacts(**row) for row in facts.order_by("-first")[:MOST_SESSIONS]]
-
-
-@dataclass(frozen=True)
-class Hits:
-    """Where a text was said, the latest first. `back_to` is how far back has been looked, None if that was to the beginning."""
-
-    messages: list[Message]
-    back_to: Place | None
-
-
-def find_texts(numbers: Sequence[PhoneNumber], text: str, *, before: Place | None = None) -> Hits:
-    """Messages of these numbers that have the text in them: one step back from `before`, or from now. A step looks at so many
-    messages that it is always fast; whoever wants to look further back asks for the next."""
-    numbers = numbers[:MOST_NUMBERS]
-    hits: list[Message] = []
-    ends: list[Place] = []
-    for number in numbers:
-        found, end = _look_back(number, text, before, STEP // len(numbers))
-        hits += found
-        ends += [end] if end else []
-    back_to = max(ends, default=None)  # nothing between here and there has been left out
-    if back_to:
-        hits = [hit for hit in hits if Place.of(hit) >= back_to]
-    hits.sort(key=Place.of, reverse=True)
-    if len(hits) > MOST_HITS:
-        hits = hits[:MOST_HITS]
-        back_to = Place.of(hits[-1])
-    return Hits(_with_contacts(hits), back_to)
-
-
-def _look_back(number: PhoneNumber, text: str, before: Place | None, limit: int) -> tuple[list[Message], Place | None]:
-    """The hits among the number's next messages, and where those end if there are more."""
-    rows = Message.objects.filter(phone_number=number)
-    if before:
-        rows = rows.filter(_before(before))
-    window = rows.order_by("-create_in", "-pk").values_list("create_in", "pk")[limit - 1 : limit]
-    end = next((Place(at, pk) for at, pk in window), None)
-    if end:
-        since = Q(create_in__gt=end.at) | Q(create_in=end.at, pk__gte=end.pk)
-        rows = rows.filter(since, create_in__gte=end.at)
-    said = rows.filter(Q(content__icontains=text) | Q(edited_content__icontains=text)).exclude(kind__in=ACTIONS)
-    return list(said.order_by("-create_in", "-pk")[: MOST_HITS + 1]), end
-
-
-def _with_contacts(hits: list[Message]) -> list[Message]:
-    contacts = Contact.objects.in_bulk({hit.contact_id for hit in hits})
-    for hit in hits:
-        hit.contact = contacts[hit.contact_id]
-    return hits
 
 
 def namesakes(contact: Contact) -> dict[str, list[Contact]]:

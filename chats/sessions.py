@@ -1,4 +1,5 @@
-"""The session rules (design, section 3), as a fold over a conversation's messages in time order.
+"""The session rules (docs/architecture.md "Sessions and the service window"), as a fold over a conversation's messages in order of
+time.
 
     customer at t    joins the session running at t and moves its expiry to t + 24 h at least, else opens one
     business at t    joins it and moves nothing, else opens one that expires at t + 24 h
@@ -62,9 +63,9 @@ class Filing:
 
 
 def file_messages(entries: Iterable[Entry], *, scope: str, running: Session | None = None) -> Iterator[Filing]:
-    """File the entries, in order of time. `running` is the live session that the entries before them left; `scope` (the
+    """File the entries, in order of time. `running` is the session that the entries before them left (see `left_by`); `scope` (the
     phone_number_id) keeps session ids of different numbers apart."""
-    latest = running
+    latest = running if running and running.live else None
     for entry in sorted(entries, key=lambda entry: (entry.at, entry.key)):
         joined = running if running and running.runs_at(entry.at) else None
         if entry.role in (Role.CUSTOMER, Role.BUSINESS):
@@ -77,6 +78,14 @@ def file_messages(entries: Iterable[Entry], *, scope: str, running: Session | No
             yield Filing(entry, running.id, entry.at, latest)
         else:
             yield Filing(entry, joined.id if joined else session_id(scope, entry.key), entry.at, latest)
+
+
+def left_by(entry: Entry, session_id: uuid.UUID, expires_at: datetime) -> Session | None:
+    """The session that an entry left when it was filed with these values, so that filing can go on after it. None for a notice that
+    joined no live session: it changes none, and does not say which there was."""
+    if entry.role in (Role.CUSTOMER, Role.BUSINESS) or entry.at < expires_at:
+        return Session(session_id, expires_at)
+    return Session(session_id, entry.at + SESSION, live=False) if entry.role is Role.HISTORY else None
 
 
 def _speak(entry: Entry, joined: Session | None, scope: str) -> Session:

@@ -1,5 +1,7 @@
 """Whose turn it is to send: a conversation is called when it has something, and goes on or is done after each message. Both lock
-the turn before they look, so that what is queued at this very moment is either seen or calls again."""
+the turn before they look, so that what is queued at this very moment is either seen or calls again.
+
+Whoever locks several rows of a conversation takes the contact first, then the turn, then messages (docs/decisions/0012)."""
 
 from collections.abc import Collection
 
@@ -13,7 +15,8 @@ AFRESH = {"lease_token": None, "attempts": 0, "reason": "", "due_at": Now()}
 
 
 def call(contact: Contact) -> None:
-    """Let the conversation have its turn. In the transaction that gave it something to send."""
+    """Let the conversation have its turn. In the transaction that gives it something to send, after the contact was locked and
+    before messages are."""
     turn, _ = Turn.objects.select_for_update().get_or_create(
         contact=contact, defaults={"phone_number_id": contact.create_for_phone_number_id, "state": State.DONE}
     )
@@ -32,6 +35,8 @@ def pass_on(contact_ids: Collection[int]) -> None:
 
 
 def take_over(kept: Contact, absorbed: Contact) -> None:
-    """What was to be sent to a contact goes to the one who turned out to be the same person."""
+    """What was to be sent to a contact goes to the one who turned out to be the same person. Locks the turns of both, so it comes
+    before their messages are changed."""
+    list(Turn.objects.select_for_update().filter(pk__in=(kept.pk, absorbed.pk)).order_by("pk").values_list("pk"))
     if Outgoing.objects.filter(contact=absorbed).update(contact=kept):
         call(kept)

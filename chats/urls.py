@@ -2,17 +2,23 @@
 
 from django.urls import path
 
-from chats.views import composer, conversation, files, inbox, template_picker
+from chats.views import alerts, attention, composer, conversation, files, inbox, template_picker
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
     path("rows/", inbox.rows, name="inbox_rows"),
     path("texts/", inbox.texts, name="inbox_texts"),
+    path("emoji/", composer.emoji, name="emoji"),
+    path("unread/", alerts.unread, name="unread"),
+    path("notifications/", alerts.notifications, name="notifications"),
     path("<row:contact_id>/", inbox.inbox, name="conversation"),
     path("<row:contact_id>/conversation/", conversation.conversation, name="conversation_pane"),
     path("<row:contact_id>/thread/", conversation.thread, name="thread"),
     path("<row:contact_id>/contact/", conversation.contact_pane, name="contact_pane"),
     path("<row:contact_id>/read/", conversation.mark_read, name="conversation_read"),
+    path("<row:contact_id>/done/", attention.done, name="conversation_done"),
+    path("<row:contact_id>/unread/", attention.unread, name="conversation_unread"),
+    path("<row:contact_id>/block/", attention.block, name="conversation_block"),
     path("<row:contact_id>/composer/", composer.composer, name="composer"),
     path("<row:contact_id>/window/", composer.window, name="conversation_window"),
     path("<row:contact_id>/send/", composer.send, name="send_answer"),

@@ -9,11 +9,12 @@ from typing import Any
 from chats import actions, filing, turns
 from chats.media.outgoing import attach_again
 from chats.media.uploads import Upload, attach
-from chats.models import Message, MessageStatus, Origin, Outgoing, StatusEvent
-from cloud_api.errors import can_try_again
+from chats.models import Message, MessageStatus, Origin, Outgoing, StatusEvent, Turn
+from cloud_api.errors import can_try_again, codes_of
 from cloud_api.payloads.contents import content_of
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
+from jobs.wakeups import wake_after_commit
 from organizations.live import announce
 from organizations.models import PhoneNumber, User
 
@@ -80,6 +81,7 @@ def _queue(draft: Message, file: Upload | None, now: datetime) -> Message:
     contact = Contact.objects.select_for_update().get(pk=draft.contact_id)
     if draft.kind != "template" and not contact.is_window_open(now, margin=MARGIN):
         raise WindowClosed
+    turns.call(contact)  # before messages are locked
     _place(draft, contact, now)
     draft.save(force_insert=True)
     if file:
@@ -87,7 +89,7 @@ def _queue(draft: Message, file: Upload | None, now: datetime) -> Message:
     elif draft.resends:
         attach_again(draft, draft.resends)
     Outgoing.objects.create(message=draft, contact=contact)
-    turns.call(contact)
+    wake_after_commit(Turn)
     actions.act_on_targets([draft], now)
     announce([contact.organization_id or 0])
     return draft
@@ -95,9 +97,10 @@ def _queue(draft: Message, file: Upload | None, now: datetime) -> Message:
 
 def _place(draft: Message, contact: Contact, now: datetime) -> None:
     """Into the conversation, after all that is in it: an answer stands below its question, whatever our clock says."""
-    number = PhoneNumber.objects.only("wa_id").get(phone_number_id=contact.create_for_phone_number_id)
+    number = PhoneNumber.objects.only("wa_id", "phone_number_id").get(phone_number_id=contact.create_for_phone_number_id)
     last = contact.last_message_timestamp
     draft.contact = contact
+    draft.phone_number_id = number.phone_number_id  # as it is now: a number may move while somebody writes
     draft.wa_id, draft.wa_id_received = number.wa_id, contact.address
     draft.create_in = max(now, min(last + NEXT, now + FURTHEST_AHEAD)) if last else now
     draft.updated_at = now
@@ -129,14 +132,13 @@ def try_again(*, message: Message, by: User, token: uuid.UUID, now: datetime) ->
 
 
 def may_be_sent_again(message: Message, told: Iterable[Any]) -> bool:
-    """Whether sending it once more can help, if that was not done already. `told` are the errors that its statuses told."""
-    if message.is_user_message or not message.callback_data:
+    """Whether sending it once more can help, if that was not done already. `told` are the errors that its statuses told. What was
+    deleted on a phone has arrived, and is not wanted any more."""
+    if message.is_user_message or not message.callback_data or message.revoked_at:
         return False
     if message.message_status == MessageStatus.UNCERTAIN:
         return True
-    errors = [error for error in (*(message.errors or ()), *told) if isinstance(error, dict)]
-    codes = [error["code"] for error in errors if isinstance(error.get("code"), int)]
-    return message.message_status == MessageStatus.FAILED and all(map(can_try_again, codes))
+    return message.message_status == MessageStatus.FAILED and all(map(can_try_again, codes_of([*(message.errors or ()), *told])))
 
 
 def settle(*, message: Message, by: User, now: datetime) -> None:

@@ -1,45 +1,47 @@
-"""Meta's error codes (reference 9.2): what each means for whoever reads it, in plain words, and who can help.
+"""Meta's error codes (docs/meta-platform.md 9.2): what each one means in plain words, who can resolve it, and when to retry.
 
-The same code may come at once, as the answer to a request, or later, as a status `failed`. The words are in English; whoever shows
-them translates them.
+The same code may come as the response to a request, later in a status `failed`, or with an inbound message that Meta does not
+pass on. The words are in English. They are translated where they are shown.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 def _(words: str) -> str:
-    """Marks words to be translated where they are shown."""
+    """Marks a text for translation. It is translated where it is shown."""
     return words
 
 
 class Remedy(StrEnum):
-    """What can be done about an error; the letters are the reference's classes."""
+    """What can resolve an error. The letters are the classes of docs/meta-platform.md 9.2."""
 
     SOON = "A"
-    """Trying again soon may help."""
+    """A retry soon may succeed."""
     LATER = "B"
-    """Trying again may help in hours."""
+    """A retry after hours may succeed."""
     ADMINISTRATOR = "C"
-    """Somebody has to mend the account, the number or the template first; nothing is sent meanwhile."""
+    """An administrator must fix the account, the number or the template. Nothing is sent until then."""
     NONE = "D"
-    """It is final for this message to this person."""
+    """Final for this message to this person."""
     CONTENT = "E"
     """The message itself is wrong."""
 
 
 class Scope(StrEnum):
-    """Who waits for a retry."""
+    """What waits for a retry."""
 
     RECIPIENT = "recipient"
-    """This conversation."""
+    """The conversation."""
     NUMBER = "number"
-    """All that the number sends."""
+    """Everything that the number sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and when the hub itself tries again."""
+    """How often and when the hub retries. Times are in seconds."""
 
     first: float
     factor: float
@@ -47,29 +49,35 @@ class Retry:
     scope: Scope = Scope.RECIPIENT
 
     def wait(self, attempt: int) -> float | None:
-        """Seconds before retry number `attempt`, counted from 0; None once the tries are used up."""
+        """Returns the seconds before retry number `attempt`, counted from 0. None if there are no more retries."""
         return self.first * self.factor**attempt if attempt < self.tries else None
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An error in words, for staff, and what follows from it."""
+    """The meaning of an error in words for staff, and its consequences."""
 
     words: str
     remedy: Remedy
     retry: Retry | None = None
-    """None: the hub does not try again by itself."""
+    """None: the hub does not retry."""
     stops_number: bool = False
-    """Nothing that the number sends would be taken until somebody has mended it."""
+    """Graph would refuse everything that the number sends until somebody resolves the error."""
 
 
-# Codes from which more follows than what they say of one message.
+# Codes with consequences beyond the one message.
 TOKEN_REFUSED = 190
+TOKEN_CODES = frozenset({0, 102, TOKEN_REFUSED})
+"""Graph does not accept the access token for any call: it has expired, was revoked, or is not a token. 102 is Graph's code for a
+session that has ended."""
 WINDOW_CLOSED = 131047
 MARKETING_STOPPED = 131050
+KIND_UNSUPPORTED = 131051
 FILE_NOT_GIVEN = 131052
-"""A customer's file that is not to be had, most often because it is beyond 100 MB (reference 3)."""
+"""A customer's file cannot be downloaded. More than 100 MB is one of several reasons, which the details name
+(docs/meta-platform.md 3, 9.2)."""
 FILE_REFUSED = 131053
+CONTENT_UNAVAILABLE = 131060
 
 A, B, C, D, E = Remedy
 _PERMISSION = _("The connection to WhatsApp lacks a permission. An administrator has to renew it.")
@@ -82,6 +90,9 @@ _FORM = _("The form is blocked or limited by WhatsApp.")
 _SHORTLY = Retry(first=2, factor=2, tries=6)
 _CALL_RATE = Retry(first=60, factor=2, tries=7, scope=Scope.NUMBER)
 _IN_GROUP = Explained(_("WhatsApp refused this for the group."), E)
+_TOKEN_EXPIRED = Explained(
+    _("The connection to WhatsApp expired. An administrator has to renew the access token."), C, stops_number=True
+)
 _NO_PERMISSION = Explained(_PERMISSION, C, stops_number=True)
 
 ERRORS: dict[int, Explained] = {
@@ -93,7 +104,8 @@ ERRORS: dict[int, Explained] = {
     10: _NO_PERMISSION,
     33: Explained(_("This WhatsApp number no longer exists at Meta."), C, stops_number=True),
     100: Explained(_REFUSED, E),
-    190: Explained(_("The connection to WhatsApp expired. An administrator has to renew the access token."), C, stops_number=True),
+    102: _TOKEN_EXPIRED,
+    190: _TOKEN_EXPIRED,
     368: Explained(_("WhatsApp has temporarily blocked this account for breaking its rules."), C, stops_number=True),
     80007: Explained(_TOO_MANY, B, _CALL_RATE),
     130429: Explained(_("Sending was too fast for WhatsApp."), A, Retry(first=1, factor=2, tries=8, scope=Scope.NUMBER)),
@@ -120,7 +132,7 @@ ERRORS: dict[int, Explained] = {
     ),
     131049: Explained(_("WhatsApp withheld this marketing message."), D),
     131050: Explained(_("The customer has turned off marketing messages."), D),
-    131051: Explained(_("WhatsApp does not support this kind of message."), E),
+    131051: Explained(_("WhatsApp does not offer this kind of message to businesses."), E),
     131052: Explained(_("The customer's file could not be fetched. Ask for it another way."), D),
     131053: Explained(_("The file was refused: its type, its size or its link."), E),
     131055: Explained(_("It was sent in a way that does not suit this message."), E),
@@ -130,7 +142,13 @@ ERRORS: dict[int, Explained] = {
         A,
         Retry(first=60, factor=2, tries=4, scope=Scope.NUMBER),
     ),
-    131060: Explained(_("This message can be seen only in the WhatsApp Business app."), D),
+    131060: Explained(
+        _(
+            "WhatsApp did not pass on the content of this message. If the number is in the WhatsApp Business app too, it can be "
+            "read there; otherwise ask the customer to send it again."
+        ),
+        D,
+    ),
     131062: Explained(_("This message needs the person's phone number, which WhatsApp does not share."), E),
     131063: Explained(_("Marketing messages cannot be sent this way from this account."), C),
     131064: Explained(_("Sending is limited for this account."), C, stops_number=True),
@@ -173,19 +191,81 @@ RANGES: list[tuple[range, Explained]] = [
     (range(139100, 139104), Explained(_("Blocking or unblocking this person did not work."), E)),
     (range(147001, 147006), Explained(_("The business's username was refused by WhatsApp."), C)),
 ]
-"""Codes that mean the same to whoever reads them."""
+"""Codes with the same meaning for the reader."""
 
 UNKNOWN = Explained(_("WhatsApp could not deliver it."), D)
 
+UNSAID = {0, 1, 100, 131000, 131008, 131009, 135000}
+"""Known codes that only say that something is wrong. Meta's own words have the reason."""
+LONGEST_REASON = 1000
+"""Characters of Meta's own words that are shown."""
+_CODE = re.compile(r"[0-9]{1,9}")
+
 
 def explained(code: int) -> Explained:
-    """What this code means; of codes nobody has described, at least that it failed."""
+    """Returns the meaning of a code; for an unknown code, that the message failed."""
     if code in ERRORS:
         return ERRORS[code]
     return next((meaning for codes, meaning in RANGES if code in codes), UNKNOWN)
 
 
 def can_try_again(code: int) -> bool:
-    """Whether a message that failed with this code may get through if a person sends it once more: by itself, or after somebody has
-    mended what is wrong."""
+    """Returns whether a message that failed with this code may succeed if a person sends it again, perhaps after somebody has
+    resolved the error."""
     return explained(code).remedy in (Remedy.SOON, Remedy.LATER, Remedy.ADMINISTRATOR)
+
+
+def code_of(error: object) -> int | None:
+    """Returns the code of one of Meta's error objects, None if it has none. The code may be a number or digits in a string."""
+    return read_code(error.get("code")) if isinstance(error, Mapping) else None
+
+
+def read_code(value: object) -> int | None:
+    """Returns a code that is a number or a string of digits, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    written = str(value).strip().removesuffix(".0")
+    return int(written) if _CODE.fullmatch(written) else None
+
+
+def has_words(code: int) -> bool:
+    """Returns whether the catalogue describes this code."""
+    return explained(code) is not UNKNOWN
+
+
+def codes_of(errors: Iterable[object]) -> list[int]:
+    """Returns the codes of the errors that have one."""
+    return [code for code in map(code_of, errors) if code is not None]
+
+
+def own_words(error: object) -> str:
+    """Returns Meta's own words about an error, in English, if they say more than the catalogue does about its code. Otherwise
+    returns an empty string.
+
+    A title or a message says no more than its code (docs/meta-platform.md 9.2). They count only if the catalogue has no words
+    for the code.
+    """
+    if not isinstance(error, Mapping):
+        return ""
+    particular = error.get("error_data")
+    details = particular.get("details") if isinstance(particular, Mapping) else particular
+    titles = _texts(error.get(key) for key in ("title", "error_user_title", "message"))
+    said = _texts([details, error.get("details"), error.get("error_user_msg")])
+    code = code_of(error)
+    if code is None or not has_words(code) or code in UNSAID:
+        return _joined([*titles, *said])
+    stock = {title.casefold() for title in titles}
+    return _joined(text for text in said if text.casefold() not in stock)
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    """Returns the values that are strings, each as one line without a full stop at its end."""
+    lines = (" ".join(value.split()).rstrip(".") for value in values if isinstance(value, str))
+    return [line for line in lines if line]
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Joins these texts, each once, without texts that another one contains."""
+    plain = list(dict.fromkeys(texts))
+    told = [text for text in plain if not any(text != other and text in other for other in plain)]
+    return ". ".join(told)[:LONGEST_REASON] + ("." if told else "")

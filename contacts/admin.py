@@ -1,8 +1,8 @@
 """Admin of people: who answers them, what they are known by, and where two of them share an identifier."""
 
-import re
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -12,9 +12,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from contacts.models import Contact, RetiredIdentity
+from contacts.models import Contact, ContactWord, RetiredIdentity
+from contacts.searching import LAST_LETTER, LONGEST_WORD, MOST_WORDS, normalized
+from contacts.selectors import contacts_with_phone
+from contacts.services import set_who_answers
 from organizations.admin_pages import EMPTY, BigPage, ReadOnly, first_ids, link, link_to, moment, secrets_at
-from organizations.models import PhoneNumber, Profile
+from organizations.models import Organization, PhoneNumber, Profile, User
 
 
 class ConflictFilter(admin.SimpleListFilter):
@@ -35,6 +38,17 @@ class RetiredIdentityInline(ReadOnly, admin.TabularInline):  # type: ignore[type
     ordering = ("-retired_at",)
 
 
+def _by_words(term: str) -> QuerySet[Contact]:
+    """Those with words that begin so in their names, whatever their case and accents; what staff call them counts too."""
+    words = [word[:LONGEST_WORD] for word in normalized(term).split()[:MOST_WORDS]]
+    organizations = list(Organization.objects.values_list("pk", flat=True))
+    found = Contact.objects.all() if words else Contact.objects.none()
+    for word in words:
+        rows = ContactWord.objects.filter(organization_id__in=organizations, word__gte=word, word__lt=word + LAST_LETTER)
+        found = found.filter(pk__in=rows.values("contact"))
+    return found
+
+
 @admin.register(Contact)
 class ContactPage(BigPage[Contact]):
     """Contacts come from webhooks, and so do their names and identifiers. Operators decide who answers them."""
@@ -45,14 +59,12 @@ class ContactPage(BigPage[Contact]):
         "address",
         "number_short",
         "profile",
-        "activate_bot",
-        "activate_automatic_message",
         "last_message",
     )
-    list_editable = ("profile", "activate_bot", "activate_automatic_message")
+    list_editable = ("profile",)
     list_filter = (ConflictFilter,)
     search_fields = ("wa_id__exact", "bsuid__exact", "username__exact", "name__istartswith")
-    search_help_text = _("Whole number, user ID or username, or the beginning of the name")
+    search_help_text = _("Whole number in any way of writing, user ID or username, or the beginning of names")
     related = ("create_for_phone_number__organization", "conflicts_with")
     deferred = secrets_at("create_for_phone_number")
     fieldsets = (
@@ -64,7 +76,7 @@ class ContactPage(BigPage[Contact]):
                 "description": _("Exactly as Meta gave it. Somebody without a phone number is known by the user ID alone."),
             },
         ),
-        (_("Who answers"), {"fields": ("profile", "activate_bot", "activate_automatic_message")}),
+        (_("Who answers"), {"fields": ("profile",)}),
         (
             _("Conversation"),
             {
@@ -79,18 +91,15 @@ class ContactPage(BigPage[Contact]):
                 )
             },
         ),
-        (_("More"), {"fields": ("marketing_stopped", "create_in")}),
+        (_("More"), {"fields": ("marketing_stopped", "blocked_at", "create_in")}),
     )
     readonly_fields = (
         *("name", "username", "number", "wa_id", "bsuid", "parent_bsuid", "conflict"),
         *("conversation", "last_message", "customer_message", "window"),
-        *("session_id", "session_expires", "session_is_active", "marketing_stopped", "create_in"),
+        *("session_id", "session_expires", "session_is_active", "marketing_stopped", "blocked_at", "create_in"),
     )
     inlines = (RetiredIdentityInline,)
-    actions = (
-        *("bot_on", "bot_off", "automatic_on", "automatic_off"),
-        *("human_answers", "bot_answers", "ai_answers"),
-    )
+    actions = ("team_answers", "bot_answers", "ai_answers")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -99,15 +108,15 @@ class ContactPage(BigPage[Contact]):
         return False
 
     def matches(self, term: str) -> Iterable[QuerySet[Contact]]:
-        """By identifier, through the unique constraints of each number; by name only if nobody is known by it."""
+        """By identifier, through the unique constraints of each number and the index of phones; by name only if nobody is known by
+        it."""
         numbers = list(PhoneNumber.objects.values_list("phone_number_id", flat=True))
         known = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
-        digits = re.sub(r"[\s+().-]", "", term)
-        exact = [known.filter(wa_id=digits), known.filter(bsuid=term)]
+        exact = [known.filter(bsuid=term), contacts_with_phone(term)]
         if any(rows.exists() for rows in exact):
             return exact
         names = Contact.objects.order_by("-pk")
-        return names.filter(name__istartswith=term), names.filter(username=term.removeprefix("@"))
+        return names.filter(name__istartswith=term), names.filter(username=term.removeprefix("@")), _by_words(term)
 
     @admin.display(description=_("WhatsApp ID"))
     def address(self, contact: Contact) -> str:
@@ -154,35 +163,35 @@ class ContactPage(BigPage[Contact]):
         other = contact.conflicts_with
         return link_to("contacts_contact", other.pk, f"{other} · {other.address}") if other else EMPTY
 
-    def _change(self, request: HttpRequest, queryset: QuerySet[Contact], **columns: object) -> None:
-        changed = Contact.objects.filter(pk__in=first_ids(queryset)).update(**columns)
-        text = ngettext("%(count)d contact changed.", "%(count)d contacts changed.", changed) % {"count": changed}
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
+        """Who answers is all that operators change of a contact."""
+        if "profile" in form.changed_data:
+            self._let_answer(request, [obj], Profile(obj.profile))
+
+    def _let_answer(self, request: HttpRequest, contacts: Iterable[Contact], profile: Profile) -> int:
+        """Returns how many contacts these are, of whichever organizations."""
+        operator = cast("User", request.user)  # the admin lets nobody else in
+        by_organization: dict[Organization, list[int]] = defaultdict(list)
+        for contact in contacts:
+            by_organization[contact.create_for_phone_number.organization].append(contact.pk)
+        return sum(
+            set_who_answers(organization=organization, contact_ids=ids, profile=profile, by=operator, now=timezone.now())
+            for organization, ids in by_organization.items()
+        )
+
+    def _let_chosen_answer(self, request: HttpRequest, queryset: QuerySet[Contact], profile: Profile) -> None:
+        count = self._let_answer(request, self.get_queryset(request).filter(pk__in=first_ids(queryset)), profile)
+        text = ngettext("%(count)d contact changed.", "%(count)d contacts changed.", count) % {"count": count}
         self.message_user(request, text, messages.SUCCESS)
 
-    @admin.action(description=_("Switch the bot on"))
-    def bot_on(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._change(request, queryset, activate_bot=True)
-
-    @admin.action(description=_("Switch the bot off"))
-    def bot_off(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._change(request, queryset, activate_bot=False)
-
-    @admin.action(description=_("Switch automatic messages on"))
-    def automatic_on(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._change(request, queryset, activate_automatic_message=True)
-
-    @admin.action(description=_("Switch automatic messages off"))
-    def automatic_off(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._change(request, queryset, activate_automatic_message=False)
-
-    @admin.action(description=_("Let a human answer"))
-    def human_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._change(request, queryset, profile=Profile.HUMAN)
+    @admin.action(description=_("Let the team answer"))
+    def team_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._let_chosen_answer(request, queryset, Profile.HUMAN)
 
     @admin.action(description=_("Let the bot answer"))
     def bot_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._change(request, queryset, profile=Profile.BOT)
+        self._let_chosen_answer(request, queryset, Profile.BOT)
 
     @admin.action(description=_("Let the AI answer"))
     def ai_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._change(request, queryset, profile=Profile.AI)
+        self._let_chosen_answer(request, queryset, Profile.AI)

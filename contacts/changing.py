@@ -1,4 +1,5 @@
-"""A person's identifiers change: the contact and its conversation stay, the old identifiers are kept as retired (reference 5.4).
+"""Changes of a person's identifiers (docs/meta-platform.md 5.4): the contact and its conversation stay, and the old identifiers are
+kept as retired.
 
 The event may come before or after the first message under the new identifiers, twice, or late. What it says is Meta's word that two
 identifiers are one person, so a contact that only came to be because the event was late is absorbed by the one it belongs to. A
@@ -19,16 +20,24 @@ SLACK = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The person's contact, and one that turned out to be the same person: its conversation has to move, then it has to go."""
+    """The person's contact, when the change was, and a contact that turned out to be the same person: its conversation has to move,
+    then it has to go. `moved_from`: when the change was known to have been, if that was later."""
 
     contact: Contact
+    at: datetime
     absorbed: Contact | None = None
+    moved_from: datetime | None = None
 
 
-def change_identity(number: PhoneNumber, change: IdentityChange, at: datetime) -> Outcome:
-    """Apply the change as of `at`. Must run in a transaction; the contacts it returns are locked."""
+def change_identity(number: PhoneNumber, change: IdentityChange, at: datetime, *, is_dated: bool = True) -> Outcome:
+    """Apply the change as of `at`. If it is not dated, `at` is when it arrived, and of several arrivals the first counts. Must run
+    in a transaction; the contacts it returns are locked."""
     old, new = Sighting(number, change.old, at), Sighting(number, change.new, at)
-    book = AddressBook.load([old, new])
+    book = AddressBook.load([old, new], whole_past=True)
+    known_at = None if is_dated else _known_time(book, change, old)
+    if not is_dated:
+        at = min(filter(None, (at, known_at, _seen_since(book, change, old, new))))
+        old, new = replace(old, at=at), replace(new, at=at)
     before, after = book.find(old), book.find(new)
     contact = before or after or book.add(new)
     absorbed = None
@@ -46,7 +55,24 @@ def change_identity(number: PhoneNumber, change: IdentityChange, at: datetime) -
     _retire_old(book, contact, old, new.person)
     book.save()
     _lift_flag(contact, change.old.wa_id)
-    return Outcome(contact, absorbed)
+    return Outcome(contact, at, absorbed, known_at if known_at and known_at > at else None)
+
+
+def _known_time(book: AddressBook, change: IdentityChange, old: Sighting) -> datetime | None:
+    """When the change was, if it was applied before: the person gave up the old identifiers then."""
+    contact = book.find(old)
+    if contact is None:
+        return None
+    given_up = ((WA_ID, change.old.wa_id, change.new.wa_id), (BSUID, change.old.bsuid, change.new.bsuid))
+    times = [book.retired_at(contact, kind, value) for kind, value, now in given_up if value and value != now]
+    return min(filter(None, times), default=None)
+
+
+def _seen_since(book: AddressBook, change: IdentityChange, old: Sighting, new: Sighting) -> datetime | None:
+    """Since when another contact is seen under the new user ID, which is nobody else's: the change was no later."""
+    contact = book.find(new)
+    is_theirs = contact is not None and change.new.bsuid is not None and contact.bsuid == change.new.bsuid
+    return contact.create_in if contact and is_theirs and contact is not book.find(old) else None
 
 
 def _take_new(book: AddressBook, contact: Contact, new: Sighting) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from contacts.columns import COLUMNS, LANGUAGES, PHONE, PROFILES, YES_NO, delimiter, guarded
+from contacts.columns import COLUMNS, CONTROLS, LANGUAGES, PHONE, PROFILES, delimiter, guarded
 from contacts.listing import Filters
 from contacts.models import Contact
 from contacts.searching import find_contacts
@@ -27,7 +27,8 @@ def export_contacts(*, organization: Organization, filters: Filters, now: dateti
     numbers = number_words(numbers_of(organization))
     contacts = filters.matching(organization.pk, now)
     if filters.search:
-        contacts = contacts.filter(pk__in=find_contacts(organization.pk, filters.search))
+        found = find_contacts(organization.pk, filters.search)
+        contacts = contacts.filter(pk__in=found.ids) if found else contacts.none()
     last = 0
     while part := list(contacts.filter(pk__gt=last).order_by("pk")[:CHUNK]):
         last = part[-1].pk
@@ -38,15 +39,15 @@ def export_contacts(*, organization: Organization, filters: Filters, now: dateti
 def template(language: str) -> str:
     """A file to fill in, with one example."""
     place = LANGUAGES.index(language)
-    columns = [PHONE, *(each for each in COLUMNS if each.key in ("name", "profile", "bot", "automatic", "labels"))]
-    example = ["(61) 98150-0586", "Maria da Silva", PROFILES[Profile.HUMAN][place], YES_NO[True][place], YES_NO[True][place], ""]
+    columns = [PHONE, *(each for each in COLUMNS if each.key in ("name", "profile", "labels"))]
+    example = ["(61) 98150-0586", "Maria da Silva", PROFILES[Profile.HUMAN][place], ""]
     return BOM + _csv([[each.headers[place] for each in columns], example], language)
 
 
 def _csv(rows: Iterable[Iterable[str]], language: str) -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter(language))
-    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    writer.writerows([guarded(CONTROLS.sub("", cell)) for cell in row] for row in rows)
     return text.getvalue()
 
 
@@ -68,8 +69,6 @@ def _cells(contact: Contact, numbers: Mapping[str, str], labels: Iterable[str], 
         contact.bsuid or "",
         numbers.get(contact.create_for_phone_number_id, contact.create_for_phone_number_id),
         PROFILES[Profile(contact.profile)][place],
-        YES_NO[contact.activate_bot][place],
-        YES_NO[contact.activate_automatic_message][place],
         ", ".join(labels),
         _time(contact.create_in, zone),
         _time(contact.last_message_timestamp, zone),

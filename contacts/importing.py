@@ -1,28 +1,35 @@
-"""Contacts from a CSV file. It is checked as a whole first, and then stored as a whole or not at all."""
+"""Contacts from a CSV file. It is checked as a whole before anything is stored."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import IntegrityError
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import same_person_key
-from contacts.models import Contact, Label, phone_key, reversed_phone
+from contacts.changes import alias_changes, record_changes
+from contacts.models import Contact, ContactChange, Label, phone_key, reversed_phone
 from contacts.rows import Reader, Row
 from contacts.searching import index_names
 from contacts.selectors import numbers_of
 from contacts.services import Unfit, add_labels, label_key, refuse_more
-from contacts.sheets import Faults, Refused, read_sheet
+from contacts.sheets import Faults, Layout, Refused, guess_layout, read_sheet
 from jobs.inserting import insert_rows, update_rows
 from jobs.transactions import run_in_transaction
 from organizations.live import announce
-from organizations.models import Organization, PhoneNumber
+from organizations.models import Organization, PhoneNumber, User
+from organizations.ownership import NumberMoved, refuse_moved
 
+Kind = ContactChange.Kind
 CHUNK = 2_000
+"""Rows that are stored in one transaction."""
+MOST_SHOWN = 5
+"""Rows of a preview that are shown as they would be stored."""
 FLAGS = ("profile", "activate_bot", "activate_automatic_message")
 Item = TypeVar("Item")
 
@@ -36,51 +43,165 @@ class Imported:
     unchanged: int
     ignored: Sequence[str] = ()
 
+    def __add__(self, other: "Imported") -> "Imported":
+        counts = self.added + other.added, self.updated + other.updated, self.unchanged + other.unchanged
+        return Imported(*counts, self.ignored)
 
-def import_contacts(*, organization: Organization, number: PhoneNumber, content: bytes, may_label: bool, now: datetime) -> Imported:
-    """Add the people in the file, and change those who are there. `number`: whose they are where the file does not say; with
-    `may_label` labels that do not exist are made. Raises Refused, and then nothing was stored."""
-    faults = Faults()
-    sheet = read_sheet(content)
-    rows = Reader(sheet, numbers_of(organization), number, faults).rows()
 
+@dataclass(frozen=True)
+class Shown:
+    """A row as it would be stored."""
+
+    wa_id: str
+    name: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would come of an import: the counts of its good rows, a few of them, what is wrong with the others, and which rows are
+    imported otherwise than they say."""
+
+    counts: Imported
+    first: Sequence[Shown]
+    faults: Faults
+    notes: Faults = field(default_factory=Faults)
+
+    @property
+    def good(self) -> int:
+        return self.counts.added + self.counts.updated + self.counts.unchanged
+
+
+def preview_contacts(
+    *, organization: Organization, number: PhoneNumber, content: bytes, may_label: bool, layout: Layout | None = None
+) -> Preview:
+    """What an import of this file would do; nothing is stored. Raises Refused if nothing can come of it."""
+    checked = _check(organization, number, content, layout, may_label=may_label)
+    matched = [(row, contact) for row, contact in checked.matched if row.line not in checked.faults.lines]
+    new = sum(contact.pk is None for _row, contact in matched)
+    updated = sum(contact.pk is not None and would_change(contact, row) for row, contact in matched)
+    counts = Imported(new, updated, len(matched) - new - updated, checked.ignored)
+    first = [
+        Shown(contact.wa_id or contact.address, row.given.get("alias") or contact.alias or contact.name, contact.pk is None)
+        for row, contact in matched[:MOST_SHOWN]
+    ]
+    return Preview(counts, first, checked.faults, checked.notes)
+
+
+def import_contacts(
+    *,
+    organization: Organization,
+    number: PhoneNumber,
+    content: bytes,
+    may_label: bool,
+    by: User | None,
+    now: datetime,
+    layout: Layout | None = None,
+    skips_wrong: bool = False,
+    after_line: int = 0,
+    note: Callable[[int, Imported], None] = lambda line, imported: None,
+) -> Imported:
+    """Add the people in the file, and change those who are there. `number`: whose they are where the file does not say. With
+    `may_label` labels that do not exist are made.
+
+    The whole file is checked first. Raises Refused if a line is wrong and not to be skipped, and then nothing was stored. The good
+    rows are stored in parts, so that nobody waits long for what they lock. In the transaction of each part `note` is called with
+    its last line and what came of it; if it raises, the part is not stored. An import that was interrupted goes on `after_line`.
+    """
+    checked = _check(organization, number, content, layout, may_label=may_label)
+    if checked.faults.count and not (skips_wrong and 0 not in checked.faults.lines):
+        raise Refused(checked.faults)
+    wanted = [row for row, _contact in checked.matched if row.line not in checked.faults.lines and row.line > after_line]
+    imported = Imported(0, 0, 0, checked.ignored)
+    for part in _parts(wanted):
+        imported += _store_part(organization, part, now, note, may_label=may_label, by=by)
+    return imported
+
+
+def _store_part(
+    organization: Organization,
+    part: Sequence[Row],
+    now: datetime,
+    note: Callable[[int, Imported], None],
+    *,
+    may_label: bool,
+    by: User | None,
+) -> Imported:
     def write() -> Imported:
-        own = Faults(faults.count, list(faults.first))  # a transaction that is run again begins anew
-        return Import(organization, own, now, may_label=may_label).store(rows, sheet.ignored)
+        stored = Import(organization, Faults(), now, may_label=may_label, by=by).store(part)
+        note(part[-1].line, stored)
+        return stored
 
     try:
         return run_in_transaction(write)
+    except NumberMoved:
+        raise Refused.because(_("A number has just changed. Try again.")) from None
     except IntegrityError:  # again and again, so nobody else's doing
         raise Refused.because(_("The database cannot tell the names of some labels in the file apart. Rename them.")) from None
 
 
-class Import:
-    """One import, in its transaction: all rows are matched before the first is stored."""
+@dataclass(frozen=True)
+class Checked:
+    """A file that was read: its rows with the contacts that they mean, what is wrong, and what is odd."""
 
-    def __init__(self, organization: Organization, faults: Faults, now: datetime, *, may_label: bool) -> None:
-        self.organization, self.faults, self.now, self.may_label = organization, faults, now, may_label
+    matched: Sequence[tuple[Row, Contact]]
+    faults: Faults
+    ignored: Sequence[str]
+    notes: Faults
+
+
+def _check(organization: Organization, number: PhoneNumber, content: bytes, layout: Layout | None, *, may_label: bool) -> Checked:
+    faults = Faults()
+    layout = layout or guess_layout(content, country=organization.country)
+    sheet = read_sheet(content, layout)
+    reader = Reader(sheet, numbers_of(organization), number, faults, country=organization.country)
+    matched = Import(organization, faults, timezone.now(), may_label=may_label).match(reader.rows())
+    return Checked(matched, faults, sheet.ignored, reader.notes)
+
+
+class Import:
+    """Rows of a file and the contacts that they mean."""
+
+    def __init__(
+        self, organization: Organization, faults: Faults, now: datetime, *, may_label: bool, by: User | None = None
+    ) -> None:
+        self.organization, self.faults, self.now, self.may_label, self.by = organization, faults, now, may_label, by
+        self.before: dict[int, tuple[str, str]] = {}
+        """The alias and the profile of the contacts that are there, by their ids."""
         self.by_phone: dict[tuple[str, str], list[Contact]] = defaultdict(list)
         self.by_user_id: dict[tuple[str, str], Contact] = {}
 
-    def store(self, rows: Sequence[Row], ignored: Sequence[str]) -> Imported:
-        self._load(rows)
+    def match(self, rows: Sequence[Row]) -> list[tuple[Row, Contact]]:
+        """The contact of each row, a new one where there is none; what is wrong goes to the faults. Nothing is stored or locked."""
+        self._load(rows, is_locked=False)
         matched = self._match(rows)
-        labels = self._labels(rows)
+        self._unknown_labels(rows)
+        return matched
+
+    def store(self, rows: Sequence[Row]) -> Imported:
+        """Store rows that were found to be good; must run in a transaction. Raises Refused if one is not good any more."""
+        self._load(rows, is_locked=True)
+        matched = self._match(rows)
+        unknown = self._unknown_labels(rows)
         if self.faults.count:
             raise Refused(self.faults)
+        labels = self._make_labels(unknown)
         new = [contact for _row, contact in matched if contact.pk is None]
         changed = {id(contact) for row, contact in matched if _change(contact, row.given)}
         known = [contact for _row, contact in matched if contact.pk is not None]
         _insert(new)
+        refuse_moved(row.number for row, _contact in matched)
         update_rows([contact for contact in known if id(contact) in changed], ["alias", *FLAGS])
         _index([contact for _row, contact in matched])
         gained = add_labels([(contact.pk, labels[label_key(name)]) for row, contact in matched for name in row.labels])
+        self._record_changes(known, gained)
         announce([self.organization.pk])
-        updated = sum(id(contact) in changed or contact.pk in gained for contact in known)
-        return Imported(len(new), updated, len(known) - updated, ignored)
+        labelled = {pk for pk, _label in gained}
+        updated = sum(id(contact) in changed or contact.pk in labelled for contact in known)
+        return Imported(len(new), updated, len(known) - updated)
 
-    def _load(self, rows: Sequence[Row]) -> None:
-        """Whoever the rows may mean, locked in the order of their ids, as webhooks lock them."""
+    def _load(self, rows: Sequence[Row], *, is_locked: bool) -> None:
+        """Whoever the rows may mean, to be stored locked in the order of their ids, as webhooks lock them."""
         phones: dict[str, set[str]] = defaultdict(set)
         user_ids: dict[str, set[str]] = defaultdict(set)
         for row in rows:
@@ -94,7 +215,9 @@ class Import:
                     found = theirs.filter(**{"create_for_phone_number": number, f"{column}__in": some})
                     ids.update(found.values_list("pk", flat=True))
         for part in _parts(sorted(ids)):
-            for contact in theirs.select_for_update().filter(pk__in=part).order_by("pk"):
+            contacts = theirs.filter(pk__in=part).order_by("pk")
+            for contact in contacts.select_for_update() if is_locked else contacts:
+                self.before[contact.pk] = contact.alias, contact.profile
                 self._index(contact)
 
     def _index(self, contact: Contact) -> None:
@@ -121,6 +244,19 @@ class Import:
             matched.append((row, contact))
         return matched
 
+    def _record_changes(self, known: Sequence[Contact], gained: Collection[tuple[int, int]]) -> None:
+        """Lines in the conversations of the contacts that were there."""
+        aliases = alias_changes([(contact, self.before[contact.pk][0]) for contact in known])
+        profiles = [
+            (contact.pk, {"from": before, "to": contact.profile})
+            for contact in known
+            if (before := self.before[contact.pk][1]) != contact.profile
+        ]
+        names = {label.pk: label.name for label in Label.objects.filter(organization=self.organization)} if gained else {}
+        labels = [(pk, {"label": names[label]}) for pk, label in sorted(gained) if pk in self.before]
+        for kind, changed in ((Kind.ALIAS, aliases), (Kind.WHO_ANSWERS, profiles), (Kind.LABEL_GIVEN, labels)):
+            record_changes(changed, kind=kind, by=self.by, now=self.now)
+
     def _find(self, row: Row) -> Contact | None:
         number = row.number.phone_number_id
         if row.wa_ids:
@@ -134,17 +270,16 @@ class Import:
             create_for_phone_number=row.number,
             organization=self.organization,
             wa_id=row.wa_ids[0],
-            profile=row.number.default_profile,
             create_in=self.now,
+            **row.number.defaults_of_contacts,
         )
         contact.phone_key, contact.reversed_phone = phone_key(contact), reversed_phone(contact)
         self._index(contact)
         return contact
 
-    def _labels(self, rows: Sequence[Row]) -> dict[str, int]:
-        """The ids of all labels by their keys; those that only the file knows are made, if nothing is wrong."""
-        mine = Label.objects.filter(organization=self.organization)
-        known = {label_key(label.name): label.pk for label in mine}
+    def _unknown_labels(self, rows: Sequence[Row]) -> dict[str, str]:
+        """The names of labels that only the file knows, by their keys."""
+        known = self._known_labels()
         unknown: dict[str, str] = {}
         for row in rows:
             fresh = {label_key(name): name for name in row.labels if label_key(name) not in known}
@@ -153,13 +288,23 @@ class Import:
                 self.faults.add(row.line, words % {"name": next(iter(fresh.values()))})
             unknown |= {key: name for key, name in fresh.items() if key not in unknown}
         try:
-            refuse_more(len(known) + len(unknown))
+            refuse_more(len(known) + len(unknown) if self.may_label else 0)
         except Unfit as refusal:
             self.faults.add(0, refusal)
-        if not self.faults.count:
-            insert_rows([Label(organization=self.organization, name=name) for name in unknown.values()])
-            known = {label_key(label.name): label.pk for label in mine.all()}
-        return known
+        return unknown
+
+    def _known_labels(self) -> dict[str, int]:
+        return {label_key(label.name): label.pk for label in Label.objects.filter(organization=self.organization)}
+
+    def _make_labels(self, unknown: Mapping[str, str]) -> dict[str, int]:
+        """The ids of all labels by their keys."""
+        insert_rows([Label(organization=self.organization, name=name) for name in unknown.values()])
+        return self._known_labels()
+
+
+def would_change(contact: Contact, row: Row) -> bool:
+    """Whether the row says something of a contact that is not so yet. Labels are not looked at: it may have them or not."""
+    return any(getattr(contact, column) != value for column, value in row.given.items())
 
 
 def _change(contact: Contact, given: Mapping[str, Any]) -> bool:

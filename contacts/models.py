@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.payloads import Person
 from cloud_api.wa_ids import same_person_key
+from jobs.models import LeasedQuerySet, LeasedRow
 from organizations.fields import DerivedField, IdentifierField
 from organizations.models import Organization, PhoneNumber, Profile, User
 
@@ -16,7 +17,7 @@ WINDOW = timedelta(hours=24)
 """How long a customer's message lets the business answer freely (Meta: customer service window)."""
 
 
-CLOSING_SOON = timedelta(hours=2)
+CLOSING_SOON = timedelta(hours=3)
 """Before the window closes, it is time to hurry."""
 
 
@@ -48,7 +49,8 @@ class Label(models.Model):
 
 
 def phone_key(contact: "Contact") -> str:
-    """The phone without its optional digit, by which it is found however it is typed (reference 6); empty where there is none."""
+    """Returns the phone without its optional digit, so that it is found however it is typed (docs/meta-platform.md 6). Empty
+    without a phone."""
     return same_person_key(contact.wa_id or "")
 
 
@@ -97,15 +99,21 @@ class Contact(models.Model):
     name = models.CharField(_("name"), max_length=255, blank=True)
     name_at = models.DateTimeField(null=True, editable=False)
     """When the message was sent that last told the name, so that a late one does not bring back an old name."""
+    name_since = models.DateTimeField(null=True, editable=False)
+    """When the earliest message was sent that told this name; see `contacts.profile_names`."""
     alias = models.CharField(_("name given by staff"), max_length=150, blank=True, default="", db_default="")
     search_name = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     """What the words in ContactWord were made from: see `contacts.searching`."""
     labels = models.ManyToManyField(Label, blank=True, related_name="contacts", db_table="contact_label_given")
-    profile = models.CharField(_("profile"), max_length=8, choices=Profile, default=Profile.HUMAN, help_text=_("Who answers."))
-    activate_bot = models.BooleanField(_("bot on"), default=True)
+    profile = models.CharField(_("who answers"), max_length=8, choices=Profile, default=Profile.HUMAN)
+    activate_bot = models.BooleanField(_("bot on"), default=False)
+    """On for whom a bot or an AI answers: it always agrees with `profile`."""
     activate_automatic_message = models.BooleanField(_("automatic messages on"), default=True)
     marketing_stopped = models.BooleanField(_("stopped marketing"), default=False, editable=False)
     marketing_at = models.DateTimeField(null=True, editable=False)
+    """When that was; see `contacts.marketing`."""
+    marketing_refused_at = models.DateTimeField(null=True, editable=False)
+    """When the last message was sent that Meta refused because the person had stopped marketing."""
     create_in = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_message_timestamp = models.DateTimeField(_("last message"), null=True, editable=False)
     last_customer_message_at = models.DateTimeField(_("customer's last message"), null=True, editable=False)
@@ -113,7 +121,12 @@ class Contact(models.Model):
     window_refused_at = models.DateTimeField(null=True, editable=False)
     """When Meta last said that the window is closed (131047), whatever the times tell: it is, until the customer writes again."""
     waiting_since = models.DateTimeField(null=True, editable=False)
-    """The time of the customer's last message, if nothing was answered since; see `note_message`."""
+    """The time of the customer's last message, if it needs an answer; see `update_waiting`."""
+    done_until = models.DateTimeField(null=True, editable=False)
+    """The customer's messages up to this time need no answer, staff said. A time of Meta's, so that neither the order of arrival
+    nor a rebuild changes what it covers."""
+    blocked_at = models.DateTimeField(_("blocked"), null=True, editable=False)
+    """Since when the person is blocked: their messages are kept, and are neither unread nor waiting."""
     unread_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     unread_at = models.DateTimeField(null=True, editable=False)
     """The time of the latest message that nobody has read; null if all are read."""
@@ -148,8 +161,9 @@ class Contact(models.Model):
         indexes: ClassVar = [
             # The sweep that closes sessions which expired with nobody writing.
             models.Index(fields=["session_is_active", "session_expires_at"], name="contact_sessions_to_close"),
-            # The lists of contacts and conversations, the latest first: all, of one number, by who answers, without the bot.
-            models.Index(fields=["organization", "last_message_timestamp"], name="contact_latest"),
+            # The list of contacts and conversations, the latest first, and the search for common names along it.
+            models.Index(fields=["organization", "last_message_timestamp", "id", "search_name"], name="contact_latest_names"),
+            # The same list of one number, by who answers, without the bot.
             models.Index(fields=["create_for_phone_number", "last_message_timestamp"], name="contact_latest_of_number"),
             models.Index(fields=["organization", "profile", "last_message_timestamp"], name="contact_latest_by_profile"),
             models.Index(fields=["organization", "activate_bot", "last_message_timestamp"], name="contact_latest_by_bot"),
@@ -157,6 +171,8 @@ class Contact(models.Model):
             models.Index(fields=["organization", "unread_at"], name="contact_unread"),
             models.Index(fields=["organization", "waiting_since"], name="contact_waiting"),
             models.Index(fields=["organization", "last_customer_message_at"], name="contact_window"),
+            # The list of blocked people.
+            models.Index(fields=["organization", "blocked_at"], name="contact_blocked"),
             # Search by number: however it is typed, and by its last digits.
             models.Index(fields=["organization", "phone_key"], name="contact_phone"),
             models.Index(fields=["organization", "reversed_phone"], name="contact_last_digits"),
@@ -189,12 +205,31 @@ class Contact(models.Model):
             self.last_customer_message_at = max(self.last_customer_message_at or at, at)
         else:
             self.last_business_message_at = max(self.last_business_message_at or at, at)
+        self.update_waiting()
+
+    def update_waiting(self) -> None:
+        """The customer's last message waits for an answer if it came after the business's last one, staff has not said that it
+        needs none, and the person is not blocked."""
+        asked, settled_until = self.last_customer_message_at, self.settled_until
+        is_settled = asked is None or (settled_until is not None and asked <= settled_until)
+        self.waiting_since = None if is_settled or self.blocked_at else asked
+
+    @property
+    def settled_until(self) -> datetime | None:
+        """The customer's messages up to this time need no answer: the business has written since, or staff said so."""
+        return max(filter(None, (self.last_business_message_at, self.done_until)), default=None)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether staff has said that the customer's last message needs no answer, and nothing was answered since."""
         asked, answered = self.last_customer_message_at, self.last_business_message_at
-        self.waiting_since = asked if asked and (answered is None or answered < asked) else None
+        if asked is None or self.done_until is None or self.done_until < asked:
+            return False
+        return answered is None or answered < asked
 
     def note_unread(self, at: datetime, webhook_id: int) -> None:
-        """A customer's message that is new here, and the webhook that told it."""
-        if webhook_id > self.read_webhook_id:
+        """A customer's message that is new here, and the webhook that told it. A blocked person's alerts nobody."""
+        if webhook_id > self.read_webhook_id and not self.blocked_at:
             self.unread_count += 1
             self.unread_at = max(self.unread_at or at, at)
 
@@ -207,9 +242,18 @@ class Contact(models.Model):
         self.parent_bsuid = person.parent_bsuid or self.parent_bsuid
 
     def note_marketing(self, *, stopped: bool, at: datetime) -> None:
-        """The person stopped or resumed marketing messages; the latest word counts."""
-        if self.marketing_at is None or at >= self.marketing_at:
+        """The person stopped or resumed marketing messages; the latest word counts, and of two at one time that they stopped."""
+        if self.marketing_at is None or (at, stopped) > (self.marketing_at, self.marketing_stopped):
             self.marketing_stopped, self.marketing_at = stopped, at
+
+    def note_refusal(self, window_at: datetime | None, *, marketing_at: datetime | None) -> None:
+        """Meta refused messages that were sent at these times, one because the window is closed, one because the person stopped
+        marketing; None where neither was."""
+        if window_at and (self.window_refused_at is None or self.window_refused_at < window_at):
+            self.window_refused_at = window_at
+        if marketing_at:
+            self.marketing_refused_at = max(self.marketing_refused_at or marketing_at, marketing_at)
+            self.note_marketing(stopped=True, at=marketing_at)
 
     def is_window_open(self, now: datetime, *, margin: timedelta = timedelta()) -> bool:
         """Whether free text may be sent at `now`, and for the `margin` after it."""
@@ -250,9 +294,90 @@ class Note(models.Model):
         db_table = "contact_note"
         verbose_name = _("note")
         verbose_name_plural = _("notes")
+        indexes: ClassVar = [
+            # The notes of a conversation in time order, among its messages.
+            models.Index(fields=["contact", "create_in", "id"], name="note_of_contact"),
+        ]
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class ContactChange(models.Model):
+    """Something about a contact changed: a small line in the conversation, with who did it and when.
+
+    Changes of phone numbers are not here: `RetiredIdentity` says them.
+    """
+
+    class Kind(models.TextChoices):
+        WHO_ANSWERS = "who_answers", _("who answers")
+        ALIAS = "alias", _("name given by staff")
+        PROFILE_NAME = "profile_name", _("name on WhatsApp")
+        LABEL_GIVEN = "label_given", _("label put on")
+        LABEL_TAKEN = "label_taken", _("label taken away")
+        DONE = "done", _("needs no answer")
+        REOPENED = "reopened", _("needs an answer")
+        BLOCKED = "blocked", _("blocked")
+        UNBLOCKED = "unblocked", _("no longer blocked")
+
+    contact = models.ForeignKey(
+        Contact,
+        on_delete=models.CASCADE,
+        db_index=False,  # an index begins with it
+        related_name="changes",
+    )
+    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    """Null for what WhatsApp told, and for users who are gone."""
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind)
+    values = models.JSONField(_("values"))
+    """`from` and `to`, or the `label`; empty where the kind says it all."""
+    key = IdentifierField(max_length=64, null=True)
+    """Of what webhooks told: tells one such change of a contact from another. Null for what staff did."""
+    create_in = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        db_table = "contact_change"
+        verbose_name = _("change of a contact")
+        verbose_name_plural = _("changes of contacts")
+        constraints: ClassVar = [
+            # What webhooks tell again is one change.
+            models.UniqueConstraint(fields=["contact", "kind", "key"], name="one_contact_change_each"),
+        ]
+        indexes: ClassVar = [
+            # The changes of a conversation in time order, among its messages.
+            models.Index(fields=["contact", "create_in", "id"], name="change_of_contact"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class MarketingChoice(models.Model):
+    """A person stopped or resumed marketing messages: see `contacts.marketing`. Each has a row, however often it is told."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="marketing_choices")
+    phone_number_id = IdentifierField(max_length=64)
+    key = IdentifierField(max_length=64)
+    """Tells one choice of a number's from another."""
+    stopped = models.BooleanField()
+    wa_id = IdentifierField(max_length=64, blank=True)
+    """The phone that the person was seen with then, if it was told."""
+    told_at = models.DateTimeField()
+    """Meta's time or, where that cannot be true, when it first arrived."""
+
+    class Meta:
+        db_table = "contact_marketing_choice"
+        constraints: ClassVar = [
+            # What webhooks tell again is one choice.
+            models.UniqueConstraint(fields=["phone_number_id", "key"], name="one_marketing_choice_each"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def key_in_number(self) -> tuple[str, str]:
+        return self.phone_number_id, self.key
 
 
 class RetiredIdentity(models.Model):
@@ -279,3 +404,69 @@ class RetiredIdentity(models.Model):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+class ContactImport(LeasedRow):
+    """A file of contacts on its way in: see `contacts.import_queue`. Its bytes count in the organization's storage."""
+
+    class Step(models.TextChoices):
+        """What is to be done next: by people, or by the worker (CHECK, STORE)."""
+
+        COLUMNS = "columns"
+        CHECK = "check"
+        CHECKED = "checked"
+        STORE = "store"
+        DONE = "done"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="+")
+    queue_id = models.BigIntegerField()
+    """The organization's id: the worker shares out among organizations."""
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    """Who chose the file; once it is imported, who had it imported."""
+    create_in = models.DateTimeField(default=timezone.now, editable=False)
+    step = models.CharField(max_length=8, choices=Step, default=Step.COLUMNS)
+    phone_number_id = IdentifierField(max_length=64)
+    """The number whose the contacts are where the file does not say. No foreign key: the file does not belong to the number."""
+    file_name = models.CharField(max_length=255, blank=True)
+    content = models.BinaryField(default=bytes)
+    """Compressed by zlib; empty once it is imported."""
+    size = models.PositiveIntegerField(default=0)
+    """Bytes of `content` that were counted in the organization's storage."""
+    encoding = models.CharField(max_length=16)
+    separator = models.CharField(max_length=1)
+    has_header = models.BooleanField(default=True)
+    columns: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    """A key of `contacts.columns` for each column of the file."""
+    may_label = models.BooleanField(default=False)
+    skips_wrong = models.BooleanField(default=False)
+    language = models.CharField(max_length=8, blank=True)
+    """Of whoever asked last: in it the worker says what is wrong."""
+    counts: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
+    """Of the last check: added, updated, unchanged, wrong. Of an import, as far as it has come: added, updated, unchanged."""
+    shown: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    """Rows as they would be stored: wa_id, name, whether they are new."""
+    faults: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    """Of the last check: line and words of the first ones."""
+    notes: "models.JSONField[Any, Any]" = models.JSONField(default=dict, null=True)
+    """Of the last check: how many lines are imported otherwise than they say (`count`), and line and words of the first ones
+    (`first`). None in rows of a version before."""
+    ignored: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    """Headers of columns that nobody needs."""
+    last_line = models.PositiveIntegerField(default=0)
+    """Rows up to this line have been stored."""
+
+    objects: Any = LeasedQuerySet["ContactImport"].as_manager()
+    queue_column = "queue_id"
+
+    class Meta:
+        db_table = "contact_import"
+        indexes: ClassVar = [
+            # The worker's next one, by organization.
+            models.Index(fields=["state", "queue_id", "due_at", "id"], name="contact_import_queue"),
+            # Those of an organization and somebody who works there, and those that have expired.
+            models.Index(fields=["organization", "created_by"], name="contact_import_of_user"),
+            models.Index(fields=["create_in"], name="contact_import_age"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

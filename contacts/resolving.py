@@ -1,4 +1,4 @@
-"""Who is who: the persons that webhooks name become contacts (reference 5.5).
+"""Who is who: the persons that webhooks name become contacts (docs/meta-platform.md 5.5).
 
 A person is found by BSUID, then by `wa_id`, else is new; a missing identifier is added to the contact that has the other.
 
@@ -18,11 +18,13 @@ from django.db.models import Q
 
 from cloud_api.payloads import Person
 from cloud_api.wa_ids import same_person_key
+from contacts.changes import move_changes
 from contacts.models import Contact, Note, RetiredIdentity, phone_key, reversed_phone
-from jobs.inserting import insert_rows
+from jobs.inserting import insert_rows, update_rows
 from organizations.models import PhoneNumber
 
 WA_ID, BSUID = RetiredIdentity.Kind.WA_ID, RetiredIdentity.Kind.BSUID
+IDENTITY = ("wa_id", "wa_id_at", "phone_key", "reversed_phone", "bsuid")
 Key = tuple[str, str, str]
 """Of an identifier: phone_number_id, kind, value."""
 
@@ -67,9 +69,10 @@ class AddressBook:
         """By number and `phone_key`, contacts that staff typed in and WhatsApp has not shown yet."""
 
     @classmethod
-    def load(cls, sightings: Iterable[Sighting]) -> Self:
+    def load(cls, sightings: Iterable[Sighting], *, whole_past: bool = False) -> Self:
         """Everything the database has on these persons. The contacts are locked until the transaction ends, in the order of their
-        ids, so that two workers never wait for each other."""
+        ids, so that two workers never wait for each other. With `whole_past` also what contacts are no longer known by, of those
+        who are named by what they are known by now: two of them may become one."""
         named = _by_number_and_kind(key for sighting in sightings for key in sighting.keys)
         former = set(RetiredIdentity.objects.filter(_retired(named)).values_list("contact", flat=True))
         ids = set(former)
@@ -83,7 +86,8 @@ class AddressBook:
         contacts = {each.pk: each for each in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
         for contact in contacts.values():
             book._index(contact)
-        for identity in RetiredIdentity.objects.filter(contact__in=former & set(contacts)) if former else ():
+        with_past = set(contacts) if whole_past else former & set(contacts)
+        for identity in RetiredIdentity.objects.filter(contact__in=with_past) if with_past else ():
             identity.contact = contacts[identity.contact_id]
             book._index_retired(identity)
         return book
@@ -114,8 +118,8 @@ class AddressBook:
             create_for_phone_number=sighting.number,
             organization_id=sighting.number.organization_id,
             bsuid=sighting.person.bsuid,
-            profile=sighting.number.default_profile,
             create_in=sighting.at,
+            **sighting.number.defaults_of_contacts,
         )
         self._added.append(contact)
         self._index(contact)
@@ -181,18 +185,22 @@ class AddressBook:
         changed = sorted(self._changed.values(), key=lambda contact: contact.wa_id is not None)
         if len(changed) > 1:  # a phone may go from one to another, and two must not have it even for a moment
             Contact.objects.filter(pk__in=[each.pk for each in changed], bsuid__isnull=False).update(wa_id=None)
-        for contact in changed:
-            contact.save(update_fields=["wa_id", "wa_id_at", "phone_key", "reversed_phone", "bsuid"])
+        update_rows(changed, IDENTITY)
         if self._added:
             insert_rows(self._added)
             _learn_keys(self._added)
-        for identity in self._retired.values():
-            identity.save()
+        retired = list(self._retired.values())
+        for identity in retired:
+            identity.contact_id = identity.contact.pk  # which a new contact has only now
+        insert_rows([identity for identity in retired if identity.pk is None])
+        update_rows([identity for identity in retired if identity.pk], ["retired_at"])
+        flagged: dict[int, Contact] = {}
         for one, other in self._conflicts:
             for contact, rival in ((one, other), (other, one)):
                 if contact.conflicts_with_id is None:
                     contact.conflicts_with_id = rival.pk
-                    contact.save(update_fields=["conflicts_with"])
+                    flagged[contact.pk] = contact
+        update_rows(list(flagged.values()), ["conflicts_with_id"])
 
     def _by_bsuid(self, key: Key) -> Contact | None:
         former = self._former.get(key)
@@ -217,6 +225,11 @@ class AddressBook:
     def had(self, contact: Contact, kind: str, value: str) -> bool:
         """Whether the identifier is one of the contact's past."""
         return self._past(contact, kind, value) is not None
+
+    def retired_at(self, contact: Contact, kind: str, value: str) -> datetime | None:
+        """Until when the contact had the identifier; None if it has it still, or never had it."""
+        identity = self._past(contact, kind, value)
+        return identity.retired_at if identity else None
 
     def _take(self, contact: Contact, wa_id: str, at: datetime) -> bool:
         """Whether the contact may have the phone. Whoever else has it is flagged, and loses it if seen with it earlier; but nobody
@@ -286,11 +299,13 @@ def _inherit_flags(absorbed: Contact, into: Contact) -> None:
 
 
 def _inherit_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
+    """Without what is done, which depends on messages: see `chats.attention.joint_done`."""
     Note.objects.filter(contact=absorbed).update(contact=into)
+    move_changes(absorbed, into)
     into.labels.add(*absorbed.labels.all())
-    if absorbed.alias and not into.alias:
-        into.alias = absorbed.alias
-        into.save(update_fields=["alias"])
+    into.alias = into.alias or absorbed.alias
+    into.blocked_at = min(filter(None, (into.blocked_at, absorbed.blocked_at)), default=None)
+    into.save(update_fields=["alias", "blocked_at"])
 
 
 def _keys(contact: Contact) -> list[Key]:
@@ -331,7 +346,7 @@ def _retired(named: Named) -> Q:
 
 def _typed_in(strangers: Iterable[Sighting]) -> set[int]:
     """The ids of contacts that staff typed in, for persons whom WhatsApp shows for the first time: people write the optional digit
-    of a number, or leave it out, without knowing which of the two WhatsApp has (reference 6)."""
+    of a number, or leave it out, without knowing which of the two WhatsApp has (docs/meta-platform.md 6)."""
     phones: dict[int, set[str]] = defaultdict(set)
     for sighting in strangers:
         if sighting.person.wa_id:

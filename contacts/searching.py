@@ -1,33 +1,38 @@
-"""How a person is found: by the beginning of any word of their names, and by the number however it is typed."""
+"""How a person is found: by the beginning of any word of their names, and by the number however it is typed.
 
-import itertools
+A word that few contacts have is looked up in its index. A common one is looked for along the list, from the latest contact on:
+there it is found soon, while its index entries are in no useful order. To decide, `FEW` entries of each word are counted at most.
+"""
+
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 
-from cloud_api.wa_ids import beginnings
+from cloud_api.wa_ids import BRAZIL, beginnings
+from contacts.folding import folded
 from contacts.models import Contact, ContactWord
 from jobs.inserting import insert_rows
+from organizations.models import Organization
 
 MOST_WORDS = 12
 """Words of one contact that are looked at."""
 MOST_FOUND = 200
-"""People that one search looks at; whoever wants another types more."""
+"""People that one search by number gives; whoever wants another types more."""
+FEW = 300
+"""Index entries of a word, up to which it is rare."""
 FEWEST_DIGITS = 3
 LONGEST_WORD = 40
-ENOUGH_TO_COUNT = 10_000
+LONGEST_TEXT = 1_000
 LAST_LETTER = "\U0010ffff"
 """Comes after all that a word may go on with."""
 
 
 def normalized(text: str) -> str:
-    """The text in lower case, without accents, its words apart by one space: “José  DA Silva” is “jose da silva”."""
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
-    return " ".join(re.findall(r"[^\W_]+", plain.casefold()))
+    """The beginning of the text in lower case, without accents: see `contacts.folding`."""
+    return folded(text[:LONGEST_TEXT])
 
 
 def names_of(contact: Contact) -> str:
@@ -35,56 +40,84 @@ def names_of(contact: Contact) -> str:
     return normalized(f"{contact.alias} {contact.name} {contact.username}")[:500]
 
 
-def index_names(contacts: Iterable[Contact]) -> list[Contact]:
+def index_names(contacts: Collection[Contact]) -> list[Contact]:
     """Make these contacts findable by the names they have now; returns those whose `search_name` changed, for the caller to save.
     Must run in a transaction that has them locked."""
-    changed = [contact for contact in contacts if contact.search_name != names_of(contact)]
+    names = {id(contact): names_of(contact) for contact in contacts}
+    changed = [contact for contact in contacts if contact.search_name != names[id(contact)]]
     if not changed:
         return []
     ContactWord.objects.filter(contact__in=[contact.pk for contact in changed if contact.search_name]).delete()
     rows = []
     for contact in changed:
-        contact.search_name = names_of(contact)
-        words = dict.fromkeys(word[:LONGEST_WORD] for word in contact.search_name.split())
+        contact.search_name = names[id(contact)]
         rows += [
             ContactWord(contact=contact, organization_id=contact.organization_id or 0, word=word)
-            for word in list(words)[:MOST_WORDS]
+            for word in words_of(contact.search_name)
         ]
     insert_rows(rows)
     return changed
 
 
-def find_contacts(organization_id: int, typed: str) -> list[int]:
-    """The ids of up to `MOST_FOUND` contacts of the organization that the text may mean: by number if it looks like one, then by
-    names, exact words first; a BSUID finds its person too."""
-    found: dict[int, None] = {}
-    for rows in _queries(organization_id, typed.strip()):
-        _collect(rows, found)
-        if len(found) >= MOST_FOUND:
-            break
-    return list(found)[:MOST_FOUND]
+def words_of(search_name: str) -> list[str]:
+    """The words by which whoever has this name is found, each once."""
+    return list(dict.fromkeys(word[:LONGEST_WORD] for word in search_name.split()))[:MOST_WORDS]
 
 
-def _collect(rows: "QuerySet[Any, int]", found: dict[int, None]) -> None:
-    """Look at the rows until enough are found: a contact has a row for each of its words that begins so."""
-    for start in itertools.count(step=MOST_FOUND):
-        part = list(rows[start : start + MOST_FOUND])
-        found |= dict.fromkeys(part)
-        if len(part) < MOST_FOUND or len(found) >= MOST_FOUND:
-            return
+def has_words(search_name: str, words: Iterable[str]) -> bool:
+    """Whether each of the words is the beginning of one by which whoever has this name is found."""
+    name = f" {search_name}"
+    if not all(f" {word}" in name for word in words):  # of almost all names; the rest costs ten times as much
+        return False
+    own = words_of(search_name)
+    return all(any(each.startswith(word) for each in own) for word in words)
 
 
-def _queries(organization_id: int, typed: str) -> "Iterator[QuerySet[Any, int]]":
+def words_typed(typed: str) -> list[str]:
+    """The words of what somebody searches for, each once."""
+    return list(dict.fromkeys(word[:LONGEST_WORD] for word in normalized(typed).split()[:MOST_WORDS]))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The ids of contacts that a text may mean. `is_cut`: there are more."""
+
+    ids: Sequence[int]
+    is_cut: bool = False
+
+
+def find_contacts(organization_id: int, typed: str) -> Found | None:
+    """The contacts of the organization that the text may mean, by number if it looks like one, by user ID, and by names. None if it
+    is made of common words: then look for them along the list, with `has_words`."""
+    typed = typed.strip()
+    is_number = _is_like_a_number(typed)
+    numbered = _by_number(organization_id, typed) if is_number else []
+    known = _by_user_id(organization_id, typed)
+    words = words_typed(typed)
+    named = _by_words(organization_id, words) if words and (len(words) == 1 or not is_number) else []
+    if named is None and not (is_number or known):
+        return None
+    found = list(dict.fromkeys([*numbered, *known, *(named or [])]))
+    return Found(found, is_cut=named is None or len(numbered) >= MOST_FOUND)
+
+
+def _by_number(organization_id: int, typed: str) -> list[int]:
     contacts = Contact.objects.filter(organization=organization_id).values_list("pk", flat=True)
-    if _is_like_a_number(typed):
-        yield contacts.filter(_begins("phone_key", beginnings(typed))).order_by("phone_key")
-        yield contacts.filter(_begins("reversed_phone", [end[::-1] for end in _endings(typed)])).order_by("reversed_phone")
-    words = {word[:LONGEST_WORD] for word in normalized(typed).split()[:MOST_WORDS]}
-    if words and (len(words) == 1 or not _is_like_a_number(typed)):
-        yield _by_words(organization_id, words)
-    if "." in typed:
-        country, _, rest = typed.partition(".")
-        yield contacts.filter(bsuid=f"{country.upper()}.{rest}")
+    country = Organization.objects.filter(pk=organization_id).values_list("country", flat=True).first()
+    openings = beginnings(typed, country=country or BRAZIL)
+    found = list(contacts.filter(_begins("phone_key", openings)).order_by("phone_key")[:MOST_FOUND])
+    if len(found) < MOST_FOUND:
+        endings = [end[::-1] for end in _endings(typed)]
+        found += contacts.filter(_begins("reversed_phone", endings)).order_by("reversed_phone")[: MOST_FOUND - len(found)]
+    return found
+
+
+def _by_user_id(organization_id: int, typed: str) -> list[int]:
+    country, dot, rest = typed.partition(".")
+    if not dot:
+        return []
+    contacts = Contact.objects.filter(organization=organization_id, bsuid=f"{country.upper()}.{rest}")
+    return list(contacts.values_list("pk", flat=True)[:MOST_FOUND])
 
 
 def _is_like_a_number(typed: str) -> bool:
@@ -109,23 +142,23 @@ def _begins(column: str, openings: Iterable[str]) -> Q:
     return which
 
 
-def _by_words(organization_id: int, words: Iterable[str]) -> "QuerySet[Any, int]":
-    """The rarest word leads; the others are looked up among the contacts that it finds."""
-    rarest, *others = _rarest_first(organization_id, sorted(words, key=lambda word: (-len(word), word)))
-    rows = ContactWord.objects.filter(_begins("word", [rarest]), organization_id=organization_id)
-    for word in others:
-        rows = rows.filter(Exists(ContactWord.objects.filter(_begins("word", [word]), contact=OuterRef("contact"))))
-    return rows.order_by("word", "contact").values_list("contact", flat=True)
+def _by_words(organization_id: int, words: Sequence[str]) -> list[int] | None:
+    """The contacts that have all the words, looked up by the rarest of them; None if none of the words is rare."""
+    rarest, count = _rarest(organization_id, words)
+    if count > FEW:
+        return None
+    rows = ContactWord.objects.filter(_begins("word", [rarest]), organization_id=organization_id).order_by("word", "contact")
+    if len(words) == 1:
+        return list(rows.values_list("contact", flat=True))
+    return [pk for pk, name in rows.values_list("contact", "contact__search_name") if has_words(name, words)]
 
 
-def _rarest_first(organization_id: int, words: list[str]) -> list[str]:
-    """One query, which looks at no more than `ENOUGH_TO_COUNT` rows for each: beyond that a word is common."""
-    if len(words) < 2:
-        return words
+def _rarest(organization_id: int, words: Sequence[str]) -> tuple[str, int]:
+    """The word that the fewest contacts have, and how many index entries it has: `FEW` and one at most are counted of each."""
     table = connection.ops.quote_name(ContactWord._meta.db_table)
-    rows = f"SELECT 1 FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {ENOUGH_TO_COUNT}"  # noqa: S608
+    rows = f"SELECT 1 FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {FEW + 1}"  # noqa: S608
     counts = ", ".join(f"(SELECT COUNT(*) FROM ({rows}) AS few)" for _ in words)  # noqa: S608  no input in it
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {counts}", [value for word in words for value in (organization_id, word, word + LAST_LETTER)])
         found = cursor.fetchone()
-    return [word for _, word in sorted(zip(found, words, strict=True), key=lambda each: each[0])]
+    return min(zip(words, found, strict=True), key=lambda each: each[1])

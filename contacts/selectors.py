@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from django.db.models import Count, QuerySet
 
+from cloud_api.wa_ids import candidates, same_person_key
 from contacts.models import Contact, Label, Note
 from organizations.models import Organization, PhoneNumber
 
@@ -13,13 +14,22 @@ MOST_NOTES = 50
 
 def numbers_of(organization: Organization) -> list[PhoneNumber]:
     """The organization's numbers, without their secrets."""
-    return list(PhoneNumber.objects.filter(organization=organization).defer(*PhoneNumber.SECRETS).order_by("pk"))
+    return list(PhoneNumber.objects.filter(organization=organization, replaced_by=None).defer(*PhoneNumber.SECRETS).order_by("pk"))
 
 
 def contacts_of(organization: Organization) -> QuerySet[Contact]:
     """The organization's contacts, with their numbers, without the numbers' secrets."""
     secrets = [f"create_for_phone_number__{column}" for column in PhoneNumber.SECRETS]
     return Contact.objects.filter(organization=organization).select_related("create_for_phone_number").defer(*secrets)
+
+
+def contacts_with_phone(typed: str) -> QuerySet[Contact]:
+    """Contacts of all organizations that have this whole number, however it is typed; without a country code in each country in
+    which an organization is. What is no number is looked for as it stands. For operators."""
+    organizations = dict(Organization.objects.values_list("pk", "country"))
+    wa_ids = {wa_id for country in {*organizations.values()} for wa_id in candidates(typed, country=country)}
+    keys = {same_person_key(wa_id) for wa_id in wa_ids or {typed}}
+    return Contact.objects.filter(organization__in=organizations, phone_key__in=keys)
 
 
 def labels_with_counts(organization: Organization) -> QuerySet[Label]:

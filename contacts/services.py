@@ -6,25 +6,27 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-import phonenumbers
 from django.db import IntegrityError, models
 from django.utils.translation import gettext_lazy as _
 
-from cloud_api.wa_ids import candidates, same_person_key
-from contacts.models import Contact, Label, Note
+from cloud_api.payloads.contents import is_visible
+from cloud_api.wa_ids import NotAPhoneNumber, read_phone_number, same_person_key
+from contacts.changes import alias_changes, record_changes
+from contacts.columns import CONTROLS
+from contacts.models import Contact, ContactChange, Label, Note
 from contacts.searching import index_names
 from jobs.inserting import insert_rows
 from jobs.transactions import run_in_transaction
 from organizations.live import announce
 from organizations.models import Organization, PhoneNumber, Profile, User
+from organizations.ownership import refuse_moved
+from organizations.phone_numbers import PHONE_PROBLEMS
 
 MOST_LABELS = 100
 """Of one organization: a list to choose from has an end."""
 SEPARATORS = re.compile(r"[,;|]")
 """Between labels in a file, and so never in one."""
 GivenLabel: Any = Contact.labels.through
-BRAZIL = 55
-ON_OFF = {"on": True, "off": False}
 
 
 class Unfit(ValueError):
@@ -42,23 +44,25 @@ class AlreadyThere(ValueError):
 # ---- Who answers ----
 
 
-def read_switch(column: str, word: str) -> bool | str:
-    """The value that a switch of this name has for this word. Raises Unfit."""
-    if column in ("activate_bot", "activate_automatic_message") and word in ON_OFF:
-        return ON_OFF[word]
-    if column == "profile" and word in Profile.values:
-        return word
-    raise Unfit(_("There is no such switch."))
+def read_switch(column: str, word: str) -> Profile:
+    """Who answers, which is the only switch, by the word that forms have for it. Raises Unfit."""
+    if column != "profile" or word not in Profile.values:
+        raise Unfit(_("There is no such switch."))
+    return Profile(word)
 
 
-def set_switch(*, organization: Organization, contact_ids: Collection[int], column: str, value: bool | str) -> int:
-    """Set one column, and no other, of those of the organization's contacts that are among these; how many there are."""
+def set_who_answers(*, organization: Organization, contact_ids: Collection[int], profile: Profile, by: User, now: datetime) -> int:
+    """Set who answers those of the organization's contacts that are among these; how many there are. The bot is on for whom a bot
+    or an AI answers, and off for whom the team answers."""
     theirs = Contact.objects.filter(organization=organization, pk__in=contact_ids)
 
     def write() -> int:
-        theirs.update(**{column: value})
+        before = dict(theirs.select_for_update().order_by("pk").values_list("pk", "profile"))
+        theirs.update(profile=profile, activate_bot=profile.has_bot)
+        changed = [(pk, {"from": old, "to": profile.value}) for pk, old in before.items() if old != profile]
+        record_changes(changed, kind=ContactChange.Kind.WHO_ANSWERS, by=by, now=now)
         announce([organization.pk])
-        return theirs.count()  # MySQL counts only those that had another value
+        return len(before)
 
     return run_in_transaction(write)
 
@@ -66,12 +70,13 @@ def set_switch(*, organization: Organization, contact_ids: Collection[int], colu
 # ---- Names and people typed in ----
 
 
-def rename_contact(*, contact: Contact, alias: str) -> Contact:
+def rename_contact(*, contact: Contact, alias: str, by: User, now: datetime) -> Contact:
     """Call the contact this; an empty alias gives back the profile's name. Raises Contact.DoesNotExist if it is gone."""
 
     def write() -> Contact:
         locked = Contact.objects.select_for_update().get(pk=contact.pk)
-        locked.alias = one_line(alias)
+        before, locked.alias = locked.alias, one_line(alias)
+        record_changes(alias_changes([(locked, before)]), kind=ContactChange.Kind.ALIAS, by=by, now=now)
         index_names([locked])
         locked.save(update_fields=["alias", "search_name"])
         _announce(locked)
@@ -85,42 +90,31 @@ def _announce(contact: Contact) -> None:
 
 
 def one_line(text: str) -> str:
-    """With one space between words, and none around them."""
-    return " ".join(text.split())
+    """With one space between words, and none around them, without control characters, which no text file has; empty where nothing
+    of it can be seen."""
+    return CONTROLS.sub("", " ".join(text.split())).strip() if is_visible(text) else ""
 
 
-def read_phone(typed: str) -> tuple[str, ...]:
-    """The wa_ids that the number may have, the likeliest first. Raises Unfit if it can be no number, with what to do."""
-    if re.search(r"\d[.,]?\d*E\+?\d", typed, re.IGNORECASE):
-        raise Unfit(_("The spreadsheet has rounded the number. Format the column as text, and write the numbers again."))
-    if re.search(r"[^\d\s()+./\-\u00a0\u2010-\u2015]", typed, re.ASCII) or not re.fullmatch(r"[\s(]*\+?[^+]*", typed):
-        raise Unfit(_("A phone number has digits only, and signs between them."))
-    wa_ids = candidates(re.sub(r"^[\s(]+(?=\+)", "", typed))
-    if not any(map(_is_possible, wa_ids)):
-        raise Unfit(
-            _("This is no complete phone number. Write area code and number, with + and country code if it is a foreign one.")
-        )
-    return wa_ids
-
-
-def _is_possible(wa_id: str) -> bool:
+def read_phone(typed: str, *, country: str) -> tuple[str, ...]:
+    """The wa_ids that a number may have, typed by somebody in `country`, the likeliest first. Raises Unfit for what is no number,
+    with what to do."""
     try:
-        number = phonenumbers.parse(f"+{wa_id}")
-    except phonenumbers.NumberParseException:
-        return False
-    if number.country_code == BRAZIL and (number.national_number or 0) < 10**9:
-        return False  # a number without its area code looks like a service's
-    return bool(phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE)
+        return read_phone_number(typed, country=country)
+    except NotAPhoneNumber as refusal:
+        raise Unfit(PHONE_PROBLEMS[refusal.problem]) from None
 
 
 def add_contact(*, number: PhoneNumber, wa_id: str, alias: str, now: datetime) -> Contact:
-    """A person whom WhatsApp has not shown yet: the wa_id is a guess until then (see `contacts.resolving`). Raises AlreadyThere."""
+    """A person whom WhatsApp has not shown yet: the wa_id is a guess until then (see `contacts.resolving`). Raises AlreadyThere;
+    NumberMoved if the number has just gone to another organization, or rows are being moved to it."""
 
     def write() -> Contact:
-        PhoneNumber.objects.select_for_update().only("pk").get(pk=number.pk)  # two who type the same person wait for each other
+        # Two who type the same person wait for each other.
+        list(PhoneNumber.objects.select_for_update().filter(pk=number.pk).values_list("pk"))
+        refuse_moved([number])
         if there := find_by_phone(number, wa_id):
             raise AlreadyThere(there)
-        contact = Contact(create_for_phone_number=number, wa_id=wa_id, alias=one_line(alias), profile=number.default_profile)
+        contact = Contact(create_for_phone_number=number, wa_id=wa_id, alias=one_line(alias), **number.defaults_of_contacts)
         contact.create_in = now
         contact.save()
         index_names([contact])
@@ -163,8 +157,10 @@ def read_label_name(name: str) -> str:
 def save_label(*, label: Label, name: str, colour: str) -> None:
     """Store a new label of its organization, or another name and colour of one. Raises Unfit."""
     name = read_label_name(name)
+    known_pk = label.pk
 
     def write() -> None:
+        label.pk = known_pk  # a transaction that is run again must not take it for stored
         others = Label.objects.filter(organization=label.organization).exclude(pk=label.pk)
         names = [other.name for other in others]
         refuse_taken(name, names)
@@ -209,21 +205,28 @@ def delete_label(*, label: Label) -> None:
     run_in_transaction(write)
 
 
-def give_labels(*, contact: Contact, give: Collection[int], take: Collection[int]) -> None:
+def give_labels(*, contact: Contact, give: Collection[int], take: Collection[int], by: User, now: datetime) -> None:
     """Give the contact some labels and take others from it. Ids of labels that its organization does not have count for nothing."""
     organization = contact.organization_id
-    known = set(Label.objects.filter(organization=organization, pk__in=[*give, *take]).values_list("pk", flat=True))
+    known = Label.objects.filter(organization=organization, pk__in=[*give, *take]).order_by("name").in_bulk()
 
     def write() -> None:
-        contact.labels.remove(*known.intersection(take))
-        contact.labels.add(*known.intersection(give))
+        has = set(GivenLabel.objects.filter(contact=contact, label__in=list(known)).values_list("label_id", flat=True))
+        given = [label for pk, label in known.items() if pk in give and pk not in has]
+        taken = [label for pk, label in known.items() if pk in take and pk in has and pk not in give]
+        contact.labels.remove(*taken)
+        contact.labels.add(*given)
+        for kind, labels in ((ContactChange.Kind.LABEL_TAKEN, taken), (ContactChange.Kind.LABEL_GIVEN, given)):
+            record_changes([(contact.pk, {"label": each.name}) for each in labels], kind=kind, by=by, now=now)
         _announce(contact)
 
     if known:
         run_in_transaction(write)
 
 
-def label_many(*, organization: Organization, contact_ids: Collection[int], label: Label, give: bool) -> int:
+def label_many(
+    *, organization: Organization, contact_ids: Collection[int], label: Label, give: bool, by: User, now: datetime
+) -> int:
     """Give one label of the organization to those of its contacts that are among these, or take it from them; how many there
     are."""
 
@@ -231,19 +234,22 @@ def label_many(*, organization: Organization, contact_ids: Collection[int], labe
         theirs = Contact.objects.filter(organization=organization, pk__in=contact_ids).order_by("pk")
         pks = list(theirs.values_list("pk", flat=True))
         if give:
-            add_labels([(pk, label.pk) for pk in pks])
+            changed = {pk for pk, _label in add_labels([(pk, label.pk) for pk in pks])}
         else:
-            GivenLabel.objects.filter(label=label, contact__in=pks).delete()
+            having = GivenLabel.objects.filter(label=label, contact__in=pks)
+            changed = set(having.values_list("contact_id", flat=True))
+            having.delete()
+        kind = ContactChange.Kind.LABEL_GIVEN if give else ContactChange.Kind.LABEL_TAKEN
+        record_changes([(pk, {"label": label.name}) for pk in sorted(changed)], kind=kind, by=by, now=now)
         announce([organization.pk])
         return len(pks)
 
     return run_in_transaction(write)
 
 
-def add_labels(pairs: Sequence[tuple[int, int]]) -> set[int]:
-    """Of these pairs of contact and label, store those that are not there; returns the contacts that gained one. Must run in a
-    transaction."""
-    gained: set[int] = set()
+def add_labels(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Of these pairs of contact and label, store those that are not there; returns which those are. Must run in a transaction."""
+    gained: set[tuple[int, int]] = set()
     for start in range(0, len(pairs), 2000):
         part = dict.fromkeys(pairs[start : start + 2000])
         there = GivenLabel.objects.filter(contact__in={pair[0] for pair in part})
@@ -251,7 +257,7 @@ def add_labels(pairs: Sequence[tuple[int, int]]) -> set[int]:
         fresh = [pair for pair in part if pair not in have]
         rows: list[models.Model] = [GivenLabel(contact_id=contact, label_id=label) for contact, label in fresh]
         insert_rows(rows)
-        gained.update(contact for contact, _label in fresh)
+        gained.update(fresh)
     return gained
 
 
@@ -273,7 +279,7 @@ def delete_note(*, note: Note) -> None:
     """Delete a note for ever."""
 
     def write() -> None:
-        note.delete()
+        Note.objects.filter(pk=note.pk).delete()  # the object forgets its id, and then cannot be deleted again
         _announce(note.contact)
 
     run_in_transaction(write)

@@ -1,9 +1,10 @@
-"""Transactions that are run again when the database, not the work, was the reason they failed."""
+"""Transactions that run again if the database, not the work, was the reason of the failure."""
 
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
 
 from django.db import (
     DatabaseError,
@@ -15,30 +16,33 @@ from django.db import (
     transaction,
 )
 
+P = ParamSpec("P")
 Result = TypeVar("Result")
 
 TRIES = 5
 CONTENTION = {1205, 1213}
-"""MySQL's and MariaDB's codes for a lock waited for too long, and a deadlock."""
+"""Error codes of MySQL and MariaDB: lock wait timeout, deadlock."""
 LOST = {1152, 1153, 1927, 2006, 2013, 2055, 4031}
-"""Their codes for a connection that was lost. A statement that is too large for the server loses it too."""
+"""Error codes for a lost connection. A statement that is too large for the server loses it too."""
 AWAY = {
     *(1040, 1053, 2002, 2003),  # too many connections, shutting down, not there
     *(1021, 1030, 1114, 1290),  # the disk or the table is full, the storage engine failed, read only for now
 }
-"""Their codes for what is nobody's fault but the server's."""
+"""Error codes that only the server causes."""
+NOT_AWAY_ON_SQLITE = ("database is locked", "too many", "too large", "too big", "stack overflow")
+"""SQLite has no codes. These are its messages for contention and for statements that are too large."""
 
 
 class DatabaseAway(Exception):
-    """The database does not answer. Nothing is known to be wrong with the work; leave it as it is and come back."""
+    """The database does not answer. Nothing is known to be wrong with the work: leave it as it is and retry later."""
 
 
 def run_in_transaction(work: Callable[[], Result]) -> Result:
-    """What `work` returns, committed.
+    """Runs `work` in a transaction and returns its result, committed.
 
-    Deadlocks, lock waits and lost connections happen in passing, and so does an IntegrityError when another worker stored the same
-    row a moment earlier: the whole transaction is then run again, a few times, with jitter. If that does not help the last error is
-    raised, because then the work is the reason; DatabaseAway if the database is.
+    Deadlocks, lock waits and lost connections are temporary. So is an IntegrityError if another worker stored the same row a
+    moment earlier. In these cases the whole transaction runs again, a few times, with jitter. After that the last error is
+    raised, because the work is the reason. Raises DatabaseAway if the database is.
     """
     for attempt in range(1, TRIES):
         try:
@@ -47,9 +51,9 @@ def run_in_transaction(work: Callable[[], Result]) -> Result:
             if attempt > 2:
                 raise
         except (DatabaseError, InterfaceError) as failure:
-            if not (is_away(failure) or _code(failure) in LOST | CONTENTION or "database is locked" in str(failure)):
+            if not (is_away(failure) or _code(failure) in LOST or is_contention(failure)):
                 raise
-        time.sleep(0.02 * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311  spread, not secret
+        time.sleep(0.02 * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311  distribution, not a secret
     try:
         return _run(work)
     except (DatabaseError, InterfaceError) as failure:
@@ -58,12 +62,28 @@ def run_in_transaction(work: Callable[[], Result]) -> Result:
         raise
 
 
+def in_transaction(service: Callable[P, Result]) -> Callable[P, Result]:
+    """Decorator: runs the service with `run_in_transaction`. The service must be safe to run again from its start."""
+
+    @wraps(service)
+    def run(*arguments: P.args, **options: P.kwargs) -> Result:
+        return run_in_transaction(partial(service, *arguments, **options))
+
+    return run
+
+
 def is_away(failure: Exception) -> bool:
-    """Whether the database is the reason of the failure, or a schema that is not up to date; if not, the work may be."""
+    """Returns whether the failure was caused by the database or by a schema that is not up to date. If not, the work may be the
+    cause."""
     if isinstance(failure, OperationalError):
         code = _code(failure)
-        return code in AWAY or (not isinstance(code, int) and "database is locked" not in str(failure))  # SQLite has no codes
+        return code in AWAY or (not isinstance(code, int) and not any(each in str(failure) for each in NOT_AWAY_ON_SQLITE))
     return isinstance(failure, InterfaceError | ProgrammingError | DatabaseAway)
+
+
+def is_contention(failure: Exception) -> bool:
+    """Returns whether the only reason of the failure is that others hold locks."""
+    return isinstance(failure, OperationalError) and (_code(failure) in CONTENTION or "database is locked" in str(failure))
 
 
 def _code(failure: Exception) -> object:
@@ -71,7 +91,7 @@ def _code(failure: Exception) -> object:
 
 
 def _run(work: Callable[[], Result]) -> Result:
-    """DatabaseAway if the connection was lost and there is no other."""
+    """Raises DatabaseAway if the connection was lost and no other one can be made."""
     try:
         with transaction.atomic():
             return work()

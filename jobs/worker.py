@@ -1,6 +1,6 @@
-"""The worker: every lane in a thread of its own, and the chores beside them, until told to stop.
+"""The worker: every lane and every chore in a thread of its own, until it is stopped.
 
-A lane is a plain function over the rows of one lease, so that another engine could run the same lanes.
+A lane is a plain function over the rows of one lease, so that another task engine could run the same lanes.
 """
 
 import logging
@@ -8,16 +8,21 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from django.db import close_old_connections, connection
+from django.db.models import Q
 
-from jobs.models import Lease, LeasedRow
-from jobs.transactions import is_away
+from jobs.batches import apply_batch
+from jobs.due_times import DueTimes
+from jobs.models import Lease, LeasedQuerySet, LeasedRow
+from jobs.renewal import Renewal
+from jobs.transactions import is_away, is_contention
+from jobs.wakeups import WakeUps
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +31,28 @@ Outcome = TypeVar("Outcome")
 Result = TypeVar("Result")
 
 SHORTEST_PAUSE = 0.05
+"""Seconds between two looks of a lane that finds nothing. Rows that arrive one by one are leased together."""
 LONGEST_PAUSE = 0.25
+SHORTEST_ASKING = 0.1
+LONGEST_ASKING = 1.0
+"""Seconds between two queries for due rows. The first row of an idle hub waits no longer than this, even if nobody wakes its
+worker."""
 GATHERED_FOR = 0.02
-"""Seconds from the first of some outcomes to storing them, which those that follow use to come along."""
+"""Seconds from the first outcome to storing it. Outcomes that follow in this time are stored with it."""
 LONGEST_TROUBLE = 10.0
+RENEWALS = 3
+"""How often a lease is renewed in its length."""
+LONGEST_WORK = 900.0
+"""Seconds for which a lease is renewed. Work that takes longer counts as hung, and other workers take its rows."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """Rows of `model` and what is to be done with them. `work` finishes, parks, buries or retries each row of the lease; what it
-    leaves is tried again when the lease ends. `weight` and `budget` bound a lease beside `limit`: see LeasedQuerySet.lease."""
+    """Rows of `model` that match `which`, and the function that works on them.
+
+    `work` finishes, parks, buries or retries each row of the lease. A row that it leaves is due again when the lease ends.
+    `weight` and `budget` limit a lease in addition to `limit` (see LeasedQuerySet.lease). `seconds` is the length of a lease.
+    """
 
     name: str
     model: type[LeasedRow]
@@ -44,55 +61,108 @@ class Lane:
     seconds: float = 20.0
     weight: str | None = None
     budget: int = 0
+    which: Q = field(default_factory=Q)
+
+    @property
+    def rows(self) -> LeasedQuerySet[Any]:
+        """All rows of this lane, in any state."""
+        return self.model.objects.filter(self.which)  # type: ignore[no-any-return]  # see LeasedRow.objects
 
     def run_once(self) -> int:
-        """Take what is due, up to one lease, and work on it; returns how many rows that were."""
-        lease = self.model.objects.all().lease(limit=self.limit, seconds=self.seconds, weight=self.weight, budget=self.budget)
+        """Leases due rows, up to one lease, and works on them. Returns how many rows were worked on. If the work fails, it runs
+        for each half of the lease, down to single rows, so one bad row costs no other row a retry."""
+        lease = self.rows.lease(limit=self.limit, seconds=self.seconds, weight=self.weight, budget=self.budget)
         if lease is None:
             return 0
-        try:
-            self.work(lease)
-        except Exception as failure:
-            if is_away(failure):
-                raise  # the rows are due again when the lease ends
-            log.error("lane %s failed on rows %s…%s: %s", self.name, lease.ids[0], lease.ids[-1], _traced(failure))
-            lease.retry(lease.ids, f"{type(failure).__name__}: {failure}")
-        return len(lease.ids)
+        with Renewal(partial(lease.renew, self.seconds), every=self.seconds / RENEWALS, longest=LONGEST_WORK):
+            apply_batch(lease.ids, apply=partial(self._work_on, lease), reject=partial(self._retry, lease))
+        return len(lease.ids) - len(lease.given_back)
+
+    def _work_on(self, lease: Lease, ids: Sequence[int]) -> None:
+        part = lease if len(ids) == len(lease.ids) else replace(lease, ids=_still_held(lease, ids))
+        if part.ids:
+            self.work(part)
+
+    def _retry(self, lease: Lease, row_id: int, failure: Exception) -> None:
+        log.error("lane %s failed on row %s: %s", self.name, row_id, traced(failure))
+        lease.retry([row_id], f"{type(failure).__name__}: {failure}")
+
+
+def _still_held(lease: Lease, ids: Sequence[int]) -> list[int]:
+    """Returns the ids, in their order, of rows that the work had not finished before it failed."""
+    held = set(lease.held(ids).values_list("pk", flat=True))
+    return [row_id for row_id in ids if row_id in held]
+
+
+@dataclass(frozen=True)
+class TaskInThread(Generic[Task]):
+    """A task in a thread of a side lane, and its start by `time.monotonic`."""
+
+    task: Task
+    since: float
 
 
 class SideLane(Generic[Task, Outcome]):
-    """Work that waits for others, such as HTTP: up to `width` tasks side by side in threads that never touch the database.
+    """Work that waits for other servers, for example by HTTP. Up to `width` tasks run at once, in threads that never use the
+    database.
 
-    `take(free)` leases and gives up to so many tasks, `do` works on one, `store` keeps what came of several at once. A task whose
-    `do` raises is left to the end of its lease; what could not be stored is kept, and stored later. Where there is nothing to do,
-    it looks again after `longest_pause` seconds at most.
+    `take(free)` leases and yields up to `free` tasks, which start as they come. `do` runs one task. `store` stores the outcomes
+    of several tasks at once. `model` is the model that `take` leases. Errors stay with their task:
+
+        `fail(task, error)`             returns the outcome of a task whose `do` raised
+        `reject(task, outcome, error)`  stores that the outcome cannot be stored
+        `give_back(tasks)`              returns tasks that no thread has started
+        `renew(tasks)`                  renews the leases of tasks, each `lease` seconds long
+
+    Without `fail`, a task that raised stays leased until its lease ends. Without `reject`, an outcome that cannot be stored is
+    kept and the error is raised. The error is always raised if the database does not answer.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        take: Callable[[int], Sequence[Task]],
+        model: type[LeasedRow],
+        take: Callable[[int], Iterable[Task]],
         do: Callable[[Task], Outcome],
-        store: Callable[[Sequence[tuple[Task, Outcome]]], None],
+        store: Callable[[Sequence[tuple[Task, Outcome]]], object],
         width: int,
-        longest_pause: float = LONGEST_PAUSE,
+        fail: Callable[[Task, BaseException], Outcome] | None = None,
+        reject: Callable[[Task, Outcome, Exception], object] | None = None,
+        give_back: Callable[[Sequence[Task]], object] | None = None,
+        renew: Callable[[Sequence[Task]], object] | None = None,
+        lease: float = 60.0,
     ) -> None:
         self.name = name
-        self.longest_pause = longest_pause
+        self.model = model
         self._take, self._do, self._store = take, do, store
+        self._fail, self._reject, self._give_back, self._renew = fail, reject, give_back, renew
         self._width = width
+        self._lease = lease
         self._threads: ThreadPoolExecutor | None = None
-        self._under_way: dict[Future[Outcome], Task] = {}
+        self._renewal: Renewal | None = None
+        self._under_way: dict[Future[Outcome], TaskInThread[Task]] = {}
+        self._not_begun: list[Task] = []
         self._unstored: list[tuple[Task, Outcome]] = []
+        self._locked: list[tuple[Task, Outcome]] = []
+        """Outcomes whose rows others had locked. They are stored in the next round."""
+
+    @property
+    def rows(self) -> LeasedQuerySet[Any]:
+        """All rows of this lane, in any state."""
+        return self.model.objects.all()  # type: ignore[no-any-return]  # see LeasedRow.objects
 
     def run_once(self) -> int:
-        """One round: store what is finished, take as much as there are threads free. Returns how many tasks were stored or are
-        under way: 0 if there is nothing to do."""
-        return self._round() + len(self._under_way)
+        """Stores finished tasks and starts as many new ones as threads are free. Returns how many tasks were stored or are not
+        settled: 0 if there is nothing to do and the lane may wait for a wake-up."""
+        stored = self._round()
+        unsettled = len(self._locked) + len(self._not_begun)
+        if unsettled:
+            time.sleep(LONGEST_PAUSE)
+        return stored + unsettled + len(self._under_way)
 
     def drain(self, is_stopping: Callable[[], bool]) -> int:
-        """Do all that is due; returns how many tasks that were."""
+        """Does everything that is due. Returns how many tasks that were."""
         total = 0
         while not is_stopping():
             stored = self._round()
@@ -102,49 +172,138 @@ class SideLane(Generic[Task, Outcome]):
         return total + self.finish()
 
     def finish(self) -> int:
-        """Wait for what is under way and store each as it comes, for whoever waits may lose patience; nothing new is taken."""
+        """Starts nothing new: returns the tasks that no thread has started, waits for the others, and stores each outcome as it
+        comes. Returns how many tasks were stored."""
+        self._cancel()
+        self._return_tasks()
         stored = self._put_away()
-        while self._under_way:
+        while self._under_way:  # one by one: a supervisor may kill a process that stops too slowly
             wait(self._under_way, return_when=FIRST_COMPLETED)
             self._gather()
             stored += self._put_away()
+        stored += self._put_away()  # those whose rows were locked
+        self._drop_locked()
         if self._threads:
             self._threads.shutdown()
             self._threads = None
+        if self._renewal:
+            self._renewal.stop()
+            self._renewal = None
         return stored
 
     def _round(self) -> int:
         self._gather()
+        self._return_tasks()
         stored = self._put_away()
         free = self._width - len(self._under_way)
-        taken = self._take(free) if free else ()
-        for task in taken:
-            self._under_way[self._pool().submit(self._do, task)] = task
+        for task in self._take(free) if free else ():
+            self._begin(task)
         if self._under_way:
             wait(self._under_way, timeout=LONGEST_PAUSE, return_when=FIRST_COMPLETED)
             time.sleep(GATHERED_FOR)
         return stored
+
+    def _begin(self, task: Task) -> None:
+        """Passes the task to a thread.
+
+        The lane has a Future of its own. The pool's Future would stay in the pool's queue if no thread could be started, and
+        would run after the task was returned.
+        """
+        future: Future[Outcome] = Future()
+        try:
+            self._start_renewal()
+            self._pool().submit(_run, future, self._do, task)
+        except RuntimeError as failure:
+            if future.cancel():
+                log.error("lane %s cannot start a thread: %s", self.name, failure)
+                self._not_begun.append(task)
+                return
+        self._under_way[future] = TaskInThread(task, time.monotonic())
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._width, thread_name_prefix=self.name)
         return self._threads
 
+    def _start_renewal(self) -> None:
+        if self._renew and self._renewal is None:
+            renewal = Renewal(self._renew_leases, every=self._lease / RENEWALS)
+            renewal.start()
+            self._renewal = renewal
+
+    def _renew_leases(self) -> None:
+        """Runs in the renewal's thread. Copying a dictionary or a list is atomic."""
+        now = time.monotonic()
+        under_way = [each.task for each in list(self._under_way.values()) if now - each.since < LONGEST_WORK]
+        finished = [task for task, _ in [*self._unstored, *self._locked]]
+        tasks = [*under_way, *finished, *self._not_begun]
+        if self._renew and tasks:
+            self._renew(tasks)
+
+    def _cancel(self) -> None:
+        for future in [future for future in self._under_way if future.cancel()]:
+            self._not_begun.append(self._under_way.pop(future).task)
+
+    def _return_tasks(self) -> None:
+        if self._not_begun and self._give_back:
+            apply_batch(self._not_begun, apply=self._give_back, reject=self._leave)
+        self._not_begun = []
+
     def _gather(self) -> None:
         for future in [future for future in self._under_way if future.done()]:
-            task = self._under_way.pop(future)
+            task = self._under_way.pop(future).task
             failure = future.exception()
             if failure is None:
                 self._unstored.append((task, future.result()))
-            else:
-                log.error("lane %s failed on a task: %s", self.name, _traced(failure))
+                continue
+            log.error("lane %s failed on a task: %s", self.name, traced(failure))
+            if self._fail:
+                self._unstored.append((task, self._fail(task, failure)))
 
     def _put_away(self) -> int:
+        """Stores all outcomes, and those with locked rows in the next round. Returns how many were stored or rejected."""
+        self._unstored, self._locked = self._locked + self._unstored, []
         finished = len(self._unstored)
         if finished:
-            self._store(self._unstored)
-            self._unstored = []
-        return finished
+            apply_batch(list(self._unstored), apply=self._store_batch, reject=self._reject_outcome)
+        return finished - len(self._locked)
+
+    def _store_batch(self, outcomes: Sequence[tuple[Task, Outcome]]) -> None:
+        self._store(outcomes)
+        del self._unstored[: len(outcomes)]  # batches come in order
+
+    def _reject_outcome(self, outcome: tuple[Task, Outcome], failure: Exception) -> None:
+        if self._reject is None:
+            raise failure
+        if is_contention(failure):
+            self._locked.append(self._unstored.pop(0))
+            return
+        log.error("lane %s cannot store an outcome: %s", self.name, traced(failure))
+        try:
+            self._reject(*outcome, failure)
+        except Exception as second:
+            if is_away(second):
+                raise
+            self._leave(outcome[0], second)
+        del self._unstored[0]
+
+    def _leave(self, task: Task, failure: Exception) -> None:
+        log.error("lane %s: a task stays leased until its lease ends: %s", self.name, traced(failure))
+
+    def _drop_locked(self) -> None:
+        if self._locked:
+            log.error("lane %s: the rows of %s tasks are locked; they stay leased", self.name, len(self._locked))
+        self._locked = []
+
+
+def _run(future: "Future[Outcome]", do: Callable[[Task], Outcome], task: Task) -> None:
+    """Runs the task in a thread, unless it was cancelled."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(do(task))
+    except BaseException as failure:  # noqa: BLE001  as every executor does; the lane's thread handles it
+        future.set_exception(failure)
 
 
 AnyLane: TypeAlias = Lane | SideLane[Any, Any]
@@ -152,8 +311,8 @@ AnyLane: TypeAlias = Lane | SideLane[Any, Any]
 
 @dataclass(frozen=True)
 class Chore:
-    """Something to look after every so many seconds, on one or on all workers: it must be safe to do twice at once. Returns how
-    many rows it changed."""
+    """A function that runs every `every` seconds on all workers. It must be safe to run twice at once. It returns how many rows
+    it changed."""
 
     name: str
     run: Callable[[], int]
@@ -163,41 +322,59 @@ class Chore:
         return self.run()
 
 
-class Work(Protocol):
-    """What a worker goes through again and again: a lane, whatever its kind, or a chore."""
+@dataclass(eq=False)
+class RunningLane:
+    """A lane in its thread. While it is idle, it waits for `awake`."""
 
-    @property
-    def name(self) -> str: ...
-
-    def run_once(self) -> int: ...
+    lane: AnyLane
+    awake: threading.Event = field(default_factory=threading.Event)
+    is_idle: bool = False
 
 
 class Worker:
-    """Runs lanes and chores. `stop` may be called from a signal: what is under way is finished, then `run` returns."""
+    """Runs lanes and chores. `stop` may be called from a signal handler: work in progress is finished, then `run` returns.
+
+    A lane without work waits until it is woken: by a process of this host that made rows due (`jobs.wakeups`), or by the query
+    that asks for all idle lanes when their next rows are due (`jobs.due_times`).
+    """
 
     def __init__(self, lanes: Sequence[AnyLane], chores: Sequence[Chore]) -> None:
         self._lanes = lanes
         self._chores = chores
         self._stopping = threading.Event()
+        self._running = [RunningLane(lane) for lane in lanes]
+        self._asking = threading.Event()
+        self._wakeups: WakeUps | None = None
 
     def stop(self) -> None:
         self._stopping.set()
+        if self._wakeups:
+            self._wakeups.interrupt()
 
     def run(self) -> None:
-        """Work until stopped."""
-        jobs: list[tuple[Work, float]] = [(lane, 0.0) for lane in self._lanes]
-        jobs += [(chore, chore.every) for chore in self._chores]
-        threads = [threading.Thread(target=self._repeat, args=job, name=job[0].name) for job in jobs]
-        for thread in threads:
-            thread.start()
-        while not self._stopping.wait(0.2):
-            pass  # short waits, so that a signal is seen on every platform
-        for thread in threads:
-            thread.join()
+        """Works until `stop` is called."""
+        threads = [threading.Thread(target=self._run_lane, args=[each], name=each.lane.name) for each in self._running]
+        threads += [threading.Thread(target=self._run_chore, args=[chore], name=chore.name) for chore in self._chores]
+        threads += [threading.Thread(target=self._ask_for_due_rows, name="due-times")]
+        with WakeUps() as wakeups:
+            self._wakeups = wakeups
+            for thread in threads:
+                thread.start()
+            while not self._stopping.is_set():
+                labels = wakeups.wait()
+                for each in self._running:
+                    if each.lane.model._meta.label_lower in labels:
+                        each.awake.set()
+                self._asking.set()
+            for event in (*(each.awake for each in self._running), self._asking):
+                event.set()
+            for thread in threads:
+                thread.join()
+            self._wakeups = None
 
     def run_due(self, progress: Callable[[int], object] = lambda done: None) -> int:
-        """Do all that is due, in this thread, and what becomes due by it; returns how many rows that were, and tells `progress`
-        of each step. A database error is raised after a few tries."""
+        """Does everything that is due, and what becomes due by it, in this thread. Returns the number of rows, and calls
+        `progress` with the number of each step. Raises a database error after a few tries."""
         total = 0
         while not self._stopping.is_set():
             done = sum(_patiently(chore.run_once) for chore in self._chores)
@@ -213,30 +390,70 @@ class Worker:
     def _drain(self, lane: AnyLane) -> int:
         return lane.drain(self._stopping.is_set) if isinstance(lane, SideLane) else lane.run_once()
 
-    def _repeat(self, job: Work, every: float) -> None:
-        pause = SHORTEST_PAUSE
-        trouble = 0
+    def _run_lane(self, running: RunningLane) -> None:
+        lane, has_worked = running.lane, False
+        while True:
+            running.awake.clear()
+            if self._stopping.is_set():  # checked after clearing: a stop from now on wakes the lane
+                break
+            if self._persist(lane.name, lane.run_once):
+                has_worked = True
+                continue
+            running.is_idle = True
+            if has_worked:  # rows that it worked on may be due again soon
+                self._asking.set()
+            has_worked = False
+            self._stopping.wait(SHORTEST_PAUSE)
+            running.awake.wait()
+            running.is_idle = False
+        if isinstance(lane, SideLane):
+            _patiently(lane.finish)
+        connection.close()
+
+    def _run_chore(self, chore: Chore) -> None:
         while not self._stopping.is_set():
             started = time.monotonic()
-            try:
-                close_old_connections()
-                rows = job.run_once()
-                trouble = 0
-            except Exception as failure:  # noqa: BLE001  whatever it is, the lane goes on
-                trouble += 1
-                what = type(failure).__name__ if is_away(failure) else _traced(failure)
-                log.error("%s failed, trying again: %s", job.name, what)
-                self._stopping.wait(_trouble_pause(trouble))
-                continue
-            if every:
-                self._stopping.wait(max(0.0, every - (time.monotonic() - started)))
-            else:
-                longest = job.longest_pause if isinstance(job, SideLane) else LONGEST_PAUSE
-                pause = SHORTEST_PAUSE if rows else min(longest, pause * 1.5)
-                self._stopping.wait(0 if rows else pause)
-        if isinstance(job, SideLane):
-            _patiently(job.finish)
+            self._persist(chore.name, chore.run_once)
+            self._stopping.wait(max(0.0, chore.every - (time.monotonic() - started)))
         connection.close()
+
+    def _ask_for_due_rows(self) -> None:
+        """Wakes the idle lanes whose rows are due. The longer nothing has happened, the longer the pause between queries."""
+        due_times = DueTimes({each.lane.name: each.lane.rows.soonest() for each in self._running})
+        pause = SHORTEST_ASKING
+        while not self._stopping.is_set():
+            idle = {each.lane.name: each for each in self._running if each.is_idle}
+            left = self._persist("due-times", partial(due_times.seconds_left, idle), runs_often=True) or {}
+            for name, seconds in left.items():
+                if seconds <= 0:
+                    idle[name].awake.set()
+            self._stopping.wait(SHORTEST_ASKING)
+            ahead = min([pause, *(seconds for seconds in left.values() if seconds > 0)])
+            if self._asking.wait(max(0.0, ahead - SHORTEST_ASKING)):
+                self._asking.clear()
+                pause = SHORTEST_ASKING
+            else:
+                pause = min(LONGEST_ASKING, pause * 1.5)
+        connection.close()
+
+    def _persist(self, name: str, run: Callable[[], Result], *, runs_often: bool = False) -> Result | None:
+        """Returns the result of `run`. Retries after a pause for as long as it fails. Returns None when the worker stops.
+
+        With `runs_often`, for calls about once a second, the connection is checked after a failure only. Checking it each time
+        would double the queries of an idle hub.
+        """
+        trouble = 0
+        while not self._stopping.is_set():
+            try:
+                if trouble or not runs_often:
+                    close_old_connections()
+                return run()
+            except Exception as failure:  # noqa: BLE001  the lane continues after any error
+                trouble += 1
+                what = type(failure).__name__ if is_away(failure) else traced(failure)
+                log.error("%s failed, trying again: %s", name, what)
+                self._stopping.wait(_trouble_pause(trouble))
+        return None
 
 
 def _patiently(run: Callable[[], Result]) -> Result:
@@ -252,10 +469,11 @@ def _patiently(run: Callable[[], Result]) -> Result:
     raise AssertionError("unreachable")
 
 
-def _traced(failure: BaseException) -> str:
-    """What failed and where. Its message stays out of the log, because it may quote what people wrote."""
+def traced(failure: BaseException) -> str:
+    """Returns the type of the exception and where it was raised. The message is left out of the log, because it may quote what
+    people wrote."""
     return f"{type(failure).__name__}\n{''.join(traceback.format_tb(failure.__traceback__))}"
 
 
 def _trouble_pause(trouble: int) -> float:
-    return min(LONGEST_TROUBLE, 0.5 * 2.0**trouble) * random.uniform(0.5, 1.0)  # noqa: S311  spread, not secret
+    return min(LONGEST_TROUBLE, 0.5 * 2.0 ** min(trouble, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  distribution, not a secret

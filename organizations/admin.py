@@ -6,22 +6,29 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from cloud_api.wa_ids import candidates
 from organizations.admin_pages import (
     EMPTY,
+    MOST_COUNTED,
     BigPage,
+    CheckedChoices,
+    CheckedSelection,
     Page,
     ReadOnly,
     compact,
+    first_ids,
     link,
     link_to,
     moment,
@@ -30,10 +37,13 @@ from organizations.admin_pages import (
     table,
 )
 from organizations.connecting import CALLBACK_PATH
-from organizations.forms import NewUserForm, PhoneNumberForm, UserForm
-from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, User
-from organizations.selectors import latest_account_events
-from organizations.services import opened
+from organizations.email_changes import forget_other_addresses
+from organizations.forms import NewUserForm, OrganizationRowForm, PhoneNumberForm, UserForm, previous_secret_state
+from organizations.models import AccountEvent, Mail, Membership, Organization, PhoneNumber, Proof, User
+from organizations.number_states import state_of
+from organizations.ownership import OwnedElsewhere, free_id, has_rows, is_moved_to, prove, withdraw_proof
+from organizations.selectors import latest_account_events, states_of, with_has_secrets
+from organizations.storage import quota_of, used_by
 
 for made_elsewhere in (Group, EmailAddress, Authenticator):  # a row here would be another way in
     admin.site.unregister(made_elsewhere)
@@ -44,7 +54,7 @@ admin.site.site_url = "/"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
-class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
+class MembershipInline(CheckedChoices, admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
     extra = 0
     autocomplete_fields = ("user", "organization")
@@ -52,7 +62,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserPage(UserAdmin):  # type: ignore[type-arg]
+class UserPage(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     """Users sign in by e-mail. Nobody can shut themselves out."""
 
     form = UserForm
@@ -82,6 +92,10 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj else ()
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        forget_other_addresses(obj.pk)
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj != request.user and super().has_delete_permission(request, obj)
 
@@ -95,12 +109,14 @@ def webhook_address(path: str) -> SafeString:
 class OrganizationPage(Page[Organization]):
     """Organizations. One that was ever used is switched off, not deleted."""
 
+    form = OrganizationRowForm
     list_display = ("organization_name", "activate", "create_in", "created_by")
     list_filter = ("activate",)
     search_fields = ("organization_name__icontains",)
     related = ("create_by",)
     fieldsets = (
-        (None, {"fields": ("organization_name", "activate")}),
+        (None, {"fields": ("organization_name", "activate", "country", "time_zone")}),
+        (_("Storage"), {"fields": ("storage_quota", "storage_used")}),
         (
             _("Webhook"),
             {
@@ -114,7 +130,7 @@ class OrganizationPage(Page[Organization]):
         (_("Numbers"), {"fields": ("numbers_table",)}),
         (_("Origin"), {"fields": ("create_in", "created_by")}),
     )
-    readonly_fields = ("address", "numbers_table", "create_in", "created_by")
+    readonly_fields = ("storage_used", "address", "numbers_table", "create_in", "created_by")
     inlines = (MembershipInline,)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -132,22 +148,22 @@ class OrganizationPage(Page[Organization]):
     def created_by(self, organization: Organization) -> str:
         return organization.create_by.email if organization.create_by else EMPTY
 
+    @admin.display(description=_("storage used"))
+    def storage_used(self, organization: Organization) -> str:
+        return f"{filesizeformat(used_by(organization))} / {filesizeformat(quota_of(organization))}"
+
     @admin.display(description=_("own address"))
     def address(self, organization: Organization) -> SafeString:
         return webhook_address(f"{CALLBACK_PATH}{organization.key}/")
 
     @admin.display(description=_("numbers"))
     def numbers_table(self, organization: Organization) -> SafeString:
-        numbers = organization.numbers.defer(*PhoneNumber.SECRETS).order_by("pk")[:100]
+        numbers = organization.numbers.order_by("pk")[:100]
         return table(
-            [_("number"), _("phone number ID"), _("active")],
+            [_("number"), _("phone number ID"), _("state")],
             [
-                (
-                    link_to("organizations_phonenumber", number.pk, number.wa_id),
-                    number.phone_number_id,
-                    _("Yes") if number.activate else _("No"),
-                )
-                for number in numbers
+                (link_to("organizations_phonenumber", number.pk, number.wa_id), number.meta_id, state.label)
+                for number, state in states_of(numbers).items()
             ],
         )
 
@@ -168,8 +184,9 @@ class PhoneNumberPage(Page[PhoneNumber]):
     """Numbers. The secrets can be replaced and never read; a number that was ever used is switched off, not deleted."""
 
     form = PhoneNumberForm
-    list_display = ("wa_id", "organization", "phone_number_id", "waba_id", "activate", "default_profile", "create_in")
-    list_filter = ("activate", "default_profile")
+    list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", "create_in")
+    list_filter = ("activate", "proven_by", "default_profile")
+    actions = ("approve_ownership", "withdraw_ownership")
     search_fields = (
         "wa_id__exact",
         "phone_number_id__exact",
@@ -180,10 +197,21 @@ class PhoneNumberPage(Page[PhoneNumber]):
     autocomplete_fields = ("organization",)
     related = ("organization",)
     deferred = PhoneNumber.SECRETS
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PhoneNumber], search_term: str
+    ) -> tuple[QuerySet[PhoneNumber], bool]:
+        """A number in any way of writing, as on the pages."""
+        found, has_duplicates = super().get_search_results(request, queryset, search_term)
+        countries = Organization.objects.order_by().values_list("country", flat=True).distinct()
+        wa_ids = {wa_id for country in countries for wa_id in candidates(search_term, country=country)}
+        return (found | queryset.filter(wa_id__in=wa_ids) if wa_ids else found), has_duplicates
+
     secret_fields = ("new_webhook_verify_token", "new_meta_token", "new_app_secret")
     fieldsets = (
-        (None, {"fields": ("organization", "wa_id", "phone_number_id", "waba_id", "activate")}),
-        (_("New contacts"), {"fields": ("default_profile", "default_bot")}),
+        (None, {"fields": ("organization", "wa_id", "name", "shown_id", "waba_id", "activate", "state")}),
+        (_("Ownership"), {"fields": ("ownership", "account_ownership", "proof_checked_at")}),
+        (_("New contacts"), {"fields": ("default_profile",)}),
         (
             _("Secrets"),
             {
@@ -195,27 +223,79 @@ class PhoneNumberPage(Page[PhoneNumber]):
         (_("What Meta told last about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
         (_("More"), {"fields": ("rows", "create_in")}),
     )
-    always_shown = ("previous_state", "own_address", "shared_address", "events_table", "rows", "create_in")
+    always_shown = (
+        *("state", "ownership", "account_ownership", "proof_checked_at"),
+        *("previous_state", "own_address", "shared_address", "events_table", "rows", "create_in"),
+    )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj:
             return super().get_fieldsets(request, obj)
-        secrets = (_("Secrets"), {"fields": self.secret_fields, "description": self.fieldsets[2][1]["description"]})
-        return (*self.fieldsets[:2], secrets)
+        _ids, _ownership, contacts, (heading, stored), *_rest = self.fieldsets
+        ids = (None, {"fields": ("organization", "wa_id", "phone_number_id", "waba_id", "activate")})
+        return (ids, contacts, (heading, {"fields": self.secret_fields, "description": stored["description"]}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """What contacts and messages hang on stays as it is."""
-        return (*self.always_shown, "organization", "phone_number_id") if obj else self.always_shown
+        return (*self.always_shown, "organization", "shown_id") if obj else self.always_shown
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None or not _is_used(obj)
+        return obj is None or not (has_rows(obj) or is_moved_to(obj))
 
     def save_model(self, request: HttpRequest, obj: PhoneNumber, form: Any, change: bool) -> None:
         obj.save(update_fields=form.columns_changed if change else None)
+        if not change:
+            self._approve(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: PhoneNumber) -> None:
+        super().delete_model(request, obj)
+        free_id(meta_id=obj.meta_id)
+
+    @admin.display(description=_("phone number ID"), ordering="phone_number_id")
+    def shown_id(self, number: PhoneNumber) -> str:
+        return number.meta_id
+
+    @admin.action(description=_("Approve: these numbers belong to their organizations"))
+    def approve_ownership(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> None:
+        for number in queryset.filter(replaced_by=None)[:MOST_COUNTED]:
+            self._approve(request, number)
+
+    def _approve(self, request: HttpRequest, number: PhoneNumber) -> None:
+        try:
+            prove(number=number, proof=Proof.OPERATOR, account_too=True, now=timezone.now())
+        except OwnedElsewhere:
+            words = gettext("%(number)s has been proven to be another organization's. Withdraw that proof first.")
+            self.message_user(request, words % {"number": number.meta_id}, messages.ERROR)
+
+    @admin.action(description=_("Withdraw the proof of ownership: webhooks of the platform's app wait"))
+    def withdraw_ownership(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> None:
+        for number in queryset[:MOST_COUNTED]:
+            withdraw_proof(number=number, now=timezone.now())
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PhoneNumber]:
+        return with_has_secrets(super().get_queryset(request))
+
+    @admin.display(description=_("state"))
+    def state(self, number: Any) -> str:
+        return str(state_of(number, has_secrets=number.has_secrets, now=timezone.now()).label)
+
+    @admin.display(description=_("ownership"))
+    def ownership(self, number: PhoneNumber) -> str:
+        if number.is_claim:
+            return gettext("Not proven; another organization has this ID until it is.")
+        if number.proven_at is None:
+            return gettext("Not proven: what the platform's app signs waits until an access token of the organization opens it.")
+        return f"{number.get_proven_by_display()}, {moment(number.proven_at)}"
+
+    @admin.display(description=_("account"))
+    def account_ownership(self, number: PhoneNumber) -> str:
+        if not number.waba_id:
+            return EMPTY
+        return gettext("Not confirmed by Meta") if number.waba_is_claimed else gettext("Confirmed with the number")
 
     @admin.display(description=_("previous app secret"))
     def previous_state(self, number: PhoneNumber) -> str:
-        return gettext("Not set") if opened(number, "previous_app_secret") == "" else gettext("Set")
+        return previous_secret_state(number, now=timezone.now()) or gettext("Not set")
 
     @admin.display(description=_("the organization's own address"))
     def own_address(self, number: PhoneNumber) -> SafeString:
@@ -245,14 +325,6 @@ class PhoneNumberPage(Page[PhoneNumber]):
         contacts = link("contacts_contact", _("contacts"), create_for_phone_number__exact=number.phone_number_id)
         messages = link("chats_message", _("messages"), phone_number__exact=number.phone_number_id)
         return format_html("{} · {}", contacts, messages)
-
-
-def _is_used(number: PhoneNumber) -> bool:
-    """Whether any row of any room hangs on the number."""
-    return any(
-        relation.related_model._base_manager.filter(**{relation.field.name: number}).exists()
-        for relation in PhoneNumber._meta.related_objects
-    )
 
 
 @admin.register(AccountEvent)
@@ -289,3 +361,28 @@ class AccountEventPage(ReadOnly, BigPage[AccountEvent]):
     @admin.display(description=_("value"))
     def value_pretty(self, event: AccountEvent) -> SafeString:
         return pretty(event.value)
+
+
+@admin.register(Mail)
+class MailPage(ReadOnly, Page[Mail]):
+    """E-mails that were not sent yet, or could not be."""
+
+    intro = _("E-mails that wait for the mail server, or that it refused. One that was sent is deleted.")
+    list_display = ("created", "to", "subject", "state", "attempts", "reason")
+    deferred = ("text",)
+    fields = ("created", "to", "subject", "state", "attempts", "reason", "usable_until")
+    readonly_fields = fields
+    actions = ("send_again",)
+
+    @admin.display(description=_("created"))
+    def created(self, mail: Mail) -> str:
+        return moment(mail.create_in)
+
+    @admin.display(description=_("of use until"))
+    def usable_until(self, mail: Mail) -> str:
+        return moment(mail.expires_at)
+
+    @admin.action(description=_("Try to send again"))
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Mail]) -> None:
+        Mail.objects.filter(pk__in=first_ids(queryset)).make_due()
+        self.message_user(request, gettext("They are tried again within a second."))

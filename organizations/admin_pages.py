@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from organizations.addresses import read_number
 from organizations.models import PhoneNumber
 from organizations.showing import printable
 
@@ -55,7 +59,34 @@ class BoundedPaginator(_Paginator):
         return self.count >= MOST_COUNTED
 
 
-class Page(_ModelAdmin[M]):
+class CheckedSelection(_ModelAdmin[M]):
+    """A kind of row whose actions look only at ids of rows. Django's own fail over anything else that a client sends for one."""
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[M], *place: Any) -> Any:
+        posted = request.POST.copy()
+        ids = [each for each in posted.getlist(ACTION_CHECKBOX_NAME) if read_number(each) is not None]
+        posted.setlist(ACTION_CHECKBOX_NAME, ids)
+        request.POST = posted  # type: ignore[assignment]  # a changeable one
+        return super().response_action(request, queryset, *place)
+
+
+class CheckedAutocomplete(AutocompleteSelect):
+    """Django's choice of a row, which fails when it shows again what a client sent and is no id."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
+        return super().optgroups(name, [each for each in value if read_number(str(each)) is not None], attrs)
+
+
+class CheckedChoices(BaseModelAdmin):  # type: ignore[type-arg]
+    """Rows, on a page of their own or on another's, whose foreign keys are chosen so."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            options.setdefault("widget", CheckedAutocomplete(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
+
+class Page(CheckedChoices, CheckedSelection[M]):
     """A kind of row in the admin. Only the columns that changed are saved: no form undoes what a worker wrote."""
 
     paginator = BoundedPaginator

@@ -4,6 +4,8 @@
     the row      app secret,      handshake_at          first_webhook_at
     exists       access token
 
+Whether it is the organization's at all is proven beside that (`organizations.ownership`).
+
 Where a number stands is read from its row, so the set-up can be left at any step and gone on with by anybody.
 """
 
@@ -11,15 +13,19 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.conf import settings
+from django.db import IntegrityError, models
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
 from jobs.transactions import run_in_transaction
 from organizations.live import announce
-from organizations.models import Organization, PhoneNumber, Profile, User
+from organizations.models import Organization, PhoneNumber, Profile, Proof, User
+from organizations.number_states import NumberState
+from organizations.ownership import AlreadyConnected, NumberMoved, free_id, is_moved_to, key_for, known_number, refuse_owned_account
 from organizations.services import replace_secrets
 
 CALLBACK_PATH = "/webhooks/whatsapp/"
@@ -29,29 +35,9 @@ HEARD_AGAIN = timedelta(seconds=5)
 CHECKED_AGAIN = timedelta(seconds=1)
 
 
-class Stage(models.TextChoices):
-    """Where a number stands."""
-
-    OFF = "off", _("off")
-    SECRETS = "secrets", _("set-up not finished")
-    CALLBACK = "callback", _("set-up not finished")
-    SILENT = "silent", _("no webhook yet")
-    ACTIVE = "active", _("active")
-
-    @property
-    def is_unfinished(self) -> bool:
-        return self in (Stage.SECRETS, Stage.CALLBACK)
-
-
-def stage(number: PhoneNumber, *, has_secrets: bool) -> Stage:
-    """Where the number stands, from what its row tells. Webhooks that came prove that the address is right."""
-    if not number.activate:
-        return Stage.OFF
-    if not has_secrets:
-        return Stage.SECRETS
-    if number.first_webhook_at:
-        return Stage.ACTIVE
-    return Stage.SILENT if number.handshake_at else Stage.CALLBACK
+def needed_secrets() -> tuple[str, ...]:
+    """The secrets without which a number does not work: the platform's app secret stands in for one of its own."""
+    return ("meta_token",) if settings.META_APP_SECRET else ("app_secret", "meta_token")
 
 
 class Step(models.TextChoices):
@@ -69,17 +55,13 @@ class Step(models.TextChoices):
         return list(Step).index(self)
 
 
-GO_ON = {Stage.SECRETS: Step.SECRETS, Stage.CALLBACK: Step.CALLBACK, Stage.SILENT: Step.FIELDS}
+GO_ON = {
+    NumberState.SECRETS: Step.SECRETS,
+    NumberState.CALLBACK: Step.CALLBACK,
+    NumberState.NOT_PROVEN: Step.SECRETS,
+    NumberState.SILENT: Step.FIELDS,
+}
 """Where the set-up goes on."""
-
-
-class AlreadyConnected(Exception):
-    """The number, or its account, is connected already: `number` is the one of the same organization, None if it is another's."""
-
-    def __init__(self, field: str, number: PhoneNumber | None) -> None:
-        super().__init__(field)
-        self.field = field
-        self.number = number
 
 
 class InUse(Exception):
@@ -87,49 +69,57 @@ class InUse(Exception):
 
 
 def add_number(*, organization: Organization, phone_number_id: str, wa_id: str, waba_id: str, by: User) -> PhoneNumber:
-    """A new number of the organization, with a verify token of the hub's making. Asked again with the same ids while its set-up is
-    under way, the number that is there. Raises AlreadyConnected."""
-    try:
-        with transaction.atomic():
-            _refuse_anothers_account(organization, waba_id)
-            number = PhoneNumber.objects.create(
-                organization=organization,
-                phone_number_id=phone_number_id,
-                wa_id=wa_id,
-                waba_id=waba_id,
-                webhook_verify_token=secrets.token_urlsafe(24),
-            )
-            announce([organization.pk])
-            return number
-    except IntegrityError:
-        known = _known(organization, phone_number_id)
-        if known and known.first_webhook_at is None and (known.wa_id, known.waba_id) == (wa_id, waba_id):
-            return known
-        raise AlreadyConnected("phone_number_id", known) from None
+    """A new number of the organization, with a verify token of the hub's making; a claim if another organization that has not
+    proven its ownership has the id. Asked again with the same ids while its set-up is under way, the number that is there.
+
+    Raises AlreadyConnected.
+    """
+
+    def add() -> PhoneNumber:
+        if known := known_number(organization, phone_number_id):
+            if known.first_webhook_at is None and (known.wa_id, known.waba_id) == (wa_id, waba_id):
+                return known
+            raise AlreadyConnected("phone_number_id", known)
+        refuse_owned_account(organization, waba_id)
+        number = PhoneNumber.objects.create(
+            organization=organization,
+            phone_number_id=key_for(organization, phone_number_id),
+            wa_id=wa_id,
+            waba_id=waba_id,
+            waba_is_claimed=True,
+            webhook_verify_token=secrets.token_urlsafe(24),
+        )
+        announce([organization.pk])
+        return number
+
+    return run_in_transaction(add)
 
 
 def change_ids(*, number: PhoneNumber, phone_number_id: str, wa_id: str, waba_id: str, by: User) -> None:
-    """Mend what was typed. Raises AlreadyConnected; InUse if the id is another one and conversations belong to the old."""
+    """Mend what was typed. What was proven of another id, or of another account, is not proven of this one.
+
+    Raises AlreadyConnected; InUse if the id is another one and conversations belong to the old.
+    """
+    organization = number.organization
+    columns: dict[str, Any] = {"wa_id": wa_id, "waba_id": waba_id}
+
+    def change() -> None:
+        if waba_id != number.waba_id:
+            refuse_owned_account(organization, waba_id)
+            columns.update(waba_is_claimed=True, proof_checked_at=None)
+        if phone_number_id != number.meta_id:
+            if known := known_number(organization, phone_number_id):
+                raise AlreadyConnected("phone_number_id", known)
+            key = key_for(organization, phone_number_id)
+            columns.update(phone_number_id=key, proven_at=None, proven_by=Proof.NONE, proof_checked_at=None)
+        PhoneNumber.objects.filter(pk=number.pk, replaced_by=None).update(**columns)
+        announce([organization.pk])
+
     try:
-        with transaction.atomic():
-            if waba_id != number.waba_id:
-                _refuse_anothers_account(number.organization, waba_id)
-            PhoneNumber.objects.filter(pk=number.pk).update(phone_number_id=phone_number_id, wa_id=wa_id, waba_id=waba_id)
-            announce([number.organization_id])
-    except IntegrityError:
-        if PhoneNumber.objects.filter(phone_number_id=phone_number_id).exclude(pk=number.pk).exists():
-            raise AlreadyConnected("phone_number_id", _known(number.organization, phone_number_id)) from None
+        run_in_transaction(change)
+    except IntegrityError:  # again and again, so nobody else's doing
         raise InUse from None
-
-
-def _refuse_anothers_account(organization: Organization, waba_id: str) -> None:
-    """What Meta tells of an account goes to all who have a number of it."""
-    if waba_id and PhoneNumber.objects.filter(waba_id=waba_id).exclude(organization=organization).exists():
-        raise AlreadyConnected("waba_id", None)
-
-
-def _known(organization: Organization, phone_number_id: str) -> PhoneNumber | None:
-    return organization.numbers.defer(*PhoneNumber.SECRETS).filter(phone_number_id=phone_number_id).first()
+    free_id(meta_id=number.meta_id)
 
 
 def give_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> list[str]:
@@ -144,10 +134,16 @@ def make_verify_token(*, number: PhoneNumber, by: User) -> None:
     _save(number, replace_secrets(number, verify_token=secrets.token_urlsafe(24)))
 
 
-def set_defaults(*, number: PhoneNumber, profile: Profile, bot: str, by: User) -> None:
+def set_name(*, number: PhoneNumber, name: str, by: User) -> None:
+    """What the team calls the number; empty: its digits."""
+    number.name = name
+    _save(number, ["name"])
+
+
+def set_default_profile(*, number: PhoneNumber, profile: Profile, by: User) -> None:
     """Who answers contacts that write for the first time from now on."""
-    number.default_profile, number.default_bot = profile, bot
-    _save(number, ["default_profile", "default_bot"])
+    number.default_profile = profile
+    _save(number, ["default_profile"])
 
 
 def set_read_receipts(*, number: PhoneNumber, sends: bool, by: User) -> None:
@@ -157,7 +153,10 @@ def set_read_receipts(*, number: PhoneNumber, sends: bool, by: User) -> None:
 
 
 def switch_number(*, number: PhoneNumber, activate: bool, by: User) -> None:
-    """Off: its webhooks are stored and wait. On: they are applied, those that waited too."""
+    """Off: its webhooks are stored and wait. On: they are applied, those that waited too. Raises NumberMoved while conversations
+    are being moved to it: until then it cannot be on."""
+    if activate and is_moved_to(number):
+        raise NumberMoved
     number.activate = activate
     _save(number, ["activate"])
 
@@ -165,9 +164,14 @@ def switch_number(*, number: PhoneNumber, activate: bool, by: User) -> None:
 def _save(number: PhoneNumber, columns: Sequence[str]) -> None:
     if not columns:
         return
-    with transaction.atomic():
+
+    def save() -> None:
+        if not PhoneNumber.objects.select_for_update().filter(pk=number.pk).exists():
+            raise NumberMoved
         number.save(update_fields=columns)
         announce([number.organization_id])
+
+    run_in_transaction(save)
 
 
 def note_handshake(number_ids: Sequence[int], *, now: datetime) -> None:

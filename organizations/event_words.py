@@ -11,6 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from cloud_api.errors import code_of, explained, own_words
 from organizations.models import AccountEvent
 
 QUALITY = "phone_number_quality_update"
@@ -80,7 +81,8 @@ def in_words(event: AccountEvent) -> str:
 
 
 def _unknown(event: AccountEvent) -> str:
-    return gettext("Meta says: %(words)s") % {"words": f"{event.field} {event.event}".strip().replace("_", " ")}
+    words = f"{event.field} {event.event}".strip().replace("_", " ")
+    return gettext("WhatsApp told something that this hub has no words for. Meta says: %(words)s") % {"words": words}
 
 
 ABOUT_QUALITY = {
@@ -179,7 +181,18 @@ def _of_account(event: str, value: Mapping[str, Any]) -> str:
 
 def _of_alert(event: str, value: Mapping[str, Any]) -> str:
     described = _text(_mapping(value.get("alert_info")), "alert_description")
-    return gettext("Meta says: %(words)s") % {"words": described} if described else ""
+    if not described:
+        return ""
+    return gettext("WhatsApp has a notice about the account. Meta says: %(words)s") % {"words": described}
+
+
+def _of_error(event: str, value: Mapping[str, Any]) -> str:
+    """An error that is about the number or the account as a whole."""
+    code = code_of(value)
+    if event != "ERROR" or code is None:
+        return ""
+    words, said = f"{gettext(explained(code).words)} ({code})", own_words(value)
+    return gettext("%(sentence)s Meta says: %(words)s") % {"sentence": words, "words": said} if said else words
 
 
 TOLD: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
@@ -191,6 +204,8 @@ TOLD: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
     "template_category_update": _of_template_category,
     "account_update": _of_account,
     "account_alerts": _of_alert,
+    "messages": _of_error,
+    "calls": _of_error,
 }
 
 

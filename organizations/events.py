@@ -8,11 +8,12 @@ from datetime import datetime
 
 from cloud_api.payloads import AccountEvent as Told
 from cloud_api.wa_ids import same_person_key
+from jobs.inserting import update_columns
 from organizations.models import AccountEvent, Organization, PhoneNumber
 
 THROUGHPUT_UPGRADE = "throughput_upgrade"
 UPGRADED = 1_000
-"""Messages a second of a number that Meta has upgraded (reference 9.1)."""
+"""Messages a second of a number that Meta has upgraded (docs/meta-platform.md 9.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,23 @@ class EventArrival:
 
 
 def record_account_events(arrivals: Sequence[EventArrival]) -> None:
-    """Store these events, each once. Must run in a transaction; IntegrityError if somebody else just stored the same."""
-    events = {(arrival.organization.pk, _digest(arrival.told)): arrival for arrival in arrivals}
+    """Store these events, each once. Must run in a transaction; IntegrityError if somebody else just stored the same.
+
+    One whose time is not Meta's happened when it first arrived, whichever of its deliveries is applied first.
+    """
+    events: dict[tuple[int, str], EventArrival] = {}
+    for arrival in arrivals:
+        first = events.setdefault(key := (arrival.organization.pk, _digest(arrival.told)), arrival)
+        events[key] = min(first, arrival, key=lambda each: each.at)
     known = AccountEvent.objects.filter(
         organization__in={organization for organization, _ in events}, digest__in=[digest for _, digest in events]
     )
-    for key in known.values_list("organization_id", "digest"):
-        events.pop(key, None)
+    earlier: dict[int, tuple[datetime]] = {}
+    for event in known.only("organization_id", "digest", "occurred_at"):
+        repeated = events.pop((event.organization_id, event.digest), None)
+        if repeated and repeated.at < event.occurred_at:
+            earlier[event.pk] = (repeated.at,)
+    update_columns(AccountEvent, ["occurred_at"], earlier)
     AccountEvent.objects.bulk_create(_row(arrival, digest) for (_, digest), arrival in events.items())
     upgraded = [each.number.pk for each in events.values() if each.number and each.told.event == THROUGHPUT_UPGRADE]
     if upgraded:
@@ -66,6 +77,6 @@ def _row(arrival: EventArrival, digest: str) -> AccountEvent:
 
 
 def _digest(told: Told) -> str:
-    """The same for the same event told again (reference 1.4)."""
+    """The same for the same event told again (docs/meta-platform.md 1.4)."""
     facts = [told.waba_id, told.phone_number_id, told.timestamp, told.field, told.raw]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -32,7 +32,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     def get_prep_value(self, value: Any) -> Any:
         if not value:
             return ""
-        return _box(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(str(value).encode()).decode()
+        return encrypt(str(value))
 
     def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> str:
         return decrypt(value) if value else ""
@@ -84,6 +84,16 @@ def digests(text: str) -> list[str]:
     return [
         hmac.new(key.encode(), b"hub.digest:" + text.encode(), hashlib.sha256).hexdigest() for key in settings.FIELD_ENCRYPTION_KEYS
     ]
+
+
+def encrypt(text: str) -> str:
+    """A token of the text, made with the first of FIELD_ENCRYPTION_KEYS: another one each time."""
+    return _box(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
+
+
+def is_encrypted(text: str) -> bool:
+    """Whether the text is a Fernet token: all begin with the version 0x80 and the high bytes of a time."""
+    return text.startswith("gAAAA")
 
 
 def decrypt(token: str) -> str:

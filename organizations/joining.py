@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from cloud_api.wa_ids import BRAZIL
+from jobs.transactions import in_transaction, run_in_transaction
 from organizations.live import announce
-from organizations.models import INVITATION_LASTS, Invitation, Membership, Organization, Role, User
+from organizations.models import INVITATION_LASTS, Invitation, Membership, Organization, Role, User, hub_time_zone
 from organizations.permissions import Access, may_create_organization
 
 
@@ -42,33 +44,42 @@ class Issued:
     token: str
 
 
-def create_organization(*, name: str, by: User) -> Organization:
-    """Make an organization that is owned by whoever makes it. Raises NameTaken, PermissionDenied."""
+def create_organization(*, name: str, country: str = BRAZIL, time_zone: str = "", by: User) -> Organization:
+    """Make an organization that is owned by whoever makes it; without a time zone it has the hub's. Raises NameTaken,
+    PermissionDenied."""
     if not may_create_organization(by):
         raise PermissionDenied
     _raise_if_taken(name)
+
+    def create() -> Organization:
+        zone = time_zone or hub_time_zone()
+        organization = Organization.objects.create(organization_name=name, country=country, time_zone=zone, create_by=by)
+        Membership.objects.create(organization=organization, user=by, role=Role.USER_CREATOR)
+        return organization
+
     try:
-        with transaction.atomic():
-            organization = Organization.objects.create(organization_name=name, create_by=by)
-            Membership.objects.create(organization=organization, user=by, role=Role.USER_CREATOR)
+        return run_in_transaction(create)
     except IntegrityError:
         raise NameTaken from None
-    return organization
 
 
-def rename_organization(*, name: str, by: Access) -> None:
-    """Raises NameTaken, PermissionDenied."""
+def change_organization(*, name: str, country: str, time_zone: str, by: Access) -> None:
+    """Its name, the country of numbers typed without one, and the zone of times. Raises NameTaken, PermissionDenied."""
     _raise_unless(by.owns)
     _raise_if_taken(name, but=by.organization)
+
+    def change() -> None:
+        own = Organization.objects.filter(pk=by.organization.pk)
+        own.update(organization_name=name, country=country, time_zone=time_zone)
+        announce([by.organization.pk])
+
     try:
-        with transaction.atomic():
-            Organization.objects.filter(pk=by.organization.pk).update(organization_name=name)
-            announce([by.organization.pk])
+        run_in_transaction(change)
     except IntegrityError:
         raise NameTaken from None
 
 
-@transaction.atomic
+@in_transaction
 def deactivate_organization(*, by: Access) -> None:
     """Shut the organization for everybody. Its webhooks are stored, and wait. Raises PermissionDenied."""
     _raise_unless(by.owns)
@@ -83,7 +94,7 @@ def _raise_if_taken(name: str, *, but: Organization | None = None) -> None:
         raise NameTaken
 
 
-@transaction.atomic
+@in_transaction
 def invite(*, email: str, role: Role, by: Access, now: datetime) -> Issued:
     """Invite the e-mail's owner; a link that they were sent before is good no longer. Raises AlreadyMember, PermissionDenied."""
     _raise_unless(by.may_give(role))
@@ -93,14 +104,62 @@ def invite(*, email: str, role: Role, by: Access, now: datetime) -> Issued:
     before = Invitation.objects.open(now).filter(organization=by.organization, email=email).first()
     _raise_unless(member is None or by.may_change(member))
     _raise_unless(before is None or by.may_give(Role(before.role)))
+    return _issue(by.organization, email=email, role=role, invited_by=by.user, now=now)
+
+
+def _issue(organization: Organization, *, email: str, role: Role, invited_by: User | None, now: datetime) -> Issued:
     token, link = _new_link(now)
-    columns = link | {"email": email, "role": role, "invited_by": by.user, "create_in": now, "accepted_at": None}
-    invitation, _ = Invitation.objects.update_or_create(organization=by.organization, email=email, defaults=columns)
-    announce([by.organization.pk])
+    columns = link | {"email": email, "role": role, "invited_by": invited_by, "create_in": now, "accepted_at": None}
+    invitation, _ = Invitation.objects.update_or_create(organization=organization, email=email, defaults=columns)
+    announce([organization.pk])
     return Issued(invitation, token)
 
 
-@transaction.atomic
+@in_transaction
+def add_member(*, organization: Organization, email: str, is_first: bool = True, now: datetime) -> Membership | Issued:
+    """Make the user with this e-mail a member because the hub's operator says so, or invite them if there is no such user.
+
+    The first member of an organization owns it; a later one is a user of it, also one who is named behind somebody else (not
+    `is_first`) who has yet to accept. A membership that was switched off is switched on.
+    """
+    has_creator = _open_members(organization).filter(role=Role.USER_CREATOR).exists()
+    role = Role.USER_CREATOR if is_first and not has_creator else Role.USER
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        return _issue(organization, email=email, role=role, invited_by=None, now=now)
+    return _added(organization, user, role)
+
+
+@in_transaction
+def take_over(*, organization: Organization, by: User) -> Membership:
+    """Make a superuser the owner of an organization that has no member; asked again, nothing changes. Raises PermissionDenied."""
+    Organization.objects.select_for_update().get(pk=organization.pk)  # of two at once the second sees the first
+    if own := _open_members(organization).filter(user=by, organization__activate=True).first():
+        return own
+    _raise_unless(by.is_superuser and organization.activate and not _open_members(organization).exists())
+    return _added(organization, by, Role.USER_CREATOR)
+
+
+def organizations_without_members(*, limit: int) -> list[Organization]:
+    """Those that `connect_number` has made and nobody has joined, by name."""
+    members = Membership.objects.filter(organization=OuterRef("pk"), activate=True, user__activate=True)
+    return list(Organization.objects.filter(~Exists(members), activate=True).order_by("organization_name")[:limit])
+
+
+def _open_members(organization: Organization) -> QuerySet[Membership]:
+    return Membership.objects.filter(organization=organization, activate=True, user__activate=True)
+
+
+def _added(organization: Organization, user: User, role: Role) -> Membership:
+    member, is_new = Membership.objects.get_or_create(organization=organization, user=user, defaults={"role": role})
+    if not is_new and (not member.activate or (role == Role.USER_CREATOR and member.role != role)):
+        member.activate, member.role = True, max(Role(member.role), role, key=lambda each: each.rank)
+        member.save(update_fields=["activate", "role"])
+    announce([organization.pk])
+    return member
+
+
+@in_transaction
 def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> Issued:
     """Another link for the same invitation, as good as a new one; the link before is good no longer. Raises InvitationGone,
     PermissionDenied."""
@@ -113,7 +172,7 @@ def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> Is
     return Issued(invitation, token)
 
 
-@transaction.atomic
+@in_transaction
 def withdraw_invitation(*, invitation: Invitation, by: Access) -> None:
     """The link is good no longer. Raises PermissionDenied."""
     _raise_unless(by.may_give(Role(invitation.role)))
@@ -136,7 +195,7 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-@transaction.atomic
+@in_transaction
 def accept(*, invitation: Invitation, user: User, now: datetime) -> None:
     """Make the user, whose e-mail it must be, a member; one who was shut out comes back with the invitation's role. Raises
     InvitationGone, PermissionDenied."""
@@ -153,15 +212,18 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> None:
 
 def join_as_new_user(*, invitation: Invitation, name: str, password: str, language: str, now: datetime) -> User:
     """Make a user of whoever was invited, and a member of the user. Raises HasUser, InvitationGone."""
+
+    def join() -> User:
+        _use_up(invitation, now)
+        user = User.objects.create_user(invitation.email, password, name=name, language=language)
+        Membership.objects.create(organization=invitation.organization, user=user, role=invitation.role, create_in=now)
+        announce([invitation.organization_id])
+        return user
+
     try:
-        with transaction.atomic():
-            _use_up(invitation, now)
-            user = User.objects.create_user(invitation.email, password, name=name, language=language)
-            Membership.objects.create(organization=invitation.organization, user=user, role=invitation.role, create_in=now)
-            announce([invitation.organization_id])
+        return run_in_transaction(join)
     except IntegrityError:
         raise HasUser from None
-    return user
 
 
 def _use_up(invitation: Invitation, now: datetime) -> None:
@@ -173,7 +235,7 @@ def _use_up(invitation: Invitation, now: datetime) -> None:
         raise InvitationGone
 
 
-@transaction.atomic
+@in_transaction
 def change_role(*, member: Membership, role: Role, by: Access) -> None:
     """Raises LastCreator, PermissionDenied; Membership.DoesNotExist if somebody has just removed them."""
     _raise_unless(by.may_give(role))
@@ -185,7 +247,7 @@ def change_role(*, member: Membership, role: Role, by: Access) -> None:
     announce([current.organization_id])
 
 
-@transaction.atomic
+@in_transaction
 def switch_member(*, member: Membership, activate: bool, by: Access) -> None:
     """Shut the door for the member, or open it again. Raises as `change_role` does."""
     current = _locked(member, by)
@@ -196,7 +258,7 @@ def switch_member(*, member: Membership, activate: bool, by: Access) -> None:
     announce([current.organization_id])
 
 
-@transaction.atomic
+@in_transaction
 def remove_member(*, member: Membership, by: Access) -> None:
     """What they wrote stays. Raises as `change_role` does."""
     current = _locked(member, by)

@@ -4,13 +4,13 @@ import zoneinfo
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from organizations.models import Role, Theme, User
+from organizations.countries import country_choices
+from organizations.models import EnterKey, Organization, Role, Theme, User, hub_time_zone
 from organizations.permissions import Access
 
 REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -19,14 +19,37 @@ LANGUAGE_NAMES = [("pt-br", "Português (Brasil)"), ("en", "English"), ("es", "E
 
 
 class OrganizationForm(forms.Form):
-    """The name of an organization, one line."""
+    """What an organization is called, and where it is. What is left out stays as it is."""
 
     name = forms.CharField(
         label=_("Name of the organization"), max_length=150, widget=forms.TextInput({"autocomplete": "organization"})
     )
+    country = forms.ChoiceField(
+        label=_("Country"),
+        required=False,
+        help_text=_("A phone number that is typed without a country code is one of this country."),
+    )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        required=False,
+        help_text=_("For the times on the pages of everybody who has chosen no other in their profile."),
+    )
+
+    def __init__(self, posted: Any = None, *, organization: Organization | None = None) -> None:
+        known = organization or Organization()
+        self._now = {"name": known.organization_name, "country": known.country, "time_zone": known.time_zone or hub_time_zone()}
+        super().__init__(posted, initial=self._now)
+        self.fields["country"].choices = country_choices()  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = time_zones(self._now["time_zone"])  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         return " ".join(self.cleaned_data["name"].split())
+
+    def clean_country(self) -> str:
+        return self.cleaned_data["country"] or self._now["country"]
+
+    def clean_time_zone(self) -> str:
+        return self.cleaned_data["time_zone"] or self._now["time_zone"]
 
 
 class DeactivateForm(forms.Form):
@@ -69,6 +92,24 @@ class InviteForm(RoleForm):
         return email.strip().lower()
 
 
+class EmailForm(forms.Form):
+    """Another e-mail to sign in with."""
+
+    email = forms.EmailField(
+        label=_("New e-mail"), max_length=254, widget=forms.EmailInput({"autocomplete": "email", "spellcheck": "false"})
+    )
+
+    def __init__(self, *args: Any, user: User, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._user = user
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].strip().lower()
+        if email == self._user.email:
+            raise ValidationError(_("This is your e-mail already."))
+        return email
+
+
 class JoinForm(forms.Form):
     """What is still to be known of somebody whom an invitation reached."""
 
@@ -92,11 +133,11 @@ class JoinForm(forms.Form):
 
 
 def time_zones(current: str) -> list[tuple[str, Any]]:
-    """The zones to choose from, by region; none at all stands for the hub's own. One that was chosen before stays a choice."""
+    """The zones to choose from, by region. One that was chosen before stays a choice."""
     names = sorted(name for name in zoneinfo.available_timezones() if name.partition("/")[0] in REGIONS)
     regions = [(region, [(name, _city(name)) for name in names if name.startswith(f"{region}/")]) for region in REGIONS]
     others = [("UTC", "UTC")] + ([(current, current)] if current and current not in {"UTC", *names} else [])
-    return [("", _("As the hub (%(zone)s)") % {"zone": settings.TIME_ZONE}), *regions, *others]
+    return [*regions, *others]
 
 
 def _city(name: str) -> str:
@@ -113,14 +154,38 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         choices=[(Theme.SYSTEM, _("As the device")), (Theme.LIGHT, _("Light")), (Theme.DARK, _("Dark"))],
     )
+    enter_key = forms.ChoiceField(
+        label=_("When you write, the Enter key"),
+        required=False,
+        choices=EnterKey.choices,
+        help_text=_("Shift and Enter always begin a new line, Ctrl and Enter always send."),
+    )
     shortcuts = forms.BooleanField(label=_("Keyboard shortcuts"), required=False, help_text=_("Press ? on any page to see them."))
+    alert_sound = forms.BooleanField(label=_("Sound for new messages"), required=False)
+    alert_notifications = forms.BooleanField(
+        label=_("Notifications for new messages"),
+        required=False,
+        help_text=_("Your browser asks once on each device, when you switch them on there with the bell above the conversations."),
+    )
 
     class Meta:
         model = User
-        fields = ("name", "language", "time_zone", "theme", "shortcuts")
+        fields = (
+            *("name", "language", "time_zone", "theme"),
+            *("enter_key", "shortcuts", "alert_sound", "alert_notifications"),
+        )
         labels = {"name": _("Name")}  # noqa: RUF012  so Django has it
         help_texts = {"name": _("Your colleagues see it.")}  # noqa: RUF012
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["time_zone"].choices = time_zones(self.instance.time_zone)  # type: ignore[attr-defined]
+        zones = [("", _("As the organization")), *time_zones(self.instance.time_zone)]
+        self.fields["time_zone"].choices = zones  # type: ignore[attr-defined]
+
+
+class AlertsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How a user is told of new messages."""
+
+    class Meta:
+        model = User
+        fields = ("alert_sound", "alert_notifications")

@@ -7,9 +7,12 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from cloud_api.wa_ids import example_number
+from organizations.connecting import needed_secrets
 from organizations.forms import secret_state
 from organizations.models import PhoneNumber, Profile
-from organizations.services import NotConnected, opened, phone_digits
+from organizations.phone_numbers import clean_phone
+from organizations.services import opened
 
 META_ID = re.compile(r"[1-9][0-9]{4,31}")
 
@@ -26,27 +29,24 @@ class NumberIdsForm(forms.Form):
     wa_id = forms.CharField(
         label=_("Phone number"),
         max_length=40,
-        help_text=_("With its country code, written as you like."),
-        widget=forms.TextInput({"autocomplete": "off", "inputmode": "tel", "placeholder": "+55 61 3321-4400"}),
+        help_text=_("Written as you like; with + and its country code if it is of another country than your organization."),
+        widget=forms.TextInput({"autocomplete": "off", "inputmode": "tel"}),
     )
     phone_number_id = _pasted(
         _("Phone number ID"), _("Below the number, once you have chosen it in “From”. It is not the phone number itself.")
     )
     waba_id = _pasted(_("WhatsApp Business Account ID"), _("Right below the other one. It is not the phone number either."))
 
-    def __init__(self, *args: Any, id_is_fixed: bool = False, **options: Any) -> None:
+    def __init__(self, *args: Any, country: str, id_is_fixed: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.country = country
+        self.fields["wa_id"].widget.attrs["placeholder"] = example_number(country)
         if id_is_fixed:
             self.fields["phone_number_id"].disabled = True
             self.fields["phone_number_id"].help_text = _("It cannot change any more: webhooks have come for it.")
 
     def clean_wa_id(self) -> str:
-        try:
-            return phone_digits(self.cleaned_data["wa_id"])
-        except NotConnected:
-            raise ValidationError(
-                _("This is not a phone number with its country code. For Brazil it begins with +55: +55 61 3321-4400.")
-            ) from None
+        return clean_phone(self.cleaned_data["wa_id"], country=self.country)[0]
 
     def clean_phone_number_id(self) -> str:
         if self.fields["phone_number_id"].disabled:
@@ -89,7 +89,7 @@ class SecretsForm(forms.Form):
         super().__init__(*args, **options)
         for column in ("app_secret", "meta_token"):
             is_stored = bool(opened(number, column))
-            self.fields[column].required = not is_stored
+            self.fields[column].required = not is_stored and column in needed_secrets()
             state = secret_state(number, column)
             kept = _("%(state)s. Leave it empty to keep it so.") if is_stored else "%(state)s."
             self.fields[column].help_text = str(kept) % {"state": state}
@@ -110,16 +110,29 @@ def _in_one_word(pasted: str) -> str:
     return pasted
 
 
+class NameForm(forms.Form):
+    """What the team calls the number."""
+
+    name = forms.CharField(
+        label=_("Name for your team"),
+        max_length=40,
+        required=False,
+        help_text=_("Such as Sales or Workshop. Lists show it where you have several numbers; customers never see it."),
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
+
+
 class DefaultsForm(forms.Form):
     """Who answers people who write to the number for the first time."""
 
-    default_profile = forms.ChoiceField(label=_("Who answers new contacts"), choices=Profile.choices)
-    default_bot = forms.CharField(
-        label=_("Bot"), max_length=100, required=False, help_text=_("The name of the bot that answers, where a bot does.")
+    default_profile = forms.ChoiceField(
+        label=_("Who answers new contacts"),
+        choices=Profile.choices,
+        help_text=_("This hub has no bot yet: whatever you choose, your team answers. What you choose is kept for the bot."),
     )
-
-    def clean_default_bot(self) -> str:
-        return " ".join(self.cleaned_data["default_bot"].split())
 
 
 class ReceiptsForm(forms.Form):

@@ -4,18 +4,21 @@ a 404 for everybody, superusers too."""
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
+from django.shortcuts import render, resolve_url
 
 from organizations.models import Membership, Organization, Revision, Role, User
+from organizations.preferences import use_zone_of
 
 P = ParamSpec("P")
 
@@ -81,13 +84,25 @@ def may_create_organization(user: User) -> bool:
     return user.is_superuser or not Organization.objects.exists()
 
 
+LAST_SEEN = "organization"
+"""The key in the session of the organization whose inbox was seen last, or that was made last."""
+
+
+def was_member(user: User, session: SessionBase, organization_id: int) -> bool:
+    """Whether the user once could enter the organization: a membership says it, or the session of a member who was removed."""
+    if session.get(LAST_SEEN) == organization_id:
+        return True
+    return Membership.objects.filter(user=user, organization=organization_id).exists()
+
+
 Page = Callable[Concatenate[HttpRequest, Access, P], HttpResponseBase]
 
 
 def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]:
     """Makes a view of an organization's page, whose address begins with `organization_id`. The view gets an Access instead of that.
 
-    Nobody signed in: to the sign-in. No access to the organization: 404. Not the role: 403.
+    Nobody signed in: to the sign-in. No access to the organization: 404, which says more to whoever had access once. Not the role:
+    403.
     """
 
     def guard(page: Page[P]) -> Callable[..., HttpResponseBase]:
@@ -97,16 +112,24 @@ def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]
                 return _to_sign_in(request)
             access = access_to(request.user, organization_id)
             if access is None:
-                raise Http404
+                return _no_access(request, request.user, organization_id)
             if not access.may(role):
                 raise PermissionDenied
             request.access = access  # type: ignore[attr-defined]  # for the frame around every page
+            use_zone_of(access.organization, access.user)
             return page(request, access, *args, **kwargs)
 
         view.least_role = role  # type: ignore[attr-defined]
         return view
 
     return guard
+
+
+def _no_access(request: HttpRequest, user: User, organization_id: int) -> HttpResponse:
+    """Says nothing to outsiders: for them the organization does not exist. Raises Http404."""
+    if request.headers.get("HX-Request") or not was_member(user, request.session, organization_id):
+        raise Http404
+    return render(request, "organizations/no_access.html", status=HTTPStatus.NOT_FOUND)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -7,12 +7,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from organizations.models import User
+from organizations.models import Organization, User
 
 
 class PreferencesMiddleware:
     """Each page in the signed-in user's language and time zone. Whoever has chosen none gets what the browser asks for, and the
-    hub's own zone."""
+    zone of the organization whose page it is (see `use_zone_of`), elsewhere the hub's own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -27,6 +27,13 @@ class PreferencesMiddleware:
                 request.LANGUAGE_CODE = translation.get_language() or user.language
         with timezone.override(_zone(zone)):
             return self.get_response(request)
+
+
+def use_zone_of(organization: Organization, user: User) -> None:
+    """Show times in the organization's zone for the rest of the request, if the user has chosen none."""
+    zone = None if user.time_zone else _zone(organization.time_zone)
+    if zone:
+        timezone.activate(zone)  # until the middleware puts back what was before
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo | None:

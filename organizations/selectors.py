@@ -3,14 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import chain
+from operator import and_
 from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.utils import timezone
 
-from organizations.connecting import Stage, stage
+from organizations.connecting import needed_secrets
 from organizations.event_words import QUALITY, Quality, quality
 from organizations.models import AccountEvent, Organization, PhoneNumber
+from organizations.number_states import NumberState, state_of
 
 MOST_OF_QUALITY = 1_000
 """Events about quality that are read for an organization's numbers: Meta tells a few a year of each."""
@@ -33,17 +37,29 @@ class Overview:
     """A number, where it stands, and what Meta thinks of it."""
 
     number: PhoneNumber
-    stage: Stage
+    state: NumberState
     quality: Quality
 
 
 def overviews(organization: Organization) -> list[Overview]:
     """All numbers of the organization, the newest last. Two queries; no secret is opened."""
-    has_secrets = ExpressionWrapper(~Q(app_secret="") & ~Q(meta_token=""), output_field=BooleanField())
-    rows = organization.numbers.defer(*PhoneNumber.SECRETS).annotate(has_secrets=has_secrets).order_by("pk")
-    numbers: list[Any] = list(rows)  # each with the annotation
-    events = quality_events(numbers)
-    return [Overview(each, stage(each, has_secrets=each.has_secrets), quality(events[each.phone_number_id])) for each in numbers]
+    own = organization.numbers.filter(replaced_by=None).order_by("pk")
+    states = states_of(own)
+    events = quality_events(states)
+    return [Overview(number, state, quality(events[number.phone_number_id])) for number, state in states.items()]
+
+
+def states_of(numbers: QuerySet[PhoneNumber]) -> dict[PhoneNumber, NumberState]:
+    """These numbers, without their secrets, and the state of each. One query, if their organizations are known or selected."""
+    rows: Iterable[Any] = with_has_secrets(numbers).defer(*PhoneNumber.SECRETS)  # each with the annotation
+    now = timezone.now()
+    return {number: state_of(number, has_secrets=number.has_secrets, now=now) for number in rows}
+
+
+def with_has_secrets(numbers: QuerySet[PhoneNumber]) -> QuerySet[PhoneNumber]:
+    """Each with `has_secrets`: whether those are there without which a number does not work. No secret is opened."""
+    each_set = [~Q(**{column: ""}) for column in needed_secrets()]
+    return numbers.annotate(has_secrets=ExpressionWrapper(reduce(and_, each_set), output_field=BooleanField()))
 
 
 def quality_events(numbers: Iterable[PhoneNumber]) -> dict[str, list[AccountEvent]]:

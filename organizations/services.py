@@ -1,20 +1,28 @@
-"""Writes across the rows of this room: connecting a number, replacing its secrets, changing the encryption key."""
+"""Writes across the rows of this room: connecting a number, replacing its secrets."""
 
 import re
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from cryptography.fernet import InvalidToken
-from django.apps import apps
-from django.db import IntegrityError, models, transaction
-from django.db.models import ExpressionWrapper, F, TextField
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
-from organizations.fields import DigestField, EncryptedTextField, decrypt, digests
-from organizations.models import Organization, PhoneNumber, User
+from cloud_api.errors import TOKEN_CODES
+from cloud_api.wa_ids import BRAZIL, NotAPhoneNumber, read_phone_number
+from jobs.transactions import run_in_transaction
+from organizations.models import Organization, PhoneNumber, Proof, User
+from organizations.ownership import (
+    AlreadyConnected,
+    OwnedElsewhere,
+    current_row,
+    key_for,
+    known_number,
+    move_replaced,
+    prove_in_transaction,
+    refuse_owned_account,
+)
 
-BATCH = 200
 FIRST_SUPERUSER = "admin@localhost"
 
 
@@ -44,35 +52,43 @@ def connect_number(
 ) -> Connection:
     """Connect a number to the organization of that name, created if missing, or renew what is known of the number.
 
+    Whoever runs the hub says so, which counts as proof of ownership: an organization that has only typed the id gives it away.
     Safe to repeat, and to run twice at once. An empty `waba_id` keeps the known one. Raises NotConnected.
     """
+    name = _given("organization", organization, 150)
+    country = Organization.objects.filter(organization_name=name).values_list("country", flat=True).first()
     wanted = {
-        "organization": _given("organization", organization, 150),
-        "phone_number_id": _given("phone number ID", phone_number_id, 64),
-        "wa_id": phone_digits(wa_id),
-        "waba_id": _given("WhatsApp Business Account ID", waba_id, 64) if waba_id.strip() else "",
+        "organization": name,
+        "phone_number_id": meta_id("phone number ID", phone_number_id),
+        "wa_id": phone_digits(wa_id, country=country or BRAZIL),
+        "waba_id": meta_id("WhatsApp Business Account ID", waba_id) if waba_id.strip() else "",
         "verify_token": _given("verify token", verify_token, 1000),
         "app_secret": _given("app secret", app_secret, 1000),
         "meta_token": _given("access token", meta_token, 10_000),
     }
     try:
-        return _connect(**wanted)
-    except IntegrityError:  # somebody else connected it first; now it is there to be updated
-        return _connect(**wanted)
+        connection = run_in_transaction(lambda: _connect(**wanted))  # twice, if somebody else connected it first
+    except OwnedElsewhere:
+        raise NotConnected(f"number {phone_number_id} is already connected to another organization") from None
+    except AlreadyConnected as refusal:
+        what = f"account {waba_id}" if refusal.field == "waba_id" else f"number {phone_number_id}"
+        raise NotConnected(f"{what} is already connected to another organization") from None
+    move_replaced()
+    return replace(connection, number=current_row(connection.number))
 
 
-@transaction.atomic
 def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: str, **tokens: str) -> Connection:
     owner, owner_is_new = Organization.objects.get_or_create(organization_name=organization)
-    rows = PhoneNumber.objects.select_for_update().defer(*PhoneNumber.SECRETS)
-    known = rows.filter(phone_number_id=phone_number_id).first()
-    if known and known.organization_id != owner.pk:
-        raise NotConnected(f"number {phone_number_id} is already connected to another organization")
-    number = known or PhoneNumber(organization=owner, phone_number_id=phone_number_id)
+    Organization.objects.select_for_update().get(pk=owner.pk)  # two calls at once wait for each other
+    known = known_number(owner, phone_number_id)
+    if waba_id and not (known and known.waba_id == waba_id):
+        refuse_owned_account(owner, waba_id)
+    number = known or PhoneNumber(organization=owner, phone_number_id=key_for(owner, phone_number_id))
     number.wa_id = wa_id
     number.waba_id = waba_id or number.waba_id
     changed = replace_secrets(number, **tokens)
     number.save(update_fields=["wa_id", "waba_id", *changed] if known else None)
+    prove_in_transaction(number, proof=Proof.OPERATOR, account_too=bool(waba_id), now=timezone.now())
     return Connection(number, owner_is_new, known is None, bool(known) and "app_secret" in changed)
 
 
@@ -80,18 +96,20 @@ def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: 
     """Put the secrets that are given into the number, unsaved; returns the columns to save.
 
     A secret that no key opens any more is replaced like any other; then there is no previous app secret. A number whose sending was
-    stopped goes on.
+    stopped goes on, but for a dead access token only with another one.
     """
     changed = []
-    if number.sending_stopped_at and (meta_token or app_secret):  # which may mend it; the first message tells
+    is_new_token = bool(meta_token) and meta_token != opened(number, "meta_token")
+    may_mend = is_new_token or ((meta_token or app_secret) and number.sending_stopped_code not in TOKEN_CODES)
+    if number.sending_stopped_at and may_mend:  # the first message tells
         number.sending_stopped_at = number.sending_stopped_code = None
         changed += ["sending_stopped_at", "sending_stopped_code"]
     if verify_token and verify_token != opened(number, "webhook_verify_token"):
         number.webhook_verify_token, number.handshake_at = verify_token, None  # Meta has not checked with this one
         changed += ["webhook_verify_token", "webhook_verify_token_digest", "handshake_at"]
-    if meta_token and meta_token != opened(number, "meta_token"):
-        number.meta_token = meta_token
-        changed.append("meta_token")
+    if is_new_token:
+        number.meta_token, number.proof_checked_at = meta_token, None  # so that Graph is asked soon whether it opens the number
+        changed += ["meta_token", "proof_checked_at"]
     known = opened(number, "app_secret")
     if not app_secret or app_secret == known:
         return changed
@@ -99,7 +117,7 @@ def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: 
         number.app_secret, number.previous_app_secret = app_secret, ""
     else:
         number.replace_app_secret(app_secret)
-    return [*changed, "app_secret", "previous_app_secret"]
+    return [*changed, "app_secret", "previous_app_secret", "app_secret_replaced_at"]
 
 
 def opened(number: PhoneNumber, column: str) -> str | None:
@@ -110,14 +128,23 @@ def opened(number: PhoneNumber, column: str) -> str | None:
         return None
 
 
-def phone_digits(typed: str) -> str:
-    """The digits of an international phone number as people type it: +55 (61) 3321-4400. Raises NotConnected."""
-    digits = re.sub(r"[\s+().\-/\u2010-\u2015\u200e\u200f\u202a-\u202e]", "", typed)
-    if not digits:
-        raise NotConnected("the number (wa_id) is empty")
-    if not re.fullmatch(r"[1-9][0-9]{4,14}", digits):
-        raise NotConnected(f"“{typed.strip()}” is not a number with its country code, such as 556133214400")
-    return digits
+def phone_digits(typed: str, *, country: str = BRAZIL) -> str:
+    """The digits, country code first, of a phone number as people type it: +55 (61) 3321-4400, or as those of `country` dial it.
+    Digits and nothing else begin with their country code where they can. Raises NotConnected."""
+    try:
+        return read_phone_number(typed, country=country, is_international=typed.strip().isdigit())[0]
+    except NotAPhoneNumber:
+        if not typed.strip():
+            raise NotConnected("the number (wa_id) is empty") from None
+        raise NotConnected(f"“{typed.strip()}” is no complete phone number, such as 556133214400 or +55 61 3321-4400") from None
+
+
+def meta_id(what: str, typed: str) -> str:
+    """One of Meta's ids. Raises NotConnected."""
+    text = _given(what, typed, 64)
+    if not re.fullmatch(r"[0-9]+", text):
+        raise NotConnected(f"the {what} is digits and nothing else, such as 524386454098961")
+    return text
 
 
 def _given(what: str, text: str, longest: int) -> str:
@@ -140,64 +167,3 @@ def create_first_superuser() -> tuple[str, str] | None:
     except IntegrityError:  # another process was first, or somebody has the address
         return None
     return FIRST_SUPERUSER, password
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """What `rotate_keys` did; `unreadable` names the rows with a secret that no key opens."""
-
-    rows: int
-    unreadable: list[str]
-
-
-def rotate_keys(*, progress: Callable[[str, int], None]) -> Rotation:
-    """Encrypt every stored secret with the first of FIELD_ENCRYPTION_KEYS and renew its digest.
-
-    Rows are locked batch by batch (on SQLite by the transaction itself, which is IMMEDIATE), so no edit made meanwhile
-    is lost. `progress` hears the table's name and how many of its rows are behind us.
-    """
-    rows, unreadable = 0, []
-    for model in _models_with_secrets():
-        last, done = 0, 0
-        while batch := _rotate_batch(model, last):
-            last, done = max(batch), done + len(batch)
-            unreadable += [f"{model._meta.db_table} {pk}" for pk, is_readable in batch.items() if not is_readable]
-            progress(model._meta.db_table, done)
-        rows += done
-    return Rotation(rows - len(unreadable), unreadable)
-
-
-def _models_with_secrets() -> list[type[models.Model]]:
-    return [model for model in apps.get_models() if _columns(model, EncryptedTextField)]
-
-
-def _columns(model: type[models.Model], kind: type[EncryptedTextField] | type[DigestField]) -> list[Any]:
-    return [field for field in model._meta.local_concrete_fields if isinstance(field, kind)]
-
-
-@transaction.atomic
-def _rotate_batch(model: type[models.Model], last: int) -> dict[int, bool]:
-    """The ids of the next rows after `last`, and whether each was readable throughout."""
-    stored = {
-        f"stored_{field.name}": ExpressionWrapper(F(field.name), output_field=TextField())
-        for field in _columns(model, EncryptedTextField)
-    }
-    rows = model._default_manager.select_for_update().filter(pk__gt=last).order_by("pk")
-    return {row["pk"]: _rotate_row(model, **row) for row in rows.values("pk", **stored)[:BATCH]}
-
-
-def _rotate_row(model: type[models.Model], pk: int, **stored: str) -> bool:
-    clear: dict[str, str] = {}
-    is_readable = True
-    for column, token in stored.items():
-        try:
-            clear[column.removeprefix("stored_")] = decrypt(token) if token else ""
-        except InvalidToken:
-            is_readable = False
-    marks = {field.name: _digest(clear[field.of]) for field in _columns(model, DigestField) if field.of in clear}
-    model._default_manager.filter(pk=pk).update(**clear, **marks)
-    return is_readable
-
-
-def _digest(text: str) -> str:
-    return digests(text)[0] if text else ""

@@ -1,19 +1,35 @@
 """How people sign in, as django-allauth asks for it: nobody signs up, one is invited."""
 
-import logging
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
+from allauth.account import forms as allauth_forms
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.internal import ratelimit
+from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from organizations.addresses import site_url
+from organizations.mail import queue_mail
 from organizations.models import User
-
-log = logging.getLogger(__name__)
+from organizations.user_sessions import note_request
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no types
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "enter_current_password": _("The current password is wrong."),
+        "incorrect_password": _("The password is wrong."),
+    }
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        note_request(request, user)
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
@@ -32,9 +48,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no 
             if rate.per == "key":
                 cache.delete(ratelimit.get_cache_key(self.request, rate=rate, key=key, **action))
 
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The address that a mailed link has."""
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return site_url(self.request, path.replace("UID-KEY", quote(key)))
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail server that is away shows in the log, not on the page, which would tell whether the address has a user."""
-        try:
-            super().send_mail(template_prefix, email, context)
-        except OSError as error:  # all of smtplib's are
-            log.error("The mail %s could not be sent: %s", template_prefix, type(error).__name__)
+        """Queue a mail, to nobody where the e-mail is empty."""
+        message = self.render_mail(template_prefix, email, context)
+        expires_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+        queue_mail(to=email, subject=message.subject, text=message.body, expires_at=expires_at)
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]  # it has no types
+    def save(self, request: HttpRequest, **options: Any) -> str:
+        """Queue a mail with a link to the user; where there is none, one to nobody, so that the answer takes as long."""
+        if self.users:
+            return str(super().save(request, **options))
+        AccountAdapter(request).send_mail("account/email/password_reset_key", "", {"password_reset_url": site_url(request, "/")})
+        return str(self.cleaned_data["email"])

@@ -2,15 +2,17 @@
 
 from django.urls import path
 
-from organizations.views import invitations, members, numbers, organization
+from organizations.views import business_profile, invitations, members, numbers, organization
 
 urlpatterns = [
     path("", numbers.settings, name="settings"),
     path("numbers/", numbers.numbers, name="numbers"),
     path("numbers/part/", numbers.numbers_part, name="numbers_part"),
+    path("numbers/stopped/", numbers.stopped, name="numbers_stopped"),
     path("numbers/new/", numbers.new_number, name="new_number"),
     path("numbers/new/ids/", numbers.new_number_ids, name="new_number_ids"),
     path("numbers/<row:number_id>/", numbers.number, name="number"),
+    path("numbers/<row:number_id>/name/", numbers.name, name="number_name"),
     path("numbers/<row:number_id>/defaults/", numbers.defaults, name="number_defaults"),
     path("numbers/<row:number_id>/secrets/", numbers.secrets, name="number_secrets"),
     path("numbers/<row:number_id>/receipts/", numbers.receipts, name="number_receipts"),
@@ -19,6 +21,8 @@ urlpatterns = [
     path("numbers/<row:number_id>/switch/", numbers.switch, name="number_switch"),
     path("numbers/<row:number_id>/setup/<slug:step>/", numbers.setup, name="number_setup"),
     path("numbers/<row:number_id>/proof/", numbers.proof, name="number_proof"),
+    path("numbers/<row:number_id>/profile/", business_profile.business_profile, name="business_profile"),
+    path("numbers/<row:number_id>/profile/picture/", business_profile.picture, name="business_profile_picture"),
     path("members/", members.members, name="members"),
     path("members/<row:member_id>/role/", members.change_role, name="member_role"),
     path("members/<row:member_id>/activate/", members.switch, name="member_switch"),

@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.messages import MOST_CAPTION, MOST_TEXT
-from cloud_api.wa_ids import candidates
+from cloud_api.wa_ids import example_number
+from organizations.phone_numbers import clean_phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class CustomerForm(forms.Form):
         required=False,
         max_length=40,
         help_text=_("Made up: nobody is called. Empty for somebody who hides it behind a username."),
-        widget=forms.TextInput({"inputmode": "tel", "autocomplete": "off", "placeholder": "(61) 5550-1234"}),
+        widget=forms.TextInput({"inputmode": "tel", "autocomplete": "off"}),
     )
     username = forms.RegexField(
         label=_("Username"),
@@ -126,12 +127,14 @@ class CustomerForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
     )
 
+    def __init__(self, *args: Any, country: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.country = country
+        self.fields["phone"].widget.attrs["placeholder"] = example_number(country)
+
     def clean_phone(self) -> str:
-        typed = self.cleaned_data["phone"]
-        digits = next(iter(candidates(typed)), "")
-        if typed and not 8 <= len(digits) <= 15:
-            raise ValidationError(_("This is not a phone number."))
-        return digits
+        typed: str = self.cleaned_data["phone"]
+        return clean_phone(typed, country=self.country)[0] if typed else ""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

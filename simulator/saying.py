@@ -6,6 +6,7 @@ from typing import Any
 
 from django.forms import Form
 
+from chats.media.naming import submitted_name
 from cloud_api.messages import fitting_kind
 from simulator import forms
 from simulator.client import Content, Phones
@@ -70,13 +71,13 @@ def _text(phones: Phones, typed: Typed) -> Content:
 
 def _file(phones: Phones, typed: Typed) -> Content:
     file, sent_as = typed["file"], typed["sent_as"]
-    kind = _kind_of_file(file.content_type or "", sent_as)
-    media_id = phones.upload(file, name=file.name, mime_type=file.content_type or "application/octet-stream")
+    kind, name = _kind_of_file(file.content_type or "", sent_as), submitted_name(file.name)
+    media_id = phones.upload(file, name=name, mime_type=file.content_type or "application/octet-stream")
     content: Content = {"id": media_id}
     if kind in CAPTIONED and typed["caption"]:
         content["caption"] = typed["caption"]
     if kind == "document":
-        content["filename"] = file.name
+        content["filename"] = name
     if sent_as == forms.VOICE:
         content["voice"] = True
     return {"type": kind, kind: content}

@@ -15,7 +15,7 @@ from chats.message_templates.syncing import ask_soon
 from chats.models import CannedReply, MessageTemplate
 from organizations.joining import create_organization
 from organizations.live import announce
-from organizations.models import Organization, PhoneNumber, User
+from organizations.models import Organization, PhoneNumber, Proof, User
 from simulator.client import Content, Phones
 
 MADE_BEFORE = "demonstration"
@@ -152,8 +152,11 @@ def give_number(*, organization: Organization, by: User) -> PhoneNumber:
         app_secret=secrets.token_hex(16),
         webhook_verify_token=secrets.token_urlsafe(24),
         is_simulated=True,
+        proven_at=timezone.now(),  # the hub itself made it
+        proven_by=Proof.OPERATOR,
         activate=False,  # until the simulator knows it: nothing asks there before
     )
+    Organization.objects.filter(pk=organization.pk).update(first_run=True)
     if not organization.canned_replies.exists():
         replies = [CannedReply(organization=organization, shortcut=key, text=text) for key, text in CANNED_REPLIES.items()]
         CannedReply.objects.bulk_create(replies)

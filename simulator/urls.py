@@ -6,6 +6,8 @@ from simulator import views
 
 urlpatterns = [
     path("", views.phone, name="simulator"),
+    path("first-steps/", views.steps, name="first_steps"),
+    path("first-steps/put-away/", views.put_steps_away, name="put_first_steps_away"),
     path("connect/", views.connect, name="simulator_connect"),
     path("customers/", views.customer_list, name="simulator_customers"),
     path("customers/new/", views.new_customer, name="simulator_new_customer"),

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from cloud_api.graph import GraphError, TooLarge
 from organizations.graph import graph_for
 from organizations.permissions import Access, for_admins, for_members
+from simulator import first_steps
 from simulator.client import NoSuchCustomer, NotConnected, Phones, SimulatorError, Unreachable
 from simulator.forms import FAULTS, MOST_FILE, CustomerForm, FaultForm, LatencyForm
 from simulator.saying import SENDERS, Composer
@@ -85,6 +86,23 @@ def connect(request: HttpRequest, access: Access) -> HttpResponse:
     except SimulatorError as failure:
         return _out_of_order(request, failure)
     return redirect("simulator", access.organization.pk)
+
+
+@for_admins
+@require_safe
+def steps(request: HttpRequest, access: Access) -> HttpResponse:
+    """The card with the first steps, alone."""
+    _raise_unless_on()
+    return render(request, "simulator/first_steps.html")
+
+
+@for_admins
+@require_POST
+def put_steps_away(request: HttpRequest, access: Access) -> HttpResponse:
+    """Show the first steps no more, to nobody of the organization."""
+    _raise_unless_on()
+    first_steps.put_away(access.organization)
+    return redirect("inbox", access.organization.pk)
 
 
 @for_members
@@ -209,7 +227,7 @@ def media(request: HttpRequest, access: Access, phones: Phones, media_id: str) -
 @of_phones
 def new_customer(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
     """One more made-up person."""
-    form = CustomerForm(request.POST or None)
+    form = CustomerForm(request.POST or None, country=access.organization.country)
     if form.is_valid():
         try:
             key = phones.add_customer(**form.cleaned_data)

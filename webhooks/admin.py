@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from jobs.models import LeasedRow, State
+from organizations.addresses import read_number
 from organizations.admin_pages import (
     MOST_COUNTED,
     BigPage,
@@ -33,7 +34,8 @@ from organizations.admin_pages import (
 )
 from organizations.models import Organization, PhoneNumber
 from organizations.showing import faithful_json
-from webhooks.models import HeldItem, Webhook
+from webhooks.held_items import count_unapplied, most_unapplied
+from webhooks.models import HeldItem, Webhook, queue_of
 from webhooks.reasons import translated
 
 R = TypeVar("R", bound=LeasedRow)
@@ -52,7 +54,7 @@ class LeasedPage(ReadOnly, BigPage[R]):
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_apply_again"
         view = method_decorator(require_POST)(type(self).apply_one_again)
-        own = path("<int:pk>/apply-again/", self.admin_site.admin_view(view.__get__(self)), name=name)
+        own = path("<row:pk>/apply-again/", self.admin_site.admin_view(view.__get__(self)), name=name)
         return [own, *super().get_urls()]
 
     def apply_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -91,6 +93,15 @@ def held_items() -> QuerySet[Any]:
     return HeldItem.objects.all()
 
 
+def share_of_unapplied(queue_id: int) -> str:
+    """How many held items there are in the queue, of the most that are kept."""
+    count, most = count_unapplied(queue_id), most_unapplied(queue_id)
+    return gettext("%(count)s of at most %(most)s") % {
+        "count": number_format(count, force_grouping=True),
+        "most": number_format(most, force_grouping=True),
+    }
+
+
 @admin.register(Webhook)
 class WebhookPage(LeasedPage[Webhook]):
     """Webhooks as they came."""
@@ -101,7 +112,7 @@ class WebhookPage(LeasedPage[Webhook]):
     search_help_text = _("Webhook ID")
     deferred = ("json", "raw")
     fieldsets = (
-        (None, {"fields": ("received", "state_badge", "why", "attempts", "due", "exact_size", "signers")}),
+        (None, {"fields": ("received", "state_badge", "why", "attempts", "due", "exact_size", "signers", "unapplied")}),
         (_("Held items"), {"fields": ("held_table",), "classes": ("hub-wide",)}),
         (_("Body"), {"fields": ("body_shown",), "classes": ("hub-wide",)}),
     )
@@ -112,7 +123,8 @@ class WebhookPage(LeasedPage[Webhook]):
 
     def matches(self, term: str) -> Iterable[QuerySet[Webhook]]:
         rows: QuerySet[Any] = Webhook.objects.all()
-        return [rows.filter(pk=int(term))] if term.isascii() and term.isdigit() else []
+        pk = read_number(term)
+        return [] if pk is None else [rows.filter(pk=pk)]
 
     @admin.display(description=_("arrived"))
     def received(self, webhook: Webhook) -> str:
@@ -136,6 +148,10 @@ class WebhookPage(LeasedPage[Webhook]):
         organizations = Organization.objects.filter(pk__in=webhook.signed_for).order_by("pk")
         links = ((link_to("organizations_organization", each.pk, each),) for each in organizations)
         return format_html_join(", ", "{}", links)
+
+    @admin.display(description=_("unapplied items of its organization"))
+    def unapplied(self, webhook: Webhook) -> str:
+        return share_of_unapplied(queue_of(webhook.organization_id or webhook.first_signer))
 
     @admin.display(description=_("held items"))
     def held_table(self, webhook: Webhook) -> SafeString:
@@ -193,15 +209,20 @@ class HeldItemPage(LeasedPage[HeldItem]):
         "waba_id",
         "attempts",
         "due",
+        "unapplied",
     )
+
+    @admin.display(description=_("unapplied items of its organization"))
+    def unapplied(self, item: HeldItem) -> str:
+        return share_of_unapplied(item.queue_id)
 
     def matches(self, term: str) -> Iterable[QuerySet[HeldItem]]:
         """The index of what waits begins with the state, so each state is named."""
         by_state = held_items().filter(state__in=State.values)
         yield by_state.filter(phone_number_id=term)
         yield by_state.filter(waba_id=term)
-        if term.isascii() and term.isdigit():
-            yield held_items().filter(webhook=int(term))
+        if (pk := read_number(term)) is not None:
+            yield held_items().filter(webhook=pk)
 
     @admin.display(description=_("webhook"))
     def webhook_link(self, item: HeldItem) -> SafeString:

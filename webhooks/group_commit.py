@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
+MOST_HANGING = 4
+"""Threads of one group commit that may hang in work that was given up. While as many do, no other work is begun."""
+
 
 class Overloaded(Exception):
     """More is waiting than memory should hold."""
@@ -21,7 +24,7 @@ class GroupCommit(Generic[Thing, Result]):
 
     `work` gives for each thing a result or the exception that became of it. A group holds at most `most` things and, by `weigh`,
     `budget` bytes (but always one). A group that takes longer than `patience` seconds is given up, and its thread is left to end
-    alone: a database that hangs must not hold up what comes after.
+    alone: a database that hangs must not hold up what comes after. Once `MOST_HANGING` threads hang, all wait until one ends.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class GroupCommit(Generic[Thing, Result]):
         self._promises: Promises[Result] = Promises()
         self._rounds: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
+        self._hanging: set[asyncio.Future[Sequence[Result | Exception]]] = set()
 
     def submit(self, thing: Thing, *, due: float) -> "asyncio.Future[Result]":
         """The result for this thing, to be awaited: there once its group is through. It may be what became of it, or a TimeoutError
@@ -63,6 +67,8 @@ class GroupCommit(Generic[Thing, Result]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                if len(self._hanging) >= MOST_HANGING:
+                    await asyncio.wait(self._hanging, return_when=asyncio.FIRST_COMPLETED)
                 await self._round(self._next_group())
                 self._promises.forget_kept()
         finally:
@@ -100,9 +106,15 @@ class GroupCommit(Generic[Thing, Result]):
             _settle(future, outcome)
 
     def _abandon_thread(self, running: "asyncio.Future[Sequence[Result | Exception]]") -> None:
-        running.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._hanging.add(running)
+        running.add_done_callback(self._forget_hanging)
         self._thread.shutdown(wait=False)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
+
+    def _forget_hanging(self, ended: "asyncio.Future[Sequence[Result | Exception]]") -> None:
+        self._hanging.discard(ended)
+        if not ended.cancelled():
+            ended.exception()  # nobody waits for it, and nobody need be told
 
 
 class Promises(Generic[Result]):

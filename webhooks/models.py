@@ -1,13 +1,44 @@
 """The raw log: every webhook as it came, and those of its items that could not be applied yet, or ever."""
 
-from typing import ClassVar
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from jobs.models import LeasedQuerySet, LeasedRow
+from jobs.models import LeasedQuerySet, LeasedRow, State
 from organizations.fields import IdentifierField
+
+LARGE = 64 * 1024
+"""Bytes; Meta's usual webhooks have a few hundred to a few thousand. Larger ones have queues and a lane of their own, so that the
+work on them delays no other."""
+
+
+def queue_of(organization_id: int | None, *, size: int = 0) -> int:
+    """The queue of a webhook of `size` bytes or of an item: one for each organization, one (None) for what cannot be told apart,
+    because the platform's secret signed it. The queues of large webhooks are below zero."""
+    queue = organization_id or 0
+    return -1 - queue if size > LARGE else queue
+
+
+class WebhookQuerySet(LeasedQuerySet["Webhook"]):
+    """The raw log as a queue."""
+
+    def waiting_times(self) -> Iterator[timedelta]:
+        """Of each queue with due rows for how long the longest due of them has been due. One look-up by index for each queue."""
+        rows = self.due().order_by("queue_id", "due_at").values_list("queue_id", "due_at", Now())
+        row = rows.first()
+        while row:
+            queue_id, due_at, now = row
+            yield now - due_at
+            row = rows.filter(queue_id__gt=queue_id).first()
+
+    def dead_of(self, organization_id: int) -> Self:
+        """The dead webhooks in the organization's log. Those stored before there were queues are in the queues of nobody's."""
+        queues = [queue_of(each, size=size) for each in (organization_id, None) for size in (0, LARGE + 1)]
+        return self.dead().filter(organization_id=organization_id, queue_id__in=queues)
 
 
 class Webhook(LeasedRow):
@@ -27,15 +58,19 @@ class Webhook(LeasedRow):
     """Whose log it is in: the one organization that it is signed for or, once it is applied, that all its items belong to; null
     where there is not one."""
 
-    objects = LeasedQuerySet["Webhook"].as_manager()
+    queue_id = models.BigIntegerField(default=0, db_default=0, editable=False)
+    """See `queue_of`. Of an organization that is not the only one with the secret that signed it, until its owner is known."""
+
+    objects = WebhookQuerySet.as_manager()
+    queue_column = "queue_id"
 
     class Meta:
         db_table = "webhook"
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
         indexes: ClassVar = [
-            # The worker's next batch.
-            models.Index(fields=["state", "due_at", "id"], name="webhook_queue"),
+            # The worker's next batch, an equal share of each queue; the dead webhooks of an organization.
+            models.Index(fields=["state", "queue_id", "due_at", "id"], name="webhook_queues"),
             # The log of an organization, the latest first.
             models.Index(fields=["organization_id", "id"], name="webhook_log"),
         ]
@@ -44,9 +79,36 @@ class Webhook(LeasedRow):
         return str(self.pk)
 
     @property
+    def first_signer(self) -> int | None:
+        """The organization whose secret signed it, the first where several have it; None where it was the platform's."""
+        return self.signed_for[0] if self.signed_for else None
+
+    @property
     def body(self) -> bytes:
         """The exact bytes that Meta signed."""
         return self.json.encode() if self.raw is None else bytes(self.raw)
+
+
+HELD_STATES = (State.DUE, State.WAITING, State.DEAD)
+ANY, PROVEN = 0, -1
+"""What a held item may wait for, apart from organizations' ids."""
+
+
+class HeldItemQuerySet(LeasedQuerySet["HeldItem"]):
+    """What could not be applied, as a queue."""
+
+    def in_queue(self, queue_id: int) -> "HeldItemQuerySet":
+        """Those that count towards the queue's most unapplied items, whatever their state."""
+        return self.filter(queue_id=queue_id, state__in=HELD_STATES)
+
+    def queues(self) -> Iterator[int]:
+        """The queues that have items, each once for each of its states. One look-up by index for each."""
+        for state in HELD_STATES:
+            rows = self.filter(state=state).order_by("queue_id").values_list("queue_id", flat=True)
+            queue_id = rows.first()
+            while queue_id is not None:
+                yield queue_id
+                queue_id = rows.filter(queue_id__gt=queue_id).first()
 
 
 class HeldItem(LeasedRow):
@@ -57,6 +119,7 @@ class HeldItem(LeasedRow):
         UNKNOWN_NUMBER = "unknown", _("number not connected")
         INACTIVE = "inactive", _("number or organization inactive")
         FOREIGN = "foreign", _("signed by another organization")
+        UNPROVEN = "unproven", _("ownership of the number not proven")
         UNREADABLE = "unreadable", _("cannot be understood")
         FAILED = "failed", _("could not be applied")
 
@@ -68,7 +131,15 @@ class HeldItem(LeasedRow):
     organization_id = models.BigIntegerField(null=True, editable=False)
     """The webhook's, kept here too: of millions of webhooks an organization's log finds the few with problems by it."""
 
-    objects = LeasedQuerySet["HeldItem"].as_manager()
+    queue_id = models.BigIntegerField(default=0, db_default=0, editable=False)
+    """Of its owner or, while that is not known, the queue of its webhook: the share of workers' time and of the most items that are
+    kept unapplied."""
+    waits_for = models.BigIntegerField(default=ANY, db_default=ANY, editable=False)
+    """Which active number with its phone number ID, or of its account, lets it go on: `ANY`, one that is `PROVEN`, or one of the
+    organization with this id."""
+
+    objects = HeldItemQuerySet.as_manager()
+    queue_column = "queue_id"
 
     class Meta:
         db_table = "webhook_held_item"
@@ -79,10 +150,10 @@ class HeldItem(LeasedRow):
             models.UniqueConstraint(fields=["webhook", "position"], name="one_held_item_each"),
         ]
         indexes: ClassVar = [
-            # The worker's next batch.
-            models.Index(fields=["state", "due_at", "id"], name="held_item_queue"),
-            # The numbers and accounts that items wait for.
-            models.Index(fields=["state", "phone_number_id", "waba_id"], name="held_item_waiting"),
+            # The worker's next batch, an equal share of each queue; how many items an organization has here.
+            models.Index(fields=["state", "queue_id", "due_at", "id"], name="held_item_queues"),
+            # The items that a number lets go on.
+            models.Index(fields=["state", "phone_number_id", "waits_for", "waba_id"], name="held_item_waits_for"),
             # The webhooks with problems of an organization, the latest first.
             models.Index(fields=["organization_id", "webhook"], name="held_item_log"),
         ]

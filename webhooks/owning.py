@@ -5,6 +5,7 @@ signed it, or one that several organizations have, then what the body names deci
 by then.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,35 +16,41 @@ from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
 from organizations.connecting import Heard, note_heard
 from organizations.live import announce
-from webhooks.models import HeldItem, Webhook
-from webhooks.routing import Cause, Entry, Held, Naming, Router
+from organizations.models import PhoneNumber
+from webhooks.models import HeldItem, Webhook, queue_of
+from webhooks.routing import Cause, Entry, Held, Router
 
 Owners = Mapping[int, int | None]
 """Of each webhook, by its id, the organization whose log it is in."""
+Keeper = tuple[int | None, int]
+"""An organization, None where there is not one, and a queue."""
+NOTED_AT_ONCE = 200
+"""Numbers in one statement."""
 
 
-def owners_of(namings: Sequence[Naming], router: Router) -> Owners:
-    """Whose log these webhooks are in, as numbers are connected now."""
-    return {naming.webhook_id: router.owner(naming) for naming in namings}
+def store_owners(webhooks: Sequence[Webhook], owners: Owners) -> None:
+    """Put the webhooks, and what is held of them, into their owners' logs and queues. Must run in a transaction."""
+    items: dict[Keeper, list[int]] = defaultdict(list)
+    bodies: dict[Keeper, list[int]] = defaultdict(list)
+    for webhook in webhooks:
+        owner = owners[webhook.pk]
+        queue_id = queue_of(owner or webhook.first_signer, size=webhook.size)
+        if (webhook.organization_id, webhook.queue_id) != (owner, queue_id):
+            items[owner, queue_of(owner or webhook.first_signer)].append(webhook.pk)
+            bodies[owner, queue_id].append(webhook.pk)
+    if bodies:
+        _move(HeldItem.objects.all(), "webhook__in", items)  # in the order in which the lanes lock them
+        _move(Webhook.objects.all(), "pk__in", bodies)
 
 
-def store_owners(namings: Sequence[Naming], owners: Owners) -> None:
-    """Put the webhooks, and what is held of them, into their owners' logs. Must run in a transaction."""
-    moved: dict[int | None, list[int]] = {}
-    for naming in namings:
-        owner = owners[naming.webhook_id]
-        if naming.organization_id != owner:
-            moved.setdefault(owner, []).append(naming.webhook_id)
-    if moved:
-        _move(HeldItem.objects.all(), "webhook__in", moved)  # in the order in which the lanes lock them
-        _move(Webhook.objects.all(), "pk__in", moved)
-
-
-def _move(rows: LeasedQuerySet[Any], key: str, moved: Mapping[int | None, list[int]]) -> None:
+def _move(rows: LeasedQuerySet[Any], key: str, moved: Mapping[Keeper, list[int]]) -> None:
     """In one statement, however many owners there are."""
-    cases = [When(**{key: ids}, then=Value(owner)) for owner, ids in moved.items()]
+    owners = [When(**{key: ids}, then=Value(owner)) for (owner, _), ids in moved.items()]
+    queues = [When(**{key: ids}, then=Value(queue_id)) for (_, queue_id), ids in moved.items()]
     everyone = [pk for ids in moved.values() for pk in ids]
-    rows.filter(**{key: everyone}).update(organization_id=Case(*cases, output_field=BigIntegerField()))
+    rows.filter(**{key: everyone}).update(
+        organization_id=Case(*owners, output_field=BigIntegerField()), queue_id=Case(*queues, output_field=BigIntegerField())
+    )
 
 
 def tell_what_came(owners: Owners, entries: Sequence[Entry], outcomes: Sequence[Held | None], router: Router) -> None:
@@ -53,7 +60,8 @@ def tell_what_came(owners: Owners, entries: Sequence[Entry], outcomes: Sequence[
     concerned = {owner for owner in owners.values() if owner is not None} | {each.number.organization_id for each in heard}
 
     def tell() -> None:
-        note_heard(heard)
+        for start in range(0, len(heard), NOTED_AT_ONCE):
+            note_heard(heard[start : start + NOTED_AT_ONCE])
         announce(concerned)
 
     if concerned:
@@ -62,9 +70,11 @@ def tell_what_came(owners: Owners, entries: Sequence[Entry], outcomes: Sequence[
 
 def _heard(entries: Sequence[Entry], outcomes: Sequence[Held | None], router: Router) -> list[Heard]:
     """The numbers that were named by themselves in items that are theirs, and when webhooks with such items arrived."""
-    times: dict[str, tuple[datetime, datetime]] = {}
+    times: dict[PhoneNumber, tuple[datetime, datetime]] = {}
     for entry, outcome in zip(entries, outcomes, strict=True):
-        if (name := entry.item.phone_number_id) and (outcome is None or outcome.cause == Cause.FAILED):
-            first, last = times.get(name, (entry.received_at, entry.received_at))
-            times[name] = (min(first, entry.received_at), max(last, entry.received_at))
-    return [Heard(router.by_id[name], first, last) for name, (first, last) in times.items()]
+        is_theirs = outcome is None or outcome.cause == Cause.FAILED
+        if is_theirs and (number := router.named_number(entry, entry.item.phone_number_id or "")):
+            first, last = times.get(number, (entry.received_at, entry.received_at))
+            times[number] = (min(first, entry.received_at), max(last, entry.received_at))
+    heard = [Heard(number, first, last) for number, (first, last) in times.items()]
+    return sorted(heard, key=lambda each: each.number.pk)

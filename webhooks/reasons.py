@@ -27,8 +27,11 @@ REASONS = (
     _("It is applied once its number is connected."),
     _("It is applied once a number of its account is connected."),
     _("It is applied once its number and organization are active."),
+    _("It is applied once it is proven whose the number is."),
+    _("Its number was being moved."),
     _("The secret that signed it is not that of the number's organization."),
     _("The hub does not find it in the body any more."),
+    _("With it there would be more unapplied items than the hub keeps. Apply it again once there are fewer."),
 )
 
 

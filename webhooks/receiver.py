@@ -1,14 +1,15 @@
-"""The front door: Meta's handshake and webhooks, as plain ASGI beside the Django site.
+"""Meta's handshake and webhooks, as plain ASGI beside the Django site.
 
-A webhook gets its 200 only after the commit that made it durable. Nothing that the body says is acted upon here.
+A webhook gets its 200 only after the commit that made it durable. Nothing that the body says is acted upon here. Requests without a
+well-formed signature are refused unread, and what anybody may hold before the signature is checked is bounded (see `uploads.py`).
 """
 
 import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,22 +18,45 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
+from cloud_api.signature import is_well_formed
 from jobs.transactions import DatabaseAway
+from jobs.wakeups import wake
 from organizations.connecting import note_handshake
 from organizations.signing import numbers_with_token
+from webhooks.clients import client_address
 from webhooks.group_commit import GroupCommit, Overloaded
 from webhooks.keyring import Keyring
+from webhooks.models import Webhook
 from webhooks.storing import SignedBody, store
+from webhooks.uploads import MOST_LARGE, SMALL, Pace, Upload, Uploads
 
 PATH = "/webhooks/whatsapp"
+LONGEST_KEY = 32
+"""Characters of an organization's key."""
 MAX_BODY = 4 * 2**20
-MAX_DISCARDED = 32 * 2**20
-"""How much of a body that is too large is read and thrown away, so that its sender gets to see the 413."""
-MOST_HELD = 256 * 2**20
-"""Bytes of bodies in memory, of all senders together; whoever comes beyond it is told to come again."""
-BODY_PATIENCE = 20.0
-ANSWER_PATIENCE = 4.5
-NOTE_PATIENCE = 1.0
+SMALL_SECONDS = 5.0
+"""In this time a small body has to be complete, and a large one has to be past the size of a small one and have a slot."""
+BODY_SECONDS = 15.0
+"""In this time a large body has to be complete, once it has its slot."""
+MAX_DISCARDED = 2 * MAX_BODY
+"""Bytes that are read and thrown away after an answer that came before the end of the body: while it is sending, many a sender does
+not see the answer, and a connection that is closed before all is read may lose it."""
+DISCARD_SECONDS = 2.0
+DISCARD_PACE = 64 * 2**20
+"""Bytes a second that are thrown away of all bodies together."""
+MOST_DISCARDING = 32
+"""Bodies that are thrown away at once; the connections of others are closed at once."""
+KEPT_WAITING_SECONDS = 1.0
+MOST_KEPT_WAITING = 1000
+"""So many connections whose body was given up stay open, unread, for so many seconds after their answer."""
+ANSWER_SECONDS = 4.5
+NOTE_SECONDS = 1.0
+MOST_HANDSHAKES = 64
+"""Handshakes that are looked up or wait for it at once; others get 503."""
+MOST_PARAMETERS = 16
+"""Parameters that a handshake's query may have; Meta's has three."""
+LONGEST_CHALLENGE = 1024
+"""Characters."""
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +74,16 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Answer:
-    """A whole response, made once: the status, and the two events of ASGI that send it."""
+    """A whole response, made once: the status, and the two events of ASGI that send it. One that `closes` ends the connection, one
+    that is `early` may be given before the body was read to its end, and closes too."""
 
-    def __init__(self, status: HTTPStatus, body: bytes = b"", *headers: tuple[bytes, bytes], closes: bool = False) -> None:
+    def __init__(
+        self, status: HTTPStatus, body: bytes = b"", *headers: tuple[bytes, bytes], closes: bool = False, early: bool = False
+    ) -> None:
         self.status = int(status)
+        self.is_early = early
         length = (b"content-length", str(len(body)).encode())
-        ending = ((b"connection", b"close"),) if closes else ()
+        ending = ((b"connection", b"close"),) if closes or early else ()
         self.start = {"type": "http.response.start", "status": self.status, "headers": [*headers, length, *ending]}
         self.end = {"type": "http.response.body", "body": body}
         self.body = body
@@ -63,76 +91,65 @@ class Answer:
 
 RETRY_AFTER = (b"retry-after", b"5")
 OK = Answer(HTTPStatus.OK)
-BAD_SIGNATURE = Answer(HTTPStatus.UNAUTHORIZED)
-TOO_LARGE = Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, closes=True)
-TOO_SLOW = Answer(HTTPStatus.REQUEST_TIMEOUT, closes=True)
+UNSIGNED = Answer(HTTPStatus.UNAUTHORIZED, early=True)
+BAD_SIGNATURE = Answer(HTTPStatus.UNAUTHORIZED, closes=True)
+TOO_LARGE = Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, early=True)
+TOO_SLOW = Answer(HTTPStatus.REQUEST_TIMEOUT, early=True)
 UNAVAILABLE = Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"", RETRY_AFTER)
-NO_ROOM = Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"", RETRY_AFTER, closes=True)
-WRONG_METHOD = Answer(HTTPStatus.METHOD_NOT_ALLOWED, b"", (b"allow", b"GET, POST"))
-NOT_FOUND = Answer(HTTPStatus.NOT_FOUND)
+NO_ROOM = Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"", RETRY_AFTER, early=True)
+WRONG_METHOD = Answer(HTTPStatus.METHOD_NOT_ALLOWED, b"", (b"allow", b"GET, POST"), early=True)
+NOT_FOUND = Answer(HTTPStatus.NOT_FOUND, early=True)
+BAD_REQUEST = Answer(HTTPStatus.BAD_REQUEST, closes=True)
+FORBIDDEN = Answer(HTTPStatus.FORBIDDEN, closes=True)
 
 
 class BodyTooLarge(Exception):
-    """More than `MAX_BODY` bytes came or were announced."""
+    """More than `MAX_BODY` bytes came."""
 
 
 class ClientGone(Exception):
     """Nobody is there to answer."""
 
 
-@dataclass
-class Memory:
-    """Bytes that bodies may take, and do."""
-
-    most: int
-    taken: int = 0
-
-
-@dataclass
-class Share:
-    """What one body has of the memory."""
-
-    memory: Memory
-    taken: int = 0
-
-    def take(self, size: int) -> None:
-        """Overloaded if that much is not left."""
-        if self.memory.taken + size > self.memory.most:
-            raise Overloaded
-        self.memory.taken += size
-        self.taken += size
-
-    def give_back(self) -> None:
-        self.memory.taken -= self.taken
-        self.taken = 0
-
-
 class Tally:
-    """Counts answers and hands them to Prometheus once a second: its counters are shared between processes, and each step of theirs
-    costs as much as an answer does."""
+    """Counts answers and failures. Once a second it hands them to Prometheus and the log: a counter that processes share costs as
+    much as an answer does, and a line for each failure would let anybody fill the log."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, int], int] = defaultdict(int)
+        self._answers: dict[tuple[str, int], int] = defaultdict(int)
+        self._failures: dict[str, int] = defaultdict(int)
 
     def count(self, method: str, status: int) -> None:
-        if not self._counts:
+        if not self._answers:
             asyncio.get_running_loop().call_later(1.0, self._hand_over)
-        self._counts[method, status] += 1
+        self._answers[method if method in ("GET", "POST") else "other", status] += 1
+
+    def count_failure(self, failure: Exception) -> None:
+        """A webhook was not stored; it gets an answer, which is counted too."""
+        self._failures[type(failure).__name__] += 1
 
     def _hand_over(self) -> None:
-        for (method, status), number in self._counts.items():
-            ANSWERS.labels(method if method in ("GET", "POST") else "other", status).inc(number)
-        self._counts.clear()
+        for (method, status), number in self._answers.items():
+            ANSWERS.labels(method, status).inc(number)
+        for name, number in self._failures.items():
+            log.warning("%s webhooks not stored: %s", number, name)
+        self._answers.clear()
+        self._failures.clear()
 
 
 class Receiver:
     """The ASGI application at `/webhooks/whatsapp/` and `/webhooks/whatsapp/<organization key>/`."""
 
-    def __init__(self, *, most_held: int = MOST_HELD) -> None:
+    def __init__(self) -> None:
         self._keyring = Keyring()
-        self._memory = Memory(most_held)
+        self._uploads = Uploads()
+        self._handshakes = Handshakes()
+        self._discarding = 0
+        self._discard_pace = Pace(DISCARD_PACE)
+        self._kept_waiting = 0
         self._tally = Tally()
-        self._commit: GroupCommit[SignedBody, None] = GroupCommit(_store, weigh=lambda signed: len(signed.body))
+        self._small_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, weigh=_size)
+        self._large_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, weigh=_size, capacity=MOST_LARGE * MAX_BODY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -141,6 +158,10 @@ class Receiver:
             return
         self._tally.count(scope["method"], answer.status)
         await send(answer.start)
+        if answer is NO_ROOM:
+            await self._keep_waiting()
+        elif answer.is_early:
+            await self._discard(receive)
         await send(answer.end)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -150,43 +171,108 @@ class Receiver:
         if scope["method"] == "POST":
             return await self._receive_webhook(scope, receive, key)
         if scope["method"] == "GET":
-            return await _shake_hands(scope, key)
+            return await self._handshakes.answer(key, scope["query_string"])
         return WRONG_METHOD
 
     async def _receive_webhook(self, scope: Scope, receive: Receive, key: str) -> Answer:
         headers = dict(scope["headers"])
-        share = Share(self._memory)
+        header = headers.get(b"x-hub-signature-256", b"").decode("latin-1")
+        if not is_well_formed(header):
+            REFUSED_SIGNATURES.inc()
+            return UNSIGNED
+        if is_announced_too_large(headers.get(b"content-length", b"")):
+            return TOO_LARGE
+        upload: Upload | None = None
         try:
-            async with asyncio.timeout(BODY_PATIENCE):
-                body = await _read(headers, receive, share)
-            return await self._acknowledge(key, body, headers.get(b"x-hub-signature-256"))
+            async with asyncio.timeout(SMALL_SECONDS) as timeout:
+                body, is_complete = _chunk(await receive())
+                if not is_complete or len(body) > SMALL:
+                    upload = Upload(await client_address(scope), timeout)
+                    body = await self._read_rest(upload, receive, body, is_complete)
+            return await self._acknowledge(key, body, header)
         except BodyTooLarge:
             return TOO_LARGE
         except TimeoutError:
-            return TOO_SLOW
+            return NO_ROOM if upload and upload.lacks_room else TOO_SLOW
         except Overloaded:
             return NO_ROOM
         finally:
-            share.give_back()
+            if upload:
+                self._uploads.remove(upload)
 
-    async def _acknowledge(self, key: str, body: bytes, header: bytes | None) -> Answer:
-        if header is None:
-            return _refuse()
-        due = asyncio.get_running_loop().time() + ANSWER_PATIENCE
+    async def _read_rest(self, upload: Upload, receive: Receive, chunk: bytes, is_complete: bool) -> bytes:
+        """The whole body whose first chunk has come. Raises BodyTooLarge, ClientGone, and Overloaded where it was given up."""
+        self._uploads.add(upload)
+        is_large = False
+        while True:
+            upload.add(chunk)
+            if upload.size > MAX_BODY:
+                raise BodyTooLarge
+            if upload.size > SMALL and not is_large:
+                is_large = True
+                await self._uploads.admit_large(upload)
+                upload.timeout.reschedule(asyncio.get_running_loop().time() + BODY_SECONDS)
+            if is_complete:
+                return self._uploads.complete(upload)
+            if is_large:
+                await self._uploads.pace(len(chunk))
+            chunk, is_complete = _chunk(await receive())
+
+    async def _acknowledge(self, key: str, body: bytes, header: str) -> Answer:
+        due = asyncio.get_running_loop().time() + ANSWER_SECONDS
         try:
-            signed = await self._keyring.verify(key, body, header.decode("latin-1"), due=due)
+            signed = await self._keyring.verify(key, body, header, due=due)
             if signed is None:
-                return _refuse()
-            await self._commit.submit(SignedBody(body, signed), due=due)
+                REFUSED_SIGNATURES.inc()
+                return BAD_SIGNATURE
+            # Apart, so that small ones, which are many, do not wait until large ones are written.
+            commit = self._small_commit if len(body) <= SMALL else self._large_commit
+            await commit.submit(SignedBody(body, signed), due=due)
         except (DatabaseError, InterfaceError, TimeoutError, Overloaded) as failure:
-            log.warning("webhook of %s bytes not stored: %s", len(body), type(failure).__name__)
+            self._tally.count_failure(failure)
             return UNAVAILABLE
         return OK
+
+    async def _keep_waiting(self) -> None:
+        """Leave the connection of a body that was given up open for a while, unread: its sender has an answer, and if all it wants
+        is to hold memory it does not come again at once."""
+        if self._kept_waiting >= MOST_KEPT_WAITING:
+            return
+        self._kept_waiting += 1
+        try:
+            await asyncio.sleep(KEPT_WAITING_SECONDS)
+        finally:
+            self._kept_waiting -= 1
+
+    async def _discard(self, receive: Receive) -> None:
+        if self._discarding >= MOST_DISCARDING:
+            return
+        self._discarding += 1
+        try:
+            async with asyncio.timeout(DISCARD_SECONDS):
+                await self._read_and_forget(receive)
+        except (TimeoutError, ClientGone):
+            return
+        finally:
+            self._discarding -= 1
+
+    async def _read_and_forget(self, receive: Receive) -> None:
+        size, is_complete = 0, False
+        while not is_complete and size < MAX_DISCARDED:
+            chunk, is_complete = _chunk(await receive())
+            size += len(chunk)
+            await self._discard_pace.keep(len(chunk))
 
 
 def _store(bodies: Sequence[SignedBody]) -> list[None | Exception]:
     with STORING.time():
-        return store(bodies)
+        outcomes = store(bodies)
+    wake(Webhook)
+    return outcomes
+
+
+def _size(signed: SignedBody) -> int:
+    return len(signed.body)
 
 
 def organization_key(path: str) -> str | None:
@@ -194,43 +280,75 @@ def organization_key(path: str) -> str | None:
     rest = path.removeprefix(PATH).removesuffix("/")
     if not path.startswith(PATH) or (rest and not rest.startswith("/")) or rest.count("/") > 1:
         return None
-    return rest.removeprefix("/")
+    key = rest.removeprefix("/")
+    return key if len(key) <= LONGEST_KEY else None
 
 
-async def _shake_hands(scope: Scope, key: str) -> Answer:
-    try:
-        async with asyncio.timeout(ANSWER_PATIENCE):
-            answer, numbers = await asyncio.to_thread(handshake, key, scope["query_string"])
-    except (DatabaseError, InterfaceError, TimeoutError):
-        return UNAVAILABLE
-    with suppress(TimeoutError):  # it goes on, and Meta has its answer
-        async with asyncio.timeout(NOTE_PATIENCE):
-            await asyncio.to_thread(_note_handshake, numbers)
-    return answer
+def is_announced_too_large(content_length: bytes) -> bool:
+    """Whether the header announces more than `MAX_BODY` bytes."""
+    return content_length.isdigit() and (len(content_length) > 20 or int(content_length) > MAX_BODY)
+
+
+def _chunk(event: MutableMapping[str, Any]) -> tuple[bytes, bool]:
+    """Bytes of the body, and whether they are the last."""
+    if event["type"] == "http.disconnect":
+        raise ClientGone
+    return event.get("body", b""), not event.get("more_body")
+
+
+class Handshakes:
+    """Answers to Meta's checks of callback addresses. They have threads of their own, and few: anybody may ask."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="handshake")
+        self._under_way = 0
+
+    async def answer(self, key: str, query: bytes) -> Answer:
+        if self._under_way >= MOST_HANDSHAKES:
+            return NO_ROOM
+        self._under_way += 1
+        try:
+            return await self._shake_hands(key, query)
+        finally:
+            self._under_way -= 1
+
+    async def _shake_hands(self, key: str, query: bytes) -> Answer:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer, numbers = await loop.run_in_executor(self._threads, handshake, key, query)
+        except (DatabaseError, InterfaceError, TimeoutError):
+            return NO_ROOM
+        if numbers:
+            with suppress(TimeoutError):  # it goes on, and Meta has its answer
+                async with asyncio.timeout(NOTE_SECONDS):
+                    await loop.run_in_executor(self._threads, _note_handshake, numbers)
+        return answer
 
 
 def handshake(key: str, query: bytes) -> tuple[Answer, list[int]]:
     """Meta's check of a callback address: the challenge comes back if the token is that of a number the path may use. With the
     answer the ids of such numbers."""
-    parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    try:
+        parameters = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        return BAD_REQUEST, []
     mode, token, challenge = (parameters.get(f"hub.{name}", [""])[0] for name in ("mode", "verify_token", "challenge"))
-    if not (mode and token and challenge):
-        return Answer(HTTPStatus.BAD_REQUEST), []
+    if not (mode and token and challenge) or len(challenge) > LONGEST_CHALLENGE:
+        return BAD_REQUEST, []
     close_old_connections()
     try:
         numbers = numbers_with_token(token, organization_key=key)
     finally:
         close_old_connections()
     if mode != "subscribe" or not numbers:
-        return Answer(HTTPStatus.FORBIDDEN), []
+        return FORBIDDEN, []
     plain = (b"content-type", b"text/plain; charset=utf-8")
-    return Answer(HTTPStatus.OK, challenge.encode(), plain, (b"x-content-type-options", b"nosniff")), numbers
+    return Answer(HTTPStatus.OK, challenge.encode(), plain, (b"x-content-type-options", b"nosniff"), closes=True), numbers
 
 
 def _note_handshake(numbers: list[int]) -> None:
     """For the pages of those who set the number up. It is no reason to refuse a handshake if it cannot be stored."""
-    if not numbers:
-        return
     close_old_connections()
     try:
         note_handshake(numbers, now=timezone.now())
@@ -238,38 +356,3 @@ def _note_handshake(numbers: list[int]) -> None:
         log.warning("a handshake could not be noted: %s", type(failure).__name__)
     finally:
         close_old_connections()
-
-
-def _refuse() -> Answer:
-    REFUSED_SIGNATURES.inc()
-    return BAD_SIGNATURE
-
-
-async def _read(headers: dict[bytes, bytes], receive: Receive, share: Share) -> bytes:
-    """The body. BodyTooLarge once it has been read or discarded, or at once where the sender waits to be told to go on; Overloaded
-    where there is no room for it."""
-    announced = headers.get(b"content-length", b"")
-    too_large = announced.isdigit() and int(announced[:20]) > MAX_BODY
-    if too_large and b"expect" in headers:
-        raise BodyTooLarge
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = event.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY:
-            too_large = True
-        if too_large:
-            chunks.clear()
-            share.give_back()
-        else:
-            chunks.append(chunk)
-            share.take(len(chunk))
-        if not event.get("more_body") or size > MAX_DISCARDED:
-            break
-    if too_large:
-        raise BodyTooLarge
-    return b"".join(chunks)

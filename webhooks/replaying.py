@@ -5,12 +5,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import BooleanField, ExpressionWrapper, F, Max, Q
 from django.utils import timezone
 
-from chats.models import Message, StatusEvent
-from chats.recording import remember_what_was_written
-from contacts.models import Contact
+from chats.models import Message, StatusEvent, UnmatchedStatus
+from chats.recording import remember_what_stays
+from contacts.models import Contact, ContactChange, MarketingChoice
 from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
 from organizations.live import announce
@@ -25,10 +25,11 @@ Progress = Callable[[int], object]
 FORGOTTEN = {
     "name": "",
     "name_at": None,
+    "name_since": None,
     "username": "",
     "parent_bsuid": "",
-    "marketing_stopped": False,
-    "marketing_at": None,
+    "marketing_stopped": ExpressionWrapper(Q(marketing_refused_at__isnull=False), output_field=BooleanField()),
+    "marketing_at": F("marketing_refused_at"),
     "last_message_timestamp": None,
     "last_customer_message_at": None,
     "last_business_message_at": None,
@@ -39,7 +40,8 @@ FORGOTTEN = {
     "session_expires_at": None,
     "session_is_active": False,
 }
-"""What a contact knows from webhooks, apart from the identifiers."""
+"""What a contact knows from webhooks, apart from the identifiers. What Graph itself refused stays: no webhook tells
+it."""
 
 
 def replay(rows: LeasedQuerySet[Any], progress: Progress) -> int:
@@ -63,15 +65,17 @@ def apply_again(*, webhook: Webhook, by: User) -> None:
 def forget_what_webhooks_told(until: int, progress: Progress) -> None:
     """Delete messages, statuses and events that webhooks up to this id told, and what contacts know from them.
 
-    Contacts stay, with their identifiers past and present, flags and all that staff wrote: applying the log again finds them. What
-    the hub itself sent stays too, and is filed anew.
+    Contacts stay, with their identifiers past and present, flags and all that staff wrote, changed and decided: applying the log
+    again finds them. What the hub itself sent stays too, and is filed anew.
     """
-    for model in (StatusEvent, Message, AccountEvent):
+    for model in (UnmatchedStatus, StatusEvent, Message, AccountEvent):
         told = model._default_manager.filter(webhook_id__lte=until)
         _in_steps(told, lambda step: step.delete()[0], progress)
+    _in_steps(ContactChange.objects.exclude(key=None), lambda step: step.delete()[0], progress)
+    _in_steps(MarketingChoice.objects.all(), lambda step: step.delete()[0], progress)
     _in_steps(Contact.objects.all(), lambda step: step.update(**FORGOTTEN), progress)
-    written = Message.objects.filter(webhook_id=None).values("contact")
-    _in_steps(Contact.objects.filter(pk__in=written), lambda step: remember_what_was_written(step, timezone.now()), progress)
+    left = Message.objects.values("contact")  # what the hub wrote itself, and what has come since
+    _in_steps(Contact.objects.filter(pk__in=left), lambda step: remember_what_stays(step, timezone.now()), progress)
 
 
 def latest_webhook() -> int:

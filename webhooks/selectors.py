@@ -1,13 +1,15 @@
 """The log of an organization: pages of it, always by index, however long the log is."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, F, Max, Min, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext, ngettext
 
+from chats.models import UnmatchedStatus
 from cloud_api.payloads import AccountEvent, Channel, Item, Message, Status, UnreadableBody, parse
 from jobs.models import State
 from organizations.models import Organization
@@ -21,18 +23,31 @@ LATEST = 100
 READ_FOR_A_WORD = 16 * 1024
 """Bytes of the largest body that a list reads to say in a word what it is about."""
 MOST_HELD = 200
+MOST_UNMATCHED = 50
+"""Messages that the hub does not know, named on the page of a webhook."""
+MOST_COUNTED = 10_000
 MOST_SHOWN = 200_000
 """Letters of a body on its page; all of it can be downloaded."""
 
 
+class Which(StrEnum):
+    """Which webhooks of a log: all, those with problems, or those that tell of messages that the hub does not know."""
+
+    ALL = ""
+    PROBLEMS = "problems"
+    UNMATCHED = "unmatched"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A webhook in the log. `held` is how many of its items are held, `reason` why it or they are."""
+    """A webhook in the log. `held` is how many of its items are held, `reason` why it or they are; `unmatched` how many of its
+    statuses are of messages that the hub does not know."""
 
     webhook: Webhook
     held: int
     reason: str
     about: str
+    unmatched: int
 
     @property
     def has_problem(self) -> bool:
@@ -53,13 +68,18 @@ class Page:
 
 
 def page_of(
-    organization: Organization, *, only_problems: bool = False, before: int | None = None, down_to: int = 0, limit: int = PAGE
+    organization: Organization, *, which: Which = Which.ALL, before: int | None = None, down_to: int = 0, limit: int = PAGE
 ) -> Page:
     """The webhooks of the organization's log older than `before`, not older than `down_to`."""
-    ids = _problems if only_problems else _all
-    found = ids(organization, before, down_to, limit + 1)
-    rows = Webhook.objects.filter(pk__in=found[:limit]).defer("json", "raw").order_by("-pk")
-    return Page(_lines(list(rows)), len(found) > limit)
+    found = {Which.ALL: _all, Which.PROBLEMS: _problems, Which.UNMATCHED: _unmatched}[which](
+        organization, before, down_to, limit + 1
+    )
+    statuses = UnmatchedStatus.objects.filter(organization_id=organization.pk, webhook_id=OuterRef("pk")).order_by()
+    counted = Subquery(statuses.values("webhook_id").annotate(count=Count("pk")).values("count"))
+    rows = Webhook.objects.filter(pk__in=found[:limit]).defer("json", "raw").annotate(unmatched=counted).order_by("-pk")
+    if which == Which.UNMATCHED:  # a webhook for several organizations is in nobody's log
+        rows = rows.filter(organization_id=organization.pk)
+    return Page(_lines({webhook: getattr(webhook, "unmatched", None) or 0 for webhook in rows}), len(found) > limit)
 
 
 def _all(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
@@ -67,25 +87,44 @@ def _all(organization: Organization, before: int | None, down_to: int, limit: in
 
 
 def _problems(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
-    """The dead are found by the index of the queue, for they are few; those with held items by the held items."""
-    dead = Webhook.objects.dead().filter(organization_id=organization.pk)
+    """The dead are found by the index of the queues; those with held items by the held items."""
+    # Ordered by the id itself, MariaDB and MySQL read the whole log backwards in search of dead ones.
+    dead = Webhook.objects.dead_of(organization.pk).alias(latest=F("pk") + 0)
     held = HeldItem.objects.filter(organization_id=organization.pk)
-    found = {*_ids(dead, "pk", before, down_to, limit), *_ids(held, "webhook_id", before, down_to, limit)}
+    found = {*_ids(dead, "pk", before, down_to, limit, order="latest"), *_ids(held, "webhook_id", before, down_to, limit)}
     return sorted(found, reverse=True)[:limit]
 
 
-def _ids(rows: QuerySet[Any], key: str, before: int | None, down_to: int, limit: int) -> list[int]:
+def _unmatched(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
+    return _ids(UnmatchedStatus.objects.filter(organization_id=organization.pk), "webhook_id", before, down_to, limit)
+
+
+def count_unmatched(organization: Organization) -> int:
+    """How many statuses are of messages that the hub does not know, counted up to `MOST_COUNTED`."""
+    return UnmatchedStatus.objects.filter(organization_id=organization.pk).order_by()[:MOST_COUNTED].count()
+
+
+def unmatched_messages(webhook: Webhook) -> tuple[list[str], bool]:
+    """Meta's ids of the messages that the webhook tells of and the hub does not know, up to `MOST_UNMATCHED`, and whether there are
+    more."""
+    rows = UnmatchedStatus.objects.filter(organization_id=webhook.organization_id or 0, webhook_id=webhook.pk)
+    wamids = list(dict.fromkeys(rows.order_by("pk").values_list("wamid", flat=True)[: MOST_UNMATCHED + 1]))
+    return wamids[:MOST_UNMATCHED], len(wamids) > MOST_UNMATCHED
+
+
+def _ids(rows: QuerySet[Any], key: str, before: int | None, down_to: int, limit: int, *, order: str = "") -> list[int]:
     """The greatest of these ids, each once, the greatest first."""
     within = rows.filter(**{f"{key}__gte": down_to}) if down_to else rows
     within = within.filter(**{f"{key}__lt": before}) if before else within
-    return list(within.order_by(f"-{key}").values_list(key, flat=True).distinct()[:limit])
+    return list(within.order_by(f"-{order or key}").values_list(key, flat=True).distinct()[:limit])
 
 
-def _lines(webhooks: Sequence[Webhook]) -> list[Line]:
-    pks = [webhook.pk for webhook in webhooks]
-    held = _held(pks)
-    words = _words(webhooks)
-    return [_line(webhook, held.get(webhook.pk, {}), words.get(webhook.pk, "")) for webhook in webhooks]
+def _lines(webhooks: Mapping[Webhook, int]) -> list[Line]:
+    """`webhooks`: with how many of their statuses are of messages that the hub does not know."""
+    held, words = _held([webhook.pk for webhook in webhooks]), _words(webhooks)
+    return [
+        _line(webhook, held.get(webhook.pk, {}), words.get(webhook.pk, ""), unmatched) for webhook, unmatched in webhooks.items()
+    ]
 
 
 def _held(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -95,11 +134,11 @@ def _held(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
     return {row["webhook"]: {**row} for row in counted}
 
 
-def _line(webhook: Webhook, held: dict[str, Any], about: str) -> Line:
+def _line(webhook: Webhook, held: dict[str, Any], about: str, unmatched: int) -> Line:
     reason = translated(webhook.reason or held.get("first", ""))
     if held and not webhook.reason and held["first"] != held["last"]:
         reason = gettext("%(reason)s And other reasons.") % {"reason": reason}
-    return Line(webhook, held.get("count", 0), reason, about)
+    return Line(webhook, held.get("count", 0), reason, about, unmatched)
 
 
 def _words(webhooks: Iterable[Webhook]) -> dict[int, str]:

@@ -1,6 +1,5 @@
 """The webhook log of an organization: what Meta sent for it, what became of it, and a way to apply it again."""
 
-import re
 from typing import Any
 
 from django.contrib import messages
@@ -9,14 +8,25 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
+from organizations.addresses import read_number
 from organizations.permissions import Access, for_admins
 from webhooks import replaying
+from webhooks.held_items import count_unapplied, most_unapplied
 from webhooks.models import Webhook
 from webhooks.reasons import translated
-from webhooks.selectors import LATEST, Page, held_items, page_of, shown_body
+from webhooks.selectors import (
+    LATEST,
+    MOST_COUNTED,
+    Page,
+    Which,
+    count_unmatched,
+    held_items,
+    page_of,
+    shown_body,
+    unmatched_messages,
+)
 
 FRAME = {"section": "settings", "part": "log"}
-PROBLEMS = "problems"
 
 
 @for_admins
@@ -24,8 +34,11 @@ PROBLEMS = "problems"
 def webhook_log(request: HttpRequest, access: Access) -> HttpResponse:
     """The log from its latest line on, or from the line that the address names."""
     before = _row_id(request, "before")
-    page = page_of(access.organization, only_problems=_only_problems(request), before=before)
+    page = page_of(access.organization, which=_which(request), before=before)
     shown = _shown(request, page, since=page.last if page.has_more else 0) | {"is_latest": before is None, "older": page}
+    if _which(request) == Which.UNMATCHED:
+        shown |= {"unmatched": count_unmatched(access.organization), "most_counted": MOST_COUNTED}
+    shown |= {"unapplied": count_unapplied(access.organization.pk), "most_unapplied": most_unapplied(access.organization.pk)}
     return render(request, "webhooks/log.html", FRAME | shown)
 
 
@@ -35,7 +48,7 @@ def latest(request: HttpRequest, access: Access) -> HttpResponse:
     """The lines from the one that an open page ends with (`since`) to the latest. If those are too many, the latest of them and a
     way to the others."""
     since = _row_id(request, "since") or 0
-    page = page_of(access.organization, only_problems=_only_problems(request), down_to=since, limit=LATEST)
+    page = page_of(access.organization, which=_which(request), down_to=since, limit=LATEST)
     return render(request, "webhooks/_latest.html", _shown(request, page, since=since))
 
 
@@ -45,22 +58,23 @@ def older(request: HttpRequest, access: Access) -> HttpResponse:
     """The lines after those that are shown, and the way to the next."""
     since = _row_id(request, "since") or 0
     before = _row_id(request, "before")
-    page = page_of(access.organization, only_problems=_only_problems(request), before=before, down_to=since)
+    page = page_of(access.organization, which=_which(request), before=before, down_to=since)
     return render(request, "webhooks/_older.html", _shown(request, page, since=since))
 
 
 def _shown(request: HttpRequest, page: Page, *, since: int) -> dict[str, Any]:
-    return {"page": page, "since": since, "show": PROBLEMS if _only_problems(request) else ""}
+    return {"page": page, "since": since, "show": _which(request).value}
 
 
-def _only_problems(request: HttpRequest) -> bool:
-    return request.GET.get("show") == PROBLEMS
+def _which(request: HttpRequest) -> Which:
+    """What the address asks for; all of the log for anything else."""
+    asked = request.GET.get("show", "")
+    return Which(asked) if asked in set(Which) else Which.ALL
 
 
 def _row_id(request: HttpRequest, name: str) -> int | None:
     """An id from the address; None where there is none, or none that a row could have."""
-    text = request.GET.get(name, "")
-    return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else None
+    return read_number(request.GET.get(name, "")) or None
 
 
 @for_admins
@@ -80,7 +94,9 @@ def state(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse
 
 def _state(found: Webhook) -> dict[str, Any]:
     held, has_more = held_items(found)
-    return {"webhook": found, "reason": translated(found.reason), "held": held, "has_more_held": has_more}
+    unmatched, has_more_unmatched = unmatched_messages(found)
+    shown = {"webhook": found, "reason": translated(found.reason), "held": held, "has_more_held": has_more}
+    return shown | {"unmatched": unmatched, "has_more_unmatched": has_more_unmatched}
 
 
 @for_admins

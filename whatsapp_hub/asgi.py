@@ -1,20 +1,40 @@
-"""One port, composed of three: the webhook receiver and the event streams in plain ASGI, and the Django site in threads."""
+"""One port, composed of four: webhook receiver, event streams and /healthz in plain ASGI, and the Django site in threads."""
 
 import os
 from collections.abc import Awaitable, Callable
 
-from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
 django_site = get_wsgi_application()
 
 from organizations.stream import Streams  # noqa: E402  models need Django set up
 from webhooks.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402
+from whatsapp_hub.health import HEALTHZ, PROBES, answer_healthz  # noqa: E402
+from whatsapp_hub.server.site import Site  # noqa: E402
+from whatsapp_hub.server.threads import ThreadQueue  # noqa: E402
+
+page_threads = ThreadQueue("pages", threads=10)
+probe_threads = ThreadQueue("probes", threads=2)
+"""For machines, which need to see how the hub does above all when its pages are slow."""
+static_threads = ThreadQueue("static", threads=2)
+"""To find and open a static file needs no database, so no page can hold it up."""
+static_files = WhiteNoiseMiddleware()
+"""Knows which paths are static files. Django's own middleware of this class serves them."""
+
+
+def threads_for(path: str) -> ThreadQueue:
+    """The threads that serve a path of the Django site."""
+    if path in PROBES:
+        return probe_threads
+    is_static = static_files.find_file(path) if static_files.autorefresh else path in static_files.files
+    return static_threads if is_static else page_threads
+
 
 site: Callable[[Scope, Receive, Send], Awaitable[None]] = ProxyHeadersMiddleware(  # type: ignore[assignment]
-    WSGIMiddleware(django_site, workers=10),  # type: ignore[arg-type]
+    Site(django_site, threads_for=threads_for),  # type: ignore[arg-type]
     trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
 )
 
@@ -44,6 +64,8 @@ application = Hub()
 def _part(path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     if path.startswith(PATH):
         return receiver
+    if path == HEALTHZ:
+        return answer_healthz
     return streams if streams.serves(path) else site
 
 

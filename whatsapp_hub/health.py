@@ -3,30 +3,46 @@
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from chats.models import Attachment, Outgoing
+from chats.models import Attachment, Outgoing, UnmatchedStatus
 from jobs.models import LeasedRow, State
-from organizations.models import PhoneNumber
+from organizations.models import Mail, PhoneNumber
+from webhooks.held_items import count_unapplied, most_unapplied
 from webhooks.models import HeldItem, Webhook
+from webhooks.receiver import Receive, Scope, Send
+
+HEALTHZ = "/healthz"
+PROBES = frozenset({"/readyz", "/metrics"})
+"""Paths that machines ask for, and that need the database."""
 
 OLDEST_ALLOWED = timedelta(minutes=5)
 """A webhook that is due for longer says that no worker runs, or too few."""
 MOST_COUNTED = 10_000
-QUEUES: tuple[tuple[str, type[LeasedRow]], ...] = (("webhooks", Webhook), ("held", HeldItem), ("files", Attachment))
+MOST_ORGANIZATIONS = 100
+"""Whose unapplied items are told one by one."""
+QUEUES: tuple[tuple[str, type[LeasedRow]], ...] = (("webhooks", Webhook), ("held", HeldItem), ("files", Attachment), ("mail", Mail))
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers; it asks nothing else."""
+    """200 while the process answers; it asks nothing else. For servers that run the Django site alone: the hub's web server answers
+    by `answer_healthz`."""
     return HttpResponse("ok", content_type="text/plain")
+
+
+async def answer_healthz(scope: Scope, receive: Receive, send: Send) -> None:
+    """As `healthz`, in the event loop, so that it needs no thread."""
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"2"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
@@ -51,7 +67,7 @@ def _unapplied_migrations() -> list[str]:
 
 
 def _old_inbox() -> list[str]:
-    late = Webhook.objects.filter(state=State.DUE, due_at__lt=Now() - OLDEST_ALLOWED).exists()
+    late = any(waited > OLDEST_ALLOWED for waited in Webhook.objects.waiting_times())
     return [f"webhooks are waiting for more than {OLDEST_ALLOWED.seconds // 60} minutes; does a worker run?"] if late else []
 
 
@@ -80,12 +96,29 @@ class QueueCollector(Collector):
             for state in (State.DUE, State.WAITING, State.DEAD):
                 rows.add_metric([queue, state.value], model.objects.filter(state=state).order_by()[:MOST_COUNTED].count())
         yield rows
+        yield self._unapplied()
         waiting = Outgoing.objects.order_by()[:MOST_COUNTED].count()
         yield GaugeMetricFamily(
             "hub_outbox_messages", f"Messages that wait to be sent, counted up to {MOST_COUNTED}", value=waiting
         )
+        unmatched = UnmatchedStatus.objects.order_by()[:MOST_COUNTED].count()
+        yield GaugeMetricFamily(
+            "hub_unmatched_statuses",
+            f"Statuses of messages that the hub does not know, counted up to {MOST_COUNTED}",
+            value=unmatched,
+        )
         stopped = PhoneNumber.objects.active().filter(sending_stopped_at__isnull=False).count()
         yield GaugeMetricFamily("hub_stopped_numbers", "Numbers that may not send until somebody mends them", value=stopped)
-        oldest = Webhook.objects.due().order_by("due_at").values_list("due_at", Now()).first()
-        age = (oldest[1] - oldest[0]).total_seconds() if oldest else 0
+        age = max(Webhook.objects.waiting_times(), default=timedelta()).total_seconds()
         yield GaugeMetricFamily("hub_inbox_oldest_seconds", "How long the webhook that is due longest has been due", value=age)
+
+    def _unapplied(self) -> Metric:
+        """Held items in shares of the most that are kept, of as many organizations as are told."""
+        text = (
+            "Items of webhooks that could not be applied, as a share of the most that are kept for the organization (0: nobody's)"
+        )
+        shares = GaugeMetricFamily("hub_unapplied_items_share", text, labels=["organization"])
+        queues = dict.fromkeys(islice(HeldItem.objects.queues(), MOST_ORGANIZATIONS))
+        for queue_id in queues:
+            shares.add_metric([str(queue_id)], count_unapplied(queue_id) / most_unapplied(queue_id))
+        return shares

@@ -6,6 +6,7 @@ behind can be ended with it.
 
 import contextlib
 import ctypes
+import errno
 import logging
 import math
 import os
@@ -20,7 +21,8 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-POLL = 0.1
+POLL = 0.25
+"""Seconds between two looks at the processes."""
 QUICK = 10.0
 """Seconds; a process that fails sooner has failed to start."""
 MOST_QUICK_ENDS = 5
@@ -150,8 +152,14 @@ def wait_for_port(host: str, port: int, *, patience: float = 10.0) -> None:
             try:
                 probe.bind((host, port))
             except OSError as failure:
-                if time.monotonic() > until:
-                    raise CannotServe(f"{host}:{port} cannot be listened on ({failure.strerror}); set PORT to another") from None
+                if failure.errno != errno.EADDRINUSE or time.monotonic() > until:
+                    raise CannotServe(f"{host}:{port} cannot be listened on ({failure.strerror}); {_remedy(failure)}") from None
             else:
                 return
         time.sleep(POLL)
+
+
+def _remedy(failure: OSError) -> str:
+    if failure.errno in (errno.EADDRINUSE, errno.EACCES):
+        return "set PORT to another"
+    return "set BIND to an address of this machine"

@@ -1,35 +1,45 @@
-"""Settings, from the environment, then `.env`; embedded mode fills what neither sets (design, section 6)."""
+"""Settings, from the environment, then from `.env`. Embedded mode sets what neither has.
+
+The variables are listed in docs/architecture.md "Contracts with other programs".
+"""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.utils.translation import gettext_lazy as _
 
-from whatsapp_hub import embedded
+from whatsapp_hub import configuration, embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env = configuration.Env()
+configuration.read_env_file(BASE_DIR / ".env")
 
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or embedded.secret_key(VAR_DIR)
-FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[]) or [embedded.encryption_key(VAR_DIR)]
-"""Fernet keys; the first encrypts, all decrypt."""
+VAR_DIR = configuration.var_directory(env.str("VAR_DIR", default="").strip() or str(BASE_DIR / "var"))
+embedded.keep_private(VAR_DIR)
+DEBUG = configuration.switch("DEBUG", env.str("DEBUG", default=""))
 
-BIND = env.str("BIND", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
+LAST_PORT = 65_535
+BIND = configuration.listen_address(env.str("BIND", default=""))
+PORT = configuration.whole_number("PORT", env.str("PORT", default=""), default=8000, least=1, most=LAST_PORT)
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = configuration.host_names("ALLOWED_HOSTS", env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]))
+CSRF_TRUSTED_ORIGINS = configuration.origins("CSRF_TRUSTED_ORIGINS", env.list("CSRF_TRUSTED_ORIGINS", default=[]))
 
 META_APP_SECRET = env.str("META_APP_SECRET", default="")
-META_GRAPH_URL = env.str("META_GRAPH_URL", default="https://graph.facebook.com")
+PREVIOUS_APP_SECRET_DAYS = configuration.days(
+    "PREVIOUS_APP_SECRET_DAYS", env.str("PREVIOUS_APP_SECRET_DAYS", default=""), default=7
+)
+"""Days for which a number's previous app secret is accepted after it was replaced."""
+META_GRAPH_URL = configuration.web_address("META_GRAPH_URL", env.str("META_GRAPH_URL", default="https://graph.facebook.com"))
 META_GRAPH_VERSION = env.str("META_GRAPH_VERSION", default="v25.0")
+MOST_UNAPPLIED_ITEMS = configuration.whole_number(
+    "MOST_UNAPPLIED_ITEMS", env.str("MOST_UNAPPLIED_ITEMS", default=""), default=20_000, least=1
+)
+"""Parts of webhooks that are kept for each organization because they cannot be applied yet, or ever. What has more of them stays in
+the raw log and is dead until somebody has it applied again."""
 
 SIMULATOR = embedded.runs_simulator(
     env.str("SIMULATOR", default=""),
@@ -39,7 +49,13 @@ SIMULATOR = embedded.runs_simulator(
     origins=CSRF_TRUSTED_ORIGINS,
 )
 """Whether this hub has a phone and a stand-in for Meta, to be tried without an account there."""
-SIMULATOR_PORT = env.int("SIMULATOR_PORT", default=PORT + 1)
+SIMULATOR_PORT = configuration.whole_number(
+    "SIMULATOR_PORT",
+    env.str("SIMULATOR_PORT", default=""),
+    default=PORT + 1 if PORT < LAST_PORT else PORT - 1,
+    least=1,
+    most=LAST_PORT,
+)
 SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
 
 # The hub is reached over TLS when an https origin is trusted; the proxy in front says so in X-Forwarded-Proto.
@@ -138,7 +154,7 @@ OPTIONS_BY_ENGINE = {
 
 def database(url: str) -> dict[str, Any]:
     """Django's description of the database at `url`, with the options that the hub's guarantees need."""
-    config: dict[str, Any] = environ.Env.db_url_config(url)
+    config = configuration.database_config(url, base=BASE_DIR)
     config["OPTIONS"] = OPTIONS_BY_ENGINE[config["ENGINE"]] | config.get("OPTIONS", {})
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True
@@ -153,7 +169,15 @@ def web_processes(database: Mapping[str, object]) -> int:
 
 
 DATABASES = {"default": database(env.str("DATABASE_URL", default="") or embedded.database_url(VAR_DIR))}
-WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=0) or web_processes(DATABASES["default"])
+is_embedded = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+if is_embedded:
+    embedded.keep_database_private(DATABASES["default"]["NAME"])
+SECRET_KEY = embedded.secret_key(VAR_DIR, given=env.str("SECRET_KEY", default=""), may_make=is_embedded)
+FIELD_ENCRYPTION_KEYS = embedded.encryption_keys(VAR_DIR, given=env.list("FIELD_ENCRYPTION_KEYS", default=[]), may_make=is_embedded)
+"""Fernet keys; the first encrypts, all decrypt."""
+WEB_CONCURRENCY = configuration.whole_number(
+    "WEB_CONCURRENCY", env.str("WEB_CONCURRENCY", default=""), default=0, most=1000
+) or web_processes(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "organizations.User"
@@ -169,9 +193,11 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # whoever has no user here gets no mail from here
+ACCOUNT_FORMS = {"reset_password": "organizations.signing_in.ResetPasswordForm"}
 # allauth's own keeps a second table of addresses, by which an old one would still sign in after it was changed.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+MFA_ADAPTER = "organizations.two_factor.MFAAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up with somebody else's
 MFA_TOTP_ISSUER = "WhatsApp Hub"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
@@ -187,7 +213,7 @@ CACHES = {
     }
 }
 
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = configuration.mail_server(env.str("EMAIL_URL", default=""))
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="WhatsApp Hub <hub@localhost>")
@@ -204,24 +230,29 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", _("Portuguese (Brazil)")), ("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env.str("TIME_ZONE", default="America/Sao_Paulo")
+FORMAT_MODULE_PATH = ["whatsapp_hub.formats"]
+TIME_ZONE = configuration.time_zone(env.str("TIME_ZONE", default=""))
 USE_TZ = True
 
+# Whatever is under VAR_DIR is its owner's alone.
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Files of messages: on this machine, for its owner alone, or in a bucket that speaks S3, which all machines share.
+# Files of messages: on this machine, or in a bucket that speaks S3, which all machines share.
 MEDIA_ROOT = VAR_DIR / "media"
 S3_BUCKET = env.str("S3_BUCKET", default="")
-FILES: dict[str, Any] = {
-    "BACKEND": "django.core.files.storage.FileSystemStorage",
-    "OPTIONS": {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
-}
+STORAGE_QUOTA = (
+    configuration.whole_number("STORAGE_QUOTA_GB", env.str("STORAGE_QUOTA_GB", default=""), default=50, most=10**6) * 2**30
+)
+"""Bytes of files that an organization may have where it has no quota of its own."""
+FILES: dict[str, Any] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 IN_BUCKET: dict[str, Any] = {
     "BACKEND": "storages.backends.s3.S3Storage",
     "OPTIONS": {
         "bucket_name": S3_BUCKET,
-        "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
+        "endpoint_url": configuration.web_address("S3_ENDPOINT_URL", env.str("S3_ENDPOINT_URL", default="")) or None,
         "region_name": env.str("S3_REGION", default="") or None,
         "file_overwrite": False,
         "max_memory_size": 2**20,
@@ -229,14 +260,15 @@ IN_BUCKET: dict[str, Any] = {
 }
 STORAGES = {
     "default": IN_BUCKET if S3_BUCKET else FILES,
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "whatsapp_hub.static_files.StaticFiles"},
 }
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"refusals": {"()": "whatsapp_hub.logs.RefusalsInOneLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "loggers": {"urllib3": {"level": "WARNING"}},  # below that it writes addresses, which hold the app secret's proof
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

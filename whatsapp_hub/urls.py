@@ -1,17 +1,19 @@
 """All addresses of the Django site. The webhook's and the event streams are served beside it: see `whatsapp_hub.asgi`."""
 
 from django.contrib import admin
-from django.urls import include, path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from organizations.addresses import RowId
-from organizations.views.home import home
+from organizations.views.home import access, home
 from whatsapp_hub import health
 
 register_converter(RowId, "row")
 
-of_an_organization = [
+of_an_organization: list[URLPattern | URLResolver] = [
+    path("access/", access, name="access"),
     path("inbox/", include("chats.urls")),
     path("contacts/", include("contacts.urls")),
+    path("canned-replies/", include("chats.own_reply_urls")),
     path("settings/webhooks/", include("webhooks.urls")),
     path("settings/labels/", include("contacts.label_urls")),
     path("settings/templates/", include("chats.template_urls")),

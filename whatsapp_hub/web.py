@@ -1,20 +1,24 @@
 """How gunicorn runs the web processes: `gunicorn -c python:whatsapp_hub.web`. Read `serving.py` for who starts it."""
 
+import asyncio
 import gc
 import os
 import resource
 import socket
+import subprocess
 import sys
 from typing import Protocol, cast
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
-from whatsapp_hub.serving import end_with_parent, end_with_supervisor
+from whatsapp_hub.server.connections import Connection
+from whatsapp_hub.serving import SUPERVISED, end_with_parent, end_with_supervisor
 
 end_with_supervisor()
 
@@ -29,8 +33,16 @@ class Closing(Protocol):
     async def close(self) -> None: ...
 
 
+TICK = 0.5
+"""Seconds between two looks at whether the process is to end. The parent's ten a second are most of what an idle process does."""
+
+
 class WebServer(Server):
-    """A server that ends although event streams are open."""
+    """A server that ends although event streams are open, and sleeps while there is nothing to do."""
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # noqa: ASYNC110  a signal handler sets what it looks at
+            await asyncio.sleep(TICK)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await cast(Closing, self.config.app).close()
@@ -41,10 +53,12 @@ class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     """A web process. Nothing here speaks WebSocket, and what the hub has to say of a request is in its metrics."""
 
     CONFIG_KWARGS = UvicornWorker.CONFIG_KWARGS | {
+        "http": Connection,
         "ws": "none",
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,  # the site reads them itself: see asgi.py
+        "timeout_graceful_shutdown": 15,  # seconds for what is under way, before `graceful_timeout` ends the process itself
     }
 
     async def _serve(self) -> None:
@@ -60,7 +74,10 @@ class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
 wsgi_app = "whatsapp_hub.asgi:application"
 worker_class = "whatsapp_hub.web.WebWorker"
-bind = f"{settings.BIND}:{settings.PORT}"
+try:
+    bind = f"[{settings.BIND}]:{settings.PORT}" if ":" in settings.BIND else f"{settings.BIND}:{settings.PORT}"
+except ImproperlyConfigured as refusal:
+    sys.exit(f"The hub cannot start: {refusal}")
 workers = settings.WEB_CONCURRENCY
 reuse_port = True
 """Each web process listens for itself, and the kernel deals out the connections; of one socket that all share, whoever is awake
@@ -72,6 +89,15 @@ graceful_timeout = 20
 timeout = 60
 loglevel = "warning"
 proc_name = "whatsapp-hub"
+
+
+def on_starting(server: Arbiter) -> None:
+    """Refuse to start with keys that do not open the stored secrets. In a process of its own, so that the web processes begin
+    without anything of Django's. Under a supervisor that has asked already."""
+    if SUPERVISED not in os.environ:
+        asked = subprocess.run([sys.executable, str(settings.BASE_DIR / "manage.py"), "check_secrets"], check=False)  # noqa: S603
+        if asked.returncode:
+            sys.exit(asked.returncode)
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:

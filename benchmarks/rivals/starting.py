@@ -5,6 +5,8 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from benchmarks.figures import say
 from benchmarks.processes import ROOT, Server, clean_environment, free_port, serving
 
@@ -19,7 +21,8 @@ def plain_django(directory: Path, *, processes: int) -> AbstractContextManager[S
 
 def inserting_django(directory: Path, *, processes: int, url: str) -> AbstractContextManager[Server]:
     """Into the database at `url`. What it takes from the hub's settings is told by the environment, as the hub is told."""
-    return _django("inserting_django", directory, processes, {"DATABASE_URL": url, "VAR_DIR": str(directory)})
+    secrets = {"SECRET_KEY": "unused", "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+    return _django("inserting_django", directory, processes, {"DATABASE_URL": url, "VAR_DIR": str(directory)} | secrets)
 
 
 def _django(module: str, directory: Path, processes: int, environment: dict[str, str]) -> AbstractContextManager[Server]:

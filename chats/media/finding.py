@@ -8,7 +8,8 @@ from django.db.models import Q
 from chats.models import Attachment, Message
 
 KINDS = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
-"""Kinds of messages that are files (reference 3)."""
+"""Kinds of messages that are files (docs/meta-platform.md 3)."""
+# A customer's answer to a form may have some too.
 MAY_HAVE_FILE = KINDS | {"template", "unsupported", "media_placeholder"}
 
 Key = tuple[str, str]
@@ -20,14 +21,22 @@ def key_of(message: Message) -> Key:
 
 
 def files_of(messages: Iterable[Message]) -> dict[Key, Attachment]:
-    """The files of those of these messages that have one, in one query if any may."""
+    """The files of those of these messages that have one, in one query if any may; of several the first."""
+    return {key: files[0] for key, files in all_files_of(messages).items()}
+
+
+def all_files_of(messages: Iterable[Message]) -> dict[Key, list[Attachment]]:
+    """All files of these messages, in their order, in one query if any may have one."""
     named: dict[str, set[str]] = defaultdict(set)
     for message in messages:
-        if message.kind in MAY_HAVE_FILE:
+        if message.kind in MAY_HAVE_FILE or (message.kind == "interactive" and message.is_user_message):
             named[message.phone_number_id].add(message.name)
     if not named:
         return {}
     which = Q(pk__in=[])
     for number, names in named.items():
         which |= Q(phone_number=number, message_name__in=names)
-    return {(each.phone_number_id, each.message_name): each for each in Attachment.objects.filter(which)}
+    found: dict[Key, list[Attachment]] = defaultdict(list)
+    for file in sorted(Attachment.objects.filter(which), key=lambda each: each.position):
+        found[file.phone_number_id, file.message_name].append(file)
+    return found

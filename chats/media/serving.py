@@ -1,12 +1,11 @@
 """Giving out stored files: whole or in part, in pieces, and so that nothing in them can act in a browser."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import IO, Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
@@ -14,7 +13,6 @@ from django.utils.http import content_disposition_header
 from chats.media.naming import offered_name
 from chats.media.sniffing import HEAD, sniffed
 
-CHUNK = 64 * 2**10
 MOST_OF_OPEN_RANGE = 2 * 2**20
 """Bytes of a part that a player asks for without an end: it reads some, and holds on to the rest while it plays."""
 AGE = 7 * 24 * 3600
@@ -42,18 +40,18 @@ class Unsatisfiable(Exception):
 
 
 class Part:
-    """Bytes of a file, from `start` on, in pieces; the file is closed after them, or without them."""
+    """`length` bytes of a file, from `start` on, to be read as a file of their own."""
 
     def __init__(self, content: IO[bytes], start: int, length: int) -> None:
+        content.seek(start)
         self._content = content
-        self._start = start
         self._left = length
 
-    def __iter__(self) -> Iterator[bytes]:
-        self._content.seek(self._start)
-        while chunk := self._content.read(min(CHUNK, self._left)):
-            self._left -= len(chunk)
-            yield chunk
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most `size`; none after the last."""
+        chunk = self._content.read(min(size, self._left))
+        self._left -= len(chunk)
+        return chunk
 
     def close(self) -> None:
         self._content.close()
@@ -80,7 +78,8 @@ def answer(request: HttpRequest, stored: StoredFile) -> HttpResponseBase:
     if request.method == "HEAD":
         stored.content.close()
         return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(Part(stored.content, start, length), status=status, headers=headers)
+    content_type = headers.pop("Content-Type")  # FileResponse would find one of its own if it came with the headers
+    return FileResponse(Part(stored.content, start, length), status=status, headers=headers, content_type=content_type)
 
 
 def _headers(stored: StoredFile, mime_type: str) -> dict[str, str]:

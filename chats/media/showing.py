@@ -3,12 +3,14 @@
 from pathlib import PurePath
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.media.naming import EXTENSIONS
 from chats.media.serving import PICTURES, PLAYED
 from chats.models import Attachment
 from chats.models.files import Problem
+from cloud_api.errors import codes_of, explained, has_words, own_words
 from jobs.models import State
 
 SIDE = 320
@@ -21,10 +23,21 @@ def shown(file: Attachment | None) -> dict[str, Any]:
     """For chats/kinds/media.html: `way` is image, sticker, video, audio or document, empty where there is no file; then `missing`
     says why, and `is_awaited` whether it may still come. None: the hub was never to have it."""
     if file is None or not file.file:
-        return {"way": "", "missing": _why_not_here(file), "is_awaited": file is not None and file.state == State.DUE}
+        is_awaited = file is not None and file.state == State.DUE
+        return {"way": "", "missing": _why_not_here(file), "is_awaited": is_awaited, "details": _details(file)} | _told(file)
     known = {"file_name": file.file_name, "type": _type(file), "size": file.size}
     drawn = {"way": _way(file), "has_thumbnail": bool(file.thumbnail), "box": _box(file)}
     return drawn | {key: value for key, value in known.items() if value}
+
+
+def _told(file: Attachment | None) -> dict[str, Any]:
+    """What the sender called it, where the message itself does not say."""
+    return {"file_name": file.file_name} if file and file.file_name else {}
+
+
+def _details(file: Attachment | None) -> str:
+    """Meta's own words about why it is not here, where they say more than the hub's."""
+    return next(filter(None, map(own_words, (file and file.errors) or ())), "")
 
 
 def _type(file: Attachment) -> str:
@@ -34,9 +47,17 @@ def _type(file: Attachment) -> str:
 
 
 def _why_not_here(file: Attachment | None) -> Any:
-    if file and file.state == State.DUE:
-        return _("It could not be fetched yet. The hub keeps trying.") if file.reason else _("The file is being fetched.")
-    return Problem(file.problem).label if file and file.problem else _("The file is not in the hub.")
+    if file is None:
+        return _("The file is not in the hub.")
+    refused = next((gettext(explained(code).words) for code in codes_of(file.errors or ()) if has_words(code)), "")
+    if file.state == State.DUE and file.problem != Problem.NO_ROOM:
+        waits = (
+            gettext("It could not be fetched yet. The hub keeps trying.") if file.reason else gettext("The file is being fetched.")
+        )
+        return f"{waits} {refused}".strip()
+    if refused and file.problem == Problem.REFUSED:
+        return refused
+    return Problem(file.problem).label if file.problem else _("The file is not in the hub.")
 
 
 def _way(file: Attachment) -> str:

@@ -1,34 +1,38 @@
 """Files that staff send: checked before anything is written, and kept."""
 
 import hashlib
-import io
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import IO, Any
+from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_noop as _
-from PIL import Image
 
-from chats.media.naming import clean_name, offered_name
+from chats.media.decoding_slots import UPLOADS, DecodersBusy
+from chats.media.naming import clean_name, offered_name, submitted_name
 from chats.media.recordings import voice_note
 from chats.media.sniffing import sniffed
-from chats.media.thumbnails import FORMATS, thumbnail_of
+from chats.media.stored_files import StorageFailed, delete_files, save_file
+from chats.media.thumbnails import Thumbnail, thumbnail_of
 from chats.models import Attachment, Message
-from cloud_api.messages import InvalidMessage, check_media, fitting_kind
+from chats.models.files import stored_name
+from cloud_api.media_types import HEAD, MEDIA_LIMITS, check_content, check_media, fitting_kind, fitting_name
+from cloud_api.messages import InvalidMessage
 from jobs.models import State
+from organizations.storage import StorageFull, reserve
+
+log = logging.getLogger(__name__)
 
 CHUNK = 64 * 2**10
 READ_AS_TEXT = 4096
 """Bytes of a text that are looked at."""
-MOST_STILL = 100 * 2**10
-"""Bytes of a sticker that does not move (reference 8.3)."""
 PNG_HEADER = slice(24, 26)
 """Bits of a channel, and which channels there are (PNG 11.2.2)."""
 PLAIN_PNG = ((8, 2), (8, 6))
-"""Eight bits, RGB or RGBA: all that WhatsApp takes (reference 8.3)."""
+"""Eight bits, RGB or RGBA: all that WhatsApp takes (docs/meta-platform.md 8.3)."""
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 DOCUMENTS = {
@@ -41,12 +45,21 @@ DOCUMENTS = {
 }
 """What office documents are, by what they are packed in and their name's ending."""
 
+TYPES_OF_BROWSERS = {
+    "audio": ("audio/opus", "audio/x-m4a", "audio/m4a", "audio/mp3", "audio/x-aac", "audio/vnd.dlna.adts"),
+    "image": ("image/jpg",),
+    "video": ("video/x-m4v",),
+}
+"""Other names that browsers and systems have for types that WhatsApp takes. What counts is what the file's bytes say."""
+
 WRONG_TYPE = _(
     "WhatsApp does not take this type of file. It takes JPEG, PNG and WebP images, MP4 and 3GP videos, AAC, AMR, MP3, M4A and OGG "
     "audio, PDF, Word, Excel, PowerPoint and text."
 )
 NO_PICTURE = _("The picture cannot be read. It may be damaged, or far too large.")
-STICKER_TOO_BIG = _("A sticker that does not move may have at most %(limit)s.")
+BUSY = _("The hub is busy with other files. Send this one again in a moment.")
+NO_ROOM = _("Your organization's storage is full, so files cannot be sent. Whoever runs the hub can give it more.")
+STORAGE_FAILS = _("The hub cannot store files at the moment. Try again later, or tell whoever runs it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,28 +72,46 @@ class Upload:
     file_name: str
     size: int
     voice: bool = False
+    thumbnail: Thumbnail | None = None
+    """Of a picture."""
 
 
-def read_upload(file: "UploadedFile[Any]", *, voice: bool = False) -> Upload:
-    """The file, if WhatsApp takes it. With `voice` it is a browser's recording and becomes a voice note. Raises InvalidMessage,
-    whose words say what WhatsApp does take."""
-    if voice:
-        return _upload(ContentFile(voice_note(file)), "voice.ogg", "audio/ogg", voice=True)
-    name = clean_name(file.name or "")
+def read_upload(file: "UploadedFile[Any]", *, name: str = "", voice: bool = False, as_document: bool = False) -> Upload:
+    """The file, if WhatsApp takes it. `name`: exactly how it is called, where the form's own field cannot say so. With `voice` it
+    is a browser's recording and becomes a voice note. With `as_document` a picture is sent as it is, and WhatsApp does not make it
+    smaller. Raises InvalidMessage, whose words say what WhatsApp does take."""
+    try:
+        with UPLOADS.taken():
+            return _read_recording(file) if voice else _read_file(file, name, as_document=as_document)
+    except DecodersBusy:
+        raise InvalidMessage("file", BUSY) from None
+
+
+def _read_recording(file: "UploadedFile[Any]") -> Upload:
+    return _upload(ContentFile(voice_note(file)), "voice.ogg", "audio/ogg", voice=True)
+
+
+def _read_file(file: "UploadedFile[Any]", name: str, *, as_document: bool) -> Upload:
+    name = clean_name(name or submitted_name(file.name or ""))
     mime_type = _type_of(file, name)
     if file.size and mime_type is None:
         raise InvalidMessage("file", WRONG_TYPE)
+    if as_document and mime_type in MEDIA_LIMITS["document"].mime_types:
+        return _upload(file, name, mime_type, kind="document")
     upload = _upload(file, name, mime_type or "text/plain")
     check = CHECKS.get(upload.mime_type)
     return check(upload) if check else upload
 
 
-def _upload(file: "File[Any]", name: str, mime_type: str, *, voice: bool = False) -> Upload:
-    kind = fitting_kind(mime_type)
+def _upload(file: "File[Any]", name: str, mime_type: str, *, kind: str | None = None, voice: bool = False) -> Upload:
+    kind = kind or fitting_kind(mime_type)
     if kind is None:
         raise InvalidMessage("file", WRONG_TYPE)
     check_media(kind, mime_type, file.size)
-    named = offered_name(name, kind, mime_type)
+    file.seek(0)
+    check_content(mime_type, file.read(HEAD), file.size)
+    file.seek(0)
+    named = fitting_name(offered_name(name, kind, mime_type), mime_type)
     return Upload(file=file, kind=kind, mime_type=mime_type, file_name=named, size=file.size, voice=voice)
 
 
@@ -101,48 +132,34 @@ def _is_text(head: bytes) -> bool:
     return b"\0" not in head
 
 
-def _checked_picture(upload: Upload) -> Upload:
-    if thumbnail_of(upload.file) is None:
+def _checked_picture(upload: Upload, *, make_plain: bool = False) -> Upload:
+    """With its thumbnail: it is opened here and never again."""
+    thumbnail = thumbnail_of(upload.file, make_plain=make_plain)
+    if thumbnail is None:
         raise InvalidMessage("file", NO_PICTURE)
-    return upload
+    return replace(upload, thumbnail=thumbnail)
 
 
 def _plain_png(upload: Upload) -> Upload:
     """Of a PNG in other colours than WhatsApp takes, such as a palette's, one that it takes."""
-    _checked_picture(upload)
     upload.file.seek(0)
     if tuple(upload.file.read(PNG_HEADER.stop)[PNG_HEADER]) in PLAIN_PNG:
-        return upload
-    plain = io.BytesIO()
-    with _opened(upload.file) as picture:
-        picture.convert("RGBA" if picture.has_transparency_data else "RGB").save(plain, "PNG")
-    return _upload(ContentFile(plain.getvalue()), upload.file_name, upload.mime_type)
-
-
-def _checked_sticker(upload: Upload) -> Upload:
-    _checked_picture(upload)
-    with _opened(upload.file) as picture:
-        moves = getattr(picture, "is_animated", False)
-    if not moves and upload.size > MOST_STILL:
-        raise InvalidMessage("file", STICKER_TOO_BIG, limit=f"{MOST_STILL // 2**10} KB")
-    return upload
-
-
-def _opened(file: IO[Any]) -> Image.Image:
-    file.seek(0)
-    return Image.open(file, formats=FORMATS)
+        return _checked_picture(upload)
+    checked = _checked_picture(upload, make_plain=True)
+    plain = ContentFile(checked.thumbnail.plain_png if checked.thumbnail else b"")
+    return replace(_upload(plain, upload.file_name, upload.mime_type), thumbnail=checked.thumbnail)
 
 
 CHECKS: dict[str, Callable[[Upload], Upload]] = {
     "image/jpeg": _checked_picture,
     "image/png": _plain_png,
-    "image/webp": _checked_sticker,
+    "image/webp": _checked_picture,
 }
 
 
 def attach(message: Message, upload: Upload) -> Attachment:
     """Keep the file of a message of ours, which has just been written; in its transaction. If that is rolled back, the storage has
-    a file that no row names."""
+    a file that no row names. Raises InvalidMessage if the organization's quota or the storage has no room for it."""
     attachment = Attachment(
         phone_number_id=message.phone_number_id,
         message_name=message.name,
@@ -153,14 +170,29 @@ def attach(message: Message, upload: Upload) -> Attachment:
         size=upload.size,
         state=State.DONE,
     )
-    # As a plain file: the storage would move an uploaded one away, and the transaction may be run again.
-    attachment.file.save(upload.file_name, File(upload.file), save=False)
-    small = thumbnail_of(upload.file) if upload.mime_type in CHECKS else None
-    if small:
-        attachment.width, attachment.height = small.width, small.height
-        attachment.thumbnail.save(upload.file_name, ContentFile(small.content), save=False)
+    try:
+        reserve(organization=attachment.phone_number.organization, size=upload.size)
+        # As a plain file: the storage would move an uploaded one away, and the transaction may be run again.
+        attachment.file = _kept(attachment, File(upload.file))
+        if small := upload.thumbnail:
+            attachment.width, attachment.height = small.width, small.height
+            attachment.thumbnail = _kept(attachment, ContentFile(small.content))
+    except StorageFull:
+        raise InvalidMessage("file", NO_ROOM) from None
+    except StorageFailed as failure:
+        delete_files([attachment.file.name or ""] if attachment.file else [])  # it may be there without its thumbnail
+        log.error("a file of staff could not be stored: %s", failure)
+        raise InvalidMessage("file", STORAGE_FAILS) from None
     attachment.save(force_insert=True)
     return attachment
+
+
+def _kept(attachment: Attachment, content: "File[Any]") -> str:
+    """Its name in the storage."""
+    name = stored_name(attachment, "")
+    content.seek(0)
+    save_file(name, content)
+    return name
 
 
 def _digest(file: "File[Any]") -> str:

@@ -1,14 +1,15 @@
 """The WhatsApp Business Accounts of organizations, which own the templates, and by which number each can be asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db.models import F, QuerySet
 
 from cloud_api.graph import Graph
-from organizations.graph import graph_for
 from organizations.models import Organization, PhoneNumber
 from organizations.services import opened
+from organizations.stopping import calls_of
 
 
 class NoWay(Exception):
@@ -50,11 +51,13 @@ def numbers_by_account(accounts: Iterable[Account]) -> dict[str, list[str]]:
     return shown
 
 
-def graph_of(account: Account) -> Graph:
-    """Graph with the token of one of its numbers, rather one that may send. Raises NoWay."""
+@contextmanager
+def calls_of_account(account: Account) -> Iterator[Graph]:
+    """Graph with the token of one of its numbers, rather one that may send; a token that Meta refuses is noted. Raises NoWay."""
     numbers = PhoneNumber.objects.active().filter(organization=account.organization_id, waba_id=account.waba_id)
     ordered = numbers.defer(*PhoneNumber.SECRETS).order_by(F("sending_stopped_at").asc(nulls_first=True), "pk")
     number = next((each for each in ordered if opened(each, "meta_token")), None)
     if number is None or not account.waba_id:
         raise NoWay
-    return graph_for(number)
+    with calls_of(number) as graph:
+        yield graph

@@ -1,4 +1,4 @@
-"""What a template consists of, read from the components that Meta gives (reference 8.2), and what is to be filled in to send it."""
+"""The parts of a template, read from Meta's components (docs/meta-platform.md 8.2), and the fields to fill in when it is sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from chats.message_templates.variables import variables_of
 from chats.models import MessageTemplate
 from cloud_api.payloads.contents import mapping, objects, text
+from cloud_api.template_checks import examples_of, first_of
+from cloud_api.template_variables import variables_of
 
 MEDIA = ("image", "video", "document")
 PLAIN_BUTTONS = ("QUICK_REPLY", "PHONE_NUMBER")
@@ -109,7 +110,7 @@ def _component(template: MessageTemplate, kind: str) -> Mapping[str, Any]:
 
 
 def _button(button: Mapping[str, Any]) -> Button:
-    value = text(button, "url") or text(button, "phone_number") or _first(button.get("example"))
+    value = text(button, "url") or text(button, "phone_number") or first_of(button.get("example"))
     return Button(text(button, "type").upper(), text(button, "text"), value)
 
 
@@ -130,33 +131,17 @@ def _of_text(place: Place, component: Mapping[str, Any], example: str) -> Iterat
     names = variables_of(text(component, "text"))
     if all(name.isdecimal() for name in names):
         names.sort(key=int)  # which is the order of Meta's parameters
-    examples = _examples(mapping(component, "example"), example, names)
+    examples = examples_of(mapping(component, "example"), example, names)
     for name in names:
         yield Blank(f"{place}_{name}", place, "text", name, examples.get(name, ""))
 
 
-def _examples(given: Mapping[str, Any], key: str, names: Sequence[str]) -> dict[str, str]:
-    """Meta's example of each variable: a list, or a list in a list, or for named ones a list of objects."""
-    named = {text(each, "param_name"): text(each, "example") for each in objects(given, f"{key}_named_params")}
-    listed = given.get(key)
-    if isinstance(listed, list) and listed and isinstance(listed[0], list):
-        listed = listed[0]
-    plain = map(str, listed) if isinstance(listed, list) else []
-    return named or dict(zip(names, plain, strict=False))
-
-
 def _of_buttons(template: MessageTemplate) -> Iterator[Blank]:
     for place, button in enumerate(objects(_component(template, "BUTTONS"), "buttons")):
-        kind, label, example = text(button, "type").upper(), text(button, "text"), _first(button.get("example"))
+        kind, label, example = text(button, "type").upper(), text(button, "text"), first_of(button.get("example"))
         names = variables_of(text(button, "url")) if kind == "URL" else []
         if names:
             example = example.removeprefix(text(button, "url").partition("{{")[0])
             yield Blank(f"button_{place}", Place.BUTTON, "text", names[0], example, place, label)
         elif kind == "COPY_CODE":
             yield Blank(f"button_{place}", Place.BUTTON, "coupon_code", "", example, place, label)
-
-
-def _first(example: Any) -> str:
-    if isinstance(example, list):
-        example = example[0] if example else ""
-    return example if isinstance(example, str) else ""

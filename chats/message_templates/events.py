@@ -1,5 +1,5 @@
-"""What webhooks tell of templates (reference 2). A webhook may come late, and tells less than Meta's list: what it leaves open, the
-next sync fills in."""
+"""Webhooks about templates (docs/meta-platform.md 2). A webhook may come late and has fewer fields than Meta's list. The next sync
+fills in the others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -12,9 +12,6 @@ from chats.models import MessageTemplate
 Values = Mapping[str, str | Upload | None]
 """By the blanks' keys."""
 
-LONGEST_BODY = 1024
-LONGEST_HEADER = 60
-
 
 class WrongValues(ValueError):
     """There are not the values that the template asks for, no more and no fewer."""

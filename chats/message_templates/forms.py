@@ -1,7 +1,6 @@
 """Forms about templates: one for the blanks of a template that is there, made anew for each, and one for a template to be."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -12,37 +11,41 @@ from django.utils.translation import gettext_lazy as _
 
 from chats.media.uploads import Upload, read_upload
 from chats.message_templates.components import Blank, Place, blanks_of
-from chats.message_templates.filling import LONGEST_BODY, LONGEST_HEADER, Preview, Values, example, preview
-from chats.message_templates.rules import MOST_BUTTONS, Draft, DraftButton, problems, template_of
+from chats.message_templates.filling import Preview, Values, example, preview
+from chats.message_templates.rules import Draft, DraftButton, problems, template_of
 from chats.message_templates.wording import LANGUAGES
 from chats.models import MessageTemplate
 from cloud_api.messages import MEDIA_LIMITS, InvalidMessage
+from cloud_api.template_checks import (
+    LONGEST_BODY,
+    LONGEST_COUPON_CODE,
+    LONGEST_HEADER,
+    LONGEST_VALUE,
+    MOST_BUTTONS,
+    check_address_end,
+    check_coupon_code,
+    check_value,
+)
+from cloud_api.wa_ids import BRAZIL, candidates
 
 PREFIX = "fill"
-BROKEN_LINE = re.compile(r"[\r\n\t]| {4}")
-"""What WhatsApp takes in no variable."""
-LONGEST_VALUE = 1024
 FILE_WORDS = {"image": _("Image"), "video": _("Video"), "document": _("Document")}
 
 
-class LineField(forms.CharField):
-    """The value of a variable."""
+class ParameterField(forms.CharField):
+    """The value of a variable, the end of a button's address or a code: `check` raises InvalidMessage for what WhatsApp refuses."""
+
+    def __init__(self, *, check: Callable[[str], None], **options: Any) -> None:
+        super().__init__(widget=forms.TextInput({"autocomplete": "off"}), **options)
+        self.check = check
 
     def clean(self, value: Any) -> str:
         line = str(super().clean(value))
-        if BROKEN_LINE.search(line):
-            raise ValidationError(_("WhatsApp takes no line breaks, tabs or runs of spaces here. Write it in one line."))
+        try:
+            self.check(line)
+        except InvalidMessage as refusal:
+            raise ValidationError(gettext(refusal.words) % {"limit": refusal.limit}) from None
         return line
-
-
-class AddressEndField(LineField):
-    """The end of a button's address, or its code."""
-
-    def clean(self, value: Any) -> str:
-        end = super().clean(value)
-        if re.search(r"\s", end):
-            raise ValidationError(_("There must be no spaces in it."))
-        return end
 
 
 class HeaderFileField(forms.FileField):
@@ -123,9 +126,15 @@ def _field(blank: Blank) -> forms.Field:
     if blank.is_file:
         return HeaderFileField(kind=blank.kind, label=FILE_WORDS[blank.kind])
     hint = format_html(gettext("For example: {}"), blank.example) if blank.example else ""
-    kind = AddressEndField if blank.place == Place.BUTTON else LineField
-    widget = forms.TextInput({"autocomplete": "off", "placeholder": blank.example})
-    return kind(label=_label(blank), max_length=LONGEST_VALUE, help_text=hint, widget=widget)
+    longest = LONGEST_VALUE
+    check: Callable[[str], None] = check_value
+    if blank.kind == "coupon_code":
+        longest, check = LONGEST_COUPON_CODE, check_coupon_code
+    elif blank.place == Place.BUTTON:
+        check = check_address_end
+    field = ParameterField(label=_label(blank), check=check, max_length=longest, help_text=hint)
+    field.widget.attrs["placeholder"] = blank.example
+    return field
 
 
 def _label(blank: Blank) -> str:
@@ -187,8 +196,9 @@ class DraftForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, country: str = BRAZIL, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._country = country
         self._written: Mapping[str, Any] = self.data if self.is_bound else self.initial
         for row in range(MOST_BUTTONS):
             self.fields |= _button_fields(row)
@@ -209,13 +219,19 @@ class DraftForm(forms.Form):
     def _read(self) -> Draft:
         typed = {name: self._typed(name) for name in self.fields}
         buttons = [
-            DraftButton(row, typed[f"button_{row}_kind"], typed[f"button_{row}_text"], typed[f"button_{row}_value"])
+            DraftButton(row, kind, typed[f"button_{row}_text"], self._button_value(kind, typed[f"button_{row}_value"]))
             for row in range(MOST_BUTTONS)
-            if typed[f"button_{row}_kind"]
+            if (kind := typed[f"button_{row}_kind"])
         ]
         examples = {name.removeprefix("example_"): typed[name] for name in typed if name.startswith("example_")}
         columns = ("name", "language", "category", "header", "body", "footer")
         return Draft(**{name: typed[name] for name in columns}, buttons=buttons, examples=examples)
+
+    def _button_value(self, kind: str, typed: str) -> str:
+        """A phone number with its country code, however it is typed."""
+        if kind == "PHONE_NUMBER" and (wa_ids := candidates(typed, country=self._country)):
+            return f"+{wa_ids[0]}"
+        return typed
 
     def _typed(self, name: str) -> str:
         written = self._written.get(name)

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from chats.message_templates.accounts import Account, graph_of
+from chats.message_templates.accounts import Account, calls_of_account
 from chats.message_templates.rules import Draft, definition
 from chats.message_templates.syncing import CLOCKS_DIFFER, ask_soon, row_of
 from chats.models import MessageTemplate
@@ -22,7 +22,8 @@ def create_template(*, account: Account, draft: Draft, by: User) -> MessageTempl
     """Ask Meta for it; nothing is stored unless Meta takes it. Raises GraphError; NoWay. `draft` has no problems."""
     made = definition(draft)
     told_at = timezone.now() - CLOCKS_DIFFER
-    answer = clean(graph_of(account).create_template(account.waba_id, made))
+    with calls_of_account(account) as graph:
+        answer = clean(graph.create_template(account.waba_id, made))
     status = text(answer, "status") or MessageTemplate.Status.PENDING
     row = row_of(
         account, made | {"id": text(answer, "id"), "status": status, "category": text(answer, "category") or draft.category}
@@ -51,9 +52,8 @@ def _keep(row: MessageTemplate) -> MessageTemplate:
 def delete_template(*, template: MessageTemplate, every_language: bool, by: User) -> None:
     """At Meta, then here. Without `every_language` the template has a `template_id`. Raises GraphError; NoWay."""
     account = Account(template.organization_id, template.waba_id)
-    graph_of(account).delete_template(
-        template.waba_id, template.name, template_id="" if every_language else str(template.template_id)
-    )
+    with calls_of_account(account) as graph:
+        graph.delete_template(template.waba_id, template.name, template_id="" if every_language else str(template.template_id))
     rows = MessageTemplate.objects.filter(organization=template.organization_id, waba_id=template.waba_id, name=template.name)
     gone = rows if every_language else rows.filter(pk=template.pk)
 

@@ -11,12 +11,12 @@ from urllib.parse import quote
 from django.core.cache import cache
 from django.utils import timezone
 
-from chats.message_templates.accounts import Account, NoWay, all_accounts, graph_of
+from chats.message_templates.accounts import Account, NoWay, all_accounts, calls_of_account
 from chats.models import MessageTemplate
 from cloud_api.graph import GraphError
 from cloud_api.payloads.contents import mapping, objects, text
 from cloud_api.payloads.decoding import clean
-from jobs.transactions import run_in_transaction
+from jobs.transactions import is_away, run_in_transaction
 from organizations.live import announce
 
 log = logging.getLogger(__name__)
@@ -66,9 +66,10 @@ def sync_templates(account: Account) -> Changes:
     started = timezone.now() - CLOCKS_DIFFER
     _claim(account)
     try:
-        told = _read(account, graph_of(account).templates(account.waba_id))
+        with calls_of_account(account) as graph:
+            told = _read(account, graph.templates(account.waba_id))
     except GraphError as refusal:
-        _note_failure(account, refusal)
+        _note_failure(account, refusal.code, refusal.retry_after)
         raise
     changes = run_in_transaction(lambda: _store(account, told, started))
     cache.set(_key("try", account), LastTry(timezone.now()), FORGOTTEN)
@@ -108,17 +109,24 @@ def _try(account: Account) -> int:
     except GraphError as refusal:
         log.warning("the templates of account %s could not be read: code %s", account.waba_id, refusal.code)
         return 0
+    except Exception as failure:
+        if is_away(failure):
+            raise
+        log.error("the templates of account %s could not be synced: %s", account.waba_id, type(failure).__name__)
+        _note_failure(account)  # whatever it is, the next account goes on, and this one is tried again later
+        return 0
 
 
 def _claim(account: Account) -> None:
     cache.set(_key("turn", account), "", AGAIN.total_seconds())
 
 
-def _note_failure(account: Account, refusal: GraphError) -> None:
+def _note_failure(account: Account, code: int | None = None, retry_after: float | None = None) -> None:
+    """Have the account tried again after a pause, at least `retry_after` seconds. The code is Meta's, if Meta refused."""
     before = last_try(account)
-    cache.set(_key("try", account), LastTry(before.worked_at, before.failures + 1, refusal.code), FORGOTTEN)
+    cache.set(_key("try", account), LastTry(before.worked_at, before.failures + 1, code), FORGOTTEN)
     pause = min(AGAIN, FIRST_PAUSE * 2 ** min(before.failures, 10))
-    cache.set(_key("turn", account), "", max(pause.total_seconds(), refusal.retry_after or 0.0))
+    cache.set(_key("turn", account), "", max(pause.total_seconds(), retry_after or 0.0))
 
 
 def _key(what: str, account: Account) -> str:

@@ -51,6 +51,11 @@ def reason_words(template: MessageTemplate) -> Any:
     return REASONS.get(template.reason, template.reason)
 
 
+def is_metas_reason(template: MessageTemplate) -> bool:
+    """Whether the reason is in Meta's own words, which are English."""
+    return bool(template.reason) and template.reason not in REASONS
+
+
 def quality_words(template: MessageTemplate) -> Any:
     """Nothing where Meta has no opinion yet."""
     return QUALITIES.get(template.quality, "")

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from organizations.fields import IdentifierField
-from organizations.models import Organization
+from organizations.models import Organization, User
 
 
 class CannedReply(models.Model):
@@ -25,6 +25,28 @@ class CannedReply(models.Model):
         constraints: ClassVar = [
             # A shortcut means one text.
             models.UniqueConstraint(fields=["organization", "shortcut"], name="one_canned_reply_per_shortcut"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.shortcut)
+
+
+class OwnCannedReply(models.Model):
+    """A canned reply that a member keeps for themselves. Colleagues neither see nor use it."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    shortcut = IdentifierField(_("shortcut"), max_length=32)
+    text = models.TextField(_("text"), max_length=4096)
+
+    class Meta:
+        db_table = "chat_own_canned_reply"
+        verbose_name = _("own canned reply")
+        verbose_name_plural = _("own canned replies")
+        ordering: ClassVar = ["shortcut"]
+        constraints: ClassVar = [
+            # A shortcut means one text of a member's; its first columns find their replies.
+            models.UniqueConstraint(fields=["organization", "user", "shortcut"], name="one_own_canned_reply_per_shortcut"),
         ]
 
     def __str__(self) -> str:

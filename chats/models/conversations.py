@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self, TypeVar
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -38,9 +39,9 @@ class MessageStatus(models.TextChoices):
                      │         └──> delivered ─> read ─> played
                      └─> uncertain ─> any of these, once a status or a person tells
 
-    A message only ever moves to a higher rank, whatever the order in which statuses arrive (reference 4): `failed` wins over
-    nothing and `sent`, and loses to proof that the message was there. The outbox alone goes back, from sending to queued, where
-    Graph has surely not accepted it.
+    A message only moves to a higher rank, whatever the order in which statuses arrive (docs/meta-platform.md 4): `failed` wins over
+    nothing and `sent`, and loses to proof that the message arrived. Only the outbox goes back, from sending to queued, if Graph
+    has surely not accepted the message.
     """
 
     RECEIVED = "received", _("received")
@@ -65,7 +66,7 @@ RANKS = {status: rank for rank, status in enumerate(MessageStatus)}
 class Origin(models.TextChoices):
     """Who wrote a message, or by which way it came to the hub."""
 
-    STAFF = "staff", _("person")
+    STAFF = "staff", _("team")
     BOT = "bot", _("bot")
     AUTOMATIC = "automatic", _("automatic message")
     API = "api", _("API")
@@ -201,6 +202,8 @@ class StatusEvent(models.Model):
     conversation = models.JSONField(_("conversation"), null=True)
     errors = models.JSONField(_("errors"), null=True)
     webhook_id = models.BigIntegerField(_("webhook"))
+    is_time_of_arrival = False
+    """While it is being recorded: `occurred_at` is when the webhook arrived, as Meta's own time cannot be true. Not a column."""
 
     objects = WamidQuerySet["StatusEvent"].as_manager()
 
@@ -220,3 +223,40 @@ class StatusEvent(models.Model):
     def key(self) -> tuple[str, str]:
         """Of the message it is about."""
         return self.phone_number_id, self.wamid
+
+
+class UnmatchedStatus(models.Model):
+    """A status event of a message that the hub does not know: something else sends with the number, or the message was lost. Gone
+    once the message is known, or after a while: see `chats.unmatched_statuses`. A table of its own,
+    since of most status events the message is known."""
+
+    phone_number = models.ForeignKey(
+        PhoneNumber,
+        on_delete=models.PROTECT,
+        to_field="phone_number_id",
+        db_index=False,  # an index begins with it
+        db_constraint=False,  # it may not cost the writes of whoever sends with another system too
+        related_name="+",
+    )
+    organization_id = models.BigIntegerField(editable=False)
+    """The number's when the status was told: in its log the webhook is found."""
+    wamid = IdentifierField(_("message ID"), max_length=255)
+    webhook_id = models.BigIntegerField(_("webhook"))
+    received_at = models.DateTimeField(db_default=Now())
+    """When that webhook arrived. Of rows stored before the column was there: when it was added."""
+
+    objects = WamidQuerySet["UnmatchedStatus"].as_manager()
+
+    class Meta:
+        db_table = "chat_unmatched_status"
+        indexes: ClassVar = [
+            # What is known of a message that is stored late.
+            models.Index(fields=["phone_number", "wamid"], name="unmatched_status_message"),
+            # The webhooks in an organization's log that tell of unknown messages, the latest first.
+            models.Index(fields=["organization_id", "webhook_id"], name="unmatched_status_log"),
+            # Those that are old enough to be forgotten.
+            models.Index(fields=["received_at"], name="unmatched_status_age"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.wamid)

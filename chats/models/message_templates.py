@@ -10,7 +10,8 @@ from organizations.models import Organization
 
 
 class MessageTemplate(models.Model):
-    """One language of one template of an account, as last told by Meta. Its name and language are its key (reference 8.4)."""
+    """One language of an account's template, as Meta last described it. Name and language are the key
+    (docs/meta-platform.md 8.4)."""
 
     class Status(models.TextChoices):
         """Those that the hub has words for; Meta's others are kept as they are."""

@@ -1,14 +1,27 @@
 """The outbox: what is to be sent, whose turn it is, and how fast a number may send."""
 
-from typing import ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext_lazy as _
 
 from chats.models.conversations import Message
 from contacts.models import Contact
-from jobs.models import LeasedQuerySet, LeasedRow
+from jobs.models import LeasedQuerySet, LeasedRow, State
 from organizations.models import PhoneNumber
+from organizations.stopping import PROBED_EVERY
+
+
+class SendProblem(models.TextChoices):
+    """Why the hub itself, not Meta, could not send a message or does not know what became of it. It stands in `Message.errors` as
+    `problem`, where Meta's errors have a `code`."""
+
+    STORAGE = "storage", _("The hub could not read the file from its storage. Try again later, or attach the file again.")
+    MALFORMED = "malformed", _("The hub cannot send this message as it is stored. Write it again.")
+    INTERNAL = "internal", _("The hub could not send it because of an internal error.")
+    UNSTORED = "unstored", _("WhatsApp answered, but the hub could not store the answer. The message may have arrived.")
 
 
 class Outgoing(models.Model):
@@ -32,6 +45,33 @@ class Outgoing(models.Model):
         return str(self.pk)
 
 
+class TurnQuerySet(LeasedQuerySet["Turn"]):
+    """The queue of each number."""
+
+    def soonest(self) -> "models.QuerySet[Any, Any]":
+        """Of each number that is on, when it may next send what its first turn has, as `soonest`. Asked number by number, because
+        the index has the number before the time: however long a queue is, it costs no more."""
+        waiting = self.filter(state=State.DUE, phone_number=models.OuterRef("phone_number_id"))
+        first = waiting.order_by("state", "phone_number_id", "due_at").values("due_at")[:1]  # as the index has them, for MySQL
+        free_at = NumberPace.objects.filter(pk=models.OuterRef("phone_number_id")).values("free_at")
+        numbers = PhoneNumber.objects.active().annotate(first=models.Subquery(first)).exclude(first=None).order_by()
+        return numbers.annotate(
+            soonest=Greatest(
+                "first",
+                Coalesce(models.Subquery(free_at), Now()),
+                Coalesce(models.F("sending_stopped_at") + PROBED_EVERY, Now()),
+            )
+        )
+
+    def due_numbers(self, horizon: timedelta) -> "models.QuerySet[PhoneNumber]":
+        """The numbers that are on, have a turn that is due, and may send within `horizon` from now."""
+        of_number = {"phone_number": models.OuterRef("phone_number_id")}
+        is_due = models.Exists(self.due().filter(**of_number))
+        is_held = models.Exists(NumberPace.objects.filter(**of_number, free_at__gt=Now() + horizon))
+        is_stopped = models.Q(sending_stopped_at__gt=Now() - PROBED_EVERY)
+        return PhoneNumber.objects.active().filter(is_due, ~is_held, ~is_stopped)
+
+
 class Turn(LeasedRow):
     """A conversation's turn to send. It is what workers lease, so of each conversation one message is under way at a time, in
     order; it is due when the next one may go, and done while there is none."""
@@ -47,7 +87,7 @@ class Turn(LeasedRow):
     paced_until = models.DateTimeField(null=True)
     """The pair limit's bucket: the moment at which it will be full again. See `chats.pacing`."""
 
-    objects = LeasedQuerySet["Turn"].as_manager()
+    objects = TurnQuerySet.as_manager()
 
     class Meta:
         db_table = "chat_turn"

@@ -1,14 +1,13 @@
 """Message texts in templates."""
 
-import re
-
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from chats.formatting import as_html
+from chats.formatting import as_html, as_plain
 from chats.models import Message
-from chats.presenting import preview
+from chats.presenting import preview, written
+from chats.text_search.words import Wanted, place_in
 
 register = template.Library()
 NEAR = 40
@@ -22,17 +21,30 @@ def message_html(text: str) -> SafeString:
 
 
 @register.filter
+def plain_words(text: str) -> str:
+    """Without WhatsApp's marks, where none can be drawn."""
+    return as_plain(text)
+
+
+@register.filter
 def preview_words(message: Message) -> str:
     """The message in one line."""
     return preview(message).words
 
 
 @register.filter
-def around(words: str, wanted: str) -> SafeString | str:
+def written_words(message: Message) -> str:
+    """The text of one of our messages, to be used again; empty if it had none."""
+    return written(message)
+
+
+@register.filter
+def around(words: str, wanted: Wanted) -> SafeString | str:
     """The words from shortly before what was searched for, which is marked."""
-    found = re.search(re.escape(wanted), words, re.IGNORECASE) if wanted else None
-    if not found:
+    place = place_in(words, wanted)
+    if place is None:
         return words[:200]
-    start = max(0, found.start() - NEAR)
-    before = ("…" if start else "") + words[start : found.start()]
-    return format_html("{}<mark>{}</mark>{}", before, found[0], words[found.end() : found.end() + 160])
+    first, end = place
+    start = max(0, first - NEAR)
+    before = ("…" if start else "") + words[start:first]
+    return format_html("{}<mark>{}</mark>{}", before, words[first:end], words[end : end + 160])

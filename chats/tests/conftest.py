@@ -1,9 +1,12 @@
 """Meta's side of what is sent, and people to send it to."""
 
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from django.utils import timezone
 
 from contacts.models import Contact
@@ -25,6 +28,14 @@ class Meta:
 
     def sent(self) -> list[dict[str, Any]]:
         return self._standin.sent(NUMBER)
+
+    def hears(self, words: str = "oi") -> str:
+        """Joelma writes, of which the hub is not told; the message's id."""
+        return str(self._standin.say(NUMBER, JOELMA, words)["wamid"])
+
+    def upload(self, content: bytes) -> str:
+        """The media id of a picture that a customer has sent."""
+        return self._standin.upload(NUMBER, content, mime_type="image/jpeg")
 
     def read(self) -> list[str]:
         return [each["message_id"] for each in self._standin.receipts(NUMBER)]
@@ -97,3 +108,38 @@ def person(number: PhoneNumber, **columns: Any) -> Contact:
 @pytest.fixture
 def ana(organization: Organization) -> User:
     return User.objects.create_user("ana@example.com", "uma-senha-longa-7", name="Ana Souza")
+
+
+@pytest.fixture
+def bucket(settings: Any) -> Iterator[dict[str, Any]]:
+    """A bucket that answers everything with the error that the test sets, over HTTP."""
+    said = {"status": 403, "code": "AccessDenied"}
+
+    class Refusing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _refuse(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = f"<Error><Code>{said['code']}</Code><Message>no</Message></Error>".encode()
+            self.send_response(said["status"])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _refuse
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    options = {"bucket_name": "hub", "endpoint_url": f"http://127.0.0.1:{server.server_port}", "region_name": "us-east-1"}
+    options |= {"access_key": "a", "secret_key": "s", "client_config": Config(retries={"max_attempts": 1})}
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}}
+    yield said
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -2,6 +2,8 @@
 
 import uuid
 from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import default
 from io import BytesIO
 from typing import Any
 
@@ -242,6 +244,54 @@ def test_too_many_files_and_too_long_a_caption_are_refused(ana, contact) -> None
     assert written(contact) == []
 
 
+NAMED = [
+    ("Or%22amento %22final%22.txt", "", 'Or"amento "final".txt'),  # as browsers write it, without a script
+    ("Orcamento 100%22.txt", "Orcamento 100%22.txt", "Orcamento 100%22.txt"),
+    ("x.txt", "a\"b&amp;c;d=e'f%41 ,€ 😀.txt", "a\"b&amp;c;d=e'f%41 ,€ 😀.txt"),
+]
+
+
+@pytest.mark.parametrize(("in_the_form", "file_name", "arrives"), NAMED)
+def test_a_files_name_arrives_as_it_is(ana, contact, in_the_form, file_name, arrives) -> None:
+    file = SimpleUploadedFile(in_the_form, b"Segue", "text/plain")
+    assert send(ana, contact, file=file, file_name=file_name).status_code == 204
+    (message,) = written(contact)
+    assert message.payload["document"] == {"filename": arrives}
+    assert Attachment.objects.get().file_name == arrives
+    answer = ana.get(url("message_file", contact, message.pk))
+    assert b"".join(answer.streaming_content) == b"Segue"
+    assert name_in(answer["Content-Disposition"]) == arrives
+
+
+def name_in(header: str) -> str:
+    """The file's name in a Content-Disposition, as browsers read it."""
+    told = EmailMessage(policy=default)
+    told["Content-Disposition"] = header
+    return str(told.get_filename())
+
+
+def test_a_path_or_an_invisible_mark_is_no_part_of_a_files_name(ana, contact) -> None:
+    file = SimpleUploadedFile("x.txt", b"Segue", "text/plain")
+    assert send(ana, contact, file=file, file_name="../etc/\u202efdp.txt").status_code == 204
+    assert written(contact)[0].payload["document"] == {"filename": "fdp.txt"}
+
+
+def test_a_picture_is_sent_as_it_is_where_that_is_asked_for(ana, contact) -> None:
+    large = picture().read() + b"\0" * (6 * 2**20)
+    original = SimpleUploadedFile("bolo.jpg", large, "image/jpeg")
+    assert send(ana, contact, text="Veja", file=original, as_document="1").status_code == 204
+    (message,) = written(contact)
+    assert (message.kind, message.payload["document"]) == ("document", {"caption": "Veja", "filename": "bolo.jpg"})
+    assert Attachment.objects.get().size == len(large)
+    assert "download><span" in text(ana.get(url("conversation_pane", contact)))
+
+
+def test_what_is_no_picture_is_not_sent_as_a_document(ana, contact) -> None:
+    file = SimpleUploadedFile("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml")
+    assert send(ana, contact, file=file, as_document="1").status_code == 422
+    assert written(contact) == []
+
+
 # ---- The window, and the number ----
 
 
@@ -397,7 +447,7 @@ def test_a_failure_that_a_status_told_counts_too(ana, contact) -> None:
 def test_a_person_decides_about_an_uncertain_message(ana, contact) -> None:
     uncertain = ended(contact, "uncertain")
     page = text(ana.get(url("thread", contact)))
-    assert "WhatsApp did not answer. It may have arrived." in page
+    assert "WhatsApp did not answer. The message may have arrived." in page
     assert "Send it again?" in page  # is asked first
     assert ana.post(url("message_settle", contact, uncertain.pk), headers=HTMX).headers["HX-Trigger"] == "hub:changed"
     uncertain.refresh_from_db()

@@ -1,27 +1,32 @@
 """Customers' files: expected once, fetched once, and if they cannot be had the row says why."""
 
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from chats.media import fetching
 from chats.media.expecting import expect_files
 from chats.media.naming import clean_name, offered_name
+from chats.media.showing import shown
 from chats.models import Attachment, Message
 from chats.tests.media_at_meta import FileAtMeta, MediaAtMeta, digest, media_at_meta, opened, picture
 from conftest import Hub, payload
 from jobs.models import State
 from jobs.worker import Worker
-from organizations.models import PhoneNumber, Revision
+from organizations.models import Organization, PhoneNumber, Revision, StorageUse
+from organizations.storage import used_by
 from webhooks.tests.bodies import ANA, START, body, echo_body, history_body, text_body, value
 from whatsapp_hub.lanes import LANES
 
@@ -57,7 +62,7 @@ def arrive(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., Attachmen
     def send(content: bytes = PICTURE, *, kind: str = "image", wamid: str = WAMID, **more: Any) -> Attachment:
         media = {"id": "71", "mime_type": "image/jpeg", "sha256": digest(content)} | more
         told = {"from": ANA, "id": wamid, "timestamp": str(START), "type": kind, kind: media}
-        assert hub.post(body(value(messages=[told]))).status_code == 200
+        hub.deliver(body(value(messages=[told])))
         apply_webhooks()
         return Attachment.objects.get(message_name=wamid)
 
@@ -125,10 +130,10 @@ def test_a_webhook_told_twice_expects_one_file_and_a_rebuild_keeps_it(arrive, me
 
 def test_files_of_every_kind_and_side_are_expected(hub, numbers) -> None:
     for name in ("07_image", "08_audio_voice_note", "09_audio_file", "10_video", "11_document", "12_sticker"):
-        hub.post(payload(f"{name}.json"))
+        hub.deliver(payload(f"{name}.json"))
     media = {"id": "9", "mime_type": "image/png"}
     for made in (echo_body("wamid.E="), history_body("wamid.H=", START - 30 * 86400)):
-        hub.post(made.replace(b'"type": "text", "text": {"body": "', b'"type": "image", "image": {"id": "9", "caption": "'))
+        hub.deliver(made.replace(b'"type": "text", "text": {"body": "', b'"type": "image", "image": {"id": "9", "caption": "'))
     apply_webhooks()
 
     files = {each.message_name: each for each in Attachment.objects.all()}
@@ -149,14 +154,14 @@ def test_files_of_every_kind_and_side_are_expected(hub, numbers) -> None:
 
 
 def test_a_file_too_big_for_meta_is_known_to_be_lost(hub, numbers) -> None:
-    hub.post(payload("32_unsupported_media_too_big.json"))
+    hub.deliver(payload("32_unsupported_media_too_big.json"))
     apply_webhooks()
     file = Attachment.objects.get()
     assert (file.state, file.problem) == (State.DEAD, "too_big")
 
 
 def test_messages_without_files_cost_no_query(numbers, hub) -> None:
-    hub.post(text_body("wamid.T="))
+    hub.deliver(text_body("wamid.T="))
     apply_webhooks()
     with CaptureQueriesContext(
         connection,
@@ -299,11 +304,112 @@ def test_a_storage_that_fails_is_tried_again(arrive, meta, storage, settings) ->
     settings.MEDIA_ROOT.parent.joinpath("files").write_text("a file where the directory should be")
     fetch_all()
     file = Attachment.objects.get()
-    assert (file.state, file.problem) == (State.DUE, "")
-    assert "storage" in file.reason
+    assert (file.state, file.problem) == (State.DUE, "storage")
+    assert file.reason == "It could not be put into the storage: NotADirectoryError ENOTDIR"
     settings.MEDIA_ROOT.unlink()
     fetch_all()
-    assert Attachment.objects.get().state == State.DONE
+    assert (Attachment.objects.get().state, Attachment.objects.get().problem) == (State.DONE, "")
+
+
+def test_a_storage_that_fails_until_meta_has_forgotten_the_file_has_a_reason(arrive, meta, storage, settings, clock) -> None:
+    arrive()
+    meta.files["71"] = FileAtMeta(PICTURE)
+    settings.MEDIA_ROOT.parent.joinpath("files").write_text("a file where the directory should be")
+    fetch_all()
+    clock.shift(timedelta(days=8))
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.problem) == (State.DEAD, "storage")
+    assert "ENOTDIR" in file.reason
+
+
+def test_a_full_disk_leaves_nothing_behind(arrive, meta, storage, settings) -> None:
+    """The picture's own file fits, and its thumbnail is refused: files of this process may be no larger."""
+    content = picture(2000, 1500)[:-2] + bytes(100_000)
+    arrive(content)
+    meta.files["71"] = FileAtMeta(content)
+    known = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (taken,) = fetching.take(8)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, known[1]))
+    try:
+        outcome = fetching.fetch(taken)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, known)
+    fetching.store([(taken, outcome)])
+    file = Attachment.objects.get()
+    assert (file.state, file.problem, storage()) == (State.DUE, "storage", [])
+    assert "OSError EFBIG" in file.reason
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (500, "InternalError"), (503, "SlowDown")])
+def test_a_bucket_that_refuses_is_tried_again_and_its_reason_kept(arrive, meta, bucket, status, code) -> None:
+    bucket |= {"status": status, "code": code}
+    arrive()
+    meta.files["71"] = FileAtMeta(PICTURE)
+    fetch_all()
+    file = Attachment.objects.get()
+    assert (file.state, file.problem, file.lease_token) == (State.DUE, "storage", None)
+    assert code in file.reason
+
+
+def test_a_file_waits_while_its_organization_has_no_room_and_comes_when_there_is(arrive, meta, storage, organization) -> None:
+    """Its webhook and message are here all the same."""
+    meta.files["71"] = FileAtMeta(PICTURE)
+    Organization.objects.update(storage_quota=len(PICTURE))
+    arrive()
+    fetch_all()
+    assert used_by(organization) == len(PICTURE)
+
+    second = arrive(wamid="wamid.F2=")
+    for _ in range(3):
+        fetch_all()
+
+    second.refresh_from_db()
+    assert (second.state, second.problem, second.attempts, second.lease_token) == (State.DUE, "no_room", 0, None)
+    assert Message.objects.count() == 2
+    with translation.override("en"):
+        assert "storage is full" in str(shown(second)["missing"])
+    assert meta.asked["/v25.0/71"] == 1
+    assert used_by(organization) == len(PICTURE)
+    waiting = Attachment.objects.filter(pk=second.pk).annotate(now=Now()).get()
+    assert 1700 < (waiting.due_at - waiting.now).total_seconds() <= 1800
+
+    Organization.objects.update(storage_quota=None)
+    fetch_all()
+
+    second.refresh_from_db()
+    assert (second.state, second.problem, used_by(organization)) == (State.DONE, "", 2 * len(PICTURE))
+
+
+def test_a_file_for_which_there_never_was_room_says_so_for_good(arrive, meta, organization, clock) -> None:
+    Organization.objects.update(storage_quota=0)
+    arrive()
+    fetch_all()
+    clock.shift(timedelta(days=8))
+    fetch_all()
+    assert (Attachment.objects.get().state, Attachment.objects.get().problem) == (State.DEAD, "no_room")
+    assert meta.asked == {}
+
+
+def test_one_organization_s_full_storage_holds_up_no_other(arrive, meta, storage) -> None:
+    meta.files["71"] = FileAtMeta(PICTURE)
+    arrive()
+    full = Organization.objects.create(organization_name="Full", storage_quota=0)
+    PhoneNumber.objects.create(organization=full, phone_number_id="9", wa_id="5561", meta_token="t")
+    Attachment.objects.create(phone_number_id="9", message_name="wamid.X=", kind="image", media_id="72")
+    fetch_all()
+    states = dict(Attachment.objects.values_list("message_name", "state"))
+    assert states == {WAMID: State.DONE, "wamid.X=": State.DUE}
+
+
+def test_files_that_were_here_before_are_counted_by_the_migration(arrive, meta, storage, organization) -> None:
+    meta.files["71"] = FileAtMeta(PICTURE)
+    arrive()
+    arrive(wamid="wamid.F2=")
+    fetch_all()
+    StorageUse.objects.all().delete()
+    import_module("chats.migrations.0009_count_stored_files").count_stored_files(apps, None)
+    assert used_by(organization) == 2 * len(PICTURE)
 
 
 def test_the_type_is_what_the_bytes_say(arrive, meta, storage) -> None:

@@ -67,7 +67,7 @@ def sent(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., Attachment]
 
     def send(content: bytes | None = PDF, *, kind: str = "document", thumbnail: bytes = b"", **columns: Any) -> Attachment:
         told = {"from": ANA, "id": "wamid.F=", "timestamp": str(START), "type": kind, kind: {"id": "71", "caption": "veja *isto*"}}
-        assert hub.post(body(value(messages=[told]))).status_code == 200
+        hub.deliver(body(value(messages=[told])))
         Worker([lane for lane in LANES if lane.name != "files"], []).run_due()
         file = Attachment.objects.get()
         for name, each in columns.items():
@@ -237,6 +237,28 @@ def test_a_file_that_the_storage_lost_is_a_page_that_says_so(sent, get, settings
         assert "not in the storage" in answer.text
 
 
+def test_a_storage_that_does_not_give_a_file_is_a_page_that_says_so(sent, get) -> None:
+    file = sent(thumbnail=picture(kind="WEBP"))
+    for each in (file.file, file.thumbnail):
+        Path(each.path).unlink()
+        Path(each.path).mkdir()
+    for page in ("file", "thumbnail"):
+        answer = get(page)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+        assert "cannot be read at the moment" in answer.text
+
+
+@pytest.mark.parametrize(("said", "status"), [(403, 503), (500, 503), (404, 404)])
+def test_a_bucket_that_does_not_give_a_file_is_a_page_that_says_so(sent, get, bucket, said, status) -> None:
+    sent(None)
+    Attachment.objects.update(state=State.DONE, file="files/1/x", thumbnail="files/1/y")
+    bucket |= {"status": said, "code": "NoSuchKey" if said == 404 else "AccessDenied"}
+    for page in ("file", "thumbnail"):
+        answer = get(page)
+        assert answer.status_code == status
+        assert "<h1" in answer.text
+
+
 @pytest.mark.parametrize("columns", [{"state": State.DUE}, {"state": State.DEAD, "problem": "expired"}])
 def test_a_file_that_was_not_fetched_is_not_found(sent, get, columns) -> None:
     sent(None, **columns)
@@ -311,7 +333,7 @@ def test_a_message_from_before_files_were_fetched_says_that_there_is_none(sent, 
 
 
 def test_a_file_too_big_for_meta_is_shown_as_one(hub, numbers, organization) -> None:
-    hub.post(payload("32_unsupported_media_too_big.json"))
+    hub.deliver(payload("32_unsupported_media_too_big.json"))
     Worker(LANES, []).run_due()
     assert "larger than WhatsApp&#x27;s limit" in page_of(organization)
 

@@ -1,6 +1,9 @@
 """Files that staff send: what is taken and what is refused, and what becomes of it."""
 
 import io
+import json
+import re
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,23 +12,31 @@ import av
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.urls import reverse
 
 from chats.media.recordings import LONGEST
 from chats.media.uploads import read_upload
 from chats.models import Attachment, Message
 from chats.tests.media_at_meta import opened, picture
+from chats.views.composer import ACCEPTED, LIMITS
 from cloud_api.messages import InvalidMessage
 from contacts.models import Contact
 from jobs.models import State
+from jobs.transactions import run_in_transaction
+from organizations.models import Organization, Role, StorageUse
+from organizations.storage import StorageFull, reserve, used_by
 from organizations.tests.people import member
 from webhooks.tests.bodies import START, text_body
 
+TOKEN, OTHER_TOKEN = "0b8e5b0e-6a43-4f0e-8d52-0d7ad2a1c002", "0b8e5b0e-6a43-4f0e-8d52-0d7ad2a1c003"
 FILES = Path(__file__).parent / "files"
 MB = 2**20
 MP4 = b"\0\0\0\x18ftypmp42" + b"\0" * 100
 DOCX = b"PK\x03\x04" + b"\0" * 100
 DOC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100
+OGG = b"OggS" + bytes(24)
+OPUS = OGG + b"OpusHead" + bytes(40)
 OPENXML = "application/vnd.openxmlformats-officedocument"
 
 
@@ -57,13 +68,12 @@ def silence(seconds: float, *, layout: str = "mono") -> bytes:
         ("a.jpg", picture(), "image/jpeg", "image", "image/jpeg"),
         ("a.png", picture(kind="PNG"), "image/png", "image", "image/png"),
         ("a.webp", picture(kind="WEBP"), "image/webp", "sticker", "image/webp"),
-        ("lies.pdf", picture(), "application/pdf", "image", "image/jpeg"),
         ("a.mp4", MP4, "video/mp4", "video", "video/mp4"),
         ("a.m4a", MP4, "application/octet-stream", "audio", "audio/mp4"),
         ("a.mp4", MP4, "audio/mp4", "audio", "audio/mp4"),
         ("a.3gp", b"\0\0\0\x18ftyp3gp5", "video/3gpp", "video", "video/3gpp"),
         ("a.mp3", b"ID3\x03...", "audio/mpeg", "audio", "audio/mpeg"),
-        ("a.ogg", b"OggS....", "audio/ogg", "audio", "audio/ogg"),
+        ("a.ogg", OPUS, "audio/ogg", "audio", "audio/ogg"),
         ("a.amr", b"#!AMR\n..", "audio/amr", "audio", "audio/amr"),
         ("a.aac", b"\xff\xf1\x50..", "audio/aac", "audio", "audio/aac"),
         ("a.pdf", b"%PDF-1.7", "application/pdf", "document", "application/pdf"),
@@ -81,6 +91,49 @@ def test_what_whatsapp_takes_is_known_by_its_bytes(name, content, said, kind, mi
     read = read_upload(upload(name, content, said))
     assert (read.kind, read.mime_type, read.file_name, read.size) == (kind, mime_type, name, len(content))
     assert not read.voice
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sent_as"),
+    [
+        ("PTT-1.opus", OPUS, "PTT-1.ogg"),
+        ("PTT-1.OPUS", OPUS, "PTT-1.ogg"),
+        ("voz.oga", OPUS, "voz.ogg"),
+        ("voz", OPUS, "voz.ogg"),
+        ("foto.jfif", picture(), "foto.jpg"),
+        ("filme.m4v", b"\0\0\0\x18ftypM4V " + bytes(100), "filme.mp4"),
+        ("foto.JPEG", picture(), "foto.JPEG"),
+        ("lies.pdf", picture(), "lies.pdf.jpg"),
+        ("Orçamento v1.2", b"%PDF-1.7", "Orçamento v1.2.pdf"),
+    ],
+)
+def test_a_file_is_called_what_meta_reads_its_type_from(name: str, content: bytes, sent_as: str) -> None:
+    assert read_upload(upload(name, content)).file_name == sent_as
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said", "kind"),
+    [
+        ("PTT-1.opus", OPUS, "audio/opus", "audio"),
+        ("a.m4a", MP4, "audio/x-m4a", "audio"),
+        ("a.m4a", MP4, "audio/m4a", "audio"),
+        ("a.mp3", b"ID3\x03...", "audio/mp3", "audio"),
+        ("a.aac", b"\xff\xf1\x50..", "audio/x-aac", "audio"),
+        ("a.aac", b"\xff\xf1\x50..", "audio/vnd.dlna.adts", "audio"),
+        ("a.jpg", picture(), "image/jpg", "image"),
+        ("a.m4v", b"\0\0\0\x18ftypM4V " + bytes(100), "video/x-m4v", "video"),
+    ],
+)
+def test_a_file_is_taken_by_whatever_name_the_browser_has_for_its_type(name, content, said, kind) -> None:
+    assert read_upload(upload(name, content, said)).kind == kind
+    assert said in json.loads(LIMITS)[kind]["types"]
+    assert said in ACCEPTED.split(",")
+
+
+@pytest.mark.parametrize("codec", [b"\x01vorbis", b"\x7fFLAC", b"Speex   ", b"\x80theora", b""])
+def test_ogg_with_another_codec_than_opus_is_refused_with_what_to_do(codec: bytes) -> None:
+    with pytest.raises(InvalidMessage, match="Opus codec only"):
+        read_upload(upload("musica.ogg", OGG + codec, "audio/ogg"))
 
 
 @pytest.mark.parametrize(
@@ -195,6 +248,33 @@ def test_a_recording_may_not_last_for_hours() -> None:
         read_upload(upload("a.webm", silence(LONGEST + 2)), voice=True)
 
 
+def sound(codec: str, rate: int, layout: str) -> bytes:
+    """A second of nothing to be heard, in whatever FFmpeg writes."""
+    content = io.BytesIO()
+    with av.open(content, "w", format="matroska") as target:
+        stream = target.add_stream(codec, rate=rate, layout=layout)
+        frame = av.AudioFrame(format="s16", layout=layout, samples=rate)
+        frame.sample_rate = rate
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            target.mux(packet)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        sound("pcm_s16le", 8_000, "mono"),
+        sound("libopus", 48_000, "5.1"),
+    ],
+    ids=["no codec of browsers", "many channels"],
+)
+def test_a_recording_that_no_browser_makes_is_refused(content) -> None:
+    with pytest.raises(InvalidMessage, match="recording cannot be read"):
+        read_upload(upload("a.webm", content), voice=True)
+
+
 def test_a_hostile_name_of_an_upload_is_cleaned() -> None:
     file = upload("x", b"%PDF-1.4")
     file._name = "../../\u202efdp\r\n.pdf"  # Django cleans some of it by itself
@@ -236,3 +316,98 @@ def test_what_staff_send_is_kept_with_the_message_and_shown_in_it(ana, organizat
     assert f'src="{paths[1]}"' in page
     assert "Veja" in page
     assert message.written_by == user
+
+
+def send(client: Any, organization: Any, contact: Contact, content: bytes, *, token: str = TOKEN, name: str = "foto.jpg") -> Any:
+    posted = {"text": "", "file": upload(name, content, "image/jpeg"), "token": token, "quoted": ""}
+    return client.post(reverse("send_answer", args=[organization.pk, contact.pk]), posted)
+
+
+def words(answer: Any) -> str:
+    assert answer.status_code == 422
+    return answer.content.decode()
+
+
+def test_a_file_beyond_the_quota_is_refused_and_nothing_of_it_stays(ana, organization, settings) -> None:
+    client, content = member(organization)[1], picture()
+    Organization.objects.update(storage_quota=len(content) * 2 - 1)
+    assert send(client, organization, ana, content).status_code == 302
+    kept = [each for each in settings.MEDIA_ROOT.rglob("*") if each.is_file()]
+
+    refused = send(client, organization, ana, content, token=OTHER_TOKEN)
+
+    assert "storage is full" in words(refused)
+    assert used_by(organization) == len(content)
+    assert [each for each in settings.MEDIA_ROOT.rglob("*") if each.is_file()] == kept
+    assert Message.objects.filter(is_user_message=False).count() == 1
+    Organization.objects.update(storage_quota=len(content) * 2)
+    assert send(client, organization, ana, content, token=OTHER_TOKEN).status_code == 302
+    assert used_by(organization) == len(content) * 2
+
+
+def test_a_text_is_written_although_the_storage_is_full(ana, organization) -> None:
+    Organization.objects.update(storage_quota=0)
+    posted = {"text": "Bom dia", "token": TOKEN, "quoted": ""}
+    answer = member(organization)[1].post(reverse("send_answer", args=[organization.pk, ana.pk]), posted)
+    assert answer.status_code == 302
+
+
+def test_the_same_answer_twice_takes_room_once(ana, organization) -> None:
+    client, content = member(organization)[1], picture()
+    for _ in range(2):
+        assert send(client, organization, ana, content).status_code == 302
+    assert used_by(organization) == len(content)
+
+
+def test_of_two_files_at_once_that_fit_alone_one_is_stored(ana, organization) -> None:
+    outcomes = []
+    Organization.objects.update(storage_quota=150)
+
+    def take() -> None:
+        try:
+            run_in_transaction(lambda: reserve(organization=Organization.objects.get(), size=100))
+            outcomes.append("stored")
+        except StorageFull:
+            outcomes.append("full")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["full", "stored"]
+    assert used_by(organization) == 100
+
+
+def test_a_storage_that_takes_nothing_is_said_in_words(ana, organization, settings) -> None:
+    settings.MEDIA_ROOT.parent.mkdir(exist_ok=True)
+    settings.MEDIA_ROOT.write_text("a file where the directory should be")
+    client = member(organization)[1]
+    assert "cannot store files at the moment" in words(send(client, organization, ana, picture()))
+    assert (used_by(organization), Attachment.objects.count()) == (0, 0)
+    settings.MEDIA_ROOT.unlink()
+    assert send(client, organization, ana, picture()).status_code == 302
+
+
+def test_a_bucket_that_takes_nothing_is_said_in_words(ana, organization, bucket) -> None:
+    client = member(organization)[1]
+    assert "cannot store files at the moment" in words(send(client, organization, ana, picture()))
+    assert (used_by(organization), Message.objects.filter(is_user_message=False).count()) == (0, 0)
+
+
+def test_administrators_see_how_much_is_used(ana, organization) -> None:
+    Organization.objects.update(storage_quota=5 * 2**20)
+    StorageUse.objects.create(organization=organization, used=3 * 2**20)
+    page = reverse("numbers", args=[organization.pk])
+    assert "Storage: 3.0\xa0MB of 5.0\xa0MB" in member(organization, Role.USER_ADMIN, name="Bia")[1].get(page).content.decode()
+    labels = reverse("canned_replies", args=[organization.pk])
+    assert "Storage:" not in member(organization)[1].get(labels).content.decode()
+
+
+def test_the_quota_stands_in_the_admin(ana, organization, admin_client) -> None:
+    StorageUse.objects.create(organization=organization, used=3 * 2**20)
+    page = admin_client.get(reverse("admin:organizations_organization_change", args=[organization.pk])).content.decode()
+    assert 'name="storage_quota"' in page
+    assert re.search(r"3[.,]0\xa0MB / 50[.,]0\xa0GB", page)

@@ -133,6 +133,22 @@ def quick(count: int) -> list[DraftButton]:
         ({"buttons": [DraftButton(row, "PHONE_NUMBER", f"Ligar {row}", "+556133214400") for row in range(2)]}, "button_1_kind"),
         ({"buttons": [DraftButton(0, "PHONE_NUMBER", "Ligar", "ligue já")]}, "button_0_value"),
         ({"buttons": [quick(1)[0], DraftButton(1, "URL", "Ver", "https://example.com"), quick(3)[2]]}, "button_2_kind"),
+        ({"header": "Boa notícia 😀"}, "header"),
+        ({"header": "Boa notícia ☀️"}, "header"),
+        ({"header": "Passo 1️⃣"}, "header"),
+        ({"header": "*Boa* notícia"}, "header"),
+        ({"header": "_Boa_"}, "header"),
+        ({"header": "~Boa~ notícia"}, "header"),
+        ({"header": "`Boa`"}, "header"),
+        ({"header": "uma\u2028duas"}, "header"),
+        ({"footer": "Até logo 👋"}, "footer"),
+        ({"footer": "a\nb"}, "footer"),
+        ({"footer": "Até *logo*"}, "footer"),
+        ({"buttons": [DraftButton(2, "QUICK_REPLY", "Sim 👍")]}, "button_2_text"),
+        ({"buttons": [DraftButton(2, "QUICK_REPLY", "*Sim*")]}, "button_2_text"),
+        ({"buttons": [DraftButton(2, "QUICK_REPLY", "Sim\nNão")]}, "button_2_text"),
+        ({"buttons": [DraftButton(0, "URL", "Falar", "https://wa.me/5561981500586")]}, "button_0_value"),
+        ({"buttons": [DraftButton(0, "URL", "Falar", "https://api.whatsapp.com/send?phone={{1}}")]}, "button_0_value"),
         ({"examples": GOOD.examples | {"body_2": ""}}, "example_body_2"),
         ({"examples": GOOD.examples | {"header_1": ""}}, "example_header_1"),
         ({"examples": GOOD.examples | {"button_1": ""}}, "example_button_1"),
@@ -154,6 +170,9 @@ def test_what_meta_would_refuse_is_found_before_it_is_asked(changes: dict[str, A
         {"header": "", "footer": "", "buttons": []},
         {"body": "Bom dia, temos novidades para você.", "header": "Novidades"},
         {"body": "a" * 1024},
+        {"body": "Olá 😀, *novidades*\npara você, {{1}}, no dia {{2}} às 9h."},
+        {"header": "Pedido nº 7 – R$ 10,00 (50 %) © Loja™ → já", "footer": "snake_case e 2 ~ 3, www.wa.me.example.com"},
+        {"buttons": [DraftButton(0, "URL", "Ver", "https://wa.me.example.com/")]},
     ],
 )
 def test_what_meta_takes_is_not_stopped(changes: dict[str, Any]) -> None:
@@ -322,6 +341,9 @@ def fill(template: MessageTemplate, files: dict[str, Any] | None = None, **value
         ({"body_1": "uma    duas"}, "body_1"),
         ({"body_1": "a\x00b"}, "body_1"),
         ({"button_1": "com espaço"}, "button_1"),
+        ({"button_2": "SALE-2026-LONGCODE-XYZ"}, "button_2"),
+        ({"button_2": "A" * 16}, "button_2"),
+        ({"button_2": "NATAL 10"}, "button_2"),
         ({"body_1": "a" * 1010}, "__all__"),
         ({"header_1": "a" * 60}, "__all__"),
         ({"body_3": "a"}, "__all__"),
@@ -332,6 +354,10 @@ def test_what_meta_would_refuse_in_a_field_is_refused_here(changes: dict[str, st
     form = fill(made(EVERYTHING), **VALUES | changes)
     assert not form.is_valid()
     assert field in form.errors
+
+
+def test_a_code_as_long_as_meta_takes_is_taken() -> None:
+    assert fill(made(EVERYTHING), **VALUES | {"button_2": "A" * 15}).is_valid()
 
 
 def test_a_header_of_the_wrong_kind_of_file_is_refused_and_the_right_one_goes_in() -> None:
@@ -366,3 +392,18 @@ def test_a_text_typed_in_a_browser_keeps_single_line_breaks() -> None:
     form = DraftForm({"name": "a", "language": "pt_BR", "category": "UTILITY", "body": "Bom dia.\r\nAté logo."})
     assert form.is_valid(), form.errors
     assert template_of(form.draft).components == [{"type": "BODY", "text": "Bom dia.\nAté logo."}]
+
+
+@pytest.mark.parametrize(
+    ("country", "typed", "number"),
+    [
+        ("BR", "(061) 3321-4400", "+556133214400"),
+        ("BR", "+44 (0)20 7946 0958", "+442079460958"),
+        ("BR", "\u202a+55 61 3321\u20114400\u202c", "+556133214400"),
+        ("AU", "0412 345 678", "+61412345678"),
+        ("BR", "ligue já", "ligue já"),
+    ],
+)
+def test_a_button_calls_the_number_however_it_is_typed(country, typed, number):
+    form = DraftForm({"button_0_kind": "PHONE_NUMBER", "button_0_text": "Ligar", "button_0_value": typed}, country=country)
+    assert form.draft.buttons[0].value == number

@@ -17,7 +17,7 @@ from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import PhoneNumber
-from organizations.stopping import resume_sending
+from organizations.stopping import PROBED_EVERY, resume_sending
 from webhooks.tests.bodies import body, text_body, value
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -143,7 +143,7 @@ def test_a_stopped_number_tries_one_message_now_and_then(meta, joelma, number) -
     meta.fault("error:131042", times=1)
     written = [write(joelma, "um"), write(joelma, "dois")]
     apply_all()
-    PhoneNumber.objects.update(sending_stopped_at=timezone.now() - outbox.PROBED_EVERY)
+    PhoneNumber.objects.update(sending_stopped_at=timezone.now() - PROBED_EVERY)
     apply_all()
     number.refresh_from_db()
     assert number.sending_stopped_at is None
@@ -252,11 +252,12 @@ def test_places_of_a_number_are_as_far_apart_as_its_limit_asks(number) -> None:
     gaps = [later - earlier for earlier, later in pairwise(first)]
     assert gaps == pytest.approx([0.0125] * 7)
     assert 0 < len(second) <= 21
-    assert pacing.places(number.phone_number_id, per_second=80, wanted=5) == []
+    third = pacing.places(number.phone_number_id, per_second=80, wanted=5)
+    assert all(delay > 0.2 for delay in third)  # only what time has freed at the far end meanwhile, on a slow machine
 
 
 def test_a_number_that_is_held_sends_nothing_until_then(meta, joelma, number) -> None:
-    pacing.hold(number.phone_number_id, 60)
+    pacing.hold(number.phone_number_id, organization_id=number.organization_id, seconds=60)
     message = write(joelma, "Oi")
     apply_all()
     assert statuses_of(message) == [MessageStatus.QUEUED]
@@ -292,11 +293,12 @@ def test_a_person_may_settle_what_nobody_knows(meta, joelma, ana) -> None:
 
 
 def test_a_customer_reads_that_their_message_was_read(meta, joelma, tell) -> None:
-    tell(text_body("wamid.seen", int(timezone.now().timestamp()), sender=joelma.wa_id))
-    last = Message.objects.get(wamid="wamid.seen")
+    wamid = meta.hears()
+    tell(text_body(wamid, int(timezone.now().timestamp()), sender=joelma.wa_id))
+    last = Message.objects.get(wamid=wamid)
     note_seen(last.contact, up_to=last.webhook_id)
     apply_all()
-    assert meta.read() == ["wamid.seen"]
+    assert meta.read() == [wamid]
 
 
 def make_due() -> None:

@@ -54,6 +54,17 @@ class WorkerProcess:
         self._child.send_signal(signal.SIGKILL)
         self._child.wait(10)
 
+    def stop(self) -> None:
+        """As a supervisor does it."""
+        self._child.send_signal(signal.SIGTERM)
+        self._child.wait(30)
+
+    def suspend(self) -> None:
+        self._child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._child.send_signal(signal.SIGCONT)
+
 
 def wait_for(what: Callable[[], Any]) -> None:
     until = time.monotonic() + 20
@@ -113,3 +124,38 @@ def test_however_often_it_is_killed_every_message_is_sent_once_or_uncertain(
     assert all(sent[message.callback_data] == 1 for message in found.values() if message.message_status == MessageStatus.SENT)
     uncertain = sum(message.message_status == MessageStatus.UNCERTAIN for message in found.values())
     assert uncertain <= len(PAUSES) * len(everybody)  # of each conversation one message is under way
+
+
+def test_a_worker_that_is_stopped_leaves_nothing_uncertain(
+    meta: Meta, people: Callable[..., list[Contact]], tmp_path: Path
+) -> None:
+    meta.fault("slow", times=None, seconds=0.4)
+    everybody = people(30)
+    written = [write(contact, f"{contact.pk}/{index}") for index in range(3) for contact in everybody]
+    worker = WorkerProcess(meta.url, tmp_path)
+    wait_for(meta.sent)
+    worker.stop()
+
+    found = Message.objects.in_bulk([message.pk for message in written])
+    sent = {each["callback_data"] for each in meta.sent()}
+    expected = {pk: MessageStatus.SENT if each.callback_data in sent else MessageStatus.QUEUED for pk, each in found.items()}
+    assert {pk: each.message_status for pk, each in found.items()} == expected
+    assert 0 < len(sent) < len(written)
+    assert not Outgoing.objects.exclude(sending_at=None).exists()
+
+
+def test_a_worker_that_is_suspended_renews_nothing_and_sends_nothing_twice(meta: Meta, joelma: Contact, tmp_path: Path) -> None:
+    meta.fault("slow", times=1, seconds=1.0)
+    message = write(joelma, "Oi")
+    worker = WorkerProcess(meta.url, tmp_path)
+    wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENDING)
+    worker.suspend()
+    leases_end()
+    apply_all()
+    message.refresh_from_db()
+    assert message.message_status == MessageStatus.UNCERTAIN
+
+    worker.resume()
+    wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENT)  # its answer still counts
+    worker.stop()
+    assert len(meta.sent()) == 1

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.sessions import Entry, Filing, Role, Session, file_messages, session_id
+from chats.sessions import Entry, Filing, Role, Session, file_messages, left_by, session_id
 
 START = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
@@ -157,4 +157,18 @@ def test_filing_in_two_steps_is_filing_at_once(told: list[Entry], cut: int) -> N
     rest = list(file_messages(ordered[cut:], scope="1", running=first[-1].latest if first else None))
     assert [(each.entry, each.session_id, each.expires_at) for each in [*first, *rest]] == [
         (each.entry, each.session_id, each.expires_at) for each in file_messages(ordered, scope="1")
+    ]
+
+
+@given(entries, st.integers(0, 14))
+def test_filing_goes_on_from_what_any_message_left(told: list[Entry], cut: int) -> None:
+    """Of imported history and notices too, as far as these say which session ran."""
+    ordered = sorted(told, key=lambda each: (each.at, each.key))
+    filed = list(file_messages(ordered, scope="1"))
+    running: Session | None = None
+    for each in filed[:cut]:
+        running = left_by(each.entry, each.session_id, each.expires_at) or running
+    rest = file_messages(ordered[cut:], scope="1", running=running)
+    assert [(each.entry, each.session_id, each.expires_at) for each in rest] == [
+        (each.entry, each.session_id, each.expires_at) for each in filed[cut:]
     ]

@@ -351,7 +351,8 @@ def test_the_form_has_a_field_for_every_variable_and_a_token(padaria, joelma, te
         'name="fill-body_2"',
         'name="token"',
         "For example: Maria",
-        "Olá {{1}}, o pedido {{2}} saiu.",
+        "Olá Joelma, o pedido {{2}} saiu.",
+        'value="Joelma"',
     ):
         assert words in shown
 

@@ -244,3 +244,12 @@ def test_the_command_asks_one_organization_alone_where_it_is_named(meta: Account
     assert [asked[1] for asked in meta.asked] == ["/v25.0/402277183300915/message_templates"]
     with pytest.raises(CommandError, match="no organization"):
         call_command("sync_templates", organization="Ninguém", stdout=StringIO())
+
+
+def test_an_account_that_fails_in_an_unexpected_way_costs_no_other(meta: AccountAtMeta, organization: Organization) -> None:
+    connect(organization, 1, "..")  # which no address can name
+    connect(organization, 2)
+    meta.templates = [stored("pedido")]
+    assert sync_due_templates() == 1
+    assert last_try(Account(organization.pk, "..")).failures == 1
+    assert names() == {"pedido"}

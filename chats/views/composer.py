@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from chats.canned import replies_for
 from chats.composing import AlreadyWritten, Mode, may_react, mode_of, react, token_of_resending, write_answer
 from chats.composing_forms import AnswerForm, ReactionForm, words_of
-from chats.emoji import EMOJI, QUICK
+from chats.emoji import EMOJI, QUICK, named_emoji
+from chats.media.uploads import TYPES_OF_BROWSERS
 from chats.models import Message
 from chats.writing import CannotSendAgain, WindowClosed, settle, try_again
 from cloud_api.messages import MEDIA_LIMITS, MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
@@ -26,8 +28,11 @@ from organizations.permissions import Access, for_members
 
 COUNTED_FROM = 3800
 """Letters from which on the composer tells how many there are."""
-LIMITS = json.dumps({kind: {"types": sorted(limit.mime_types), "most": limit.most} for kind, limit in MEDIA_LIMITS.items()})
-ACCEPTED = ",".join(sorted({each for limit in MEDIA_LIMITS.values() for each in limit.mime_types}))
+TYPES = {kind: sorted({*limit.mime_types, *TYPES_OF_BROWSERS.get(kind, ())}) for kind, limit in MEDIA_LIMITS.items()}
+LIMITS = json.dumps({kind: {"types": TYPES[kind], "most": limit.most} for kind, limit in MEDIA_LIMITS.items()})
+ACCEPTED = ",".join(sorted({each for types in TYPES.values() for each in types}))
+KEPT = 24 * 3600
+"""Seconds for which browsers keep the emoji."""
 NUMBER_OFF = _("Your number is off. An administrator can switch it on.")
 
 
@@ -41,12 +46,21 @@ def of_composer(contact: Contact, *, form: AnswerForm | None = None, quoted: Mes
         "answer": form or AnswerForm(contact=contact),
         "token": uuid.uuid4(),
         "quoted": quoted,
-        "emoji": EMOJI,
         "limits": LIMITS,
         "accepted": ACCEPTED,
         "most": {"text": MOST_TEXT, "caption": MOST_CAPTION, "counted": COUNTED_FROM},
         "without_caption": " ".join(WITHOUT_CAPTION),
     }
+
+
+@for_members
+@require_safe
+def emoji(request: HttpRequest, access: Access) -> HttpResponse:
+    """The emoji to choose from, with the words by which they are found. The address names the language, so that browsers may keep
+    it."""
+    page = render(request, "chats/_emoji.html", {"emoji": list(named_emoji())})
+    patch_cache_control(page, private=True, max_age=KEPT)
+    return page
 
 
 def _contact(access: Access, contact_id: int) -> Contact:
@@ -70,8 +84,8 @@ def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpRespo
 @for_members
 @require_safe
 def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The line above the composer, which is kept up to date."""
-    return render(request, "chats/_window_bar.html", of_composer(_contact(access, contact_id)))
+    """The line above the composer and the conversation's heading, which are kept up to date."""
+    return render(request, "chats/_window.html", of_composer(_contact(access, contact_id)))
 
 
 @for_members

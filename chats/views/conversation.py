@@ -3,19 +3,24 @@
 import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from chats import drawn_lines
+from chats.composing import Mode, mode_of
+from chats.composing_forms import AnswerForm
 from chats.models import Message
-from chats.presenting import present
+from chats.presenting import present, written
 from chats.reading import first_unread, mark_as_read
 from chats.receipts import note_seen
-from chats.selectors import Place, Thread, around, between, latest, namesakes, older_than, sessions_of
+from chats.selectors import Thread, around, between, latest, namesakes, older_than, sessions_of
+from chats.timeline import Place
 from chats.views.composer import of_composer
 from contacts.models import Contact, Label
 from contacts.selectors import contacts_of, latest_notes
+from organizations.addresses import read_number
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
 
@@ -33,27 +38,46 @@ def conversation(request: HttpRequest, access: Access, contact_id: int) -> HttpR
 
 def of_conversation(request: HttpRequest, contact: Contact) -> dict[str, Any]:
     """What the conversation's template shows: its end, or what is around the message that the address names."""
-    wanted = request.GET.get("message", "")
-    shown = Message.objects.filter(contact=contact, pk=wanted).first() if wanted.isascii() and wanted.isdigit() else None
+    shown = _wanted(request, contact)
     thread = around(contact, shown) if shown else latest(contact)
     unread = None if shown else first_unread(contact, thread.messages)
-    composer = of_composer(contact, quoted=_quotable(contact, request.GET.get("reply", "")))
-    return composer | {"jump_to": shown and shown.pk} | _drawn(thread, unread)
+    form = AnswerForm(contact=contact, initial={"text": _written_before(contact, request.GET.get("edit", ""))})
+    composer = of_composer(contact, form=form, quoted=_quotable(contact, request.GET.get("reply", "")))
+    return composer | {"jump_to": shown and shown.pk} | _drawn(contact, thread, unread)
 
 
-def _quotable(contact: Contact, pk: str) -> Message | None:
+def _wanted(request: HttpRequest, contact: Contact) -> Message | None:
+    """The message that the address names, if it is here. Http404 if the address names something that is no message's id."""
+    text = request.GET.get("message", "")
+    if not text:
+        return None
+    pk = read_number(text)
+    if pk is None:
+        raise Http404
+    return Message.objects.filter(contact=contact, pk=pk).first()
+
+
+def _quotable(contact: Contact, text: str) -> Message | None:
     """The message that an answer may name, if there is one."""
-    wanted = Message.objects.filter(contact=contact).exclude(wamid=None)
-    return wanted.filter(pk=pk).first() if pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+    pk = read_number(text)
+    return None if pk is None else Message.objects.filter(contact=contact, pk=pk).exclude(wamid=None).first()
 
 
-def _drawn(thread: Thread, unread: int | None = None) -> dict[str, Any]:
+def _written_before(contact: Contact, text: str) -> str:
+    """The text of our message that is to be written once more; empty if there is none."""
+    pk = read_number(text)
+    message = None if pk is None else Message.objects.filter(contact=contact, pk=pk).first()
+    return written(message) if message else ""
+
+
+def _drawn(contact: Contact, thread: Thread, unread: int | None = None) -> dict[str, Any]:
     told_by = [message.webhook_id for message in thread.messages if message.webhook_id]
     return {
         "thread": thread,
-        "bubbles": present(thread, first_unread=unread),
+        "bubbles": drawn_lines.among(present(thread, first_unread=unread), thread, contact),
         "unread": unread,
         "read_up_to": max(told_by, default=0),
+        "may_write": mode_of(contact, timezone.now()) is Mode.FREE,
     }
 
 
@@ -62,14 +86,13 @@ def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     """Part of the messages: those `before` a place, those around a `message`, or those `from` a place on, up `to` another."""
     contact = _contact(access, contact_id)
     before, first, last = (Place.read(request.GET.get(name, "")) for name in ("before", "from", "to"))
-    unread = request.GET.get("unread", "")
     if before:
         part = older_than(contact, before)
     elif first:
         part = between(contact, first, last)
     else:
         part = latest(contact)
-    drawn = _drawn(part, int(unread) if unread.isascii() and unread.isdigit() and len(unread) < 19 else None)
+    drawn = _drawn(contact, part, read_number(request.GET.get("unread", "")))
     return render(request, "chats/_part.html", drawn | {"contact": contact, "is_latest": not (before or last)})
 
 
@@ -95,16 +118,17 @@ def contact_pane(request: HttpRequest, access: Access, contact_id: int) -> HttpR
 def mark_read(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
     """Somebody has the conversation before their eyes, up to what the webhook `up_to` told."""
     contact = _contact(access, contact_id)
-    up_to = request.POST.get("up_to", "")
-    if up_to.isascii() and up_to.isdigit() and len(up_to) < 19:
-        mark_as_read(contact, up_to=int(up_to))
-        note_seen(contact, up_to=int(up_to))
+    up_to = read_number(request.POST.get("up_to", ""))
+    if up_to is not None:
+        mark_as_read(contact, up_to=up_to)
+        if not contact.blocked_at:  # who is blocked does not learn that they were read
+            note_seen(contact, up_to=up_to)
     return HttpResponse(status=204)
 
 
 @for_members
 def raw(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
-    """The API object of a message, as Meta gave it."""
-    message = get_object_or_404(Message.objects.filter(contact=_contact(access, contact_id)), pk=message_id)
+    """The API object of a message, as Meta gave it. Http404 for one that was deleted."""
+    message = get_object_or_404(Message.objects.filter(contact=_contact(access, contact_id), revoked_at=None), pk=message_id)
     pretty = json.dumps(message.payload, ensure_ascii=False, indent=2)
     return render(request, "chats/raw.html", {"section": "inbox", "message": message, "contact": message.contact, "pretty": pretty})

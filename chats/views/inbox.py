@@ -1,30 +1,32 @@
 """The inbox: the list of conversations, and beside it the one that is open."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from chats.presenting import preview
-from chats.selectors import Place, find_texts, last_messages
+from chats.presenting import preview, writer_of
+from chats.selectors import last_messages
+from chats.text_search.hits import Hits, find_texts
+from chats.text_search.words import Wanted
+from chats.timeline import Place
 from chats.views.conversation import of_conversation
-from contacts.listing import PAGE, Cursor, Filters, View, list_contacts
-from contacts.models import Contact
-from contacts.selectors import numbers_of
-from organizations.models import Profile
+from contacts.listing import PAGE, Cursor, Filters, Tally, View, list_contacts, rows_shown, tallies
+from contacts.models import Contact, Label
+from contacts.selectors import labels_given, numbers_of
+from organizations.models import PhoneNumber, Profile
 from organizations.permissions import Access, for_members
 from organizations.views.home import remember
-
-MOST_ROWS = 400
-"""Rows of one list that are kept up to date."""
 
 
 @for_members
 def inbox(request: HttpRequest, access: Access, contact_id: int | None = None) -> HttpResponse:
     """The whole page."""
     remember(request, access.organization)
-    context: dict[str, Any] = {"section": "inbox", "views": View, "profiles": Profile}
+    context: dict[str, Any] = {"section": "inbox", "profiles": Profile, "lists_conversations": True}
     if contact_id:
         contact = get_object_or_404(Contact.objects.filter(organization=access.organization), pk=contact_id)
         context |= of_conversation(request, contact)
@@ -40,48 +42,66 @@ def rows(request: HttpRequest, access: Access) -> HttpResponse:
 def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
     filters, after = Filters.read(request.GET), Cursor.read(request.GET.get("after", ""))
     now = timezone.now()
-    limit = PAGE if after else _shown(request)
+    limit = PAGE if after else rows_shown(request.GET)
     listed = list_contacts(access.organization.pk, filters, now, after=after, limit=limit, conversations=True)
     last = last_messages(listed.contacts)
+    labels = list(Label.objects.filter(organization=access.organization))
+    given = labels_given(listed.contacts, labels) if labels else {}
     numbers = numbers_of(access.organization)
     names = {number.phone_number_id: number for number in numbers}
-    return {
+    context: dict[str, Any] = {
         "rows": [
             {
                 "contact": contact,
                 "last": last.get(contact.pk),
                 "preview": preview(last[contact.pk]) if contact.pk in last else None,
+                "writer": writer_of(last[contact.pk], access.user) if contact.pk in last else "",
                 "number": names.get(contact.create_for_phone_number_id) if len(numbers) > 1 else None,
+                "labels": given.get(contact.pk, ()),
             }
             for contact in listed.contacts
         ],
         "filters": filters,
+        "tabs": _tabs(access, filters, now) if after is None else (),
+        "labels": labels,
         "numbers": numbers,
         "next": listed.next,
+        "back_to": listed.back_to,
         "too_many": listed.too_many,
         "is_further_page": after is not None,
         "now": now,
     }
+    if filters.search and after is None and not _is_refresh(request):
+        context["texts"] = _found_texts(request, filters, numbers)
+    return context
 
 
-def _shown(request: HttpRequest) -> int:
-    """As many rows as the page has, which grows with what was loaded after them."""
-    shown = request.GET.get("shown", "")
-    return min(max(int(shown), PAGE), MOST_ROWS) if shown.isascii() and shown.isdigit() and len(shown) < 6 else PAGE
+def _is_refresh(request: HttpRequest) -> bool:
+    """Whether the page brings its list of people up to date, and leaves the messages that were found as they are."""
+    return request.headers.get("HX-Target") == "list-live"
+
+
+def _tabs(access: Access, filters: Filters, now: datetime) -> list[tuple[View, Tally | None]]:
+    """The lists to choose from, and how many conversations those have that ask for something."""
+    counts = tallies(access.organization.pk, filters, now)
+    return [(view, counts.get(view)) for view in View]
 
 
 @for_members
 def texts(request: HttpRequest, access: Access) -> HttpResponse:
     """Messages that say what is searched for, one step back in time."""
-    filters, before = Filters.read(request.GET), Place.read(request.GET.get("before", ""))
-    numbers = [each for each in numbers_of(access.organization) if filters.number in ("", each.phone_number_id)]
-    hits = find_texts(numbers, filters.search, before=before) if len(filters.search) > 1 and numbers else None
-    found = [(hit, preview(hit)) for hit in hits.messages] if hits else []
-    context = {
-        "hits": found,
-        "back_to": hits and hits.back_to,
-        "filters": filters,
-        "access": access,
+    found = _found_texts(request, Filters.read(request.GET), numbers_of(access.organization))
+    return render(request, "chats/_texts.html", {"texts": found, "access": access, "people": True})
+
+
+def _found_texts(request: HttpRequest, filters: Filters, numbers: Sequence[PhoneNumber]) -> dict[str, Any]:
+    before, wanted = Place.read(request.GET.get("before", "")), Wanted.read(filters.search)
+    searched = [each for each in numbers if filters.number in ("", each.phone_number_id)] if wanted.is_enough else []
+    found = find_texts(searched, wanted, before=before) if searched else Hits([], None)
+    return {
+        "hits": [(hit, preview(hit)) for hit in found.messages],
+        "back_to": found.back_to,
+        "wanted": wanted,
+        "is_searched": bool(searched),
         "is_further": before is not None,
     }
-    return render(request, "chats/_texts.html", context)

@@ -14,7 +14,7 @@ from chats.message_templates.filling import example
 from chats.message_templates.forms import DraftForm
 from chats.message_templates.services import create_template, delete_template, refusal_words
 from chats.message_templates.syncing import last_try, sync_templates
-from chats.message_templates.wording import language_words, quality_words, reason_words, status_words
+from chats.message_templates.wording import is_metas_reason, language_words, quality_words, reason_words, status_words
 from chats.models import MessageTemplate
 from cloud_api.errors import explained
 from cloud_api.graph import GraphError
@@ -59,6 +59,7 @@ def _row(template: MessageTemplate) -> dict[str, Any]:
         "language_name": language_words(template.language),
         "quality": quality_words(template),
         "reason": reason_words(template),
+        "is_metas_reason": is_metas_reason(template),
         "words": parts_of(template).body,
     }
 
@@ -134,7 +135,8 @@ def delete(request: HttpRequest, access: Access, template_id: int) -> HttpRespon
 def new(request: HttpRequest, access: Access) -> HttpResponse:
     """The form for a new template."""
     accounts = accounts_of(access.organization)
-    form = DraftForm(request.POST) if request.method == "POST" else DraftForm()
+    country = access.organization.country
+    form = DraftForm(request.POST, country=country) if request.method == "POST" else DraftForm(country=country)
     chosen = request.POST.get("account", accounts[0].waba_id if accounts else "")
     account = next((each for each in accounts if each.waba_id == chosen), None)
     if form.is_bound and account is None:
@@ -164,7 +166,8 @@ def _made(access: Access, account: Account, form: DraftForm) -> MessageTemplate 
 @require_POST
 def draft(request: HttpRequest, access: Access) -> HttpResponse:
     """What of the form depends on what has been typed so far: lines for buttons, examples, the preview."""
-    return render(request, "chats/templates/_draft.html", {"form": DraftForm(initial=request.POST.dict()), "is_part": True})
+    form = DraftForm(initial=request.POST.dict(), country=access.organization.country)
+    return render(request, "chats/templates/_draft.html", {"form": form, "is_part": True})
 
 
 def _template(access: Access, template_id: int) -> MessageTemplate:

@@ -12,15 +12,17 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from chats.message_templates.components import parts_of, why_not
+from chats.message_templates.contact_values import values_from_contact
 from chats.message_templates.filling import components_for, example, preview
 from chats.message_templates.forms import FillForm, length_words, typed
 from chats.message_templates.wording import status_words
-from chats.models import MessageTemplate, Origin
+from chats.models import Message, MessageTemplate, Origin
 from chats.writing import queue_message
 from cloud_api.messages import InvalidMessage
 from cloud_api.messages import template as template_message
 from contacts.models import Contact
 from contacts.selectors import contacts_of
+from organizations.addresses import read_number
 from organizations.permissions import Access, for_members
 
 MOST_READ = 1000
@@ -42,6 +44,7 @@ def picker(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
         "sought": sought,
         "is_empty": not approved,
         "others": 0 if approved else _templates(contact).count(),
+        "beside": _text_beside(request, contact),
     }
     return _render(request, "chats/templates/_picker.html", context)
 
@@ -52,7 +55,8 @@ def fill(request: HttpRequest, access: Access, contact_id: int, template_id: int
     """The form of one template."""
     contact = _contact(access, contact_id)
     template = _template(contact, template_id)
-    return _form_page(request, contact, template, FillForm(template=template), uuid.uuid4())
+    form = FillForm(template=template, initial=values_from_contact(template, contact))
+    return _form_page(request, contact, template, form, uuid.uuid4())
 
 
 @for_members
@@ -125,6 +129,12 @@ def _template(contact: Contact, template_id: int) -> MessageTemplate:
     return found
 
 
+def _text_beside(request: HttpRequest, contact: Contact) -> Message | None:
+    """The message of the conversation that the address names by `text`: it failed, and its text helps to choose a template."""
+    pk = read_number(request.GET.get("text", ""))
+    return None if pk is None else Message.objects.filter(contact=contact, pk=pk, is_user_message=False).first()
+
+
 def _token(written: str) -> uuid.UUID | None:
     try:
         return uuid.UUID(written)
@@ -143,7 +153,7 @@ def _shown(templates: Iterable[MessageTemplate]) -> list[dict[str, Any]]:
 
 def _form_page(request: HttpRequest, contact: Contact, template: MessageTemplate, form: FillForm, token: uuid.UUID) -> HttpResponse:
     refusal = _refusal(contact, template)
-    shown = preview(template, typed(template, request.POST)) if form.is_bound else preview(template, {})
+    shown = preview(template, typed(template, request.POST)) if form.is_bound else preview(template, form.initial)
     context = {
         "contact": contact,
         "template": template,
@@ -152,6 +162,7 @@ def _form_page(request: HttpRequest, contact: Contact, template: MessageTemplate
         "refusal": refusal,
         "shown": example(template) if refusal else shown,
         "too_long": "" if refusal else length_words(shown),
+        "beside": _text_beside(request, contact),
     }
     return _render(request, "chats/templates/_fill.html", context, status=422 if form.errors else 200)
 

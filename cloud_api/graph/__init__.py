@@ -1,4 +1,4 @@
-"""Meta's Graph API, as far as a hub needs it (reference 8): sending, media, templates, numbers, subscriptions."""
+"""Meta's Graph API, as far as the hub needs it (docs/meta-platform.md 8): sending, media, templates, numbers, subscriptions."""
 
 from cloud_api.graph.client import Graph, Patience
 from cloud_api.graph.failures import GraphError, OutcomeUnknown, TooLarge, WrongHost

@@ -1,4 +1,4 @@
-"""The calls of the Graph API that a hub makes (reference 8), with the token of one number or account."""
+"""The calls of the Graph API that the hub makes (docs/meta-platform.md 8), with the token of one number or account."""
 
 import hashlib
 import hmac
@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO
-from urllib.parse import quote, urljoin
+from urllib.parse import parse_qsl, quote, urljoin
 
 import requests
 
+from cloud_api.business_profile import PROFILE_FIELDS, BusinessProfile, profile_of
 from cloud_api.graph.failures import GraphError, OutcomeUnknown, TooLarge, content_of, number_of
 from cloud_api.graph.files import Downloaded, Media, UploadForm, checked_url, hex_digest
 from cloud_api.graph.sending import Recipient, Sent, object_of, sent_of, text_of, texts_of
@@ -31,21 +32,21 @@ ACCOUNT_FIELDS = "id,name,account_review_status,health_status,owner_business_inf
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that a call may take, from its beginning to the last byte of its answer."""
+    """Time limits of a call in seconds, from its start to the last byte of its response."""
 
     send: float = 15.0
     call: float = 20.0
     transfer: float = 120.0
-    """An upload or a download."""
+    """For an upload or a download."""
     rest: float = 4.0
-    """How long a connection may have been idle and still be used again; after that a new one is made."""
+    """How long a connection may be idle and still be used. After that a new one is made."""
 
 
 class Graph:
-    """Graph as one token may use it. Threads may share the session and this.
+    """The Graph API with one access token. Threads may share it and its session.
 
-    `url` and `version` as configured, e.g. https://graph.facebook.com and v25.0; `session` from `make_session`. Each call raises
-    GraphError if it was refused or could not be made, and keeps to its `patience`.
+    `url` and `version` are as configured, such as https://graph.facebook.com and v25.0. `session` is from `make_session`. Each
+    call raises GraphError if Graph refused it or was not reached, and keeps the limits of `patience`.
     """
 
     def __init__(
@@ -68,13 +69,18 @@ class Graph:
         self._proof = {"appsecret_proof": appsecret_proof(app_secret, token)} if app_secret else {}
         self._secrets = (token, app_secret, *self._proof.values())
 
+    def has_token(self, token: str) -> bool:
+        """Returns whether calls are made with this token."""
+        return hmac.compare_digest(self._secrets[0].encode(), token.encode())
+
     def send(
         self, phone_number_id: str, *, to: Recipient, message: Mapping[str, Any], callback_data: str, reply_to: str = ""
     ) -> Sent:
-        """Send a message made by `cloud_api.messages`. `callback_data` comes back in its statuses and has to be unique; `reply_to`
-        is the wamid of the message this one answers.
+        """Sends a message that `cloud_api.messages` built. `callback_data` must be unique; the message's statuses contain it.
+        `reply_to` is the wamid of a message to quote.
 
-        Raises GraphError if it surely was not taken, OutcomeUnknown if it may have been.
+        Raises GraphError if Graph surely did not accept the message, OutcomeUnknown if it may have. Raises ValueError, before
+        anything is sent, if the recipient has no address or the number no id.
         """
         body = {"messaging_product": "whatsapp", "recipient_type": "individual", **to.address, **message}
         body["biz_opaque_callback_data"] = callback_data
@@ -90,21 +96,22 @@ class Graph:
         return sent_of(answer)
 
     def mark_read(self, phone_number_id: str, wamid: str, *, typing: bool = False) -> None:
-        """This message and those before it are read; with `typing` the customer sees for up to 25 seconds that somebody writes."""
+        """Marks this message and the earlier ones as read. With `typing`, the customer sees for up to 25 seconds that somebody
+        is writing."""
         body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
         if typing:
             body["typing_indicator"] = {"type": "text"}
         self._ask("POST", _path(phone_number_id, "messages"), content=body)
 
     def upload(self, phone_number_id: str, file: BinaryIO, *, name: str, mime_type: str) -> str:
-        """The media id of the file, which Meta keeps for 30 days. `file` can seek."""
+        """Uploads a file and returns its media id. Meta keeps it for 30 days. `file` must support seek."""
         form = UploadForm(file, name=name, mime_type=mime_type)
         path, patience = _path(phone_number_id, "media"), self._patience.transfer
         answer = self._ask("POST", path, patience=patience, body=form, headers={"Content-Type": form.content_type})
         return _text_of(answer, "id")
 
     def media(self, media_id: str, *, phone_number_id: str = "") -> Media:
-        """Where a file can be had. Ids that came in webhooks work for 7 days."""
+        """Returns where a file can be downloaded. Ids from webhooks work for 7 days."""
         parameters = {"phone_number_id": phone_number_id} if phone_number_id else {}
         answer = self._ask("GET", _path(media_id), parameters=parameters)
         return Media(
@@ -115,10 +122,10 @@ class Graph:
         )
 
     def download(self, url: str, into: BinaryIO, *, most: int) -> Downloaded:
-        """Write the file at an address of `media` into `into`; what is written before a failure is of no use.
+        """Writes the file at a URL from `media` into `into`. After a failure, what was written is unusable.
 
-        Raises TooLarge beyond `most` bytes, WrongHost if the address or one that it leads to is not Meta's; GraphError of HTTP
-        status 404 if the address has expired.
+        Raises TooLarge beyond `most` bytes, WrongHost if the URL or a redirect leads to a host that is not Meta's, and
+        GraphError with HTTP status 404 if the URL has expired.
         """
         try:
             with within(self._patience.transfer, rest=self._patience.rest), self._file_at(url) as answer:
@@ -127,51 +134,70 @@ class Graph:
             raise _as_error(broken) from None
 
     def delete_media(self, media_id: str) -> None:
-        """Meta forgets the file."""
+        """Deletes the file at Meta."""
         self._ask("DELETE", _path(media_id))
 
     def templates(self, waba_id: str) -> Iterator[dict[str, Any]]:
-        """The account's message templates, as Meta gives them; one for each name and language."""
+        """Yields the message templates of the account as Meta describes them, one for each name and language."""
         return self._pages(_path(waba_id, "message_templates"), TEMPLATE_FIELDS)
 
     def create_template(self, waba_id: str, definition: Mapping[str, Any]) -> dict[str, Any]:
-        """Meta's answer holds `id`, `status` and `category`."""
+        """Creates a template. Meta's response contains `id`, `status` and `category`."""
         return self._ask("POST", _path(waba_id, "message_templates"), content=definition)
 
     def delete_template(self, waba_id: str, name: str, *, template_id: str = "") -> None:
-        """Of every language; with `template_id` of that template's alone."""
+        """Deletes the template in every language; with `template_id`, only that one."""
         parameters = {"name": name} | ({"hsm_id": template_id} if template_id else {})
         self._ask("DELETE", _path(waba_id, "message_templates"), parameters=parameters)
 
     def numbers(self, waba_id: str) -> Iterator[dict[str, Any]]:
-        """The account's phone numbers."""
+        """Yields the phone numbers of the account."""
         return self._pages(_path(waba_id, "phone_numbers"), NUMBER_FIELDS)
 
     def number(self, phone_number_id: str) -> dict[str, Any]:
-        """One number: name, quality, limits, health."""
+        """Returns name, quality, limits and health of one number."""
         return self._ask("GET", _path(phone_number_id), parameters={"fields": ONE_NUMBER_FIELDS})
 
+    def business_profile(self, phone_number_id: str) -> BusinessProfile:
+        """Returns the business profile of the number."""
+        path = _path(phone_number_id, "whatsapp_business_profile")
+        return profile_of(self._ask("GET", path, parameters={"fields": PROFILE_FIELDS}))
+
+    def change_business_profile(self, phone_number_id: str, changes: Mapping[str, Any]) -> None:
+        """Changes these fields of the profile. `profile_picture_handle` is from `upload_picture`."""
+        path = _path(phone_number_id, "whatsapp_business_profile")
+        self._ask("POST", path, content={"messaging_product": "whatsapp", **changes})
+
+    def upload_picture(self, content: bytes, *, mime_type: str) -> str:
+        """Uploads a picture for a profile, in an upload session of the token's app, and returns its handle."""
+        about = {"file_length": str(len(content)), "file_type": mime_type, "file_name": f"picture.{mime_type.rpartition('/')[2]}"}
+        session = _text_of(self._ask("POST", _path("app", "uploads"), parameters=about), "id")
+        name, _mark, query = session.partition("?")  # the id contains Meta's signature of the session as a query
+        headers = {"Authorization": f"OAuth {self._secrets[0]}", "file_offset": "0", "Content-Type": mime_type}
+        options: dict[str, Any] = {"parameters": dict(parse_qsl(query)), "headers": headers, "body": content}
+        return _text_of(self._ask("POST", _path(name), patience=self._patience.transfer, **options), "h")
+
     def account(self, waba_id: str) -> dict[str, Any]:
-        """The account: name, review, health, owner."""
+        """Returns name, review, health and owner of the account."""
         return self._ask("GET", _path(waba_id), parameters={"fields": ACCOUNT_FIELDS})
 
     def subscribe_app(self, waba_id: str, *, callback_url: str = "", verify_token: str = "") -> None:
-        """Webhooks of the account come to the token's app; with `callback_url` its messages come there, without it to the app's own
-        address (reference 1.6)."""
+        """Subscribes the token's app to the webhooks of the account. With `callback_url`, messages go there. Without it they go
+        to the app's own URL (docs/meta-platform.md 1.6)."""
         override = {"override_callback_uri": callback_url, "verify_token": verify_token} if callback_url else None
         self._ask("POST", _path(waba_id, "subscribed_apps"), content=override)
 
     def subscribed_apps(self, waba_id: str) -> list[dict[str, Any]]:
-        """The apps that get the account's webhooks."""
+        """Returns the apps that receive the account's webhooks."""
         return _list_of(self._ask("GET", _path(waba_id, "subscribed_apps")))
 
     def override_callback(self, phone_number_id: str, *, callback_url: str, verify_token: str) -> None:
-        """The number's messages come to this address; an empty one takes that back."""
+        """Sends the number's messages to this URL. An empty one removes the override."""
         override = {"override_callback_uri": callback_url, "verify_token": verify_token}
         self._ask("POST", _path(phone_number_id), content={"webhook_configuration": override})
 
     def _pages(self, path: str, fields: str) -> Iterator[dict[str, Any]]:
-        """By cursors: the address that Meta gives for the next page holds the token, and is not followed."""
+        """Follows cursors. Meta's URL of the next page contains the token, and is not used."""
         parameters = {"fields": fields, "limit": "100"}
         for _ in range(MOST_PAGES):
             answer = self._ask("GET", path, parameters=parameters)
@@ -184,7 +210,7 @@ class Graph:
         raise GraphError(None, f"More than {MOST_PAGES} pages.")
 
     def _ask(self, method: str, path: str, *, patience: float | None = None, **options: Any) -> dict[str, Any]:
-        """An exchange that may be repeated without harm."""
+        """Makes a request that may be repeated without harm."""
         try:
             return self._exchange(method, path, patience or self._patience.call, **options)
         except Broken as broken:
@@ -198,11 +224,11 @@ class Graph:
         *,
         parameters: Mapping[str, str] | None = None,
         content: Mapping[str, Any] | None = None,
-        body: UploadForm | None = None,
+        body: UploadForm | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         hidden: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Raises GraphError for a refusal, Broken where there is no answer that can be read."""
+        """Makes a request. Raises GraphError for a refusal, and Broken if there is no readable response."""
         kind = {"Content-Type": "application/json"} if content is not None else {}
         sent = body if content is None else json.dumps(content).encode()
         options = {"params": {**(parameters or {}), **self._proof}, "data": sent}
@@ -219,7 +245,7 @@ class Graph:
             )
 
     def _file_at(self, url: str) -> requests.Response:
-        """The answer that has the file; each step on the way to it is checked before the token goes there."""
+        """Returns the response with the file. Each redirect is checked before the token is sent there."""
         for _ in range(MOST_REDIRECTS + 1):
             url = checked_url(url, self._url)
             answer = open_answer(self._session, "GET", url, headers=self._authorization)
@@ -239,19 +265,19 @@ class Graph:
 
 
 def appsecret_proof(app_secret: str, token: str) -> str:
-    """Shows that who holds the token knows the app's secret (reference 10)."""
+    """Proves that the holder of the token knows the app's secret (docs/meta-platform.md 10)."""
     return hmac.new(app_secret.encode(), token.encode(), hashlib.sha256).hexdigest()
 
 
 def _path(*parts: str) -> str:
-    """ValueError for an id that is none: it would make the path another one."""
+    """Returns the path of these parts. Raises ValueError for an id that would change the path."""
     if any(part.strip(". ") == "" for part in parts):
         raise ValueError("not an id of Graph's")
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 def _whole(answer: requests.Response) -> bytes | None:
-    """The body; None if it is too large, or breaks off."""
+    """Returns the body, None if it is too large or incomplete."""
     body = b""
     try:
         for chunk in chunks(answer):

@@ -1,4 +1,4 @@
-"""What Graph refuses, and how an answer of its is told from a refusal (reference 9.2)."""
+"""Graph's refusals, and how a response is recognized as one (docs/meta-platform.md 9.2)."""
 
 import json
 import re
@@ -8,11 +8,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from cloud_api.errors import Remedy, explained
+from cloud_api.errors import TOKEN_CODES, Remedy, explained, read_code
 from cloud_api.graph.transport import Broken
 
 LONGEST_DETAILS = 500
 LONGEST_WAIT = 24 * 3600.0
+TEXTS = ("message", "error_user_title", "error_user_msg")
+"""Keys of an error with Meta's description, in addition to its details."""
 
 _NUMBER = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){7,}")
 _BSUID = re.compile(r"\b[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{6,}")
@@ -24,15 +26,15 @@ _WITHOUT_CODE: dict[int, Remedy] = {
     HTTPStatus.TOO_EARLY: Remedy.SOON,
     HTTPStatus.TOO_MANY_REQUESTS: Remedy.SOON,
 }
-"""What a refusal without a code means; all others are final."""
+"""The meaning of a refusal without a code. All other statuses are final."""
 
 
 class GraphError(Exception):
-    """Graph refused, or was not reached: what was asked for has not been done. All calls but `send` may be repeated without harm;
-    of those it also says that the outcome is unknown.
+    """Graph refused, or was not reached: the request was not carried out. Every call except `send` may be repeated without harm,
+    so for those it also covers an unknown outcome.
 
-    `code` is Meta's, None where there is none; `details` are Meta's words without secrets, numbers of people and what they were
-    written; `retry_after` is in seconds, at most a day.
+    `code` is Meta's code, or None. `details` are Meta's words without secrets, without people's numbers and without the text of
+    messages. `told` has all of Meta's words by their keys. `retry_after` is in seconds, at most a day.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class GraphError(Exception):
         subcode: int | None = None,
         http_status: int | None = None,
         retry_after: float | None = None,
+        told: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"code {code}" + (f": {details}" if details else ""))
         self.code = code
@@ -50,6 +53,14 @@ class GraphError(Exception):
         self.details = details
         self.http_status = http_status
         self.retry_after = retry_after
+        self.told = dict(told or {})
+
+    @property
+    def as_object(self) -> dict[str, Any]:
+        """The error in the form that statuses have, for storing and showing. Words that are not Meta's are under `reason`."""
+        if self.code is None or self.http_status is None:
+            return {"code": self.code, "reason": self.details}
+        return {**self.told, "code": self.code, "error_data": {"details": self.details}}
 
     @property
     def remedy(self) -> Remedy:
@@ -60,36 +71,43 @@ class GraphError(Exception):
         return _WITHOUT_CODE.get(self.http_status, Remedy.NONE)
 
     @property
+    def is_token_refused(self) -> bool:
+        """Whether the access token is not valid any more. For downloads of files only the HTTP status says so."""
+        return self.code in TOKEN_CODES or (self.code is None and self.http_status == HTTPStatus.UNAUTHORIZED)
+
+    @property
     def permanent(self) -> bool:
-        """The same request will never be taken, whatever anybody mends."""
+        """Whether Graph will never accept the same request, whatever anybody changes."""
         return self.remedy in (Remedy.NONE, Remedy.CONTENT)
 
 
 class OutcomeUnknown(Exception):
-    """A message was sent, or was not: the request may have reached Graph, and no answer says what became of it. It must not be sent
-    again before that is known (reference 8.2)."""
+    """A message may have been sent: the request may have reached Graph, and no response says what happened. It must not be sent
+    again before that is known (docs/meta-platform.md 8.2)."""
 
 
 class TooLarge(Exception):
-    """The file has more bytes than were allowed."""
+    """The file has more bytes than allowed."""
 
 
 class WrongHost(Exception):
-    """The address of a file is not one of Meta's (reference 10)."""
+    """The URL of a file is not one of Meta's (docs/meta-platform.md 10)."""
 
 
 def content_of(body: bytes | None, *, http_status: int, headers: Mapping[str, str], hidden: Collection[str]) -> dict[str, Any]:
-    """The object that an answer holds; `body` is None if it could not be read. `hidden` are the words that no error may quote.
+    """Returns the object in a response. `body` is None if it could not be read. `hidden` are texts that no error may quote.
 
-    Raises GraphError for a refusal, which is known by its code, whatever the HTTP status, or by the status. All else is Broken.
+    Raises GraphError for a refusal, which is recognized by its code, whatever the HTTP status, or else by the status. Raises
+    Broken for everything else.
     """
     content = _parsed(body)
     wait = retry_after(headers)
     error = content.get("error")
-    if isinstance(error, dict) and (code := number_of(error.get("code"))) is not None:
+    if isinstance(error, dict) and (code := read_code(error.get("code"))) is not None:
         details = scrubbed(_details(error), hidden)
-        subcode = number_of(error.get("error_subcode"))
-        raise GraphError(code, details, subcode=subcode, http_status=http_status, retry_after=wait)
+        told = {key: scrubbed(error[key], hidden) for key in TEXTS if isinstance(error.get(key), str)}
+        subcode = read_code(error.get("error_subcode"))
+        raise GraphError(code, details, subcode=subcode, http_status=http_status, retry_after=wait, told=told)
     if is_refusal(http_status):
         raise GraphError(None, f"HTTP status {http_status}", http_status=http_status, retry_after=wait)
     if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or not content or error is not None:
@@ -99,7 +117,7 @@ def content_of(body: bytes | None, *, http_status: int, headers: Mapping[str, st
 
 
 def is_refusal(http_status: int) -> bool:
-    """Whether an answer of this status, with no code in it, still says that the request was surely not taken."""
+    """Returns whether a response with this status and without a code still says that the request was surely not accepted."""
     return HTTPStatus.MULTIPLE_CHOICES <= http_status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
@@ -112,7 +130,7 @@ def _parsed(body: bytes | None) -> dict[str, Any]:
 
 
 def _details(error: Mapping[str, Any]) -> str:
-    """The most precise words there are; `error_data` may be plain text."""
+    """Returns the most precise description. `error_data` may be a plain string."""
     particular = error.get("error_data")
     if isinstance(particular, dict):
         particular = particular.get("details")
@@ -121,7 +139,7 @@ def _details(error: Mapping[str, Any]) -> str:
 
 
 def scrubbed(words: str, hidden: Collection[str]) -> str:
-    """Words of Meta's that may be shown and logged: Meta quotes tokens, numbers and texts."""
+    """Returns Meta's words so that they can be shown and logged. Meta quotes tokens, numbers and texts."""
     for secret in sorted(filter(None, hidden), key=len, reverse=True):
         words = words.replace(secret, "…")
     words = _NUMBER.sub("…", _BSUID.sub("…", words))
@@ -129,12 +147,12 @@ def scrubbed(words: str, hidden: Collection[str]) -> str:
 
 
 def number_of(value: Any) -> int | None:
-    """A whole number of at most nine digits, such as a code; it may come as text."""
+    """Returns a whole number of at most nine digits, such as a code. It may be a string."""
     return int(value) if _WHOLE.fullmatch(str(value)) else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from the header Retry-After, which holds seconds or a date."""
+    """Returns the seconds in the header Retry-After, which has seconds or a date."""
     value = headers.get("Retry-After", "").strip()
     if _WHOLE.fullmatch(value):
         return min(float(value), LONGEST_WAIT)

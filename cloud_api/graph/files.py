@@ -1,4 +1,4 @@
-"""Files on their way to and from Meta (reference 8.3 and 10)."""
+"""Upload and download of files (docs/meta-platform.md 8.3, 10)."""
 
 import base64
 import binascii
@@ -25,8 +25,8 @@ _UNSAFE = re.compile(r"[\\\s\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file at Meta. `url` is good for five minutes; `sha256` is in lower-case hex, empty if Meta's cannot be read; `file_size` is
-    in bytes. The type is what Meta says it is."""
+    """A file at Meta. `url` is valid for five minutes. `sha256` is lower-case hex, empty if Meta's value cannot be read.
+    `file_size` is in bytes. `mime_type` is what Meta says."""
 
     url: str
     mime_type: str
@@ -36,14 +36,15 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """What came: `sha256` in lower-case hex, `size` in bytes."""
+    """Digest and size of a downloaded file: `sha256` in lower-case hex, `size` in bytes."""
 
     sha256: str
     size: int
 
 
 def hex_digest(given: object) -> str:
-    """A SHA-256 in lower-case hex, from hex or base64, as Meta gives it here and there (reference 8.3); empty if it is neither."""
+    """Returns a SHA-256 in lower-case hex, from hex or base64: Meta uses both (docs/meta-platform.md 8.3). Empty for anything
+    else."""
     text = given.strip() if isinstance(given, str) else ""
     if _HEX.fullmatch(text):
         return text.lower()
@@ -55,10 +56,10 @@ def hex_digest(given: object) -> str:
 
 
 def checked_url(url: str, graph_url: str) -> str:
-    """The address of a file, if the token may be shown there: https under Meta's hosts, or where Graph itself is configured to be.
-    Raises WrongHost.
+    """Returns the URL of a file if the token may be sent there: https below Meta's hosts, or the origin of the configured Graph
+    URL. Raises WrongHost.
 
-    It is read by the parser that `requests` uses to connect: two parsers may see two hosts in one address.
+    Uses the parser with which `requests` connects, because two parsers may find two different hosts in one URL.
     """
     if _UNSAFE.search(url):
         raise WrongHost("The file's address has characters that no address has.")
@@ -82,7 +83,7 @@ def _origin(url: Url) -> tuple[str, str, int | None]:
 
 
 class UploadForm:
-    """A multipart form with one file, in pieces: the file is not read into memory. It is sent from its beginning."""
+    """A multipart form with one file, as chunks: the file is not read into memory. It is sent from its beginning."""
 
     def __init__(self, file: BinaryIO, *, name: str, mime_type: str) -> None:
         boundary = secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""A message on its way: whom it is for, what Graph answers, and what of it no error may quote (reference 8.2)."""
+"""The recipient of a message, Graph's response to it, and the texts that no error may quote (docs/meta-platform.md 8.2)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from cloud_api.graph.failures import OutcomeUnknown
 
 SHORTEST_HIDDEN = 4
 META_WORDS = ("type", "sub_type", "code")
-"""Keys of a message whose values are Meta's own words."""
+"""Keys of a message with Meta's own words as values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whom a message is for; at least one of the two is there. The phone is preferred: some templates go to nothing else."""
+    """The recipient of a message, with at least one identifier. The phone is preferred, because some templates need it."""
 
     wa_id: str | None
     bsuid: str | None
 
     @property
     def address(self) -> dict[str, str]:
-        """ValueError if there is none."""
+        """Raises ValueError without an identifier."""
         if self.wa_id:
             return {"to": f"+{self.wa_id}"}
         if self.bsuid:
@@ -30,8 +30,8 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that Graph took, which is not to say that it is delivered. `wa_id`, or `user_id` where it went to a BSUID, is how
-    Meta names the recipient; `message_status` is there for templates only."""
+    """A message that Graph accepted. It is not delivered yet. Meta names the recipient by `wa_id`, or by `user_id` if it was
+    sent to a BSUID. Only templates have a `message_status`."""
 
     wamid: str
     wa_id: str | None
@@ -40,7 +40,7 @@ class Sent:
 
 
 def sent_of(answer: Mapping[str, Any]) -> Sent:
-    """What an answer to a message says. OutcomeUnknown if it does not name the message."""
+    """Returns the content of the response to a message. Raises OutcomeUnknown if the response has no message id."""
     message, contact = _first(answer.get("messages")), _first(answer.get("contacts"))
     wamid = text_of(message.get("id"))
     if wamid is None:
@@ -54,7 +54,7 @@ def _first(values: Any) -> dict[str, Any]:
 
 
 def texts_of(value: Any) -> Iterator[str]:
-    """What a message says to people, which no error may quote."""
+    """Yields the texts of a message, which no error may quote."""
     if isinstance(value, str) and len(value) >= SHORTEST_HIDDEN:
         yield value
     elif isinstance(value, Mapping):
@@ -67,10 +67,10 @@ def texts_of(value: Any) -> Iterator[str]:
 
 
 def object_of(value: Any) -> dict[str, Any]:
-    """The object that should be here; an empty one if something else is."""
+    """Returns the value if it is an object, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def text_of(value: Any) -> str | None:
-    """The text that should be here; None if it is empty, or something else is."""
+    """Returns the value if it is a string that is not empty, otherwise None."""
     return value if isinstance(value, str) and value else None

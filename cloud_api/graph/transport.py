@@ -1,8 +1,8 @@
-"""HTTP with one limit of time over a whole call. The time-out of `requests` is for each read, and a server that drips a byte at a
-time never meets it.
+"""HTTP with one time limit for a whole call. The time-out of `requests` applies to each read, so a server that sends one byte at
+a time never exceeds it.
 
-A call's limit is known to the sockets by way of a context variable: each wait on a socket lasts at most what the call has left. Two
-things are outside of it: the look-up of the host's name, and a host of several addresses, each of which is tried for up to
+A context variable passes the call's limit to the sockets: each operation of a socket lasts at most as long as the call may. Two
+things are outside the limit: the DNS lookup, and a host with several addresses, each of which is tried for up to
 CONNECT_PATIENCE.
 """
 
@@ -31,33 +31,33 @@ CONNECT_PATIENCE = 4.0
 CHUNK = 64 * 2**10
 
 FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
-"""What the layers below may raise: OSError is the socket's and TLS's, ValueError comes of impossible addresses and headers."""
+"""Exceptions of the layers below. OSError comes from sockets and TLS, ValueError from impossible URLs and headers."""
 
 
 class Broken(Exception):
-    """No answer came that says what became of the request. The message tells what was seen, and holds nothing secret."""
+    """No response says what happened to the request. The message has no secrets."""
 
     def __init__(self, seen: str, *, may_have_left: bool, http_status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(seen)
         self.may_have_left = may_have_left
-        """False: the server surely has not got the request."""
+        """False: the server surely did not receive the request."""
         self.http_status = http_status
         self.retry_after = retry_after
 
 
 @dataclass(slots=True)
 class Call:
-    """A call under way; `until` is by the monotonic clock."""
+    """A call in progress. `until` is by the monotonic clock."""
 
     until: float
     rest: float
-    """Seconds a connection may have been idle and still be used again. Servers close idle ones, and a message that crosses with
-    that would be neither surely sent nor surely not."""
+    """Seconds for which a connection may be idle and still be used. A server closes idle connections, and if that happens while
+    a message is sent, the outcome is unknown."""
     may_have_left: bool = False
-    """Whether a byte of a request may be with the server."""
+    """Whether the server may have received a byte of a request."""
 
     def left(self) -> float:
-        """Seconds, more than none; TimeoutError after the last."""
+        """Returns the remaining seconds, more than 0. Raises TimeoutError if there are none."""
         left = self.until - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -69,7 +69,7 @@ _call: ContextVar[Call] = ContextVar("graph_call")
 
 @contextmanager
 def within(seconds: float, *, rest: float) -> Iterator[None]:
-    """All exchanges inside, together, take no longer than that; who waits longer gets Broken. For `rest` see Call."""
+    """Limits the time of all exchanges inside, together, to `seconds`. After that they raise Broken. For `rest` see Call."""
     before = _call.set(Call(time.monotonic() + seconds, rest))
     try:
         yield
@@ -78,19 +78,19 @@ def within(seconds: float, *, rest: float) -> Iterator[None]:
 
 
 def open_answer(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-    """Ask, and give the answer once its headers are there; its body is still to be read. Raises Broken."""
+    """Makes a request and returns the response when its headers have arrived. The body is still to be read. Raises Broken."""
     return _guarded(lambda: session.request(method, url, stream=True, allow_redirects=False, **options))
 
 
 def chunks(answer: requests.Response) -> Iterator[bytes]:
-    """The answer's body as it travels, not decoded. Raises Broken."""
+    """Yields the response's body as it was transferred, not decoded. Raises Broken."""
     while chunk := _guarded(lambda: answer.raw.read(CHUNK, decode_content=False)):
         yield chunk
 
 
 def _guarded(step: Callable[[], T]) -> T:
-    """Broken in place of whatever failed below: those exceptions hold the address, the token and the body. It is raised after they
-    are gone, so that they are not its context either."""
+    """Raises Broken instead of exceptions of the layers below, which contain URL, token and body. It is raised after they are
+    gone, so that they are not its context."""
     try:
         return step()
     except FAILURES as failure:
@@ -105,7 +105,7 @@ def _first_cause(failure: BaseException) -> str:
 
 
 class _TimedSocket:
-    """A connected socket, plain or TLS, whose operations end with the call under way."""
+    """A connected socket, plain or TLS, whose operations end with the current call."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -115,7 +115,7 @@ class _TimedSocket:
         return getattr(self._sock, name)
 
     def settimeout(self, seconds: float | None) -> None:
-        """The call knows better."""
+        """Does nothing: the limit of the call applies."""
 
     def sendall(self, content: bytes) -> None:
         call, rest = _call.get(), memoryview(content)
@@ -130,7 +130,7 @@ class _TimedSocket:
 
 
 class _TimedReader(io.RawIOBase):
-    """What http.client reads a response from."""
+    """The file from which http.client reads a response."""
 
     def __init__(self, timed: _TimedSocket, sock: socket.socket) -> None:
         self._timed = timed
@@ -159,7 +159,7 @@ class _Connection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        sock.settimeout(_call.get().left())  # for the handshake of TLS, the whole of it
+        sock.settimeout(_call.get().left())  # for the whole TLS handshake
         return sock
 
     @property
@@ -180,7 +180,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class TimedAdapter(HTTPAdapter):
-    """Keeps to the limit of the call under way, without which it does nothing."""
+    """An adapter that keeps the limit of the current call. It does not work outside of a call."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -188,8 +188,8 @@ class TimedAdapter(HTTPAdapter):
 
 
 def make_session(*, connections: int = 64) -> requests.Session:
-    """A session that threads share, for Graph alone: so many connections are kept, and no cookies; nothing is taken from the
-    environment, nothing followed, nothing tried twice."""
+    """Returns a session for Graph that threads may share. It keeps up to `connections` connections and no cookies, ignores the
+    environment, follows no redirects and retries nothing."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

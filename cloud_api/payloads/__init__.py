@@ -1,4 +1,5 @@
-"""What Meta's webhooks say: `parse(body)` gives the items of a body as values (reference 2 to 5). Pure: no database, no clock."""
+"""The content of Meta's webhooks: `parse(body)` returns the items of a body (docs/meta-platform.md 2, 3, 4, 5). Uses no database
+and no clock."""
 
 from cloud_api.payloads.items import (
     AccountEvent,
@@ -14,7 +15,7 @@ from cloud_api.payloads.items import (
     Unreadable,
     UnreadableBody,
 )
-from cloud_api.payloads.parsing import parse
+from cloud_api.payloads.parsing import iterate, parse
 
 __all__ = [
     "AccountEvent",
@@ -29,5 +30,6 @@ __all__ = [
     "Status",
     "Unreadable",
     "UnreadableBody",
+    "iterate",
     "parse",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from cloud_api.payloads.items import UnreadableBody
 
 DEEPEST = 24
-"""Levels of nesting that are kept as they are. MariaDB's JSON takes 32, MySQL's 100."""
+"""Levels of nesting that are kept. MariaDB's JSON allows 32, MySQL's 100."""
 LARGEST = 2**63 - 1
 REPLACEMENT = "\ufffd"
 
@@ -16,10 +16,11 @@ _SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def decode(body: bytes) -> Any:
-    """The JSON value of the body, safe to store. UnreadableBody if it is not UTF-8, not JSON, or nested beyond reason.
+    """Returns the JSON value of the body, safe to store. Raises UnreadableBody if it is not UTF-8, not JSON, or nested too
+    deeply.
 
-    Python's reader takes what databases refuse, so: NaN and infinities become None, NUL characters go, unpaired surrogates become
-    U+FFFD, numbers beyond 64 bits and whatever is nested too deep become text.
+    Python's parser accepts what databases refuse. So NaN and infinities become None, NUL characters are removed, unpaired
+    surrogates become U+FFFD, and numbers beyond 64 bits and values that are nested too deeply become strings.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -37,12 +38,13 @@ def decode(body: bytes) -> Any:
 
 
 def _may_be_unclean(text: str) -> bool:
-    """Whether the text has anything that `clean` looks for; most bodies have not, and the look costs less than the cleaning."""
+    """Returns whether the text may have something for `clean` to change. Most bodies have nothing, and this check costs less
+    than cleaning."""
     return text.count("{") + text.count("[") > DEEPEST or _SUSPECT.search(text) is not None
 
 
 def clean(value: Any, level: int = 0) -> Any:
-    """The value, made safe to store; `level` says how deep in the body it stands."""
+    """Returns the value, safe to store. `level` is its depth in the body."""
     kind = type(value)
     if kind is str:
         return value if value.isascii() and "\0" not in value else _text(value)

@@ -1,8 +1,8 @@
-"""What a webhook of Meta's says, as values. `parse` in this package makes them; nothing here touches a database.
+"""The content of a webhook as values. `parse` in this package returns them. Nothing here uses a database.
 
-A body holds entries, an entry changes, a change lists of things. Each thing becomes one Item. Times are unix seconds, UTC, or
-None where Meta's is missing or absurd. Identifiers are text even where Meta sends a number. Every value is safe to store: no NUL,
-no lone surrogate, no NaN, no nesting deeper than a database's JSON takes.
+A body has entries, an entry has changes, and a change has lists of objects. Each object becomes one Item. Times are unix seconds
+in UTC, or None if Meta's value is missing or absurd. Identifiers are strings even if Meta sends a number. Every value is safe to
+store: no NUL, no lone surrogate, no NaN, no nesting deeper than a database allows.
 """
 
 from dataclasses import dataclass, field
@@ -11,22 +11,22 @@ from typing import Any
 
 
 class Channel(StrEnum):
-    """How a message came to be known."""
+    """How a message reached the hub."""
 
     LIVE = "live"
     """A customer's message to the number, in `messages`."""
     PHONE_APP = "phone_app"
-    """The business wrote it in the WhatsApp Business app, in `smb_message_echoes` or `message_echoes`."""
+    """The business wrote it in the WhatsApp Business app; in `smb_message_echoes` or `message_echoes`."""
     HISTORY = "history"
-    """Old chats handed over when a phone app number was connected, in `history`; of either side."""
+    """From either side, in `history`: chats from before a number of the phone app was connected."""
     STANDBY = "standby"
-    """The same things while Meta Business Agent holds the conversation, in `standby`; of either side."""
+    """From either side, in `standby`: Meta Business Agent has the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whoever is on the other side, as one webhook names them. At least one of `wa_id` and `bsuid` is there in an item that
-    was accepted; missing and empty are both None (reference 5.3)."""
+    """The person on the other side, as one webhook names them. An accepted item has `wa_id`, `bsuid` or both. Missing and empty
+    values are both None (docs/meta-platform.md 5.3)."""
 
     wa_id: str | None = None
     bsuid: str | None = None
@@ -37,7 +37,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One thing a webhook says. `position` names its place in the body and is the same each time the body is parsed."""
+    """One object of a webhook. `position` is where it is in the body, and is the same each time the body is parsed."""
 
     position: str
     field: str
@@ -48,7 +48,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class IdentityChange:
-    """The person `old` is from now on `new` (reference 5.4). Either may lack the phone or the BSUID."""
+    """The person `old` has the identifiers of `new` from now on (docs/meta-platform.md 5.4). Either may lack the phone or the
+    BSUID."""
 
     old: Person
     new: Person
@@ -56,39 +57,39 @@ class IdentityChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Item):
-    """One message of either side. `raw` is the API object as Meta gave it."""
+    """One message of either side. `raw` is Meta's API object."""
 
     wamid: str
     timestamp: int | None
     kind: str
-    """Meta's `type`, e.g. text, image, reaction, system; an unknown one is kept as it is. A call is of kind call."""
+    """Meta's `type`, such as text, image, reaction or system. An unknown type is kept. A call has the kind call."""
     content: str
-    """What a person reads in a list: the text, caption, place, button title …; never empty."""
+    """The readable text: text, caption, place, button title … Never empty."""
     person: Person
     from_customer: bool
     channel: Channel
     status: str | None = None
-    """Only history tells it: sent, delivered, read, played, failed or pending, in lower case."""
+    """In history only: sent, delivered, read, played, failed or pending."""
     group_id: str | None = None
     quoted_wamid: str | None = None
-    """The message this one answers (`context.id`)."""
+    """The message that this one quotes (`context.id`)."""
     target_wamid: str | None = None
-    """The message this reaction, edit or revoke acts on."""
+    """The message that this reaction, edit or revoke changes."""
     shared_wa_id: str | None = None
-    """The person's own phone, given by tapping the button that asks for it (`origin: contact_request`)."""
+    """The person's own phone, shared with the button that asks for it (`origin: contact_request`)."""
     identity_change: IdentityChange | None = None
     """Of kind system: the person's new identifiers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status(Item):
-    """What became of a message we sent (reference 4). `status` is as Meta wrote it, lower case, known or not."""
+    """A status of an outbound message (docs/meta-platform.md 4). `status` is Meta's word in lower case, known or not."""
 
     wamid: str
     status: str
     timestamp: int | None
     participant: str = ""
-    """In a group, whose receipt it is: the BSUID, else the phone; empty otherwise."""
+    """In a group, the member whose status it is: BSUID, else phone. Empty otherwise."""
     recipient: Person = field(default_factory=Person)
     callback_data: str | None = None
     pricing: dict[str, Any] | None = None
@@ -106,7 +107,7 @@ class IdentityUpdate(Item):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressBookEntry(Item):
-    """The phone app's address book gained or lost a person (`smb_app_state_sync`)."""
+    """A person was added to or removed from the phone app's address book (`smb_app_state_sync`)."""
 
     person: Person
     removed: bool
@@ -124,21 +125,21 @@ class MarketingPreference(Item):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountEvent(Item):
-    """Something about a number, an account, a template … or a field nobody knows yet. `raw` is the change's value, or the one
-    thing in it that is not a message (an error, a call's status, a handover, declined history)."""
+    """An event of a number, an account or a template, or an unknown field. `raw` is the change's value, or the object in it that
+    is not a message (an error, a call's status, a handover, declined history)."""
 
     event: str
-    """Meta's own word for what happened (`event`, `decision`, `status`, `type` …), lower case; empty where there is none."""
+    """Meta's word for the event (`event`, `decision`, `status`, `type` …) in lower case. Empty if there is none."""
     timestamp: int | None
     display_phone_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable(Item):
-    """A thing that cannot be applied, ever; `raw` keeps it and `reason` says why, in a sentence for operators."""
+    """An object that can never be applied. `raw` has it, and `reason` is a sentence for operators."""
 
     reason: str
 
 
 class UnreadableBody(ValueError):
-    """A body that is not a WhatsApp webhook at all; the message says why, in a sentence for operators."""
+    """A body that is not a WhatsApp webhook. The message is a sentence for operators."""

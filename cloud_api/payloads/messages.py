@@ -1,11 +1,11 @@
-"""Messages of either side, and the changes of identity that come among them (reference 3 and 5)."""
+"""Messages of either side, and the identity changes among them (docs/meta-platform.md 3, 5)."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cloud_api.payloads.contents import content_of, mapping, objects, text
+from cloud_api.payloads.contents import READERS, content_of, is_missed_call, is_visible, mapping, objects, text
 from cloud_api.payloads.items import Channel, IdentityChange, Message, Person
 from cloud_api.payloads.reading import (
     LONGEST_BSUID,
@@ -23,11 +23,13 @@ from cloud_api.payloads.reading import (
 from cloud_api.wa_ids import same_person_key
 
 LONGEST_KIND = 32
+NO_CONTENT = ("unknown", "unsupported", "call", "template", "system")
+"""Kinds that are not concluded from a key of the message, because the key says nothing or something else."""
 _CHANGED = re.compile(r"changed (?:number )?from (\S+) to (\S+)")
 
 
 def read_message(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.LIVE) -> Message:
-    """A customer's message. Refused without an id or without anybody who sent it."""
+    """Returns a customer's message. Raises Refused without an id or a sender."""
     kind = _kind(thing)
     sender = person(thing, wa_id="from", bsuid="from_user_id", parent="from_parent_user_id")
     change = None
@@ -39,7 +41,7 @@ def read_message(place: Place, thing: Mapping[str, Any], channel: Channel = Chan
 
 
 def read_echo(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.PHONE_APP) -> Message:
-    """A message of the business, to whom it names. Refused without an id or a receiver."""
+    """Returns a message of the business to the person whom it names. Raises Refused without an id or a recipient."""
     sent = _sent(thing)
     receiver = person(sent, wa_id="to", bsuid="to_user_id", parent="to_parent_user_id")
     if not (receiver.wa_id or receiver.bsuid):
@@ -49,7 +51,7 @@ def read_echo(place: Place, thing: Mapping[str, Any], channel: Channel = Channel
 
 
 def _sent(thing: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What was sent: in standby the whole request to the Graph API stands a level deeper (Meta's page of August 2026)."""
+    """Returns the object with the content. In standby, the request to Graph is one level deeper (docs/meta-platform.md 3)."""
     request = mapping(thing, "message")
     if not text(request, "type"):
         return thing
@@ -57,7 +59,8 @@ def _sent(thing: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_old_message(place: Place, thing: Mapping[str, Any], them: Person) -> Message:
-    """A message of a chat's imported history with this person; the business's own if it names a receiver or another sender."""
+    """Returns a message from the imported history with this person. It is the business's own if it names a recipient or another
+    sender."""
     sender = person(thing, wa_id="from", bsuid="from_user_id")
     own = bool(thing.get("to") or thing.get("to_user_id")) or _is_own(place, sender)
     same = (sender.wa_id and sender.wa_id == them.wa_id) or (sender.bsuid and sender.bsuid == them.bsuid)
@@ -74,8 +77,8 @@ def read_old_message(place: Place, thing: Mapping[str, Any], them: Person) -> Me
 
 
 def read_old_media(place: Place, thing: Mapping[str, Any]) -> Message:
-    """The media of imported history, which come apart from their threads. Where the business sent it, it may name nobody: it is
-    then known by its id alone."""
+    """Returns a media message of imported history, which comes apart from its thread. If the business sent it, it may name
+    nobody, and is known by its id only."""
     if thing.get("to") or thing.get("to_user_id"):
         return read_echo(place, thing, Channel.HISTORY)
     if _is_own(place, person(thing, wa_id="from", bsuid="from_user_id")):
@@ -88,11 +91,26 @@ def _is_own(place: Place, sender: Person) -> bool:
 
 
 def read_call(place: Place, thing: Mapping[str, Any]) -> Message:
-    """A customer's call as it begins: to WhatsApp it opens the window as a message does. A voicemail comes later as a message with
-    the call's own id, so the call is known by its id and event (reference 1.4)."""
+    """Returns a customer's call as a message: at its start, or at its end if nobody answered. A call opens the window as a
+    message does.
+
+    Of some missed calls Meta reports the end only, so start and end are the same message. A voicemail comes later as a message
+    with the call's own id, so the id of this message is the call's id and an event (docs/meta-platform.md 1.4).
+    """
     caller = completed(person(thing, wa_id="from", bsuid="from_user_id"), place.people)
     call = _message(place, thing, "call", caller)
     return replace(call, wamid=f"{call.wamid[: LONGEST_WAMID - 8]}:connect")
+
+
+def is_customers_call(place: Place, thing: Mapping[str, Any]) -> bool:
+    """Returns whether a customer, who is named, made the call. If Meta does not say who did, it is the one who offers a session,
+    or who is not the number itself."""
+    caller = completed(person(thing, wa_id="from", bsuid="from_user_id"), place.people)
+    if not (caller.wa_id or caller.bsuid) and is_missed_call(thing):
+        return False
+    if direction := text(thing, "direction"):
+        return direction == "USER_INITIATED"
+    return not _is_own(place, caller) if is_missed_call(thing) else text(mapping(thing, "session"), "sdp_type") == "offer"
 
 
 def _message(
@@ -107,7 +125,7 @@ def _message(
     identity_change: IdentityChange | None = None,
     sent: Mapping[str, Any] | None = None,
 ) -> Message:
-    """`them` None: nobody is named and need not be. `sent`: where the content stands, if not in the thing itself."""
+    """`them` is None if nobody is named and need not be. `sent` is the object with the content, if it is not `thing`."""
     wamid = identifier(thing, "id", LONGEST_WAMID)
     if wamid is None:
         raise Refused("The message has no id.")
@@ -134,8 +152,12 @@ def _message(
 
 
 def _kind(thing: Mapping[str, Any]) -> str:
+    """Returns Meta's `type`. If it is missing, returns the one kind whose content is there."""
     kind = thing.get("type")
-    return kind if isinstance(kind, str) and 0 < len(kind) <= LONGEST_KIND else "unknown"
+    if isinstance(kind, str) and len(kind) <= LONGEST_KIND and is_visible(kind) and kind != "unknown":
+        return kind
+    told = [each for each in READERS if each not in NO_CONTENT and isinstance(thing.get(each), dict | list)]
+    return told[0] if len(told) == 1 else "unknown"
 
 
 def _target(kind: str, content: Mapping[str, Any]) -> str | None:
@@ -147,16 +169,18 @@ def _target(kind: str, content: Mapping[str, Any]) -> str | None:
 
 
 def _shared_wa_id(thing: Mapping[str, Any]) -> str | None:
-    """The sender's own phone, if they tapped the button that asks for it; any other card is merely a card (reference 5.5)."""
+    """Returns the sender's own phone if they tapped the button that asks for it. Any other card says nothing about its sender
+    (docs/meta-platform.md 5.5)."""
     for card in objects(thing, "contacts"):
-        if card.get("origin", thing.get("origin")) == "contact_request":  # on the message in early 2026, on the card since May
+        if card.get("origin", thing.get("origin")) == "contact_request":  # since May 2026 on the card, before on the message
             for phone in objects(card, "phones"):
                 return identifier(phone, "wa_id") or digits(text(phone, "phone"))[:LONGEST_ID] or None
     return None
 
 
 def _system(thing: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityChange | None]:
-    """Whom a system message is about, under the identifiers they had, and the new ones if it says so (reference 5.4)."""
+    """Returns the person of a system message, with their earlier identifiers, and the new ones if it has any
+    (docs/meta-platform.md 5.4)."""
     system = mapping(thing, "system")
     if "change" not in text(system, "type") or text(system, "type") == "customer_identity_changed":
         return sender, None

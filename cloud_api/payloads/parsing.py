@@ -1,6 +1,7 @@
-"""Reads a body from the outside in: entries, changes, and by each change's field the things it holds (reference 2).
+"""Reads a body from the outside in: entries, changes, and the objects of each change, according to its field
+(docs/meta-platform.md 2).
 
-Whatever is wrong with one thing stays with it: it becomes an Unreadable at its place, and its neighbours are read.
+A problem stays with its object: the object becomes an Unreadable at its position, and its neighbours are read.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -8,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from cloud_api.payloads.contents import mapping, text
+from cloud_api.payloads.contents import is_missed_call, is_visible, mapping, text
 from cloud_api.payloads.decoding import decode
 from cloud_api.payloads.items import (
     AccountEvent,
@@ -22,7 +23,14 @@ from cloud_api.payloads.items import (
     Status,
     UnreadableBody,
 )
-from cloud_api.payloads.messages import read_call, read_echo, read_message, read_old_media, read_old_message
+from cloud_api.payloads.messages import (
+    is_customers_call,
+    read_call,
+    read_echo,
+    read_message,
+    read_old_media,
+    read_old_message,
+)
 from cloud_api.payloads.reading import (
     LONGEST_BSUID,
     LONGEST_WAMID,
@@ -38,7 +46,7 @@ from cloud_api.payloads.reading import (
 
 OBJECT = "whatsapp_business_account"
 FRAME = ("messaging_product", "metadata", "contacts")
-"""Keys of a change's value that say nothing by themselves."""
+"""Keys of a change's value that are not content."""
 
 HANDOVERS = ("control_passed", "control_taken", "pass_thread_control", "take_thread_control", "request_thread_control")
 PARTICIPANT = ("recipient_participant_user_id", "recipient_participant_id", "participant_recipient_id")
@@ -48,7 +56,13 @@ Read = Callable[[Place, Thing], Item]
 
 
 def parse(body: bytes) -> list[Item]:
-    """All that a body says, in its order. UnreadableBody if it is no WhatsApp webhook; nothing else is raised."""
+    """Returns the items of a body, in order. Raises UnreadableBody if it is not a WhatsApp webhook, and nothing else."""
+    return list(iterate(body))
+
+
+def iterate(body: bytes) -> Iterator[Item]:
+    """Yields the items of a body one by one, because the largest bodies may have millions. Raises UnreadableBody before the
+    first item."""
     root = decode(body)
     if not isinstance(root, dict):
         raise UnreadableBody("The body is JSON, but not an object.")
@@ -56,7 +70,7 @@ def parse(body: bytes) -> list[Item]:
         raise UnreadableBody(f"The body is not about WhatsApp: its object is not {OBJECT}.")
     if not isinstance(root.get("entry"), list):
         raise UnreadableBody("The body has no entries.")
-    return list(_entries(root["entry"]))
+    return _entries(root["entry"])
 
 
 def _entries(entries: list[Any]) -> Iterator[Item]:
@@ -100,7 +114,7 @@ def _change(place: Place, change: Any) -> Iterator[Item]:
 
 
 def _each(place: Place, value: Thing, key: str, read: Read) -> Iterator[Item]:
-    """The things in the list at the key, each read for itself."""
+    """Yields the objects in the list at the key, each read separately."""
     things = value.get(key)
     if things is None:
         return
@@ -126,7 +140,8 @@ def _messages(place: Place, value: Thing) -> Iterator[Item]:
 
 
 def _standby(place: Place, value: Thing) -> Iterator[Item]:
-    """The same a level deeper, while Meta Business Agent holds the conversation; older bodies have it without that level."""
+    """Reads messages, echoes and statuses one level deeper, while Meta Business Agent has the conversation. Older bodies do not
+    have that level."""
     held = mapping(value, "standby") or value
     place = replace(place, people=place.people or people(held))
     yield from _each(place, held, "messages", partial(read_message, channel=Channel.STANDBY))
@@ -135,7 +150,7 @@ def _standby(place: Place, value: Thing) -> Iterator[Item]:
 
 
 def _history(place: Place, value: Thing) -> Iterator[Item]:
-    """Old chats in threads; their media come as messages on their own."""
+    """Reads earlier chats in threads. Their media come as separate messages."""
     chunks = value.get("history")
     for index, chunk in enumerate(chunks if isinstance(chunks, list) else ()):
         here = place.at("history", index)
@@ -197,7 +212,7 @@ def _status(place: Place, thing: Thing) -> Item:
 
 
 def _recipient(thing: Thing) -> Person:
-    """To whom; a group's id is no person."""
+    """Returns the recipient. The id of a group is not a person."""
     if thing.get("recipient_type") == "group":
         return Person()
     return person(thing, wa_id="recipient_id", bsuid="recipient_user_id", parent="recipient_parent_user_id")
@@ -206,14 +221,13 @@ def _recipient(thing: Thing) -> Person:
 def _calls(place: Place, value: Thing) -> Iterator[Item]:
     yield from _each(place, value, "calls", _call)
     yield from _each(place, value, "statuses", _status)
-    if not value.get("calls"):  # a call has its errors itself
+    if not value.get("calls"):  # a call contains its errors
         yield from _each(place, value, "errors", _event("error"))
 
 
 def _call(place: Place, thing: Thing) -> Item:
     event = text(thing, "event")
-    is_offer = text(mapping(thing, "session"), "sdp_type") == "offer"
-    if event == "connect" and (text(thing, "direction") or ("USER_INITIATED" if is_offer else "")) == "USER_INITIATED":
+    if (event == "connect" or is_missed_call(thing)) and is_customers_call(place, thing):
         return read_call(place, thing)
     return _account_item(place, thing, f"call_{event.removeprefix('call_')}")
 
@@ -242,7 +256,7 @@ def _state_sync(place: Place, thing: Thing) -> Item:
     phone = digits(known.wa_id or "") or None
     if not (phone or known.bsuid):
         raise Refused("The address book entry names nobody.")
-    name = (text(contact, "full_name") or text(contact, "first_name"))[:255] or None
+    name = next(filter(is_visible, (text(contact, "full_name"), text(contact, "first_name"))), "")[:255] or None
     return AddressBookEntry(
         **place.common(thing),
         person=replace(known, wa_id=phone, name=name),
@@ -273,7 +287,7 @@ def _account_item(place: Place, thing: Thing, event: str) -> AccountEvent:
 
 
 def _account_event(place: Place, value: Thing) -> Iterator[Item]:
-    """What is told of an account or a number as a whole, in a known field or one nobody knows yet."""
+    """Reads an event of an account or a number as a whole, in a known or unknown field."""
     try:
         waba_id = identifier(mapping(value, "waba_info"), "waba_id") or place.waba_id
     except Refused as refused:
@@ -292,7 +306,7 @@ def _account_event(place: Place, value: Thing) -> Iterator[Item]:
 
 
 def _word(value: Thing) -> str:
-    """Meta's own word for what happened; of a template's category the one it is about to have."""
+    """Returns Meta's word for the event. For a change of a template's category, it is the new category."""
     words = ("event", "decision", "status", "type", "new_quality_score", "correct_category", "new_category")
     said = [text(value, key) for key in words] + [text(mapping(value, "alert_info"), "alert_type")]
     return next(filter(None, [*said, *(key for key in HANDOVERS if key in value)]), "")

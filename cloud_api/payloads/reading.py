@@ -1,11 +1,12 @@
-"""Small, tolerant readers that all parts of the parser share: identifiers, times, persons."""
+"""Tolerant readers that all parts of the parser share: identifiers, times, persons."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from cloud_api.payloads.contents import mapping, objects, text
+from cloud_api.payloads.contents import is_visible, mapping, objects, text
 from cloud_api.payloads.items import Item, Person, Unreadable
 from cloud_api.wa_ids import same_person_key
 
@@ -13,35 +14,76 @@ LONGEST_WAMID = 255
 LONGEST_BSUID = 160
 LONGEST_ID = 64
 EARLIEST, LATEST = 1_230_768_000, 4_102_444_800
-"""2009, when WhatsApp began, and 2100."""
+"""Unix seconds of 2009, when WhatsApp began, and of 2100."""
 
 _BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]+")
 _DIGITS = re.compile(r"\d{1,15}(?:\.0+)?")
 
 
 class Refused(ValueError):
-    """One thing cannot be applied; the message says why, in a sentence for operators."""
+    """An object cannot be applied. The message is a sentence for operators."""
+
+
+class People:
+    """The persons in a body's `contacts[]`. Each lookup costs the same however many there are: a body may name 100,000."""
+
+    def __init__(self, members: Iterable[Person] = ()) -> None:
+        self._members = tuple(members)
+
+    def __bool__(self) -> bool:
+        return bool(self._members)
+
+    @property
+    def only(self) -> Person | None:
+        """The person, if there is exactly one."""
+        return self._members[0] if len(self._members) == 1 else None
+
+    def find(self, sender: Person) -> Person | None:
+        """Returns the first person with the sender's user id, else with their phone, else with another form of their phone."""
+        match = self._by_bsuid.get(sender.bsuid) if sender.bsuid else None
+        match = match or (self._by_wa_id.get(sender.wa_id) if sender.wa_id else None)
+        if match or not sender.wa_id:
+            return match
+        return self._by_key.get((same_person_key(sender.wa_id), bool(sender.bsuid)))
+
+    @cached_property
+    def _by_bsuid(self) -> dict[str, Person]:
+        return {each.bsuid: each for each in reversed(self._members) if each.bsuid}
+
+    @cached_property
+    def _by_wa_id(self) -> dict[str, Person]:
+        return {each.wa_id: each for each in reversed(self._members) if each.wa_id}
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, bool], Person]:
+        """By comparable phone, for senders without and with a user id. A sender with a user id cannot be a person with another
+        one."""
+        known = [(same_person_key(each.wa_id), each) for each in reversed(self._members) if each.wa_id]
+        return {(key, False): each for key, each in known} | {(key, True): each for key, each in known if not each.bsuid}
+
+
+NOBODY = People()
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the body a reader stands, and what holds for all that it finds there."""
+    """A position in the body, and what applies to everything there."""
 
     position: str
     field: str
     phone_number_id: str | None = None
     waba_id: str | None = None
     time: int | None = None
-    people: tuple[Person, ...] = ()
+    people: People = NOBODY
     own_number: str = ""
-    """The number's digits as Meta shows them, in Brazil often without the ninth."""
+    """The number's digits as Meta shows them, in Brazil often without the ninth digit."""
 
     def at(self, *steps: object) -> "Place":
-        """A place further in."""
+        """Returns a position further inside."""
         return replace(self, position=".".join([self.position, *map(str, steps)]))
 
     def common(self, raw: Any) -> dict[str, Any]:
-        """What every Item of this place says."""
+        """Returns the fields that every Item at this position has."""
         return {
             "position": self.position,
             "field": self.field,
@@ -55,7 +97,7 @@ class Place:
 
 
 def identifier(value: Mapping[str, Any], key: str, longest: int = LONGEST_ID) -> str | None:
-    """The id at the key; None where it is missing, empty or no id at all. Refused if it is too long to be one."""
+    """Returns the id at the key, None if it is missing, empty or not an id. Raises Refused if it is too long."""
     found = value.get(key)
     if isinstance(found, bool) or not isinstance(found, str | int):
         return None
@@ -66,7 +108,8 @@ def identifier(value: Mapping[str, Any], key: str, longest: int = LONGEST_ID) ->
 
 
 def seconds(value: Any) -> int | None:
-    """Unix seconds of a timestamp, a number or digits; milliseconds are understood, anything absurd is None."""
+    """Returns the unix seconds of a timestamp, which is a number or digits. Milliseconds are converted, and absurd values are
+    None."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     written = str(value).strip()
@@ -79,7 +122,8 @@ def seconds(value: Any) -> int | None:
 
 
 def person(value: Mapping[str, Any], *, wa_id: str, bsuid: str, parent: str = "") -> Person:
-    """The person whose identifiers stand at these keys. A BSUID may stand where a phone belongs, and a phone have its plus."""
+    """Returns the person with the identifiers at these keys. A BSUID may be in the place of a phone, and a phone may have a
+    plus."""
     phone, known = identifier(value, wa_id, LONGEST_BSUID), identifier(value, bsuid, LONGEST_BSUID)
     if phone and is_bsuid(phone):
         phone, known = None, known or phone
@@ -93,17 +137,17 @@ def person(value: Mapping[str, Any], *, wa_id: str, bsuid: str, parent: str = ""
 
 
 def is_bsuid(written: str) -> bool:
-    """Whether this is a business-scoped user id, e.g. BR.1874209365510427 (reference 5.1)."""
+    """Returns whether this is a business-scoped user id, such as BR.1874209365510427 (docs/meta-platform.md 5.1)."""
     return _BSUID.fullmatch(written) is not None
 
 
 def digits(written: str) -> str:
-    """The digits of a number as people write it."""
+    """Returns the digits of a number as people write it."""
     return "".join(filter(str.isdigit, written))
 
 
-def people(value: Mapping[str, Any]) -> tuple[Person, ...]:
-    """Those in `contacts[]`; an entry with an absurd identifier is left out, the others say enough."""
+def people(value: Mapping[str, Any]) -> People:
+    """Returns the persons in `contacts[]`. An entry with an absurd identifier is left out."""
     found = []
     for contact in objects(value, "contacts"):
         profile = mapping(contact, "profile")
@@ -111,8 +155,14 @@ def people(value: Mapping[str, Any]) -> tuple[Person, ...]:
             known = person(contact, wa_id="wa_id", bsuid="user_id", parent="parent_user_id")
         except Refused:
             continue
-        found.append(replace(known, name=text(profile, "name")[:255] or None, username=_username(profile)))
-    return tuple(found)
+        found.append(replace(known, name=_profile_name(profile), username=_username(profile)))
+    return People(found)
+
+
+def _profile_name(profile: Mapping[str, Any]) -> str | None:
+    """Returns None for a name that shows nothing: some people use spaces and invisible marks."""
+    name = text(profile, "name")[:255]
+    return name if is_visible(name) else None
 
 
 def _username(profile: Mapping[str, Any]) -> str | None:
@@ -120,13 +170,11 @@ def _username(profile: Mapping[str, Any]) -> str | None:
     return name if 0 < len(name) <= LONGEST_ID else None
 
 
-def completed(sender: Person, known: tuple[Person, ...]) -> Person:
-    """The sender with what `contacts[]` says of them: paired by id, never by position (reference 2)."""
-    match = next((each for each in known if sender.bsuid and each.bsuid == sender.bsuid), None)
-    match = match or next((each for each in known if sender.wa_id and each.wa_id == sender.wa_id), None)
-    match = match or next((each for each in known if _is_same(each, sender)), None)
-    if match is None and len(known) == 1 and _may_be(known[0], sender):
-        match = known[0]
+def completed(sender: Person, known: People) -> Person:
+    """Returns the sender with the data from `contacts[]`, paired by id, never by position (docs/meta-platform.md 2)."""
+    match = known.find(sender)
+    if match is None and known.only and _may_be(known.only, sender):
+        match = known.only
     if match is None:
         return sender
     return Person(
@@ -139,12 +187,13 @@ def completed(sender: Person, known: tuple[Person, ...]) -> Person:
 
 
 def _is_same(known: Person, sender: Person) -> bool:
-    """Whether the sender's phone is the contact's, written otherwise: `from` and `wa_id` may differ in Brazil's ninth digit."""
+    """Returns whether the sender's phone is another form of the contact's: `from` and `wa_id` may differ in Brazil's ninth
+    digit."""
     if not (known.wa_id and sender.wa_id) or (known.bsuid and sender.bsuid and known.bsuid != sender.bsuid):
         return False
     return same_person_key(known.wa_id) == same_person_key(sender.wa_id)
 
 
 def _may_be(only: Person, sender: Person) -> bool:
-    """Whether the only contact named is the sender: one of them has no id by which to tell."""
+    """Returns whether the only contact named is the sender: one of them has no identifier to compare."""
     return not (only.wa_id or only.bsuid) or not (sender.wa_id or sender.bsuid)

@@ -1,8 +1,11 @@
-"""Meta's errors: what each code of reference 9.2 leads to."""
+"""The consequences of each error code (docs/meta-platform.md 9.2)."""
+
+import re
+from pathlib import Path
 
 import pytest
 
-from cloud_api.errors import ERRORS, RANGES, Remedy, Scope, can_try_again, explained
+from cloud_api.errors import ERRORS, RANGES, Remedy, Scope, can_try_again, code_of, codes_of, explained, own_words
 
 A, B, C, D, E = Remedy
 NUMBER, RECIPIENT = Scope.NUMBER, Scope.RECIPIENT
@@ -12,7 +15,7 @@ REMEDIES = {
     A: [1, 2, 130429, 131000, 131016, 131056, 131057, 133004],
     B: [4, 80007, 131048, 134101],
     C: [
-        0, 3, 10, 33, 190, 200, 299, 368,
+        0, 3, 10, 33, 102, 190, 200, 299, 368,
         131005, 131030, 131031, 131037, 131042, 131045, 131063, 131064,
         132015, 132016, 132068, 132069,
         133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016,
@@ -46,7 +49,7 @@ RETRIED = {
     133004: (RECIPIENT, [2, 4, 8, 16, 32, 64]),
     134101: (RECIPIENT, [600, 600, 600]),
 }
-STOPPING = {0, 3, 10, 33, 190, 200, 299, 368, 131005, 131031, 131037, 131042, 131045, 131064}
+STOPPING = {0, 3, 10, 33, 102, 190, 200, 299, 368, 131005, 131031, 131037, 131042, 131045, 131064}
 STOPPING |= {133000, 133005, 133006, 133008, 133009, 133010, 133015, 133016}
 CODES = [(code, remedy) for remedy, codes in REMEDIES.items() for code in codes]
 
@@ -78,3 +81,64 @@ def test_a_code_that_nobody_knows_is_final_and_stops_nothing(code) -> None:
     meaning = explained(code)
     assert (meaning.remedy, meaning.retry, meaning.stops_number) == (D, None, False)
     assert not can_try_again(code)
+
+
+@pytest.mark.parametrize("written", [131047, "131047", " 131047 ", 131047.0, "131047.0"])
+def test_a_code_is_the_same_as_a_number_and_as_text(written) -> None:
+    assert code_of({"code": written}) == 131047
+
+
+@pytest.mark.parametrize(
+    "error", [None, "131047", [], {}, {"code": True}, {"code": "x"}, {"code": None}, {"code": "9" * 40}, {"code": -1}]
+)
+def test_what_is_no_code_is_none(error) -> None:
+    assert code_of(error) is None
+    assert codes_of([error, {"code": "7"}]) == [7]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            {"code": 131999, "title": "x", "message": "x", "error_data": {"details": "The account needs consent."}},
+            "x. The account needs consent.",
+        ),
+        ({"code": "131999", "title": "Some title"}, "Some title."),
+        (
+            {"code": 100, "message": "(#100) Invalid parameter", "error_data": {"details": "Param x is y"}},
+            "(#100) Invalid parameter. Param x is y.",
+        ),
+        ({"code": 100, "error_data": "plain text", "error_user_msg": "Say it otherwise."}, "plain text. Say it otherwise."),
+        ({"code": 131026, "title": "Message undeliverable", "error_data": {"details": "Message Undeliverable."}}, ""),
+        ({"code": 131047, "message": "Re-engagement message"}, ""),
+        ({"code": 132015, "title": "Paused", "error_data": {"details": "It was paused until May."}}, "It was paused until May."),
+        ({"code": 131053, "details": "Unsupported codec"}, "Unsupported codec."),
+        ({"error_user_title": "Title", "error_user_msg": "Title and more"}, "Title and more."),
+        ({"code": 7, "title": {"x": 1}, "error_data": {"details": ["x"]}}, ""),
+        (None, ""),
+    ],
+)
+def test_meta_s_own_words_are_told_where_they_say_more(error, words) -> None:
+    assert own_words(error) == words
+
+
+def documented_classes() -> dict[int, str]:
+    """Codes and classes of the table in docs/meta-platform.md 9.2."""
+    document = Path(__file__).resolve().parent.parent.parent / "docs/meta-platform.md"
+    section = document.read_text().split("### 9.2 ")[1].split("\n## ")[0]
+    found: dict[int, str] = {}
+    for codes, classes in re.findall(r"^\| ([\d, -]+) \| [^|]+ \| ([^|]+) \|$", section, re.MULTILINE):
+        letters = re.findall(r"\b[A-E]\b", classes)
+        for index, part in enumerate(codes.split(", ")):
+            first, _, last = part.partition("-")
+            letter = letters[min(index, len(letters) - 1)]
+            found |= dict.fromkeys(range(int(first), int(last or first) + 1), letter)
+    return found
+
+
+def test_the_document_lists_every_code_with_its_class() -> None:
+    listed = documented_classes()
+    ours = {code: meaning.remedy.value for code, meaning in ERRORS.items()}
+    ours |= {code: meaning.remedy.value for codes, meaning in RANGES for code in codes}
+    assert {code: letter for code, letter in ours.items() if listed.get(code) != letter} == {}
+    assert {code: letter for code, letter in listed.items() if code not in ours} == {}

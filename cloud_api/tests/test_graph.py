@@ -1,4 +1,4 @@
-"""The Graph client against a server on a real socket, which misbehaves as it is told."""
+"""The Graph client against a server on a real socket that misbehaves on purpose."""
 
 import base64
 import datetime

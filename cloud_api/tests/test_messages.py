@@ -1,4 +1,4 @@
-"""Messages to send: the API object of each kind, and the limits that are checked before Meta does."""
+"""Messages to send: the API object of each kind, and the limits that are checked before Meta checks them."""
 
 import pytest
 
@@ -98,15 +98,25 @@ def interactive(kind, action, **more):
             ),
         ),
         (messages.location_request("When?"), interactive("location_request_message", {"name": "send_location"})),
-        (messages.contact_request("When?"), interactive("contact_request", {"name": "request_contact_info"})),
+        (messages.contact_request("When?"), interactive("request_contact_info", {"name": "request_contact_info"})),
     ],
 )
 def test_each_kind_becomes_the_object_that_the_api_wants(built, expected) -> None:
     assert built == expected
 
 
-def section(count=1, **row):
-    return Section("Times", [Choice(**{"id": "a", "title": "b"} | row)] * count)
+def section(count=1, first=0, **row):
+    return Section("Times", [Choice(**{"id": f"a{n}", "title": f"b{n}"} | row) for n in range(first, first + count)])
+
+
+def padded(number, most):
+    """A text that is as long as allowed, and like no other."""
+    return str(number).rjust(most, "x")
+
+
+def coupon(code):
+    parameter = {"type": "coupon_code", "coupon_code": code}
+    return {"type": "button", "sub_type": "copy_code", "index": "0", "parameters": [parameter]}
 
 
 @pytest.mark.parametrize(
@@ -140,8 +150,8 @@ def section(count=1, **row):
         ("header", 60, lambda: messages.buttons("a", [OK], header="x" * 61)),
         ("button", 20, lambda: messages.list_message("a", "x" * 21, [section()])),
         ("sections", "", lambda: messages.list_message("a", "b", [])),
-        ("sections", 10, lambda: messages.list_message("a", "b", [section()] * 11)),
-        ("rows", 10, lambda: messages.list_message("a", "b", [section(6), section(5)])),
+        ("sections", 10, lambda: messages.list_message("a", "b", [section(first=n) for n in range(11)])),
+        ("rows", 10, lambda: messages.list_message("a", "b", [section(6), section(5, 6)])),
         ("rows", "", lambda: messages.list_message("a", "b", [section(), section(0)])),
         ("sections", "", lambda: messages.list_message("a", "b", [section(), Section("", ROWS)])),
         ("sections", 24, lambda: messages.list_message("a", "b", [Section("x" * 25, ROWS)])),
@@ -157,6 +167,20 @@ def section(count=1, **row):
         ("flow_id", "", lambda: messages.flow("a", cta="b", token="t", flow_id="7", flow_name="order")),
         ("body", 1024, lambda: messages.location_request("x" * 1025)),
         ("body", "", lambda: messages.contact_request("")),
+        ("buttons", "", lambda: messages.buttons("a", [Choice("1", "Sim"), Choice("1", "Não")])),
+        ("buttons", "", lambda: messages.buttons("a", [Choice("1", "Sim"), Choice("2", "Sim")])),
+        ("buttons", "", lambda: messages.buttons("a", [Choice("1", "Sim"), Choice("2", " Sim ")])),
+        ("buttons", "", lambda: messages.buttons("a", [Choice(" 1 ", "Sim")])),
+        ("rows", "", lambda: messages.list_message("a", "b", [Section("A", [Choice("1", "x")]), Section("B", [Choice("1", "y")])])),
+        ("rows", "", lambda: messages.list_message("a", "b", [Section("A", [Choice("1", "x"), Choice("2", "x")])])),
+        ("rows", "", lambda: messages.list_message("a", "b", [Section("A", [Choice("1\n", "x")])])),
+        ("coupon_code", 15, lambda: messages.template("cupom", "pt_BR", [coupon("SALE-2026-LONGCODE-XYZ")])),
+        ("coupon_code", "", lambda: messages.template("cupom", "pt_BR", [coupon("")])),
+        (
+            "parameters",
+            "",
+            lambda: messages.template("a", "en", [{"type": "body", "parameters": [{"type": "text", "text": "a\nb"}]}]),
+        ),
     ],
 )
 def test_what_whatsapp_would_refuse_is_refused_before(field, limit, build) -> None:
@@ -172,9 +196,15 @@ def test_what_whatsapp_would_refuse_is_refused_before(field, limit, build) -> No
         lambda: messages.text("x" * 4096),
         lambda: messages.text("👋" * 4096),
         lambda: messages.media("video", media_id="9", caption="x" * 1024),
-        lambda: messages.buttons("x" * 1024, [Choice("x" * 256, "x" * 20)] * 3, header="x" * 60, footer="x" * 60),
-        lambda: messages.list_message("x" * 4096, "x" * 20, [section(5, id="x" * 200, title="x" * 24, description="x" * 72)] * 2),
-        lambda: messages.list_message("a", "b", [section()] * 10),
+        lambda: messages.buttons(
+            "x" * 1024, [Choice(padded(n, 256), padded(n, 20)) for n in range(3)], header="x" * 60, footer="x" * 60
+        ),
+        lambda: messages.list_message(
+            "x" * 4096, "x" * 20, [Section("x" * 24, [Choice(padded(n, 200), padded(n, 24), "x" * 72) for n in range(10)])]
+        ),
+        lambda: messages.list_message("a", "b", [section(first=n) for n in range(10)]),
+        lambda: messages.list_message("a", "b", [Section("AM", [Choice("1", "9")]), Section("PM", [Choice("2", "9")])]),
+        lambda: messages.template("cupom", "pt_BR", [coupon("X" * 15)]),
         lambda: messages.contacts([CARD] * 257),
         lambda: messages.location(-90, 180),
     ],

@@ -1,4 +1,4 @@
-"""The parser takes whatever comes: each thing becomes a value, and nothing that is wrong with one costs its neighbours."""
+"""The parser accepts any body: each object becomes a value, and an invalid one does not affect its neighbours."""
 
 import copy
 import json
@@ -21,6 +21,9 @@ from cloud_api.payloads import (
     UnreadableBody,
     parse,
 )
+from cloud_api.payloads.contents import content_of, form_files
+from cloud_api.payloads.messages import read_message
+from cloud_api.payloads.reading import Place
 
 PAYLOADS = Path(__file__).with_name("payloads")
 SAMPLES = {path.name: json.loads(path.read_bytes()) for path in sorted(PAYLOADS.glob("*.json"))}
@@ -303,6 +306,27 @@ def test_the_sender_s_old_bsuid_is_read_where_previous_user_id_is_missing() -> N
         ({"type": "unknown", "errors": [{"code": 131051, "title": "Message type unknown"}]}, "Message type unknown"),
         ({"type": "a_new_kind", "a_new_kind": {"title": "Mutirão"}}, "Mutirão"),
         ({"type": "a_new_kind", "a_new_kind": [1, 2]}, "a_new_kind"),
+        ({"text": {"body": "sem tipo"}}, "sem tipo"),
+        ({"type": "unknown", "text": {"body": "sem tipo"}}, "sem tipo"),
+        ({"type": "text_v2", "text": {"body": "outro tipo"}}, "outro tipo"),
+        (
+            {"type": "interactive", "interactive": {"type": "carousel_reply", "carousel_reply": {"id": "c", "title": "Plano B"}}},
+            "Plano B",
+        ),
+        ({"type": "interactive", "interactive": {"x_reply": {"id": "c1"}}}, "c1"),
+        ({"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent", "response_json": {"nota": "5"}}}}, "nota: 5"),
+        (
+            {"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent", "response_json": '{"flow_token": "t"}'}}},
+            "form sent",
+        ),
+        ({"type": "interactive", "interactive": {"nfm_reply": {"response_json": '{"dias": ["seg", "ter"]}'}}}, "dias: seg, ter"),
+        (
+            {"type": "interactive", "interactive": {"nfm_reply": {"response_json": '{"foto": {"id": "7", "file_name": "a.jpg"}}'}}},
+            "foto: a.jpg",
+        ),
+        ({"type": "contacts", "contacts": [{"name": {"middle_name": "Lia"}}, {"org": {"company": "Padaria"}}]}, "Lia, Padaria"),
+        ({"type": "contacts", "contacts": [{"emails": [{"email": "a@example.com"}]}]}, "a@example.com"),
+        ({"type": "text", "text": {"body": " \u200b\u3164"}}, "text"),
         ({"type": ["text"]}, "unsupported: unknown"),
         ({}, "unsupported: unknown"),
     ],
@@ -448,3 +472,84 @@ def test_whatever_the_bytes_nothing_but_unreadable_body_is_raised(body) -> None:
     except UnreadableBody:
         return
     assert isinstance(found, list)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Ana", "Ana"),
+        (" \u200b", None),
+        ("\u3164\u2800", None),
+        ("\u202e\ufe0f ", None),
+        ("", None),
+        ("\U0001fae8", "\U0001fae8"),
+        ("\u200fעליזה", "\u200fעליזה"),
+    ],
+)
+def test_a_name_that_shows_nothing_is_no_name(name, kept) -> None:
+    assert told({"type": "text"}, contacts=[{"wa_id": "5561", "profile": {"name": name}}]).person.name == kept
+
+
+def test_a_message_without_a_type_is_of_the_kind_whose_content_it_has() -> None:
+    assert told({"image": {"id": "1"}}).kind == "image"
+    assert told({"text": {"body": "a"}, "image": {"id": "1"}}).kind == "unknown"
+
+
+def called(**call: Any) -> Any:
+    (item,) = parse(
+        wrapped({"metadata": {"phone_number_id": "7"}, "calls": [{"id": "wacid.1", "timestamp": "1795003200", **call}]}, "calls")
+    )
+    return item
+
+
+def test_a_missed_call_is_a_message_and_the_same_one_as_its_beginning() -> None:
+    begun = called(**{"event": "connect", "from": "5561", "direction": "USER_INITIATED"})
+    missed = called(**{"event": "terminate", "from": "5561", "direction": "USER_INITIATED", "status": "FAILED"})
+    assert (begun.content, missed.content) == ("call", "missed call")
+    assert begun.wamid == missed.wamid
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"event": "terminate", "from": "5561", "direction": "USER_INITIATED", "duration": 69},
+        {"event": "terminate", "to": "5561", "direction": "BUSINESS_INITIATED"},
+        {"event": "terminate"},
+    ],
+)
+def test_the_end_of_any_other_call_is_no_message(call) -> None:
+    assert called(**call).event == "call_terminate"
+
+
+@pytest.mark.parametrize("escaped", ["\\ud83d", "\\u0000"])
+def test_what_a_form_escapes_is_as_safe_to_store_as_the_rest(escaped) -> None:
+    answers = f'{{"nome": "Ana{escaped}", "foto": [{{"id": "7", "mime_type": "image/png", "file_name": "a{escaped}.png"}}]}}'
+    told = {"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent", "response_json": answers}}}
+    content = content_of("interactive", told)
+    assert content.startswith("nome: Ana")
+    files = form_files(told)
+    for text in (content, str(files)):
+        assert "\0" not in text
+        assert text.encode()
+    assert len(files) == 1
+
+
+def test_values_of_a_template_that_name_each_other_are_taken_as_they_are() -> None:
+    components = [{"type": "body", "parameters": [{"text": f"{{{{{place + 1}}}}}" * 2} for place in range(1, 60)]}]
+    definition = {"components": [{"type": "BODY", "text": "Oi {{1}}, {{99}}"}]}
+    told = {"type": "template", "template": {"name": "oi", "components": components}, "definition": definition}
+    assert content_of("template", told) == "Oi {{2}}{{2}}, {{99}}"
+
+
+@pytest.mark.parametrize("kind", [" ", "\u200b"])
+def test_a_type_that_shows_nothing_is_as_good_as_missing(kind) -> None:
+    told = {"id": "wamid.1", "from": "556181500586", "type": kind, "text": {"body": "oi"}}
+    assert read_message(Place("0", "messages"), told).kind == "text"
+
+
+@pytest.mark.parametrize(
+    ("answers", "content"), [(["seg", "ter"], "seg, ter"), ('["seg", "ter"]', "seg, ter"), (7, "7"), ([], "Sent"), (None, "Sent")]
+)
+def test_the_answer_to_a_form_that_is_no_object_is_shown_as_it_is(answers, content) -> None:
+    told = {"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent", "response_json": answers}}}
+    assert content_of("interactive", told) == content

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from contacts.models import Contact, RetiredIdentity
+from contacts.searching import index_names
 from organizations.models import Organization, PhoneNumber
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,13 @@ def found(client, term):
     ("term", "names"),
     [
         ("556100000001", {"Maria 01"}),
-        ("+55 61 0000-0001", {"Maria 01"}),
+        ("+55 61 8150-0001", {"Ana"}),
+        ("(061) 9 8150 0001", {"Ana"}),
+        ("61 98150-0001", {"Ana"}),
+        ("\u202a+55 (061) 98150\u20110001\u202c", {"Ana"}),
+        ("fulana", {"Ana"}),
+        ("josé", {"Ana"}),
+        ("jose ful", {"Ana"}),
         ("BR.13491208655302741918", {"Joana"}),
         ("maria", {"Maria 01", "Maria 02"}),
         ("@joana.doces", {"Joana"}),
@@ -51,6 +58,9 @@ def test_the_search_finds_whole_identifiers_and_beginnings_of_names(admin_client
     meet(number, 1)
     meet(number, 2)
     meet(number, wa_id=None, bsuid="BR.13491208655302741918", username="joana.doces", name="Joana")
+    ana = meet(number, wa_id="556181500001", name="Ana", alias="Fulana da Zé José")
+    index_names([ana])
+    ana.save()
 
     assert found(admin_client, term) == names
 
@@ -80,25 +90,25 @@ def test_the_list_decrypts_no_secret(admin_client, number, settings):
 
 def test_who_answers_is_changed_in_the_list(admin_client, number):
     contact = meet(number)
-    row = {"form-0-id": contact.pk, "form-0-profile": "ia", "form-0-activate_bot": "on"}
+    row = {"form-0-id": contact.pk, "form-0-profile": "ia"}
     form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, **row, "_save": "Save"}
 
     assert admin_client.post(reverse(LIST), form).status_code == 302
 
     contact.refresh_from_db()
-    assert (contact.profile, contact.activate_bot, contact.activate_automatic_message) == ("ia", True, False)
+    assert (contact.profile, contact.activate_bot, contact.activate_automatic_message) == ("ia", True, True)
 
 
 def test_a_save_writes_only_what_the_operator_changed(admin_client, number):
     contact = meet(number)
     form = {"retired_identities-TOTAL_FORMS": 0, "retired_identities-INITIAL_FORMS": 0, "profile": "bot"}
     with CaptureQueriesContext(connection) as queries:
-        admin_client.post(page(contact), form | {"activate_bot": "on", "activate_automatic_message": "on"})
+        admin_client.post(page(contact), form)
 
     (update,) = [each["sql"] for each in queries if each["sql"].startswith("UPDATE") and "contacts" in each["sql"]]
     assert "profile" in update
     assert "session" not in update
-    assert "activate_bot" not in update
+    assert "activate_bot" in update  # which agrees with it
 
 
 def test_identifiers_and_names_cannot_be_changed_by_hand(admin_client, number):
@@ -113,11 +123,8 @@ def test_identifiers_and_names_cannot_be_changed_by_hand(admin_client, number):
 @pytest.mark.parametrize(
     ("action", "column", "value"),
     [
-        ("bot_on", "activate_bot", True),
-        ("bot_off", "activate_bot", False),
-        ("automatic_on", "activate_automatic_message", True),
-        ("automatic_off", "activate_automatic_message", False),
-        ("human_answers", "profile", "human"),
+        ("team_answers", "profile", "human"),
+        ("team_answers", "activate_bot", False),
         ("bot_answers", "profile", "bot"),
         ("ai_answers", "profile", "ia"),
     ],
@@ -178,5 +185,5 @@ def test_the_default_language_of_the_list_is_portuguese(admin_client, number):
     shown = admin_client.get(reverse(LIST)).content.decode()
 
     assert "Contatos" in shown
-    assert "Ligar o bot" in shown
-    assert "Switch the bot on" not in shown
+    assert "Deixar o bot responder" in shown
+    assert "Let the bot answer" not in shown

@@ -5,12 +5,13 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from contacts.models import Contact, Label, Note
 from contacts.services import rename_contact
 from contacts.tests.conftest import sign_in
 from organizations.live import revisions
-from organizations.models import Role
+from organizations.models import Role, User
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -28,42 +29,27 @@ def text(response):
 
 
 @pytest.mark.parametrize(
-    ("column", "word", "value"),
-    [
-        ("profile", "human", "human"),
-        ("profile", "bot", "bot"),
-        ("profile", "ia", "ia"),
-        ("activate_bot", "off", False),
-        ("activate_bot", "on", True),
-        ("activate_automatic_message", "off", False),
-    ],
+    ("profile", "has_bot"),
+    [("human", False), ("bot", True), ("ia", True)],
 )
-def test_a_switch_acts_at_once_and_tells_open_pages(member, meet, column, word, value):
+def test_who_answers_is_set_at_once_with_the_bot_and_tells_open_pages(member, meet, profile, has_bot):
     contact = meet()
     with CaptureQueriesContext(connection) as queries:
-        response = post(member, "contact_switch", contact, {"field": column, "value": word})
+        response = post(member, "contact_switch", contact, {"field": "profile", "value": profile})
     assert response.status_code == 200
-    assert f'id="switches-{contact.pk}"' in text(response)
+    assert f'id="who-answers-{contact.pk}"' in text(response)
     contact.refresh_from_db()
-    assert getattr(contact, column) == value
+    assert (contact.profile, contact.activate_bot, contact.activate_automatic_message) == (profile, has_bot, True)
     assert revisions([contact.organization_id]) == {contact.organization_id: 1}
     updates = [each["sql"] for each in queries if each["sql"].startswith("UPDATE") and "contacts" in each["sql"]]
     assert len(updates) == 1
-    assert updates[0].partition("WHERE")[0].count("=") == 1
+    assert updates[0].partition("WHERE")[0].count("=") == 2
 
 
 def test_a_row_of_the_table_is_answered_with_its_own_switches(member, meet):
     contact = meet()
-    response = post(member, "contact_switch", contact, {"field": "activate_bot", "value": "off", "in": "row"})
-    assert f'id="row-switches-{contact.pk}"' in text(response)
-
-
-def test_a_checkbox_is_off_where_the_browser_sends_only_what_stands_before_it(member, meet):
-    contact = meet()
-    post(member, "contact_switch", contact, {"field": "activate_bot", "value": ["off", "on"]})
-    assert Contact.objects.get().activate_bot is True
-    post(member, "contact_switch", contact, {"field": "activate_bot", "value": ["off"]})
-    assert Contact.objects.get().activate_bot is False
+    response = post(member, "contact_switch", contact, {"field": "profile", "value": "bot", "in": "row"})
+    assert 'name="in" value="row"' in text(response)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +59,8 @@ def test_a_checkbox_is_off_where_the_browser_sends_only_what_stands_before_it(me
         {"field": "profile"},
         {"field": "profile", "value": "robot"},
         {"field": "profile", "value": "on"},
-        {"field": "activate_bot", "value": "human"},
-        {"field": "activate_bot", "value": ""},
+        {"field": "activate_bot", "value": "on"},
+        {"field": "activate_automatic_message", "value": "off"},
         {"field": "name", "value": "on"},
         {"field": "organization_id", "value": "1"},
         {"field": "pk", "value": "on"},
@@ -143,7 +129,8 @@ def test_the_fragments_can_be_fetched(member, meet):
 def test_naming_touches_nothing_that_webhooks_tell(meet):
     contact = meet(name="Zé")
     Contact.objects.update(name="Zeca")  # a webhook told it since the page was shown
-    assert rename_contact(contact=contact, alias="José").name == "Zeca"
+    renamed = rename_contact(contact=contact, alias="José", by=User.objects.create_user("a@example.com"), now=timezone.now())
+    assert renamed.name == "Zeca"
     assert Contact.objects.get().search_name == "jose zeca"
 
 

@@ -10,9 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from chats.models import Message
+from cloud_api.wa_ids import formatted
 from conftest import SECRET, apply_all
 from contacts.models import Contact, Label, Note
 from contacts.searching import find_contacts
+from contacts.services import one_line
 from contacts.tests.conftest import sign_in
 from organizations.models import Organization, PhoneNumber
 from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, START, body, message, system_body, value
@@ -53,7 +55,7 @@ def test_a_person_is_typed_in(add, clerk, organization):
     contact = Contact.objects.get()
     assert (contact.wa_id, contact.wa_id_at, contact.alias, contact.profile) == (WITH, None, "José", "human")
     assert (contact.phone_key, contact.reversed_phone, contact.organization) == (WITHOUT, WITH[::-1], organization)
-    assert find_contacts(organization.pk, "jose") == find_contacts(organization.pk, "0586") == [contact.pk]
+    assert find_contacts(organization.pk, "jose").ids == find_contacts(organization.pk, "0586").ids == [contact.pk]
     page = clerk.get(response.url)
     assert [row["contact"] for row in page.context["rows"]] == [contact]
     assert "José was added." in page.content.decode()
@@ -76,6 +78,28 @@ def test_a_person_is_typed_in(add, clerk, organization):
 def test_a_number_is_taken_as_people_write_it(add, typed, wa_id):
     assert add(typed).status_code == 302
     assert Contact.objects.get().wa_id == wa_id
+
+
+@pytest.mark.parametrize(
+    ("country", "typed", "wa_id"),
+    [
+        ("BR", "+55 (061) 98150-0586", WITH),
+        ("BR", "\u202a+55 61 98150\u20110586\u202c", WITH),
+        ("BR", "+44 (0)20 7946 0958", "442079460958"),
+        ("BR", "+52 1 55 4123 9876", "525541239876"),
+        ("AR", "011 15 4567-8832", "5491145678832"),
+        ("AU", "0412 345 678", "61412345678"),
+    ],
+)
+def test_what_is_typed_in_any_country_is_stored_shown_and_found_as_one_number(add, clerk, organization, country, typed, wa_id):
+    Organization.objects.filter(pk=organization.pk).update(country=country)
+    response = add(typed, name="")
+    contact = Contact.objects.get()
+    assert contact.wa_id == wa_id
+    assert "".join(filter(str.isdigit, formatted(wa_id))) == wa_id
+    assert formatted(wa_id) in clerk.get(response.url).content.decode()
+    for search in (typed, formatted(wa_id), wa_id):
+        assert find_contacts(organization.pk, search).ids == [contact.pk]
 
 
 @pytest.mark.parametrize(
@@ -166,14 +190,14 @@ def test_a_typed_person_is_found_with_or_without_the_ninth_digit(add, tell, type
     assert kept.wa_id_at is not None
     assert not kept.retired_identities.exists()  # what was typed was never seen
     assert Message.objects.filter(contact=kept).count() == 2
-    assert find_contacts(kept.organization_id, "jose") == find_contacts(kept.organization_id, "ze") == [kept.pk]
+    assert find_contacts(kept.organization_id, "jose").ids == find_contacts(kept.organization_id, "ze").ids == [kept.pk]
 
 
 @pytest.mark.parametrize("shown", [WITH, WITHOUT])
 def test_a_person_seen_in_the_same_breath_twice_is_one(add, hub, shown):
     add()
     for wamid in ("m1", "m2", "m3"):
-        hub.post(said(wamid, shown, "BR.1001"))
+        hub.deliver(said(wamid, shown, "BR.1001"))
     apply_all()
     assert people() == {(shown, "BR.1001", "José", NUMBER)}
 
@@ -184,7 +208,7 @@ def test_only_the_first_who_is_shown_can_be_whom_staff_meant(add, hub, together)
     their webhooks are applied together or one by one."""
     add()
     for wamid, phone, at in (("m1", WITH, START), ("m2", WITHOUT, START + 60)):
-        hub.post(said(wamid, phone, at=at))
+        hub.deliver(said(wamid, phone, at=at))
         if not together:
             apply_all()
     apply_all()
@@ -239,4 +263,9 @@ def test_what_staff_wrote_about_a_person_who_turns_out_to_be_another_is_kept(tel
     assert (kept.wa_id, kept.alias) == ("5531971204455", "José")
     assert [note.text for note in kept.notes.all()] == ["Prefers mornings"]
     assert [label.name for label in kept.labels.all()] == ["VIP"]
-    assert find_contacts(organization.pk, "jose") == [kept.pk]
+    assert find_contacts(organization.pk, "jose").ids == [kept.pk]
+
+
+@pytest.mark.parametrize(("typed", "kept"), [(" Ana   Lia ", "Ana Lia"), (" \u200b\u3164", ""), ("\u202e", ""), ("👋", "👋")])
+def test_a_name_of_which_nothing_can_be_seen_is_none(typed, kept) -> None:
+    assert one_line(typed) == kept

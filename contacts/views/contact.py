@@ -24,11 +24,13 @@ from contacts.services import (
     give_labels,
     read_switch,
     rename_contact,
-    set_switch,
+    set_who_answers,
 )
 from contacts.services import add_note as write_note
 from contacts.services import delete_note as erase_note
+from organizations.addresses import read_number
 from organizations.models import Profile
+from organizations.ownership import NumberMoved
 from organizations.permissions import Access, for_members
 
 
@@ -52,7 +54,7 @@ def _answer(request: HttpRequest, access: Access, template: str, context: dict[s
 def new_contact(request: HttpRequest, access: Access) -> HttpResponse:
     """The form for somebody who has not written yet."""
     numbers = numbers_of(access.organization)
-    form = NewContactForm(request.POST or None, numbers=numbers)
+    form = NewContactForm(request.POST or None, numbers=numbers, country=access.organization.country)
     there = None
     if request.method == "POST" and numbers and form.is_valid():
         given = form.cleaned_data
@@ -61,6 +63,8 @@ def new_contact(request: HttpRequest, access: Access) -> HttpResponse:
         except AlreadyThere as refusal:
             there = refusal.contact
             form.add_error("phone", gettext("%(name)s has this number already.") % {"name": there})
+        except NumberMoved:
+            form.add_error(None, gettext("A number has just changed. Try again."))
         else:
             messages.success(request, gettext("%(name)s was added.") % {"name": contact})
             shown = urlencode({"q": f"+{contact.wa_id}"})
@@ -72,17 +76,16 @@ def new_contact(request: HttpRequest, access: Access) -> HttpResponse:
 @for_members
 @require_POST
 def switch(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """Set the switch `field` to `value`. Answers with the switches as they stand, `in` a row of the table or by themselves."""
+    """Set the switch `field`, who answers, to `value`. Answers with the choice as it stands, `in` a row or by itself."""
     contact = _contact(access, contact_id)
-    column = request.POST.get("field", "")
     try:
-        value = read_switch(column, request.POST.get("value", ""))
+        profile = read_switch(request.POST.get("field", ""), request.POST.get("value", ""))
     except Unfit as refusal:
         return HttpResponseBadRequest(str(refusal), content_type="text/plain; charset=utf-8")
-    set_switch(organization=access.organization, contact_ids=[contact.pk], column=column, value=value)
-    setattr(contact, column, value)
-    template = "contacts/_row_switches.html" if request.POST.get("in") == "row" else "contacts/_switches.html"
-    return _answer(request, access, template, {"contact": contact, "profiles": Profile})
+    set_who_answers(organization=access.organization, contact_ids=[contact.pk], profile=profile, by=access.user, now=timezone.now())
+    contact.profile = profile
+    context = {"contact": contact, "profiles": Profile, "in_row": request.POST.get("in") == "row"}
+    return _answer(request, access, "contacts/_who_answers.html", context)
 
 
 @for_members
@@ -96,7 +99,7 @@ def rename(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     if not form.is_valid():
         return _refused(request, access, "contacts/_name.html", {"contact": contact, "alias_form": form}, form)
     try:
-        contact = rename_contact(contact=contact, alias=form.cleaned_data["alias"])
+        contact = rename_contact(contact=contact, alias=form.cleaned_data["alias"], by=access.user, now=timezone.now())
     except Contact.DoesNotExist:
         raise Http404 from None
     return _answer(request, access, "contacts/_name.html", {"contact": contact})
@@ -109,7 +112,7 @@ def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> Htt
     contact = _contact(access, contact_id)
     if request.method == "POST":
         had, chosen = (_ids(request.POST.getlist(name)) for name in ("had", "label"))
-        give_labels(contact=contact, give=chosen - had, take=had - chosen)
+        give_labels(contact=contact, give=chosen - had, take=had - chosen, by=access.user, now=timezone.now())
     context = {
         "contact": contact,
         "labels": Label.objects.filter(organization=access.organization),
@@ -121,7 +124,7 @@ def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> Htt
 
 
 def _ids(words: list[str]) -> set[int]:
-    return {int(word) for word in words[:500] if word.isascii() and word.isdigit() and len(word) < 19}
+    return {pk for word in words[:500] if (pk := read_number(word)) is not None}
 
 
 @for_members

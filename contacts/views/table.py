@@ -13,10 +13,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from contacts.listing import Cursor, Filters, View, list_contacts
+from contacts.listing import PAGE, Cursor, Filters, View, list_contacts, rows_shown
 from contacts.models import Label
 from contacts.selectors import labels_given, numbers_of
-from contacts.services import Unfit, label_many, read_switch, set_switch
+from contacts.services import Unfit, label_many, read_switch, set_who_answers
+from organizations.addresses import read_number
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
 
@@ -47,7 +48,8 @@ def address_of(request: HttpRequest, access: Access) -> str:
 
 def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
     filters, after = Filters.read(request.GET), Cursor.read(request.GET.get("after", ""))
-    listed = list_contacts(access.organization.pk, filters, timezone.now(), after=after)
+    limit = PAGE if after else rows_shown(request.GET)
+    listed = list_contacts(access.organization.pk, filters, timezone.now(), after=after, limit=limit)
     labels = list(Label.objects.filter(organization=access.organization))
     given = labels_given(listed.contacts, labels)
     numbers = numbers_of(access.organization)
@@ -59,6 +61,7 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
         ],
         "is_further_page": after is not None and "HX-Request" in request.headers,
         "next": listed.next,
+        "back_to": listed.back_to,
         "too_many": listed.too_many,
         "filters": filters,
         "views": View,
@@ -71,8 +74,8 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
 @for_members
 @require_POST
 def bulk(request: HttpRequest, access: Access) -> HttpResponse:
-    """What to `do` to all of the chosen `contact`s: a switch as “profile:bot”, or a label as “label:7” or “unlabel:7”."""
-    ids = {int(pk) for pk in request.POST.getlist("contact") if pk.isascii() and pk.isdigit() and len(pk) < 19}
+    """What to `do` to all of the chosen `contact`s: who answers as “profile:bot”, or a label as “label:7” or “unlabel:7”."""
+    ids = {pk for word in request.POST.getlist("contact") if (pk := read_number(word)) is not None}
     try:
         count = _change_many(access, _some(ids), request.POST.get("do", ""))
         said = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": count}
@@ -97,10 +100,10 @@ def _change_many(access: Access, ids: Collection[int], what: str) -> int:
     name, _, value = what.partition(":")
     if not what:
         raise Unfit(gettext("Choose what to do."))
+    change: Any = {"organization": access.organization, "contact_ids": ids, "by": access.user, "now": timezone.now()}
     if name not in ("label", "unlabel"):
-        return set_switch(organization=access.organization, contact_ids=ids, column=name, value=read_switch(name, value))
-    pk = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0
-    label = Label.objects.filter(organization=access.organization, pk=pk).first()
+        return set_who_answers(**change, profile=read_switch(name, value))
+    label = Label.objects.filter(organization=access.organization, pk=read_number(value) or 0).first()
     if label is None:
         raise Unfit(gettext("There is no such label any more. Reload the page."))
-    return label_many(organization=access.organization, contact_ids=ids, label=label, give=name == "label")
+    return label_many(**change, label=label, give=name == "label")

@@ -20,8 +20,11 @@ def styled(field: BoundField) -> SafeString:
     widget = field.field.widget
     look = next((classes for kind, classes in CLASSES.items() if isinstance(widget, kind)), "input w-full h-11")
     wrong = {"input": " input-error", "select": " select-error", "textarea": " textarea-error"}.get(look.partition(" ")[0], "")
-    classes = look + (wrong if field.errors else "")
-    return field.as_widget(attrs={"class": classes, "placeholder": ""} if wrong else {"class": classes})
+    attributes: dict[str, str | bool] = {"class": look + (wrong if field.errors else "")}
+    if wrong:
+        # No maxlength: a browser cuts what is pasted without a word, the form says how long it may be.
+        attributes |= {"placeholder": "", "maxlength": False}
+    return field.as_widget(attrs=attributes)
 
 
 @register.filter

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, urlize
@@ -16,13 +17,21 @@ from django.utils.translation import gettext
 
 from cloud_api.errors import explained
 from cloud_api.wa_ids import formatted
-from organizations import stopping
+from organizations import mail, stopping
 from organizations.models import Organization, PhoneNumber
+from organizations.number_states import NumberState
+from organizations.storage import quota_of, used_by
 
 register = template.Library()
 
 ICONS = Path(settings.BASE_DIR) / "templates" / "icons"
 TINTS = 6
+
+
+@register.simple_tag
+def mail_is_configured() -> bool:
+    """Whether e-mails of this hub reach people."""
+    return mail.is_configured()
 
 
 @register.simple_tag
@@ -44,6 +53,14 @@ def _shapes(name: str) -> SafeString:
 
 
 @register.simple_tag
+def storage_use(organization: Organization) -> SafeString:
+    """How much of its storage the organization uses, in words; in red where there is no room left. One query."""
+    used, quota = used_by(organization), quota_of(organization)
+    words = gettext("Storage: %(used)s of %(quota)s") % {"used": filesizeformat(used), "quota": filesizeformat(quota)}
+    return format_html('<span class="{}">{}</span>', "text-error" if used >= quota else "quiet", words)
+
+
+@register.simple_tag
 def ago(moment: datetime | None) -> SafeString | str:
     """How long ago it was, in a word; the title has the whole date. The browser keeps it current."""
     if moment is None:
@@ -57,18 +74,30 @@ def ago(moment: datetime | None) -> SafeString | str:
     )
 
 
+@register.simple_tag
+def searched_back_to(moment: datetime | None) -> str:
+    """How far back a search has looked."""
+    if moment is None:
+        return gettext("Searched back to those without messages.")
+    return gettext("Searched back to %(day)s.") % {"day": date_format(timezone.localtime(moment), "DATE_FORMAT")}
+
+
 def _in_a_word(moment: datetime, now: datetime) -> str:
     """“now”, minutes, hours and days are as hub.js writes them."""
     passed = max(now - moment, timedelta())
     if passed < timedelta(minutes=1):
         return gettext("now")
     if passed < timedelta(hours=1):
-        return f"{passed.seconds // 60} min"
+        return _ago(f"{passed.seconds // 60} min")
     if passed < timedelta(days=1):
-        return f"{passed.seconds // 3600} h"
+        return _ago(f"{passed.seconds // 3600} h")
     if passed < timedelta(days=7):
-        return f"{passed.days} d"
+        return _ago(f"{passed.days} d")
     return date_format(moment, "SHORT_DATE_FORMAT" if moment.year != now.year else _day_and_month())
+
+
+def _ago(time: str) -> str:
+    return gettext("{time} ago").replace("{time}", time)
 
 
 def _day_and_month() -> str:
@@ -91,9 +120,9 @@ def moment(value: datetime | None, style: str = "SHORT_DATETIME_FORMAT") -> Safe
 
 
 @register.simple_tag
-def stopped_numbers(organization: Organization) -> list[PhoneNumber]:
-    """The organization's numbers that may not send: see `organizations.stopping`."""
-    return stopping.stopped_numbers(organization)
+def stopped_numbers(organization: Organization) -> list[tuple[PhoneNumber, NumberState]]:
+    """The organization's numbers that may not send, and the state of each: see `organizations.stopping`."""
+    return stopping.stopped_numbers(organization, now=timezone.now())
 
 
 @register.filter

@@ -1,13 +1,15 @@
 """The admin of organizations and numbers: an operator's tool that takes secrets and never gives them back."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.fernet import Fernet
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
-from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, User
+from organizations.models import CLAIM_MARK, AccountEvent, Membership, Organization, PhoneNumber, User
 
 pytestmark = pytest.mark.django_db
 EVENING = datetime(2026, 3, 1, 20, tzinfo=UTC)
@@ -103,6 +105,30 @@ def test_the_previous_app_secret_can_be_forgotten(admin_client, number):
     admin_client.post(page(number), form(new_app_secret="brand-new-secret-EEEE", forget_previous_app_secret="on"))
 
     assert PhoneNumber.objects.get().previous_app_secret == ""
+
+
+@pytest.mark.parametrize(("days", "sentence"), [(6, "is accepted until"), (8, "has expired")])
+def test_it_is_shown_until_when_the_previous_app_secret_is_accepted(admin_client, number, days, sentence):
+    assert "The previous app secret has expired" in english(admin_client, page(number)), "nobody knows its age"
+    admin_client.post(page(number), form(new_app_secret="brand-new-secret-EEEE"))
+    PhoneNumber.objects.update(app_secret_replaced_at=timezone.now() - timedelta(days=days))
+
+    assert f"The previous app secret {sentence}" in english(admin_client, page(number))
+
+
+def test_the_date_of_a_previous_app_secret_ends_with_one_full_stop(admin_client, number):
+    admin_client.post(page(number), form(new_app_secret="brand-new-secret-EEEE"))
+
+    assert re.search(r"is accepted until \d\d/\d\d/\d{4} \d\d:\d\d\.<", english(admin_client, page(number)))
+
+
+def test_an_id_that_another_organization_has_too_is_shown_as_meta_has_it(admin_client, number):
+    PhoneNumber.objects.update(phone_number_id=f"{number.phone_number_id}{CLAIM_MARK}9")
+    organization = reverse("admin:organizations_organization_change", args=[number.organization_id])
+    for address in (page(number), reverse("admin:organizations_phonenumber_changelist"), organization):
+        shown = re.sub(r'href="[^"]*"', "", english(admin_client, address))  # links ask for the number's rows by its key
+        assert number.phone_number_id in shown
+        assert f"{number.phone_number_id}{CLAIM_MARK}" not in shown
 
 
 def test_a_new_verify_token_is_found_by_the_handshake(admin_client, number):
@@ -247,6 +273,7 @@ def test_a_list_takes_few_queries_however_many_rows(admin_client, number, name, 
 def test_a_number_s_page_takes_few_queries(admin_client, number, django_assert_max_num_queries):
     for place in range(25):
         tell(number, place)
+    admin_client.get(page(number))  # Django remembers content types from then on
 
     with django_assert_max_num_queries(16):
         admin_client.get(page(number))
@@ -280,3 +307,9 @@ def test_the_admin_bears_the_hub_s_name(admin_client):
 
     assert "WhatsApp Hub" in shown
     assert "Django administration" not in shown
+
+
+@pytest.mark.parametrize("typed", ["556181412286", "+55 61 98141-2286", "(061) 8141-2286", "\u202a+55 (061) 8141\u20112286\u202c"])
+def test_a_number_is_found_in_any_way_of_writing(admin_client, number, typed):
+    rows = admin_client.get(reverse("admin:organizations_phonenumber_changelist"), {"q": typed}).context["cl"].result_list
+    assert list(rows) == [number]

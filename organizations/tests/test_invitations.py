@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from organizations.models import Invitation, Membership, Organization, Role, User
+from organizations.models import Invitation, Mail, Membership, Organization, Role, User
 from organizations.tests.people import PASSWORD, browser, member, outsider
 
 pytestmark = pytest.mark.django_db
@@ -50,11 +50,11 @@ def nobody():
 # Inviting
 
 
-def test_an_invitation_goes_out_by_mail_and_its_link_is_shown_once(aroeira, adao, mailoutbox):
+def test_an_invitation_goes_out_by_mail_and_its_link_is_shown_once(aroeira, adao, sent_mails):
     answer = invite(adao, aroeira, " Nova@Example.com ")
 
     link = link_on(answer)
-    (mail,) = mailoutbox
+    (mail,) = sent_mails()
     assert mail.to == ["nova@example.com"]
     assert f"http://testserver{link}" in mail.body
     assert "Aroeira" in mail.subject
@@ -71,16 +71,16 @@ def test_the_link_is_not_in_the_database(aroeira, adao):
     assert token not in str(Invitation.objects.values().get())
 
 
-def test_the_mail_speaks_the_language_of_whoever_invites(aroeira, adao, mailoutbox):
+def test_the_mail_speaks_the_language_of_whoever_invites(aroeira, adao, sent_mails):
     invite(adao, aroeira)
-    assert mailoutbox[0].subject == "Invitation to Aroeira"
-    assert "invites you to Aroeira" in mailoutbox[0].body
+    assert sent_mails()[0].subject == "Invitation to Aroeira"
+    assert "invites you to Aroeira" in sent_mails()[0].body
 
 
 @pytest.mark.parametrize("role", ["user_admin", "user_creator", "owner", ""])
-def test_an_administrator_invites_users_alone(aroeira, adao, role, mailoutbox):
+def test_an_administrator_invites_users_alone(aroeira, adao, role, sent_mails):
     assert invite(adao, aroeira, role=role).status_code == 422
-    assert not mailoutbox
+    assert not sent_mails()
 
 
 def test_a_creator_invites_creators_too(aroeira, clara):
@@ -90,17 +90,17 @@ def test_a_creator_invites_creators_too(aroeira, clara):
 @pytest.mark.parametrize(
     "email", ["", "nonsense", "a\x00b@example.com", "x" * 300 + "@example.com", "a@example.com\nBcc: b@example.com"]
 )
-def test_no_mail_goes_to_what_is_no_address(aroeira, adao, email, mailoutbox):
+def test_no_mail_goes_to_what_is_no_address(aroeira, adao, email, sent_mails):
     assert invite(adao, aroeira, email).status_code == 422
-    assert not mailoutbox
+    assert not sent_mails()
 
 
-def test_a_name_of_many_lines_does_not_hurt_the_mail(aroeira, adao, mailoutbox):
+def test_a_name_of_many_lines_does_not_hurt_the_mail(aroeira, adao, sent_mails):
     Organization.objects.update(organization_name="Aroeira\nBcc: b@example.com")
 
     assert invite(adao, aroeira).status_code == 200
-    assert mailoutbox[0].to == ["nova@example.com"]
-    assert not mailoutbox[0].bcc
+    assert sent_mails()[0].to == ["nova@example.com"]
+    assert not sent_mails()[0].bcc
 
 
 def test_a_member_cannot_be_invited_again(aroeira, adao):
@@ -116,8 +116,18 @@ def test_a_mail_server_that_is_away_leaves_the_invitation_and_its_link(aroeira, 
 
     answer = invite(adao, aroeira)
 
-    assert "could not be sent" in answer.content.decode()
+    assert "being sent by e-mail" in answer.content.decode()
     assert nobody().get(link_on(answer)).status_code == 200
+
+
+def test_a_hub_without_mail_server_says_so_and_offers_the_link(aroeira, adao, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+    answer = invite(adao, aroeira)
+
+    assert "no mail server" in answer.content.decode()
+    assert nobody().get(link_on(answer)).status_code == 200
+    assert not Mail.objects.exists()
 
 
 def test_inviting_again_replaces_the_link_and_the_role(aroeira, clara):

@@ -1,6 +1,7 @@
 """The numbers' pages: the guided set-up from the first page to both ticks, the list, one number, and who may see them."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from conftest import SECRET, Hub, apply_all, payload
 from organizations.live import revisions
-from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, Role, User
+from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, Proof, Role, User
 from organizations.views.numbers import is_reachable
 from webhooks.models import Webhook
 from webhooks.tests.bodies import NUMBER, text_body
@@ -49,7 +50,12 @@ def number(organization: Organization) -> PhoneNumber:
 def foreign(transactional_db: None) -> PhoneNumber:
     owner = Organization.objects.create(organization_name="Barbearia Secreta")
     return PhoneNumber.objects.create(
-        organization=owner, phone_number_id="700000000000001", wa_id="5521999990000", waba_id="777000777000777"
+        organization=owner,
+        phone_number_id="700000000000001",
+        wa_id="5521999990000",
+        waba_id="777000777000777",
+        proven_at=timezone.now(),
+        proven_by=Proof.TOKEN,
     )
 
 
@@ -95,7 +101,7 @@ def test_the_whole_set_up_ends_with_both_ticks_and_the_way_to_the_inbox(hub: Hub
     assert "385012774910236/subscribed_apps" in text(admin, at("number_setup", organization, number.pk, "fields"))
     assert "+55 61 3321-4400" in text(admin, at("number_setup", organization, number.pk, "test"))
 
-    assert hub.post(text_body("wamid.1"), path=path).status_code == 200
+    hub.deliver(text_body("wamid.1"), path=path)
     apply_all()
     proof = text(admin, at("number_proof", organization, number.pk))
     assert "First webhook seen" in proof
@@ -152,10 +158,28 @@ def test_what_another_organization_has_is_refused_without_telling_whose_it_is(ad
 
 
 @pytest.mark.parametrize(
+    ("country", "typed", "wa_id"),
+    [
+        ("BR", "61 98141-2286", "5561981412286"),  # not Australia's +61 981 412 286
+        ("BR", "061 3321-4400", "556133214400"),
+        ("BR", "+55 (061) 3321-4400", "556133214400"),
+        ("BR", "\u202a+55 61 3321\u20114400\u202c", "556133214400"),
+        ("AU", "0412 345 678", "61412345678"),
+        ("AU", "+55 61 98141-2286", "5561981412286"),
+    ],
+)
+def test_a_number_is_read_in_the_organization_s_country(admin, organization, country, typed, wa_id):
+    Organization.objects.filter(pk=organization.pk).update(country=country)
+
+    assert admin.post(at("new_number_ids", organization), IDS | {"wa_id": typed}).status_code == 302
+    assert PhoneNumber.objects.get().wa_id == wa_id
+
+
+@pytest.mark.parametrize(
     ("column", "typed"),
     [
         ("wa_id", ""),
-        ("wa_id", "061 3321-4400"),
+        ("wa_id", "3321-4400"),
         ("wa_id", "oi"),
         ("wa_id", "5" * 5000),
         ("wa_id", "+55 61\x00"),
@@ -195,7 +219,7 @@ def test_wrong_ids_can_be_mended_while_nothing_has_come(admin, organization, num
 
 
 def test_the_id_stays_once_webhooks_have_come(hub: Hub, admin, organization, number):
-    hub.post(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.1"))
     apply_all()
     admin.post(
         at("number_setup", organization, number.pk, "ids"),
@@ -207,7 +231,7 @@ def test_the_id_stays_once_webhooks_have_come(hub: Hub, admin, organization, num
 
 
 def test_the_id_stays_if_conversations_belong_to_it(admin, organization, number, hub: Hub):
-    hub.post(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.1"))
     apply_all()
     PhoneNumber.objects.update(first_webhook_at=None)
     answer = admin.post(at("number_setup", organization, number.pk, "ids"), IDS | {"phone_number_id": "448190735512099"})
@@ -272,18 +296,15 @@ def test_addresses_that_meta_cannot_reach_are_known(address, reachable):
 
 
 def test_who_answers_new_contacts_can_be_changed(admin, organization, number):
-    answer = admin.post(
-        at("number_defaults", organization, number.pk), {"default_profile": "ia", "default_bot": " Lia  2 "}, follow=True
-    )
+    answer = admin.post(at("number_defaults", organization, number.pk), {"default_profile": "ia"}, follow=True)
 
     assert "Saved" in answer.content.decode()
     number.refresh_from_db()
-    assert (number.default_profile, number.default_bot) == ("ia", "Lia 2")
+    assert number.default_profile == "ia"
+    assert number.defaults_of_contacts == {"profile": "ia", "activate_bot": True}
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"default_profile": "nobody"}, {"default_profile": ""}, {"default_profile": "bot", "default_bot": "b" * 101}]
-)
+@pytest.mark.parametrize("wrong", [{"default_profile": "nobody"}, {"default_profile": ""}, {"default_profile": "bot "}])
 def test_defaults_that_make_no_sense_are_refused(admin, organization, number, wrong):
     assert admin.post(at("number_defaults", organization, number.pk), wrong).status_code == 422
     number.refresh_from_db()
@@ -297,6 +318,16 @@ def test_a_replaced_app_secret_becomes_the_previous_one_and_an_empty_field_chang
 
     number.refresh_from_db()
     assert (number.app_secret, number.previous_app_secret, number.meta_token) == ("n" * 32, SECRET, "EAAG-token")
+
+
+@pytest.mark.parametrize(("days", "sentence"), [(6, "is accepted until"), (8, "has expired")])
+def test_the_page_says_until_when_a_previous_app_secret_is_accepted(admin, organization, number, days, sentence):
+    page = at("number", organization, number.pk)
+    assert "previous app secret" not in text(admin, page)
+    admin.post(at("number_secrets", organization, number.pk), {"app_secret": "n" * 32})
+    PhoneNumber.objects.update(app_secret_replaced_at=timezone.now() - timedelta(days=days))
+
+    assert f"The previous app secret {sentence}" in text(admin, page)
 
 
 def test_a_new_verify_token_has_yet_to_be_checked_by_meta(hub: Hub, admin, organization, number):
@@ -314,7 +345,7 @@ def test_while_a_number_is_off_its_webhooks_wait(hub: Hub, admin, organization, 
     switch = at("number_switch", organization, number.pk)
     for _ in range(2):  # a repeated post does not turn it back
         admin.post(switch, {"activate": "off"})
-    hub.post(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.1"))
     apply_all()
     assert Webhook.objects.get().held_items.count() == 1
     assert "off" in text(admin, at("numbers", organization))
@@ -338,7 +369,7 @@ def test_changes_are_told_to_the_open_pages(admin, organization, number):
 
 def test_quality_limit_and_events_are_told_in_plain_words(hub: Hub, admin, organization, number):
     for name in ("95_phone_number_quality_update", "96_phone_number_name_update", "97_account_update_restriction"):
-        hub.post(payload(f"{name}.json"))
+        hub.deliver(payload(f"{name}.json"))
     apply_all()
     AccountEvent.objects.create(
         organization=organization,

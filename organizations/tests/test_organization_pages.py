@@ -1,10 +1,15 @@
 """Where a user comes in, and how organizations begin, are renamed and end."""
 
+from datetime import UTC, datetime
+
+import phonenumbers
 import pytest
 from django.test import Client
+from django.utils import timezone, translation
 
 from organizations import joining
-from organizations.models import Membership, Organization, Role, User
+from organizations.countries import country_choices
+from organizations.models import Invitation, Membership, Organization, Role, User
 from organizations.permissions import access_to
 from organizations.tests.people import PASSWORD, browser, member, outsider
 
@@ -103,6 +108,55 @@ def test_it_can_be_renamed_also_in_case_alone(aroeira, clara):
     assert aroeira.organization_name == "AROEIRA"
 
 
+def test_it_is_in_brazil_unless_its_owner_says_otherwise(aroeira, clara):
+    assert (aroeira.country, aroeira.time_zone) == ("BR", "America/Sao_Paulo")
+    shown = clara[1].get(page(aroeira)).content.decode()
+    assert '<option value="BR" selected>Brazil (+55)</option>' in shown
+    assert '<option value="America/Sao_Paulo" selected>' in shown
+
+    clara[1].post(page(aroeira), {"name": "Aroeira", "country": "PT", "time_zone": "Europe/Lisbon"})
+    aroeira.refresh_from_db()
+    assert (aroeira.country, aroeira.time_zone) == ("PT", "Europe/Lisbon")
+    clara[1].post(page(aroeira), {"name": "Aroeira Flores"})
+    aroeira.refresh_from_db()
+    assert (aroeira.organization_name, aroeira.country, aroeira.time_zone) == ("Aroeira Flores", "PT", "Europe/Lisbon")
+
+
+@pytest.mark.parametrize("wrong", [{"country": "ZZ"}, {"country": "br"}, {"time_zone": "Mars/Base"}, {"time_zone": "../../etc"}])
+def test_a_country_or_zone_that_is_none_is_refused(aroeira, clara, wrong):
+    assert clara[1].post(page(aroeira), {"name": "Aroeira"} | wrong).status_code == 422
+    aroeira.refresh_from_db()
+    assert (aroeira.country, aroeira.time_zone) == ("BR", "America/Sao_Paulo")
+
+
+def test_a_new_organization_says_where_it_is(aroeira):
+    client = browser(User.objects.create_superuser("root@example.com", PASSWORD))
+    client.post(NEW, {"name": "Flores", "country": "AR", "time_zone": "America/Argentina/Cordoba"})
+    made = Organization.objects.get(organization_name="Flores")
+    assert (made.country, made.time_zone) == ("AR", "America/Argentina/Cordoba")
+
+
+def test_countries_are_named_in_the_reader_s_language():
+    for language, name in (("pt-br", "Alemanha"), ("en", "Germany"), ("es", "Alemania")):
+        with translation.override(language):
+            choices = dict(country_choices())
+            assert choices["DE"] == f"{name} (+49)"
+            assert set(choices) == set(phonenumbers.SUPPORTED_REGIONS)
+
+
+def test_times_are_in_the_organization_s_zone_for_whoever_has_chosen_none(aroeira, clara):
+    Organization.objects.filter(pk=aroeira.pk).update(time_zone="Asia/Tokyo")
+    invitation = {"organization": aroeira, "email": "x@example.com", "token_digest": "x"}
+    Invitation.objects.create(**invitation, expires_at=datetime(2036, 1, 1, 23, tzinfo=UTC))
+    members = f"/o/{aroeira.pk}/settings/members/"
+
+    assert "01/02/2036 08:00" in clara[1].get(members).content.decode()
+    assert timezone.get_current_timezone_name() == "America/Sao_Paulo"  # no request leaves its zone behind
+
+    User.objects.filter(pk=clara[0].pk).update(time_zone="Europe/Lisbon")
+    assert "01/01/2036 23:00" in clara[1].get(members).content.decode()
+
+
 def test_another_organizations_name_is_taken(aroeira, clara):
     Organization.objects.create(organization_name="Zinnia")
 
@@ -110,7 +164,7 @@ def test_another_organizations_name_is_taken(aroeira, clara):
     assert answer.status_code == 422
     assert "Another organization has this name" in answer.content.decode()
     with pytest.raises(joining.NameTaken):
-        joining.rename_organization(name="Zinnia", by=access_to(clara[0], aroeira.pk))
+        joining.change_organization(name="Zinnia", country="BR", time_zone="", by=access_to(clara[0], aroeira.pk))
 
 
 def test_switching_it_off_asks_for_its_name_and_shuts_everybody_out(aroeira, clara):

@@ -4,7 +4,9 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from organizations.models import Membership, Organization, Role, User
 from organizations.tests.people import PASSWORD, browser
@@ -94,3 +96,14 @@ def test_shortcuts_can_be_switched_off(ana):
 
     client.post("/profile/", {key: value for key, value in FORM.items() if key != "shortcuts"})
     assert "data-shortcuts" not in client.get(f"/o/{organization.pk}/settings/members/").content.decode()
+
+
+def test_saving_a_preference_writes_no_other_column(ana):
+    client = browser(ana)
+    for path, form in [("/profile/", FORM), ("/profile/alerts/", {"alert_sound": "on"})]:
+        with CaptureQueriesContext(connection) as queries:
+            client.post(path, form)
+        (written,) = [each["sql"] for each in queries if each["sql"].startswith("UPDATE") and "users" in each["sql"]]
+        assert not re.search(r"\bemail\b|session_epoch|password|is_superuser", written.partition("WHERE")[0])
+    ana.refresh_from_db()
+    assert ana.alert_sound

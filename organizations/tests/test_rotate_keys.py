@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
-from organizations import services
+from organizations import stored_secrets
 from organizations.fields import digests
 from organizations.models import Organization, PhoneNumber
 
@@ -59,13 +59,13 @@ def test_the_verify_token_is_found_by_the_new_key_s_digest(settings):
 
 def test_more_rows_than_fit_one_batch_are_all_rotated(settings):
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
-    for number in range(services.BATCH + 5):
+    for number in range(stored_secrets.BATCH + 5):
         connect(number)
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
 
-    assert f"{services.BATCH + 5} rows encrypted" in rotate()
+    assert f"{stored_secrets.BATCH + 5} rows encrypted" in rotate()
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
-    assert len(list(PhoneNumber.objects.all())) == services.BATCH + 5
+    assert len(list(PhoneNumber.objects.all())) == stored_secrets.BATCH + 5
 
 
 def test_a_row_that_no_key_opens_is_named_and_the_others_are_rotated(settings):

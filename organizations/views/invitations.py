@@ -3,7 +3,6 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
-from django.core.mail import send_mail
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -13,11 +12,13 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from organizations import joining
+from organizations import joining, mail
+from organizations.addresses import site_url
 from organizations.joining import Issued
 from organizations.member_forms import InviteForm, JoinForm
 from organizations.models import Invitation, User
 from organizations.permissions import Access, for_admins
+from organizations.user_sessions import note_request
 from organizations.views.members import members_page
 
 
@@ -61,21 +62,19 @@ def _own(access: Access, invitation_id: int) -> Invitation:
 
 def _issued(request: HttpRequest, access: Access, issued: Issued) -> HttpResponse:
     """The page with the link at once, not after a redirect: it is kept nowhere."""
-    link = request.build_absolute_uri(reverse("invitation", args=[issued.token]))
-    sent = _send(access, issued.invitation, link)
+    link = site_url(request, reverse("invitation", args=[issued.token]))
+    sent = mail.is_configured()
+    if sent:
+        _queue_mail(access, issued.invitation, link)
     return members_page(request, access, form=InviteForm(access=access), link=link, sent=sent)
 
 
-def _send(access: Access, invitation: Invitation, link: str) -> bool:
-    """Whether the mail server took it. In the language of whoever invites."""
+def _queue_mail(access: Access, invitation: Invitation, link: str) -> None:
+    """In the language of whoever invites."""
     shown = {"invitation": invitation, "by": access.user, "organization": access.organization, "link": link}
     subject = gettext("Invitation to %(organization)s") % {"organization": access.organization}
     text = render_to_string("organizations/email/invitation.txt", shown)
-    try:
-        send_mail(" ".join(subject.split()), text, None, [invitation.email])
-    except OSError:  # all of smtplib's are
-        return False
-    return True
+    mail.queue_mail(to=invitation.email, subject=subject, text=text, expires_at=invitation.expires_at)
 
 
 @never_cache
@@ -123,6 +122,7 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     given = {"name": form.cleaned_data["name"], "password": form.cleaned_data["password"], "language": language}
     user = joining.join_as_new_user(invitation=invitation, now=timezone.now(), **given)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    note_request(request, user)
     return _welcome(request, invitation)
 
 

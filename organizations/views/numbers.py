@@ -9,31 +9,34 @@ from django.conf import settings as site
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from cloud_api.errors import explained
+from cloud_api.graph import GraphError
 from cloud_api.wa_ids import formatted
-from organizations.checking import SecretRefused, check_secrets
+from organizations.addresses import site_url
+from organizations.checking import SecretRefused, Stored, store_secrets
 from organizations.connecting import (
     CALLBACK_PATH,
     GO_ON,
-    AlreadyConnected,
     InUse,
     Step,
     add_number,
     change_ids,
-    give_secrets,
     make_verify_token,
-    set_defaults,
+    needed_secrets,
+    set_default_profile,
+    set_name,
     set_read_receipts,
-    stage,
     switch_number,
 )
 from organizations.event_words import in_words, quality
-from organizations.forms import secret_state
+from organizations.forms import previous_secret_state
 from organizations.models import PhoneNumber, Profile
-from organizations.number_forms import DefaultsForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm
+from organizations.number_forms import DefaultsForm, NameForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm
+from organizations.number_states import NumberState, state_of
+from organizations.ownership import AlreadyConnected, NumberMoved
 from organizations.permissions import Access, for_admins
 from organizations.selectors import latest_account_events, overviews, quality_events
 from organizations.services import opened
@@ -68,8 +71,15 @@ def numbers_part(request: HttpRequest, access: Access) -> HttpResponse:
     return render(request, "organizations/_numbers.html", {"shown": _shown(access)})
 
 
+@for_admins
+@require_safe
+def stopped(request: HttpRequest, access: Access) -> HttpResponse:
+    """The notice of numbers that send nothing alone, which is kept up to date on every page."""
+    return render(request, "organizations/_stopped.html", {"is_live": True})
+
+
 def _shown(access: Access) -> list[dict[str, Any]]:
-    return [{"overview": each, "step": GO_ON.get(each.stage)} for each in overviews(access.organization)]
+    return [{"overview": each, "step": GO_ON.get(each.state)} for each in overviews(access.organization)]
 
 
 # ---- the guided set-up
@@ -85,7 +95,7 @@ def new_number(request: HttpRequest, access: Access) -> HttpResponse:
 @for_admins
 def new_number_ids(request: HttpRequest, access: Access) -> HttpResponse:
     """The second page: with it the number comes to be."""
-    form = NumberIdsForm(request.POST or None)
+    form = NumberIdsForm(request.POST or None, country=access.organization.country)
     if request.method == "POST" and form.is_valid():
         try:
             number = add_number(organization=access.organization, by=access.user, **form.cleaned_data)
@@ -100,7 +110,7 @@ def setup(request: HttpRequest, access: Access, number_id: int, step: str) -> Ht
     """Any page of the set-up of a number that is there."""
     if step not in Step.values:
         raise Http404
-    number = _number(access, number_id)
+    number = number_of(access, number_id)
     if step == Step.IDS:
         return _change_ids(request, access, number)
     if step == Step.SECRETS:
@@ -111,8 +121,13 @@ def setup(request: HttpRequest, access: Access, number_id: int, step: str) -> Ht
 
 
 def _change_ids(request: HttpRequest, access: Access, number: PhoneNumber) -> HttpResponse:
-    known = {"wa_id": f"+{number.wa_id}", "phone_number_id": number.phone_number_id, "waba_id": number.waba_id}
-    form = NumberIdsForm(request.POST or None, initial=known, id_is_fixed=number.first_webhook_at is not None)
+    known = {"wa_id": f"+{number.wa_id}", "phone_number_id": number.meta_id, "waba_id": number.waba_id}
+    form = NumberIdsForm(
+        request.POST or None,
+        initial=known,
+        country=access.organization.country,
+        id_is_fixed=number.first_webhook_at is not None,
+    )
     if request.method == "POST" and form.is_valid():
         try:
             change_ids(number=number, by=access.user, **form.cleaned_data)
@@ -141,27 +156,30 @@ def _refused(
 
 def _give_secrets(request: HttpRequest, access: Access, number: PhoneNumber) -> HttpResponse:
     form = SecretsForm(request.POST or None, number=number)
-    if request.method == "POST" and form.is_valid() and _are_right(request, number, form):
-        give_secrets(number=number, by=access.user, **form.cleaned_data)
-        return redirect("number_setup", access.organization.pk, number.pk, Step.CALLBACK)
+    if request.method == "POST" and form.is_valid() and (stored := _store(request, access, number, form)):
+        return redirect("number_setup", access.organization.pk, stored.number.pk, Step.CALLBACK)
     return _step(request, access, number, Step.SECRETS, form=form)
 
 
-def _are_right(request: HttpRequest, number: PhoneNumber, form: SecretsForm) -> bool:
-    """Whether Meta takes the secrets that were entered, or does not answer; says what it says."""
-    if not any(form.cleaned_data.values()):
-        return True
+def _store(request: HttpRequest, access: Access, number: PhoneNumber, form: SecretsForm) -> Stored | None:
+    """Store the secrets if Meta takes them, or does not answer, and show what it says; None if it refuses them."""
     try:
-        checked = check_secrets(number=number, **form.cleaned_data)
+        stored = store_secrets(number=number, by=access.user, **form.cleaned_data)
     except SecretRefused as refusal:
         form.add_error(refusal.field, refusal.words)
-        return False
+        return None
+    checked = stored.checked
+    if checked is None:
+        return stored
     if not checked.reached:
         messages.warning(request, gettext("Meta did not answer, so the secrets are saved without having been checked."))
     elif checked.other_number:
         words = gettext("Careful: at Meta this Phone number ID belongs to %(number)s.")
         messages.warning(request, words % {"number": formatted(checked.other_number)})
-    return True
+    if checked.opens_account is False:
+        words = gettext("At Meta this number is not one of account %(account)s, or the access token does not open that account.")
+        messages.warning(request, words % {"account": number.waba_id})
+    return stored
 
 
 def _step(request: HttpRequest, access: Access, number: PhoneNumber | None, step: Step, **more: Any) -> HttpResponse:
@@ -176,7 +194,7 @@ def _step(request: HttpRequest, access: Access, number: PhoneNumber | None, step
         "of_the_phone_app": OF_THE_PHONE_APP,
     }
     if number:
-        shown |= _for_meta(request, access, number)
+        shown |= _for_meta(request, access, number) | {"state": _state(number)}
     form = more.get("form")
     status = 422 if form is not None and form.errors else 200
     return render(request, f"organizations/number_setup_{step}.html", FRAME | shown | more, status=status)
@@ -184,7 +202,7 @@ def _step(request: HttpRequest, access: Access, number: PhoneNumber | None, step
 
 def _for_meta(request: HttpRequest, access: Access, number: PhoneNumber) -> dict[str, Any]:
     """What has to be pasted in Meta's panel."""
-    address = request.build_absolute_uri(f"{CALLBACK_PATH}{access.organization.key}/")
+    address = site_url(request, f"{CALLBACK_PATH}{access.organization.key}/")
     return {
         "callback": address,
         "callback_is_reachable": is_reachable(address),
@@ -209,7 +227,8 @@ def is_reachable(address: str) -> bool:
 @require_safe
 def proof(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
     """What Meta has shown to work, for the pages of the set-up, which ask again and again."""
-    return render(request, "organizations/_number_proof.html", {"number": _number(access, number_id)})
+    number = number_of(access, number_id)
+    return render(request, "organizations/_number_proof.html", {"number": number, "state": _state(number)})
 
 
 # ---- one number
@@ -218,36 +237,46 @@ def proof(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
 @for_admins
 @require_safe
 def number(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    return _number_page(request, access, _number(access, number_id))
+    return _number_page(request, access, number_of(access, number_id))
 
 
 @for_admins
 @require_POST
 def defaults(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = _number(access, number_id)
+    number = number_of(access, number_id)
     form = DefaultsForm(request.POST)
     if not form.is_valid():
         return _number_page(request, access, number, defaults_form=form)
-    profile = Profile(form.cleaned_data["default_profile"])
-    set_defaults(number=number, profile=profile, bot=form.cleaned_data["default_bot"], by=access.user)
+    set_default_profile(number=number, profile=Profile(form.cleaned_data["default_profile"]), by=access.user)
     return _back(request, access, number, gettext("Saved. It holds for people who write for the first time from now on."))
 
 
 @for_admins
 @require_POST
+def name(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
+    number = number_of(access, number_id)
+    form = NameForm(request.POST)
+    if not form.is_valid():
+        return _number_page(request, access, number, name_form=form)
+    set_name(number=number, name=form.cleaned_data["name"], by=access.user)
+    return _back(request, access, number, gettext("Saved."))
+
+
+@for_admins
+@require_POST
 def secrets(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = _number(access, number_id)
+    number = number_of(access, number_id)
     form = SecretsForm(request.POST, number=number)
-    if not (form.is_valid() and _are_right(request, number, form)):
+    if not form.is_valid() or (stored := _store(request, access, number, form)) is None:
         return _number_page(request, access, number, secrets_form=form)
-    changed = give_secrets(number=number, by=access.user, **form.cleaned_data)
-    return _back(request, access, number, gettext("Saved.") if changed else gettext("Nothing was entered, so nothing has changed."))
+    said = gettext("Saved.") if stored.changed else gettext("Nothing was entered, so nothing has changed.")
+    return _back(request, access, stored.number, said)
 
 
 @for_admins
 @require_POST
 def receipts(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = _number(access, number_id)
+    number = number_of(access, number_id)
     form = ReceiptsForm(request.POST)
     form.full_clean()
     set_read_receipts(number=number, sends=form.cleaned_data["sends_read_receipts"], by=access.user)
@@ -257,15 +286,19 @@ def receipts(request: HttpRequest, access: Access, number_id: int) -> HttpRespon
 @for_admins
 @require_POST
 def resume(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = _number(access, number_id)
-    resume_sending(number=number, by=access.user)
+    number = number_of(access, number_id)
+    try:
+        resume_sending(number=number, by=access.user)
+    except GraphError:
+        messages.error(request, gettext("Meta still refuses the access token. Paste a new one below."))
+        return _back(request, access, number, None)
     return _back(request, access, number, gettext("Sending goes on. If Meta still refuses, it stops again and says why."))
 
 
 @for_admins
 @require_POST
 def verify_token(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = _number(access, number_id)
+    number = number_of(access, number_id)
     make_verify_token(number=number, by=access.user)
     return _back(request, access, number, gettext("There is a new verify token. Paste it in Meta's panel and save there."))
 
@@ -273,11 +306,15 @@ def verify_token(request: HttpRequest, access: Access, number_id: int) -> HttpRe
 @for_admins
 @require_POST
 def switch(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = _number(access, number_id)
+    number = number_of(access, number_id)
     form = SwitchForm(request.POST)
     if not form.is_valid():
         return _back(request, access, number, None)
-    switch_number(number=number, activate=form.cleaned_data["activate"], by=access.user)
+    try:
+        switch_number(number=number, activate=form.cleaned_data["activate"], by=access.user)
+    except NumberMoved:
+        messages.error(request, gettext("Its conversations are still being moved. Try again in a few minutes."))
+        return _back(request, access, number, None)
     on, off = gettext("The number is on."), gettext("The number is off. Its webhooks are stored and wait.")
     return _back(request, access, number, on if number.activate else off)
 
@@ -289,28 +326,31 @@ def _back(request: HttpRequest, access: Access, number: PhoneNumber, said: str |
 
 
 def _number_page(request: HttpRequest, access: Access, number: PhoneNumber, **forms: Any) -> HttpResponse:
-    has_secrets = all(opened(number, column) != "" for column in ("app_secret", "meta_token"))
-    standing = stage(number, has_secrets=has_secrets)
-    known = {"default_profile": number.default_profile, "default_bot": number.default_bot}
+    state = _state(number)
     shown = {
         "number": number,
-        "stage": standing,
-        "step": GO_ON.get(standing),
+        "state": state,
+        "step": GO_ON.get(state),
         "quality": quality(quality_events([number])[number.phone_number_id]),
         "events": [{"at": event.occurred_at, "words": in_words(event)} for event in latest_account_events(number)],
-        "previous": secret_state(number, "previous_app_secret") if opened(number, "previous_app_secret") != "" else "",
-        "stopped_because": gettext(explained(number.sending_stopped_code or 0).words) if number.sending_stopped_at else "",
+        "previous": previous_secret_state(number, now=timezone.now()),
         "receipts_form": ReceiptsForm(initial={"sends_read_receipts": number.sends_read_receipts}),
-        "defaults_form": DefaultsForm(initial=known),
+        "name_form": NameForm(initial={"name": number.name}),
+        "defaults_form": DefaultsForm(initial={"default_profile": number.default_profile}),
         "secrets_form": SecretsForm(number=number),
     }
     shown |= _for_meta(request, access, number) | forms
     return render(request, "organizations/number.html", FRAME | shown, status=422 if forms else 200)
 
 
-def _number(access: Access, number_id: int) -> PhoneNumber:
+def _state(number: PhoneNumber) -> NumberState:
+    has_secrets = all(opened(number, column) != "" for column in needed_secrets())
+    return state_of(number, has_secrets=has_secrets, now=timezone.now())
+
+
+def number_of(access: Access, number_id: int) -> PhoneNumber:
     """The organization's number. A secret that no key opens must not hide it: then each is opened where it is needed."""
-    rows = PhoneNumber.objects.filter(organization=access.organization)
+    rows = PhoneNumber.objects.filter(organization=access.organization, replaced_by=None)
     try:
         number = get_object_or_404(rows, pk=number_id)
     except InvalidToken:

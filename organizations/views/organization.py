@@ -1,4 +1,4 @@
-"""Making an organization, renaming it, switching it off."""
+"""Making an organization, changing it, switching it off."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -27,7 +27,7 @@ def new_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = joining.create_organization(name=form.cleaned_data["name"], by=request.user)  # type: ignore[arg-type]
+            made = joining.create_organization(**form.cleaned_data, by=request.user)  # type: ignore[arg-type]
             remember(request, made)
             return redirect("new_number", made.pk)
         except joining.NameTaken:
@@ -38,11 +38,11 @@ def new_organization(request: HttpRequest) -> HttpResponse:
 @for_creators
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization(request: HttpRequest, access: Access) -> HttpResponse:
-    """Its name, and the way to switch it off."""
-    form = OrganizationForm(request.POST or None, initial={"name": access.organization.organization_name})
+    """Its name, country and time zone, and the way to switch it off."""
+    form = OrganizationForm(request.POST or None, organization=access.organization)
     if request.method == "POST" and form.is_valid():
         try:
-            joining.rename_organization(name=form.cleaned_data["name"], by=access)
+            joining.change_organization(**form.cleaned_data, by=access)
             messages.success(request, gettext("Saved."))
             return redirect("organization", access.organization.pk)
         except joining.NameTaken:
@@ -55,7 +55,7 @@ def organization(request: HttpRequest, access: Access) -> HttpResponse:
 def deactivate(request: HttpRequest, access: Access) -> HttpResponse:
     form = _deactivate_form(access, request)
     if not form.is_valid():
-        return _page(request, OrganizationForm(initial={"name": access.organization.organization_name}), form)
+        return _page(request, OrganizationForm(organization=access.organization), form)
     joining.deactivate_organization(by=access)
     messages.success(request, gettext("%(name)s is switched off.") % {"name": access.organization})
     return redirect("home")

@@ -1,28 +1,149 @@
-"""One's own profile."""
+"""One's own profile: how one wants the pages, the e-mail with which one signs in, and where one is signed in."""
 
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from allauth.core.internal import ratelimit
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import translation
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.translation import gettext
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
 
-from organizations.member_forms import ProfileForm
-from organizations.models import User
+from organizations import email_changes, mail, user_sessions
+from organizations.addresses import site_url
+from organizations.email_changes import ChangeGone
+from organizations.member_forms import AlertsForm, EmailForm, ProfileForm
+from organizations.models import EmailChange, User
+from organizations.views.home import in_frame
+
+CHANGES_ALLOWED = {"change_email": "5/h/user"}
+"""Changes of the e-mail that one user may ask for: each sends two mails."""
 
 
 @login_required
+@in_frame
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
-    """Name, language, time zone, appearance, shortcuts; and the ways to password and two-factor."""
+    """Name, language, time zone, appearance, shortcuts; the ways to e-mail, password and two-factor; and one's sessions."""
     user = User.objects.get(pk=request.user.pk or 0)  # a second one: while the form has errors, the page shows what is stored
     form = ProfileForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        user.save(update_fields=list(form.fields))  # not the e-mail and the sessions' epoch, which may be others by now
         with translation.override(user.language or translation.get_language_from_request(request)):
             messages.success(request, gettext("Saved."))
         return redirect("profile")
-    status = 422 if form.errors else 200
-    return render(request, "organizations/profile.html", {"form": form, "has_two_factor": is_mfa_enabled(user)}, status=status)
+    user_sessions.note_request(request, user)
+    context = {
+        "form": form,
+        "has_two_factor": is_mfa_enabled(user),
+        "sessions": user_sessions.sessions_of(user, current_key=str(request.session.session_key), now=timezone.now()),
+    }
+    return render(request, "organizations/profile.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def alert_preferences(request: HttpRequest) -> HttpResponse:
+    """How the user is told of new messages, from the bell above the conversations."""
+    user = _user(request)
+    form = AlertsForm(request.POST, instance=user)
+    form.full_clean()  # two switches, which are on or off whatever comes
+    user.save(update_fields=list(form.fields))
+    return HttpResponse(status=204) if request.headers.get("HX-Request") else redirect("profile")
+
+
+@login_required
+@require_POST
+def end_session(request: HttpRequest) -> HttpResponse:
+    """Sign out in another place."""
+    if user_sessions.end_session(user=_user(request), mark=request.POST.get("session", "")):
+        messages.success(request, gettext("Signed out there."))
+    return redirect("profile")
+
+
+@login_required
+@require_POST
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    """Sign out everywhere but here."""
+    user_sessions.end_other_sessions(request, user=_user(request))
+    messages.success(request, gettext("You are signed out everywhere else."))
+    return redirect("profile")
+
+
+@login_required
+@in_frame
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
+@require_http_methods(["GET", "HEAD", "POST"])
+def change_email(request: HttpRequest) -> HttpResponse:
+    """Ask for another e-mail to sign in with. The old one stays until the link that is sent to the new one is used."""
+    user = _user(request)
+    form = EmailForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        if _may_ask(request, user):
+            _ask_for_change(request, user, form.cleaned_data["email"])
+            return redirect("change_email")
+        form.add_error(None, gettext("Those were many changes in a short time. Try again in an hour."))
+    context = {"form": form, "change": email_changes.open_change(user, timezone.now())}
+    return render(request, "organizations/email.html", context, status=422 if form.errors else 200)
+
+
+def _may_ask(request: HttpRequest, user: User) -> bool:
+    """Whether the user has not asked too often; counted."""
+    return bool(ratelimit.consume(request, app="organizations", action="change_email", user=user, config=CHANGES_ALLOWED))
+
+
+def _ask_for_change(request: HttpRequest, user: User, email: str) -> None:
+    token = email_changes.ask_for_change(user=user, email=email, now=timezone.now())
+    link = site_url(request, reverse("confirm_email", args=[token]))
+    to = email if email_changes.is_free(email) else ""
+    _queue_mail("confirm_email", gettext("Confirm your new e-mail"), to=to, link=link, email=email)
+    _queue_mail("email_change_asked", gettext("A new e-mail was asked for"), to=user.email, email=email)
+
+
+def _queue_mail(template: str, subject: str, *, to: str, **context: Any) -> None:
+    text = render_to_string(f"organizations/email/{template}.txt", context)
+    mail.queue_mail(to=to, subject=subject, text=text, expires_at=timezone.now() + email_changes.LASTS)
+
+
+@login_required
+@require_POST
+def withdraw_email(request: HttpRequest) -> HttpResponse:
+    """Keep the e-mail that one has."""
+    email_changes.withdraw_change(_user(request))
+    return redirect("change_email")
+
+
+@never_cache
+@login_required
+@in_frame
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
+    """Where the link in the mail leads, for whoever asked for it. Only the button there uses it up."""
+    change = email_changes.change_of(_user(request), token, timezone.now())
+    if change and request.method != "POST":
+        return render(request, "organizations/email_confirm.html", {"change": change})
+    try:
+        return _confirmed(request, change)
+    except ChangeGone:
+        return render(request, "organizations/email_gone.html", status=404)
+
+
+def _confirmed(request: HttpRequest, change: EmailChange | None) -> HttpResponse:
+    if change is None:
+        raise ChangeGone
+    old = email_changes.confirm_change(change=change, now=timezone.now())
+    _queue_mail("email_changed", gettext("Your e-mail was changed"), to=old, email=change.email)
+    messages.success(request, gettext("You sign in with %(email)s from now on.") % {"email": change.email})
+    return redirect("profile")
+
+
+def _user(request: HttpRequest) -> User:
+    """Whoever is signed in."""
+    return User.objects.get(pk=request.user.pk or 0)

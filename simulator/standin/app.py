@@ -11,7 +11,18 @@ from simulator.standin.graph import GraphSide
 from simulator.standin.journal import Journal
 from simulator.standin.meta import Meta
 from simulator.standin.refusals import Refusal
-from simulator.standin.web import Answer, BodyTooLarge, ClientGone, Receive, Request, Scope, Send, json_answer, read_request
+from simulator.standin.web import (
+    Answer,
+    BodyTooLarge,
+    ClientGone,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    is_addressed_here,
+    json_answer,
+    read_request,
+)
 from simulator.standin.world import World
 
 MOST_HELD = 60.0
@@ -58,6 +69,10 @@ class StandIn:
                 return
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not is_addressed_here(scope):
+            refused = Refusal(100, "The Host header has to be an address or localhost.", status=421)
+            await json_answer(refused.content, refused.status, connection="close").send(send)
+            return
         try:
             request = await read_request(scope, receive)
         except ClientGone:

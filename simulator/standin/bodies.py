@@ -1,14 +1,14 @@
-"""The bodies of webhooks, as Meta makes them (reference 2 to 5)."""
+"""The bodies of webhooks, as Meta makes them (docs/meta-platform.md 2, 3, 4, 5)."""
 
 from typing import Any
 
 from simulator.standin.refusals import in_status
-from simulator.standin.world import Customer, Message, Number, Template
+from simulator.standin.world import REGULAR, Customer, Message, Number, Template
 
 Content = dict[str, Any]
 
 WITHOUT_CONTACTS = "system"
-"""The type of message that comes without them (reference 3)."""
+"""The type of message that comes without them (docs/meta-platform.md 3)."""
 
 
 def of_message(number: Number, customer: Customer, message: Content) -> Content:
@@ -18,7 +18,7 @@ def of_message(number: Number, customer: Customer, message: Content) -> Content:
 
 
 def of_status(number: Number, customer: Customer, message: Message, *, status: str, at: int) -> Content:
-    """What became of a message of the business's. One that failed comes without contacts, and with one identifier (reference 4)."""
+    """The status of a message of the business. A failed one has no contacts, and one identifier (docs/meta-platform.md 4)."""
     told: Content = {"id": message.wamid, "status": status, "timestamp": str(at)}
     told |= _failed(customer, message) if status == "failed" else _recipient(customer)
     if status in ("sent", "delivered"):
@@ -72,6 +72,5 @@ def _failed(customer: Customer, message: Message) -> Content:
 
 
 def _pricing(message: Message) -> Content:
-    is_free = message.category == "service"
-    kind = "free_customer_service" if is_free else "regular"
-    return {"billable": not is_free, "pricing_model": "PMP", "type": kind, "category": message.category}
+    is_billed = message.pricing == REGULAR
+    return {"billable": is_billed, "pricing_model": "PMP", "type": message.pricing, "category": message.category}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from hmac import compare_digest
 from typing import Any
 
 from cloud_api.payloads.contents import text
@@ -15,7 +16,7 @@ from simulator.standin.phone import ON_OTHERS, Unsayable
 from simulator.standin.refusals import Refusal
 from simulator.standin.templating import STATUSES, new_template, shown
 from simulator.standin.web import Answer, Part, Request, Unreadable, json_answer
-from simulator.standin.world import DEFAULT_THROUGHPUT, Customer, Message, Number
+from simulator.standin.world import DEFAULT_THROUGHPUT, SERVICE_ALLOWANCE, Customer, Message, Number
 
 Content = dict[str, Any]
 Do = Callable[[Request, Number], Awaitable[Content | list[Content]]]
@@ -25,6 +26,7 @@ FORM = "multipart/form-data"
 LONGEST_NAME = 200
 LONGEST_SECRET = 1000
 MOST_THROUGHPUT = 1_000_000
+MOST_ALLOWANCE = 10**9
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _USERNAME = re.compile(r"[a-z0-9._]{3,35}")
@@ -98,6 +100,10 @@ class ControlSide:
         given = request.json()
         phone_number_id = _identifier(given, "phone_number_id")
         known = self._world.numbers.get(phone_number_id)
+        if known and not _knows_a_secret(request, given, known):
+            raise Problem(
+                403, "This number is known with another token and another app secret; only who has one of them may change it."
+            )
         number = Number(
             phone_number_id=phone_number_id,
             waba_id=_identifier(given, "waba_id"),
@@ -112,6 +118,8 @@ class ControlSide:
             latency=_seconds(given, "latency", known.latency if known else 0.0),
             override_url=known.override_url if known else "",
             faults=known.faults if known else [],
+            service_allowance=int(_amount(given, "service_allowance", SERVICE_ALLOWANCE, most=MOST_ALLOWANCE)),
+            profile=known.profile if known else {},
         )
         self._world.put(number)
         number = self._world.numbers[phone_number_id]
@@ -164,6 +172,7 @@ class ControlSide:
         template = self._world.template(number.waba_id, text(given, "name"), text(given, "language"))
         if template is None:
             template = new_template(number.waba_id, given, status=status)
+            template.rated_at = self._meta.now()
             self._world.put(template)
         elif template.status != status:
             self._meta.judge(template, status)
@@ -244,6 +253,15 @@ def _of(request: Request, number: Number) -> Customer:
     if request.path[4] not in number.customers:
         raise Problem(404, "There is no such customer.")
     return number.customers[request.path[4]]
+
+
+def _knows_a_secret(request: Request, given: Content, number: Number) -> bool:
+    """Whether whoever describes a number that is known has its token or its app secret."""
+    tokens = (request.token, str(given.get("token", "")))
+    secret = str(given.get("app_secret", ""))
+    return any(compare_digest(each.encode(), number.token.encode()) for each in tokens) or compare_digest(
+        secret.encode(), number.app_secret.encode()
+    )
 
 
 def _shown(number: Number) -> Content:

@@ -1,4 +1,4 @@
-"""Webhooks on their way to the hub: signed, and repeated for a while until it answers 200 (reference 1.2 and 1.3)."""
+"""Webhooks on their way to the hub: signed, and repeated for a while until it answers 200 (docs/meta-platform.md 1.2, 1.3)."""
 
 import asyncio
 import json
@@ -75,7 +75,7 @@ def _settle(arrived: asyncio.Future[bool]) -> None:
 
 
 async def shakes_hands(url: str, verify_token: str) -> bool:
-    """Whether the hub answers Meta's check of this address (reference 1.1)."""
+    """Whether the hub answers Meta's check of this address (docs/meta-platform.md 1.1)."""
     challenge = "1158201444"
     query = urlencode({"hub.mode": "subscribe", "hub.verify_token": verify_token, "hub.challenge": challenge})
     status, body = await exchange("GET", f"{url}?{query}")

@@ -1,4 +1,4 @@
-"""Files at the stand-in: taken from businesses and customers, and handed out at addresses that expire (reference 8.3)."""
+"""Files at the stand-in: from businesses and customers, and served at addresses that expire (docs/meta-platform.md 8.3)."""
 
 import base64
 import hashlib
@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from cloud_api.messages import InvalidMessage, check_media, fitting_kind
+from cloud_api.media_types import HEAD, check_content, check_media, fitting_kind
+from simulator.standin.checking import as_refusal
 from simulator.standin.identifiers import new_id
-from simulator.standin.refusals import Refusal, bad_parameter
+from simulator.standin.refusals import bad_parameter
 from simulator.standin.world import File, Number, World
 
 Content = dict[str, Any]
@@ -57,15 +58,16 @@ class Files:
         return hmac.new(self._key, f"{file_id} {expires}".encode(), "sha256").hexdigest()
 
 
-def check_upload(mime_type: str, size: int) -> None:
+def check_upload(mime_type: str, content: bytes) -> None:
     """Raises Refusal for what no message can carry."""
     kind = fitting_kind(mime_type)
     if kind is None:
         raise bad_parameter(f"Param file must be a file of a supported type. Received file of type '{mime_type}'.")
-    try:
-        check_media(kind, mime_type, size)
-    except InvalidMessage as refused:
-        raise Refusal(131053, str(refused)) from None
+    if kind == "image":
+        kind = "document"  # which a picture may be sent as
+    with as_refusal():
+        check_media(kind, mime_type, len(content))
+        check_content(mime_type, content[:HEAD], len(content))
 
 
 def in_webhook(file: File, content: Content, url: str) -> Content:

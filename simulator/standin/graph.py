@@ -1,4 +1,4 @@
-"""The side that the hub takes for Graph (reference 8): whose call it is, what goes wrong with it on purpose, and what it does."""
+"""The stand-in for Graph (docs/meta-platform.md 8): whose call it is, which fault is simulated, and what the call does."""
 
 import asyncio
 import base64
@@ -8,15 +8,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cloud_api.business_profile import PROFILE_FIELDS, check_profile
 from cloud_api.graph.client import appsecret_proof
 from cloud_api.payloads.contents import mapping, text
 from simulator.standin import faults
+from simulator.standin.checking import as_refusal
 from simulator.standin.deliveries import shakes_hands
 from simulator.standin.faults import NO_TROUBLE, Trouble
 from simulator.standin.files import check_upload
 from simulator.standin.meta import Meta
+from simulator.standin.pictures import Pictures
 from simulator.standin.refusals import Refusal, bad_parameter, bad_token, missing, no_such_object
-from simulator.standin.templating import already_there, new_template, not_there, shown
+from simulator.standin.templating import already_there, check_template, new_template, not_there, shown
 from simulator.standin.web import Answer, Request, Unreadable, json_answer
 from simulator.standin.world import Account, File, Number, Template
 
@@ -50,12 +53,15 @@ class GraphSide:
     def __init__(self, meta: Meta) -> None:
         self._meta = meta
         self._world = meta.world
+        self._pictures = Pictures(meta)
         self._on_number: dict[str, Callable[[Call], Awaitable[Content]]] = {
             "POST messages": self._send,
             "POST read": self._mark_read,
             "POST media": self._upload,
             "GET number": self._show_number,
             "POST number": self._configure_number,
+            "GET whatsapp_business_profile": self._show_profile,
+            "POST whatsapp_business_profile": self._change_profile,
         }
         self._on_account: dict[str, Callable[[Call], Awaitable[Content]]] = {
             "GET message_templates": self._list_templates,
@@ -78,6 +84,8 @@ class GraphSide:
 
     async def answer(self, request: Request) -> Answer:
         try:
+            if request.method == "POST" and self._pictures.serves(request.path):
+                return json_answer(self._pictures.answer(request, self._allowed(request)[0]))
             call, do = self._find(request)
         except Refusal as refused:
             return json_answer(refused.content, refused.status)
@@ -170,7 +178,7 @@ class GraphSide:
             raise bad_parameter("The parameter messaging_product is required.")
         file = form["file"]
         mime_type = form["type"].content.decode("utf-8", "replace") if "type" in form else file.content_type
-        check_upload(mime_type, len(file.content))
+        check_upload(mime_type, file.content)
         stored = self._meta.files.store(call.number, file.content, mime_type=mime_type, name=file.filename)
         return {"id": stored.id}
 
@@ -178,11 +186,33 @@ class GraphSide:
         return _chosen(_number(self._world.account(call.number.waba_id), call.number), call.request)
 
     async def _configure_number(self, call: Call) -> Content:
-        """The number's messages go elsewhere, or no more (reference 1.6)."""
+        """The number's messages go elsewhere, or no more (docs/meta-platform.md 1.6)."""
         content = call.request.json()
         if "webhook_configuration" not in content:
             raise missing("webhook_configuration")
         call.number.override_url = await _checked_callback(mapping(content, "webhook_configuration"))
+        self._world.put(call.number)
+        return DONE
+
+    async def _show_profile(self, call: Call) -> Content:
+        profile: Content = {"messaging_product": "whatsapp", **call.number.profile}
+        file = self._world.files.get(str(profile.pop("picture", "")))
+        if file:
+            profile["profile_picture_url"] = self._meta.files.address(file, call.request.base_url)
+        fields = call.request.query.get("fields", "about").split(",")
+        return {"data": [{key: value for key, value in profile.items() if key in ("messaging_product", *fields)}]}
+
+    async def _change_profile(self, call: Call) -> Content:
+        content = call.request.json()
+        if content.pop("messaging_product", "") != "whatsapp":
+            raise bad_parameter("The parameter messaging_product is required.")
+        changes = {key: value for key, value in content.items() if key in PROFILE_FIELDS.split(",")}
+        with as_refusal():
+            check_profile(changes)
+        if handle := text(content, "profile_picture_handle"):
+            changes["picture"] = self._pictures.file_of(handle).id
+        kept = call.number.profile | changes
+        call.number.profile = {key: value for key, value in kept.items() if value}
         self._world.put(call.number)
         return DONE
 
@@ -197,7 +227,9 @@ class GraphSide:
         return _page(listed, call.request)
 
     async def _create_template(self, call: Call) -> Content:
-        template = new_template(call.number.waba_id, call.request.json())
+        definition = call.request.json()
+        check_template(definition)
+        template = new_template(call.number.waba_id, definition)
         if self._world.template(template.waba_id, template.name, template.language):
             raise already_there()
         self._meta.submit(template)

@@ -1,4 +1,4 @@
-"""Identifiers that look like Meta's (reference 3, 5 and 6)."""
+"""Identifiers that look like Meta's (docs/meta-platform.md 3, 5, 6)."""
 
 import base64
 import re
@@ -25,7 +25,7 @@ def new_id() -> str:
 
 
 def new_user_id(wa_id: str | None) -> str:
-    """A BSUID (reference 5.1), of the country of the phone."""
+    """A BSUID (docs/meta-platform.md 5.1), of the country of the phone."""
     country = next((name for code, name in COUNTRIES.items() if (wa_id or "").startswith(code)), "BR")
     return f"{country}.{10**15 + secrets.randbelow(9 * 10**15)}"
 

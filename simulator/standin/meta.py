@@ -11,14 +11,14 @@ from cloud_api.payloads.contents import mapping, text
 from cloud_api.payloads.reading import is_bsuid
 from cloud_api.wa_ids import same_person_key
 from simulator.standin import bodies
-from simulator.standin.checking import check_message
+from simulator.standin.checking import check_request
 from simulator.standin.deliveries import Deliveries
 from simulator.standin.files import Files, brief
 from simulator.standin.identifiers import account_id, digits_of, new_user_id, new_wamid
 from simulator.standin.phone import change_others, compose
 from simulator.standin.refusals import Refusal, invalid, missing
 from simulator.standin.templating import check_parameters
-from simulator.standin.world import Customer, Message, Number, Template, World
+from simulator.standin.world import FREE, REGULAR, Customer, Message, Number, Template, World
 
 Content = dict[str, Any]
 
@@ -28,6 +28,8 @@ REVIEW_SECONDS = 0.5
 REACTION_SECONDS = 30 * 24 * 3600
 TYPING_SECONDS = 25
 LONGEST_BSUID = 131
+REPLIES_BILLED_FROM = 1_790_812_800
+"""1 October 2026, in seconds since 1970."""
 WINDOW_CLOSED = 131047
 TOO_FAST = 130429
 ON_THE_WAY = ("accepted", "sent")
@@ -61,7 +63,7 @@ class Meta:
 
         Raises Refusal."""
         _count(number)
-        check_message(body, lambda file_id: self.files.of(number, file_id))
+        check_request(body, lambda file_id: self.files.of(number, file_id))
         customer, to_bsuid = self._recipient(number, body)
         kind = body.get("type", "text")
         template = self._template(number, body) if kind == "template" else None
@@ -134,11 +136,11 @@ class Meta:
             raise missing("message_id")
         if not wamid.startswith("wamid."):
             raise invalid("message_id is not the id of a message.")
+        read = number.messages.get(wamid)
+        if read is None or not read.from_customer:
+            raise invalid("There is no message of a customer's of this message_id.")
         typing = bool(mapping(body, "typing_indicator"))
         number.receipts.append({"message_id": wamid, "typing": typing, "at": self.now()})
-        read = number.messages.get(wamid)
-        if read is None:
-            return
         customer = number.customers[read.customer]
         if typing:
             customer.typing_until = self.now() + TYPING_SECONDS
@@ -160,6 +162,7 @@ class Meta:
             self._tell(number, message, "failed")
             return
         if message.status == "accepted":
+            message.pricing = _pricing(number, message)
             self._tell(number, message, "sent")
         await asyncio.sleep(random.uniform(*DELIVERY_SECONDS) if number.delivery_seconds is None else number.delivery_seconds)  # noqa: S311
         if message.status == "sent":
@@ -231,6 +234,7 @@ class Meta:
 
     def submit(self, template: Template) -> None:
         """Meta looks at it, and tells its verdict."""
+        template.rated_at = self.now()
         self.world.put(template)
         self._deliveries.run(self._review(template))
 
@@ -242,7 +246,7 @@ class Meta:
 
     def judge(self, template: Template, status: str, *, reason: str = "NONE") -> None:
         """The template's status is another one now, of which the hub is told."""
-        template.status, template.reason = status, reason
+        template.status, template.reason, template.rated_at = status, reason, self.now()
         self.world.put(template)
         number = next(iter(self.world.numbers_of(template.waba_id)), None)
         if number:
@@ -251,7 +255,7 @@ class Meta:
     # To the hub
 
     def _post(self, number: Number, body: Content, *, is_of_account: bool = False) -> asyncio.Future[bool]:
-        """Overrides are for what is told of a number's messages alone (reference 1.6)."""
+        """Overrides are for what is told of a number's messages alone (docs/meta-platform.md 1.6)."""
         account = self.world.account(number.waba_id)
         url = number.webhook_url or (self._hub_url.rstrip("/") + WEBHOOK_PATH if self._hub_url else "")
         if not is_of_account:
@@ -268,6 +272,16 @@ def _count(number: Number) -> None:
     if number.allowance < 1:
         raise Refusal(TOO_FAST)
     number.allowance -= 1
+
+
+def _pricing(number: Number, message: Message) -> str:
+    """Replies are billed since 1 October 2026, but for an allowance in each month (docs/meta-platform.md 7)."""
+    if message.category != "service":
+        return REGULAR
+    if message.at >= REPLIES_BILLED_FROM and number.free_replies[message.month] >= number.service_allowance:
+        return REGULAR
+    number.free_replies[message.month] += 1
+    return FREE
 
 
 def _peer(customer: Customer) -> str:

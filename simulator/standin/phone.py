@@ -1,4 +1,4 @@
-"""What customers do at their phones, as Meta tells the business of it (reference 3)."""
+"""What customers do at their phones, as Meta tells the business of it (docs/meta-platform.md 3)."""
 
 from collections.abc import Callable
 from typing import Any

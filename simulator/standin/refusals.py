@@ -1,4 +1,4 @@
-"""How Graph refuses, in Meta's shape (reference 9.2)."""
+"""How Graph refuses, in Meta's shape (docs/meta-platform.md 9.2)."""
 
 import secrets
 from typing import Any
@@ -112,7 +112,7 @@ def bad_token(details: str = "") -> Refusal:
 
 
 def in_status(code: int) -> dict[str, Any]:
-    """The same error as a status `failed` tells it (reference 4)."""
+    """The same error as a status `failed` tells it (docs/meta-platform.md 4)."""
     words = title(code)
     details = DETAILS.get(code, f"{words}.")
     return {"code": code, "title": words, "message": words, "error_data": {"details": details}, "href": ERROR_CODES_PAGE}

@@ -1,52 +1,49 @@
-"""Message templates: what Meta checks when one is made, and when one is sent (reference 8.2 and 8.4)."""
+"""Message templates: what Meta checks when one is made, and when one is sent (docs/meta-platform.md 8.2, 8.4)."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloud_api.payloads.contents import mapping, objects, text
-from simulator.standin.checking import FileOf, check_file
+from cloud_api.template_checks import TemplateProblem, check_filled, structure_problems, template_problems
+from cloud_api.template_variables import VARIABLE, variables_of
+from simulator.standin.checking import FileOf, as_refusal, check_file
 from simulator.standin.identifiers import new_id
 from simulator.standin.refusals import Refusal, bad_parameter, invalid, missing
 from simulator.standin.world import Template
 
 Content = Mapping[str, Any]
 
-CATEGORIES = ("MARKETING", "UTILITY", "AUTHENTICATION")
 STATUSES = ("APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED")
 FILES = ("IMAGE", "VIDEO", "DOCUMENT")
 NAMED = "NAMED"
 ALREADY_THERE = 2388024
 NOT_THERE = 2593002
 
-_NAME = re.compile(r"[a-z0-9_]{1,512}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2,4})?")
-_FIELD = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-
 
 def new_template(waba_id: str, definition: Content, *, status: str = "PENDING") -> Template:
-    """Raises Refusal."""
-    name, language, category = (text(definition, key) for key in ("name", "language", "category"))
-    if not _NAME.fullmatch(name):
-        raise bad_parameter("Param name must be of lower-case letters, digits and underscores, at most 512.")
-    if not _LANGUAGE.fullmatch(language):
-        raise bad_parameter("Param language must be a language code, such as pt_BR.")
-    if category.upper() not in CATEGORIES:
-        raise bad_parameter(f"Param category must be one of {{{', '.join(CATEGORIES)}}}.")
-    components = objects(definition, "components")
-    bodies = [each for each in components if text(each, "type").upper() == "BODY"]
-    if len(bodies) != 1 or (not text(bodies[0], "text") and category.upper() != "AUTHENTICATION"):
-        raise bad_parameter("Param components must have one component of type BODY with its text.")
+    """A template as it was given, its words unchecked. Raises Refusal for what is no template at all."""
+    _refuse_first(structure_problems(definition))
     return Template(
         id=new_id(),
         waba_id=waba_id,
-        name=name,
-        language=language,
-        category=category.upper(),
+        name=text(definition, "name"),
+        language=text(definition, "language"),
+        category=text(definition, "category").upper(),
         status=status,
-        components=[dict(each) for each in components],
+        components=[dict(each) for each in objects(definition, "components")],
         parameter_format=NAMED if text(definition, "parameter_format").upper() == NAMED else "POSITIONAL",
     )
+
+
+def check_template(definition: Content) -> None:
+    """What Graph checks when it is asked for a new template. Raises Refusal."""
+    _refuse_first(template_problems(definition))
+
+
+def _refuse_first(problems: Iterable[TemplateProblem]) -> None:
+    for problem in problems:
+        part = problem.field if problem.button is None else f"buttons[{problem.button}] {problem.field}"
+        raise bad_parameter(f"Param {part}: {problem.words}")
 
 
 def already_there() -> Refusal:
@@ -82,16 +79,17 @@ def _parameters(given: list[Content], kind: str) -> list[Content]:
 
 
 def _check_fields(template: Template, words: str, given: list[Content], where: str) -> None:
-    expected = set(_FIELD.findall(words))
+    expected = set(variables_of(words))
     if len(given) != len(expected):
         raise Refusal(
             132000, f"{where}: number of localizable_params ({len(given)}) does not match the expected number ({len(expected)})"
         )
-    for each in given:
-        if text(each, "type") == "text" and not text(each, "text"):
-            raise missing("Parameter of type text is missing text value")
     if template.parameter_format == NAMED and {text(each, "parameter_name") for each in given} != expected:
         raise Refusal(132012, f"{where}: the names of the parameters do not match those of the template")
+    values = {text(each, "parameter_name") or str(index): text(each, "text") for index, each in enumerate(given, 1)}
+    written = VARIABLE.sub(lambda found: values.get(found[1], found[0]), words)
+    with as_refusal():
+        check_filled(written if where == "header" else "", written if where == "body" else "")
 
 
 def _check_header(template: Template, header: Content, given: list[Content], file_of: FileOf) -> None:
@@ -111,7 +109,7 @@ def _check_buttons(component: Content, given: list[Content]) -> None:
     if any(not index.isdecimal() or int(index[:4]) >= len(buttons) for index in filled):
         raise invalid("buttons: there is no button of this index")
     for index, button in enumerate(buttons):
-        is_filled_in = text(button, "type").upper() == "COPY_CODE" or _FIELD.search(text(button, "url"))
+        is_filled_in = text(button, "type").upper() == "COPY_CODE" or VARIABLE.search(text(button, "url"))
         if is_filled_in and not objects(filled.get(str(index), {}), "parameters"):
             raise missing(f"buttons: Button at index {index} requires a parameter")
 
@@ -126,5 +124,5 @@ def shown(template: Template) -> dict[str, Any]:
         "category": template.category,
         "components": template.components,
         "parameter_format": template.parameter_format,
-        "quality_score": {"score": "UNKNOWN"},
+        "quality_score": {"score": "UNKNOWN", "date": int(template.rated_at)},
     } | ({"rejected_reason": template.reason} if template.status == "REJECTED" else {})

@@ -1,12 +1,14 @@
 """HTTP as the stand-in needs it, on top of ASGI: a request read whole, and an answer, which may be made to fail on its way."""
 
+import ipaddress
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from email.message import Message as Headers
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -15,8 +17,13 @@ Content = dict[str, Any]
 
 MOST_JSON = 2**20
 MOST_UPLOAD = 101 * 2**20
+UPLOAD_MARK = "upload:"
+"""How the id of an upload session begins."""
 MOST_DISCARDED = 32 * 2**20
 """How much of a body that is too large is read and thrown away, so that its sender gets to see the answer."""
+
+
+_HOST = re.compile(r"([0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class BodyTooLarge(Exception):
@@ -52,9 +59,9 @@ class Request:
 
     @property
     def token(self) -> str:
-        """The bearer token; empty if there is none."""
+        """The bearer token, or what an upload session calls OAuth; empty if there is none."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else ""
+        return token.strip() if scheme.lower() in ("bearer", "oauth") else ""
 
     @property
     def base_url(self) -> str:
@@ -105,7 +112,8 @@ def _part(written: bytes) -> tuple[str, Part]:
     field_name = headers.get_param("name", header="Content-Disposition")
     if not separator or not isinstance(field_name, str):
         raise Unreadable("A part of the form has no name.")
-    return field_name, Part(content, headers.get_filename() or "", headers.get("Content-Type", ""))
+    filename = (headers.get_filename() or "").replace("%22", '"')  # as clients write it (WHATWG HTML, multipart/form-data)
+    return field_name, Part(content, filename, headers.get("Content-Type", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +140,26 @@ def json_answer(content: Any, status: int = 200, **headers: str) -> Answer:
     return Answer(status, json.dumps(content).encode(), headers=headers)
 
 
+def is_addressed_here(scope: Scope) -> bool:
+    """Whether the Host header is an IP address or localhost. A page of another site whose name was made to resolve to this machine
+    (DNS rebinding) sends that name."""
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    name = urlsplit(f"//{hosts[0]}").hostname if len(hosts) == 1 and _HOST.fullmatch(hosts[0]) else None
+    if not name:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return True
+
+
 async def read_request(scope: Scope, receive: Receive) -> Request:
     """The whole request. Raises BodyTooLarge, ClientGone."""
     path = tuple(unquote(part) for part in scope["raw_path"].decode("latin-1").strip("/").split("/"))
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    body = await _body(receive, MOST_UPLOAD if path[-1] == "media" else MOST_JSON)
+    body = await _body(receive, MOST_UPLOAD if path[-1] == "media" or path[-1].startswith(UPLOAD_MARK) else MOST_JSON)
     return Request(scope["method"], path, query, headers, body)
 
 

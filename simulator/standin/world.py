@@ -6,6 +6,7 @@ the journal, has the same world.
 
 import logging
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -18,8 +19,12 @@ from simulator.standin.journal import Journal
 Content = dict[str, Any]
 
 WINDOW = 24 * 3600
-"""Seconds during which a business may answer a customer freely (reference 7)."""
+"""Seconds during which a business may answer a customer freely (docs/meta-platform.md 7)."""
 DEFAULT_THROUGHPUT = 80
+SERVICE_ALLOWANCE = 1000
+"""Service messages of a number that are free in a calendar month (docs/meta-platform.md 7)."""
+REGULAR, FREE = "regular", "free_customer_service"
+"""Types of pricing (docs/meta-platform.md 4)."""
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +78,9 @@ class Number(Thing):
     latency: float = 0.0
     override_url: str = ""
     faults: list[Content] = field(default_factory=list)
+    service_allowance: int = SERVICE_ALLOWANCE
+    profile: Content = field(default_factory=dict)
+    """Its business profile; the picture by the id of its file, as `picture`."""
 
     revision: int = field(default=0, metadata=MEMORY)
     """Grows with each change of any of its messages."""
@@ -83,6 +91,8 @@ class Number(Thing):
     sent: list["Message"] = field(default_factory=list, metadata=MEMORY)
     receipts: list[Content] = field(default_factory=list, metadata=MEMORY)
     calls: Counter[str] = field(default_factory=Counter, metadata=MEMORY)
+    free_replies: Counter[str] = field(default_factory=Counter, metadata=MEMORY)
+    """Service messages that were free, by month."""
     allowance: float = field(default=0.0, metadata=MEMORY)
     """How many messages may be sent at once, as of `allowed_at` (a monotonic time)."""
     allowed_at: float = field(default=0.0, metadata=MEMORY)
@@ -93,7 +103,7 @@ class Number(Thing):
 
 @dataclass
 class Account(Thing):
-    """A WhatsApp Business Account, and whether and where its app gets its webhooks (reference 1.6)."""
+    """A WhatsApp Business Account, and whether and where its app gets its webhooks (docs/meta-platform.md 1.6)."""
 
     KIND = "account"
 
@@ -155,6 +165,8 @@ class Message(Thing):
     callback_data: str = ""
     to_bsuid: bool = False
     category: str = "service"
+    pricing: str = ""
+    """The type of its price, once it has been sent."""
     error: int | None = None
     will_fail: int | None = None
     """The code with which it is going to fail."""
@@ -166,9 +178,15 @@ class Message(Thing):
     changed: int = 0
     """Of the number's revisions that in which it came, and that of its last change."""
 
+    @property
+    def month(self) -> str:
+        return time.strftime("%Y-%m", time.gmtime(self.at))
+
     def place(self, world: "World") -> None:
         number = world.numbers[self.phone_number_id]
         known = number.messages.get(self.wamid)
+        if self.pricing == FREE and known is not self and not (known and known.pricing):
+            number.free_replies[self.month] += 1
         message = number.messages[self.wamid] = self.or_known(known)
         number.revision = max(number.revision, self.changed)
         if known is None:
@@ -209,6 +227,8 @@ class Template(Thing):
     components: list[Content]
     parameter_format: str = "POSITIONAL"
     reason: str = "NONE"
+    rated_at: float = 0.0
+    """When Meta last rated its quality."""
 
     def place(self, world: "World") -> None:
         world.templates[self.id] = self.or_known(world.templates.get(self.id))

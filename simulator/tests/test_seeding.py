@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from chats.models import CannedReply, Message, MessageTemplate
 from contacts.models import Contact
-from organizations.connecting import Stage, stage
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
+from organizations.number_states import NumberState, state_of
 from organizations.tests.people import browser, member
 from simulator.client import Unreachable
 from simulator.seeding import begin_conversations, give_number, make_demonstration, simulated_numbers
@@ -48,7 +48,7 @@ def test_a_fresh_hub_has_people_who_have_just_written(root: User) -> None:
 
     number = PhoneNumber.objects.get()
     assert (number.is_simulated, number.is_applied) == (True, True)
-    assert stage(number, has_secrets=True) == Stage.ACTIVE
+    assert state_of(number, has_secrets=True, now=timezone.now()) == NumberState.CONNECTED
     assert Membership.objects.get(user=root).role == Role.USER_CREATOR
     kinds = sorted(Message.objects.values_list("kind", flat=True))
     assert kinds == ["image", "location", "text", "text", "text", "text", "text"]

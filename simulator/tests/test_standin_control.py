@@ -229,6 +229,20 @@ def test_a_restart_forgets_nothing(tmp_path) -> None:
             assert download(again, media_id) == b"PNG"
 
 
+def test_what_was_free_this_month_is_known_after_a_restart(tmp_path) -> None:
+    def pricing(receiver, count):
+        return [each["pricing"]["type"] for each in receiver.statuses(count) if each["status"] == "delivered"]
+
+    for expected in ("free_customer_service", "regular"):
+        receiver = Receiver()
+        with running_standin(directory=tmp_path, hub_url=receiver.url) as standin:
+            standin.connect(NUMBER, cast=True, service_allowance=1)
+            standin.say(NUMBER, ANA, "oi")
+            send(standin)
+            assert pricing(receiver, 3) == [expected]
+        receiver.close()
+
+
 def everything(standin):
     names = requests.get(
         f"{standin.url}/v25.0/{WABA}/message_templates", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
@@ -358,3 +372,31 @@ def test_it_knows_nothing_of_the_hub() -> None:
     assert not {f"'{name}'" for name in ("django", "organizations", "chats", "webhooks", "jobs")} & set(
         run.stdout.strip("[]\n").split(", ")
     )
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8001", "localhost.evil.example", "", "a@127.0.0.1"]
+)
+def test_a_page_of_another_site_reaches_nothing_by_a_name_of_its_own(standin, host) -> None:
+    headers = {"Host": host, "Authorization": f"Bearer {TOKEN}"}
+    for path in (f"/control/numbers/{NUMBER}/sent", f"/v25.0/{NUMBER}", "/files/1"):
+        assert requests.get(standin.url + path, headers=headers, timeout=30).status_code in (400, 421)
+    assert requests.post(f"{standin.url}/control/numbers", json=DESCRIBED, headers=headers, timeout=30).status_code in (400, 421)
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8001", "hub.localhost", "127.0.0.1", "127.0.0.2:80", "[::1]:8001"])
+def test_this_machine_is_served_by_all_its_names(standin, host) -> None:
+    headers = {"Host": host, "Authorization": f"Bearer {TOKEN}"}
+    assert requests.get(f"{standin.url}/control/numbers/{NUMBER}", headers=headers, timeout=30).status_code == 200
+
+
+def test_a_number_is_not_overwritten_by_who_does_not_own_it(standin) -> None:
+    theirs = DESCRIBED | {"token": "another", "app_secret": "another", "webhook_url": "http://127.0.0.1:1/"}
+    refused = requests.post(f"{standin.url}/control/numbers", json=theirs, timeout=30)
+
+    assert refused.status_code == 403
+    assert control(standin, "GET", f"/{NUMBER}").status_code == 200
+    renewed = DESCRIBED | {"token": "new"}
+    assert requests.post(f"{standin.url}/control/numbers", json=renewed, timeout=30).status_code == 200
+    owner = {"Authorization": "Bearer new"}
+    assert requests.post(f"{standin.url}/control/numbers", json=DESCRIBED, headers=owner, timeout=30).status_code == 200

@@ -37,6 +37,7 @@ POSITIONAL = {
     "category": "UTILITY",
     "components": [{"type": "BODY", "text": "{{1}}, sua visita é {{2}}."}],
 }
+PLAIN = {"language": "pt_BR", "category": "UTILITY", "components": [{"type": "BODY", "text": "Sua visita é amanhã."}]}
 WITH_IMAGE = {
     "name": "novidade",
     "language": "pt_BR",
@@ -292,10 +293,19 @@ def test_what_the_business_read_shows_on_the_phone(standin, graph) -> None:
     assert standin.calls(NUMBER)["POST read"] >= 1
 
 
-@pytest.mark.parametrize(("wamid", "code"), [("", 131008), ("other", 131009)])
+@pytest.mark.parametrize(("wamid", "code"), [("", 131008), ("other", 131009), ("wamid.unknown", 131009)])
 def test_what_is_no_message_cannot_be_read(standin, wamid, code) -> None:
+    before = standin.receipts(NUMBER)
     body = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
     assert code_of(send(standin, body)) == (400, code, None)
+    assert standin.receipts(NUMBER) == before
+
+
+def test_a_message_of_the_business_itself_cannot_be_read(graph) -> None:
+    sent = graph.send(NUMBER, to=TO, message=messages.text("olá"), callback_data="own")
+    with pytest.raises(GraphError) as refused:
+        graph.mark_read(NUMBER, sent.wamid)
+    assert refused.value.code == 131009
 
 
 # Who may ask
@@ -432,7 +442,7 @@ def test_the_address_of_a_file_is_good_for_five_minutes() -> None:
 
 @pytest.mark.parametrize(
     ("mime_type", "size", "code"),
-    [("image/gif", 10, 100), ("", 10, 100), ("image/png", 5 * 2**20 + 1, 131053), ("image/png", 0, 131053)],
+    [("image/gif", 10, 100), ("", 10, 100), ("video/mp4", 16 * 2**20 + 1, 131053), ("image/png", 0, 131053)],
 )
 def test_a_file_that_no_message_can_carry_is_refused(graph, mime_type, size, code) -> None:
     with pytest.raises(GraphError) as refused:
@@ -541,11 +551,27 @@ def test_a_page_that_is_none_is_refused(standin, parameters) -> None:
 
 
 def test_a_template_is_there_once_for_each_language(graph) -> None:
-    graph.create_template(WABA, POSITIONAL | {"name": "uma_vez"})
-    graph.create_template(WABA, POSITIONAL | {"name": "uma_vez", "language": "en"})
+    graph.create_template(WABA, PLAIN | {"name": "uma_vez"})
+    graph.create_template(WABA, PLAIN | {"name": "uma_vez", "language": "en"})
     with pytest.raises(GraphError) as refused:
-        graph.create_template(WABA, POSITIONAL | {"name": "uma_vez"})
+        graph.create_template(WABA, PLAIN | {"name": "uma_vez"})
     assert (refused.value.code, refused.value.subcode) == (100, 2388024)
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        [{"type": "HEADER", "format": "TEXT", "text": "Boa notícia 😀"}, *PLAIN["components"]],
+        [*PLAIN["components"], {"type": "FOOTER", "text": "a\nb"}],
+        [*PLAIN["components"], {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "*Sim*"}]}],
+        [*PLAIN["components"], {"type": "BUTTONS", "buttons": [{"type": "COPY_CODE", "example": "A" * 16}]}],
+        [{"type": "BODY", "text": "Olá {{1}}, sua visita é amanhã."}],
+    ],
+)
+def test_what_the_form_for_a_template_refuses_meta_refuses_too(graph, components) -> None:
+    with pytest.raises(GraphError) as refused:
+        graph.create_template(WABA, PLAIN | {"name": "recusado", "components": components})
+    assert refused.value.code == 100
 
 
 @pytest.mark.parametrize(
@@ -553,8 +579,16 @@ def test_a_template_is_there_once_for_each_language(graph) -> None:
 )
 def test_a_template_that_meta_would_not_look_at_is_refused(graph, wrong) -> None:
     with pytest.raises(GraphError) as refused:
-        graph.create_template(WABA, POSITIONAL | {"name": "novo"} | wrong)
+        graph.create_template(WABA, PLAIN | {"name": "novo"} | wrong)
     assert (refused.value.code, refused.value.subcode) == (100, None)
+
+
+def test_the_quality_of_a_template_has_its_date(graph) -> None:
+    before = int(time.time())
+    graph.create_template(WABA, PLAIN | {"name": "com_data"})
+    (told,) = [each for each in graph.templates(WABA) if each["name"] == "com_data"]
+    assert told["quality_score"]["score"] == "UNKNOWN"
+    assert before <= told["quality_score"]["date"] <= time.time()
 
 
 def test_templates_are_deleted_by_name_or_one_by_one(standin, graph) -> None:
@@ -566,6 +600,71 @@ def test_templates_are_deleted_by_name_or_one_by_one(standin, graph) -> None:
     with pytest.raises(GraphError) as refused:
         graph.delete_template(WABA, "velho")
     assert refused.value.code == 100
+
+
+# The business profile
+
+
+def test_a_profile_is_read_as_it_was_written(graph) -> None:
+    profile = {
+        "about": "Flores 🌸",
+        "address": "SQS 308",
+        "description": "Arranjos",
+        "email": "oi@example.com",
+        "vertical": "RETAIL",
+    }
+    graph.change_business_profile(NUMBER, profile | {"websites": ["https://example.org/"]})
+    graph.change_business_profile(NUMBER, {"address": "SQN 102", "description": ""})
+    found = graph.business_profile(NUMBER)
+    assert (found.about, found.address, found.description) == ("Flores 🌸", "SQN 102", "")
+    assert (found.email, found.vertical, found.websites) == ("oi@example.com", "RETAIL", ["https://example.org/"])
+
+
+def test_a_picture_goes_into_the_profile_by_its_handle(graph) -> None:
+    handle = graph.upload_picture(PNG, mime_type="image/png")
+    graph.change_business_profile(NUMBER, {"profile_picture_handle": handle})
+    got = io.BytesIO()
+    graph.download(graph.business_profile(NUMBER).picture_url, got, most=1000)
+    assert got.getvalue() == PNG
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"about": ""},
+        {"about": "x" * 140},
+        {"address": "x" * 257},
+        {"description": "x" * 513},
+        {"email": "nobody"},
+        {"email": "a@example." + "x" * 120},
+        {"vertical": "FLOWERS"},
+        {"websites": ["https://a.example"] * 3},
+        {"websites": ["a.example"]},
+        {"websites": ["https://" + "a" * 250]},
+        {"profile_picture_handle": "4:none"},
+    ],
+)
+def test_a_wrong_profile_is_refused_and_not_kept(graph, wrong) -> None:
+    before = graph.business_profile(NUMBER)
+    with pytest.raises(GraphError) as refused:
+        graph.change_business_profile(NUMBER, wrong)
+    assert refused.value.code in (100, 131008, 131009)
+    assert graph.business_profile(NUMBER) == before
+
+
+@pytest.mark.parametrize(("mime_type", "size"), [("image/gif", 10), ("image/png", 0), ("image/png", 5 * 2**20 + 1)])
+def test_a_picture_that_no_profile_takes_is_refused(graph, mime_type, size) -> None:
+    with pytest.raises(GraphError) as refused:
+        graph.upload_picture(b"x" * size, mime_type=mime_type)
+    assert refused.value.code == 100
+
+
+def test_an_upload_session_is_used_once_and_whole(standin) -> None:
+    begun = ask(standin, "POST", "app/uploads", params={"file_length": "4", "file_type": "image/png"}).json()["id"]
+    headers = {"Authorization": f"OAuth {TOKEN}", "file_offset": "0"}
+    assert code_of(ask(standin, "POST", begun, data=b"abc", headers=headers)) == (400, 100, None)
+    assert code_of(ask(standin, "POST", begun, data=b"abcd", headers=headers)) == (400, 100, 33)
+    assert code_of(ask(standin, "POST", begun, data=b"abcd", token="wrong")) == (401, 190, 463)
 
 
 # Numbers and accounts
@@ -707,7 +806,7 @@ def test_every_answer_takes_as_long_as_it_was_told(standin) -> None:
     assert time.monotonic() - began >= 0.2
 
 
-# Webhook addresses (reference 1.6)
+# Webhook addresses (docs/meta-platform.md 1.6)
 
 
 @pytest.fixture

@@ -286,6 +286,37 @@ def test_the_status_of_a_template_tells_its_price(standin, receiver) -> None:
     assert receiver.statuses(2)[0]["pricing"] == pricing
 
 
+def test_replies_beyond_the_months_allowance_are_billed(standin, receiver) -> None:
+    standin.connect(service_allowance=1)
+    standin.say(ANA, "oi")
+    for _ in range(2):
+        send(standin)
+    told = {(each["id"], each["status"]): each["pricing"] for each in receiver.statuses(5)}
+    free = {"billable": False, "pricing_model": "PMP", "type": "free_customer_service", "category": "service"}
+    billed = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "service"}
+    prices = [told[wamid, status] for wamid in dict.fromkeys(wamid for wamid, _ in told) for status in ("sent", "delivered")]
+    assert sorted(prices, key=str) == [free, free, billed, billed]
+
+
+def test_replies_before_october_2026_were_free(standin, receiver, clock) -> None:
+    clock.time = 1_790_812_799.0
+    standin.connect(service_allowance=0)
+    standin.say(ANA, "oi")
+    send(standin)
+    assert {each["pricing"]["type"] for each in receiver.statuses(3)} == {"free_customer_service"}
+
+
+def test_a_new_month_has_an_allowance_of_its_own(standin, receiver, clock) -> None:
+    standin.connect(service_allowance=1)
+    standin.say(ANA, "oi")
+    send(standin)
+    assert {each["pricing"]["type"] for each in receiver.statuses(3)} == {"free_customer_service"}
+    clock.time += 31 * 24 * 3600
+    standin.say(ANA, "oi de novo")
+    send(standin)
+    assert {each["pricing"]["type"] for each in receiver.statuses(6)} == {"free_customer_service"}
+
+
 def test_the_status_of_who_shares_no_phone_has_none(standin, receiver) -> None:
     standin.say(RAFA, "oi")
     send(standin, to="", recipient=RAFA)

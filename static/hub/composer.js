@@ -1,50 +1,13 @@
-// Writing in a conversation: drafts, files, voice messages, emoji, canned replies. The composer is replaced when the window opens or
-// closes and when another conversation is opened; what somebody was writing is kept here, and put into the next one.
+// Writing in a conversation: drafts, canned replies, quotations, reactions, notes. The composer is replaced when the window opens or
+// closes and when another conversation is opened; what somebody was writing is kept (drafts.js), and put into the next one.
 
-const body = document.body;
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const one = (selector, root = document) => root.querySelector(selector);
-
-const composer = () => one("#composer");
-const words = (name) => composer().dataset[name];
-const form = () => one("[data-answer]");
-const field = () => one("[data-text]");
-const tell = (text, kind) => body.dispatchEvent(new CustomEvent("hub:toast", { detail: { words: text, kind } }));
-
-function freshToken() { // outside https there is no randomUUID
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 15) | 64;
-  bytes[8] = (bytes[8] & 63) | 128;
-  return [...bytes].map((byte, place) => ([4, 6, 8, 10].includes(place) ? "-" : "") + byte.toString(16).padStart(2, "0")).join("");
-}
-
-// ---- What is being written, by conversation: texts outlive the page, files do not -------------------------------------------------
-
-const drafts = new Map();
-
-function draft() {
-  const key = words("key");
-  if (!drafts.has(key)) drafts.set(key, { text: "", note: "", token: "", files: [], voice: false, quote: null, ...stored(key) });
-  return drafts.get(key);
-}
-
-function stored(key) {
-  try {
-    return JSON.parse(localStorage.getItem(key)) ?? {};
-  } catch { // no storage, or not what we put there
-    return {};
-  }
-}
-
-function keep(key = words("key")) {
-  const { text, note, token } = drafts.get(key);
-  try {
-    if (text || note) localStorage.setItem(key, JSON.stringify({ text, note, token }));
-    else localStorage.removeItem(key);
-  } catch { // full or forbidden: it lives as long as the page
-  }
-}
+import { isSending, sendAnswer } from "./answers.js";
+import { addFiles, drawFiles, restoreFiles, takesCaption } from "./attachments.js";
+import { all, body, one, placeBeside, tell } from "./dom.js";
+import { composer, draft, field, form, freshToken, keep, refuse, whyNotSent, words } from "./drafts.js";
+import "./emoji_picker.js";
+import { canRecord, discardRecording, record, stopRecording } from "./recording.js";
+import "./thread.js";
 
 let mounted = null;
 
@@ -61,13 +24,15 @@ function mount() {
   one("[data-draft-kept]", box)?.toggleAttribute("hidden", !mine.text.trim());
   if (form()) mountForm(mine);
   if (before) comeBack(before);
+  body.dispatchEvent(new Event("hub:composer"));
 }
+body.addEventListener("hub:composer", mount);
 
 let left = null;
 
 body.addEventListener("htmx:beforeSwap", ({ detail }) => { // where somebody was, when the window opens or closes under their hands
-  if (!mounted || !detail.target.contains(mounted)) return;
-  if (detail.target === mounted && detail.xhr.status === 200 && one("[data-send]:disabled", mounted)) { // asked for before something was sent
+  if (!mounted || !detail.target.contains(mounted) || detail.requestConfig?.elt.matches("[data-answer-of]")) return;
+  if (detail.target === mounted && detail.xhr.status === 200 && (isSending(words("key")) || one("[data-send]:disabled", mounted))) { // asked for before something was sent
     detail.shouldSwap = false;
     return;
   }
@@ -90,15 +55,24 @@ function mountForm(mine) {
   const given = form().elements;
   if (field().value && !mine.text) mine.text = field().value; // what the server gave back
   field().value = mine.text;
-  mine.token ||= given.token.value;
-  given.token.value = mine.token;
+  mine.token ||= freshToken();
   if (given.quoted.value) mine.quote = { id: given.quoted.value, who: one("[data-quote-who]").textContent, words: one("[data-quote-words]").textContent };
-  one("[data-record]").hidden = !(window.MediaRecorder && navigator.mediaDevices?.getUserMedia);
+  one("[data-record]").hidden = !canRecord();
+  restoreFiles(words("key"));
   drawQuote();
   drawFiles();
   fit(field());
   count();
 }
+
+body.addEventListener("hub:draft", () => { // a part of it has been sent
+  if (field().value !== draft().text) field().value = draft().text;
+  drawQuote();
+  fit(field());
+  count();
+  if (document.activeElement === body || composer().contains(document.activeElement)) field().focus();
+});
+body.addEventListener("hub:files", count);
 
 // ---- The text: as high as it needs, counted near its end, sent by Enter -----------------------------------------------------------
 
@@ -109,7 +83,7 @@ function fit(area) {
 
 function count() {
   const { mostText, mostCaption, countedFrom } = composer().dataset;
-  const captioned = draft().files.some((file) => !words("withoutCaption").split(" ").includes(kindOf(file)));
+  const captioned = draft().files.some(takesCaption);
   const most = Number(captioned ? mostCaption : mostText);
   const letters = [...field().value.trim()].length;
   const box = one("[data-count]");
@@ -138,9 +112,18 @@ body.addEventListener("input", ({ target }) => {
   fit(target);
 });
 
-const hasKeyboard = matchMedia("(hover: hover), (pointer: fine)"); // on glass, Enter is the only way to a new line
+const hasPointer = matchMedia("(any-hover: hover), (any-pointer: fine)"); // a mouse, a touchpad or a pen comes with a keyboard
+const ONLY_REAL_KEYS = ["Tab", "Escape", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Control", "Alt", "Meta"];
+let hasKeys = false; // a keyboard without a mouse is known by a key that no keyboard on glass has
+
+function enterSends({ shiftKey, ctrlKey, metaKey }) { // on glass, Enter is the only way to a new line
+  if (ctrlKey || metaKey) return true;
+  const wanted = composer().dataset.enter;
+  return !shiftKey && (wanted === "sends" || (wanted !== "new_line" && (hasKeys || hasPointer.matches)));
+}
 
 document.addEventListener("keydown", (event) => {
+  if (event.isTrusted && ONLY_REAL_KEYS.includes(event.key)) hasKeys = true;
   if (!composer() || event.isComposing || event.keyCode === 229) return;
   if (event.key === "Escape" && one(":popover-open")) { event.stopPropagation(); return; }
   if (event.target.matches("[role=tab]")) moveBetweenTabs(event);
@@ -148,91 +131,57 @@ document.addEventListener("keydown", (event) => {
   if (event.target.matches("[data-text]") && chooseByKey(event)) {
     event.preventDefault();
     event.stopPropagation();
-  } else if (event.key === "Enter" && !event.shiftKey && hasKeyboard.matches) {
+  } else if (event.key === "Enter" && enterSends(event)) {
     event.preventDefault();
     event.target.form.requestSubmit();
   }
 }, true);
 
-// ---- Sending: once, whatever the connection does ------------------------------------------------------------------------------------
+// ---- Sending: answers.js does it; notes are a form ----------------------------------------------------------------------------------
 
-function refuse(text) {
-  const box = one("#composer-error");
-  if (box && box.textContent !== text) box.textContent = text;
-  box?.classList.toggle("composer-refused", Boolean(text));
-  field()?.removeAttribute("aria-invalid");
-}
-
-let uploads = false;
-
-body.addEventListener("htmx:beforeRequest", ({ target, detail }) => {
-  if (!target.matches("[data-answer], [data-note-form]")) return;
-  busy(target, true);
-  if (!target.matches("[data-answer]")) return;
-  refuse("");
-  const sent = { key: words("key"), text: field().value, files: [...draft().files] };
-  uploads = sent.files.length > 0;
-  detail.xhr.addEventListener("load", () => { if (detail.xhr.status === 204) answered(sent); }); // also if another conversation is open by then
-});
-body.addEventListener("htmx:xhr:progress", ({ target, detail }) => {
-  const bar = uploads && target.matches("[data-answer]") && one("[data-progress]", target);
-  if (!bar || !detail.lengthComputable) return;
-  bar.hidden = false;
-  bar.value = (100 * detail.loaded) / detail.total;
-});
-body.addEventListener("htmx:afterRequest", ({ target, detail }) => {
-  if (!target.matches("[data-answer], [data-note-form]")) return;
-  busy(target, false);
-  if (target.matches("[data-note-form]")) noteAnswered(target, detail);
-  else if (!detail.successful && detail.xhr.status !== 422) refuse(words("notSent"));
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-answer]")) return;
+  event.preventDefault();
+  sendAnswer();
 });
 
-function busy(target, is) {
-  const button = one("[data-send]", target);
-  button.disabled = is;
-  one("[data-sending]", target).hidden = !is;
-  if (!is) one("[data-progress]", target)?.toggleAttribute("hidden", true);
+for (const [name, is] of [["htmx:beforeRequest", true], ["htmx:afterRequest", false]]) {
+  body.addEventListener(name, ({ target, detail }) => {
+    if (!target.matches("[data-note-form]")) return;
+    one("[data-send]", target).disabled = is;
+    one("[data-sending]", target).hidden = !is;
+    if (!is) noteAnswered(target, detail);
+  });
 }
 
 body.addEventListener("hub:sent", ({ target }) => {
   if (target.closest("#template-picker") && form()) show("tab-answer");
 });
 
-function answered(sent) { // what was written while it was under way stays
-  const mine = drafts.get(sent.key);
-  mine.text = mine.text.startsWith(sent.text) ? mine.text.slice(sent.text.length) : mine.text;
-  mine.files = mine.files.filter((file) => !sent.files.includes(file));
-  Object.assign(mine, { voice: false, quote: null, token: freshToken() });
-  keep(sent.key);
-  if (!composer() || words("key") !== sent.key || !form()) return;
-  field().value = mine.text;
-  form().elements.token.value = mine.token;
-  drawQuote();
-  drawFiles();
-  fit(field());
-  count();
-  field().focus();
-}
-
 body.addEventListener("htmx:afterSwap", ({ target }) => {
-  if (target.id === "composer-error" && one("[data-spent]", target)) form().elements.token.value = draft().token = freshToken();
-  if (target.id === "composer-error") field().setAttribute("aria-invalid", "true");
   if (target.id === "reaction-picker") {
     target.showPopover();
     placeBeside(target, reactingFrom);
+    one("button", target)?.focus();
   }
   mount();
+  if (target.id === "conversation") beginWriting();
 });
+
+function beginWriting() { // whoever opens a conversation types at once; on glass the keyboard would hide what they came to read
+  if (form() && (hasKeys || hasPointer.matches)) field().focus({ preventScroll: true });
+}
 
 function noteAnswered(target, { successful, xhr }) {
   if (!successful) {
-    one("[data-problem]", target).textContent = xhr.status === 422 ? one("[data-note-text]", target).validationMessage : words("notSent");
+    one("[data-problem]", target).textContent = xhr.status === 422 ? one("[data-note-text]", target).validationMessage : whyNotSent(xhr);
     return;
   }
   draft().note = one("[data-note-text]", target).value = "";
   keep();
   fit(one("[data-note-text]", target));
   tell(words("noteSaved"));
+  if (form()) show("tab-answer");
   body.dispatchEvent(new Event("hub:changed"));
 }
 
@@ -278,164 +227,13 @@ function compareWindow() { // the server's word decides; our clock only asks it
 }
 body.addEventListener("hub:times", compareWindow);
 
-// ---- Files: chosen, pasted or dropped ------------------------------------------------------------------------------------------------
-
-function limits() { return Object.entries(JSON.parse(words("limits"))); }
-
-function kindOf(file) {
-  const type = file.type.split(";")[0];
-  return limits().find(([, limit]) => limit.types.includes(type))?.[0];
-}
-
-function inWords(size) {
-  return size >= 2 ** 20 ? `${Math.round((10 * size) / 2 ** 20) / 10} MB` : `${Math.max(1, Math.round(size / 2 ** 10))} KB`;
-}
-
-function wrongWith(file) { // a first look; the server looks into the file
-  const kind = kindOf(file);
-  const name = (text) => text.replace("{name}", file.name);
-  if (!file.size) return name(words("emptyFile"));
-  if (file.type && !kind) return name(words("wrongType"));
-  const most = kind && JSON.parse(words("limits"))[kind].most;
-  return most && file.size > most ? name(words("tooBig")).replace("{size}", inWords(file.size)).replace("{most}", inWords(most)) : "";
-}
-
-function addFiles(files) {
-  const mine = draft();
-  const wrong = [];
-  for (const file of files) {
-    const problem = mine.files.length >= 10 ? words("tooMany") : wrongWith(file);
-    if (problem) wrong.push(problem);
-    else mine.files.push(file);
-  }
-  if (mine.voice && mine.files.length > 1) Object.assign(mine, { files: mine.files.slice(1), voice: false });
-  drawFiles();
-  refuse([...new Set(wrong)].join(" "));
-  field().focus();
-}
-
-const addresses = [];
-
-function drawFiles() {
-  const mine = draft();
-  const list = one("[data-files]");
-  addresses.splice(0).forEach((address) => URL.revokeObjectURL(address));
-  list.replaceChildren(...mine.files.map((file) => fileRow(file, mine.voice)));
-  list.hidden = !mine.files.length;
-  const given = new DataTransfer();
-  mine.files.forEach((file) => given.items.add(file));
-  one("[data-choose-files]").files = given.files;
-  one("[data-voice]").value = mine.voice ? "1" : "";
-  count();
-}
-
-function fileRow(file, voice) {
-  const row = one(voice ? "[data-voice-row]" : "[data-file-row]").content.cloneNode(true);
-  const address = URL.createObjectURL(file);
-  addresses.push(address);
-  if (voice) one("[data-listen]", row).src = address;
-  else {
-    one("[data-file-name]", row).textContent = file.name;
-    one("[data-file-size]", row).textContent = inWords(file.size);
-    if (file.type.startsWith("image/")) one("[data-thumbnail]", row).replaceChildren(Object.assign(new Image(), { src: address, alt: "" }));
-  }
-  one("[data-remove-file]", row).addEventListener("click", () => {
-    const mine = draft();
-    Object.assign(mine, { files: mine.files.filter((each) => each !== file), voice: false });
-    drawFiles();
-    refuse("");
-    field().focus();
-  });
-  return row;
-}
-
-body.addEventListener("change", ({ target }) => {
-  if (target.matches("[data-choose-files]")) addFiles([...target.files]);
-});
-body.addEventListener("paste", (event) => {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (!form() || !files.length || event.clipboardData.types.includes("text/plain")) return;
-  event.preventDefault();
-  addFiles(files.map((file) => new File([file], file.name || "image.png", { type: file.type })));
-});
-
-const carriesFiles = (event) => form() && [...(event.dataTransfer?.types ?? [])].includes("Files") && event.target.closest?.("[data-conversation]");
-body.addEventListener("dragover", (event) => {
-  const section = carriesFiles(event);
-  if (!section) return;
-  event.preventDefault();
-  section.toggleAttribute("data-dropping", true);
-});
-body.addEventListener("dragleave", ({ target, relatedTarget }) => {
-  const section = target.closest?.("[data-conversation]");
-  if (section && !section.contains(relatedTarget)) section.removeAttribute("data-dropping");
-});
-body.addEventListener("drop", (event) => {
-  const section = carriesFiles(event);
-  if (!section) return;
-  event.preventDefault();
-  section.removeAttribute("data-dropping");
-  show("tab-answer");
-  addFiles([...event.dataTransfer.files]);
-});
-
-// ---- Voice messages: recorded here, converted by the server ----------------------------------------------------------------------
-
-const RECORDED = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
-let recording = null;
-
-async function record() {
-  let stream;
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-  } catch {
-    refuse(words("noMicrophone"));
-    return;
-  }
-  const mimeType = RECORDED.find((type) => MediaRecorder.isTypeSupported(type));
-  const recorder = new MediaRecorder(stream, mimeType ? { mimeType } : {});
-  const parts = [];
-  const key = words("key");
-  recording = { recorder, began: Date.now(), kept: true, timer: setInterval(drawRecording, 250) };
-  const mine = recording;
-  recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
-  recorder.addEventListener("stop", () => {
-    stream.getTracks().forEach((track) => track.stop());
-    clearInterval(mine.timer);
-    recording = null;
-    drawRecording();
-    if (!mine.kept || words("key") !== key) return;
-    const type = recorder.mimeType || mimeType || "audio/webm";
-    Object.assign(draft(), { files: [new File(parts, `voice.${type.split(/[/;]/)[1]}`, { type })], voice: true });
-    if (form()) { drawFiles(); one("[data-send]", form()).focus(); }
-  });
-  recorder.start();
-  refuse("");
-  drawRecording();
-  one("[data-record-stop]").focus();
-}
-
-function discardRecording() {
-  if (!recording) return;
-  recording.kept = false;
-  recording.recorder.stop();
-}
-
-function drawRecording() {
-  const box = one("[data-recording]");
-  if (!box) return;
-  box.hidden = !recording;
-  form().toggleAttribute("data-is-recording", Boolean(recording));
-  const seconds = recording ? Math.floor((Date.now() - recording.began) / 1000) : 0;
-  one("[data-recording-time]").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-}
-addEventListener("pagehide", discardRecording);
-
 // ---- Canned replies: a list to choose from while the text begins with / ------------------------------------------------------------
 
 const list = () => one("#canned-list");
 const options = () => all("[role=option]:not([hidden])", list());
 let repliesAsked = null;
+
+const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase(); // /preco finds /preço
 
 function suggest() {
   const wanted = /^\/(\S*)$/.exec(field().value)?.[1];
@@ -446,10 +244,10 @@ function suggest() {
     list().addEventListener("htmx:afterSwap", suggest, { once: true });
     return;
   }
-  for (const option of all("[role=option]", list())) option.hidden = !option.dataset.shortcut.includes(wanted.toLowerCase());
+  for (const option of all("[role=option]", list())) option.hidden = !plain(option.dataset.shortcut).includes(plain(wanted));
   list().hidden = !options().length && !one("[data-none]", list());
   mark(options()[0]);
-  one("#announcer").textContent = words("repliesFound").replace("{n}", options().length);
+  one("#announcer").textContent = options().length === 1 ? words("replyFound") : words("repliesFound").replace("{n}", options().length);
 }
 
 function mark(option) {
@@ -498,15 +296,6 @@ function drawQuote() {
 
 let reactingFrom = null;
 
-function placeBeside(popover, anchor, { focus = true } = {}) {
-  const at = anchor.getBoundingClientRect();
-  const size = popover.getBoundingClientRect();
-  const top = at.top > size.height + 8 ? at.top - size.height - 4 : Math.min(at.bottom + 4, innerHeight - size.height - 8);
-  popover.style.top = `${Math.max(8, top)}px`;
-  popover.style.left = `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`;
-  if (focus) one("button", popover)?.focus();
-}
-
 body.addEventListener("hub:changed", ({ target }) => {
   if (target.closest?.("#reaction-picker")) one("#reaction-picker").hidePopover();
 });
@@ -533,16 +322,12 @@ const CLICKS = {
   "[data-react]": (link) => { reactingFrom = link; },
   "[data-compose]": () => htmx.trigger(composer(), "hub:compose"),
   "[data-record]": record,
-  "[data-record-stop]": () => recording?.recorder.stop(),
+  "[data-record-stop]": stopRecording,
   "[data-record-cancel]": () => { discardRecording(); field().focus(); },
   "#canned-list [role=option]": choose,
   "[data-open-canned]": () => {
     if (field().value.trim()) { field().focus(); return; }
     insert("/", { from: 0, to: field().value.length });
-  },
-  "#emoji-picker [data-emoji]": (button) => {
-    insert(button.textContent);
-    one("#emoji-picker").hidePopover();
   },
 };
 document.addEventListener("click", (event) => {
@@ -551,9 +336,14 @@ document.addEventListener("click", (event) => {
     if (element) act(element, event);
   }
 });
-document.addEventListener("toggle", ({ target, newState }) => {
-  if (target.matches("#reaction-picker details")) placeBeside(one("#reaction-picker"), reactingFrom, { focus: false });
-  if (target.id === "emoji-picker" && newState === "open") placeBeside(target, one("[data-emoji-button]"));
+document.addEventListener("toggle", ({ target }) => {
+  if (target.matches("#reaction-picker details")) placeBeside(one("#reaction-picker"), reactingFrom);
 }, true);
 
+body.addEventListener("hub:dropped", ({ detail }) => {
+  show("tab-answer");
+  addFiles(detail.files);
+});
+
 mount();
+if (composer()) beginWriting();

@@ -1,5 +1,5 @@
-// The hub's pages in the browser: live changes, the inbox, shortcuts, and small things by attribute. Everything works without it,
-// by links and forms, but for what is live. Where staff write has a script of its own: composer.js.
+// The hub's pages in the browser: the inbox, shortcuts, and small things by attribute. Everything works without it, by links and
+// forms. What keeps pages current has a script of its own, live.js, and so has where staff write: composer.js.
 
 const body = document.body;
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -8,7 +8,8 @@ const one = (selector, root = document) => root.querySelector(selector);
 // ---- htmx: the CSRF token, what could not be done, and what morphing leaves alone --------------------------------------------
 
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => // what somebody writes stays theirs
-  !(node.matches?.("textarea, input:not([type=checkbox], [type=radio], [type=hidden])") && (node === document.activeElement || node.value !== node.defaultValue));
+  !(node.matches?.("[data-choice]")
+    || (node.matches?.("textarea, input:not([type=checkbox], [type=radio], [type=hidden])") && (node === document.activeElement || node.value !== node.defaultValue)));
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => // what the browser alone knows
   !((name === "open" && node.matches("details, dialog")) || (name === "aria-current" && node.matches(".row"))
     || (name === "data-state" && node.matches("[data-until]")) || (name === "class" && node.matches(".message-target")));
@@ -20,15 +21,17 @@ body.addEventListener("htmx:configRequest", ({ detail }) => {
 });
 body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const page = detail.xhr.responseText.trimStart().slice(0, 15).toLowerCase();
-  if (detail.xhr.status === 200 && page.startsWith("<!doctype")) { // a whole page where a part was asked for: signed out
+  if (detail.xhr.status === 200 && page.startsWith("<!doctype") && !detail.elt.hasAttribute("hx-select")) { // not the part that was asked for
     detail.shouldSwap = false;
     location.reload();
   }
 });
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   body.addEventListener(name, ({ detail }) => {
-    if (detail.elt.matches?.("[data-live], [data-quiet]") && !(detail.xhr?.status in { 403: 1, 404: 1 })) return;
-    toast(detail.xhr?.status in { 403: 1, 404: 1 } ? body.dataset.refused : body.dataset.failed, "alert-error");
+    const isRefused = detail.xhr?.status in { 403: 1, 404: 1 };
+    if (detail.elt.matches?.("[data-live], [data-quiet]") && !isRefused) return;
+    if (!isRefused) toast(body.dataset.failed, "alert-error");
+    else if (!body.dataset.access) toast(body.dataset.refused, "alert-error"); // or live.js says why
     const box = detail.elt.closest("form") ?? detail.elt;
     if (box.matches("form, input")) all("input[type=checkbox], input[type=radio]", box).forEach((input) => { input.checked = input.defaultChecked; });
   });
@@ -44,87 +47,24 @@ function toast(words, kind = "alert-success") {
 setTimeout(() => all("[data-toast]:not(.alert-error)").forEach((box) => box.remove()), 8000);
 body.addEventListener("hub:toast", ({ detail }) => toast(detail.words, detail.kind));
 
-// ---- Live: one stream for the page, or polling where it breaks ---------------------------------------------------------------
-
-const live = { revision: Number(body.dataset.revision), dirty: false, busy: false, failures: 0, timer: 0, source: null };
-
-function isOnScreen(element) {
-  const box = element.getBoundingClientRect();
-  return box.bottom > -200 && box.top < innerHeight + 200 && box.width > 0;
-}
-
-function refresh() {
-  if (live.busy) { live.dirty = true; return; }
-  live.busy = true;
-  live.dirty = false;
-  const parts = all("[data-live]").filter((part) => part.matches("[data-latest], #list-live") || isOnScreen(part));
-  const done = parts.map((part) => new Promise((resolve) => {
-    part.addEventListener("htmx:afterRequest", resolve, { once: true });
-    setTimeout(resolve, 10_000);
-    htmx.trigger(part, "hub:refresh");
-  }));
-  Promise.all(done).then(() => {
-    live.busy = false;
-    if (live.dirty) refresh();
-  });
-}
-
-function listen() {
-  const address = body.dataset.stream;
-  if (!address || !window.EventSource) return;
-  live.source?.close();
-  live.source = new EventSource(address);
-  live.source.onopen = () => {
-    live.failures = 0;
-    clearTimeout(live.timer);
-    live.timer = 0;
-    one("#offline")?.classList.replace("flex", "hidden");
-  };
-  live.source.onmessage = ({ data }) => {
-    if (Number(data) === live.revision) return;
-    live.revision = Number(data);
-    refresh();
-  };
-  live.source.onerror = () => { // which the browser repeats as it tries again
-    live.failures += 1;
-    if (live.failures > 1) one("#offline")?.classList.replace("hidden", "flex");
-    if (!live.timer) poll();
-  };
-}
-
-function poll() { // with jitter, ever slower, and slower still where nobody looks
-  const seconds = document.hidden ? 120 : Math.min(60, 3 * 2 ** Math.min(live.failures, 5));
-  live.timer = setTimeout(() => {
-    live.timer = 0;
-    refresh();
-    if (live.source.readyState === EventSource.CLOSED) listen();
-    if (live.source.readyState !== EventSource.OPEN) poll();
-  }, seconds * 1000 * (0.75 + Math.random() / 2));
-}
-
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && live.source && live.source.readyState !== EventSource.OPEN) { refresh(); listen(); }
-  if (!document.hidden) noteRead();
-});
-addEventListener("pagehide", () => live.source?.close());
-addEventListener("pageshow", (event) => { if (event.persisted) { refresh(); listen(); } });
-
 // ---- Times: how long ago, and how long a window stays open --------------------------------------------------------------------
 
 const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+
+const ago = (time) => body.dataset.ago.replace("{time}", time);
 
 function tellTimes() {
   const now = Date.now();
   for (const time of all("time[data-ago]")) {
     const passed = now - Date.parse(time.dateTime);
     if (passed < MINUTE) time.textContent = body.dataset.now;
-    else if (passed < HOUR) time.textContent = `${Math.floor(passed / MINUTE)} min`;
-    else if (passed < DAY) time.textContent = `${Math.floor(passed / HOUR)} h`;
-    else if (passed < 7 * DAY) time.textContent = `${Math.floor(passed / DAY)} d`;
+    else if (passed < HOUR) time.textContent = ago(`${Math.floor(passed / MINUTE)} min`);
+    else if (passed < DAY) time.textContent = ago(`${Math.floor(passed / HOUR)} h`);
+    else if (passed < 7 * DAY) time.textContent = ago(`${Math.floor(passed / DAY)} d`);
   }
   for (const window of all("[data-until]")) {
     const left = Number(window.dataset.until) - now;
-    window.dataset.state = left <= 0 ? "closed" : left <= 2 * HOUR ? "closing" : "open";
+    window.dataset.state = left <= 0 ? "closed" : left <= 3 * HOUR ? "closing" : "open";
     const minutes = Math.floor(left / MINUTE);
     const words = one("[data-left]", window);
     if (words) words.textContent = left <= 0 ? window.dataset.closed ?? "" : minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
@@ -149,12 +89,18 @@ function markOpenRow() {
   one("nav")?.classList.toggle("max-md:hidden", Boolean(id));
 }
 
+function showName() { // of the contact, which may change while the conversation is open
+  const name = one("#conversation-heading").dataset.title;
+  one("[data-conversation]").dataset.title = name;
+  document.title = `${name} · ${document.title.split(" · ").slice(-2).join(" · ")}`;
+}
+body.addEventListener("htmx:oobAfterSwap", ({ detail }) => { if (detail.target.id === "conversation-heading") showName(); });
+
 function openedConversation() {
   const box = thread();
   markOpenRow();
   if (!box) return;
-  const title = one("[data-conversation]").dataset.title;
-  document.title = `${title} · ${document.title.split(" · ").slice(-2).join(" · ")}`;
+  showName();
   place.known = new Set(all("[data-inbound]", box).map((message) => message.id));
   place.unseen = 0;
   showPill();
@@ -165,7 +111,7 @@ function openedConversation() {
   } else box.scrollTop = box.scrollHeight;
   place.end = atEnd(box);
   box.addEventListener("scroll", onScroll, { passive: true });
-  noteRead();
+  noteRead(true);
 }
 
 function onScroll() {
@@ -173,11 +119,16 @@ function onScroll() {
   place.end = atEnd(box);
   if (place.end && place.unseen) { place.unseen = 0; noteRead(); }
   showPill();
-  if (box.scrollTop < 150) {
-    const button = one("[data-load-older]", box);
-    if (button && !button.dataset.asked) { button.dataset.asked = "yes"; htmx.trigger(button, "hub:older"); }
-  }
+  loadOlder();
 }
+
+function loadOlder() { // where the first message that is shown is near, or all of them fit into the window
+  const box = thread();
+  const button = box?.clientHeight && box.scrollTop < 150 && one("[data-load-older]", box);
+  if (button && !button.dataset.asked) htmx.trigger(button, "hub:older");
+}
+body.addEventListener("htmx:beforeRequest", ({ detail }) => { if (detail.elt.matches?.("[data-load-older]")) detail.elt.dataset.asked = "yes"; });
+body.addEventListener("htmx:load", loadOlder); // a button that htmx has not wired yet hears nothing, and nothing may scroll any more
 
 function showPill() {
   const pill = one("#new-messages");
@@ -198,22 +149,43 @@ function noteNew() { // announce what customers wrote since, follow them or say 
   else if (fresh.length) place.unseen += fresh.length;
   if (fresh.length) {
     one("#announcer").textContent = `${one("[data-conversation]").dataset.title}: ${one(".bubble", fresh.at(-1))?.innerText ?? ""}`;
-    noteRead();
+    noteRead(true);
   }
   showPill();
 }
 
-let lastRead = "";
-function noteRead() { // only what is before somebody's eyes
+document.addEventListener("visibilitychange", () => { if (!document.hidden) noteRead(); });
+
+const readUpTo = new Map(); // by address, of each conversation that was before somebody's eyes: how far, and how far the server knows
+function noteRead(anew = false) { // only what is before somebody's eyes; anew, as what was moved here may be older than what was read
   const box = thread();
   const latest = box && one("[data-latest]", box);
   if (!latest || document.hidden || !(place.end || one("#unread-line", box))) return;
-  const conversation = one("[data-conversation]");
-  const now = `${conversation.dataset.conversation} ${latest.dataset.upTo}`;
-  if (now === lastRead || latest.dataset.upTo === "0") return;
-  lastRead = now;
-  const token = one("meta[name=csrf-token]").content;
-  fetch(conversation.dataset.read, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ up_to: latest.dataset.upTo }) });
+  const address = one("[data-conversation]").dataset.read;
+  const mark = readUpTo.get(address) ?? { wanted: 0, stored: 0, busy: false, failures: 0 };
+  readUpTo.set(address, mark);
+  if (anew) mark.stored = 0;
+  mark.wanted = Math.max(mark.wanted, Number(latest.dataset.upTo));
+  sendMark(address, mark);
+}
+
+async function sendMark(address, mark) { // and again later if the server was not there, whatever is open by then
+  if (mark.busy || mark.wanted <= mark.stored) return;
+  mark.busy = true;
+  const upTo = mark.wanted;
+  const headers = { "X-CSRFToken": one("meta[name=csrf-token]").content };
+  const options = { method: "POST", headers, body: new URLSearchParams({ up_to: upTo }), keepalive: true, signal: AbortSignal.timeout(30_000) };
+  const status = await fetch(address, options).then((answer) => answer.status, () => 0);
+  const again = status === 0 || status === 429 || status >= 500;
+  if (again) {
+    mark.failures += 1;
+    await new Promise((resolve) => { setTimeout(resolve, Math.min(60, 2 ** mark.failures) * 1000 * (0.75 + Math.random() / 2)); });
+  } else if (status === 204) {
+    mark.stored = Math.max(mark.stored, upTo);
+    mark.failures = 0;
+  }
+  mark.busy = false;
+  if (again || status === 204) sendMark(address, mark); // what was read meanwhile
 }
 
 body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -239,12 +211,11 @@ body.addEventListener("htmx:afterSwap", ({ detail }) => {
   tellTimes();
 });
 
-body.addEventListener("hub:changed", refresh);
 body.addEventListener("hub:sent", () => { // follow what was just written
   const box = thread();
   if (box) box.scrollTop = box.scrollHeight;
   place.end = true;
-  refresh();
+  body.dispatchEvent(new Event("hub:changed"));
 });
 
 addEventListener("popstate", () => location.reload());
@@ -288,8 +259,11 @@ const SHORTCUTS = {
   k: () => step(-1),
   "/": () => one("[data-search]")?.focus(),
   n: () => { const tab = one("#tab-note"); if (tab) tab.click(); else { togglePane(true); one("[data-note]")?.focus(); } },
+  c: () => { const tab = one("#tab-answer") ?? one("#tab-template"); tab?.focus(); tab?.click(); },
   r: () => all("[data-inbound] [data-reply]").at(-1)?.click(),
   i: () => togglePane(),
+  e: () => one("[data-mark-done]")?.click(),
+  u: () => one("[data-mark-unread]")?.click(),
   "?": () => one("#shortcuts")?.showModal(),
 };
 
@@ -297,7 +271,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !one("dialog[open]")) {
     if (one("[data-pane-open]")) togglePane(false);
     else if (isTyping(event.target)) event.target.blur();
-    else if (innerWidth < 768) one("[data-back]")?.click();
+    else if (innerWidth < 1024) one("[data-back]")?.click();
     else one("[data-row] > .row[aria-current]")?.focus();
     return;
   }
@@ -348,6 +322,7 @@ document.addEventListener("submit", (event) => {
 }, true);
 document.addEventListener("submit", ({ target }) => { // whoever signs in here next must not find them
   if (target.matches("form[action*='/logout/']")) Object.keys(localStorage).filter((key) => key.startsWith("draft:")).forEach((key) => localStorage.removeItem(key));
+  if (target.matches("form[action*='/logout/']")) indexedDB.deleteDatabase("hub-attachments");
 });
 document.addEventListener("change", (event) => { // what was typed is searched for already; leaving the field must not do it again
   if (event.target.matches("input[type=search]")) event.stopPropagation();
@@ -363,7 +338,8 @@ function countChosen() {
   if (!bar) return;
   const chosen = all("input[name=contact]:checked").length;
   bar.hidden = chosen === 0;
-  one("[data-bulk-count]", bar).textContent = chosen;
+  const words = one("[data-bulk-count]", bar);
+  words.textContent = chosen === 1 ? words.dataset.one : words.dataset.many.replace("{n}", chosen);
 }
 document.addEventListener("change", ({ target }) => { if (target.name === "contact") countChosen(); });
 body.addEventListener("htmx:afterSwap", countChosen); // who is chosen and no longer shown is chosen no more
@@ -373,5 +349,5 @@ document.addEventListener("submit", ({ target }) => {
 });
 
 tellTimes();
+one("[data-settings-nav] [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // which runs sideways on a phone
 if (one("[data-inbox]")) openedConversation();
-listen();

@@ -155,7 +155,7 @@ def test_the_button_is_for_operators_and_not_for_links(admin_client, client):
     again = reverse("admin:webhooks_webhook_apply_again", args=[webhook.pk])
 
     assert admin_client.get(again).status_code == 405
-    assert admin_client.post(reverse("admin:webhooks_webhook_apply_again", args=[0])).status_code == 404
+    assert admin_client.post(reverse("admin:webhooks_webhook_apply_again", args=[webhook.pk + 1])).status_code == 404
     assert client.post(again)["Location"].startswith(reverse("admin:login"))
     webhook.refresh_from_db()
     assert webhook.state == State.DEAD

@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from chats.models import Message, StatusEvent
-from conftest import apply_all
-from contacts.models import Contact, RetiredIdentity
+from conftest import Hub, apply_all
+from contacts.models import Contact, ContactChange, RetiredIdentity
+from jobs.models import State
 from organizations.models import AccountEvent
 from organizations.signing import Signature
 from webhooks.models import HeldItem, Webhook
 from webhooks.storing import SignedBody, store
-from webhooks.tests.bodies import HOUR, START, body, history_body, message, status_body, value
+from webhooks.tests.bodies import HOUR, START, body, history_body, message, status_body, text_body, value
 
 Delivery = bytes
 Era = tuple[str, str]
@@ -24,6 +25,9 @@ Era = tuple[str, str]
 ANA: tuple[Era, ...] = (("556181500586", "BR.1001"), ("556181500599", "BR.1002"), ("5511987654021", "BR.1003"))
 BIA: tuple[Era, ...] = (("5531971204455", "BR.2001"), ("556181500586", "BR.2002"))
 """Her second phone was Ana's first."""
+
+
+KINDS = ("text", "text", "hidden", "echo", "echo", "history", "both", "notice", "reaction", "edit", "revoke")
 
 
 class Story:
@@ -50,11 +54,15 @@ class Story:
 
     def speak(self, wamid: str, era: Era, at: int) -> None:
         phone, bsuid = era
-        kind = self.draw(st.sampled_from(("text", "text", "hidden", "echo", "echo", "history", "reaction", "edit", "revoke")))
+        kind = self.draw(st.sampled_from(KINDS))
         if kind == "echo":
             self.echo(wamid, era, at)
         elif kind == "history":
             self.deliveries.append(history_body(f"wamid.h.{wamid}", at, sender=phone, bsuid=bsuid))
+        elif kind == "notice":
+            system = {"type": "customer_identity_changed", "body": "…"}
+            told = message(f"wamid.n.{wamid}", at, sender=phone, bsuid=bsuid) | {"type": "system", "system": system}
+            self.deliveries.append(body(value(messages=[told])))
         elif kind in ("reaction", "edit", "revoke") and self.customers:
             self.act(kind, f"wamid.a.{wamid}", era, at)
         else:
@@ -63,6 +71,8 @@ class Story:
             profile = {"name": f"{era[1]} at {at}", "username": f"@user{at % 3}"} if at % 2 else {"name": f"{era[1]} at {at}"}
             who = {"profile": profile, "user_id": bsuid} | ({} if kind == "hidden" else {"wa_id": phone})
             self.deliveries.append(body(value(contacts=[who], messages=[told])))
+            if kind == "both":  # the phone app's history has it too
+                self.deliveries.append(history_body(f"wamid.{wamid}", at, sender=phone, bsuid=bsuid))
 
     def act(self, kind: str, wamid: str, era: Era, at: int) -> None:
         """On a message of anybody's: one that is not the person's own is left alone by edits and deletions."""
@@ -120,7 +130,7 @@ def rows() -> dict[str, list[Any]]:
     """All that the deliveries left, without ids and times of the hub's own."""
     people = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
     told: dict[str, list[Any]] = {}
-    for model in (Contact, RetiredIdentity, Message, StatusEvent, AccountEvent):
+    for model in (Contact, ContactChange, RetiredIdentity, Message, StatusEvent, AccountEvent):
         told[model.__name__] = sorted(
             repr(
                 {name: each for name, each in row.items() if name not in NEVER_THE_SAME}
@@ -152,3 +162,18 @@ def test_any_order_and_any_repetition_end_in_the_same_rows(story: list[Delivery]
     deliver(shuffled, at_once=dice.choice((1, 2, 5, len(shuffled))))
     for kind, found in rows().items():
         assert found == expected[kind]
+
+
+def test_a_repeated_message_stays_in_the_session_to_which_an_earlier_one_moves_it(hub: Hub, numbers):
+    hub.deliver(text_body("wamid.second", START + HOUR))
+    hub.deliver(text_body("wamid.first", START))
+    hub.deliver(text_body("wamid.second", START + HOUR))
+    repeated = Webhook.objects.latest("pk")
+    others = Webhook.objects.exclude(pk=repeated.pk)
+    others.update(state=State.WAITING)  # another worker is faster with the repetition
+    apply_all()
+    assert Message.objects.get().webhook_id == repeated.pk
+    others.make_due()
+    apply_all()
+    assert Message.objects.values("session_id").distinct().count() == 1
+    assert not Message.objects.filter(webhook_id=repeated.pk).exists(), "the first to tell it told it"

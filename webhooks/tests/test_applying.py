@@ -24,7 +24,7 @@ def test_the_example_of_the_design_comes_out(hub, organization) -> None:
         organization=organization, phone_number_id="524386454098961", wa_id="556181412286", app_secret=SECRET
     )
     for minute in range(3):
-        hub.post(text_body(f"wamid.{minute}", START + 60 * minute, number="524386454098961"))
+        hub.deliver(text_body(f"wamid.{minute}", START + 60 * minute, number="524386454098961"))
     apply_all()
     rows = list(Message.objects.order_by("create_in").values_list("wa_id", "wa_id_received", "phone_number_id", "session_id"))
     assert len(set(rows)) == 1
@@ -48,9 +48,9 @@ def test_a_message_told_twelve_times_at_once_has_one_effect(hub, numbers) -> Non
 
 def test_workers_side_by_side_apply_each_thing_once(hub, numbers) -> None:
     for place in range(40):
-        hub.post(text_body(f"wamid.{place}", START + place, sender=f"55618150{place % 5:04}"))
-        hub.post(echo_body(f"wamid.e{place}", START + place, to=f"55618150{place % 5:04}"))
-        hub.post(status_body(f"wamid.e{place}", "read", START + place + 5))
+        hub.deliver(text_body(f"wamid.{place}", START + place, sender=f"55618150{place % 5:04}"))
+        hub.deliver(echo_body(f"wamid.e{place}", START + place, to=f"55618150{place % 5:04}"))
+        hub.deliver(status_body(f"wamid.e{place}", "read", START + place + 5))
 
     def work() -> None:
         try:
@@ -71,7 +71,7 @@ def test_workers_side_by_side_apply_each_thing_once(hub, numbers) -> None:
 def test_one_bad_item_among_a_thousand_costs_the_others_nothing(hub, numbers) -> None:
     told = [message(f"wamid.{place}", START + place) for place in range(1000)]
     del told[500]["id"]
-    assert hub.post(body(value(messages=told))).status_code == 200
+    hub.deliver(body(value(messages=told)))
     apply_all()
     assert Message.objects.count() == 999
     bad = HeldItem.objects.get()
@@ -81,7 +81,7 @@ def test_one_bad_item_among_a_thousand_costs_the_others_nothing(hub, numbers) ->
 
 def test_an_item_that_the_database_refuses_stands_alone_and_is_tried_again_until_it_is_dead(hub, numbers) -> None:
     told = [message(f"wamid.{place}", START + place, text=f"text {place}") for place in range(40)]
-    hub.post(body(value(messages=told)))
+    hub.deliver(body(value(messages=told)))
     with refused("chat_session_message", "NEW.content = 'text 7'"):
         apply_all()
         assert Message.objects.count() == 39
@@ -112,7 +112,7 @@ def test_an_item_that_the_database_refuses_stands_alone_and_is_tried_again_until
     ],
 )
 def test_what_is_no_webhook_is_dead_with_its_reason(hub, numbers, name, reason) -> None:
-    hub.post(payload(f"malformed/{name}"))
+    hub.deliver(payload(f"malformed/{name}"))
     apply_all()
     dead = Webhook.objects.get()
     assert dead.state == "dead"
@@ -120,7 +120,7 @@ def test_what_is_no_webhook_is_dead_with_its_reason(hub, numbers, name, reason) 
 
 
 def test_items_of_an_unknown_number_wait_and_are_applied_once_it_is_connected(hub, numbers, organization) -> None:
-    hub.post(payload("73_two_phone_numbers_unknown_tenant.json"))
+    hub.deliver(payload("73_two_phone_numbers_unknown_tenant.json"))
     apply_all()
     assert [row.content for row in Message.objects.all()] == ["número conhecido"]
     assert HeldItem.objects.get().state == "waiting"
@@ -145,7 +145,7 @@ def test_items_of_an_unknown_number_wait_and_are_applied_once_it_is_connected(hu
 def test_what_waits_for_a_number_is_applied_only_if_the_app_that_signed_it_is_the_numbers(
     hub, numbers, app_secret, applied, held
 ) -> None:
-    hub.post(text_body("wamid.1", number="777000"))
+    hub.deliver(text_body("wamid.1", number="777000"))
     apply_all()
     PhoneNumber.objects.create(
         organization=Organization.objects.create(organization_name="another"),
@@ -159,7 +159,7 @@ def test_what_waits_for_a_number_is_applied_only_if_the_app_that_signed_it_is_th
 
 
 def test_a_number_whose_secrets_no_key_opens_is_applied_all_the_same(hub, numbers, organization) -> None:
-    hub.post(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.1"))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE settings SET app_secret = 'no token', meta_token = 'no token'")
     apply_all()
@@ -167,7 +167,7 @@ def test_a_number_whose_secrets_no_key_opens_is_applied_all_the_same(hub, number
 
 
 def test_a_message_that_names_its_account_alone_goes_to_no_number_by_chance(hub, numbers) -> None:
-    hub.post(body({"messages": [message("w", START)]}))
+    hub.deliver(body({"messages": [message("w", START)]}))
     apply_all()
     assert not Message.objects.exists()
     assert (HeldItem.objects.get().state, HeldItem.objects.get().cause) == ("dead", "unreadable")
@@ -177,7 +177,7 @@ def test_an_organization_cannot_get_another_s_account_by_naming_it(hub, numbers)
     stranger = Organization.objects.create(organization_name="stranger")
     PhoneNumber.objects.create(organization=stranger, phone_number_id="900", wa_id="5561", app_secret="theirs")
     named = body(value("900", messages=[message("w", START)]), waba="385012774910236")
-    assert hub.post(named, secret="theirs").status_code == 200
+    hub.deliver(named, secret="theirs")
     apply_all()
     assert PhoneNumber.objects.get(phone_number_id="900").waba_id == ""
 
@@ -186,8 +186,8 @@ def test_an_organization_cannot_get_another_s_account_by_naming_it(hub, numbers)
 def test_items_of_an_inactive_number_or_organization_wait_until_it_is_active(hub, numbers, organization, what) -> None:
     model = {"number": PhoneNumber, "organization": Organization}[what]
     model.objects.update(activate=False)
-    assert hub.post(text_body("wamid.1")).status_code == 200
-    hub.post(payload("90_template_status_rejected.json"))
+    hub.deliver(text_body("wamid.1"))
+    hub.deliver(payload("90_template_status_rejected.json"))
     apply_all()
     assert (Message.objects.count(), AccountEvent.objects.count()) == (0, 0)
     assert set(HeldItem.objects.values_list("state", "cause")) == {("waiting", "inactive")}
@@ -201,8 +201,8 @@ def test_an_item_for_another_organizations_number_is_not_applied_and_flagged(hub
     stranger = Organization.objects.create(organization_name="stranger")
     PhoneNumber.objects.create(organization=stranger, phone_number_id="900", wa_id="5561", app_secret="theirs", waba_id="77")
     mixed = body(value("900", messages=[message("wamid.own")]), value(messages=[message("wamid.forged")]))
-    assert hub.post(mixed, secret="theirs", path=f"/webhooks/whatsapp/{stranger.key}/").status_code == 200
-    hub.post(payload("90_template_status_rejected.json"), secret="theirs", path=f"/webhooks/whatsapp/{stranger.key}/")
+    hub.deliver(mixed, secret="theirs", path=f"/webhooks/whatsapp/{stranger.key}/")
+    hub.deliver(payload("90_template_status_rejected.json"), secret="theirs", path=f"/webhooks/whatsapp/{stranger.key}/")
     apply_all()
     assert [row.wamid for row in Message.objects.all()] == ["wamid.own"]
     assert not AccountEvent.objects.exists()
@@ -212,7 +212,7 @@ def test_an_item_for_another_organizations_number_is_not_applied_and_flagged(hub
 def test_organizations_that_share_an_app_may_share_a_body(hub, numbers) -> None:
     stranger = Organization.objects.create(organization_name="sister")
     PhoneNumber.objects.create(organization=stranger, phone_number_id="900", wa_id="5561", app_secret=SECRET)
-    hub.post(body(value("900", messages=[message("wamid.a")]), value(messages=[message("wamid.b")])))
+    hub.deliver(body(value("900", messages=[message("wamid.a")]), value(messages=[message("wamid.b")])))
     apply_all()
     assert Message.objects.count() == 2
 
@@ -220,8 +220,8 @@ def test_organizations_that_share_an_app_may_share_a_body(hub, numbers) -> None:
 def test_the_same_person_writing_to_two_organizations_is_two_contacts(hub, numbers) -> None:
     stranger = Organization.objects.create(organization_name="stranger")
     PhoneNumber.objects.create(organization=stranger, phone_number_id="900", wa_id="5561", app_secret="theirs")
-    hub.post(text_body("wamid.1"))
-    hub.post(text_body("wamid.1", number="900"), secret="theirs")
+    hub.deliver(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.1", number="900"), secret="theirs")
     apply_all()
     assert Contact.objects.filter(wa_id=ANA).count() == 2
     assert Message.objects.count() == 2
@@ -229,15 +229,15 @@ def test_the_same_person_writing_to_two_organizations_is_two_contacts(hub, numbe
 
 def test_a_new_contact_takes_the_numbers_default_profile(hub, numbers) -> None:
     PhoneNumber.objects.update(default_profile="ia")
-    hub.post(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.1"))
     apply_all()
     assert Contact.objects.get().profile == "ia"
 
 
 def test_a_number_learns_its_account_from_its_first_message(hub, numbers) -> None:
     PhoneNumber.objects.filter(phone_number_id=NUMBER).update(waba_id="")
-    hub.post(payload("95_phone_number_quality_update.json"))
-    hub.post(text_body("wamid.1"))
+    hub.deliver(payload("95_phone_number_quality_update.json"))
+    hub.deliver(text_body("wamid.1"))
     apply_all()
     assert PhoneNumber.objects.get(phone_number_id=NUMBER).waba_id == "385012774910236"
 
@@ -246,8 +246,8 @@ def test_an_account_event_is_stored_once_and_finds_its_number_however_it_is_writ
     PhoneNumber.objects.filter(phone_number_id=NUMBER).update(wa_id="5561933214400")
     PhoneNumber.objects.filter(phone_number_id="448190735512733").update(wa_id="5561984400770")
     event = {"display_phone_number": "556184400770", "event": "FLAGGED", "current_limit": "TIER_1K"}
-    hub.post(body(event, field="phone_number_quality_update"))
-    hub.post(body(event, field="phone_number_quality_update"))
+    hub.deliver(body(event, field="phone_number_quality_update"))
+    hub.deliver(body(event, field="phone_number_quality_update"))
     apply_all()
     stored = AccountEvent.objects.get()
     assert (stored.field, stored.event, stored.phone_number_id) == ("phone_number_quality_update", "flagged", "448190735512733")
@@ -255,7 +255,7 @@ def test_an_account_event_is_stored_once_and_finds_its_number_however_it_is_writ
 
 def test_a_webhook_can_be_replayed_any_number_of_times(hub, numbers) -> None:
     for name in ("01_text.json", "80_smb_message_echoes.json", "50_status_sent_utility.json", "90_template_status_rejected.json"):
-        hub.post(payload(name))
+        hub.deliver(payload(name))
     apply_all()
 
     def rows() -> list[object]:
@@ -273,7 +273,7 @@ def test_a_body_as_large_as_meta_sends_is_applied(hub, numbers) -> None:
     told = [message(f"wamid.{place}", START + place, text="x" * 2500) for place in range(1000)]
     large = body(value(messages=told))
     assert len(large) > 2_500_000
-    assert hub.post(large).status_code == 200
+    hub.deliver(large)
     apply_all()
     assert Message.objects.count() == 1000
 
@@ -285,7 +285,7 @@ def test_the_largest_bodies_are_applied_whatever_they_are_made_of(hub, numbers, 
     for place in range(3):
         text = letter * ((4 * 2**20 - len(frame)) // len(json.dumps(letter, ensure_ascii=False)[1:-1].encode()) - 1)
         large = json.loads(text_body(f"wamid.{place}", text=text))
-        assert hub.post(json.dumps(large, ensure_ascii=False).encode()).status_code == 200
+        hub.deliver(json.dumps(large, ensure_ascii=False).encode())
     apply_all()
     assert [row.content for row in Message.objects.order_by("wamid")] == [text] * 3
     assert not HeldItem.objects.exists()

@@ -59,7 +59,7 @@ def sessions() -> list[list[str]]:
     return list(found.values())
 
 
-# Sessions (design, section 3)
+# Sessions (docs/architecture.md "Sessions and the service window")
 
 
 def test_a_customer_s_message_opens_a_running_session(tell) -> None:
@@ -230,7 +230,7 @@ def test_media_that_name_nobody_wait_for_their_message(tell) -> None:
     assert not HeldItem.objects.exists()
 
 
-# Statuses (reference 4)
+# Statuses (docs/meta-platform.md 4)
 
 
 @pytest.mark.parametrize(

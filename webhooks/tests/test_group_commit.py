@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from webhooks.group_commit import GroupCommit, Overloaded
+from webhooks.group_commit import MOST_HANGING, GroupCommit, Overloaded
 
 Work = Callable[[Sequence[str]], Sequence[str | Exception]]
 
@@ -126,6 +126,23 @@ def test_a_round_that_hangs_is_given_up_and_does_not_hold_up_the_next() -> None:
 
     assert asyncio.run(scenario()) == "goes"
     gate.open.set()
+
+
+def test_only_so_many_threads_hang_and_work_goes_on_when_one_ends() -> None:
+    gate = Gate()
+
+    async def scenario() -> str:
+        commit = GroupCommit(gate, patience=0.02)
+        for index in range(2 * MOST_HANGING):
+            (hanging,) = await submitted(commit, [str(index)], within=0.1)
+            with pytest.raises(TimeoutError):
+                await hanging
+        assert len(gate.groups) == MOST_HANGING
+        gate.open.set()
+        (going,) = await submitted(commit, ["goes"])
+        return await going
+
+    assert asyncio.run(scenario()) == "GOES"
 
 
 def test_nobody_waits_longer_than_they_said_wherever_they_stand() -> None:

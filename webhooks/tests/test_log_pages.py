@@ -78,9 +78,9 @@ def ids(page: str) -> list[int]:
 
 
 def test_the_log_shows_what_came_the_latest_first(hub: Hub, admin, organization, numbers):
-    hub.post(text_body("wamid.1"))
-    hub.post(status_body("wamid.out", "read"))
-    hub.post(b'{"object": "something else"}', path=f"/webhooks/whatsapp/{organization.key}/")
+    hub.deliver(text_body("wamid.1"))
+    hub.deliver(status_body("wamid.out", "read"))
+    hub.deliver(b'{"object": "something else"}', path=f"/webhooks/whatsapp/{organization.key}/")
     apply_all()
     page = text(admin, at("webhook_log", organization))
 
@@ -118,7 +118,7 @@ def test_the_log_is_read_on_page_by_page_each_webhook_once(admin, organization, 
     plain = re.search(r'href="([^"]+\?before=[^"]+)"', first)[1]
     second = text(admin, plain)
     assert ids(second) == own[PAGE : 2 * PAGE]
-    assert "hub:refresh" not in second
+    assert "hub:refresh" not in second.split("<main")[1]
     assert "Load more" not in second
 
 
@@ -260,7 +260,7 @@ def test_every_malformed_body_can_be_looked_at(admin, organization, path):
 
 def test_apply_again_applies_the_webhook_and_what_is_held_of_it(hub: Hub, admin, organization, numbers):
     PhoneNumber.objects.filter(phone_number_id=NUMBER).update(activate=False)
-    hub.post(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.1"))
     apply_all()
     webhook = Webhook.objects.get()
     HeldItem.objects.update(state=State.DEAD)
@@ -304,7 +304,7 @@ def test_administrators_and_creators_read_the_log_with_few_queries(organization,
     for role in (Role.USER_ADMIN, Role.USER_CREATOR):
         client = member(organization, role)
         for address in [*addresses(organization, webhook)[:-1], at("webhook_log", organization, show="problems")]:
-            with django_assert_max_num_queries(10):
+            with django_assert_max_num_queries(12):
                 assert client.get(address).status_code == 200
 
 
@@ -338,11 +338,11 @@ def test_two_organizations_each_see_their_own_whoever_signed(hub: Hub, settings,
     settings.META_APP_SECRET = "p" * 32
     PhoneNumber.objects.create(organization=stranger, phone_number_id="700000000000001", wa_id="5521999990000", app_secret="b" * 32)
     mixed = body(value(NUMBER, messages=[message("wamid.3")]), value("700000000000001", messages=[message("wamid.4")]))
-    hub.post(text_body("wamid.1", text="segredo da Aroeira"))
-    hub.post(text_body("wamid.2", number="700000000000001"), secret="b" * 32)
-    hub.post(mixed, secret="p" * 32)
-    hub.post(text_body("wamid.5"), secret="p" * 32)
-    hub.post(text_body("wamid.6", number=NUMBER), path=f"/webhooks/whatsapp/{stranger.key}/", secret="b" * 32)
+    hub.deliver(text_body("wamid.1", text="segredo da Aroeira"))
+    hub.deliver(text_body("wamid.2", number="700000000000001"), secret="b" * 32)
+    hub.deliver(mixed, secret="p" * 32)
+    hub.deliver(text_body("wamid.5"), secret="p" * 32)
+    hub.deliver(text_body("wamid.6", number=NUMBER), path=f"/webhooks/whatsapp/{stranger.key}/", secret="b" * 32)
     apply_all()
     first, second, both, fifth, forged = Webhook.objects.order_by("pk").values_list("pk", flat=True)
     own, others = member(organization), member(stranger, email="b@example.com")

@@ -1,4 +1,4 @@
-"""Who is who (reference 5): people by BSUID and phone, changes of either, and what is left to a person to judge."""
+"""Who is who (docs/meta-platform.md 5): people by BSUID and phone, changes of either, and what is left to a person to judge."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from conftest import NUMBERS, SECRET, Hub, apply_all, payload
 from organizations.live import revisions
-from organizations.models import Organization, PhoneNumber
+from organizations.models import Organization, PhoneNumber, Proof
 from organizations.signing import Signature
 from webhooks.models import HeldItem, Webhook
 from webhooks.replaying import replay
@@ -32,6 +32,8 @@ def other(transactional_db: None) -> Iterator[PhoneNumber]:
         waba_id="777000777000777",
         app_secret="b" * 32,
         webhook_verify_token="token-of-the-other",
+        proven_at=timezone.now(),
+        proven_by=Proof.TOKEN,
     )
 
 
@@ -102,8 +104,8 @@ def test_the_last_webhook_is_noted_again_only_after_a_few_seconds(tell, numbers)
 
 
 def test_webhooks_of_many_numbers_are_noted_in_one_statement(hub, numbers):
-    hub.post(text_body("wamid.1"))
-    hub.post(text_body("wamid.2", number=OTHER_NUMBER))
+    hub.deliver(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.2", number=OTHER_NUMBER))
     with CaptureQueriesContext(connection) as queries:
         apply_all()
 
@@ -125,7 +127,7 @@ def test_applying_an_old_webhook_again_does_not_move_the_last_one_back(tell, num
 
 
 def test_what_somebody_else_signed_proves_nothing(hub, numbers, other):
-    hub.post(text_body("wamid.1", number=NUMBER), path=f"/webhooks/whatsapp/{other.organization.key}/", secret="b" * 32)
+    hub.deliver(text_body("wamid.1", number=NUMBER), path=f"/webhooks/whatsapp/{other.organization.key}/", secret="b" * 32)
     apply_all()
 
     assert HeldItem.objects.get().cause == HeldItem.Cause.FOREIGN
@@ -134,7 +136,7 @@ def test_what_somebody_else_signed_proves_nothing(hub, numbers, other):
 
 def test_a_number_connected_later_has_heard_what_waited_for_it(hub, organization, numbers):
     PhoneNumber.objects.filter(phone_number_id=OTHER_NUMBER).delete()
-    hub.post(text_body("wamid.1", number=OTHER_NUMBER))
+    hub.deliver(text_body("wamid.1", number=OTHER_NUMBER))
     apply_all()
     number = PhoneNumber.objects.create(
         organization=organization, phone_number_id=OTHER_NUMBER, wa_id="5511973310042", app_secret=SECRET
@@ -149,7 +151,7 @@ def test_a_number_connected_later_has_heard_what_waited_for_it(hub, organization
 
 
 def test_what_one_organization_s_secret_signed_is_in_its_log_whatever_it_names(hub, organization, numbers, other):
-    hub.post(text_body("wamid.1", number=NUMBER), path=f"/webhooks/whatsapp/{other.organization.key}/", secret="b" * 32)
+    hub.deliver(text_body("wamid.1", number=NUMBER), path=f"/webhooks/whatsapp/{other.organization.key}/", secret="b" * 32)
     assert owner_of_the_last() == other.organization_id
     apply_all()
 
@@ -159,19 +161,19 @@ def test_what_one_organization_s_secret_signed_is_in_its_log_whatever_it_names(h
 
 def test_what_the_platform_signed_is_in_the_log_of_whom_it_names(hub, settings, organization, numbers, other):
     settings.META_APP_SECRET = PLATFORM
-    hub.post(text_body("wamid.1"), secret=PLATFORM)
+    hub.deliver(text_body("wamid.1"), secret=PLATFORM)
     assert owner_of_the_last() is None
     apply_all()
     assert owner_of_the_last() == organization.pk
 
-    hub.post(text_body("wamid.2", number=FOREIGN_NUMBER), secret=PLATFORM)
+    hub.deliver(text_body("wamid.2", number=FOREIGN_NUMBER), secret=PLATFORM)
     apply_all()
     assert owner_of_the_last() == other.organization_id
 
 
 def test_what_the_platform_signed_of_an_account_is_in_the_log_of_its_organization(hub, settings, organization, numbers, other):
     settings.META_APP_SECRET = PLATFORM
-    hub.post(payload("95_phone_number_quality_update.json"), secret=PLATFORM)
+    hub.deliver(payload("95_phone_number_quality_update.json"), secret=PLATFORM)
     apply_all()
 
     assert owner_of_the_last() == organization.pk
@@ -180,7 +182,7 @@ def test_what_the_platform_signed_of_an_account_is_in_the_log_of_its_organizatio
 def test_what_the_platform_signed_and_names_two_organizations_is_in_nobody_s_log(hub, settings, numbers, other):
     settings.META_APP_SECRET = PLATFORM
     mixed = body(value(NUMBER, messages=[message("wamid.1")]), value(FOREIGN_NUMBER, messages=[message("wamid.2")]))
-    hub.post(mixed, secret=PLATFORM)
+    hub.deliver(mixed, secret=PLATFORM)
     apply_all()
 
     assert owner_of_the_last() is None
@@ -191,12 +193,13 @@ def test_what_the_platform_signed_and_names_an_unknown_number_is_in_nobody_s_log
     hub, settings, organization, numbers
 ):
     settings.META_APP_SECRET = PLATFORM
-    hub.post(payload("73_two_phone_numbers_unknown_tenant.json"), secret=PLATFORM)
+    hub.deliver(payload("73_two_phone_numbers_unknown_tenant.json"), secret=PLATFORM)
     apply_all()
     assert owner_of_the_last() is None
     assert HeldItem.objects.get().organization_id is None
 
-    PhoneNumber.objects.create(organization=organization, phone_number_id="100000000000001", wa_id="556130000000")
+    ids = {"phone_number_id": "100000000000001", "wa_id": "556130000000"}
+    PhoneNumber.objects.create(organization=organization, proven_at=timezone.now(), proven_by=Proof.OPERATOR, **ids)
     apply_all()
     assert owner_of_the_last() == organization.pk
     assert not HeldItem.objects.exists()
@@ -204,7 +207,7 @@ def test_what_the_platform_signed_and_names_an_unknown_number_is_in_nobody_s_log
 
 def test_what_is_unreadable_and_names_nobody_is_in_nobody_s_log(hub, settings, numbers):
     settings.META_APP_SECRET = PLATFORM
-    hub.post(b'{"object": "something else"}', secret=PLATFORM)
+    hub.deliver(b'{"object": "something else"}', secret=PLATFORM)
     apply_all()
 
     assert (Webhook.objects.get().state, owner_of_the_last()) == ("dead", None)
@@ -212,8 +215,8 @@ def test_what_is_unreadable_and_names_nobody_is_in_nobody_s_log(hub, settings, n
 
 def test_what_a_shared_secret_signed_is_in_the_log_of_the_sharer_it_names(hub, organization, numbers, other):
     PhoneNumber.objects.filter(pk=other.pk).update(app_secret=SECRET)
-    hub.post(text_body("wamid.1"))
-    hub.post(text_body("wamid.2", number=FOREIGN_NUMBER))
+    hub.deliver(text_body("wamid.1"))
+    hub.deliver(text_body("wamid.2", number=FOREIGN_NUMBER))
     apply_all()
 
     owners = list(Webhook.objects.order_by("pk").values_list("organization_id", flat=True))
@@ -235,8 +238,8 @@ def test_what_a_shared_secret_signed_of_a_third_party_s_number_is_in_nobody_s_lo
 
 def test_a_webhook_applied_again_gets_its_owner(hub, settings, organization, numbers):
     settings.META_APP_SECRET = PLATFORM
-    hub.post(text_body("wamid.1"), secret=PLATFORM)
-    hub.post(text_body("wamid.2"))
+    hub.deliver(text_body("wamid.1"), secret=PLATFORM)
+    hub.deliver(text_body("wamid.2"))
     apply_all()
     Webhook.objects.update(organization_id=None)  # as stored before there were logs of organizations
     replay(Webhook.objects.all(), lambda count: None)
@@ -247,8 +250,8 @@ def test_a_webhook_applied_again_gets_its_owner(hub, settings, organization, num
 
 def test_a_number_that_moved_takes_its_webhooks_with_it_once_they_are_applied_again(hub, settings, organization, numbers, other):
     settings.META_APP_SECRET = PLATFORM
-    hub.post(b'{"object": "whatsapp_business_account", "entry": []}', secret=PLATFORM)
-    hub.post(text_body("wamid.1", number=FOREIGN_NUMBER), secret=PLATFORM)
+    hub.deliver(b'{"object": "whatsapp_business_account", "entry": []}', secret=PLATFORM)
+    hub.deliver(text_body("wamid.1", number=FOREIGN_NUMBER), secret=PLATFORM)
     apply_all()
     assert owner_of_the_last() == other.organization_id
 
@@ -260,7 +263,7 @@ def test_a_number_that_moved_takes_its_webhooks_with_it_once_they_are_applied_ag
 
 
 def test_the_log_s_pages_are_told_when_a_webhook_is_done_or_dead(hub, organization, numbers):
-    hub.post(b'{"object": "something else"}', path=f"/webhooks/whatsapp/{organization.key}/")
+    hub.deliver(b'{"object": "something else"}', path=f"/webhooks/whatsapp/{organization.key}/")
     before = revisions([organization.pk])[organization.pk]
     apply_all()
 

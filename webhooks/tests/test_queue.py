@@ -76,6 +76,11 @@ def test_a_lease_takes_no_more_than_its_budget_but_always_one() -> None:
     assert taken(budget=10).ids == [rows[2].pk]
 
 
+def test_two_queues_that_fill_a_lease_exactly_are_leased() -> None:
+    store([SignedBody(b"{}", Signature(None)), SignedBody(b"{}", Signature((7,)))] * 3)
+    assert sorted(taken(limit=6).ids) == list(Webhook.objects.order_by("pk").values_list("pk", flat=True))
+
+
 def test_a_parked_row_waits_until_it_is_made_due(row) -> None:
     taken().park([row.pk], "for a number")
     assert lease() is None

@@ -46,7 +46,7 @@ def test_every_sample_has_its_line() -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_leaves_what_it_says(hub, numbers, name) -> None:
-    assert hub.post(payload(name)).status_code == 200
+    hub.deliver(payload(name))
     apply_all()
     assert left() == SAMPLES[name]
     assert Webhook.objects.get().body == payload(name)
@@ -57,7 +57,7 @@ def test_a_sample_leaves_what_it_says(hub, numbers, name) -> None:
 )
 def test_a_message_keeps_its_whole_api_object_and_its_time(hub, numbers, name) -> None:
     told = {each["id"]: each for each in _objects(json.loads(payload(name))) if "id" in each and "timestamp" in each}
-    hub.post(payload(name))
+    hub.deliver(payload(name))
     apply_all()
     rows = list(Message.objects.all())
     assert [row.payload for row in rows] == [told[row.wamid.removesuffix(":connect")] for row in rows]
@@ -75,7 +75,7 @@ ALONE = [name for name, rows in SAMPLES.items() if len(rows.get("messages", ()))
 
 @pytest.mark.parametrize("name", ALONE)
 def test_a_message_alone_has_a_session_of_24_hours_unless_nobody_wrote_it(hub, numbers, name) -> None:
-    hub.post(payload(name))
+    hub.deliver(payload(name))
     apply_all()
     row = Message.objects.get()
     assert row.expires_at - row.create_in == timedelta(hours=0 if row.kind == "system" else 24)
@@ -83,7 +83,7 @@ def test_a_message_alone_has_a_session_of_24_hours_unless_nobody_wrote_it(hub, n
 
 @pytest.mark.parametrize("name", ALONE)
 def test_the_window_is_opened_by_what_a_customer_wrote_to_the_number(hub, numbers, name) -> None:
-    hub.post(payload(name))
+    hub.deliver(payload(name))
     apply_all()
     row = Message.objects.get()
     opens = row.is_user_message and row.kind != "system" and not row.group_id
@@ -92,7 +92,7 @@ def test_the_window_is_opened_by_what_a_customer_wrote_to_the_number(hub, number
 
 
 def test_imported_history_opens_no_window_and_no_session(hub, numbers) -> None:
-    hub.post(payload("83_history_chunk.json"))
+    hub.deliver(payload("83_history_chunk.json"))
     apply_all()
     contact = Contact.objects.get()
     assert (contact.window_expires_at, contact.session_id, contact.session_is_active) == (None, None, False)
@@ -113,7 +113,7 @@ def test_imported_history_opens_no_window_and_no_session(hub, numbers) -> None:
     ],
 )
 def test_a_message_names_what_it_is_about(hub, numbers, name, column, path) -> None:
-    hub.post(payload(name))
+    hub.deliver(payload(name))
     apply_all()
     row = Message.objects.get()
     told = row.payload

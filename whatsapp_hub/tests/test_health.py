@@ -29,7 +29,7 @@ def test_readyz_says_that_all_is_well(hub) -> None:
 
 
 def test_readyz_says_when_webhooks_wait_too_long(hub, numbers) -> None:
-    hub.post(text_body("w"))
+    hub.deliver(text_body("w"))
     assert hub.get("/readyz").status_code == 200
     Webhook.objects.update(due_at=Now() - timedelta(minutes=6))
     answer = hub.get("/readyz")
@@ -51,8 +51,8 @@ def test_readyz_says_when_a_migration_is_missing(hub) -> None:
 
 def test_metrics_tell_the_queue_and_how_long_it_waits(hub, numbers) -> None:
     for place in range(3):
-        hub.post(text_body(f"w{place}"))
-    hub.post(b"no webhook")
+        hub.deliver(text_body(f"w{place}"))
+    hub.deliver(b"no webhook")
     Webhook.objects.update(due_at=Now() - timedelta(minutes=2))
     assert gauge(hub, 'hub_queue_rows{queue="webhooks",state="due"}') == 4
     assert 119 <= gauge(hub, "hub_inbox_oldest_seconds") < 180
@@ -66,7 +66,7 @@ def test_metrics_count_answers_by_status(hub, numbers) -> None:
     name = 'hub_webhook_answers_total{method="POST",status="200"}'
     before = gauge(hub, name)
     for place in range(3):
-        hub.post(text_body(f"w{place}"))
+        hub.deliver(text_body(f"w{place}"))
     until = time.monotonic() + 5  # they are handed over once a second
     while gauge(hub, name) < before + 3:
         assert time.monotonic() < until

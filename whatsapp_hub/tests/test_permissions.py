@@ -1,5 +1,6 @@
 """Every address of the site, asked for by everybody: nobody at all, an outsider, each role, and with another organization's ids."""
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +9,8 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from chats.models import Attachment, CannedReply, Message, MessageTemplate
-from contacts.models import Contact, Label, Note
+from chats.models import Attachment, CannedReply, Message, MessageTemplate, OwnCannedReply
+from contacts.models import Contact, ContactImport, Label, Note
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
 from webhooks.models import Webhook
 
@@ -61,7 +62,12 @@ class World:
         invitation = Invitation.objects.create(
             organization=self.organization, email="x@example.com", token_digest=wa_id, expires_at="2030-01-01T00:00Z"
         )
+        self.own_replies = {
+            role: OwnCannedReply.objects.create(organization=self.organization, user=person, shortcut="meu", text="Olá").pk
+            for role, person in self.people.items()
+        }
         self.ids = {
+            "own_reply_id": self.own_replies[Role.USER],
             "organization_id": self.organization.pk,
             "contact_id": contact.pk,
             "message_id": message.pk,
@@ -75,6 +81,16 @@ class World:
             ).pk,
             "template_id": MessageTemplate.objects.create(
                 organization=self.organization, name="oi", language="pt_BR", status="APPROVED", told_at="2026-01-01T00:00Z"
+            ).pk,
+            "import_id": ContactImport.objects.create(
+                organization=self.organization,
+                queue_id=self.organization.pk,
+                state="waiting",
+                phone_number_id=wa_id,
+                content=zlib.compress(b"phone\n61981500586\n"),
+                encoding="utf-8-sig",
+                separator=";",
+                columns=["phone"],
             ).pk,
             "reply_id": CannedReply.objects.create(organization=self.organization, shortcut="oi", text="Olá").pk,
             "step": "ids",
@@ -124,7 +140,7 @@ def test_an_address_opens_only_to_whom_it_should(world: World, name: str) -> Non
     assert set(ask(User.objects.create_superuser("root@example.com", "uma-senha-longa-7"), address)) <= {404, 405}
     for place, role in enumerate(ROLES):
         fresh = World(role, f"55613321450{place}")  # what the last one asked for may be gone
-        answers = set(ask(fresh.people[role], fresh.address(name)))
+        answers = set(ask(fresh.people[role], fresh.address(name, own_reply_id=fresh.own_replies[role])))
         if role.rank < LEAST[name].rank:
             assert answers <= {403, 405}
         else:
@@ -166,3 +182,36 @@ def test_an_id_that_no_database_holds_is_not_found(world: World) -> None:
 
     assert client.get(f"/o/{world.organization.pk}/inbox/99999999999999999999/").status_code == 404
     assert client.get("/o/99999999999999999999/inbox/").status_code == 404
+
+
+@pytest.mark.parametrize("shut", ["membership", "organization", "removed"])
+def test_whoever_had_access_is_told_that_it_ended_and_outsiders_learn_nothing(world: World, shut: str) -> None:
+    person, outsider = world.people[Role.USER], World("Outra", "556133214499").people[Role.USER]
+    client, other = Client(), Client()
+    client.force_login(person)
+    other.force_login(outsider)
+    assert client.get(world.address("inbox")).status_code == 200
+    if shut == "removed":
+        person.memberships.all().delete()
+    else:
+        thing = person.memberships.get() if shut == "membership" else world.organization
+        type(thing).objects.filter(pk=thing.pk).update(activate=False)
+
+    told = client.get(world.address("inbox"))
+    bare = other.get(world.address("inbox"))
+    nothing = other.get("/o/999999/inbox/")
+
+    assert (told.status_code, bare.status_code) == (404, 404)
+    assert "organizations/no_access.html" in [each.name for each in told.templates]
+    assert "Aroeira" not in told.content.decode()
+    assert [each.name for each in bare.templates] == [each.name for each in nothing.templates]
+
+
+def test_a_page_learns_whether_its_user_may_still_enter(world: World) -> None:
+    client = Client()
+    client.force_login(world.people[Role.USER])
+
+    answer = client.get(world.address("access"))
+
+    assert answer.status_code == 204
+    assert "no-store" in answer.headers["Cache-Control"]

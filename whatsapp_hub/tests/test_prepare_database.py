@@ -7,16 +7,19 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import call_command
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+SECRETS = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+
 
 def prepare(url: str, var_dir: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "prepare_database"],
-        env={"PATH": os.environ["PATH"], "VAR_DIR": str(var_dir), "DATABASE_URL": url},
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(var_dir), "DATABASE_URL": url} | SECRETS,
         capture_output=True,
         text=True,
         timeout=120,

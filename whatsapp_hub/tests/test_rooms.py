@@ -1,4 +1,4 @@
-"""Who may import whom (docs/architecture.md): a room imports only rooms below it, and never from inside a function."""
+"""Who may import whom (docs/decisions/0017): a package imports only packages below it, and never inside a function."""
 
 import ast
 from collections.abc import Iterator

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def until(condition: Callable[[], object]) -> None:
                 return
         time.sleep(0.05)
     raise AssertionError(f"not within {PATIENCE:g} seconds")
+
+
+def sleeps_of(threads: Path) -> int:
+    words = [word for path in threads.glob("*/status") for word in path.read_text().split()]
+    return sum(int(count) for name, count in pairwise(words) if name == "voluntary_ctxt_switches:")
 
 
 class Served:
@@ -84,6 +90,12 @@ class Served:
                     return int(pid)
         return None
 
+    def sleeps(self) -> dict[str, int]:
+        """How often the threads of the supervisor, of the worker and of a web process have waited for something."""
+        web = Path(f"/proc/{self.child('gunicorn')}/task/{self.child('gunicorn')}/children").read_text().split()[0]
+        processes = {"supervisor": self.process.pid, "worker": self.child("worker"), "web": web}
+        return {name: sleeps_of(Path(f"/proc/{pid}/task")) for name, pid in processes.items()}
+
     def counted(self, state: str) -> int:
         lines = requests.get(f"{self.address}/metrics", timeout=5).text.splitlines()
         return int(float(next(line for line in lines if f'queue="webhooks",state="{state}"' in line).split()[-1]))
@@ -114,6 +126,15 @@ def test_it_says_where_it_is_and_who_may_come_in(served) -> None:
 def test_a_webhook_is_applied_by_the_worker_beside_it(served) -> None:
     assert served.post(text_body("w1")) == 200
     until(lambda: served.counted("due") == 0)
+
+
+def test_what_has_nothing_to_do_sleeps(served) -> None:
+    """A thread that looks for work ten times a second is put to sleep as often."""
+    until(lambda: served.counted("due") == 0)
+    time.sleep(3)  # the pauses of the worker grow
+    before = served.sleeps()
+    time.sleep(3)
+    assert {name: (count - before[name]) / 3 < 8 for name, count in served.sleeps().items()} == dict.fromkeys(before, True)
 
 
 @pytest.mark.parametrize("killed", ["worker", "gunicorn"])

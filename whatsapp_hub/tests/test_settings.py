@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from whatsapp_hub import embedded
@@ -23,21 +24,26 @@ TELL = (
 )
 
 
+KEY = Fernet.generate_key().decode()
 NOTHING = dict.fromkeys(("DATABASE_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "SIMULATOR"), "")
 """Whatever a developer's own .env says."""
 
 
 def settings_with(**environment: str) -> dict:
-    told = subprocess.run(
-        [sys.executable, "-c", TELL],
+    return json.loads(run([sys.executable, "-c", TELL], check=True, **environment).stdout)
+
+
+def run(command: list[str], *, check: bool = False, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """In an environment of its own."""
+    return subprocess.run(
+        command,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | NOTHING | environment,
         cwd=ROOT,
-        check=True,
+        check=check,
         capture_output=True,
         text=True,
         timeout=60,
-    ).stdout
-    return json.loads(told)
+    )
 
 
 def test_with_nothing_configured_secrets_are_made_once_and_kept(tmp_path) -> None:
@@ -52,6 +58,8 @@ def test_the_environment_wins_and_embedded_mode_fills_the_rest(tmp_path) -> None
     told = settings_with(
         VAR_DIR=str(tmp_path),
         DATABASE_URL="mysql://u:p@db.example:3307/whatsapp_db_webhook",
+        SECRET_KEY="s",
+        FIELD_ENCRYPTION_KEYS=f" {KEY} ,",
         PORT="9000",
         WEB_CONCURRENCY="3",
         CSRF_TRUSTED_ORIGINS="https://hub.example",
@@ -60,7 +68,86 @@ def test_the_environment_wins_and_embedded_mode_fills_the_rest(tmp_path) -> None
     assert (database["ENGINE"], database["HOST"], database["PORT"]) == ("django.db.backends.mysql", "db.example", "3307")
     assert "read committed" in database["OPTIONS"]
     assert (told["port"], told["processes"], told["secure"]) == (9000, 3, True)
-    assert (tmp_path / "secret_key").exists()
+    assert (told["key"], told["keys"]) == ("s", [KEY])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hub_on_sqlite_makes_secrets_wherever_its_file_is(tmp_path) -> None:
+    told = settings_with(VAR_DIR=str(tmp_path / "var"), DATABASE_URL=f"sqlite:///{tmp_path}/elsewhere.sqlite3")
+    assert told["keys"] == [(tmp_path / "var" / "field_encryption_keys").read_text()]
+
+
+MYSQL = "mysql://nobody@127.0.0.1:9/hub"
+MANAGE = [sys.executable, "manage.py"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*([*MANAGE, name] for name in ("prepare_database", "serve", "worker", "migrate", "check")), GUNICORN],
+    ids=lambda command: command[-1],
+)
+@pytest.mark.parametrize("missing", ["FIELD_ENCRYPTION_KEYS", "SECRET_KEY"])
+def test_without_a_secret_of_its_own_nothing_starts_on_another_database(tmp_path, command, missing) -> None:
+    given = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": KEY} | {missing: ""}
+    ended = run(command, VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, **given)
+    assert ended.returncode == 1
+    assert f"The hub cannot start: {missing} is not set." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["FIELD_ENCRYPTION_KEYS", "SECRET_KEY"])
+def test_the_command_that_makes_a_secret_makes_one(tmp_path, name) -> None:
+    given = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": KEY} | {name: ""}
+    refusal = run([*MANAGE, "check"], VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, **given).stderr
+    command = next(line for line in refusal.splitlines() if line.startswith("  python3 "))
+    made = run(["sh", "-c", command], check=True).stdout.strip()
+    told = settings_with(VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, **given | {name: made})
+    assert made in (told["key"], *told["keys"])
+
+
+def test_a_key_that_an_earlier_version_made_is_named_and_not_used_in_silence(tmp_path) -> None:
+    kept = tmp_path / "field_encryption_keys"
+    kept.write_text(KEY)
+    refusal = run([*MANAGE, "check"], VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, SECRET_KEY="s").stderr
+    assert f"An earlier version of the hub kept one in {kept}" in refusal
+    assert KEY not in refusal
+
+
+@pytest.mark.parametrize(
+    ("keys", "position"),
+    [("secret-word", 1), (f"{KEY},{KEY[:-4]}", 2), ("ç" * 44, 1)],
+    ids=["words", "cut", "other letters"],
+)
+def test_a_key_that_is_none_is_refused_by_its_position_and_never_told(tmp_path, keys, position) -> None:
+    ended = run([*MANAGE, "check"], VAR_DIR=str(tmp_path), FIELD_ENCRYPTION_KEYS=keys)
+    assert ended.returncode == 1
+    assert f"FIELD_ENCRYPTION_KEYS: key number {position} is not a key" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert keys not in ended.stderr
+
+
+@pytest.mark.parametrize(("content", "words"), [("", "holds no key"), ("half a ke", "key number 1 is not a key")])
+def test_a_kept_key_that_is_damaged_is_named(tmp_path, content, words) -> None:
+    (tmp_path / "field_encryption_keys").write_text(content)
+    ended = run([*MANAGE, "check"], VAR_DIR=str(tmp_path))
+    assert ended.returncode == 1
+    assert f"{tmp_path}/field_encryption_keys" in ended.stderr
+    assert words in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["field_encryption_keys", "secret_key"])
+def test_a_kept_secret_that_cannot_be_read_is_named(tmp_path, name) -> None:
+    (tmp_path / name).mkdir()
+    ended = run([*MANAGE, "check"], VAR_DIR=str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"The hub cannot start: {tmp_path}/{name} can be neither read nor made")
+
+
+def test_an_empty_email_url_is_none(tmp_path) -> None:
+    ended = run([*MANAGE, "check"], VAR_DIR=str(tmp_path), EMAIL_URL="")
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_embedded_sqlite_keeps_what_it_acknowledged(tmp_path) -> None:
@@ -70,16 +157,16 @@ def test_embedded_sqlite_keeps_what_it_acknowledged(tmp_path) -> None:
     assert "IMMEDIATE" in options
 
 
-@pytest.mark.parametrize("make", [embedded.secret_key, embedded.encryption_key])
-def test_a_kept_secret_is_readable_by_its_owner_alone(tmp_path, make) -> None:
-    make(tmp_path)
+@pytest.mark.parametrize(("make", "given"), [(embedded.secret_key, ""), (embedded.encryption_keys, ())])
+def test_a_kept_secret_is_readable_by_its_owner_alone(tmp_path, make, given) -> None:
+    make(tmp_path, given=given, may_make=True)
     (kept,) = tmp_path.iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
 def test_processes_that_start_together_have_one_secret(tmp_path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        secrets = set(pool.map(lambda _: embedded.secret_key(tmp_path), range(32)))
+        secrets = set(pool.map(lambda _: embedded.secret_key(tmp_path, given="", may_make=True), range(32)))
     assert len(secrets) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
 

@@ -1,8 +1,9 @@
 """The event stream over real HTTP: who gets one, what it tells and when, and when it ends."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,6 +64,43 @@ class Listener:
             time.sleep(0.02)
 
 
+class Caller:
+    """Opens a stream without a server in between, so that what happens at one moment can be arranged."""
+
+    def __init__(self, session_key: str, *, is_slow: bool = False, breaks: bool = False) -> None:
+        self._cookie = f"{settings.SESSION_COOKIE_NAME}={session_key}".encode()
+        self._breaks = breaks
+        self.received: list[bytes] = []
+        self.admitted, self.goes_on, self.broke, self.leaves = (asyncio.Event() for _ in range(4))
+        if not is_slow:
+            self.goes_on.set()
+
+    async def open(self, streams: Streams, organization_id: int) -> None:
+        scope = {"path": f"/o/{organization_id}/events/", "method": "GET", "headers": [(b"cookie", self._cookie)]}
+        await streams(scope, self._receive, self._send)
+
+    async def until(self, line: bytes) -> None:
+        async with asyncio.timeout(5):
+            while not any(line in each for each in self.received):  # noqa: ASYNC110  what is received is a list
+                await asyncio.sleep(0.01)
+
+    async def _receive(self) -> dict[str, str]:
+        await self.leaves.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, event: MutableMapping[str, Any]) -> None:
+        if event["type"] == "http.response.start":
+            self.admitted.set()
+            await self.goes_on.wait()
+        elif self._breaks and self.received:
+            self.leaves.set()
+            await asyncio.sleep(0.05)  # in which the request ends
+            self.broke.set()
+            raise OSError
+        else:
+            self.received.append(event["body"])
+
+
 @contextmanager
 def listening(hub: Hub, organization: Organization, user: User) -> Iterator[Listener]:
     with hub.get(f"/o/{organization.pk}/events/", cookies=cookies(user), stream=True) as answer:
@@ -86,7 +124,7 @@ def test_a_webhook_that_is_applied_raises_the_revision(
     hub: Hub, numbers: dict[str, PhoneNumber], organization: Organization
 ) -> None:
     before = revisions([organization.pk])[organization.pk]
-    assert hub.post(payload("01_text.json")).status_code == 200
+    hub.deliver(payload("01_text.json"))
     apply_all()
 
     assert revisions([organization.pk])[organization.pk] > before
@@ -143,3 +181,74 @@ def test_a_hundred_pages_all_hear_of_a_change(hub: Hub, organization: Organizati
         answer.close()
 
     assert {listener.heard[-1][1] for listener in listeners} == {str(revisions([organization.pk])[organization.pk])}
+
+
+def test_a_page_that_registers_while_a_revision_is_raised_gets_that_revision(organization: Organization, ana: User) -> None:
+    """The first page is up to date; the second was admitted with the revision before, and is registered after the first got the new
+    one."""
+    announce([organization.pk])
+    session_key = cookies(ana)[settings.SESSION_COOKIE_NAME]
+
+    async def scenario() -> list[bytes]:
+        streams = Streams(poll=0.05)
+        first, second = Caller(session_key), Caller(session_key, is_slow=True)
+        serving = [asyncio.create_task(each.open(streams, organization.pk)) for each in (first, second)]
+        await first.until(b"data: 1")
+        await second.admitted.wait()
+        await asyncio.to_thread(announce, [organization.pk])
+        await first.until(b"data: 2")
+        second.goes_on.set()
+        await second.until(b"data: 2")
+        first.leaves.set()
+        second.leaves.set()
+        await asyncio.gather(*serving)
+        return second.received
+
+    assert b"data: 2\n\n" in asyncio.run(scenario())
+
+
+def test_a_stream_ends_within_seconds_of_signing_out(hub: Hub, organization: Organization, ana: User) -> None:
+    client = Client()
+    client.force_login(ana)
+    cookie = {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
+    with hub.get(f"/o/{organization.pk}/events/", cookies=cookie, stream=True) as answer:
+        listener = Listener(answer)
+        listener.wait(lambda it: it.heard, 2)
+        client.post("/accounts/logout/")
+        listener.wait(lambda it: it.ended_at, 8)
+
+
+def test_one_user_has_so_many_streams_and_no_more(hub: Hub, organization: Organization, ana: User) -> None:
+    bea = User.objects.create_user("bea@example.com", "uma-senha-longa-7")
+    Membership.objects.create(organization=organization, user=bea, role=Role.USER)
+    asgi.streams = Streams(beat=0.2, most_per_user=2)
+    with listening(hub, organization, ana) as first, listening(hub, organization, ana) as second:
+        for each in (first, second):
+            each.wait(lambda it: it.heard, 2)
+        assert hub.get(f"/o/{organization.pk}/events/", cookies=cookies(ana)).status_code == 429
+        with listening(hub, organization, bea) as of_another:
+            of_another.wait(lambda it: it.heard, 2)
+    with listening(hub, organization, ana) as again:
+        again.wait(lambda it: it.heard, 2)
+
+
+def test_nothing_is_polled_once_the_last_page_is_gone(organization: Organization, ana: User) -> None:
+    """Also where the last page went while it was being sent something."""
+    announce([organization.pk])
+    session_key = cookies(ana)[settings.SESSION_COOKIE_NAME]
+
+    async def scenario() -> bool:
+        streams = Streams(poll=0.2)
+        client = Caller(session_key, breaks=True)
+        serving = asyncio.create_task(client.open(streams, organization.pk))
+        await client.until(b"data: 1")
+        await asyncio.to_thread(announce, [organization.pk])
+        await asyncio.wait_for(client.broke.wait(), 5)
+        await serving
+        for _ in range(30):
+            await asyncio.sleep(0.1)
+            if len(asyncio.all_tasks()) == 1:
+                return True
+        return False
+
+    assert asyncio.run(scenario())

@@ -21,9 +21,8 @@ class Command(BaseCommand):
         try:
             listener = socket.create_server(("127.0.0.1", settings.SIMULATOR_PORT))
         except OSError as failure:
-            if failure.errno != errno.EADDRINUSE:
-                raise
-            raise CommandError(f"port {settings.SIMULATOR_PORT} is taken; give another one as SIMULATOR_PORT") from None
+            what = "is taken" if failure.errno == errno.EADDRINUSE else f"cannot be listened on ({failure.strerror})"
+            raise CommandError(f"port {settings.SIMULATOR_PORT} {what}; give another one as SIMULATOR_PORT") from None
         host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
         with listener:
             serve(StandIn(directory=settings.VAR_DIR / "simulator", hub_url=f"http://{host}:{settings.PORT}"), listener)

@@ -47,10 +47,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{count} rows are due again; the worker applies them")
 
     def _rebuild(self) -> None:
-        webhooks = Webhook.objects.filter(pk__lte=replaying.latest_webhook())
         self.stdout.write("deleting what webhooks told")
         with _bar() as bar:
             replaying.forget_what_webhooks_told(replaying.latest_webhook(), bar.update)
+        webhooks = Webhook.objects.filter(pk__lte=replaying.latest_webhook())  # what has come since knows names too
         self.stdout.write("making it anew")
         with _bar(total=replaying.replay(webhooks, lambda changed: None)) as bar:
             count = Worker(applying.LANES, []).run_due(bar.update)

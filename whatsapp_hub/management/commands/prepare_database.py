@@ -1,7 +1,7 @@
 """`manage.py prepare_database`: what script/setup does with the database. Safe to repeat, and on several machines at once."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.management import call_command
@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-NO_RIGHT, UNKNOWN_DATABASE = 1044, 1049
-REFUSED_LOGIN = (1045, 1698)
+from organizations.stored_secrets import UnreadableSecrets, require_readable_secrets
+from whatsapp_hub.database_errors import UNKNOWN_DATABASE, code_of, explained
+
 LOCK = "whatsapp_hub_migrations"
 PATIENCE = 600
 """Seconds to wait for another machine that migrates."""
@@ -25,7 +26,12 @@ class Command(BaseCommand):
             if _connect_or_create():
                 self.stdout.write(f"created the database {connection.settings_dict['NAME']}")
         except (DatabaseError, InterfaceError) as failure:
-            raise CommandError(_explained(failure)) from None
+            raise CommandError(explained(failure)) from None
+        try:
+            with suppress(DatabaseError):  # tables that migrations have yet to make
+                require_readable_secrets()
+        except UnreadableSecrets as refusal:
+            raise CommandError(str(refusal)) from None
         with _nobody_else_migrating():
             executor = MigrationExecutor(connection)
             unapplied = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -38,7 +44,7 @@ def _connect_or_create() -> bool:
     try:
         connection.ensure_connection()
     except DatabaseError as failure:
-        if _code(failure) != UNKNOWN_DATABASE:
+        if code_of(failure) != UNKNOWN_DATABASE:
             raise
         with connection._nodb_cursor() as cursor:
             name = connection.ops.quote_name(connection.settings_dict["NAME"])
@@ -60,22 +66,3 @@ def _nobody_else_migrating() -> Iterator[None]:
         yield
     finally:
         connection.close()  # which gives the lock back
-
-
-def _explained(failure: Exception) -> str:
-    known = connection.settings_dict
-    where = f"{known['HOST'] or 'localhost'}:{known['PORT'] or 3306}"
-    if connection.vendor != "mysql":
-        return f"the database file {known['NAME']} cannot be used: {failure}"
-    if _code(failure) in (NO_RIGHT, UNKNOWN_DATABASE, *REFUSED_LOGIN):
-        return (
-            f"the server at {where} lets {known['USER'] or 'nobody'} in only so far: {failure.args[-1]}\n"
-            "Check DATABASE_URL, or as the server's administrator run:\n"
-            f"  CREATE DATABASE IF NOT EXISTS {known['NAME']} CHARACTER SET utf8mb4;\n"
-            f"  GRANT ALL ON {known['NAME']}.* TO '{known['USER']}'@'%';"
-        )
-    return f"the database server at {where} does not answer ({failure.args[-1]}); is it up, and is DATABASE_URL right?"
-
-
-def _code(failure: Exception) -> int | None:
-    return failure.args[0] if failure.args and isinstance(failure.args[0], int) else None

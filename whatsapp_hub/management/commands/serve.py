@@ -16,6 +16,7 @@ from django.db import connections
 from django.urls import reverse
 
 from organizations.services import create_first_superuser
+from organizations.stored_secrets import UnreadableSecrets, require_readable_secrets
 from simulator.client import SimulatorError
 from simulator.seeding import begin_conversations, make_demonstration, simulated_numbers
 from whatsapp_hub.serving import CannotServe, Process, Supervisor, wait_for_port
@@ -33,6 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
+            require_readable_secrets()
             wait_for_port(settings.BIND, settings.PORT)
             supervisor = Supervisor([_web(), _worker(), *([_simulator()] if settings.SIMULATOR else [])])
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -42,14 +44,13 @@ class Command(BaseCommand):
                 make_demonstration()
             threading.Thread(target=self._greet, args=[login], daemon=True).start()
             supervisor.run()
-        except CannotServe as failure:
+        except (CannotServe, UnreadableSecrets) as failure:
             raise CommandError(str(failure)) from None
         self.stdout.write("stopped")
 
     def _greet(self, login: tuple[str, str] | None) -> None:
         """Once the web server answers, say where it is and, the first time, who may come in."""
-        host = "localhost" if settings.BIND in ("127.0.0.1", "0.0.0.0", "::1", "::") else settings.BIND  # noqa: S104
-        address = f"http://{host}:{settings.PORT}/"
+        address = _address()
         while not _answers(address):
             time.sleep(0.2)
         self.stdout.write(f"WhatsApp Hub is up: {address}")
@@ -74,6 +75,12 @@ class Command(BaseCommand):
         finally:
             connections.close_all()
         self.stdout.flush()
+
+
+def _address() -> str:
+    """Where the hub is found from this machine."""
+    host = "localhost" if settings.BIND in ("127.0.0.1", "0.0.0.0", "::") else settings.BIND  # noqa: S104
+    return f"http://[{host}]:{settings.PORT}/" if ":" in host else f"http://{host}:{settings.PORT}/"
 
 
 def _answers(address: str) -> bool:

@@ -5,8 +5,10 @@ import signal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
 
 from jobs.worker import Worker
+from organizations.stored_secrets import UnreadableSecrets, require_readable_secrets
 from whatsapp_hub.lanes import CHORES, LANES
 from whatsapp_hub.serving import end_with_supervisor
 
@@ -27,6 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *, once: bool, lanes: str | None, **options: Any) -> None:
         end_with_supervisor()
+        _refuse_unreadable_secrets()
         # Rows live for one batch: looking for cycles among them every few hundred objects costs a tenth of the time.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
@@ -39,6 +42,15 @@ class Command(BaseCommand):
             self.stdout.write("worker started")
             worker.run()
             self.stdout.write("worker stopped")
+
+
+def _refuse_unreadable_secrets() -> None:
+    try:
+        require_readable_secrets()
+    except UnreadableSecrets as refusal:
+        raise CommandError(str(refusal)) from None
+    except (DatabaseError, InterfaceError):
+        return  # the lanes wait for a database that is away
 
 
 def _chosen(names: str | None) -> list[Any]:

@@ -6,7 +6,7 @@ import time
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from chats.models import CannedReply, Message, MessageTemplate
 from conftest import Hub, apply_all, payload
@@ -48,7 +48,7 @@ KINDS = [
 def busy(hub: Hub, ana: User, organization: Organization) -> Organization:
     """An organization with something on every page."""
     for kind in KINDS:
-        assert hub.post(payload(f"{kind}.json")).status_code == 200
+        hub.deliver(payload(f"{kind}.json"))
     apply_all()
     label = Label.objects.create(organization=organization, name="Cliente", colour="green")
     contact = Contact.objects.order_by("pk").first()
@@ -85,6 +85,7 @@ def pages_of(organization: Organization) -> dict[str, str]:
         "numbers": f"{at}settings/numbers/",
         "new number": f"{at}settings/numbers/new/",
         "number": f"{at}settings/numbers/{number.pk}/",
+        "business profile": f"{at}settings/numbers/{number.pk}/profile/",
         "callback": f"{at}settings/numbers/{number.pk}/setup/callback/",
         "members": f"{at}settings/members/",
         "labels": f"{at}settings/labels/",
@@ -132,6 +133,26 @@ def test_axe_finds_nothing_before_the_door(open_page: Open, hub: Hub, scheme: st
             found[path] = wrong
 
     assert found == {}
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_labels_and_notes_follow_the_theme_that_the_user_chose(open_page: Open, ana: User, busy: Organization, system: str) -> None:
+    looks = {}
+    for theme in ("light", "dark"):
+        User.objects.filter(pk=ana.pk).update(theme=theme)
+        page = open_page(pages_of(busy)["conversation"], ana, color_scheme=system)
+        note, chip = page.locator("#contact-notes .note"), page.locator(".label-chip input:checked + span")
+        assert colour(note.locator(".btn")) == colour(note)
+        looks[theme] = [(colour(each), colour(each, "backgroundColor")) for each in (note, chip)]
+        page.goto(pages_of(busy)["contacts"])
+        tag = page.locator(".contact-row .label-tag").first
+        assert looks[theme][1] == (colour(tag), colour(tag, "backgroundColor"))
+
+    assert all(light != dark for light, dark in zip(looks["light"], looks["dark"], strict=True))
+
+
+def colour(part: Locator, of: str = "color") -> str:
+    return part.evaluate("(element, of) => getComputedStyle(element)[of]", of)
 
 
 @pytest.mark.parametrize("language", ["pt-br", "en", "es"])
@@ -204,7 +225,7 @@ def conversation(hub: Hub) -> int:
 
 def tell(hub: Hub, *bodies: bytes) -> None:
     for each in bodies:
-        assert hub.post(each).status_code == 200
+        hub.deliver(each)
 
 
 def test_pictures_of_the_inbox_the_contacts_and_the_set_up(

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from chats.models import Message
 from conftest import Hub, apply_all
@@ -27,7 +27,7 @@ def inbox(ana: User) -> str:
 
 def tell(hub: Hub, *bodies: bytes) -> None:
     for each in bodies:
-        assert hub.post(each).status_code == 200
+        hub.deliver(each)
 
 
 def told(hub: Hub, *bodies: bytes) -> None:
@@ -82,6 +82,49 @@ def test_an_open_conversation_grows_and_its_ticks_move(open_page: Open, hub: Hub
     expect(page.locator("#announcer")).to_contain_text("Tem broa?")
 
 
+@pytest.mark.parametrize("trouble", ["503", "offline"])
+def test_what_was_read_while_the_server_was_away_is_marked_when_it_is_back(
+    open_page: Open, hub: Hub, ana: User, inbox: str, trouble: str
+) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    page = open_page(inbox, ana)
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        if trouble == "503":
+            route.fulfill(status=503, body="")
+        else:
+            route.abort()
+
+    page.route("**/read/", refuse, times=2)
+    page.get_by_role("link", name=re.compile("Joelma")).click()
+    with page.expect_response(lambda answer: answer.url.endswith("/read/") and answer.status == 204, timeout=20_000):
+        expect(page.locator("#thread")).to_contain_text("Oi")
+
+    assert len(refused) == 2
+    assert Contact.objects.get().unread_count == 0
+
+
+def test_what_was_read_before_another_conversation_was_opened_is_marked_too(
+    open_page: Open, hub: Hub, ana: User, inbox: str
+) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    told(hub, message(RUI, "Rui", said="Bom dia"))
+    page = open_page(inbox, ana)
+    joelmas = f"/{Contact.objects.get(wa_id=JOELMA).pk}/read/"
+    page.route(f"**{joelmas}", lambda route: route.fulfill(status=503, body=""))
+    with page.expect_response(lambda answer: answer.url.endswith(joelmas) and answer.status == 503):
+        page.get_by_role("link", name=re.compile("Joelma")).click()
+    page.get_by_role("link", name=re.compile("Rui")).click()
+    expect(page.locator("#thread")).to_contain_text("Bom dia")
+
+    with page.expect_response(lambda answer: answer.url.endswith(joelmas) and answer.status == 204, timeout=30_000):
+        page.unroute(f"**{joelmas}")
+
+    assert Contact.objects.get(wa_id=JOELMA).unread_count == 0
+
+
 def test_a_failure_says_why_in_plain_words(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
     told(hub, echo(JOELMA, "Promoção!", wamid="wamid.lost"))
     told(hub, status("wamid.lost", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
@@ -124,17 +167,45 @@ def test_older_messages_load_without_a_jump(open_page: Open, hub: Hub, ana: User
     page.locator("#thread").evaluate("box => { box.scrollTop = 200 }")
     before = seen.bounding_box()
     page.locator("#thread").evaluate("box => { box.scrollTop = 140 }")
-    expect(thread.get_by_text("Linha 040")).to_have_count(1)
+    expect(thread.get_by_text("Linha 060")).to_have_count(1)
     after = seen.bounding_box()
 
     assert before
     assert after
     assert abs(after["y"] - before["y"] - 60) < 12
-    for _ in range(3):
+    for oldest in ("Linha 030", "Linha 005", "Linha 000"):
         page.locator("#thread").evaluate("box => { box.scrollTop = 100 }")
-        page.wait_for_timeout(300)
-    expect(thread.get_by_text("Linha 000")).to_have_count(1)
+        expect(thread.get_by_text(oldest)).to_have_count(1)
     expect(page.locator("[data-inbound]")).to_have_count(130)
+
+
+@pytest.mark.parametrize("way", ["address", "list"])
+@pytest.mark.parametrize("missing", [100, -300])
+def test_older_messages_load_by_themselves_where_the_latest_ones_hardly_fill_the_window(
+    open_page: Open, hub: Hub, ana: User, inbox: str, way: str, missing: int
+) -> None:
+    """Scripts come late, so that the page is there well before htmx has wired it. `missing`: pixels of the latest messages that do
+    not fit into the window; or, below 0, that it has to spare, so that nothing ever scrolls."""
+    told(hub, *(message(JOELMA, "Joelma", said=f"Linha {number:03}", at=time.time() - 9000 + number) for number in range(90)))
+    Contact.objects.update(unread_count=0)
+    conversation = f"{inbox}{Contact.objects.get().pk}/"
+    page = open_page(conversation, ana)
+    height = page.locator("#thread").evaluate("box => innerHeight - box.clientHeight + box.scrollHeight")
+    expect(page.locator("[data-inbound]")).to_have_count(50)
+    page.set_viewport_size({"width": 1440, "height": height - missing})
+
+    page.route("**/hub/composer.js", come_late)
+    page.goto(conversation if way == "address" else inbox)
+    if way == "list":
+        page.get_by_role("link", name=re.compile("Joelma")).click()
+
+    expect(page.locator("[data-inbound]")).to_have_count(75)  # which is more than the window has room for
+    expect(page.locator("#thread").get_by_text("Linha 089")).to_be_in_viewport()
+
+
+def come_late(route: Route) -> None:
+    time.sleep(1)
+    route.continue_()
 
 
 TYPED = ["(61) 9 8150-0586", "+55 61 98150-0586", "556181500586", "61 98150", "0586", "joelma", "CONCEICAO"]
@@ -169,9 +240,15 @@ def test_by_keyboard_alone(open_page: Open, hub: Hub, ana: User, inbox: str) -> 
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Rui")).to_be_visible()
+    expect(page.locator("[data-text]")).to_be_focused()
+    page.keyboard.press("Escape")
     page.keyboard.press("k")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Joelma")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    expect(page.locator("[data-text]")).to_be_focused()
+    page.keyboard.press("Escape")
 
     page.keyboard.press("/")
     page.keyboard.type("rui?jk")
@@ -240,3 +317,18 @@ def test_the_first_paint_is_light(open_page: Open, hub: Hub, ana: User, inbox: s
 
     assert page.locator("#rows .row").count() >= 40
     assert 10_000 < sum(sizes) < 150_000
+
+
+def test_a_search_shows_people_and_messages_without_accents_as_one_result(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    told(hub, message(JOELMA, "Ação Festas", said="Bom dia"), message(RUI, "Rui", said="Vocês têm AÇÃO?"))
+    page = open_page(inbox, ana)
+    page.get_by_role("searchbox").fill("acao")
+
+    expect(page.locator("#rows > li[data-row]")).to_have_count(1)
+    expect(page.locator("#texts mark")).to_have_text("AÇÃO")
+    page.get_by_role("searchbox").fill("voces")
+    expect(page.locator("#texts mark")).to_have_text("Vocês")
+    expect(page.locator("#rows > li[data-row]")).to_have_count(0)
+    expect(page.locator("#conversations a[href$='/inbox/']")).to_have_count(0)
+    page.get_by_role("searchbox").fill("encanador")
+    expect(page.locator("#conversations a[href$='/inbox/']")).to_have_count(1)

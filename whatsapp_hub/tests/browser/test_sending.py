@@ -180,8 +180,8 @@ def test_what_nobody_knows_is_said_and_left_to_a_person(ana_beatriz: Both, stand
     )
     standin.fault(number.phone_number_id, "half_closed", times=1)
     bubble = ana_beatriz.answer("Chegou?")
-    expect(bubble).to_contain_text("O WhatsApp não respondeu. Ela pode ter chegado.")
-    bubble.get_by_role("button", name="Ela chegou").click()
+    expect(bubble).to_contain_text("O WhatsApp não respondeu. A mensagem pode ter chegado.")
+    bubble.get_by_role("button", name="A mensagem chegou").click()
     expect(bubble).to_contain_text("enviada")
     assert len([each for each in standin.sent(number.phone_number_id) if each["request"]["type"] == "text"]) == 1
 

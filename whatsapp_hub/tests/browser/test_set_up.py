@@ -41,7 +41,7 @@ def test_the_guided_set_up_ends_with_both_ticks_and_the_conversation(
     assert hub.get(path, params=query).text == "123"
     expect(page.get_by_text("A Meta verificou o endereço")).to_be_visible()
 
-    assert hub.post(message(JOELMA, "Joelma", said="oi"), path=path, secret=SECRET).status_code == 200
+    hub.deliver(message(JOELMA, "Joelma", said="oi"), path=path, secret=SECRET)
     expect(page.get_by_text("Primeiro webhook recebido")).to_be_visible()
     page.get_by_role("link", name="Abrir a caixa de entrada").click()
     expect(page.get_by_role("link", name=re.compile("Joelma"))).to_be_visible()
@@ -49,24 +49,20 @@ def test_the_guided_set_up_ends_with_both_ticks_and_the_conversation(
 
 @pytest.mark.parametrize("where", ["inbox", "contacts"])
 def test_who_answers_is_switched_at_once_and_stays_so(open_page: Open, hub: Hub, ana: User, where: str) -> None:
-    assert hub.post(message(JOELMA, "Joelma", said="Oi")).status_code == 200
+    hub.deliver(message(JOELMA, "Joelma", said="Oi"))
     apply_all()
     contact = Contact.objects.get()
     at = f"/o/{ana.memberships.get().organization_id}/"
     page = open_page(f"{at}inbox/{contact.pk}/" if where == "inbox" else f"{at}contacts/", ana)
-    bot, automatic = (f"#{name}-{contact.pk}" for name in ("activate_bot", "activate_automatic_message"))
-    for switch in (bot, automatic):
-        with page.expect_response("**/switch/"):
-            page.locator(switch).uncheck()
     with page.expect_response("**/switch/"):
         page.locator(f"#profile-{contact.pk}-ia + span").click()
     page.reload()
 
-    for switch in (bot, automatic):
-        expect(page.locator(switch)).not_to_be_checked()
     expect(page.locator(f"#profile-{contact.pk}-ia")).to_be_checked()
+    other_switches = page.locator("#contact-pane, #contacts").locator("input[type=checkbox].toggle")
+    expect(other_switches).to_have_count(0)  # it is the only choice
     contact.refresh_from_db()
-    assert (contact.activate_bot, contact.activate_automatic_message, contact.profile) == (False, False, "ia")
+    assert (contact.activate_bot, contact.profile) == (True, "ia")
 
 
 def test_a_user_sees_no_settings_and_their_address_says_why(open_page: Open, ana: User, make_member: Callable[..., User]) -> None:

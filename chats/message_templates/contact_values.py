@@ -1,0 +1,63 @@
+"""What of a template can be filled in from the contact: the name after a greeting, and variables that are called after it."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from chats.message_templates.components import Place, blanks_of, parts_of
+from chats.models import MessageTemplate
+from cloud_api.template_variables import spans_of, variables_of
+from cloud_api.wa_ids import formatted
+from contacts.models import Contact
+
+GREETING = re.compile(
+    r"\b(ola|oi|oie|bom dia|boa tarde|boa noite|prezad[oa](?:\(a\))?|car[oa](?:\(a\))?|hola|buenos dias|buenas tardes|buenas noches"
+    r"|estimad[oa](?:\(a\))?|hi|hello|hey|dear|good morning|good afternoon|good evening)[\s,*_]*$"
+)
+"""What stands before a name, without accents, at the end of a text."""
+FIRST_NAMES = {"first_name", "firstname", "primeiro_nome", "primer_nombre"}
+NAMES = {
+    *("name", "nome", "nombre", "full_name", "fullname", "nome_completo", "nombre_completo"),
+    *(
+        "customer",
+        "customer_name",
+        "client_name",
+        "cliente",
+        "nome_cliente",
+        "nome_do_cliente",
+        "nombre_cliente",
+        "nombre_del_cliente",
+    ),
+}
+PHONES = {"phone", "phone_number", "telefone", "celular", "telefono", "numero_de_telefone", "numero_de_telefono"}
+
+
+def values_from_contact(template: MessageTemplate, contact: Contact) -> dict[str, str]:
+    """Texts for the template's blanks, by their keys, as far as the contact tells them."""
+    greeted = {
+        *(f"{Place.HEADER}_{name}" for name in _after_greetings(parts_of(template).header)),
+        *(f"{Place.BODY}_{name}" for name in _after_greetings(parts_of(template).body)),
+    }
+    texts = [blank for blank in blanks_of(template) if blank.place != Place.BUTTON and not blank.is_file]
+    values = {blank.key: _value(blank.name, contact, is_greeted=blank.key in greeted) for blank in texts}
+    return {key: value for key, value in values.items() if value}
+
+
+def _value(variable: str, contact: Contact, *, is_greeted: bool) -> str:
+    name = " ".join((contact.alias or contact.name).split())
+    if variable in PHONES:
+        return formatted(contact.wa_id or "")
+    if is_greeted or variable in FIRST_NAMES:
+        return name.partition(" ")[0]
+    return name if variable in NAMES else ""
+
+
+def _after_greetings(text: str) -> Iterator[str]:
+    """Names of the variables that are greeted."""
+    for begin, end in spans_of(text):
+        if GREETING.search(_without_accents(text[:begin])):
+            yield from variables_of(text[begin:end])
+
+
+def _without_accents(text: str) -> str:
+    return "".join(each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each))

@@ -1,0 +1,15 @@
+"""What tells staff that somebody has written, in templates."""
+
+from django import template
+
+from chats.alerts import Unread
+from chats.alerts import unread_conversations as find_unread
+from organizations.models import Organization
+
+register = template.Library()
+
+
+@register.simple_tag
+def unread_conversations(organization: Organization) -> Unread:
+    """The organization's conversations that have something unread. One query."""
+    return find_unread(organization)

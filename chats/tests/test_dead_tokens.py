@@ -1,0 +1,247 @@
+"""A dead access token is noticed by whichever call of Graph meets it first, and a token that works clears it."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from chats import outbox, receipts
+from chats.composing import Answer, write_answer
+from chats.media import fetching
+from chats.media.uploads import read_upload
+from chats.message_templates.accounts import Account
+from chats.message_templates.rules import Draft
+from chats.message_templates.services import create_template, delete_template
+from chats.message_templates.syncing import sync_templates
+from chats.models import Attachment, MessageStatus, MessageTemplate, NumberPace, ReadReceipt
+from chats.models.files import Problem
+from chats.tests.test_outbox import statuses_of, write
+from cloud_api.graph import GraphError
+from conftest import apply_all
+from jobs.models import State
+from jobs.worker import Worker
+from organizations.business_profile import read_profile
+from organizations.checking import SecretRefused, check_proofs, store_secrets
+from organizations.live import revisions
+from organizations.models import PhoneNumber, Proof, Role
+from organizations.number_states import NumberState
+from organizations.selectors import states_of
+from organizations.stopping import PROBED_EVERY, calls_of
+from organizations.tests.people import member
+
+pytestmark = pytest.mark.usefixtures("hub")
+
+
+@pytest.fixture
+def at_work(meta: Any, number: PhoneNumber) -> PhoneNumber:
+    """A number that works."""
+    cache.clear()
+    now = timezone.now()
+    PhoneNumber.objects.exclude(pk=number.pk).update(activate=False)
+    PhoneNumber.objects.filter(pk=number.pk).update(first_webhook_at=now, handshake_at=now)
+    number.refresh_from_db()
+    return number
+
+
+def state(number: PhoneNumber) -> NumberState:
+    return states_of(PhoneNumber.objects.filter(pk=number.pk).select_related("organization"))[number]
+
+
+def account_of(number: PhoneNumber) -> Account:
+    return Account(number.organization_id, number.waba_id)
+
+
+def expect_file(number: PhoneNumber, name: str = "wamid.F") -> Attachment:
+    now = timezone.now()
+    return Attachment.objects.create(
+        phone_number=number, message_name=name, kind="image", media_id="71", media_id_until=now + 7 * 144 * PROBED_EVERY
+    )
+
+
+def send(number, joelma, ana) -> None:
+    write(joelma, "Oi")
+    apply_all()
+
+
+def upload(number, joelma, ana) -> None:
+    file = read_upload(SimpleUploadedFile("nota.txt", b"Obrigado", "text/plain"))
+    write_answer(contact=joelma, answer=Answer(files=[file]), token=uuid.uuid4(), by=ana, now=timezone.now())
+    apply_all()
+
+
+def fetch(number, joelma, ana) -> None:
+    expect_file(number)
+    Worker([fetching.LANE], []).run_due()
+
+
+def tell_read(number, joelma, ana) -> None:
+    ReadReceipt.objects.create(contact=joelma, wamid="wamid.x")
+    receipts.LANE.drain(lambda: False)
+
+
+def sync(number, joelma, ana) -> None:
+    with pytest.raises(GraphError):
+        sync_templates(account_of(number))
+
+
+def create(number, joelma, ana) -> None:
+    draft = Draft(name="aviso", language="pt_BR", category="UTILITY", body="Sua visita é amanhã.")
+    with pytest.raises(GraphError):
+        create_template(account=account_of(number), draft=draft, by=ana)
+
+
+def delete(number, joelma, ana) -> None:
+    known = {"organization": number.organization, "waba_id": number.waba_id, "name": "aviso", "language": "pt_BR"}
+    template = MessageTemplate.objects.create(**known, template_id="1", told_at=timezone.now())
+    with pytest.raises(GraphError):
+        delete_template(template=template, every_language=True, by=ana)
+
+
+def check_ownership(number, joelma, ana) -> None:
+    PhoneNumber.objects.filter(pk=number.pk).update(proven_by=Proof.UPGRADE, proof_checked_at=None)
+    check_proofs()
+
+
+def check_secret(number, joelma, ana) -> None:
+    with pytest.raises(SecretRefused):
+        store_secrets(number=number, app_secret=number.app_secret, meta_token="", by=ana)
+
+
+def open_profile(number, joelma, ana) -> None:
+    with pytest.raises(GraphError):
+        read_profile(number)
+
+
+CALLS = [send, upload, fetch, tell_read, sync, create, delete, check_ownership, check_secret, open_profile]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("fault", ["190", "error:0", "error:102"])
+def test_whichever_call_meets_a_dead_token_first_marks_the_number(meta, at_work, joelma, ana, call, fault) -> None:
+    assert state(at_work) == NumberState.CONNECTED
+    revision = revisions([at_work.organization_id])
+    meta.fault(fault, times=None, on="*")
+    if call is fetch:  # the fault is about calls on the number, and a file that is not there would be refused first
+        PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
+    call(at_work, joelma, ana)
+    assert state(at_work) == NumberState.NEEDS_TOKEN
+    assert revisions([at_work.organization_id]) != revision
+
+
+@pytest.mark.parametrize("call", [tell_read, sync, create, open_profile])
+@pytest.mark.parametrize("fault", ["error:100", "error:131000", "error:4", "error:200", "500"])
+def test_another_refusal_marks_nothing(meta, at_work, joelma, ana, call, fault) -> None:
+    meta.fault(fault, times=None, on="*")
+    call(at_work, joelma, ana)
+    assert state(at_work) == NumberState.CONNECTED
+
+
+def test_a_new_token_that_works_clears_it(meta, at_work, ana) -> None:
+    good = at_work.meta_token
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead", sending_stopped_at=timezone.now(), sending_stopped_code=190)
+    at_work.refresh_from_db()
+    with pytest.raises(SecretRefused):
+        store_secrets(number=at_work, app_secret="", meta_token="dead-too", by=ana)
+    assert state(at_work) == NumberState.NEEDS_TOKEN
+    store_secrets(number=at_work, app_secret="", meta_token=good, by=ana)
+    assert state(at_work) == NumberState.CONNECTED
+
+
+def test_saying_that_it_is_mended_asks_meta_first(meta, at_work, ana) -> None:
+    good = at_work.meta_token
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead", sending_stopped_at=timezone.now(), sending_stopped_code=190)
+    page = f"/o/{at_work.organization_id}/settings/numbers/{at_work.pk}/"
+    _, admin = member(at_work.organization, Role.USER_ADMIN)
+    assert "Meta still refuses the access token" in admin.post(f"{page}resume/", follow=True).content.decode()
+    assert state(at_work) == NumberState.NEEDS_TOKEN
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token=good)
+    admin.post(f"{page}resume/")
+    assert state(at_work) == NumberState.CONNECTED
+
+
+def test_the_same_token_pasted_again_clears_nothing_while_meta_does_not_answer(meta, at_work, ana, settings) -> None:
+    settings.META_GRAPH_URL = "http://127.0.0.1:9"
+    PhoneNumber.objects.filter(pk=at_work.pk).update(sending_stopped_at=timezone.now(), sending_stopped_code=190)
+    at_work.refresh_from_db()
+    store_secrets(number=at_work, app_secret="b" * 32, meta_token=at_work.meta_token, by=ana)
+    assert state(at_work) == NumberState.NEEDS_TOKEN
+
+
+@pytest.mark.parametrize("call", [sync_templates, None])
+def test_a_call_that_works_again_with_the_same_token_clears_it(meta, at_work, call) -> None:
+    PhoneNumber.objects.filter(pk=at_work.pk).update(sending_stopped_at=timezone.now(), sending_stopped_code=190)
+    at_work.refresh_from_db()
+    if call:
+        call(account_of(at_work))
+    else:
+        read_profile(at_work)
+    assert state(at_work) == NumberState.CONNECTED
+
+
+def test_a_call_that_works_does_not_clear_what_is_wrong_otherwise(meta, at_work) -> None:
+    PhoneNumber.objects.filter(pk=at_work.pk).update(sending_stopped_at=timezone.now(), sending_stopped_code=131042)
+    sync_templates(account_of(at_work))
+    assert state(at_work) == NumberState.STOPPED
+
+
+def test_an_answer_about_the_former_token_says_nothing_of_the_new_one(meta, at_work, joelma) -> None:
+    good = at_work.meta_token
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
+    at_work.refresh_from_db()
+    message = write(joelma, "Oi")
+    (sending,) = outbox.OUTBOX.take(1)
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="EAA-new")
+    with pytest.raises(GraphError), calls_of(at_work) as graph:
+        graph.business_profile(at_work.meta_id)
+    outbox.store([(sending, outbox.send(sending))])
+    at_work.refresh_from_db()
+    assert (at_work.sending_stopped_at, at_work.meta_token) == (None, "EAA-new")
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token=good)
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.SENT]
+
+
+def test_files_wait_for_the_token_and_are_fetched_with_the_new_one(meta, at_work) -> None:
+    good = at_work.meta_token
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
+    files = [expect_file(at_work, f"wamid.{place}") for place in range(4)]
+    for _ in range(3):
+        Attachment.objects.update(due_at=Now())
+        Worker([fetching.LANE], []).run_due()
+    assert set(Attachment.objects.values_list("state", "problem")) == {(State.DUE, Problem.TOKEN)}
+    assert max(Attachment.objects.values_list("attempts", flat=True)) <= 1
+    soonest = timezone.now() + PROBED_EVERY * 1.1
+    assert Attachment.objects.filter(due_at__lt=soonest).count() == len(files)
+
+    content = b"\xff\xd8\xff not really"
+    Attachment.objects.update(media_id=meta.upload(content), sha256="", due_at=Now())
+    PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token=good)
+    Worker([fetching.LANE], []).run_due()
+    assert state(at_work) == NumberState.CONNECTED
+    Attachment.objects.filter(state=State.DUE).update(due_at=Now())
+    Worker([fetching.LANE], []).run_due()
+    assert set(Attachment.objects.values_list("state", "problem")) == {(State.DONE, Problem.NONE)}
+
+
+def test_a_number_that_meta_has_wait_for_long_is_shown_as_paused(meta, at_work, joelma) -> None:
+    meta.fault("error:131048", times=1)
+    message = write(joelma, "Oi")
+    apply_all()
+    assert state(at_work) == NumberState.PAUSED
+    at_work.refresh_from_db()
+    assert at_work.sending_paused_code == 131048
+    PhoneNumber.objects.update(sending_paused_until=timezone.now())
+    assert state(at_work) == NumberState.CONNECTED
+    NumberPace.objects.update(free_at=timezone.now())
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+
+
+def test_a_number_that_waits_a_moment_is_not_shown_as_paused(meta, at_work, joelma) -> None:
+    meta.fault("error:130429", times=1)
+    write(joelma, "Oi")
+    apply_all()
+    assert state(at_work) == NumberState.CONNECTED

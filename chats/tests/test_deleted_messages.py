@@ -1,0 +1,168 @@
+"""The text of a message that its sender deleted is found and shown nowhere, whatever the order; of an edited one the latest text
+alone is found. The rows keep what was told."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from chats.models import IndexedWord, Message
+from chats.presenting import written
+from chats.tests.test_text_search import edit, found_by, settle
+from chats.text_search.hits import LATEST
+from chats.writing import may_be_sent_again
+from conftest import apply_all
+from contacts.models import Contact
+from organizations.models import Organization, User
+from organizations.tests.people import member
+from webhooks.tests.bodies import START, body, echo_body, message, text_body, value
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def later():
+    """It is long after the messages of the bodies."""
+    with time_machine.travel(datetime.fromtimestamp(START, UTC) + timedelta(days=2), tick=True) as clock:
+        yield clock
+
+
+def talk_on() -> None:
+    """So many messages come that those before are found by the index alone."""
+    told = Message.objects.latest("create_in")
+    for place in range(LATEST):
+        told.pk, told.wamid, told.callback_data, told.content = None, f"wamid.on.{place}", None, "e mais"
+        told.create_in += timedelta(seconds=1)
+        told.edited_content = told.revoked_at = told.target_wamid = None
+        told.save(force_insert=True)
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return member(organization, name="Ana")[1]
+
+
+def revoke(wamid: str, target: str, at: int) -> bytes:
+    told = message(wamid, at) | {"type": "revoke", "revoke": {"original_message_id": target}}
+    return body(value(messages=[told]))
+
+
+SECRET = text_body("wamid.A", START, text="senha jabuticaba")
+EDITED = edit("wamid.B", "wamid.A", "senha pitanga", START + 60)
+DELETED = revoke("wamid.C", "wamid.A", START + 120)
+REPLY = body(value(messages=[message("wamid.D", START + 180, text="desculpe") | {"context": {"id": "wamid.A"}}]))
+TOLD = (SECRET, EDITED, DELETED)
+SAID = ("jabuticaba", "pitanga")
+
+
+def rebuild() -> None:
+    call_command("replay", "--rebuild", stdout=StringIO())
+    apply_all()
+
+
+def pages(client: Client, organization: Organization) -> str:
+    """All that staff sees of the conversation, and a search for each word."""
+    contact = Contact.objects.get()
+    conversation = reverse("conversation", args=[organization.pk, contact.pk])
+    messages = Message.objects.values_list("pk", flat=True)
+    addresses = [
+        conversation,
+        reverse("inbox", args=[organization.pk]),
+        f"{reverse('notifications', args=[organization.pk])}?contact={contact.pk}",
+        *(f"{conversation}?reply={pk}" for pk in messages),
+        *(f"{conversation}?edit={pk}" for pk in messages),
+        *(f"{reverse('inbox', args=[organization.pk])}?q={word}" for word in SAID),
+        *(reverse("message_raw", args=[organization.pk, contact.pk, pk]) for pk in messages),
+    ]
+    shown = "".join(client.get(address).content.decode() for address in addresses)
+    for word in SAID:
+        shown = shown.replace(f'value="{word}"', "").replace(f"q={word}", "")  # what was searched for
+    return shown
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_a_deleted_text_is_found_and_shown_nowhere_in_any_order(tell, numbers, later, client, organization, order) -> None:
+    tell(*(TOLD[index] for index in order), REPLY)
+    settle(later)
+    for again in (lambda: None, lambda: tell(*TOLD), rebuild):
+        again()
+        assert [found_by(numbers, word) for word in SAID] == [[], []]
+        shown = pages(client, organization)
+        assert [word for word in SAID if word in shown] == []
+    told = Message.objects.get(wamid="wamid.A")
+    assert (told.content, told.edited_content) == ("senha jabuticaba", "senha pitanga"), "the row keeps it"
+
+
+def test_an_edit_of_a_deleted_message_that_never_came_is_not_shown(tell, numbers, later, client, organization) -> None:
+    for order in ((EDITED, DELETED), (DELETED, EDITED)):
+        Message.objects.all().delete()
+        tell(*order)
+        assert "pitanga" not in pages(client, organization)
+        assert Message.objects.get(wamid="wamid.B").revoked_at == datetime.fromtimestamp(START + 120, UTC)
+
+
+def test_a_deletion_by_somebody_else_deletes_no_edit(tell, numbers) -> None:
+    other = message("wamid.C", START + 120, sender="556192047731") | {
+        "type": "revoke",
+        "revoke": {"original_message_id": "wamid.A"},
+    }
+    tell(SECRET, EDITED, body(value(messages=[other])))
+    assert not Message.objects.exclude(revoked_at=None).exists()
+
+
+@pytest.mark.parametrize("is_long_ago", [False, True])
+def test_of_an_edited_message_the_latest_text_alone_is_found(tell, numbers, later, is_long_ago) -> None:
+    tell(SECRET)
+    settle(later)
+    tell(EDITED)
+    if is_long_ago:
+        talk_on()
+    settle(later)
+    assert [found_by(numbers, word) for word in SAID] == [[], ["senha pitanga"]]
+
+
+def test_a_deletion_that_is_taken_back_lets_the_text_be_found_again(tell, numbers, later) -> None:
+    ours = body(
+        value(message_echoes=[{**_echo("wamid.C", START + 60), "type": "revoke", "revoke": {"original_message_id": "wamid.A"}}]),
+        field="smb_message_echoes",
+    )
+    tell(ours, echo_body("wamid.A", START, text="jabuticaba"))
+    talk_on()
+    settle(later)
+    assert (found_by(numbers, "jabuticaba"), IndexedWord.objects.filter(word="jabuticaba").exists()) == ([], False)
+    failed = {"id": "wamid.C", "status": "failed", "timestamp": str(START + 70), "errors": [{"code": 131047}]}
+    tell(body(value(statuses=[failed])))
+    settle(later)
+    assert found_by(numbers, "jabuticaba") == ["jabuticaba"]
+
+
+def _echo(wamid: str, at: int) -> dict[str, str]:
+    return {"from": "556133214400", "to": "556181500586", "id": wamid, "timestamp": str(at)}
+
+
+def test_a_deleted_message_of_ours_is_neither_written_nor_sent_once_more(tell) -> None:
+    tell(echo_body("wamid.A", START, text="jabuticaba"))
+    sent = Message.objects.get()
+    sent.message_status, sent.callback_data = "uncertain", "x"
+    assert (written(sent), may_be_sent_again(sent, ())) == ("jabuticaba", True)
+    sent.revoked_at = sent.create_in
+    assert (written(sent), may_be_sent_again(sent, ())) == ("", False)
+
+
+def test_superusers_do_not_find_a_deleted_text_either(tell, numbers) -> None:
+    tell(*TOLD)
+    root = User.objects.create_superuser("root@example.com", "uma-senha-longa-7")
+    admin = Client()
+    admin.force_login(root)
+    address = reverse("admin:chats_message_changelist")
+    for word in SAID:
+        assert Message.objects.get(wamid="wamid.A").content not in admin.get(address, {"q": word}).content.decode()
+    listed = admin.get(address).content.decode()
+    assert [word for word in SAID if word in listed] == []
+    page = admin.get(reverse("admin:chats_message_change", args=[Message.objects.get(wamid="wamid.A").pk])).content.decode()
+    assert "jabuticaba" in page

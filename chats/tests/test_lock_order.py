@@ -1,0 +1,165 @@
+"""Whoever changes a conversation locks its rows in one order, so that two never wait for each other: each test lets two of them run
+to the very statements at which, in another order, they would have what the other one wants."""
+
+import re
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from chats import outbox
+from chats.models import Message, MessageStatus, Origin
+from chats.tests.conftest import JOELMA, person
+from chats.tests.test_outbox import statuses_of, write
+from chats.writing import WindowClosed, queue_message
+from cloud_api import messages
+from cloud_api.graph import GraphError, Sent
+from contacts.models import Contact
+from webhooks.applying import LANES
+from webhooks.tests.bodies import body, value
+
+pytestmark = pytest.mark.usefixtures("hub")
+DEADLOCK = 1213
+PATIENCE = 1.0
+
+CONTACT = r"FROM `contacts`.* FOR UPDATE|UPDATE `contacts`"
+TURN = r"FROM `chat_turn`.* FOR UPDATE"
+MESSAGE = r"FROM `chat_session_message`.* FOR UPDATE|UPDATE `chat_session_message`"
+EVENT = r"FROM `chat_status_event`.* FOR UPDATE"
+NUMBER = r"UPDATE `settings`"
+PACED = r"INSERT INTO `chat_turn`|SET `paced_until`"
+
+
+class Actor:
+    """Work on a connection of its own, which stops before the first statement of a kind until the other one has come as far."""
+
+    def __init__(self, work: Callable[[], object], *, stops_before: str, together: threading.Barrier) -> None:
+        self._work = work
+        self._stops_before: str | None = stops_before
+        self._together = together
+        self.deadlocks = 0
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            with connection.execute_wrapper(self._execute):
+                self._work()
+        except Exception as failure:  # noqa: BLE001  the test looks at it
+            self.failure = failure
+        finally:
+            connection.close()
+
+    def _execute(self, execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if self._stops_before and re.search(self._stops_before, sql):
+            self._stops_before = None
+            with suppress(threading.BrokenBarrierError):  # the other one waits for a lock before it comes so far
+                self._together.wait(PATIENCE)
+        try:
+            return execute(sql, parameters, many, context)
+        except OperationalError as failure:
+            self.deadlocks += failure.args[0] == DEADLOCK
+            raise
+
+
+def meet(one: Callable[[], object], before_one: str, other: Callable[[], object], before_other: str) -> None:
+    """Run both at once; neither fails, and neither is the victim of a deadlock. SQLite has one lock, and nobody to wait for."""
+    together = threading.Barrier(2)
+    actors = [
+        Actor(one, stops_before=before_one, together=together),
+        Actor(other, stops_before=before_other, together=together),
+    ]
+    for actor in actors:
+        actor.thread.start()
+    for actor in actors:
+        actor.thread.join()
+    assert [actor.failure for actor in actors] == [None, None]
+    assert [actor.deadlocks for actor in actors] == [0, 0]
+
+
+def apply_webhooks() -> None:
+    LANES[0].run_once()
+
+
+def react(contact: Contact, wamid: str) -> None:
+    options: dict[str, Any] = {"token": uuid.uuid4(), "origin": Origin.STAFF, "now": timezone.now()}
+    with suppress(WindowClosed):
+        queue_message(contact=contact, message=messages.reaction(wamid, "👍"), **options)
+
+
+def test_writing_and_storing_a_result_that_tells_an_address(meta, number) -> None:
+    typed = person(number, wa_id="5561995550186")
+    message = write(typed, "um")
+    (sending,) = outbox.Outbox().take(1)
+    sent = Sent("wamid.1", wa_id="556195550186", user_id=None, message_status=None)
+    meet(lambda: outbox.store([(sending, sent)]), CONTACT, lambda: write(typed, "dois"), TURN)
+    typed.refresh_from_db()
+    assert (statuses_of(message), typed.wa_id) == ([MessageStatus.SENT], "556195550186")
+
+
+def test_writing_and_storing_a_result_that_stops_the_number(meta, joelma, number) -> None:
+    message = write(joelma, "um")
+    (sending,) = outbox.Outbox().take(1)
+    meet(lambda: outbox.store([(sending, GraphError(190))]), NUMBER, lambda: write(joelma, "dois"), TURN)
+    number.refresh_from_db()
+    assert (statuses_of(message), number.sending_stopped_code) == ([MessageStatus.QUEUED], 190)
+
+
+def test_a_status_and_the_result_of_the_same_message(meta, joelma, hub) -> None:
+    message = write(joelma, "Oi")
+    (sending,) = outbox.Outbox().take(1)
+    result = outbox.send(sending)
+    (sent,) = meta.sent()
+    hub.deliver(meta.status_body(sent, "delivered"))
+    meet(lambda: outbox.store([(sending, result)]), EVENT, apply_webhooks, MESSAGE)
+    message.refresh_from_db()
+    assert (message.message_status, message.wamid) == (MessageStatus.DELIVERED, sent["wamid"])
+
+
+def test_statuses_and_results_of_several_messages(meta, people, hub) -> None:
+    """The hub's own IDs are in any order, and so are the statuses."""
+    written = [write(contact, "Oi") for contact in people(8)]
+    taken = outbox.Outbox().take(16)
+    results = [(sending, outbox.send(sending)) for sending in taken]
+    told = [
+        {"id": sent["wamid"], "status": "read", "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
+        | {"biz_opaque_callback_data": sent["callback_data"]}
+        for sent in meta.sent()
+    ]
+    hub.deliver(body(value(statuses=told)))
+    meet(lambda: outbox.store(results), EVENT, apply_webhooks, MESSAGE)
+    assert set(statuses_of(*written)) == {MessageStatus.READ}
+
+
+def test_a_refusal_of_a_message_and_a_reaction_to_it(meta, joelma, hub) -> None:
+    message = write(joelma, "Oi")
+    (sending,) = outbox.Outbox().take(1)
+    outbox.store([(sending, Sent("wamid.1", None, None, None))])
+    status = {"id": "wamid.1", "status": "failed", "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
+    refusal = status | {"errors": [{"code": 131047}], "biz_opaque_callback_data": message.callback_data}
+    hub.deliver(body(value(statuses=[refusal])))
+    meet(apply_webhooks, CONTACT, lambda: react(joelma, "wamid.1"), MESSAGE)
+    joelma.refresh_from_db()
+    assert (statuses_of(message), joelma.window_refused_at is not None) == ([MessageStatus.FAILED], True)
+
+
+def test_a_merge_of_two_contacts_and_the_taking_of_their_messages(meta, joelma, number, hub) -> None:
+    Contact.objects.filter(pk=joelma.pk).update(bsuid="BR.1874209365510400")
+    hidden = person(number, bsuid="BR.1874209365510499")
+    written = [write(joelma, "Oi"), write(hidden, "Oi")]
+    change = {"type": "user_changed_user_id", "user_id": hidden.bsuid, "previous_user_id": "BR.1874209365510400"}
+    told = {"from_user_id": "BR.1874209365510400", "id": "wamid.moved", "timestamp": str(int(timezone.now().timestamp()))}
+    hub.deliver(body(value(messages=[told | {"type": "system", "system": change}])))
+    meet(lambda: outbox.Outbox().take(8), MESSAGE, apply_webhooks, TURN)
+    assert {each.contact_id for each in Message.objects.filter(pk__in=[message.pk for message in written])} == {joelma.pk}
+
+
+def test_writing_and_the_taking_of_what_was_written_before(meta, joelma) -> None:
+    first = write(joelma, "um")
+    meet(lambda: outbox.Outbox().take(8), PACED, lambda: write(joelma, "dois"), TURN)
+    assert statuses_of(first) == [MessageStatus.SENDING]

@@ -1,0 +1,246 @@
+"""Notes, and what changed about a contact, among the messages of a conversation: drawn, and paged through."""
+
+import re
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chats import selectors
+from chats.models import Message
+from chats.tests.test_composer import HTMX, browser, customer, said, url
+from chats.timeline import Place, in_time_order
+from contacts.models import Contact, ContactChange, Label, Note, RetiredIdentity
+from organizations.models import Organization, Role
+
+pytestmark = pytest.mark.django_db
+NOON = timezone.now().replace(microsecond=0) - timedelta(hours=2)
+
+
+@pytest.fixture
+def padaria(db: None) -> Organization:
+    return Organization.objects.create(organization_name="Padaria")
+
+
+@pytest.fixture
+def contact(padaria: Organization) -> Contact:
+    return customer(padaria, "5243", NOON)
+
+
+@pytest.fixture
+def ana(padaria: Organization) -> Any:
+    return browser(padaria)
+
+
+def page(client: Any, contact: Contact) -> str:
+    return client.get(url("conversation", contact)).content.decode()
+
+
+def elements(body: str) -> list[str]:
+    """The messages and lines of a thread, from top to bottom."""
+    return re.findall(r'<div id="((?:m|line-\w+-)\d+)" class="message', body)
+
+
+# ---- Drawn ----
+
+
+def test_a_note_stands_in_the_thread_where_it_was_written_and_in_the_pane(contact, ana) -> None:
+    ana.post(url("contact_notes", contact), {"text": "Quer sem *glúten* <b>"}, headers=HTMX)
+    said(contact, "Mais uma coisa", timezone.now() + timedelta(seconds=5))
+    body = page(ana, contact)
+    note = Note.objects.get()
+    first, last = Message.objects.order_by("create_in").values_list("pk", flat=True)
+    assert elements(body) == [f"m{first}", f"line-note-{note.pk}", f"m{last}"]
+    assert "Quer sem *glúten* &lt;b&gt;" in body
+    assert "Ana Souza" in body
+    assert "only your team sees this" in body
+    assert "Quer sem *glúten*" in ana.get(url("contact_pane", contact)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "posted", "words"),
+    [
+        ("contact_switch", {"field": "profile", "value": "bot"}, "Ana Souza changed who answers: bot, before team"),
+        ("contact_alias", {"alias": "Dona Maria"}, "Ana Souza gave the name “Dona Maria”"),
+        ("conversation_done", {"value": "on"}, "Ana Souza marked as done: no answer is needed"),
+        ("conversation_block", {"value": "on"}, "Ana Souza blocked this person"),
+    ],
+)
+def test_what_changed_is_a_small_line_with_who(contact, ana, name, posted, words) -> None:
+    Contact.objects.update(waiting_since=NOON)
+    ana.post(url(name, contact), posted, headers=HTMX)
+    body = page(ana, contact)
+    assert words in body
+    assert elements(body)[-1] == f"line-change-{ContactChange.objects.get().pk}"
+    ana.post(url(name, contact), posted, headers=HTMX)  # as it is already
+    assert ContactChange.objects.count() == 1
+
+
+def test_labels_given_and_taken_are_lines(padaria, contact, ana) -> None:
+    vip, new = (Label.objects.create(organization=padaria, name=name) for name in ("VIP", "Novo"))
+    ana.post(url("contact_labels", contact), {"label": [vip.pk]}, headers=HTMX)
+    ana.post(url("contact_labels", contact), {"had": [vip.pk], "label": [new.pk]}, headers=HTMX)
+    bulk = {"contact": [contact.pk], "do": f"label:{vip.pk}"}
+    ana.post(reverse("contacts_bulk", args=[padaria.pk]), bulk)
+    ana.post(reverse("contacts_bulk", args=[padaria.pk]), bulk)
+    ana.post(reverse("contacts_bulk", args=[padaria.pk]), bulk | {"do": f"unlabel:{vip.pk}"})
+    body = page(ana, contact)
+    said_of_vip = re.findall(r"Ana Souza (put on|took off) the label “(\w+)”", body)
+    assert said_of_vip == [
+        ("put on", "VIP"), ("took off", "VIP"), ("put on", "Novo"), ("put on", "VIP"), ("took off", "VIP"),
+    ]  # fmt: skip
+
+
+def test_a_name_taken_away_and_a_first_name_on_whatsapp(contact, ana) -> None:
+    ana.post(url("contact_alias", contact), {"alias": "Dona Maria"}, headers=HTMX)
+    ana.post(url("contact_alias", contact), {"alias": ""}, headers=HTMX)
+    for key, (old, new) in enumerate((("", "Maria"), ("Maria", "Maria A."))):
+        ContactChange.objects.create(
+            contact=contact, kind="profile_name", values={"from": old, "to": new}, key=str(key), create_in=NOON
+        )
+    body = page(ana, contact)
+    assert "Ana Souza took away the name “Dona Maria”" in body
+    assert body.count("Changed the name on WhatsApp") == 1
+    assert "“Maria A.”, before “Maria”" in body
+
+
+def test_a_changed_number_is_a_line_unless_whatsapp_s_notice_says_it(contact, ana) -> None:
+    old = "556184112209"
+    RetiredIdentity.objects.create(contact=contact, phone_number_id="5243", kind="wa_id", value=old, retired_at=NOON)
+    assert "Changed the number: +55 61 8150-5243, before +55 61 8411-2209" in page(ana, contact)
+    said(contact, "User changed from …", NOON + timedelta(seconds=1), kind="system")
+    assert "Changed the number" not in page(ana, contact)
+
+
+def test_who_did_it_may_have_left(contact, ana) -> None:
+    ContactChange.objects.create(contact=contact, kind="done", values={}, create_in=NOON)
+    assert "Somebody who left marked as done" in page(ana, contact)
+
+
+def test_a_new_day_is_announced_once_by_whatever_comes_first_on_it(contact, ana) -> None:
+    yesterday = timezone.now() - timedelta(days=1)
+    Message.objects.update(create_in=yesterday - timedelta(days=1))
+    Note.objects.create(contact=contact, text="ontem", create_in=yesterday)
+    said(contact, "Oi de novo", timezone.now())
+    body = page(ana, contact)
+    assert body.count('class="day-line"') == 3
+    assert body.count("Yesterday") == body.count("Today") == 1
+    assert body.index("Yesterday") < body.index("ontem") < body.index("Today")
+
+
+def test_a_conversation_of_lines_alone_is_shown(padaria, contact, ana) -> None:
+    Message.objects.all().delete()
+    note = Note.objects.create(contact=contact, text="Ligar amanhã")
+    body = page(ana, contact)
+    assert elements(body) == [f"line-note-{note.pk}"]
+    assert "No message yet." not in body
+
+
+def test_another_s_lines_are_nowhere(padaria, contact, ana) -> None:
+    other = customer(padaria, "5244", NOON)
+    Note.objects.create(contact=other, text="segredo")
+    ContactChange.objects.create(contact=other, kind="done", values={}, create_in=NOON)
+    assert [each for each in elements(page(ana, contact)) if each.startswith("line")] == []
+
+
+# ---- Paged through ----
+
+moments = st.integers(0, 6).map(lambda minutes: NOON + timedelta(minutes=minutes))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    messages=st.lists(moments, max_size=8),
+    notes=st.lists(moments, max_size=8),
+    changes=st.lists(moments, max_size=8),
+    numbers=st.lists(moments, max_size=3),
+    limit=st.integers(1, 6),
+)
+def test_every_row_is_shown_once_in_order_page_by_page(contact, messages, notes, changes, numbers, limit) -> None:
+    for model in (Message, Note, ContactChange, RetiredIdentity):
+        model.objects.all().delete()
+    expected = {("Message", said(contact, "x", at).pk) for at in messages}
+    expected |= {("Note", Note.objects.create(contact=contact, text="x", create_in=at).pk) for at in notes}
+    for at in changes:
+        change = ContactChange.objects.create(contact=contact, kind="done", values={}, create_in=at)
+        expected.add(("ContactChange", change.pk))
+    for index, at in enumerate(numbers):
+        identity = RetiredIdentity.objects.create(contact=contact, kind="wa_id", value=str(index), retired_at=at)
+        expected.add(("RetiredIdentity", identity.pk))
+
+    thread = selectors.latest(contact, limit=limit)
+    parts = [thread]
+    while thread.place_before:
+        assert thread.first
+        thread = selectors.older_than(contact, Place.read(str(thread.first)), limit=limit)
+        parts.append(thread)
+
+    shown = [row for part in reversed(parts) for row in in_time_order(part.messages, part.lines)]
+    found = [_name(each) for each in shown]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    places = [_place(each) for each in shown]
+    assert all(one < other for one, other in pairwise(places))
+    for part, newer in zip(parts, [None, *parts], strict=False):  # a part that is fetched again is the same
+        if part.first:
+            again = selectors.between(contact, part.first, newer and part.last)
+            assert (again.messages, again.lines, again.before) == (part.messages, part.lines, part.before)
+            assert bool(again.place_before) == bool(part.place_before)
+
+
+def _name(row: Any) -> tuple[str, int]:
+    row = getattr(row, "row", row)
+    return type(row).__name__, row.pk
+
+
+def _place(row: Any) -> Place:
+    return row.place if hasattr(row, "place") else Place.of(row)
+
+
+def test_a_page_whose_rows_are_gone_is_brought_up_to_date_all_the_same(padaria, contact, ana) -> None:
+    """As while a rebuild has not come as far as what an open page shows."""
+    Note.objects.create(contact=contact, text="antes", create_in=NOON - timedelta(days=2))
+    gone = Place(NOON + timedelta(hours=1), 1)
+    for query in ({"from": str(gone)}, {"from": str(gone), "to": str(gone)}):
+        assert ana.get(url("thread", contact), query).status_code == 200
+    part = selectors.between(contact, gone, None)
+    assert (part.messages, part.lines, part.before) == ([], [], Message.objects.get())
+
+
+def test_around_a_message_are_lines_too(contact) -> None:
+    wanted = Message.objects.get()
+    for minutes in (-3, -2, 2, 3):
+        Note.objects.create(contact=contact, text=str(minutes), create_in=NOON + timedelta(minutes=minutes))
+    thread = selectors.around(contact, wanted, limit=2)
+    assert [line.row.text for line in thread.lines] == ["-2", "2"]
+    assert (thread.messages, thread.has_newer, bool(thread.place_before)) == ([wanted], True, True)
+
+
+@pytest.mark.parametrize("text", ["", "-", "1-", "x-1", "1-1-x", "1-1-9", "1-1-1-1", "9" * 30 + "-1"])
+def test_what_is_no_place_is_none(text) -> None:
+    assert Place.read(text) is None
+
+
+def test_a_part_takes_as_many_queries_however_many_lines_it_has(padaria, contact, ana) -> None:
+    ada = browser(padaria, Role.USER_ADMIN, "Ada").session["_auth_user_id"]
+
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert ana.get(url("thread", contact)).status_code == 200
+        return len(queries)
+
+    count()
+    ContactChange.objects.create(contact=contact, kind="done", values={}, create_in=NOON, actor_id=ada)
+    Note.objects.create(contact=contact, text="x", author_id=ada)
+    few = count()
+    for _ in range(30):
+        ContactChange.objects.create(contact=contact, kind="done", values={}, create_in=NOON, actor_id=ada)
+        Note.objects.create(contact=contact, text="x", author_id=ada)
+    assert count() == few <= 16

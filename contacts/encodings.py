@@ -1,0 +1,93 @@
+"""In which encoding a file is that is not in UTF-8: that of Windows, of an old Mac or of DOS. Nothing in the file says so. The
+likeliest is taken, by which letters stand beside which, and people can choose another."""
+
+import itertools
+import re
+from collections.abc import Mapping
+
+ENCODINGS: Mapping[str, str] = {
+    "cp1252": "Windows",
+    "mac_roman": "Mac",
+    "cp850": "DOS (850)",
+    "cp437": "DOS (437)",
+}
+"""By Python's names, with what people call them; the commonest first."""
+UTF_8 = "utf-8-sig"
+MOST_LOOKED_AT = 2_000
+"""Letters that are weighed."""
+MOST_EXAMPLES = 3
+LONGEST_EXAMPLE = 20
+
+_LETTERS = set("áâãéêíóôõúüçñÁÂÃÉÊÍÓÔÕÚÜÇÑ")
+"""Of Portuguese and Spanish."""
+_VOWELS = set("aeiouáàâãéêíóôõú")
+_AFTER_TILDE = set("snim")
+_SIGNS = set("–—‘’“”…€ºª°·•´§©®™¿¡«»\u00a0")
+_OTHERS = re.compile(r"[^\x00-\x7f]")
+
+
+def guess_encoding(content: bytes) -> str | None:
+    """Python's name of the likeliest encoding; None for what is no text."""
+    if _decoded(content, UTF_8) is not None:
+        return UTF_8
+    if 2 * sum(byte < 128 for byte in content) < len(content):
+        return None  # letters of another alphabet, or no text at all
+    texts = {name: text for name in ENCODINGS if (text := _decoded(content, name)) is not None}
+    return max(texts, key=lambda name: _likelihood(texts[name]), default=None)
+
+
+def examples(content: bytes) -> dict[str, str]:
+    """For each encoding in which the content can be read, a few words that differ; empty for UTF-8."""
+    if _decoded(content, UTF_8) is not None:
+        return {}
+    texts = {name: text for name in ENCODINGS if (text := _decoded(content, name)) is not None}
+    return {name: ", ".join(_words(text)) for name, text in texts.items()}
+
+
+def _decoded(content: bytes, encoding: str) -> str | None:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _words(text: str) -> list[str]:
+    found: dict[str, None] = {}
+    for match in itertools.islice(_OTHERS.finditer(text), MOST_LOOKED_AT):
+        around = text[max(0, match.start() - LONGEST_EXAMPLE) : match.end() + LONGEST_EXAMPLE]
+        place = min(match.start(), LONGEST_EXAMPLE)
+        before, after = re.split(r"[\s;,\"]", around[:place])[-1], re.split(r"[\s;,\"]", around[place:])[0]
+        found[before + after] = None
+        if len(found) == MOST_EXAMPLES:
+            break
+    return list(found)
+
+
+def _likelihood(text: str) -> int:
+    found = itertools.islice(_OTHERS.finditer(text), MOST_LOOKED_AT)
+    return sum(_weight(each[0], text[max(0, each.start() - 2) : each.start()], text[each.end() : each.end() + 1]) for each in found)
+
+
+def _weight(letter: str, before: str, after: str) -> int:
+    """How well the letter stands after these two and before this one."""
+    last = before[-1:]
+    if not letter.isalpha() or letter in "ªº":
+        return _weight_of_sign(letter, last, after)
+    is_in_capitals = len(before) == 2 and before.isupper() and before.isalpha()
+    if (letter.isupper() and last.islower()) or (letter.islower() and (after.isupper() or is_in_capitals)):
+        return -1
+    if letter not in _LETTERS:
+        return 0
+    if letter in "çÇ":
+        return 2 if after.lower() in _VOWELS else -1
+    if letter in "ãÃõÕ":
+        return 3 if after.lower() in {"o", "e"} else 2 if not after.isalpha() or after.lower() in _AFTER_TILDE else 0
+    return 2 if last.isalpha() or letter.isupper() else 1  # names begin with a capital
+
+
+def _weight_of_sign(sign: str, last: str, after: str) -> int:
+    if sign not in _SIGNS:
+        return -2
+    if sign == "’" or not last.isalpha():
+        return 0
+    return -2 if after.isalpha() else -1

@@ -1,0 +1,186 @@
+"""A CSV file of contacts on its way in, step by step: chosen, its columns named, checked, imported."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language, gettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from contacts import import_queue
+from contacts.encodings import ENCODINGS, examples
+from contacts.forms import ColumnsForm, ImportForm
+from contacts.import_queue import Step, content_of, layout_of
+from contacts.models import ContactImport
+from contacts.selectors import numbers_of
+from contacts.sheets import MOST_BYTES, Layout, Refused, guess_layout, samples
+from jobs.models import State
+from organizations.permissions import Access, for_members
+from organizations.storage import StorageFull
+
+SAMPLES = 3
+SECTION = {"section": "contacts"}
+
+
+@for_members
+@require_http_methods(["GET", "HEAD", "POST"])
+def import_contacts(request: HttpRequest, access: Access) -> HttpResponse:
+    """The form in which a file is chosen, or what is wrong with it."""
+    numbers = numbers_of(access.organization)
+    is_post = request.method == "POST"
+    form = ImportForm(request.POST, request.FILES, numbers=numbers) if is_post else ImportForm(numbers=numbers)
+    unfinished = import_queue.unfinished_import(access.organization, access.user)
+    context: dict[str, Any] = {"form": form, "numbers": numbers, "unfinished": unfinished, **SECTION}
+    if not is_post or not numbers:
+        return render(request, "contacts/import.html", context)
+    if form.is_valid():
+        try:
+            started = _start(access, form)
+        except Refused as refusal:
+            context["faults"] = refusal.faults
+        except StorageFull:
+            form.add_error("file", gettext("The organization's storage is full. Only whoever runs the hub can give it more."))
+        else:
+            return redirect("contact_import_columns", access.organization.pk, started.pk)
+    return render(request, "contacts/import.html", context, status=422)
+
+
+def _start(access: Access, form: ImportForm) -> ContactImport:
+    upload = form.cleaned_data["file"]
+    return import_queue.start_import(
+        organization=access.organization,
+        number=form.cleaned_data["number"],
+        content=upload.read(MOST_BYTES + 1),  # one more, by which it is seen to be too large
+        file_name=upload.name or "",
+        by=access.user,
+        now=timezone.now(),
+    )
+
+
+def _import(access: Access, import_id: int) -> ContactImport:
+    """One of this organization; Http404 for any other."""
+    return get_object_or_404(ContactImport.objects.filter(organization=access.organization), pk=import_id)
+
+
+@for_members
+@require_safe
+def contact_import(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
+    """How far the import is: what would come of it, or what came of it."""
+    shown = _import(access, import_id)
+    if shown.step == Step.COLUMNS:
+        return redirect("contact_import_columns", access.organization.pk, shown.pk)
+    return render(request, "contacts/import_progress.html", _progress(shown))
+
+
+@for_members
+@require_safe
+def progress(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
+    """The part of the page that changes by itself."""
+    imports = ContactImport.objects.filter(organization=access.organization).defer("content")  # asked for every second
+    return render(request, "contacts/_import_progress.html", _progress(get_object_or_404(imports, pk=import_id)))
+
+
+def _progress(shown: ContactImport) -> dict[str, Any]:
+    counts = dict.fromkeys(("added", "updated", "unchanged", "wrong", "mistakes"), 0) | shown.counts
+    good = sum(counts[name] for name in ("added", "updated", "unchanged"))
+    return {
+        "import": shown,
+        "counts": counts | {"known": counts["updated"] + counts["unchanged"], "good": good},
+        "is_working": shown.state == State.DUE,
+        "has_failed": shown.state == State.DEAD,
+        "file_is_wrong": any(line == 0 for line, _words in shown.faults),
+        **SECTION,
+    }
+
+
+@for_members
+@require_http_methods(["GET", "HEAD", "POST"])
+def columns(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
+    """What each column of the file is, with a few of its cells."""
+    chosen = _import(access, import_id)
+    if chosen.state != State.WAITING:
+        return redirect("contact_import", access.organization.pk, chosen.pk)
+    content = content_of(chosen)
+    if request.method != "POST":
+        return _columns_page(request, chosen, content, _asked_layout(request, access, chosen, content))
+    form = ColumnsForm(request.POST, layout=layout_of(chosen))
+    if not form.is_valid():
+        return _columns_page(request, chosen, content, layout_of(chosen), gettext("Choose what each column is."))
+    try:
+        samples(content, form.layout, SAMPLES)
+        import_queue.choose_columns(
+            contact_import=chosen, layout=form.layout, language=get_language() or "", may_label=access.manages
+        )
+    except Refused as refusal:
+        readable = form.layout if refusal.faults.first[0].line else layout_of(chosen)
+        return _columns_page(request, chosen, content, readable, refusal.faults.first[0].words)
+    return redirect("contact_import", access.organization.pk, chosen.pk)
+
+
+def _asked_layout(request: HttpRequest, access: Access, chosen: ContactImport, content: bytes) -> Layout:
+    """As it was guessed or chosen before; anew if the address asks for another encoding, or another meaning of the first line."""
+    encoding, header = request.GET.get("encoding", ""), request.GET.get("header", "")
+    if not encoding and not header:
+        return layout_of(chosen)
+    try:
+        return guess_layout(
+            content,
+            country=access.organization.country,
+            encoding=encoding if encoding in ENCODINGS else chosen.encoding,
+            has_header=header != "no",
+        )
+    except Refused:  # in this encoding it is no text
+        return layout_of(chosen)
+
+
+def _columns_page(request: HttpRequest, chosen: ContactImport, content: bytes, layout: Layout, problem: str = "") -> HttpResponse:
+    form = ColumnsForm(layout=layout)
+    shown = [
+        {"field": form[f"column_{position}"], "header": header, "cells": cells, "key": layout.columns[position]}
+        for position, (header, cells) in enumerate(samples(content, layout, SAMPLES))
+    ]
+    context = {
+        "import": chosen,
+        "layout": layout,
+        "columns": [each for each in shown if each["key"]],
+        "others": [each for each in shown if not each["key"]],
+        "encodings": [(name, ENCODINGS[name], words) for name, words in examples(content).items()],
+        "problem": problem,
+        **SECTION,
+    }
+    return render(request, "contacts/import_columns.html", context, status=422 if problem else 200)
+
+
+@for_members
+@require_POST
+def begin(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
+    """Import what was checked; with `leave_out` without the lines that are wrong."""
+    chosen = _import(access, import_id)
+    import_queue.begin(
+        contact_import=chosen,
+        by=access.user,
+        language=get_language() or "",
+        may_label=access.manages,
+        skips_wrong=request.POST.get("leave_out") == "yes",
+    )
+    return redirect("contact_import", access.organization.pk, chosen.pk)
+
+
+@for_members
+@require_POST
+def again(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
+    """Try afresh what a worker gave up."""
+    chosen = _import(access, import_id)
+    import_queue.try_again(contact_import=chosen)
+    return redirect("contact_import", access.organization.pk, chosen.pk)
+
+
+@for_members
+@require_POST
+def cancel(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
+    """Forget the file."""
+    import_queue.call_off(contact_import=_import(access, import_id))
+    messages.success(request, gettext("The file was deleted from the hub."))
+    return redirect("contacts_import", access.organization.pk)

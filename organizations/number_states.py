@@ -1,0 +1,51 @@
+"""How a number does, in one word: the one rule that its page, its card, the banner, the set-up and the admin go by."""
+
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from cloud_api.errors import TOKEN_CODES
+from organizations.models import PhoneNumber
+
+
+class NumberState(models.TextChoices):
+    """The first of these that holds, from the top to the bottom."""
+
+    OFF = "off", _("off")
+    NEEDS_TOKEN = "needs_token", _("needs a new access token")
+    STOPPED = "stopped", _("sends nothing")
+    SECRETS = "secrets", _("set-up not finished")
+    CALLBACK = "callback", _("set-up not finished")
+    NOT_PROVEN = "not_proven", _("not confirmed by Meta")
+    SILENT = "silent", _("no webhook yet")
+    PAUSED = "paused", _("sending is paused")
+    CONNECTED = "connected", _("active")
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the set-up has yet to be gone on with."""
+        return self in (NumberState.SECRETS, NumberState.CALLBACK)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it sends nothing until an administrator has mended something."""
+        return self in (NumberState.NEEDS_TOKEN, NumberState.STOPPED)
+
+
+def state_of(number: PhoneNumber, *, has_secrets: bool, now: datetime) -> NumberState:
+    """The number's state, from its row and its organization's; `has_secrets`: those without which it does not work are there."""
+    if not (number.activate and number.organization.activate):
+        return NumberState.OFF
+    if number.sending_stopped_at:
+        return NumberState.NEEDS_TOKEN if number.sending_stopped_code in TOKEN_CODES else NumberState.STOPPED
+    if not has_secrets:
+        return NumberState.SECRETS
+    if not (number.first_webhook_at or number.handshake_at):
+        return NumberState.CALLBACK
+    if number.waits_for_proof:
+        return NumberState.NOT_PROVEN
+    if not number.first_webhook_at:  # webhooks that came prove that the address is right
+        return NumberState.SILENT
+    is_paused = number.sending_paused_until is not None and number.sending_paused_until > now
+    return NumberState.PAUSED if is_paused else NumberState.CONNECTED

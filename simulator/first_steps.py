@@ -1,0 +1,64 @@
+"""The first steps on a fresh hub: what somebody tries with the simulator before a number of their own is connected."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from chats.models import Message, MessageStatus
+from contacts.models import Contact
+from organizations.models import Organization
+from simulator.seeding import simulated_number
+
+ANA = "556195550186"
+"""The customer of the stand-in's cast whose message waits for an answer: her key, and her number."""
+MOST_READ = 200
+"""Messages that are looked at, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """Which steps are done."""
+
+    conversation: int | None
+    """The id of Ana's contact, once her message has come."""
+    has_answered: bool
+    has_seen_ticks: bool
+    has_seen_failure: bool
+    has_connected: bool
+
+    @property
+    def done(self) -> int:
+        return sum((self.has_answered, self.has_seen_ticks, self.has_seen_failure, self.has_connected))
+
+    total = 4
+
+
+def first_steps(organization: Organization) -> FirstSteps | None:
+    """Where the organization stands; None where there is nothing to show.
+
+    That is without the simulator, once all steps are done, once a number of its own is in use, or once somebody has put them away.
+    At most four queries; none for an organization that shows no steps.
+    """
+    if not (settings.SIMULATOR and organization.first_run):
+        return None
+    number = simulated_number(organization)
+    own = organization.numbers.filter(is_simulated=False, replaced_by=None).values_list("first_webhook_at", flat=True)[:MOST_READ]
+    webhooks = list(own)
+    if number is None or any(webhooks):
+        return None
+    ana = Contact.objects.filter(create_for_phone_number=number, wa_id=ANA).values_list("pk", flat=True).first()
+    sent = Message.objects.filter(phone_number=number, is_user_message=False).order_by("-create_in")
+    statuses = list(sent.values_list("contact", "message_status")[:MOST_READ])
+    steps = FirstSteps(
+        conversation=ana,
+        has_answered=any(contact == ana for contact, _ in statuses),
+        has_seen_ticks=any(status in (MessageStatus.READ, MessageStatus.PLAYED) for _, status in statuses),
+        has_seen_failure=any(status == MessageStatus.FAILED for _, status in statuses),
+        has_connected=bool(webhooks),
+    )
+    return None if steps.done == FirstSteps.total else steps
+
+
+def put_away(organization: Organization) -> None:
+    """Show the steps no more."""
+    Organization.objects.filter(pk=organization.pk).update(first_run=False)

@@ -1,0 +1,56 @@
+"""Pictures for profiles: an upload session takes one, and its handle stands for it in a profile."""
+
+import base64
+
+from cloud_api.business_profile import MOST_PICTURE, PICTURE_TYPES
+from simulator.standin.identifiers import new_id
+from simulator.standin.meta import Meta
+from simulator.standin.refusals import bad_parameter, no_such_object
+from simulator.standin.web import UPLOAD_MARK, Request
+from simulator.standin.world import Content, File, Number
+
+
+class Pictures:
+    """Sessions are forgotten with the process: whoever has one under way begins again."""
+
+    def __init__(self, meta: Meta) -> None:
+        self._meta = meta
+        self._sessions: dict[str, tuple[str, int]] = {}
+        """By their ids the type and the length that were announced."""
+
+    @staticmethod
+    def serves(path: tuple[str, ...]) -> bool:
+        return path[1:] == ("app", "uploads") or (len(path) == 2 and path[1].startswith(UPLOAD_MARK))
+
+    def answer(self, request: Request, number: Number) -> Content:
+        """Raises Refusal."""
+        return self._begin(request) if request.path[1] == "app" else self._take(request, number)
+
+    def _begin(self, request: Request) -> Content:
+        mime_type, length = request.query.get("file_type", ""), request.query.get("file_length", "")
+        if mime_type not in PICTURE_TYPES:
+            raise bad_parameter(f"Param file_type must be one of {{{', '.join(PICTURE_TYPES)}}}.")
+        if not (length.isascii() and length.isdigit() and 0 < int(length[:12]) <= MOST_PICTURE):
+            raise bad_parameter(f"Param file_length must be a number of bytes, at most {MOST_PICTURE}.")
+        session = f"{UPLOAD_MARK}{new_id()}"
+        self._sessions[session] = (mime_type, int(length))
+        return {"id": f"{session}?sig={new_id()}"}
+
+    def _take(self, request: Request, number: Number) -> Content:
+        mime_type, length = self._sessions.pop(request.path[1], ("", 0))
+        if not mime_type or "sig" not in request.query:
+            raise no_such_object(request.method, request.path[1])
+        if request.headers.get("file_offset") != "0" or len(request.body) != length:
+            raise bad_parameter("The file is not as long as was announced.")
+        file = self._meta.files.store(number, request.body, mime_type=mime_type, name="picture")
+        return {"h": "4:" + base64.b64encode(file.id.encode()).decode()}
+
+    def file_of(self, handle: str) -> File:
+        """The picture that a handle stands for. Raises Refusal."""
+        try:
+            file = self._meta.world.files.get(base64.b64decode(handle.removeprefix("4:")).decode())
+        except ValueError:
+            file = None
+        if file is None:
+            raise bad_parameter("Param profile_picture_handle is not the handle of an upload.")
+        return file

@@ -1,0 +1,17 @@
+"""The card with the first steps, for the inbox."""
+
+from typing import Any
+
+from django import template
+
+from simulator.first_steps import ANA, first_steps
+
+register = template.Library()
+
+
+@register.inclusion_tag("simulator/_first_steps.html", takes_context=True, name="first_steps")
+def show_first_steps(context: Any) -> dict[str, Any]:
+    """The card for whoever manages the organization of the page."""
+    access = context["access"]
+    steps = first_steps(access.organization) if access.manages else None
+    return {"steps": steps, "ana": ANA, "access": access, "csrf_token": context.get("csrf_token")}

@@ -1,0 +1,10 @@
+"""How dates, times and months are written, one style for each language. What is not here is Django's."""
+
+from django.utils.translation import gettext_noop
+
+MONTHS = [
+    *(gettext_noop("January"), gettext_noop("February"), gettext_noop("March"), gettext_noop("April")),
+    *(gettext_noop("May"), gettext_noop("June"), gettext_noop("July"), gettext_noop("August")),
+    *(gettext_noop("September"), gettext_noop("October"), gettext_noop("November"), gettext_noop("December")),
+]
+"""In the catalogue because Portuguese writes months in lower case, and Django's own translation does not."""

@@ -1,0 +1,38 @@
+"""How a request can end before the Django site sees it."""
+
+from http import HTTPStatus
+
+from prometheus_client import Counter
+
+from webhooks.receiver import Send
+
+REFUSED = Counter("hub_page_refusals", "Requests for pages that were refused before the site saw them", ["status"])
+RETRY_AFTER = 5
+"""Seconds."""
+
+
+class ClientGone(Exception):
+    """The client has closed its connection: there is nobody to respond to."""
+
+
+class RequestRefused(Exception):
+    """The request is not served; `status` says why. The connection is closed, because the body may not have been read."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(f"{status.value} {status.phrase}")
+        self.status = status
+
+
+async def send_refusal(refusal: RequestRefused, send: Send) -> None:
+    """Respond with the status of `refusal`, in plain text, and close the connection."""
+    REFUSED.labels(refusal.status.value).inc()
+    body = str(refusal).encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", str(RETRY_AFTER).encode()))
+    await send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

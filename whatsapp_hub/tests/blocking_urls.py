@@ -1,0 +1,25 @@
+"""The site's addresses and two more: a page that takes as long as a test wants, and one that takes a file."""
+
+import hashlib
+import threading
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from whatsapp_hub import urls
+
+opened = threading.Event()
+
+
+def block(request: HttpRequest) -> HttpResponse:
+    assert opened.wait(20)
+    return HttpResponse("opened")
+
+
+@csrf_exempt
+def upload(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(hashlib.sha256(request.FILES["file"].read()).hexdigest())
+
+
+urlpatterns = [path("block", block), path("upload", upload), *urls.urlpatterns]

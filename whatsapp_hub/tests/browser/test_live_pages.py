@@ -1,0 +1,391 @@
+"""What open pages show of a contact, a window or a number stays true. They say when they are offline or not the user's any more."""
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from playwright.sync_api import Page, Route, expect
+
+from conftest import Hub, apply_all
+from contacts.models import Contact, Label
+from contacts.services import give_labels, rename_contact, set_who_answers
+from organizations.connecting import switch_number
+from organizations.live import announce
+from organizations.models import Membership, Organization, PhoneNumber, Profile, User
+from organizations.stopping import stop_sending
+from organizations.stream import Streams
+from whatsapp_hub import asgi
+from whatsapp_hub.tests.browser.conftest import Open
+from whatsapp_hub.tests.browser.talk import PLAIN, echo, message, status
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+JOELMA = "556181500586"
+RUI = "5511987654021"
+
+
+@pytest.fixture
+def at(ana: User) -> str:
+    User.objects.filter(pk=ana.pk).update(language="en")
+    return f"/o/{ana.memberships.get().organization_id}/"
+
+
+def told(hub: Hub, *bodies: bytes) -> None:
+    """Posted and applied."""
+    for each in bodies:
+        hub.deliver(each)
+    apply_all()
+
+
+def untouched(page: Page) -> Callable[[], bool]:
+    """Asks whether the page has not been loaded again since."""
+    page.evaluate("window.untouched = true")
+    page.wait_for_timeout(700)  # until the stream is there
+    return lambda: bool(page.evaluate("window.untouched === true"))
+
+
+# ---- Contacts and windows
+
+
+def test_heading_row_pane_and_title_get_the_new_name(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 60))
+    page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
+    is_same_page = untouched(page)
+
+    told(hub, message(JOELMA, "Joelma Conceição", said="Oi de novo"))
+
+    expect(page.get_by_role("heading", name="Joelma Conceição").first).to_be_visible()
+    expect(page.locator("#rows")).to_contain_text("Joelma Conceição")
+    expect(page.locator("#contact-pane")).to_contain_text("Joelma Conceição")
+    expect(page).to_have_title(re.compile("^Joelma Conceição"))
+    assert is_same_page()
+
+
+def test_a_name_given_by_a_colleague_shows_in_the_heading(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    contact = Contact.objects.get()
+    page = open_page(f"{at}inbox/{contact.pk}/", ana)
+    is_same_page = untouched(page)
+
+    rename_contact(contact=contact, alias="Dona Jô", by=ana, now=timezone.now())
+
+    expect(page.locator("[data-heading]")).to_have_text("Dona Jô")
+    assert is_same_page()
+
+
+def test_the_countdown_in_the_heading_begins_anew_with_the_customers_message(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 23 * 3600))
+    page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
+    chip = page.locator("#header-chip [data-until]")
+    expect(chip).to_have_attribute("data-state", "closing")
+    is_same_page = untouched(page)
+
+    told(hub, message(JOELMA, "Joelma", said="Ainda aí?"))
+
+    for place in (chip, page.locator("#window-bar")):
+        expect(place).to_have_attribute("data-state", "open")
+        expect(place.locator("[data-left]")).to_contain_text("23 h")
+    assert is_same_page()
+
+
+def test_heading_row_and_composer_close_when_meta_says_that_the_window_is_closed(
+    open_page: Open, hub: Hub, ana: User, at: str
+) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 3600), echo(JOELMA, "Olá!", wamid="wamid.ours"))
+    page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
+    expect(page.locator("#header-chip [data-until]")).to_have_attribute("data-state", "open")
+    is_same_page = untouched(page)
+
+    told(hub, status("wamid.ours", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
+
+    expect(page.locator("#header-chip [data-until]")).to_have_attribute("data-state", "closed")
+    expect(page.locator("#window-bar")).to_have_attribute("data-state", "closed")
+    expect(page.locator("#composer")).to_have_attribute("data-composer", "template")
+    assert is_same_page()
+
+
+def test_a_pane_that_was_hidden_shows_what_changed_meanwhile(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    contact = Contact.objects.get()
+    page = open_page(f"{at}inbox/{contact.pk}/", ana, viewport={"width": 1100, "height": 800})
+    expect(page.locator("#contact-pane")).not_to_be_visible()
+    untouched(page)
+    rename_contact(contact=contact, alias="Dona Jô", by=ana, now=timezone.now())
+    expect(page.locator("[data-heading]")).to_have_text("Dona Jô")
+
+    page.locator("[data-toggle-pane]").first.click()
+
+    expect(page.locator("#contact-name")).to_contain_text("Dona Jô")
+
+
+def test_the_contacts_table_is_live_and_keeps_what_is_chosen(
+    open_page: Open, hub: Hub, ana: User, at: str, organization: Organization
+) -> None:
+    told(hub, message(RUI, "Rui", said="Olá", at=time.time() - 600), message(JOELMA, "Joelma", said="Oi", at=time.time() - 60))
+    joelma = Contact.objects.get(wa_id=JOELMA)
+    label = Label.objects.create(organization=organization, name="VIP", colour="green")
+    page = open_page(f"{at}contacts/", ana)
+    chosen = page.locator(f"#choose-{joelma.pk}")
+    chosen.check()
+    is_same_page = untouched(page)
+
+    rename_contact(contact=joelma, alias="Dona Jô", by=ana, now=timezone.now())
+    give_labels(contact=joelma, give={label.pk}, take=set(), by=ana, now=timezone.now())
+    set_who_answers(organization=organization, contact_ids=[joelma.pk], profile=Profile.BOT, by=ana, now=timezone.now())
+    told(hub, message("556199321788", "Padre Anselmo", said="Obrigado!"))
+
+    row = page.locator(f"#contact-{joelma.pk}")
+    expect(row).to_contain_text("Dona Jô")
+    expect(row).to_contain_text("VIP")
+    expect(page.locator("#contact-rows")).to_contain_text("Padre Anselmo")
+    expect(chosen).to_be_checked()
+    expect(page.locator("[data-bulk-count]")).to_have_text("1 selected")
+    assert is_same_page()
+
+
+def test_a_table_that_grew_keeps_its_rows_when_something_changes(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    people = [message(f"55619{place:08}", f"Pessoa {place:02}", said="Oi", at=time.time() - 900 + place) for place in range(50)]
+    told(hub, *people)
+    page = open_page(f"{at}contacts/", ana)
+    expect(page.locator(".contact-row")).to_have_count(40)
+    page.locator("#more-contacts").scroll_into_view_if_needed()
+    expect(page.locator(".contact-row")).to_have_count(50)
+    untouched(page)
+
+    rename_contact(contact=Contact.objects.get(name="Pessoa 00"), alias="Dona Jô", by=ana, now=timezone.now())
+
+    expect(page.locator("#contact-rows")).to_contain_text("Dona Jô")
+    expect(page.locator(".contact-row")).to_have_count(50)
+
+
+# ---- Numbers
+
+
+def test_cards_and_page_of_a_number_show_that_it_was_switched_off(
+    open_page: Open, ana: User, at: str, numbers: dict[str, PhoneNumber]
+) -> None:
+    number = numbers[PLAIN[0]]
+    cards = open_page(f"{at}settings/numbers/", ana)
+    page = open_page(f"{at}settings/numbers/{number.pk}/", ana)
+    page.locator("input[name=app_secret]").fill("b" * 32)
+    are_same_pages = [untouched(each) for each in (cards, page)]
+    badges = [cards.locator(f"#number-{number.pk} .badge").first, page.locator("#number-state .badge").first]
+    for badge in badges:
+        expect(badge).to_have_text("set-up not finished")
+
+    switch_number(number=number, activate=False, by=ana)
+
+    for badge in badges:
+        expect(badge).to_have_text("off")
+    expect(page.locator("#number-switch")).to_contain_text("The number is off")
+    expect(page.locator("input[name=app_secret]")).to_have_value("b" * 32)
+    assert all(each() for each in are_same_pages)
+
+
+PAGES = ["inbox/", "contacts/", "settings/numbers/", "settings/labels/", "settings/organization/", "settings/webhooks/"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "number"])
+def test_the_banner_of_a_stopped_number_comes_and_goes_on_every_page(
+    open_page: Open, ana: User, at: str, numbers: dict[str, PhoneNumber], path: str
+) -> None:
+    number = numbers[PLAIN[0]]
+    page = open_page(f"{at}settings/numbers/{number.pk}/" if path == "number" else f"{at}{path}", ana)
+    is_same_page = untouched(page)
+
+    stop_sending(number.phone_number_id, organization_id=number.organization_id, code=190, now=timezone.now())
+    announce([number.organization_id])
+    expect(page.locator("#stopped").get_by_role("alert")).to_contain_text("sends nothing")
+    if path == "number":
+        expect(page.locator("#stopped-heading")).to_be_visible()
+    PhoneNumber.objects.update(sending_stopped_at=None, sending_stopped_code=None)
+    announce([number.organization_id])
+
+    expect(page.locator("#stopped").get_by_role("alert")).to_have_count(0)
+    expect(page.locator("#stopped-heading")).to_have_count(0)
+    assert is_same_page()
+
+
+def test_what_changes_while_a_script_is_still_loading_is_shown_at_once(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    contact = Contact.objects.get()
+    page = open_page(f"{at}contacts/", ana)
+
+    def give_late(route: Route) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route("**/failures*.js", give_late)
+    page.goto(f"{at}inbox/{contact.pk}/")  # it is read, which the list shows
+
+    expect(page.locator(f"#row-{contact.pk} .badge-primary")).to_have_count(0, timeout=4000)
+
+
+def test_a_change_costs_an_open_conversation_four_requests(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
+    untouched(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    announce([Membership.objects.get(user=ana).organization_id])
+    page.wait_for_timeout(1500)
+
+    assert sorted(url.rsplit("?")[0].rstrip("/").rsplit("/", 1)[1] for url in asked) == ["contact", "rows", "thread", "window"]
+
+
+# ---- The end of access
+
+
+def end_session(user: User, organization: Organization) -> None:
+    Session.objects.all().delete()
+
+
+def switch_member_off(user: User, organization: Organization) -> None:
+    Membership.objects.filter(user=user).update(activate=False)
+    announce([organization.pk])
+
+
+def remove_member(user: User, organization: Organization) -> None:
+    Membership.objects.filter(user=user).delete()
+    announce([organization.pk])
+
+
+def deactivate(user: User, organization: Organization) -> None:
+    Organization.objects.filter(pk=organization.pk).update(activate=False)
+    announce([organization.pk])
+
+
+def switch_user_off(user: User, organization: Organization) -> None:
+    User.objects.filter(pk=user.pk).update(activate=False)
+
+
+End = Callable[[User, Organization], None]
+ENDS: list[tuple[End, str]] = [
+    (switch_member_off, "no-access"),
+    (remove_member, "no-access"),
+    (deactivate, "no-access"),
+    (switch_user_off, "signed-out"),
+    (end_session, "signed-out"),
+]
+ENDS_BY_PAGE = [(end, reason, "inbox") for end, reason in ENDS] + [
+    (end, reason, path)
+    for end, reason in ((switch_member_off, "no-access"), (end_session, "signed-out"))
+    for path in ("settings/numbers/", "contacts/", "settings/labels/")
+]
+AFTER_RELOAD = {"no-access": "You no longer have access", "signed-out": "Sign in|Entrar"}
+
+
+@pytest.mark.parametrize(("end", "reason", "path"), ENDS_BY_PAGE, ids=[f"{end.__name__}-{path}" for end, _, path in ENDS_BY_PAGE])
+def test_one_notice_tells_that_the_page_is_not_the_users_any_more(
+    open_page: Open,
+    hub: Hub,
+    ana: User,
+    at: str,
+    organization: Organization,
+    end: End,
+    reason: str,
+    path: str,
+) -> None:
+    asgi.streams = Streams(check=0.5)
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    page = open_page(f"{at}inbox/", ana)  # the session remembers that she was there
+    page.goto(f"{at}inbox/{Contact.objects.get().pk}/" if path == "inbox" else f"{at}{path}")
+    untouched(page)
+
+    end(ana, organization)
+
+    expect(page.locator(f"#page-closed [data-reason={reason}]")).to_be_visible()
+    page.wait_for_timeout(300)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(3_500)
+    expect(page.locator("#toasts .alert")).to_have_count(0)
+    assert asked == []
+    page.reload()
+    expect(page.get_by_text(re.compile(AFTER_RELOAD[reason])).first).to_be_visible()
+    expect(page.get_by_text("404")).to_have_count(0)
+    if reason == "no-access":
+        page.get_by_role("link", name="To the start").click()
+        expect(page).to_have_url(re.compile(r"/$"))
+
+
+@pytest.mark.parametrize("end", [switch_member_off, end_session], ids=lambda end: str(end.__name__))
+def test_sending_says_the_same_and_the_text_is_kept(
+    open_page: Open, hub: Hub, ana: User, at: str, organization: Organization, end: End
+) -> None:
+    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    page = open_page("/profile/", ana)
+    page.route("**/events/", lambda route: route.abort())  # so that sending meets it first
+    page.goto(f"{at}inbox/{Contact.objects.get().pk}/")
+    page.locator("[data-text]").fill("Bom dia, Joelma!")
+    if end is switch_member_off:
+        Membership.objects.filter(user=ana).update(activate=False)
+    else:
+        end(ana, organization)
+
+    page.locator("[data-text]").press("Enter")
+
+    expect(page.locator("#page-closed [data-reason]:not([hidden])")).to_be_visible()
+    expect(page.locator("[data-text]")).to_have_value("Bom dia, Joelma!")
+    expect(page.locator("#composer-error")).to_contain_text("you have no access any more")
+    expect(page.locator("#toasts .alert")).to_have_count(0)
+
+
+def test_a_role_that_no_longer_allows_a_page_is_told_once(
+    open_page: Open, ana: User, at: str, organization: Organization, numbers: dict[str, PhoneNumber]
+) -> None:
+    page = open_page(f"{at}settings/numbers/", ana)
+    untouched(page)
+
+    Membership.objects.filter(user=ana).update(role="user")
+    announce([organization.pk])
+
+    expect(page.locator("#page-closed [data-reason=gone]")).to_be_visible()
+    page.wait_for_timeout(2_000)
+    expect(page.locator("#toasts .alert")).to_have_count(0)
+
+
+def test_an_outsider_learns_nothing(open_page: Open, at: str, make_member: Callable[..., User]) -> None:
+    page = open_page(f"{at}inbox/", make_member("user", organization="Outra"))
+
+    expect(page.get_by_text("404")).to_be_visible()
+
+
+# ---- Offline
+
+
+def test_offline_is_said_within_two_seconds_and_what_came_meanwhile_is_fetched(
+    open_page: Open, hub: Hub, ana: User, at: str
+) -> None:
+    page = open_page(f"{at}inbox/", ana)
+    untouched(page)
+    page.context.set_offline(True)
+    expect(page.locator("[data-connection=offline]")).to_be_visible(timeout=2_000)
+
+    told(hub, message(JOELMA, "Joelma", said="Alguém aí?"))
+    page.wait_for_timeout(1_000)
+    page.context.set_offline(False)
+
+    expect(page.locator("#offline")).not_to_be_visible()
+    expect(page.locator("#rows")).to_contain_text("Alguém aí?")
+    expect(page.locator("#toasts")).to_contain_text("The connection is back")
+
+
+def test_a_server_that_is_away_is_noticed_within_two_seconds(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    page = open_page(f"{at}inbox/", ana)
+    untouched(page)
+    for each in ("**/healthz", "**/events/"):
+        page.route(each, lambda route: route.abort())
+
+    for stream in list(asgi.streams._all()):  # as when a process ends
+        assert stream.task
+        stream.task.get_loop().call_soon_threadsafe(stream.end)
+
+    expect(page.locator("[data-connection=offline]")).to_be_visible(timeout=2_000)
+    for each in ("**/healthz", "**/events/"):
+        page.unroute(each)
+    expect(page.locator("#offline")).not_to_be_visible()

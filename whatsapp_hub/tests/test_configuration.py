@@ -1,0 +1,287 @@
+"""What operators write wrongly into the environment: a sentence that names the setting, no traceback, no secret."""
+
+import os
+import stat
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from whatsapp_hub import configuration, embedded
+from whatsapp_hub.tests.test_settings import KEY, MANAGE, run
+
+BASE = Path("/srv/hub")
+
+WRONG_DATABASES = [
+    "nonsense",
+    "mysql",
+    "mysql:",
+    "mysql:hub",
+    "://",
+    "'mysql://u:geheim@h/db'",
+    "postgres://u:geheim@h/db",
+    "mysql+pymysql://u:geheim@h/db",
+    "mysql2://u:geheim@h/db",
+    "mariadb://u:geheim@h/db",
+    "http://h/db",
+    "mysql://",
+    "mysql://u:geheim@h",
+    "mysql://u:geheim@h/",
+    "mysql://u:geheim@h:abc/db",
+    "mysql://u:geheim@h:99999/db",
+    "mysql://u:geheim@h:0/db",
+    "mysql://u:geheim#x@h/db",
+    "mysql://u:geheim/x@h/db",
+    "mysql://u:geheim?x@h/db",
+    "mysql://[::1/db",
+    "mysql://u:geheim@h/a/b",
+    f"mysql://u:geheim@h/{'x' * 65}",
+    "mysql://u:geheim@h/db?foo=geheim",
+    "mysql://u:geheim@h/db?isolation_level=serializable",
+    "mysql://u:geheim@h/db?init_command=x",
+    "sqlite:hub.sqlite3",
+    "sqlite:/tmp/hub.sqlite3",
+    "sqlite://",
+    "sqlite:///",
+    "sqlite://hub.sqlite3",
+    "sqlite://tmp/hub.sqlite3",
+    "sqlite:///:memory:",
+    "sqlite://:memory:",
+    "sqlite:////tmp",
+    f"sqlite:////tmp/{'x' * 256}.sqlite3",
+    f"sqlite:////tmp/{'x' * 256}/hub.sqlite3",
+    f"sqlite:////tmp/{'x/' * 3000}hub.sqlite3",
+    "sqlite:////tmp/a%00b.sqlite3",
+    "mysql://u%00:geheim@h/db",
+    "mysql://u:geheim%00@h/db",
+    "mysql://u:geheim@h/db%00",
+    "mysql://u:geheim@h/db?unix_socket=/tmp/%00",
+    "sqlite:////tmp/hub.sqlite3?mode=geheim",
+    "sqlite:////tmp/hub.sqlite3?timeout=geheim",
+    "sqlite:////tmp/hub.sqlite3?timeout=99999999999999",
+    "mysql://u:geheim@h/db?connect_timeout=geheim",
+    "mysql://u:geheim@h/db?read_timeout=-1",
+    "mysql://u:geheim@h/db?compress=true",
+]
+
+
+@pytest.mark.parametrize("url", WRONG_DATABASES)
+def test_a_database_url_that_is_none_is_refused_in_a_sentence_without_its_password(url) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL is not understood") as refusal:
+        configuration.database_config(url, base=BASE)
+    assert "geheim" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "password", "name"),
+    [
+        ("mysql://hub:pw@db.example:3307/whatsapp_db_webhook", "db.example", 3307, "pw", "whatsapp_db_webhook"),
+        ("  mysql://hub:pw@db.example/hub ", "db.example", "", "pw", "hub"),
+        ("MYSQL://hub@127.0.0.1/hub", "127.0.0.1", "", "", "hub"),
+        ("mysql://hub:p%40s%23s%2Fw@[::1]:3306/hub?charset=utf8mb4", "::1", 3306, "p@s#s/w", "hub"),
+    ],
+)
+def test_a_mysql_url_is_read(url, host, port, password, name) -> None:
+    config = configuration.database_config(url, base=BASE)
+    read = (config["HOST"], config["PORT"], config["PASSWORD"], config["NAME"])
+    assert read == (host, port, password, name)
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:////var/lib/hub.sqlite3", "/var/lib/hub.sqlite3"),
+        ("sqlite:///hub.sqlite3", "/srv/hub/hub.sqlite3"),
+        ("sqlite:///var/hub.sqlite3?timeout=5", "/srv/hub/var/hub.sqlite3"),
+    ],
+)
+def test_an_sqlite_file_is_found_from_wherever_a_command_runs(url, file) -> None:
+    assert configuration.database_config(url, base=BASE)["NAME"] == file
+
+
+WRONG = {
+    "PORT": ["abc", "0", "65536", "-1", "80 80"],
+    "SIMULATOR_PORT": ["x", "99999"],
+    "WEB_CONCURRENCY": ["x", "-1", "1.5"],
+    "MOST_UNAPPLIED_ITEMS": ["x", "0"],
+    "STORAGE_QUOTA_GB": ["x", "-1"],
+    "PREVIOUS_APP_SECRET_DAYS": ["x", "nan", "inf", "-1"],
+    "DEBUG": ["perhaps"],
+    "BIND": ["127.0.0.1:9000", "http://127.0.0.1", "a b"],
+    "TIME_ZONE": ["Mars/Base", "../etc/passwd", "/etc/passwd"],
+    "EMAIL_URL": ["nonsense", "smtp://", "foo://h", "smtp://u:geheim@h:abc"],
+    "ALLOWED_HOSTS": ["https://hub.example.com", "hub.example.com:8000"],
+    "CSRF_TRUSTED_ORIGINS": ["hub.example.com", "ftp://hub.example.com"],
+    "META_GRAPH_URL": ["graph.facebook.com"],
+    "S3_ENDPOINT_URL": ["s3.example.com"],
+    "VAR_DIR": [__file__, f"/tmp/{'x' * 256}", f"/tmp/{'x' * 256}/var", f"/tmp/{'x/' * 3000}"],  # noqa: S108
+    "SECRET_KEY": ["$SECRET_KEY"],
+    "DATABASE_URL": ["$DATABASE_URL"],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(tmp_path, name) -> None:
+    for written in WRONG[name]:
+        ended = run([sys.executable, "-c", IMPORT], **({"VAR_DIR": str(tmp_path)} | {name: written}))
+        assert ended.returncode == 1
+        assert ended.stderr.startswith(name), ended.stderr
+        assert "geheim" not in ended.stderr
+
+
+IMPORT = """
+import sys
+from django.core.exceptions import ImproperlyConfigured
+try:
+    import whatsapp_hub.settings
+except ImproperlyConfigured as refusal:
+    sys.exit(str(refusal))
+"""
+
+
+def test_settings_that_are_empty_have_their_defaults(tmp_path) -> None:
+    empty = dict.fromkeys((*WRONG, "DATABASE_URL"), "") | {"VAR_DIR": str(tmp_path)}
+    ended = run([*MANAGE, "shell", "--verbosity=0", "-c", SHOW], **empty)
+    assert ended.stdout == "127.0.0.1 8000 8001 7.0 America/Sao_Paulo\n", ended.stderr
+
+
+SHOW = """
+from django.conf import settings as s
+print(s.BIND, s.PORT, s.SIMULATOR_PORT, float(s.PREVIOUS_APP_SECRET_DAYS), s.TIME_ZONE)
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [("", "127.0.0.1"), ("[::1]", "::1"), ("::", "::"), ("0.0.0.0", "0.0.0.0"), ("hub-1.example", "hub-1.example")],  # noqa: S104
+)
+def test_an_address_to_listen_on_is_read(written, address) -> None:
+    assert configuration.listen_address(written) == address
+
+
+@pytest.mark.parametrize("written", ["loop", "loop/var", "with\0nul", "file", "file/var"])
+def test_a_directory_that_cannot_be_one_is_told_in_a_sentence(tmp_path, written) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    with pytest.raises(ImproperlyConfigured, match=r"VAR_DIR"):
+        embedded.database_url(configuration.var_directory(str(tmp_path / written)))
+
+
+def test_a_database_file_in_a_loop_of_links_is_refused(tmp_path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL is not understood"):
+        configuration.database_config(f"sqlite:///{tmp_path}/loop", base=BASE)
+
+
+@pytest.mark.parametrize("command", ["collectstatic --noinput", "serve", "simulator"])
+def test_a_command_that_cannot_write_below_var_dir_says_so(tmp_path, command) -> None:
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/hub.sqlite3", "SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": KEY}
+    port = {"PORT": "28731", "SIMULATOR_PORT": "28732"}
+    run([*MANAGE, "prepare_database"], VAR_DIR=str(tmp_path), check=True, **database)
+    (tmp_path / "file").touch()
+
+    for place in ("/proc/hub", f"{tmp_path}/file/var"):
+        ended = run([*MANAGE, *command.split()], VAR_DIR=place, **database, **port)
+        assert ended.returncode == 1
+        assert ended.stderr.splitlines()[-1].startswith(f"The hub cannot start: {place}"), ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_an_env_file_is_read_and_does_not_win(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HUB_TEST_GIVEN", "of the environment")
+    monkeypatch.setenv("HUB_TEST_WRITTEN", "")
+    monkeypatch.delenv("HUB_TEST_WRITTEN")
+    file = tmp_path / ".env"
+    configuration.read_env_file(file)  # which is not there
+    file.write_text("\ufeffHUB_TEST_WRITTEN=of the file\nHUB_TEST_GIVEN=of the file\n")  # as Windows' editor begins one
+
+    configuration.read_env_file(file)
+    assert (os.environ["HUB_TEST_WRITTEN"], os.environ["HUB_TEST_GIVEN"]) == ("of the file", "of the environment")
+
+
+@pytest.mark.parametrize(
+    "content", [b"VAR_DIR=/tmp/\0x\n", "SECRET_KEY=ção".encode("latin-1"), "SECRET_KEY=x".encode("utf-16"), None]
+)
+def test_an_env_file_that_cannot_be_read_is_named(tmp_path, content) -> None:
+    """Without it the hub would start as if nothing were configured."""
+    file = tmp_path / ".env"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(ImproperlyConfigured, match=r"\.env"):
+        configuration.read_env_file(file)
+
+
+CONNECT = "connect_number --organization A --phone-number-id 1 --wa-id 556181412286"
+WITHOUT_TABLES = [
+    *("check_secrets", "rotate_keys", "sync_templates", "replay --all", "generate_data"),
+    *("changepassword ana@example.com", f"{CONNECT} --verify-token a --app-secret b --meta-token c"),
+]
+WITH_WRONG_ARGUMENTS = [
+    *(
+        f"{CONNECT} --member ana",
+        "replay --since yesterday",
+        "replay --id x",
+        "worker --lanes fast",
+        "generate_data --contacts many",
+    ),
+]
+ON_ANOTHER_FILE = ["prepare_database", "sync_templates", "worker --once"]
+"""On a file that is no database."""
+REACHED_BY_OTHERS = ["prepare_database", "serve", "simulator"]
+"""With the simulator, where others can reach the hub."""
+
+
+@pytest.mark.parametrize(
+    ("content", "command"),
+    [
+        *(("", command) for command in WITHOUT_TABLES + WITH_WRONG_ARGUMENTS),
+        *(("of another program" * 100, command) for command in ON_ANOTHER_FILE),
+    ],
+)
+def test_no_command_ends_in_a_traceback_for_what_an_operator_can_mend(tmp_path, content, command) -> None:
+    file = tmp_path / "no.sqlite3"
+    file.write_text(content)
+    ended = run([*MANAGE, *command.split()], VAR_DIR=str(tmp_path / "var"), DATABASE_URL=f"sqlite:///{file}")
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.strip()
+
+
+@pytest.mark.parametrize("command", REACHED_BY_OTHERS)
+def test_the_simulator_on_a_hub_that_others_reach_is_refused_in_a_sentence(tmp_path, command) -> None:
+    ended = run([*MANAGE, command], VAR_DIR=str(tmp_path), BIND="0.0.0.0", SIMULATOR="on")  # noqa: S104
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The hub cannot start: SIMULATOR=on")
+    assert "but BIND is 0.0.0.0" in ended.stderr
+
+
+def test_a_server_that_is_not_there_is_named_to_whoever_runs_a_command(tmp_path) -> None:
+    """And the driver, where only SQLite was set up."""
+    given = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": KEY, "VAR_DIR": str(tmp_path)}
+    ended = run([*MANAGE, "sync_templates"], DATABASE_URL="mysql://u:geheim@127.0.0.1:9/hub", **given)
+    away = "The database cannot be used: the database server at 127.0.0.1:9 does not answer"
+    undriven = "The hub cannot start: Error loading MySQLdb module."
+    assert ended.stderr.startswith(away if find_spec("MySQLdb") else undriven)
+    assert "geheim" not in ended.stderr
+
+
+def test_a_file_that_is_no_database_keeps_its_permissions(tmp_path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Querida Ana")
+    file.chmod(0o644)
+    run([*MANAGE, "check"], VAR_DIR=str(tmp_path / "var"), DATABASE_URL=f"sqlite:///{file}")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("argument", ["--nonsense", "nonsense"])
+@pytest.mark.parametrize("script", ["server", "setup", "css"])
+def test_a_script_says_what_it_does_not_know(script, argument) -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    command = [str(root / "script" / script), argument]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={"PATH": os.environ["PATH"]})
+    assert ended.returncode == 2
+    assert f"script/{script}" in ended.stderr

@@ -1,0 +1,269 @@
+"""A worker with nothing to do: what it asks, what wakes it, and that it still keeps every time."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.backends.signals import connection_created
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from chats.models import Attachment, Message, NumberPace, Origin, ReadReceipt, Turn
+from chats.receipts import note_seen
+from chats.writing import queue_message
+from cloud_api import messages
+from contacts.models import Contact
+from jobs.due_times import DueTimes
+from jobs.models import Lease, State
+from jobs.wakeups import WakeUps, wake
+from jobs.worker import LONGEST_ASKING, Lane, Worker
+from organizations.models import Organization, PhoneNumber
+from webhooks.models import Webhook
+from webhooks.tests.bodies import body, message, text_body, value
+from whatsapp_hub.lanes import CHORES, LANES
+
+PATIENCE = 15.0
+SETTLED_AFTER = 3.0
+MEASURED = 4.0
+
+
+@pytest.fixture(autouse=True)
+def directory(settings: Any, tmp_path: Any) -> None:
+    settings.VAR_DIR = tmp_path
+
+
+@contextmanager
+def running(worker: Worker) -> Iterator[None]:
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+class Looks:
+    """A lane of webhooks that notes when it looks for them, and when it works."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.worked_at: list[float] = []
+        looks = self
+
+        class Noting(Lane):
+            def run_once(self) -> int:
+                looks.count += 1
+                return super().run_once()
+
+        self.lane = Noting("looks", Webhook, self._work)
+
+    def _work(self, lease: Lease) -> None:
+        self.worked_at.append(time.monotonic())
+        lease.finish()
+
+
+class Statements:
+    """The statements of all connections that are made while it is used."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> "Statements":
+        connection_created.connect(self._watch)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        connection_created.disconnect(self._watch)
+
+    def _watch(self, connection: Any, **_: Any) -> None:
+        connection.execute_wrappers.append(self._note)
+
+    def _note(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        self.count += 1
+        return execute(sql, params, many, context)
+
+
+def numbers_that_wait(organization: Organization, count: int) -> None:
+    """So many that are stopped, and so many that Graph holds back, each with a message to be sent."""
+    now = timezone.now()
+    for index in range(2 * count):
+        number = PhoneNumber.objects.create(
+            organization=organization,
+            phone_number_id=f"70000000{index:03}",
+            wa_id=f"5561330000{index:02}",
+            meta_token="token",
+            sending_stopped_at=now if index < count else None,
+        )
+        contact = Contact.objects.create(create_for_phone_number=number, organization=organization, wa_id=f"5561900000{index:02}")
+        write_to(contact)
+        NumberPace.objects.create(phone_number=number, free_at=now + timedelta(hours=index >= count))
+
+
+def write_to(contact: Contact) -> Message:
+    contact.last_customer_message_at = timezone.now()
+    contact.save()
+    text = messages.text("Bom dia")
+    return queue_message(contact=contact, message=text, token=uuid.uuid4(), origin=Origin.API, now=timezone.now())
+
+
+def test_an_idle_worker_asks_less_than_five_questions_a_second_whatever_waits(organization) -> None:
+    numbers_that_wait(organization, 10)
+    with Statements() as statements, running(Worker(LANES, CHORES)):
+        time.sleep(SETTLED_AFTER)
+        before = statements.count
+        time.sleep(MEASURED)
+        asked = statements.count - before
+    assert 0 < asked < 5 * MEASURED
+
+
+def test_a_lane_with_nothing_to_do_does_not_look(transactional_db) -> None:
+    looks = Looks()
+    with running(Worker([looks.lane], [])):
+        until(lambda: looks.count)
+        time.sleep(2 * LONGEST_ASKING)
+        assert looks.count == 1
+
+
+def test_a_wake_up_lets_a_lane_look_at_once(transactional_db) -> None:
+    looks = Looks()
+    with running(Worker([looks.lane], [])):
+        until(lambda: looks.count)
+        wake(Webhook)
+        until(lambda: looks.count == 2)
+
+
+def test_rows_of_which_nobody_tells_are_found(transactional_db) -> None:
+    looks = Looks()
+    with running(Worker([looks.lane], [])):
+        until(lambda: looks.count)
+        Webhook.objects.create(json="{}", size=2)
+        until(lambda: looks.worked_at)
+
+
+def test_a_row_is_worked_on_when_it_is_due_and_not_at_the_next_question(transactional_db) -> None:
+    looks, late = Looks(), []
+    with running(Worker([looks.lane], [])):
+        until(lambda: looks.count)
+        time.sleep(SETTLED_AFTER)  # from here on it asks once a second
+        for seconds in (1.3, 1.55, 1.8):
+            due_at = time.monotonic() + seconds
+            Webhook.objects.create(json="{}", size=2, due_at=Now() + timedelta(seconds=seconds))
+            until(lambda: len(looks.worked_at) > len(late))
+            late.append(looks.worked_at[-1] - due_at)
+    assert -0.05 < min(late) <= max(late) < 0.5
+
+
+def test_a_worker_that_waits_for_nothing_ends_at_once(transactional_db) -> None:
+    worker = Worker(LANES, [])
+    with running(worker):
+        time.sleep(SETTLED_AFTER)
+        began = time.monotonic()
+        worker.stop()
+    assert time.monotonic() - began < LONGEST_ASKING + 1
+
+
+def test_a_worker_that_is_stopped_as_it_starts_ends(transactional_db) -> None:
+    for _ in range(20):
+        with running(Worker([Looks().lane], [])):
+            pass
+
+
+def test_a_webhook_that_is_acknowledged_has_woken_the_workers(hub, numbers) -> None:
+    with WakeUps() as wakeups:
+        hub.deliver(text_body("w1"))
+        assert wakeups.wait() == {"webhooks.webhook"}
+
+
+def test_a_message_that_is_written_wakes_the_outbox(numbers, organization) -> None:
+    contact = Contact.objects.create(create_for_phone_number=numbers["448190735512098"], organization=organization, wa_id="5561")
+    with WakeUps() as wakeups:
+        write_to(contact)
+        assert wakeups.wait() == {"chats.turn"}
+
+
+def test_files_and_receipts_wake_their_lanes(tell, numbers) -> None:
+    number = numbers["448190735512098"]
+    number.sends_read_receipts = True
+    number.save()
+    picture = message("w1", int(time.time())) | {"type": "image", "image": {"id": "1", "mime_type": "image/jpeg"}}
+    with WakeUps() as wakeups:
+        tell(body(value(messages=[picture])))
+        assert Attachment.objects.count() == 1
+        assert wakeups.wait() >= {"webhooks.webhook", "chats.attachment"}
+        note_seen(Contact.objects.get(), up_to=Webhook.objects.get().pk)
+        assert ReadReceipt.objects.count() == 1
+        assert wakeups.wait() == {"chats.readreceipt"}
+
+
+def test_the_outbox_is_due_when_a_number_may_send_again(organization) -> None:
+    def seconds_left() -> float:
+        due_times = DueTimes({"turns": Turn.objects.soonest(), "webhooks": Webhook.objects.soonest()})
+        left = due_times.seconds_left({"turns", "webhooks"})
+        assert left.keys() == {"turns"}
+        return left["turns"]
+
+    numbers_that_wait(organization, 1)
+    stopped, held = PhoneNumber.objects.order_by("pk")
+    assert 590 < seconds_left() <= 600
+    stopped.sending_stopped_at = timezone.now() - timedelta(minutes=11)
+    stopped.save()
+    assert seconds_left() <= 0
+    Turn.objects.filter(phone_number=stopped).update(due_at=Now() + timedelta(seconds=30))
+    assert 25 < seconds_left() <= 30
+    stopped.activate = False
+    stopped.save()
+    assert 3500 < seconds_left() <= 3600
+    NumberPace.objects.filter(phone_number=held).delete()
+    assert seconds_left() <= 0
+
+
+def test_the_question_for_due_rows_is_one(organization, django_assert_num_queries) -> None:
+    numbers_that_wait(organization, 3)
+    due_times = DueTimes({lane.name: lane.model.objects.soonest() for lane in LANES})
+    with django_assert_num_queries(1):
+        assert due_times.seconds_left({lane.name for lane in LANES}).keys() == {"outbox"}
+    with django_assert_num_queries(1):
+        assert due_times.seconds_left({"webhooks", "held"}) == {}
+    with django_assert_num_queries(0):
+        assert due_times.seconds_left(()) == {}
+
+
+def test_of_several_lanes_for_one_model_all_are_woken(transactional_db) -> None:
+    first, second = Looks(), Looks()
+    with running(Worker([first.lane, second.lane], [])):
+        until(lambda: first.count and second.count)
+        wake(Webhook)
+        until(lambda: first.count == second.count == 2)
+
+
+def test_while_a_lane_works_nobody_asks_for_its_rows(transactional_db) -> None:
+    going_on = threading.Event()
+
+    def work(lease: Lease) -> None:
+        assert going_on.wait(PATIENCE)
+        lease.finish()
+
+    with Statements() as statements, running(Worker([Lane("slow", Webhook, work)], [])):
+        Webhook.objects.create(json="{}", size=2)
+        until(lambda: Webhook.objects.exclude(lease_token=None).exists())
+        time.sleep(0.5)  # a question that is under way
+        before = statements.count
+        time.sleep(2 * LONGEST_ASKING)
+        asked = statements.count - before
+        going_on.set()
+        until(lambda: Webhook.objects.get().state == State.DONE)
+    assert asked == 0
