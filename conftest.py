@@ -22,9 +22,9 @@ from django.utils import timezone
 from cloud_api.signature import sign
 from jobs.worker import Worker
 from organizations import mail
+from organizations.live.event_stream import Streams
 from organizations.models import Organization, PhoneNumber, Proof
-from organizations.stream import Streams
-from webhooks.receiver import Receiver
+from webhooks.intake.receiver import Receiver
 from whatsapp_hub import asgi
 from whatsapp_hub.lanes import CHORES, LANES
 from whatsapp_hub.server.connections import Connection

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import databases, wrk
-from benchmarks.acknowledging import Rounds, acknowledge, acknowledge_sqlite
-from benchmarks.applying import LATE_ITEMS, apply_backlog, apply_late_backlog
+from benchmarks.acknowledge import Rounds, acknowledge, acknowledge_sqlite
+from benchmarks.application import LATE_ITEMS, apply_backlog, apply_late_backlog
 from benchmarks.databases import Database
 from benchmarks.figures import Failed, say, say_how_busy
 from benchmarks.idle import FIRSTS, GAP, SECONDS, stay_idle

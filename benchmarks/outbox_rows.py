@@ -15,14 +15,14 @@ django.setup()
 
 from django.utils import timezone  # noqa: E402  models need Django set up
 
-from chats.models import Message, MessageStatus, Origin, Outgoing, Turn  # noqa: E402
-from chats.pacing import hold  # noqa: E402
+from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue  # noqa: E402
+from chats.outbox.rate_limits import hold  # noqa: E402
 from cloud_api.errors import TOKEN_REFUSED  # noqa: E402
 from contacts.models import Contact, phone_key, reversed_phone  # noqa: E402
-from jobs.inserting import insert_rows  # noqa: E402
+from jobs.bulk_writes import insert_rows  # noqa: E402
 from jobs.models import State  # noqa: E402
 from organizations.models import Organization, PhoneNumber  # noqa: E402
-from organizations.stopping import stop_sending  # noqa: E402
+from organizations.numbers.suspension import stop_sending  # noqa: E402
 
 ORGANIZATION = "Benchmark"
 STEP = 5_000
@@ -87,10 +87,10 @@ def _queue(number: PhoneNumber, people: Sequence[Contact], count: int) -> None:
     now = timezone.now()
     _in_steps([_message(number, people[place % len(people)], now) for place in range(count)])
     ids = list(Message.objects.filter(phone_number=number).order_by("pk").values_list("pk", "contact"))
-    Outgoing.objects.bulk_create((Outgoing(message_id=pk, contact_id=contact) for pk, contact in ids), batch_size=STEP)
+    QueuedMessage.objects.bulk_create((QueuedMessage(message_id=pk, contact_id=contact) for pk, contact in ids), batch_size=STEP)
     waiting = sorted({contact for _, contact in ids})
-    turns = (Turn(contact_id=contact, phone_number=number, state=State.DUE, due_at=now) for contact in waiting)
-    Turn.objects.bulk_create(turns, batch_size=STEP)
+    turns = (SendQueue(contact_id=contact, phone_number=number, state=State.DUE, due_at=now) for contact in waiting)
+    SendQueue.objects.bulk_create(turns, batch_size=STEP)
 
 
 def _message(number: PhoneNumber, contact: Contact, now: datetime) -> Message:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chats.views import canned_replies
+from chats.inbox.views import canned_replies
 
 urlpatterns = [
     path("", canned_replies.canned_replies, name="canned_replies"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chats.views import canned_replies
+from chats.inbox.views import canned_replies
 
 urlpatterns = [
     path("", canned_replies.own_replies, name="own_replies"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chats.views import message_templates
+from chats.inbox.views import message_templates
 
 urlpatterns = [
     path("", message_templates.templates, name="templates"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chats.views import alerts, attention, composer, conversation, files, inbox, template_picker
+from chats.inbox.views import alerts, attention, composer, conversation, files, inbox, template_picker
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloud_api.limits import InvalidMessage, check_count, check_text
-from cloud_api.payloads.contents import text
+from cloud_api.payloads.texts import text
 
 PROFILE_FIELDS = "about,address,description,email,profile_picture_url,websites,vertical"
 LONGEST = {"about": 139, "address": 256, "description": 512, "email": 128}

@@ -18,7 +18,7 @@ from cloud_api.limits import (
     check_titles,
 )
 from cloud_api.media_types import MEDIA_LIMITS
-from cloud_api.payloads.contents import mapping, objects
+from cloud_api.payloads.texts import mapping, objects
 from cloud_api.template_checks import check_parameters
 
 Content = Mapping[str, Any]

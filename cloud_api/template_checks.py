@@ -21,7 +21,7 @@ from cloud_api.limits import (
     has_formatting,
     has_line_break,
 )
-from cloud_api.payloads.contents import mapping, objects, text
+from cloud_api.payloads.texts import mapping, objects, text
 from cloud_api.template_variables import spans_of, variables_of, without_variables
 
 Content = Mapping[str, Any]

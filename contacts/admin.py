@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from contacts.lists.search import LAST_LETTER, LONGEST_WORD, MOST_WORDS, normalized
 from contacts.models import Contact, ContactWord, RetiredIdentity
-from contacts.searching import LAST_LETTER, LONGEST_WORD, MOST_WORDS, normalized
 from contacts.selectors import contacts_with_phone
 from contacts.services import set_who_answers
 from organizations.admin_pages import EMPTY, BigPage, ReadOnly, first_ids, link, link_to, moment, secrets_at

@@ -100,10 +100,10 @@ class Contact(models.Model):
     name_at = models.DateTimeField(null=True, editable=False)
     """When the message was sent that last told the name, so that a late one does not bring back an old name."""
     name_since = models.DateTimeField(null=True, editable=False)
-    """When the earliest message was sent that told this name; see `contacts.profile_names`."""
+    """When the earliest message was sent that told this name; see `contacts.identities.profile_names`."""
     alias = models.CharField(_("name given by staff"), max_length=150, blank=True, default="", db_default="")
     search_name = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
-    """What the words in ContactWord were made from: see `contacts.searching`."""
+    """What the words in ContactWord were made from: see `contacts.lists.search`."""
     labels = models.ManyToManyField(Label, blank=True, related_name="contacts", db_table="contact_label_given")
     profile = models.CharField(_("who answers"), max_length=8, choices=Profile, default=Profile.HUMAN)
     activate_bot = models.BooleanField(_("bot on"), default=False)
@@ -111,7 +111,7 @@ class Contact(models.Model):
     activate_automatic_message = models.BooleanField(_("automatic messages on"), default=True)
     marketing_stopped = models.BooleanField(_("stopped marketing"), default=False, editable=False)
     marketing_at = models.DateTimeField(null=True, editable=False)
-    """When that was; see `contacts.marketing`."""
+    """When that was; see `contacts.identities.marketing_choices`."""
     marketing_refused_at = models.DateTimeField(null=True, editable=False)
     """When the last message was sent that Meta refused because the person had stopped marketing."""
     create_in = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
@@ -353,7 +353,8 @@ class ContactChange(models.Model):
 
 
 class MarketingChoice(models.Model):
-    """A person stopped or resumed marketing messages: see `contacts.marketing`. Each has a row, however often it is told."""
+    """A person stopped or resumed marketing messages: see `contacts.identities.marketing_choices`. A choice that is
+    repeated has one row."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="marketing_choices")
     phone_number_id = IdentifierField(max_length=64)
@@ -407,7 +408,7 @@ class RetiredIdentity(models.Model):
 
 
 class ContactImport(LeasedRow):
-    """A file of contacts on its way in: see `contacts.import_queue`. Its bytes count in the organization's storage."""
+    """A file of contacts on its way in: see `contacts.csv.import_queue`. Its bytes count in the organization's storage."""
 
     class Step(models.TextChoices):
         """What is to be done next: by people, or by the worker (CHECK, STORE)."""
@@ -436,7 +437,7 @@ class ContactImport(LeasedRow):
     separator = models.CharField(max_length=1)
     has_header = models.BooleanField(default=True)
     columns: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """A key of `contacts.columns` for each column of the file."""
+    """A key of `contacts.csv.columns` for each column of the file."""
     may_label = models.BooleanField(default=False)
     skips_wrong = models.BooleanField(default=False)
     language = models.CharField(max_length=8, blank=True)

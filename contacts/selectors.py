@@ -1,4 +1,4 @@
-"""What the pages about contacts show, apart from the lists themselves: see `contacts.listing`."""
+"""What the pages about contacts show, apart from the lists themselves: see `contacts.lists.contact_list`."""
 
 from collections import defaultdict
 from collections.abc import Sequence

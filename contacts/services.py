@@ -9,23 +9,24 @@ from typing import Any
 from django.db import IntegrityError, models
 from django.utils.translation import gettext_lazy as _
 
-from cloud_api.payloads.contents import is_visible
+from cloud_api.payloads.texts import is_visible
 from cloud_api.wa_ids import NotAPhoneNumber, read_phone_number, same_person_key
-from contacts.changes import alias_changes, record_changes
-from contacts.columns import CONTROLS
+from contacts.change_log import alias_changes, record_changes
+from contacts.lists.search import index_names
 from contacts.models import Contact, ContactChange, Label, Note
-from contacts.searching import index_names
-from jobs.inserting import insert_rows
+from jobs.bulk_writes import insert_rows
 from jobs.transactions import run_in_transaction
-from organizations.live import announce
+from organizations.live.revisions import announce
 from organizations.models import Organization, PhoneNumber, Profile, User
-from organizations.ownership import refuse_moved
+from organizations.numbers.ownership import refuse_moved
 from organizations.phone_numbers import PHONE_PROBLEMS
 
 MOST_LABELS = 100
 """Of one organization: a list to choose from has an end."""
 SEPARATORS = re.compile(r"[,;|]")
 """Between labels in a file, and so never in one."""
+CONTROLS = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
+"""Control characters that no text file has. Forms refuse NUL."""
 GivenLabel: Any = Contact.labels.through
 
 
@@ -105,8 +106,8 @@ def read_phone(typed: str, *, country: str) -> tuple[str, ...]:
 
 
 def add_contact(*, number: PhoneNumber, wa_id: str, alias: str, now: datetime) -> Contact:
-    """A person whom WhatsApp has not shown yet: the wa_id is a guess until then (see `contacts.resolving`). Raises AlreadyThere;
-    NumberMoved if the number has just gone to another organization, or rows are being moved to it."""
+    """A person whom WhatsApp has not shown yet: the wa_id is a guess until then (see `contacts.identities.resolution`).
+    Raises AlreadyThere; NumberMoved if the number has just gone to another organization, or rows are being moved to it."""
 
     def write() -> Contact:
         # Two who type the same person wait for each other.

@@ -19,8 +19,8 @@ from django.db.models import Q
 
 from jobs.batches import apply_batch
 from jobs.due_times import DueTimes
+from jobs.lease_renewal import Renewal
 from jobs.models import Lease, LeasedQuerySet, LeasedRow
-from jobs.renewal import Renewal
 from jobs.transactions import is_away, is_contention
 from jobs.wakeups import WakeUps
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import candidates
+from organizations.admin_forms import NewUserForm, OrganizationRowForm, PhoneNumberForm, UserForm
 from organizations.admin_pages import (
     EMPTY,
     MOST_COUNTED,
@@ -36,13 +37,13 @@ from organizations.admin_pages import (
     secrets_at,
     table,
 )
-from organizations.connecting import CALLBACK_PATH
-from organizations.email_changes import forget_other_addresses
-from organizations.forms import NewUserForm, OrganizationRowForm, PhoneNumberForm, UserForm, previous_secret_state
+from organizations.members.email_changes import forget_other_addresses
 from organizations.models import AccountEvent, Mail, Membership, Organization, PhoneNumber, Proof, User
-from organizations.number_states import state_of
-from organizations.ownership import OwnedElsewhere, free_id, has_rows, is_moved_to, prove, withdraw_proof
-from organizations.selectors import latest_account_events, states_of, with_has_secrets
+from organizations.numbers.ownership import OwnedElsewhere, free_id, has_rows, is_moved_to, prove, withdraw_proof
+from organizations.numbers.secret_states import previous_secret_state
+from organizations.numbers.selectors import latest_account_events, states_of, with_has_secrets
+from organizations.numbers.setup import CALLBACK_PATH
+from organizations.numbers.states import state_of
 from organizations.storage import quota_of, used_by
 
 for made_elsewhere in (Group, EmailAddress, Authenticator):  # a row here would be another way in

@@ -22,7 +22,7 @@ from django.utils.text import capfirst
 
 from organizations.addresses import read_number
 from organizations.models import PhoneNumber
-from organizations.showing import printable
+from organizations.text_display import printable
 
 EMPTY = "—"
 MOST_COUNTED = 10_000

@@ -261,8 +261,8 @@ class Invitation(models.Model):
 
 
 class Revision(models.Model):
-    """A count that goes up whenever something changes that an organization's pages show: see `organizations.live`. A table of its
-    own, so that counting never waits for what locks the organization's row."""
+    """A count that goes up whenever something changes that an organization's pages show: see `organizations.live.revisions`.
+    A table of its own, so that counting never waits for what locks the organization's row."""
 
     organization = models.OneToOneField(Organization, primary_key=True, on_delete=models.CASCADE, related_name="+")
     number = models.BigIntegerField(default=0)
@@ -363,7 +363,7 @@ class PhoneNumber(models.Model):
     replaced_by = models.BigIntegerField(
         null=True,
         editable=False,
-        # The few rows that are being moved (`organizations.ownership`) are found by it.
+        # The few rows that are being moved (`organizations.numbers.ownership`) are found by it.
         db_index=True,
     )
     """The id (primary key) of the row of the same organization that takes over everything that belongs to this one."""

@@ -17,8 +17,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 
+from organizations.login.preferences import use_zone_of
 from organizations.models import Membership, Organization, Revision, Role, User
-from organizations.preferences import use_zone_of
 
 P = ParamSpec("P")
 
@@ -32,7 +32,7 @@ class Access:
     role: Role
     organizations: Sequence[Organization]
     revision: int
-    """Of the organization when the page was asked for: see `organizations.live`."""
+    """Of the organization when the page was asked for: see `organizations.live.revisions`."""
 
     def may(self, role: Role) -> bool:
         """Whether the user may do what is asked of this role at least."""

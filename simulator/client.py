@@ -11,7 +11,7 @@ import requests
 from django.conf import settings
 
 from organizations.models import PhoneNumber
-from organizations.services import opened
+from organizations.numbers.registration import opened
 
 Content = dict[str, Any]
 

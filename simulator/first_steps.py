@@ -7,7 +7,7 @@ from django.conf import settings
 from chats.models import Message, MessageStatus
 from contacts.models import Contact
 from organizations.models import Organization
-from simulator.seeding import simulated_number
+from simulator.demonstration import simulated_number
 
 ANA = "556195550186"
 """The customer of the stand-in's cast whose message waits for an answer: her key, and her number."""

@@ -18,14 +18,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cloud_api.graph import GraphError, TooLarge
-from organizations.graph import graph_for
+from organizations.numbers.graph import graph_for
 from organizations.permissions import Access, for_admins, for_members
 from simulator import first_steps
 from simulator.client import NoSuchCustomer, NotConnected, Phones, SimulatorError, Unreachable
+from simulator.customer_messages import SENDERS, Composer
+from simulator.demonstration import begin_conversations, give_number, simulated_number
 from simulator.forms import FAULTS, MOST_FILE, CustomerForm, FaultForm, LatencyForm
-from simulator.saying import SENDERS, Composer
-from simulator.seeding import begin_conversations, give_number, simulated_number
-from simulator.showing import Bubble, active_faults, conversation, customers, definitions_of, received
+from simulator.phone_display import Bubble, active_faults, conversation, customers, definitions_of, received
 
 P = ParamSpec("P")
 PhonePage = Callable[Concatenate[HttpRequest, Access, Phones, P], HttpResponseBase]

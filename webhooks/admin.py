@@ -33,10 +33,10 @@ from organizations.admin_pages import (
     table,
 )
 from organizations.models import Organization, PhoneNumber
-from organizations.showing import faithful_json
-from webhooks.held_items import count_unapplied, most_unapplied
+from organizations.text_display import faithful_json
 from webhooks.models import HeldItem, Webhook, queue_of
-from webhooks.reasons import translated
+from webhooks.processing.held_items import count_unapplied, most_unapplied
+from webhooks.processing.hold_reasons import translated
 
 R = TypeVar("R", bound=LeasedRow)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webhooks import views
+from webhooks.log import views
 
 urlpatterns = [
     path("", views.webhook_log, name="webhook_log"),

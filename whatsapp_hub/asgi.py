@@ -10,8 +10,8 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
 django_site = get_wsgi_application()
 
-from organizations.stream import Streams  # noqa: E402  models need Django set up
-from webhooks.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402
+from organizations.live.event_stream import Streams  # noqa: E402
+from webhooks.intake.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402
 from whatsapp_hub.health import HEALTHZ, PROBES, answer_healthz  # noqa: E402
 from whatsapp_hub.server.site import Site  # noqa: E402
 from whatsapp_hub.server.threads import ThreadQueue  # noqa: E402

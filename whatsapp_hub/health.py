@@ -13,12 +13,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from chats.models import Attachment, Outgoing, UnmatchedStatus
+from chats.models import Attachment, QueuedMessage, UnmatchedStatus
 from jobs.models import LeasedRow, State
 from organizations.models import Mail, PhoneNumber
-from webhooks.held_items import count_unapplied, most_unapplied
+from webhooks.intake.receiver import Receive, Scope, Send
 from webhooks.models import HeldItem, Webhook
-from webhooks.receiver import Receive, Scope, Send
+from webhooks.processing.held_items import count_unapplied, most_unapplied
 
 HEALTHZ = "/healthz"
 PROBES = frozenset({"/readyz", "/metrics"})
@@ -97,7 +97,7 @@ class QueueCollector(Collector):
                 rows.add_metric([queue, state.value], model.objects.filter(state=state).order_by()[:MOST_COUNTED].count())
         yield rows
         yield self._unapplied()
-        waiting = Outgoing.objects.order_by()[:MOST_COUNTED].count()
+        waiting = QueuedMessage.objects.order_by()[:MOST_COUNTED].count()
         yield GaugeMetricFamily(
             "hub_outbox_messages", f"Messages that wait to be sent, counted up to {MOST_COUNTED}", value=waiting
         )

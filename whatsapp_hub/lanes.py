@@ -1,20 +1,20 @@
 """What the worker does, all of it."""
 
-from chats import outbox, receipts
-from chats.media import fetching
-from chats.message_templates.syncing import sync_due_templates
-from chats.sweeping import close_expired_sessions
+from chats.conversations.session_expiry import close_expired_sessions
+from chats.conversations.unmatched_statuses import forget_old_unmatched
+from chats.media import downloads
+from chats.message_templates.sync import sync_due_templates
+from chats.outbox import read_receipts, sender
 from chats.text_search.index import index_texts
-from chats.unmatched_statuses import forget_old_unmatched
-from contacts import import_queue
+from contacts.csv import import_queue
 from jobs.worker import AnyLane, Chore
 from organizations import mail
-from organizations.checking import check_proofs
-from organizations.ownership import move_replaced
-from organizations.user_sessions import delete_expired_sessions
-from webhooks import applying, held_items
+from organizations.login.user_sessions import delete_expired_sessions
+from organizations.numbers.credential_checks import check_proofs
+from organizations.numbers.ownership import move_replaced
+from webhooks.processing import held_items, pipeline
 
-LANES: list[AnyLane] = [*applying.LANES, outbox.LANE, receipts.LANE, fetching.LANE, mail.LANE, import_queue.LANE]
+LANES: list[AnyLane] = [*pipeline.LANES, sender.LANE, read_receipts.LANE, downloads.LANE, mail.LANE, import_queue.LANE]
 
 CHORES = [
     Chore("release-waiting", held_items.release_waiting, every=3.0),

@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "whatsapp_hub",
     "simulator",
     "webhooks",
+    "demo_data",
     "chats",
     "contacts",
     "organizations",
@@ -112,7 +113,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "organizations.preferences.PreferencesMiddleware",
+    "organizations.login.preferences.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -130,7 +131,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "organizations.preferences.appearance",
+                "organizations.login.preferences.appearance",
                 "simulator.context.phone",
             ],
         },
@@ -188,16 +189,16 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation reached its address; superusers answer for the others
-ACCOUNT_ADAPTER = "organizations.signing_in.AccountAdapter"
+ACCOUNT_ADAPTER = "organizations.login.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # whoever has no user here gets no mail from here
-ACCOUNT_FORMS = {"reset_password": "organizations.signing_in.ResetPasswordForm"}
+ACCOUNT_FORMS = {"reset_password": "organizations.login.adapter.ResetPasswordForm"}
 # allauth's own keeps a second table of addresses, by which an old one would still sign in after it was changed.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
-MFA_ADAPTER = "organizations.two_factor.MFAAdapter"
+MFA_ADAPTER = "organizations.login.two_factor.MFAAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up with somebody else's
 MFA_TOTP_ISSUER = "WhatsApp Hub"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]

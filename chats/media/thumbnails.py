@@ -15,7 +15,7 @@ from typing import IO, Any
 from PIL import Image, ImageOps, PngImagePlugin
 
 from chats.media.decoding_slots import PICTURES
-from chats.media.picture_bounds import MOST_BYTES, MOST_PIXELS, has_few_parts, is_small_enough
+from chats.media.picture_limits import MOST_BYTES, MOST_PIXELS, has_few_parts, is_small_enough
 
 LARGEST = 480
 """Pixels of the longer side."""

@@ -12,11 +12,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_noop as _
 
 from chats.media.decoding_slots import UPLOADS, DecodersBusy
-from chats.media.naming import clean_name, offered_name, submitted_name
-from chats.media.recordings import voice_note
-from chats.media.sniffing import sniffed
-from chats.media.stored_files import StorageFailed, delete_files, save_file
+from chats.media.file_names import clean_name, offered_name, submitted_name
+from chats.media.file_storage import StorageFailed, delete_files, save_file
+from chats.media.file_types import sniffed
 from chats.media.thumbnails import Thumbnail, thumbnail_of
+from chats.media.voice_notes import voice_note
 from chats.models import Attachment, Message
 from chats.models.files import stored_name
 from cloud_api.media_types import HEAD, MEDIA_LIMITS, check_content, check_media, fitting_kind, fitting_name

@@ -8,8 +8,8 @@ from django.db.models import F, QuerySet
 
 from cloud_api.graph import Graph
 from organizations.models import Organization, PhoneNumber
-from organizations.services import opened
-from organizations.stopping import calls_of
+from organizations.numbers.registration import opened
+from organizations.numbers.suspension import calls_of
 
 
 class NoWay(Exception):

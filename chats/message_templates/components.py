@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from chats.models import MessageTemplate
-from cloud_api.payloads.contents import mapping, objects, text
+from cloud_api.payloads.texts import mapping, objects, text
 from cloud_api.template_checks import examples_of, first_of
 from cloud_api.template_variables import variables_of
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chats.message_templates.accounts import Account
-from chats.message_templates.syncing import ask_soon
+from chats.message_templates.sync import ask_soon
 from chats.models import MessageTemplate
-from cloud_api.payloads.contents import mapping, objects, text
-from organizations.events import EventArrival
+from cloud_api.payloads.texts import mapping, objects, text
+from organizations.numbers.account_events import EventArrival
 
 AGAIN_GOOD = ("REINSTATED", "UNARCHIVED", "APPROVED")
 NOT_A_STATUS = ("FLAGGED",)

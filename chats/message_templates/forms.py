@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from chats.media.uploads import Upload, read_upload
 from chats.message_templates.components import Blank, Place, blanks_of
-from chats.message_templates.filling import Preview, Values, example, preview
+from chats.message_templates.filled_templates import Preview, Values, example, preview
 from chats.message_templates.rules import Draft, DraftButton, problems, template_of
-from chats.message_templates.wording import LANGUAGES
+from chats.message_templates.status_texts import LANGUAGES
 from chats.models import MessageTemplate
 from cloud_api.messages import MEDIA_LIMITS, InvalidMessage
 from cloud_api.template_checks import (

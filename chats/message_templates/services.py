@@ -7,14 +7,14 @@ from django.utils.translation import gettext
 
 from chats.message_templates.accounts import Account, calls_of_account
 from chats.message_templates.rules import Draft, definition
-from chats.message_templates.syncing import CLOCKS_DIFFER, ask_soon, row_of
+from chats.message_templates.sync import CLOCKS_DIFFER, ask_soon, row_of
 from chats.models import MessageTemplate
 from cloud_api.errors import Remedy, explained
 from cloud_api.graph import GraphError
-from cloud_api.payloads.contents import text
-from cloud_api.payloads.decoding import clean
+from cloud_api.payloads.json_values import clean
+from cloud_api.payloads.texts import text
 from jobs.transactions import run_in_transaction
-from organizations.live import announce
+from organizations.live.revisions import announce
 from organizations.models import User
 
 

@@ -1,10 +1,11 @@
-"""What this room keeps: conversations, what is to be sent, files, message templates and canned replies."""
+"""Models of conversations, the outbox, files, message templates, canned replies and the text index. `files` also has Problem and
+stored_name."""
 
 from chats.models.canned_replies import CannedReply, OwnCannedReply
 from chats.models.conversations import RANKS, Message, MessageStatus, Origin, StatusEvent, UnmatchedStatus
 from chats.models.files import Attachment
 from chats.models.message_templates import MessageTemplate
-from chats.models.sending import NumberPace, Outgoing, ReadReceipt, SendProblem, Turn
+from chats.models.outbox import NumberRateLimit, QueuedMessage, ReadReceipt, SendProblem, SendQueue
 from chats.models.text_search import ChangedText, IndexedWord, TextIndexProgress, WordSpan
 
 __all__ = [
@@ -16,15 +17,15 @@ __all__ = [
     "Message",
     "MessageStatus",
     "MessageTemplate",
-    "NumberPace",
+    "NumberRateLimit",
     "Origin",
-    "Outgoing",
     "OwnCannedReply",
+    "QueuedMessage",
     "ReadReceipt",
     "SendProblem",
+    "SendQueue",
     "StatusEvent",
     "TextIndexProgress",
-    "Turn",
     "UnmatchedStatus",
     "WordSpan",
 ]

@@ -227,7 +227,7 @@ class StatusEvent(models.Model):
 
 class UnmatchedStatus(models.Model):
     """A status event of a message that the hub does not know: something else sends with the number, or the message was lost. Gone
-    once the message is known, or after a while: see `chats.unmatched_statuses`. A table of its own,
+    once the message is known, or after a while: see `chats.conversations.unmatched_statuses`. A table of its own,
     since of most status events the message is known."""
 
     phone_number = models.ForeignKey(

@@ -2,8 +2,8 @@
 
 from django import template
 
-from chats.alerts import Unread
-from chats.alerts import unread_conversations as find_unread
+from chats.inbox.alerts import Unread
+from chats.inbox.alerts import unread_conversations as find_unread
 from organizations.models import Organization
 
 register = template.Library()

@@ -4,9 +4,9 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from chats.formatting import as_html, as_plain
+from chats.inbox.bubbles import preview, written
+from chats.inbox.text_formatting import as_html, as_plain
 from chats.models import Message
-from chats.presenting import preview, written
 from chats.text_search.words import Wanted, place_in
 
 register = template.Library()

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from chats.message_templates import wording
+from chats.message_templates import status_texts
 from chats.models import MessageTemplate
 
 register = template.Library()
@@ -13,10 +13,10 @@ register = template.Library()
 @register.filter
 def status_name(found: MessageTemplate) -> Any:
     """The status in a word."""
-    return wording.status_name(found)
+    return status_texts.status_name(found)
 
 
 @register.filter
 def category_name(found: MessageTemplate) -> Any:
     """The category in a word."""
-    return wording.category_name(found)
+    return status_texts.category_name(found)

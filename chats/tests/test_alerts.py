@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chats.alerts import MOST_COUNTED
+from chats.inbox.alerts import MOST_COUNTED
 from chats.models import Message
 from chats.tests.test_composer import browser, customer, said
 from contacts.models import Contact

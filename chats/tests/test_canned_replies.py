@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from chats.canned import MOST_REPLIES, fill
+from chats.inbox.canned_replies import MOST_REPLIES, fill
 from chats.models import CannedReply
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
-from chats.models import Attachment, Message, MessageStatus, Origin, Outgoing, StatusEvent
+from chats.models import Attachment, Message, MessageStatus, Origin, QueuedMessage, StatusEvent
 from contacts.models import Contact
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
 
@@ -108,7 +108,7 @@ def test_an_answer_is_queued_in_the_name_of_its_writer(ana, contact) -> None:
     (message,) = written(contact)
     assert (message.content, message.message_status, message.origin) == ("Abrimos às 8h.\nAté logo!", "queued", "staff")
     assert message.written_by.name == "Ana Souza"
-    assert Outgoing.objects.filter(message=message).exists()
+    assert QueuedMessage.objects.filter(message=message).exists()
     page = text(ana.get(url("conversation_pane", contact)))
     assert "waiting to be sent" in page
     assert "Ana Souza" in page

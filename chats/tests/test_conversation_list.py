@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from chats.models import Origin
 from chats.tests.test_composer import HTMX, browser, customer, said
-from contacts.listing import LOOKED_AT, MOST_COUNTED, Filters, View, tallies
+from contacts.lists.contact_list import LOOKED_AT, MOST_COUNTED, Filters, View, tallies
 from contacts.models import Contact, Label
 from organizations.models import Organization, PhoneNumber, Role, User
 

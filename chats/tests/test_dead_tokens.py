@@ -9,28 +9,28 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats import outbox, receipts
-from chats.composing import Answer, write_answer
-from chats.media import fetching
+from chats.inbox.composer import Answer, write_answer
+from chats.media import downloads
 from chats.media.uploads import read_upload
 from chats.message_templates.accounts import Account
 from chats.message_templates.rules import Draft
 from chats.message_templates.services import create_template, delete_template
-from chats.message_templates.syncing import sync_templates
-from chats.models import Attachment, MessageStatus, MessageTemplate, NumberPace, ReadReceipt
+from chats.message_templates.sync import sync_templates
+from chats.models import Attachment, MessageStatus, MessageTemplate, NumberRateLimit, ReadReceipt
 from chats.models.files import Problem
+from chats.outbox import read_receipts, sender
 from chats.tests.test_outbox import statuses_of, write
 from cloud_api.graph import GraphError
 from conftest import apply_all
 from jobs.models import State
 from jobs.worker import Worker
-from organizations.business_profile import read_profile
-from organizations.checking import SecretRefused, check_proofs, store_secrets
-from organizations.live import revisions
+from organizations.business_profile.services import read_profile
+from organizations.live.revisions import revisions
 from organizations.models import PhoneNumber, Proof, Role
-from organizations.number_states import NumberState
-from organizations.selectors import states_of
-from organizations.stopping import PROBED_EVERY, calls_of
+from organizations.numbers.credential_checks import SecretRefused, check_proofs, store_secrets
+from organizations.numbers.selectors import states_of
+from organizations.numbers.states import NumberState
+from organizations.numbers.suspension import PROBED_EVERY, calls_of
 from organizations.tests.people import member
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -75,12 +75,12 @@ def upload(number, joelma, ana) -> None:
 
 def fetch(number, joelma, ana) -> None:
     expect_file(number)
-    Worker([fetching.LANE], []).run_due()
+    Worker([downloads.LANE], []).run_due()
 
 
 def tell_read(number, joelma, ana) -> None:
     ReadReceipt.objects.create(contact=joelma, wamid="wamid.x")
-    receipts.LANE.drain(lambda: False)
+    read_receipts.LANE.drain(lambda: False)
 
 
 def sync(number, joelma, ana) -> None:
@@ -193,11 +193,11 @@ def test_an_answer_about_the_former_token_says_nothing_of_the_new_one(meta, at_w
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
     at_work.refresh_from_db()
     message = write(joelma, "Oi")
-    (sending,) = outbox.OUTBOX.take(1)
+    (sending,) = sender.OUTBOX.take(1)
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="EAA-new")
     with pytest.raises(GraphError), calls_of(at_work) as graph:
         graph.business_profile(at_work.meta_id)
-    outbox.store([(sending, outbox.send(sending))])
+    sender.store([(sending, sender.send(sending))])
     at_work.refresh_from_db()
     assert (at_work.sending_stopped_at, at_work.meta_token) == (None, "EAA-new")
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token=good)
@@ -211,7 +211,7 @@ def test_files_wait_for_the_token_and_are_fetched_with_the_new_one(meta, at_work
     files = [expect_file(at_work, f"wamid.{place}") for place in range(4)]
     for _ in range(3):
         Attachment.objects.update(due_at=Now())
-        Worker([fetching.LANE], []).run_due()
+        Worker([downloads.LANE], []).run_due()
     assert set(Attachment.objects.values_list("state", "problem")) == {(State.DUE, Problem.TOKEN)}
     assert max(Attachment.objects.values_list("attempts", flat=True)) <= 1
     soonest = timezone.now() + PROBED_EVERY * 1.1
@@ -220,10 +220,10 @@ def test_files_wait_for_the_token_and_are_fetched_with_the_new_one(meta, at_work
     content = b"\xff\xd8\xff not really"
     Attachment.objects.update(media_id=meta.upload(content), sha256="", due_at=Now())
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token=good)
-    Worker([fetching.LANE], []).run_due()
+    Worker([downloads.LANE], []).run_due()
     assert state(at_work) == NumberState.CONNECTED
     Attachment.objects.filter(state=State.DUE).update(due_at=Now())
-    Worker([fetching.LANE], []).run_due()
+    Worker([downloads.LANE], []).run_due()
     assert set(Attachment.objects.values_list("state", "problem")) == {(State.DONE, Problem.NONE)}
 
 
@@ -236,7 +236,7 @@ def test_a_number_that_meta_has_wait_for_long_is_shown_as_paused(meta, at_work, 
     assert at_work.sending_paused_code == 131048
     PhoneNumber.objects.update(sending_paused_until=timezone.now())
     assert state(at_work) == NumberState.CONNECTED
-    NumberPace.objects.update(free_at=timezone.now())
+    NumberRateLimit.objects.update(next_slot_at=timezone.now())
     assert statuses_of(message) == [MessageStatus.QUEUED]
 
 

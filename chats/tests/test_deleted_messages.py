@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from chats.inbox.bubbles import written
 from chats.models import IndexedWord, Message
-from chats.presenting import written
+from chats.outbox.message_queue import may_be_sent_again
 from chats.tests.test_text_search import edit, found_by, settle
-from chats.text_search.hits import LATEST
-from chats.writing import may_be_sent_again
+from chats.text_search.results import LATEST
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import Organization, User

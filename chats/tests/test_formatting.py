@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.formatting import LONGEST, as_html
+from chats.inbox.text_formatting import LONGEST, as_html
 
 SHOWN = {
     "plain": ("Oi, tudo bem?", "Oi, tudo bem?"),

@@ -13,16 +13,16 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from chats.actions import act_on_targets
-from chats.filing import role
-from chats.management.commands.generate_data import Command
+from chats.conversations.reactions_and_edits import act_on_targets
+from chats.conversations.session_assignment import role
+from chats.conversations.sessions import Entry, Filing, file_messages
 from chats.models import Message, MessageStatus, StatusEvent
-from chats.sessions import Entry, Filing, file_messages
-from chats.timetable import share_out
-from cloud_api.payloads.contents import content_of
+from cloud_api.payloads.texts import content_of
+from contacts.lists.search import find_contacts, index_names, names_of
 from contacts.models import Contact, ContactWord, Label, Note, phone_key, reversed_phone
-from contacts.searching import find_contacts, index_names, names_of
-from organizations.live import revisions
+from demo_data.management.commands.generate_data import Command
+from demo_data.schedule import share_out
+from organizations.live.revisions import revisions
 from organizations.models import Organization
 
 CONTACTS, MESSAGES = 300, 4000

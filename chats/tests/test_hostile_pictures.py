@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, PngImagePlugin
 
 from chats.media.decoding_slots import PICTURES, DecodersBusy
-from chats.media.picture_bounds import MOST_PARTS, MOST_PIXELS, MOST_SCANS
+from chats.media.picture_limits import MOST_PARTS, MOST_PIXELS, MOST_SCANS
 from chats.media.thumbnails import thumbnail_of
 from chats.media.uploads import read_upload
 from chats.tests.media_at_meta import picture

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from chats import outbox, receipts
-from chats.answers import give_back, reject, renew, store
-from chats.models import MessageStatus, ReadReceipt, Turn
+from chats.models import MessageStatus, ReadReceipt, SendQueue
+from chats.outbox import read_receipts, sender
+from chats.outbox.send_results import give_back, reject, renew, store
 from chats.tests.test_outbox import bodies, statuses_of, write
 from chats.tests.test_outbox_killed import wait_for
 from contacts.models import Contact
@@ -135,11 +135,11 @@ def sending_lane(do: Callable[[Any], Any], lease: float) -> SideLane[Any, Any]:
     """The outbox with leases of this length."""
 
     def take(free: int) -> list[Any]:
-        taken = outbox.Outbox().take(free)
+        taken = sender.Outbox().take(free)
         renew(taken, seconds=lease)
         return taken
 
-    steps: dict[str, Any] = {"model": Turn, "store": store, "fail": outbox.fail, "reject": reject, "give_back": give_back}
+    steps: dict[str, Any] = {"model": SendQueue, "store": store, "fail": sender.fail, "reject": reject, "give_back": give_back}
     steps["renew"] = lambda tasks: renew(tasks, seconds=lease)
     return SideLane("test", take=take, do=do, width=4, lease=lease, **steps)
 
@@ -151,14 +151,14 @@ def test_a_message_that_takes_longer_than_its_lease_is_sent_once_and_known(meta,
     def slowly(task: Any) -> Any:
         sending.set()
         going_on.wait(20)
-        return outbox.send(task)
+        return sender.send(task)
 
     lane = sending_lane(slowly, SHORT)
     working = InThread(lambda: lane.drain(lambda: False))
     assert sending.wait(10)
-    end = Turn.objects.get().due_at
-    wait_for(lambda: lease_was_renewed(Turn, end))
-    assert outbox.Outbox().take(8) == []  # another worker
+    end = SendQueue.objects.get().due_at
+    wait_for(lambda: lease_was_renewed(SendQueue, end))
+    assert sender.Outbox().take(8) == []  # another worker
 
     going_on.set()
     assert working.join() == 1
@@ -167,7 +167,12 @@ def test_a_message_that_takes_longer_than_its_lease_is_sent_once_and_known(meta,
 
 def test_a_receipt_that_cannot_be_told_ends_after_its_tries(meta, joelma) -> None:
     ReadReceipt.objects.create(contact=joelma, wamid="wamid.x")
-    steps: dict[str, Any] = {"take": receipts.take, "store": receipts.store, "fail": receipts.fail, "reject": receipts.reject}
+    steps: dict[str, Any] = {
+        "take": read_receipts.take,
+        "store": read_receipts.store,
+        "fail": read_receipts.fail,
+        "reject": read_receipts.reject,
+    }
     lane = SideLane("test", model=ReadReceipt, do=lambda task: 1 / 0, width=2, **steps)
     for _ in range(MAX_ATTEMPTS):
         ReadReceipt.objects.filter(state=State.DUE).update(due_at=Now())
@@ -183,6 +188,6 @@ def test_a_number_that_cannot_be_asked_costs_no_other_its_receipts(meta, joelma,
     wamid = meta.hears()
     for contact in (theirs, joelma):
         ReadReceipt.objects.create(contact=contact, wamid=wamid)
-    receipts.LANE.drain(lambda: False)
+    read_receipts.LANE.drain(lambda: False)
     assert meta.read() == [wamid]
     assert not ReadReceipt.objects.exclude(state=State.DONE).exists()

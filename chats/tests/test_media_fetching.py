@@ -16,10 +16,10 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from chats.media import fetching
-from chats.media.expecting import expect_files
-from chats.media.naming import clean_name, offered_name
-from chats.media.showing import shown
+from chats.media import downloads
+from chats.media.download_queue import expect_files
+from chats.media.file_display import shown
+from chats.media.file_names import clean_name, offered_name
 from chats.models import Attachment, Message
 from chats.tests.media_at_meta import FileAtMeta, MediaAtMeta, digest, media_at_meta, opened, picture
 from conftest import Hub, payload
@@ -70,13 +70,13 @@ def arrive(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., Attachmen
 
 
 def apply_webhooks() -> None:
-    Worker([lane for lane in LANES if lane.name != fetching.LANE.name], []).run_due()
+    Worker([lane for lane in LANES if lane.name != downloads.LANE.name], []).run_due()
 
 
 def fetch_all() -> None:
     """What is due or waits for another try is fetched, as the worker does it."""
     Attachment.objects.filter(state=State.DUE).update(due_at=Now())
-    Worker([fetching.LANE], []).run_due()
+    Worker([downloads.LANE], []).run_due()
 
 
 def content_of(file: Any) -> bytes:
@@ -192,7 +192,7 @@ def test_what_comes_otherwise_than_told_is_tried_three_times_and_never_kept(arri
 
 def test_a_file_beyond_the_limit_is_given_up_at_once(arrive, meta, storage) -> None:
     arrive()
-    meta.files["71"] = FileAtMeta(b"x", length=fetching.MOST + 1)
+    meta.files["71"] = FileAtMeta(b"x", length=downloads.MOST + 1)
     fetch_all()
     file = Attachment.objects.get()
     assert (file.state, file.problem) == (State.DEAD, "too_big")
@@ -261,29 +261,29 @@ def test_a_slow_file_holds_up_no_other(arrive, meta, storage) -> None:
     meta.files["slow"].held.clear()
     try:
         for _ in range(100):
-            fetching.LANE.run_once()
+            downloads.LANE.run_once()
             if Attachment.objects.filter(state=State.DONE).exists():
                 break
         assert [each.media_id for each in Attachment.objects.filter(state=State.DONE)] == ["71"]
     finally:
         meta.files["slow"].held.set()
-        fetching.LANE.finish()
+        downloads.LANE.finish()
     assert Attachment.objects.filter(state=State.DONE).count() == 2
 
 
 def test_a_worker_that_dies_leaves_the_file_to_the_next_and_changes_nothing_if_it_was_only_slow(arrive, meta, storage) -> None:
     arrive()
     meta.files["71"] = FileAtMeta(PICTURE)
-    (slow,) = fetching.take(8)
-    outcome = fetching.fetch(slow)
+    (slow,) = downloads.take(8)
+    outcome = downloads.fetch(slow)
     assert Attachment.objects.get().state == State.DUE
-    assert fetching.take(8) == []  # it is leased
+    assert downloads.take(8) == []  # it is leased
 
     fetch_all()
 
     kept = Attachment.objects.get()
     assert kept.state == State.DONE
-    fetching.store([(slow, outcome)])
+    downloads.store([(slow, outcome)])
     assert Attachment.objects.get().file.name == kept.file.name
     assert sorted(each.name for each in storage()) == sorted(Path(each.name).name for each in (kept.file, kept.thumbnail))
 
@@ -291,10 +291,10 @@ def test_a_worker_that_dies_leaves_the_file_to_the_next_and_changes_nothing_if_i
 def test_an_outcome_stored_twice_keeps_its_file(arrive, meta, storage) -> None:
     arrive()
     meta.files["71"] = FileAtMeta(PICTURE)
-    (taken,) = fetching.take(8)
-    outcome = fetching.fetch(taken)
-    fetching.store([(taken, outcome)])
-    fetching.store([(taken, outcome)])
+    (taken,) = downloads.take(8)
+    outcome = downloads.fetch(taken)
+    downloads.store([(taken, outcome)])
+    downloads.store([(taken, outcome)])
     assert content_of(Attachment.objects.get().file) == PICTURE
 
 
@@ -329,13 +329,13 @@ def test_a_full_disk_leaves_nothing_behind(arrive, meta, storage, settings) -> N
     arrive(content)
     meta.files["71"] = FileAtMeta(content)
     known = resource.getrlimit(resource.RLIMIT_FSIZE)
-    (taken,) = fetching.take(8)
+    (taken,) = downloads.take(8)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, known[1]))
     try:
-        outcome = fetching.fetch(taken)
+        outcome = downloads.fetch(taken)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, known)
-    fetching.store([(taken, outcome)])
+    downloads.store([(taken, outcome)])
     file = Attachment.objects.get()
     assert (file.state, file.problem, storage()) == (State.DUE, "storage", [])
     assert "OSError EFBIG" in file.reason
@@ -488,14 +488,14 @@ def test_fetching_runs_side_by_side_in_threads_that_leave_the_database_alone(arr
     for each in range(6):
         arrive(wamid=f"wamid.S{each}=", id=f"{each}")
         meta.files[f"{each}"] = FileAtMeta(PICTURE)
-    taken = fetching.take(8)
+    taken = downloads.take(8)
     outcomes: list[Any] = []
     with CaptureQueriesContext(connection) as queries:
-        threads = [threading.Thread(target=lambda one=each: outcomes.append((one, fetching.fetch(one)))) for each in taken]
+        threads = [threading.Thread(target=lambda one=each: outcomes.append((one, downloads.fetch(one)))) for each in taken]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert len(queries) == 0
-    fetching.store(outcomes)
+    downloads.store(outcomes)
     assert Attachment.objects.filter(state=State.DONE).count() == 6

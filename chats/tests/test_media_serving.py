@@ -14,9 +14,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from chats.inbox.bubbles import present
+from chats.inbox.selectors import latest
 from chats.models import Attachment, Message
-from chats.presenting import present
-from chats.selectors import latest
 from chats.tests.media_at_meta import opened, picture
 from conftest import Hub, payload
 from contacts.models import Contact

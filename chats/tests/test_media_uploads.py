@@ -15,11 +15,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.urls import reverse
 
-from chats.media.recordings import LONGEST
+from chats.inbox.views.composer import ACCEPTED, LIMITS
 from chats.media.uploads import read_upload
+from chats.media.voice_notes import LONGEST
 from chats.models import Attachment, Message
 from chats.tests.media_at_meta import opened, picture
-from chats.views.composer import ACCEPTED, LIMITS
 from cloud_api.messages import InvalidMessage
 from contacts.models import Contact
 from jobs.models import State

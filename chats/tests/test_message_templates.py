@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.datastructures import MultiValueDict
 
 from chats.message_templates.components import blanks_of, why_not
-from chats.message_templates.filling import WrongValues, components_for, example, preview
+from chats.message_templates.filled_templates import WrongValues, components_for, example, preview
 from chats.message_templates.forms import DraftForm, FillForm
 from chats.message_templates.rules import Draft, DraftButton, definition, problems, template_of
 from chats.models import MessageTemplate

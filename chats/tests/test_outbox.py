@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chats import outbox, pacing
-from chats.models import Message, MessageStatus, NumberPace, Origin, Outgoing, Turn
-from chats.receipts import note_seen
+from chats.models import Message, MessageStatus, NumberRateLimit, Origin, QueuedMessage, SendQueue
+from chats.outbox import rate_limits, sender
+from chats.outbox.message_queue import WindowClosed, queue_message, settle, try_again
+from chats.outbox.read_receipts import note_seen
 from chats.tests.conftest import person
-from chats.writing import WindowClosed, queue_message, settle, try_again
 from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import PhoneNumber
-from organizations.stopping import PROBED_EVERY, resume_sending
+from organizations.numbers.suspension import PROBED_EVERY, resume_sending
 from webhooks.tests.bodies import body, text_body, value
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -49,7 +49,7 @@ def test_a_message_is_sent_and_its_wamid_kept(meta, joelma) -> None:
     assert message.wamid == sent["wamid"]
     assert sent["request"]["to"] == f"+{joelma.wa_id}"
     assert sent["request"]["biz_opaque_callback_data"] == message.callback_data
-    assert not Outgoing.objects.exists()
+    assert not QueuedMessage.objects.exists()
 
 
 def test_a_recipient_without_a_phone_is_sent_to_by_bsuid(meta, username_only) -> None:
@@ -162,8 +162,8 @@ def test_an_answer_that_never_comes_leaves_the_message_uncertain_and_sent_once(m
 
 def test_a_worker_that_died_while_sending_leaves_it_uncertain(meta, joelma) -> None:
     message = write(joelma, "Oi")
-    (sending,) = outbox.Outbox().take(1)
-    outbox.send(sending)  # and then it is killed
+    (sending,) = sender.Outbox().take(1)
+    sender.send(sending)  # and then it is killed
     assert statuses_of(message) == [MessageStatus.SENDING]
     make_due()
     apply_all()
@@ -173,8 +173,8 @@ def test_a_worker_that_died_while_sending_leaves_it_uncertain(meta, joelma) -> N
 
 def test_a_status_tells_what_became_of_an_uncertain_message(meta, joelma, tell) -> None:
     message = write(joelma, "Oi")
-    (sending,) = outbox.Outbox().take(1)
-    outbox.send(sending)
+    (sending,) = sender.Outbox().take(1)
+    sender.send(sending)
     make_due()
     apply_all()
     (sent,) = meta.sent()
@@ -187,23 +187,23 @@ def test_a_status_tells_what_became_of_an_uncertain_message(meta, joelma, tell) 
 
 def test_a_status_may_come_before_the_answer(meta, joelma, tell) -> None:
     message = write(joelma, "Oi")
-    (sending,) = outbox.Outbox().take(1)
-    answer = outbox.send(sending)
+    (sending,) = sender.Outbox().take(1)
+    answer = sender.send(sending)
     (sent,) = meta.sent()
     tell(meta.status_body(sent, "read"))
-    outbox.store([(sending, answer)])
+    sender.store([(sending, answer)])
     assert statuses_of(message) == [MessageStatus.READ]
-    assert Turn.objects.get().state == "done"
+    assert SendQueue.objects.get().state == "done"
 
 
 def test_an_answer_that_comes_after_its_lease_still_counts(meta, joelma) -> None:
     message = write(joelma, "Oi")
-    (sending,) = outbox.Outbox().take(1)
-    answer = outbox.send(sending)
+    (sending,) = sender.Outbox().take(1)
+    answer = sender.send(sending)
     make_due()
     apply_all()
     assert statuses_of(message) == [MessageStatus.UNCERTAIN]
-    outbox.store([(sending, answer)])
+    sender.store([(sending, answer)])
     message.refresh_from_db()
     assert (message.message_status, message.wamid) == (MessageStatus.SENT, answer.wamid)
 
@@ -211,7 +211,7 @@ def test_an_answer_that_comes_after_its_lease_still_counts(meta, joelma) -> None
 def test_two_workers_never_send_the_same(meta, joelma) -> None:
     write(joelma, "um")
     write(joelma, "dois")
-    one, other = outbox.Outbox(), outbox.Outbox()
+    one, other = sender.Outbox(), sender.Outbox()
     assert len(one.take(10)) == 1
     assert other.take(10) == []
 
@@ -221,7 +221,7 @@ def test_a_number_in_trouble_leaves_room_for_another(meta, people, other_number)
         write(contact, "Oi")
     (theirs,) = people(1, number=other_number)
     write(theirs, "Urgente")
-    taken = outbox.Outbox().take(8)
+    taken = sender.Outbox().take(8)
     assert other_number.phone_number_id in {each.phone_number_id for each in taken}
     assert len(taken) <= 8
 
@@ -239,29 +239,29 @@ def test_a_number_that_is_off_keeps_its_queue(meta, joelma, number) -> None:
 def test_one_person_gets_a_burst_and_then_one_in_six_seconds(meta, joelma) -> None:
     now = timezone.now()
     full_at = None
-    for _ in range(pacing.PAIR_BURST):
-        assert pacing.pair_wait(full_at, now) == timedelta()
-        full_at = pacing.after_one_more(full_at, now)
-    assert pacing.pair_wait(full_at, now) == timedelta(seconds=6)
-    assert pacing.pair_wait(full_at, now + timedelta(seconds=6)) == timedelta()
+    for _ in range(rate_limits.PAIR_BURST):
+        assert rate_limits.pair_wait(full_at, now) == timedelta()
+        full_at = rate_limits.after_one_more(full_at, now)
+    assert rate_limits.pair_wait(full_at, now) == timedelta(seconds=6)
+    assert rate_limits.pair_wait(full_at, now + timedelta(seconds=6)) == timedelta()
 
 
 def test_places_of_a_number_are_as_far_apart_as_its_limit_asks(number) -> None:
-    first = pacing.places(number.phone_number_id, per_second=80, wanted=8)
-    second = pacing.places(number.phone_number_id, per_second=80, wanted=50)
+    first = rate_limits.places(number.phone_number_id, per_second=80, wanted=8)
+    second = rate_limits.places(number.phone_number_id, per_second=80, wanted=50)
     gaps = [later - earlier for earlier, later in pairwise(first)]
     assert gaps == pytest.approx([0.0125] * 7)
     assert 0 < len(second) <= 21
-    third = pacing.places(number.phone_number_id, per_second=80, wanted=5)
+    third = rate_limits.places(number.phone_number_id, per_second=80, wanted=5)
     assert all(delay > 0.2 for delay in third)  # only what time has freed at the far end meanwhile, on a slow machine
 
 
 def test_a_number_that_is_held_sends_nothing_until_then(meta, joelma, number) -> None:
-    pacing.hold(number.phone_number_id, organization_id=number.organization_id, seconds=60)
+    rate_limits.hold(number.phone_number_id, organization_id=number.organization_id, seconds=60)
     message = write(joelma, "Oi")
     apply_all()
     assert statuses_of(message) == [MessageStatus.QUEUED]
-    NumberPace.objects.update(free_at=timezone.now())
+    NumberRateLimit.objects.update(next_slot_at=timezone.now())
     apply_all()
     assert statuses_of(message) == [MessageStatus.SENT]
 
@@ -303,8 +303,8 @@ def test_a_customer_reads_that_their_message_was_read(meta, joelma, tell) -> Non
 
 def make_due() -> None:
     """All waits are over, and all leases."""
-    NumberPace.objects.update(free_at=timezone.now() - timedelta(seconds=1))
-    Turn.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
+    NumberRateLimit.objects.update(next_slot_at=timezone.now() - timedelta(seconds=1))
+    SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
 
 
 @pytest.mark.parametrize(("fault", "ends"), [("429", "queued"), ("500", "uncertain"), ("slow", "sent")])

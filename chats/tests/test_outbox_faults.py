@@ -17,17 +17,17 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from chats import outbox, pacing
-from chats.answers import give_back, reject, store
+from chats.inbox.bubbles import present
+from chats.inbox.selectors import latest
 from chats.media.uploads import Upload
-from chats.models import Message, MessageStatus, NumberPace, Origin, Outgoing, Turn
-from chats.presenting import present
-from chats.selectors import latest
+from chats.models import Message, MessageStatus, NumberRateLimit, Origin, QueuedMessage, SendQueue
+from chats.outbox import rate_limits, sender
+from chats.outbox.message_queue import queue_message
+from chats.outbox.send_results import give_back, reject, store
 from chats.tests.conftest import person
 from chats.tests.test_leases import InThread
 from chats.tests.test_outbox import bodies, make_due, statuses_of, write
 from chats.tests.test_outbox_killed import wait_for
-from chats.writing import queue_message
 from cloud_api.graph import Sent
 from conftest import apply_all
 from contacts.models import Contact
@@ -42,13 +42,13 @@ class Outsider:
     """What a test needs of `outbox.LANE`, with an outbox of its own."""
 
     def __init__(self, **changes: Any) -> None:
-        self.outbox = outbox.Outbox()
+        self.outbox = sender.Outbox()
         steps: dict[str, Any] = {
-            "model": Turn,
+            "model": SendQueue,
             "take": self.outbox.take_by_number,
             "do": self.outbox.send,
             "store": store,
-            "fail": outbox.fail,
+            "fail": sender.fail,
         }
         steps |= {"reject": reject, "give_back": give_back, "width": 8}
         self.lane: SideLane[Any, Any] = SideLane("test", **(steps | changes))
@@ -81,7 +81,7 @@ def test_a_number_that_fails_costs_no_other_what_was_taken_from_it(meta, people,
 
 def test_a_number_that_fails_rests_and_goes_on_when_it_is_mended(meta, people, broken_number) -> None:
     message = write(people(1, number=broken_number)[0], "Oi")
-    tried = outbox.Outbox()
+    tried = sender.Outbox()
     assert tried.take(8) == []
     with CaptureQueriesContext(connection) as queries:
         assert tried.take(8) == []
@@ -94,10 +94,10 @@ def test_a_number_that_fails_rests_and_goes_on_when_it_is_mended(meta, people, b
 
 def test_a_number_whose_row_others_have_locked_keeps_no_other_waiting(meta, people, number, other_number) -> None:
     ours, theirs = write(people(1)[0], "Oi"), write(people(1, number=other_number)[0], "Oi")
-    pacing.hold(other_number.phone_number_id, organization_id=other_number.organization_id, seconds=0)
+    rate_limits.hold(other_number.phone_number_id, organization_id=other_number.organization_id, seconds=0)
     lane = Outsider().lane
     with transaction.atomic() if connection.features.has_select_for_update else nullcontext():
-        list(NumberPace.objects.select_for_update().filter(phone_number=other_number.phone_number_id))
+        list(NumberRateLimit.objects.select_for_update().filter(phone_number=other_number.phone_number_id))
         working = InThread(lane.run_once)
         wait_for(meta.sent)
     working.join()
@@ -150,7 +150,7 @@ def test_what_no_thread_began_is_queued_again(meta, joelma, monkeypatch: pytest.
         outsider.lane.run_once()
         outsider.lane.finish()
     assert statuses_of(message) == [MessageStatus.QUEUED]
-    assert not Outgoing.objects.exclude(sending_at=None).exists()
+    assert not QueuedMessage.objects.exclude(attempted_at=None).exists()
 
     assert outsider.drain() == 1
     assert (statuses_of(message), bodies(meta)) == ([MessageStatus.SENT], ["Oi"])
@@ -159,12 +159,12 @@ def test_what_no_thread_began_is_queued_again(meta, joelma, monkeypatch: pytest.
 def test_what_is_given_back_was_not_somebody_elses_doubt(meta, joelma) -> None:
     """A message that a dead worker was sending stays in doubt, also if the next worker gives its turn back."""
     message = write(joelma, "Oi")
-    (sending,) = outbox.Outbox().take(1)
-    outbox.send(sending)  # and then it is killed
+    (sending,) = sender.Outbox().take(1)
+    sender.send(sending)  # and then it is killed
     make_due()
-    taken = outbox.Outbox().take(1)
+    taken = sender.Outbox().take(1)
     give_back(taken)
-    assert Outgoing.objects.exclude(sending_at=None).count() == 1
+    assert QueuedMessage.objects.exclude(attempted_at=None).count() == 1
 
     Outsider().drain()
     assert (statuses_of(message), bodies(meta)) == ([MessageStatus.UNCERTAIN], ["Oi"])
@@ -172,13 +172,13 @@ def test_what_is_given_back_was_not_somebody_elses_doubt(meta, joelma) -> None:
 
 def test_what_another_worker_has_meanwhile_is_not_given_back(meta, joelma) -> None:
     message = write(joelma, "Oi")
-    late = outbox.Outbox().take(1)
+    late = sender.Outbox().take(1)
     make_due()
-    Outgoing.objects.update(sending_at=None)
-    (now_sending,) = outbox.Outbox().take(1)
+    QueuedMessage.objects.update(attempted_at=None)
+    (now_sending,) = sender.Outbox().take(1)
     give_back(late)
     assert statuses_of(message) == [MessageStatus.SENDING]
-    assert Turn.objects.get().lease_token == now_sending.token
+    assert SendQueue.objects.get().lease_token == now_sending.token
 
 
 @pytest.mark.parametrize("is_committed", [True, False])
@@ -235,7 +235,7 @@ def test_a_conversation_goes_on_after_a_result_that_cannot_be_stored(meta, joelm
     answers = iter(["wamid.taken", "wamid.free"])
     Outsider(do=lambda sending: Sent(next(answers), None, None, None)).drain()
     assert statuses_of(*written) == [MessageStatus.UNCERTAIN, MessageStatus.SENT]
-    assert not Outgoing.objects.exists()
+    assert not QueuedMessage.objects.exists()
 
 
 def has_wamid(contact: Contact, wamid: str) -> None:
@@ -260,7 +260,7 @@ def test_two_messages_that_get_the_same_wamid_are_one_sent_and_one_uncertain(met
     written = [write(one, "Oi"), write(other, "Oi")]
     answering(dict.fromkeys((one.pk, other.pk), "wamid.same")).drain()
     assert sorted(statuses_of(*written)) == [MessageStatus.SENT, MessageStatus.UNCERTAIN]
-    assert not Outgoing.objects.exists()
+    assert not QueuedMessage.objects.exists()
 
 
 def test_a_wamid_too_long_for_its_column_makes_one_message_uncertain(meta, people) -> None:
@@ -273,8 +273,8 @@ def test_a_wamid_too_long_for_its_column_makes_one_message_uncertain(meta, peopl
 
 def test_a_status_of_a_message_whose_wamid_is_another_ones_is_applied(meta, joelma, tell) -> None:
     message = write(joelma, "Oi")
-    (sending,) = outbox.Outbox().take(1)
-    outbox.send(sending)
+    (sending,) = sender.Outbox().take(1)
+    sender.send(sending)
     (sent,) = meta.sent()
     tell(echo_body(sent["wamid"], int(timezone.now().timestamp()), to=joelma.wa_id))
     make_due()
@@ -294,7 +294,7 @@ def test_an_unexpected_error_while_sending_leaves_the_message_uncertain_at_once(
     def send(sending: Any) -> Any:
         if next(is_first, False):
             raise ZeroDivisionError
-        return outbox.send(sending)
+        return sender.send(sending)
 
     Outsider(do=send).drain()
     assert statuses_of(message, behind) == [MessageStatus.UNCERTAIN, MessageStatus.SENT]
@@ -348,7 +348,7 @@ def test_a_storage_that_fails_is_tried_a_few_times_and_then_the_message_fails(me
     while statuses_of(message) == [MessageStatus.QUEUED]:
         Outsider().drain()
         tries += 1
-        assert Turn.objects.get().attempts in (tries, 0)
+        assert SendQueue.objects.get().attempts in (tries, 0)
         make_due()
         assert tries < 20, "there is no end"
     Outsider().drain()
@@ -377,13 +377,13 @@ def test_a_file_whose_reading_breaks_off_is_the_storages_fault(meta, joelma, buc
     path.mkdir()
     Outsider().drain()
     assert statuses_of(message) == [MessageStatus.QUEUED]
-    assert Turn.objects.get().reason == "storage: IsADirectoryError EISDIR"
+    assert SendQueue.objects.get().reason == "storage: IsADirectoryError EISDIR"
 
 
 def test_a_file_that_workers_die_of_is_given_up(meta, joelma, bucket) -> None:
     message = write_with_file(joelma)
-    for _ in range(outbox.MOST_UPLOADS):
-        assert len(outbox.Outbox().take(8)) == 1  # and then it is killed
+    for _ in range(sender.MOST_UPLOADS):
+        assert len(sender.Outbox().take(8)) == 1  # and then it is killed
         make_due()
     Outsider().drain()
     assert statuses_of(message) == [MessageStatus.FAILED]
@@ -401,7 +401,7 @@ def test_numbers_that_are_stopped_or_wait_cost_one_query_together(meta, organiza
         if index < 10:
             PhoneNumber.objects.filter(pk=waiting.pk).update(sending_stopped_at=timezone.now(), sending_stopped_code=190)
         else:
-            pacing.hold(waiting.phone_number_id, organization_id=waiting.organization_id, seconds=3600)
+            rate_limits.hold(waiting.phone_number_id, organization_id=waiting.organization_id, seconds=3600)
     lane = Outsider().lane
     with CaptureQueriesContext(connection) as queries:
         assert lane.run_once() == 0
@@ -410,7 +410,7 @@ def test_numbers_that_are_stopped_or_wait_cost_one_query_together(meta, organiza
 
 def test_a_conversation_that_waits_for_its_retry_costs_one_query(meta, joelma) -> None:
     write(joelma, "Oi")
-    Turn.objects.update(due_at=Now() + timedelta(hours=1))
+    SendQueue.objects.update(due_at=Now() + timedelta(hours=1))
     lane = Outsider().lane
     with CaptureQueriesContext(connection) as queries:
         assert lane.run_once() == 0
@@ -419,10 +419,10 @@ def test_a_conversation_that_waits_for_its_retry_costs_one_query(meta, joelma) -
 
 def test_a_number_whose_pause_is_over_sends_at_once(meta, joelma, number) -> None:
     message = write(joelma, "Oi")
-    pacing.hold(number.phone_number_id, organization_id=number.organization_id, seconds=3600)
+    rate_limits.hold(number.phone_number_id, organization_id=number.organization_id, seconds=3600)
     outsider = Outsider()
     assert outsider.drain() == 0
-    NumberPace.objects.update(free_at=timezone.now())
+    NumberRateLimit.objects.update(next_slot_at=timezone.now())
     assert outsider.drain() == 1
     assert statuses_of(message) == [MessageStatus.SENT]
 
@@ -431,6 +431,6 @@ def test_each_number_is_the_first_in_its_turn(meta, organization, numbers) -> No
     for phone_number_id, number in numbers.items():
         for index in range(6):
             write(person(number, wa_id=f"55{index}{phone_number_id[-4:]}"), "Oi")
-    tried = outbox.Outbox()
+    tried = sender.Outbox()
     firsts = [tried.take(1)[0].phone_number_id for _ in range(6)]
     assert firsts == sorted(numbers) * 2

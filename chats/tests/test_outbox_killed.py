@@ -16,9 +16,9 @@ from django.conf import settings as site
 from django.db import connection
 from django.utils import timezone
 
-from chats.models import Message, MessageStatus, Origin, Outgoing, Turn
+from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue
+from chats.outbox.message_queue import queue_message
 from chats.tests.conftest import Meta
-from chats.writing import queue_message
 from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact
@@ -74,11 +74,11 @@ def wait_for(what: Callable[[], Any]) -> None:
 
 
 def leases_end() -> None:
-    Turn.objects.filter(state="due").update(due_at=timezone.now() - timezone.timedelta(seconds=1))
+    SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timezone.timedelta(seconds=1))
 
 
 def _has_gone_on(meta: Meta, before: int) -> bool:
-    return len(meta.sent()) > before or not Outgoing.objects.exists()
+    return len(meta.sent()) > before or not QueuedMessage.objects.exists()
 
 
 def write(contact: Contact, words: str) -> Message:
@@ -141,7 +141,7 @@ def test_a_worker_that_is_stopped_leaves_nothing_uncertain(
     expected = {pk: MessageStatus.SENT if each.callback_data in sent else MessageStatus.QUEUED for pk, each in found.items()}
     assert {pk: each.message_status for pk, each in found.items()} == expected
     assert 0 < len(sent) < len(written)
-    assert not Outgoing.objects.exclude(sending_at=None).exists()
+    assert not QueuedMessage.objects.exclude(attempted_at=None).exists()
 
 
 def test_a_worker_that_is_suspended_renews_nothing_and_sends_nothing_twice(meta: Meta, joelma: Contact, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from chats.canned import MOST_REPLIES
+from chats.inbox.canned_replies import MOST_REPLIES
 from chats.models import CannedReply, OwnCannedReply
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role, User

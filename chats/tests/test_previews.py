@@ -11,9 +11,9 @@ from django.utils.html import strip_tags
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.formatting import LONGEST, as_html, as_plain
+from chats.inbox.bubbles import preview
+from chats.inbox.text_formatting import LONGEST, as_html, as_plain
 from chats.models import Message
-from chats.presenting import preview
 from chats.tests.test_formatting import HOSTILE, SHOWN
 from contacts.models import Contact
 from organizations.tests.people import member

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from chats.inbox.bubbles import present
+from chats.inbox.selectors import latest
 from chats.models import Message, MessageStatus, Origin
-from chats.presenting import present
-from chats.selectors import latest
+from chats.outbox.message_queue import queue_message
 from chats.tests.test_outbox import make_due, statuses_of
-from chats.writing import queue_message
 from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from webhooks.tests.bodies import body, text_body, value
 
 pytestmark = pytest.mark.usefixtures("hub")

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.sessions import Entry, Filing, Role, Session, file_messages, left_by, session_id
+from chats.conversations.sessions import Entry, Filing, Role, Session, file_messages, left_by, session_id
 
 START = datetime(2026, 11, 18, 12, tzinfo=UTC)
 

@@ -9,12 +9,12 @@ from django.db import transaction
 
 from chats.message_templates.accounts import Account
 from chats.message_templates.events import note_template_events
-from chats.message_templates.syncing import ask_soon
+from chats.message_templates.sync import ask_soon
 from chats.models import MessageTemplate
 from cloud_api.payloads import AccountEvent, parse
 from conftest import payload
-from organizations.events import EventArrival
 from organizations.models import Organization
+from organizations.numbers.account_events import EventArrival
 
 WABA = "385012774910236"
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from chats.models import Attachment, Message, MessageTemplate, Outgoing
+from chats.models import Attachment, Message, MessageTemplate, QueuedMessage
 from chats.tests.account_at_meta import AccountAtMeta, account_at_meta, stored
 from contacts.models import Contact
 from contacts.tests.conftest import sign_in
@@ -381,7 +381,7 @@ def test_a_filled_template_is_written_to_the_contact(padaria, joelma, template, 
         "components": [{"type": "body", "parameters": [{"type": "text", "text": "Joelma"}, {"type": "text", "text": "77"}]}],
     }
     assert message.payload["definition"] == {"components": [BODY]}
-    assert Outgoing.objects.get().message == message
+    assert QueuedMessage.objects.get().message == message
 
 
 def test_a_template_without_variables_is_sent_with_a_click(padaria, number, joelma, member) -> None:

@@ -12,11 +12,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from chats.message_templates.accounts import Account, NoWay
-from chats.message_templates.syncing import AGAIN, MOST_AT_ONCE, ask_soon, last_try, sync_due_templates, sync_templates
+from chats.message_templates.sync import AGAIN, MOST_AT_ONCE, ask_soon, last_try, sync_due_templates, sync_templates
 from chats.models import MessageTemplate
 from chats.tests.account_at_meta import AccountAtMeta, account_at_meta, stored
 from cloud_api.graph import GraphError
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from organizations.models import Organization, PhoneNumber
 
 EXPIRED = {"message": "Error validating access token: EAAsecret", "type": "OAuthException", "code": 190, "error_subcode": 463}

@@ -14,16 +14,16 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chats.conversations.timeline import Place
 from chats.models import ChangedText, IndexedWord, Message, TextIndexProgress, WordSpan
-from chats.text_search.hits import Hits, _with_contacts, find_texts
 from chats.text_search.index import SETTLED, _index, index_texts
+from chats.text_search.results import Hits, _with_contacts, find_texts
 from chats.text_search.words import Wanted, place_in, words_of
-from chats.timeline import Place
 from conftest import apply_all
+from contacts.lists.search import index_names
 from contacts.models import Contact
-from contacts.searching import index_names
 from contacts.tests.conftest import sign_in
-from jobs.inserting import update_rows
+from jobs.bulk_writes import update_rows
 from organizations.models import Organization, PhoneNumber, Role
 from webhooks.tests.bodies import START, body, history_body, message, text_body, value
 

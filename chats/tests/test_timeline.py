@@ -13,10 +13,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chats import selectors
+from chats.conversations.timeline import Place, in_time_order
+from chats.inbox import selectors
 from chats.models import Message
 from chats.tests.test_composer import HTMX, browser, customer, said, url
-from chats.timeline import Place, in_time_order
 from contacts.models import Contact, ContactChange, Label, Note, RetiredIdentity
 from organizations.models import Organization, Role
 

@@ -1,4 +1,8 @@
-"""Search in what messages say: the index of their words, which the worker fills, and the search in it.
+"""Search in the texts of messages (docs/decisions/0014).
 
-`index.index_texts` is the worker's chore, `hits.find_texts` the search, `words.mark` shows what was found.
+Modules and what other packages use of them:
+
+    words     words of a text and of a search: Wanted, place_in
+    index     keeps the index of words up to date: index_texts
+    results   finds messages: Hits, find_texts
 """

@@ -5,7 +5,7 @@ that were deleted or edited since does no harm: whatever it names is read, and i
 messages of a few hours have is kept as one span over them, any other as a span of its own for each message.
 
 Messages are indexed a while after they were stored, by the order of their ids: the new ones on, and the existing ones of a hub that
-is updated back to the first. Until then they are found by looking at the latest messages: see `chats.text_search.hits`.
+is updated back to the first. Until then they are found by looking at the latest messages: see `chats.text_search.results`.
 """
 
 import time
@@ -17,11 +17,11 @@ from operator import itemgetter
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chats.actions import SAID, text_said
+from chats.conversations.reactions_and_edits import SAID, text_said
+from chats.conversations.timeline import microseconds
 from chats.models import ChangedText, IndexedWord, Message, TextIndexProgress, WordSpan
 from chats.text_search.words import words_of
-from chats.timeline import microseconds
-from jobs.inserting import insert_missing_rows
+from jobs.bulk_writes import insert_missing_rows
 from jobs.transactions import run_in_transaction
 from organizations.models import PhoneNumber
 

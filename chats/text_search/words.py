@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from contacts.folding import fold_letter, folded
+from contacts.lists.text_folding import fold_letter, folded
 
 LONGEST_WORD = 40
 """Letters of a word that are looked at."""

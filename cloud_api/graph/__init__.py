@@ -1,9 +1,10 @@
-"""Meta's Graph API, as far as the hub needs it (docs/meta-platform.md 8): sending, media, templates, numbers, subscriptions."""
+"""Meta's Graph API, as far as the hub needs it (docs/meta-platform.md 8): sending, media, templates, numbers, subscriptions.
+`client` also has appsecret_proof, and `media` has hex_digest."""
 
 from cloud_api.graph.client import Graph, Patience
-from cloud_api.graph.failures import GraphError, OutcomeUnknown, TooLarge, WrongHost
-from cloud_api.graph.files import Downloaded, Media
-from cloud_api.graph.sending import Recipient, Sent
+from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, WrongHost
+from cloud_api.graph.media import Downloaded, Media
+from cloud_api.graph.messages import Recipient, Sent
 from cloud_api.graph.transport import make_session
 
 __all__ = [

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, quote, urljoin
 import requests
 
 from cloud_api.business_profile import PROFILE_FIELDS, BusinessProfile, profile_of
-from cloud_api.graph.failures import GraphError, OutcomeUnknown, TooLarge, content_of, number_of
-from cloud_api.graph.files import Downloaded, Media, UploadForm, checked_url, hex_digest
-from cloud_api.graph.sending import Recipient, Sent, object_of, sent_of, text_of, texts_of
+from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, content_of, number_of
+from cloud_api.graph.media import Downloaded, Media, UploadForm, checked_url, hex_digest
+from cloud_api.graph.messages import Recipient, Sent, object_of, sent_of, text_of, texts_of
 from cloud_api.graph.transport import Broken, TimedAdapter, chunks, open_answer, within
 
 MOST_JSON = 4 * 2**20

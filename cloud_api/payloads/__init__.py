@@ -1,5 +1,13 @@
 """The content of Meta's webhooks: `parse(body)` returns the items of a body (docs/meta-platform.md 2, 3, 4, 5). Uses no database
-and no clock."""
+and no clock.
+
+Other packages also use these modules:
+
+    fields        values of a body: is_bsuid
+    json_values   values that every database accepts: clean
+    texts         the readable text of a message and its parts: card_name, chosen_reply, content_of, file_name, form_files,
+                  is_missed_call, is_visible, mapping, objects, text
+"""
 
 from cloud_api.payloads.items import (
     AccountEvent,
@@ -15,7 +23,7 @@ from cloud_api.payloads.items import (
     Unreadable,
     UnreadableBody,
 )
-from cloud_api.payloads.parsing import iterate, parse
+from cloud_api.payloads.parser import iterate, parse
 
 __all__ = [
     "AccountEvent",

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cloud_api.payloads.contents import READERS, content_of, is_missed_call, is_visible, mapping, objects, text
-from cloud_api.payloads.items import Channel, IdentityChange, Message, Person
-from cloud_api.payloads.reading import (
+from cloud_api.payloads.fields import (
     LONGEST_BSUID,
     LONGEST_ID,
     LONGEST_WAMID,
@@ -20,6 +18,8 @@ from cloud_api.payloads.reading import (
     person,
     seconds,
 )
+from cloud_api.payloads.items import Channel, IdentityChange, Message, Person
+from cloud_api.payloads.texts import READERS, content_of, is_missed_call, is_visible, mapping, objects, text
 from cloud_api.wa_ids import same_person_key
 
 LONGEST_KIND = 32

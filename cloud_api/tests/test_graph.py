@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cloud_api import messages
 from cloud_api.errors import Remedy
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Patience, Recipient, Sent, TooLarge, WrongHost, make_session
-from cloud_api.graph.files import checked_url
+from cloud_api.graph.media import checked_url
 
 TOKEN = "EAAtoken0123456789"
 APP_SECRET = "b" * 32

@@ -21,9 +21,9 @@ from cloud_api.payloads import (
     UnreadableBody,
     parse,
 )
-from cloud_api.payloads.contents import content_of, form_files
+from cloud_api.payloads.fields import Place
 from cloud_api.payloads.messages import read_message
-from cloud_api.payloads.reading import Place
+from cloud_api.payloads.texts import content_of, form_files
 
 PAYLOADS = Path(__file__).with_name("payloads")
 SAMPLES = {path.name: json.loads(path.read_bytes()) for path in sorted(PAYLOADS.glob("*.json"))}

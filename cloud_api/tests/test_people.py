@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud_api.payloads.fields import People
 from cloud_api.payloads.items import Person
-from cloud_api.payloads.reading import People
 from cloud_api.wa_ids import same_person_key
 
 PHONES = [None, "556181500586", "5561981500586", "5511973310042"]

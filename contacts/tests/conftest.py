@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from contacts.lists.search import index_names
 from contacts.models import Contact
-from contacts.searching import index_names
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
 
 

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from contacts.lists.search import index_names
 from contacts.models import Contact, RetiredIdentity
-from contacts.searching import index_names
 from organizations.models import Organization, PhoneNumber
 
 pytestmark = pytest.mark.django_db

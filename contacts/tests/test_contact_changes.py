@@ -10,7 +10,7 @@ from django.utils import timezone
 from contacts.models import Contact, Label, Note
 from contacts.services import rename_contact
 from contacts.tests.conftest import sign_in
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from organizations.models import Role, User
 
 pytestmark = pytest.mark.django_db

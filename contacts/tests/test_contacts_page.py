@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from contacts.models import Contact, Label
 from contacts.tests.conftest import sign_in
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from organizations.models import Role
 
 pytestmark = pytest.mark.django_db

@@ -15,13 +15,13 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts import exporting, import_queue
-from contacts.columns import COLUMNS, guarded, unguarded
+from contacts.csv import exports, import_queue
+from contacts.csv.columns import COLUMNS, guarded, unguarded
+from contacts.csv.tables import Refused, read_sheet
+from contacts.lists.search import find_contacts
 from contacts.models import Contact, ContactWord, Label
-from contacts.searching import find_contacts
-from contacts.sheets import Refused, read_sheet
 from contacts.tests.conftest import sign_in
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from organizations.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -170,7 +170,7 @@ def test_a_search_that_finds_too_many_is_not_exported_in_part(padaria, admin, nu
 
 
 def test_an_export_comes_in_pieces_of_two_queries_each(padaria, admin, number, monkeypatch):
-    monkeypatch.setattr(exporting, "CHUNK", 10)
+    monkeypatch.setattr(exports, "CHUNK", 10)
     Contact.objects.bulk_create(
         Contact(create_for_phone_number=number, organization=padaria, wa_id=f"5561{place:08}") for place in range(35)
     )

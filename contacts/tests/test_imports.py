@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conftest import apply_all
-from contacts import import_queue
-from contacts.encodings import ENCODINGS, guess_encoding
+from contacts.csv import import_queue
+from contacts.csv.encodings import ENCODINGS, guess_encoding
+from contacts.csv.imports import Import
+from contacts.csv.tables import guess_layout
 from contacts.models import Contact, ContactImport, Label
-from contacts.sheets import guess_layout
 from contacts.tests.conftest import sign_in
 from contacts.tests.test_exchange import begin, choose, done, export, faults, name_columns, send
 from jobs.models import State
@@ -324,7 +325,7 @@ def test_an_import_is_the_worker_s_and_the_page_follows_it(padaria, member, numb
 
 
 def test_a_long_import_is_stored_in_parts_and_goes_on_where_it_was_interrupted(padaria, member, number, monkeypatch):
-    monkeypatch.setattr("contacts.importing.CHUNK", 10)
+    monkeypatch.setattr("contacts.csv.imports.CHUNK", 10)
     rows = "\n".join(f"619815{place:05},Ana" for place in range(35))
     page = send(member, padaria, f"phone,name\n{rows}")
     own = page.context["import"]
@@ -351,8 +352,6 @@ def test_a_long_import_is_stored_in_parts_and_goes_on_where_it_was_interrupted(p
 
 def _work_until(lease, own, killed):
     """The worker's own work, until `killed` raises in the transaction of a part."""
-    from contacts.importing import Import  # noqa: PLC0415
-
     store = Import.store
 
     def dying(self, rows):
@@ -545,7 +544,7 @@ def take_away(lost, user, organization):
 
 
 def test_an_import_ends_in_its_midst_when_whoever_began_it_leaves(padaria, admin, number, monkeypatch):
-    monkeypatch.setattr("contacts.importing.CHUNK", 10)
+    monkeypatch.setattr("contacts.csv.imports.CHUNK", 10)
     member = sign_in(padaria, email="left@example.com")
     rows = "\n".join(f"619815{place:05},Ana" for place in range(35))
     page = send(member, padaria, f"phone,name\n{rows}")

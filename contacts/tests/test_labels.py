@@ -9,7 +9,7 @@ from django.urls import reverse
 from contacts.models import Label
 from contacts.services import MOST_LABELS
 from contacts.tests.conftest import sign_in
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from organizations.models import Role
 
 pytestmark = pytest.mark.django_db

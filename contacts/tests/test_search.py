@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts.listing import Cursor, Filters, Listed, View, list_contacts
+from contacts.lists.contact_list import Cursor, Filters, Listed, View, list_contacts
+from contacts.lists.search import FEW, MOST_FOUND, find_contacts, index_names, normalized
 from contacts.models import Contact, ContactWord, Label
-from contacts.searching import FEW, MOST_FOUND, find_contacts, index_names, normalized
 from contacts.services import rename_contact
-from jobs.inserting import update_rows
+from jobs.bulk_writes import update_rows
 from organizations.models import User
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from django.urls import reverse
 from chats.models import Message
 from cloud_api.wa_ids import formatted
 from conftest import SECRET, apply_all
+from contacts.lists.search import find_contacts
 from contacts.models import Contact, Label, Note
-from contacts.searching import find_contacts
 from contacts.services import one_line
 from contacts.tests.conftest import sign_in
 from organizations.models import Organization, PhoneNumber

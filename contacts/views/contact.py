@@ -30,7 +30,7 @@ from contacts.services import add_note as write_note
 from contacts.services import delete_note as erase_note
 from organizations.addresses import read_number
 from organizations.models import Profile
-from organizations.ownership import NumberMoved
+from organizations.numbers.ownership import NumberMoved
 from organizations.permissions import Access, for_members
 
 

@@ -8,10 +8,10 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_safe
 
-from contacts import exporting
-from contacts.columns import LANGUAGES
-from contacts.listing import Filters
-from contacts.searching import Found, find_contacts
+from contacts.csv import exports
+from contacts.csv.columns import LANGUAGES
+from contacts.lists.contact_list import Filters
+from contacts.lists.search import Found, find_contacts
 from contacts.views.table import address_of
 from organizations.permissions import Access, for_admins, for_members
 
@@ -37,7 +37,7 @@ def export_contacts(request: HttpRequest, access: Access) -> HttpResponseBase:
     if found is None or found.is_cut:
         messages.error(request, gettext("The search finds too many people to export them. Type more, or clear it to export all."))
         return redirect(address_of(request, access))
-    pieces = exporting.export_contacts(
+    pieces = exports.export_contacts(
         organization=access.organization,
         filters=filters,
         now=now,
@@ -52,4 +52,4 @@ def export_contacts(request: HttpRequest, access: Access) -> HttpResponseBase:
 @require_safe
 def import_template(request: HttpRequest, access: Access) -> HttpResponseBase:
     """A file to fill in."""
-    return _as_file(HttpResponse(exporting.template(_language())), "contacts.csv")
+    return _as_file(HttpResponse(exports.template(_language())), "contacts.csv")

@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from contacts import import_queue
-from contacts.encodings import ENCODINGS, examples
-from contacts.forms import ColumnsForm, ImportForm
-from contacts.import_queue import Step, content_of, layout_of
+from contacts.csv import import_queue
+from contacts.csv.encodings import ENCODINGS, examples
+from contacts.csv.forms import ColumnsForm, ImportForm
+from contacts.csv.import_queue import Step, content_of, layout_of
+from contacts.csv.tables import MOST_BYTES, Layout, Refused, guess_layout, samples
 from contacts.models import ContactImport
 from contacts.selectors import numbers_of
-from contacts.sheets import MOST_BYTES, Layout, Refused, guess_layout, samples
 from jobs.models import State
 from organizations.permissions import Access, for_members
 from organizations.storage import StorageFull

@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from contacts.listing import PAGE, Cursor, Filters, View, list_contacts, rows_shown
+from contacts.lists.contact_list import PAGE, Cursor, Filters, View, list_contacts, rows_shown
 from contacts.models import Label
 from contacts.selectors import labels_given, numbers_of
 from contacts.services import Unfit, label_many, read_switch, set_who_answers

@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from organizations.fields import decrypt, encrypt, is_encrypted
-from organizations.two_factor import with_secrets_changed
+from organizations.login.two_factor import with_secrets_changed
 
 
 def change_seeds(apps, change):

@@ -17,9 +17,10 @@ from django.utils.translation import gettext
 
 from cloud_api.errors import explained
 from cloud_api.wa_ids import formatted
-from organizations import mail, stopping
+from organizations import mail
 from organizations.models import Organization, PhoneNumber
-from organizations.number_states import NumberState
+from organizations.numbers import suspension
+from organizations.numbers.states import NumberState
 from organizations.storage import quota_of, used_by
 
 register = template.Library()
@@ -121,8 +122,8 @@ def moment(value: datetime | None, style: str = "SHORT_DATETIME_FORMAT") -> Safe
 
 @register.simple_tag
 def stopped_numbers(organization: Organization) -> list[tuple[PhoneNumber, NumberState]]:
-    """The organization's numbers that may not send, and the state of each: see `organizations.stopping`."""
-    return stopping.stopped_numbers(organization, now=timezone.now())
+    """The organization's numbers that may not send, and the state of each: see `organizations.numbers.suspension`."""
+    return suspension.stopped_numbers(organization, now=timezone.now())
 
 
 @register.filter

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import payload
 from organizations.models import PhoneNumber, Role
-from organizations.services import connect_number
+from organizations.numbers.registration import connect_number
 from organizations.tests.people import member
 from simulator.standin import RunningStandIn, running_standin
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, User
-from organizations.services import NotConnected, connect_number, create_first_superuser, phone_digits
+from organizations.numbers.registration import NotConnected, connect_number, create_first_superuser, phone_digits
 
 SECRETS = {"verify_token": "verify-me-please", "app_secret": "app-secret-one", "meta_token": "EAAG-meta-token"}
 GIVEN = {"organization": "Padaria", "phone_number_id": "524386454098961", "wa_id": "556181412286", **SECRETS}

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 
-from organizations import joining
+from organizations.members import memberships
 from organizations.models import Membership, Organization, Role, User
 from organizations.permissions import access_to
 from organizations.tests.people import browser, member, outsider
@@ -148,13 +148,13 @@ def test_of_two_creators_who_remove_each_other_one_stays(aroeira, clara):
     hers, his = access_to(clara[0], aroeira.pk), access_to(carl, aroeira.pk)
     her_place, his_place = place(aroeira, clara[0]), place(aroeira, carl)
 
-    joining.remove_member(member=his_place, by=hers)
-    with pytest.raises(joining.LastCreator):
-        joining.remove_member(member=her_place, by=his)
-    with pytest.raises(joining.LastCreator):
-        joining.change_role(member=her_place, role=Role.USER, by=his)
-    with pytest.raises(joining.LastCreator):
-        joining.switch_member(member=her_place, activate=False, by=his)
+    memberships.remove_member(member=his_place, by=hers)
+    with pytest.raises(memberships.LastCreator):
+        memberships.remove_member(member=her_place, by=his)
+    with pytest.raises(memberships.LastCreator):
+        memberships.change_role(member=her_place, role=Role.USER, by=his)
+    with pytest.raises(memberships.LastCreator):
+        memberships.switch_member(member=her_place, activate=False, by=his)
     assert list(aroeira.memberships.values_list("role", flat=True)) == ["user_creator"]
 
 
@@ -163,8 +163,8 @@ def test_a_creator_whose_user_is_switched_off_does_not_count(aroeira, clara):
     his = access_to(carl, aroeira.pk)
     User.objects.filter(pk=carl.pk).update(activate=False)
 
-    with pytest.raises(joining.LastCreator):
-        joining.remove_member(member=place(aroeira, clara[0]), by=his)
+    with pytest.raises(memberships.LastCreator):
+        memberships.remove_member(member=place(aroeira, clara[0]), by=his)
 
 
 def test_whom_somebody_has_just_made_an_equal_an_administrator_changes_no_more(aroeira, clara, adao, ulla):
@@ -172,7 +172,7 @@ def test_whom_somebody_has_just_made_an_equal_an_administrator_changes_no_more(a
     do(clara[1], aroeira, ulla[0], "role", role="user_admin")
 
     with pytest.raises(PermissionDenied):
-        joining.remove_member(member=seen, by=access_to(adao[0], aroeira.pk))
+        memberships.remove_member(member=seen, by=access_to(adao[0], aroeira.pk))
 
 
 @pytest.mark.django_db(transaction=True)

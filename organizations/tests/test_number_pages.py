@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conftest import SECRET, Hub, apply_all, payload
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, Proof, Role, User
 from organizations.views.numbers import is_reachable
 from webhooks.models import Webhook

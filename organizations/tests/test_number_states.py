@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from organizations.models import Organization, PhoneNumber, Proof, Role, User
-from organizations.number_states import NumberState, state_of
+from organizations.numbers.states import NumberState, state_of
 from organizations.tests.people import browser, member
 
 NUMBER = "448190735512098"

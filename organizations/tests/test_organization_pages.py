@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone, translation
 
-from organizations import joining
 from organizations.countries import country_choices
+from organizations.members import memberships
 from organizations.models import Invitation, Membership, Organization, Role, User
 from organizations.permissions import access_to
 from organizations.tests.people import PASSWORD, browser, member, outsider
@@ -163,8 +163,8 @@ def test_another_organizations_name_is_taken(aroeira, clara):
     answer = clara[1].post(page(aroeira), {"name": "zinnia"})
     assert answer.status_code == 422
     assert "Another organization has this name" in answer.content.decode()
-    with pytest.raises(joining.NameTaken):
-        joining.change_organization(name="Zinnia", country="BR", time_zone="", by=access_to(clara[0], aroeira.pk))
+    with pytest.raises(memberships.NameTaken):
+        memberships.change_organization(name="Zinnia", country="BR", time_zone="", by=access_to(clara[0], aroeira.pk))
 
 
 def test_switching_it_off_asks_for_its_name_and_shuts_everybody_out(aroeira, clara):

@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
-from organizations import stored_secrets
+from organizations.credentials import stored_secrets
 from organizations.fields import digests
 from organizations.models import Organization, PhoneNumber
 

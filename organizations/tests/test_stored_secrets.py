@@ -12,9 +12,9 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from organizations.credentials.stored_secrets import SAMPLE, UnreadableSecrets, require_readable_secrets
 from organizations.fields import encrypt
 from organizations.models import Organization, PhoneNumber, User
-from organizations.stored_secrets import SAMPLE, UnreadableSecrets, require_readable_secrets
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))

@@ -9,9 +9,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from organizations.login.user_sessions import delete_expired_sessions, note
 from organizations.models import Membership, Organization, Role, User, UserSession
 from organizations.tests.people import PASSWORD
-from organizations.user_sessions import delete_expired_sessions, note
 
 pytestmark = pytest.mark.django_db
 
@@ -155,8 +155,8 @@ def test_expired_sessions_are_deleted_with_what_was_noted_of_them(ana) -> None:
 
 
 def test_many_expired_sessions_are_deleted_a_bounded_number_at_a_time(monkeypatch) -> None:
-    monkeypatch.setattr("organizations.user_sessions.STEP", 2)
-    monkeypatch.setattr("organizations.user_sessions.MOST_STEPS", 3)
+    monkeypatch.setattr("organizations.login.user_sessions.STEP", 2)
+    monkeypatch.setattr("organizations.login.user_sessions.MOST_STEPS", 3)
     at = timezone.now() - timedelta(days=1)
     Session.objects.bulk_create(Session(pk=f"s{place}", session_data="", expire_date=at) for place in range(9))
 

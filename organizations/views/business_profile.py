@@ -10,8 +10,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from cloud_api.business_profile import BusinessProfile
 from cloud_api.graph import GraphError
-from organizations.business_profile import NoToken, read_picture, read_profile, refusal_words, write_profile
-from organizations.business_profile_forms import BEGINNINGS, BusinessProfileForm
+from organizations.business_profile.forms import BEGINNINGS, BusinessProfileForm
+from organizations.business_profile.services import NoToken, read_picture, read_profile, refusal_words, write_profile
 from organizations.models import PhoneNumber
 from organizations.permissions import Access, for_admins
 from organizations.views.numbers import FRAME, number_of

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from organizations import joining
+from organizations.members import memberships
 from organizations.models import Organization, User
 from organizations.permissions import LAST_SEEN, Access, access_to, for_members, open_memberships
 
@@ -54,7 +54,7 @@ def in_frame(page: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
 def _vacant(request: HttpRequest) -> list[Organization]:
     """Organizations that a superuser may take over."""
     is_superuser = request.user.is_superuser
-    return joining.organizations_without_members(limit=MOST_VACANT) if is_superuser else []
+    return memberships.organizations_without_members(limit=MOST_VACANT) if is_superuser else []
 
 
 @login_required
@@ -64,7 +64,7 @@ def take_over(request: HttpRequest, organization_id: int) -> HttpResponse:
     if not request.user.is_superuser:
         raise Http404
     organization = get_object_or_404(Organization, pk=organization_id)
-    joining.take_over(organization=organization, by=request.user)
+    memberships.take_over(organization=organization, by=request.user)
     remember(request, organization)
     return redirect("inbox", organization.pk)
 

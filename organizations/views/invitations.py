@@ -12,13 +12,14 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from organizations import joining, mail
+from organizations import mail
 from organizations.addresses import site_url
-from organizations.joining import Issued
-from organizations.member_forms import InviteForm, JoinForm
+from organizations.login.user_sessions import note_request
+from organizations.members import memberships
+from organizations.members.forms import InviteForm, JoinForm
+from organizations.members.memberships import Issued
 from organizations.models import Invitation, User
 from organizations.permissions import Access, for_admins
-from organizations.user_sessions import note_request
 from organizations.views.members import members_page
 
 
@@ -30,8 +31,8 @@ def invite(request: HttpRequest, access: Access) -> HttpResponse:
         return members_page(request, access, form=form)
     email, role = form.cleaned_data["email"], form.cleaned_data["role"]
     try:
-        issued = joining.invite(email=email, role=role, by=access, now=timezone.now())
-    except joining.AlreadyMember:
+        issued = memberships.invite(email=email, role=role, by=access, now=timezone.now())
+    except memberships.AlreadyMember:
         form.add_error("email", gettext("Whoever has this e-mail is a member already."))
         return members_page(request, access, form=form)
     return _issued(request, access, issued)
@@ -41,8 +42,8 @@ def invite(request: HttpRequest, access: Access) -> HttpResponse:
 @require_POST
 def renew(request: HttpRequest, access: Access, invitation_id: int) -> HttpResponse:
     try:
-        issued = joining.renew_invitation(invitation=_own(access, invitation_id), by=access, now=timezone.now())
-    except joining.InvitationGone:
+        issued = memberships.renew_invitation(invitation=_own(access, invitation_id), by=access, now=timezone.now())
+    except memberships.InvitationGone:
         messages.error(request, gettext("The invitation was accepted in the meantime."))
         return redirect("members", access.organization.pk)
     return _issued(request, access, issued)
@@ -51,7 +52,7 @@ def renew(request: HttpRequest, access: Access, invitation_id: int) -> HttpRespo
 @for_admins
 @require_POST
 def withdraw(request: HttpRequest, access: Access, invitation_id: int) -> HttpResponse:
-    joining.withdraw_invitation(invitation=_own(access, invitation_id), by=access)
+    memberships.withdraw_invitation(invitation=_own(access, invitation_id), by=access)
     messages.success(request, gettext("The invitation is withdrawn; its link works no longer."))
     return redirect("members", access.organization.pk)
 
@@ -81,14 +82,14 @@ def _queue_mail(access: Access, invitation: Invitation, link: str) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept(request: HttpRequest, token: str) -> HttpResponse:
     """Where an invitation's link leads. Only the button there uses it up."""
-    invitation = joining.invitation_of(token)
+    invitation = memberships.invitation_of(token)
     if invitation is None:
         return render(request, "organizations/invitation_gone.html", {"why": "unknown"}, status=404)
     if why := _why_gone(invitation):
         return render(request, "organizations/invitation_gone.html", {"why": why, "invitation": invitation}, status=410)
     try:
         return _answer(request, invitation)
-    except (joining.InvitationGone, joining.HasUser):  # while it was being answered
+    except (memberships.InvitationGone, memberships.HasUser):  # while it was being answered
         return redirect(request.path)
 
 
@@ -110,7 +111,7 @@ def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
         return _page(request, invitation, "somebody_else")
     if request.method != "POST":
         return _page(request, invitation, "own")
-    joining.accept(invitation=invitation, user=user, now=timezone.now())
+    memberships.accept(invitation=invitation, user=user, now=timezone.now())
     return _welcome(request, invitation)
 
 
@@ -120,7 +121,7 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
         return _page(request, invitation, "new", form)
     language = translation.get_language() or settings.LANGUAGE_CODE
     given = {"name": form.cleaned_data["name"], "password": form.cleaned_data["password"], "language": language}
-    user = joining.join_as_new_user(invitation=invitation, now=timezone.now(), **given)
+    user = memberships.join_as_new_user(invitation=invitation, now=timezone.now(), **given)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     note_request(request, user)
     return _welcome(request, invitation)

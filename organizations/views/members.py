@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from organizations import joining
-from organizations.member_forms import InviteForm, RoleForm
+from organizations.members import memberships
+from organizations.members.forms import InviteForm, RoleForm
 from organizations.models import Invitation, Membership, Role
 from organizations.permissions import Access, for_admins
 
@@ -44,20 +44,22 @@ def change_role(request: HttpRequest, access: Access, member_id: int) -> HttpRes
         messages.error(request, gettext("You may not give this role."))
         return redirect("members", access.organization.pk)
     role = form.cleaned_data["role"]
-    return _changed(request, access, member_id, lambda member: joining.change_role(member=member, role=role, by=access))
+    return _changed(request, access, member_id, lambda member: memberships.change_role(member=member, role=role, by=access))
 
 
 @for_admins
 @require_POST
 def switch(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
     activate = request.POST.get("activate") == "on"
-    return _changed(request, access, member_id, lambda member: joining.switch_member(member=member, activate=activate, by=access))
+    return _changed(
+        request, access, member_id, lambda member: memberships.switch_member(member=member, activate=activate, by=access)
+    )
 
 
 @for_admins
 @require_POST
 def remove(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
-    return _changed(request, access, member_id, lambda member: joining.remove_member(member=member, by=access))
+    return _changed(request, access, member_id, lambda member: memberships.remove_member(member=member, by=access))
 
 
 def _changed(request: HttpRequest, access: Access, member_id: int, change: Callable[[Membership], None]) -> HttpResponse:
@@ -66,7 +68,7 @@ def _changed(request: HttpRequest, access: Access, member_id: int, change: Calla
     try:
         change(member)
         messages.success(request, gettext("Saved."))
-    except joining.LastCreator:
+    except memberships.LastCreator:
         messages.error(request, gettext("An organization needs a creator. Make somebody else one first."))
     except Membership.DoesNotExist:
         raise Http404 from None

@@ -16,8 +16,15 @@ from django.views.decorators.http import require_POST, require_safe
 from cloud_api.graph import GraphError
 from cloud_api.wa_ids import formatted
 from organizations.addresses import site_url
-from organizations.checking import SecretRefused, Stored, store_secrets
-from organizations.connecting import (
+from organizations.models import PhoneNumber, Profile
+from organizations.numbers.account_event_texts import in_words, quality
+from organizations.numbers.credential_checks import SecretRefused, Stored, store_secrets
+from organizations.numbers.forms import DefaultsForm, NameForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm
+from organizations.numbers.ownership import AlreadyConnected, NumberMoved
+from organizations.numbers.registration import opened
+from organizations.numbers.secret_states import previous_secret_state
+from organizations.numbers.selectors import latest_account_events, overviews, quality_events
+from organizations.numbers.setup import (
     CALLBACK_PATH,
     GO_ON,
     InUse,
@@ -31,16 +38,9 @@ from organizations.connecting import (
     set_read_receipts,
     switch_number,
 )
-from organizations.event_words import in_words, quality
-from organizations.forms import previous_secret_state
-from organizations.models import PhoneNumber, Profile
-from organizations.number_forms import DefaultsForm, NameForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm
-from organizations.number_states import NumberState, state_of
-from organizations.ownership import AlreadyConnected, NumberMoved
+from organizations.numbers.states import NumberState, state_of
+from organizations.numbers.suspension import resume_sending
 from organizations.permissions import Access, for_admins
-from organizations.selectors import latest_account_events, overviews, quality_events
-from organizations.services import opened
-from organizations.stopping import resume_sending
 
 FRAME = {"section": "settings", "part": "numbers"}
 RECOMMENDED = (

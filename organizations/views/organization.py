@@ -8,8 +8,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from organizations import joining
-from organizations.member_forms import DeactivateForm, OrganizationForm
+from organizations.members import memberships
+from organizations.members.forms import DeactivateForm, OrganizationForm
 from organizations.permissions import Access, for_creators, may_create_organization
 from organizations.views.home import remember
 
@@ -27,10 +27,10 @@ def new_organization(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = joining.create_organization(**form.cleaned_data, by=request.user)  # type: ignore[arg-type]
+            made = memberships.create_organization(**form.cleaned_data, by=request.user)  # type: ignore[arg-type]
             remember(request, made)
             return redirect("new_number", made.pk)
-        except joining.NameTaken:
+        except memberships.NameTaken:
             form.add_error("name", _taken())
     return render(request, "organizations/new_organization.html", {"form": form}, status=_status(request))
 
@@ -42,10 +42,10 @@ def organization(request: HttpRequest, access: Access) -> HttpResponse:
     form = OrganizationForm(request.POST or None, organization=access.organization)
     if request.method == "POST" and form.is_valid():
         try:
-            joining.change_organization(**form.cleaned_data, by=access)
+            memberships.change_organization(**form.cleaned_data, by=access)
             messages.success(request, gettext("Saved."))
             return redirect("organization", access.organization.pk)
-        except joining.NameTaken:
+        except memberships.NameTaken:
             form.add_error("name", _taken())
     return _page(request, form, _deactivate_form(access))
 
@@ -56,7 +56,7 @@ def deactivate(request: HttpRequest, access: Access) -> HttpResponse:
     form = _deactivate_form(access, request)
     if not form.is_valid():
         return _page(request, OrganizationForm(organization=access.organization), form)
-    joining.deactivate_organization(by=access)
+    memberships.deactivate_organization(by=access)
     messages.success(request, gettext("%(name)s is switched off.") % {"name": access.organization})
     return redirect("home")
 

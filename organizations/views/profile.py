@@ -16,10 +16,12 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from organizations import email_changes, mail, user_sessions
+from organizations import mail
 from organizations.addresses import site_url
-from organizations.email_changes import ChangeGone
-from organizations.member_forms import AlertsForm, EmailForm, ProfileForm
+from organizations.login import user_sessions
+from organizations.members import email_changes
+from organizations.members.email_changes import ChangeGone
+from organizations.members.forms import AlertsForm, EmailForm, ProfileForm
 from organizations.models import EmailChange, User
 from organizations.views.home import in_frame
 

@@ -4,6 +4,6 @@ Plain Python and ASGI; what happened is kept in memory and, given a directory, i
 """
 
 from simulator.standin.app import StandIn
-from simulator.standin.running import RunningStandIn, running_standin, serve
+from simulator.standin.server import RunningStandIn, running_standin, serve
 
 __all__ = ["RunningStandIn", "StandIn", "running_standin", "serve"]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simulator.standin.control import ControlSide
+from simulator.standin.errors import Refusal
 from simulator.standin.files import FILES_PATH
 from simulator.standin.graph import GraphSide
 from simulator.standin.journal import Journal
 from simulator.standin.meta import Meta
-from simulator.standin.refusals import Refusal
 from simulator.standin.web import (
     Answer,
     BodyTooLarge,

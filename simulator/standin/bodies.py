@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.standin.refusals import in_status
+from simulator.standin.errors import in_status
 from simulator.standin.world import REGULAR, Customer, Message, Number, Template
 
 Content = dict[str, Any]

@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from hmac import compare_digest
 from typing import Any
 
-from cloud_api.payloads.contents import text
-from cloud_api.payloads.reading import is_bsuid
+from cloud_api.payloads.fields import is_bsuid
+from cloud_api.payloads.texts import text
 from cloud_api.wa_ids import same_person_key
 from simulator.standin import faults
 from simulator.standin.cast import people_for
+from simulator.standin.errors import Refusal
 from simulator.standin.identifiers import digits_of, new_user_id
 from simulator.standin.meta import LONGEST_BSUID, Meta
 from simulator.standin.phone import ON_OTHERS, Unsayable
-from simulator.standin.refusals import Refusal
-from simulator.standin.templating import STATUSES, new_template, shown
+from simulator.standin.templates import STATUSES, new_template, shown
 from simulator.standin.web import Answer, Part, Request, Unreadable, json_answer
 from simulator.standin.world import DEFAULT_THROUGHPUT, SERVICE_ALLOWANCE, Customer, Message, Number
 

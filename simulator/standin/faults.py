@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from simulator.standin.refusals import Refusal
+from simulator.standin.errors import Refusal
 from simulator.standin.web import Answer
 from simulator.standin.world import Number
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from cloud_api.media_types import HEAD, check_content, check_media, fitting_kind
-from simulator.standin.checking import as_refusal
+from simulator.standin.errors import bad_parameter
 from simulator.standin.identifiers import new_id
-from simulator.standin.refusals import bad_parameter
+from simulator.standin.request_checks import as_refusal
 from simulator.standin.world import File, Number, World
 
 Content = dict[str, Any]

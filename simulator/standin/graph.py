@@ -10,16 +10,16 @@ from typing import Any
 
 from cloud_api.business_profile import PROFILE_FIELDS, check_profile
 from cloud_api.graph.client import appsecret_proof
-from cloud_api.payloads.contents import mapping, text
+from cloud_api.payloads.texts import mapping, text
 from simulator.standin import faults
-from simulator.standin.checking import as_refusal
 from simulator.standin.deliveries import shakes_hands
+from simulator.standin.errors import Refusal, bad_parameter, bad_token, missing, no_such_object
 from simulator.standin.faults import NO_TROUBLE, Trouble
 from simulator.standin.files import check_upload
 from simulator.standin.meta import Meta
 from simulator.standin.pictures import Pictures
-from simulator.standin.refusals import Refusal, bad_parameter, bad_token, missing, no_such_object
-from simulator.standin.templating import already_there, check_template, new_template, not_there, shown
+from simulator.standin.request_checks import as_refusal
+from simulator.standin.templates import already_there, check_template, new_template, not_there, shown
 from simulator.standin.web import Answer, Request, Unreadable, json_answer
 from simulator.standin.world import Account, File, Number, Template
 

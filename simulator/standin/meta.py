@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from cloud_api.messages import MEDIA_LIMITS
-from cloud_api.payloads.contents import mapping, text
-from cloud_api.payloads.reading import is_bsuid
+from cloud_api.payloads.fields import is_bsuid
+from cloud_api.payloads.texts import mapping, text
 from cloud_api.wa_ids import same_person_key
 from simulator.standin import bodies
-from simulator.standin.checking import check_request
 from simulator.standin.deliveries import Deliveries
+from simulator.standin.errors import Refusal, invalid, missing
 from simulator.standin.files import Files, brief
 from simulator.standin.identifiers import account_id, digits_of, new_user_id, new_wamid
 from simulator.standin.phone import change_others, compose
-from simulator.standin.refusals import Refusal, invalid, missing
-from simulator.standin.templating import check_parameters
+from simulator.standin.request_checks import check_request
+from simulator.standin.templates import check_parameters
 from simulator.standin.world import FREE, REGULAR, Customer, Message, Number, Template, World
 
 Content = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cloud_api.messages import MEDIA_LIMITS
-from cloud_api.payloads.contents import mapping, text
+from cloud_api.payloads.texts import mapping, text
 from simulator.standin.bodies import WITHOUT_CONTACTS
 from simulator.standin.files import in_webhook
 from simulator.standin.world import Customer, File, Message, Number

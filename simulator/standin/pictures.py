@@ -3,9 +3,9 @@
 import base64
 
 from cloud_api.business_profile import MOST_PICTURE, PICTURE_TYPES
+from simulator.standin.errors import bad_parameter, no_such_object
 from simulator.standin.identifiers import new_id
 from simulator.standin.meta import Meta
-from simulator.standin.refusals import bad_parameter, no_such_object
 from simulator.standin.web import UPLOAD_MARK, Request
 from simulator.standin.world import Content, File, Number
 

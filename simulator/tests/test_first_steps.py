@@ -10,8 +10,8 @@ from chats.models import Message, MessageStatus
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role
 from organizations.tests.people import member
+from simulator.demonstration import give_number
 from simulator.first_steps import ANA
-from simulator.seeding import give_number
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from cloud_api import messages
 from cloud_api.media_types import check_media
 from cloud_api.messages import Choice, InvalidMessage, Section
 from simulator.standin import running_standin
+from simulator.standin.errors import Refusal
 from simulator.standin.files import check_upload
-from simulator.standin.refusals import Refusal
 
 NUMBER = "448190735512098"
 ANA = "556195550186"

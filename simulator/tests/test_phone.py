@@ -13,11 +13,11 @@ from cloud_api import messages
 from cloud_api.graph import GraphError, Recipient
 from conftest import apply_all
 from contacts.models import Contact
-from organizations.graph import graph_for
 from organizations.models import Organization, PhoneNumber, Role
+from organizations.numbers.graph import graph_for
 from organizations.tests.people import member, outsider
 from simulator.client import Phones
-from simulator.seeding import BOUQUET, PICTURES
+from simulator.demonstration import BOUQUET, PICTURES
 from simulator.standin import RunningStandIn
 from simulator.tests.trying import MARINA, Page, ana, number, page, phones, standin, until
 from simulator.urls import urlpatterns

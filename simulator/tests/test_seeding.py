@@ -10,10 +10,10 @@ from django.utils import timezone
 from chats.models import CannedReply, Message, MessageTemplate
 from contacts.models import Contact
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
-from organizations.number_states import NumberState, state_of
+from organizations.numbers.states import NumberState, state_of
 from organizations.tests.people import browser, member
 from simulator.client import Unreachable
-from simulator.seeding import begin_conversations, give_number, make_demonstration, simulated_numbers
+from simulator.demonstration import begin_conversations, give_number, make_demonstration, simulated_numbers
 from simulator.standin import RunningStandIn
 from simulator.tests.trying import standin, until
 

@@ -14,7 +14,7 @@ import requests
 
 from simulator.standin import running_standin
 from simulator.standin.journal import JOURNAL
-from simulator.standin.running import WABA
+from simulator.standin.server import WABA
 from simulator.tests.receiver import Receiver
 
 TOP = Path(__file__).resolve().parent.parent.parent

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cloud_api import messages
 from cloud_api.graph import Graph, GraphError, Recipient, make_session
 from simulator.standin import running_standin
-from simulator.standin.running import SECRET, WABA
+from simulator.standin.server import SECRET, WABA
 from simulator.tests.receiver import Receiver
 
 NUMBER = "448190735512098"

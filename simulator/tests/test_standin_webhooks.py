@@ -13,7 +13,7 @@ import requests
 
 from cloud_api.payloads import parse
 from simulator.standin import running_standin
-from simulator.standin.running import WA_ID
+from simulator.standin.server import WA_ID
 from simulator.tests.receiver import Receiver
 
 ANA = "556195550186"

@@ -11,7 +11,7 @@ from conftest import Hub, apply_all
 from organizations.models import Organization, PhoneNumber, Role, User
 from organizations.tests.people import member
 from simulator.client import Phones
-from simulator.seeding import give_number
+from simulator.demonstration import give_number
 from simulator.standin import RunningStandIn, running_standin
 
 MARINA = "556195550111"

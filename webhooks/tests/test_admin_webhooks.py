@@ -11,7 +11,7 @@ from django.urls import reverse
 from jobs.models import State
 from organizations.admin_pages import MOST_COUNTED
 from organizations.models import Organization, PhoneNumber
-from organizations.showing import faithful_json
+from organizations.text_display import faithful_json
 from webhooks.models import HeldItem, Webhook
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from chats.models import Message, StatusEvent
 from conftest import Hub, apply_all
 from contacts.models import Contact, ContactChange, RetiredIdentity
 from jobs.models import State
+from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent
-from organizations.signing import Signature
+from webhooks.intake.storage import SignedBody, store
 from webhooks.models import HeldItem, Webhook
-from webhooks.storing import SignedBody, store
 from webhooks.tests.bodies import HOUR, START, body, history_body, message, status_body, text_body, value
 
 Delivery = bytes

@@ -12,18 +12,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from chats.conversations.inbound_messages import remember_what_stays
+from chats.conversations.statuses import StatusArrival, record_statuses
 from chats.models import Message
-from chats.recording import remember_what_stays
-from chats.statuses import StatusArrival, record_statuses
 from cloud_api.payloads import Status, parse
 from conftest import apply_all
 from contacts.models import Contact, Label, Note
 from contacts.services import delete_note, rename_contact, save_label
-from organizations.joining import switch_member
-from organizations.live import announce
+from organizations.live.revisions import announce
+from organizations.members.memberships import switch_member
 from organizations.models import Membership, Organization, PhoneNumber, User
 from organizations.permissions import access_to
-from webhooks.applying import LANES
+from webhooks.processing.pipeline import LANES
 from webhooks.tests.bodies import ANA, NUMBER, START, body, echo_body, history_body, message, status_body, value
 from webhooks.tests.test_people import B1, B2, W1, W2, changed, said
 

@@ -18,12 +18,12 @@ from django.utils import timezone
 from chats.models import Message
 from conftest import SECRET, Hub, apply_all
 from jobs.models import State
+from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, Role, User
-from organizations.signing import Signature
-from webhooks.applying import LANES
-from webhooks.held_items import TOO_MANY, release_waiting
+from webhooks.intake.storage import SignedBody, store
 from webhooks.models import ANY, LARGE, PROVEN, HeldItem, Webhook
-from webhooks.storing import SignedBody, store
+from webhooks.processing.held_items import TOO_MANY, release_waiting
+from webhooks.processing.pipeline import LANES
 from webhooks.tests.bodies import START, body, message, status_body, text_body, value
 
 FLOODER = "f" * 32

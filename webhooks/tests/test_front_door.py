@@ -14,11 +14,11 @@ from django.db import connection
 
 from cloud_api.signature import sign
 from conftest import PAYLOADS, SECRET, Hub, payload
+from organizations.credentials.signers import Signature, ask, find_secrets
 from organizations.models import Organization, PhoneNumber
-from organizations.signing import Signature, ask, find_secrets
+from webhooks.intake.receiver import MAX_BODY, organization_key
+from webhooks.intake.storage import SignedBody, store
 from webhooks.models import Webhook
-from webhooks.receiver import MAX_BODY, organization_key
-from webhooks.storing import SignedBody, store
 from webhooks.tests.bodies import OTHER_NUMBER, text_body
 from webhooks.tests.refusing import refused
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from webhooks.group_commit import MOST_HANGING, GroupCommit, Overloaded
+from webhooks.intake.group_commit import MOST_HANGING, GroupCommit, Overloaded
 
 Work = Callable[[Sequence[str]], Sequence[str | Exception]]
 

@@ -9,16 +9,16 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from chats import outbox
-from chats.models import Message, NumberPace, Origin, Turn
-from chats.writing import queue_message
+from chats.models import Message, NumberRateLimit, Origin, SendQueue
+from chats.outbox import sender
+from chats.outbox.message_queue import queue_message
 from cloud_api import messages
 from cloud_api.graph import GraphError
 from conftest import apply_all
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
 from organizations.models import AccountEvent, PhoneNumber, Proof
-from organizations.ownership import NumberMoved, move_replaced, prove_in_transaction, refuse_moved, withdraw_proof
+from organizations.numbers.ownership import NumberMoved, move_replaced, prove_in_transaction, refuse_moved, withdraw_proof
 from webhooks.models import Webhook
 from webhooks.tests.bodies import NUMBER
 from webhooks.tests.test_ownership import (
@@ -71,14 +71,14 @@ def test_what_the_former_one_was_sending_neither_stops_nor_slows_the_new_one_s_n
     intruder.type_ids()
     give_token(intruder.number, "made-up")
     write(person(intruder.number), "under way")
-    (sending,) = outbox.Outbox().take(10)
+    (sending,) = sender.Outbox().take(10)
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    outbox.store([(sending, GraphError(code, "refused", retry_after=3000.0))])
+    sender.store([(sending, GraphError(code, "refused", retry_after=3000.0))])
 
     assert owner.number.phone_number_id == NUMBER
     assert owner.number.sending_stopped_at is None
-    assert not NumberPace.objects.filter(phone_number=NUMBER, free_at__gt=timezone.now()).exists()
+    assert not NumberRateLimit.objects.filter(phone_number=NUMBER, next_slot_at__gt=timezone.now()).exists()
 
 
 def test_what_waits_on_the_new_one_s_number_never_leaves_with_the_former_one_s_token(hub, meta, owner, intruder):
@@ -89,10 +89,10 @@ def test_what_waits_on_the_new_one_s_number_never_leaves_with_the_former_one_s_t
     owner.paste(meta_token=TOKEN)
     message = write(person(owner.number), "for the owner to send")
 
-    assert outbox.Outbox()._take_from(read_before, 10) == []
+    assert sender.Outbox()._take_from(read_before, 10) == []
     message.refresh_from_db()
     assert message.message_status == "queued"
-    assert Turn.objects.get().lease_token is None
+    assert SendQueue.objects.get().lease_token is None
 
 
 def test_what_is_written_while_the_number_goes_is_the_writer_s(hub, meta, owner, intruder):
@@ -142,9 +142,9 @@ def test_nothing_can_be_added_to_a_row_while_others_are_moved_to_it(hub, meta, o
 
 def test_the_pace_of_both_rows_does_not_keep_the_number(hub, meta, owner, intruder):
     intruder.type_ids()
-    NumberPace.objects.create(phone_number=intruder.number, free_at=timezone.now())
+    NumberRateLimit.objects.create(phone_number=intruder.number, next_slot_at=timezone.now())
     copy = halfway(owner, intruder)
-    NumberPace.objects.create(phone_number=copy, free_at=timezone.now())
+    NumberRateLimit.objects.create(phone_number=copy, next_slot_at=timezone.now())
     move_replaced()
     assert owner.number.phone_number_id == NUMBER
 

@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from chats.conversations.sessions import Entry, Role, file_messages
 from chats.models import Message
-from chats.sessions import Entry, Role, file_messages
 from conftest import apply_all
 from contacts.models import Contact
-from organizations.signing import Signature
-from webhooks.storing import SignedBody, store
+from organizations.credentials.signers import Signature
+from webhooks.intake.storage import SignedBody, store
 from webhooks.tests.bodies import HOUR, NUMBER, START, body, echo_body, history_body, message, value
 from webhooks.tests.test_any_order import deliver, forget
 

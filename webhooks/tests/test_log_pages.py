@@ -12,10 +12,10 @@ from django.utils import translation
 
 from conftest import Hub, apply_all
 from jobs.models import State
-from organizations.live import revisions
+from organizations.live.revisions import revisions
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
+from webhooks.log.selectors import LATEST, MOST_HELD, MOST_SHOWN, PAGE, in_a_word
 from webhooks.models import HeldItem, Webhook
-from webhooks.selectors import LATEST, MOST_HELD, MOST_SHOWN, PAGE, in_a_word
 from webhooks.tests.bodies import NUMBER, body, echo_body, message, status_body, text_body, value
 
 MALFORMED = sorted((hub_settings.BASE_DIR / "cloud_api" / "tests" / "payloads" / "malformed").iterdir())

@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from chats.models import Message
 from conftest import apply_all
 from contacts.models import Contact, ContactChange
-from organizations.signing import Signature
+from organizations.credentials.signers import Signature
+from webhooks.intake.storage import SignedBody, store
 from webhooks.models import Webhook
-from webhooks.storing import SignedBody, store
 from webhooks.tests.bodies import HOUR, START, body, message, value
 from webhooks.tests.test_any_order import forget
 from webhooks.tests.test_wrong_clocks import Delivery, at, deliver

@@ -18,18 +18,18 @@ from django.utils import timezone
 from chats.models import Message
 from cloud_api.payloads import parse
 from conftest import Hub, apply_all
-from contacts.importing import import_contacts
+from contacts.csv.imports import import_contacts
+from contacts.csv.tables import Refused
 from contacts.models import Contact
-from contacts.sheets import Refused
-from organizations.checking import SecretRefused, check_proofs, store_secrets
 from organizations.models import AccountEvent, Organization, PhoneNumber, Proof, Role, User
+from organizations.numbers.credential_checks import SecretRefused, check_proofs, store_secrets
 from organizations.tests.people import member
 from simulator.standin import RunningStandIn, running_standin
-from webhooks import applying
-from webhooks.applying import apply_entries
-from webhooks.held_items import release_waiting
 from webhooks.models import HeldItem, Webhook
-from webhooks.routing import Entry, Naming, Router, signature_of
+from webhooks.processing import pipeline
+from webhooks.processing.held_items import release_waiting
+from webhooks.processing.pipeline import apply_entries
+from webhooks.processing.router import Entry, Naming, Router, signature_of
 from webhooks.tests.bodies import NUMBER, body, text_body
 
 PLATFORM = "p" * 32
@@ -479,7 +479,7 @@ def test_a_number_that_moves_while_workers_apply_its_webhooks_mixes_nothing(hub,
         try:
             for start in range(0, 240, 8):
                 ids = lease.ids[start : start + 8]
-                applying.apply_webhooks(replace(lease, ids=ids))
+                pipeline.apply_webhooks(replace(lease, ids=ids))
         finally:
             connection.close()
 

@@ -9,12 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from conftest import NUMBERS, SECRET, Hub, apply_all, payload
-from organizations.live import revisions
+from organizations.credentials.signers import Signature
+from organizations.live.revisions import revisions
 from organizations.models import Organization, PhoneNumber, Proof
-from organizations.signing import Signature
+from webhooks.intake.storage import SignedBody, store
 from webhooks.models import HeldItem, Webhook
-from webhooks.replaying import replay
-from webhooks.storing import SignedBody, store
+from webhooks.processing.replay import replay
 from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, body, message, text_body, value
 
 PLATFORM = "p" * 32

@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 
 from jobs.models import MAX_ATTEMPTS, Lease
 from jobs.worker import Chore, Lane, Worker
-from organizations.signing import Signature
+from organizations.credentials.signers import Signature
+from webhooks.intake.storage import SignedBody, store
 from webhooks.models import Webhook
-from webhooks.storing import SignedBody, store
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

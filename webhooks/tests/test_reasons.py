@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
-from webhooks.reasons import REASONS, translated
+from webhooks.processing.hold_reasons import REASONS, translated
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GIVERS = {"Refused", "UnreadableBody", "unreadable", "Held", "UnknownMessage", "bury"}

@@ -8,8 +8,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from chats.models import Message, Origin, Outgoing, StatusEvent
-from chats.writing import queue_message
+from chats.models import Message, Origin, QueuedMessage, StatusEvent
+from chats.outbox.message_queue import queue_message
 from cloud_api.messages import text
 from conftest import PAYLOADS, apply_all
 from contacts.models import Contact, ContactChange, RetiredIdentity
@@ -96,7 +96,7 @@ def test_a_rebuild_keeps_what_the_hub_wrote_itself_and_files_it_again(hub, numbe
     token = uuid.uuid4()
     now = datetime.fromtimestamp(start + 60, UTC)
     own = queue_message(contact=contact, message=text("hello"), token=token, origin=Origin.STAFF, now=now)
-    Outgoing.objects.all().delete()  # as if it had been sent
+    QueuedMessage.objects.all().delete()  # as if it had been sent
     hub.deliver(text_body("c1", start + 120))
     hub.deliver(status_body("wamid.own", "read", start + 90, biz_opaque_callback_data=str(token)))
     apply_all()

@@ -16,12 +16,12 @@ from django.utils import timezone
 from chats.models import Message
 from cloud_api.signature import sign
 from conftest import SECRET, Hub, apply_all
+from organizations.credentials.signers import MOST_HINTS, MOST_SECRETS, WINDOW, Question, Signature, ask, find_secrets, matching
 from organizations.models import Organization, PhoneNumber
-from organizations.signing import MOST_HINTS, MOST_SECRETS, WINDOW, Question, Signature, ask, find_secrets, matching
-from webhooks.database_groups import run_for_group
-from webhooks.keyring import MOST_REMEMBERED, Keyring, RememberedRings
+from webhooks.intake.database_groups import run_for_group
+from webhooks.intake.receiver import MAX_BODY
+from webhooks.intake.signature_cache import MOST_REMEMBERED, Keyring, RememberedRings
 from webhooks.models import Webhook
-from webhooks.receiver import MAX_BODY
 from webhooks.tests.bodies import NUMBER, body, text_body, value
 
 AGENCY = "g" * 32

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from chats.conversations.unmatched_statuses import KEPT_FOR, STEP, forget_old_unmatched
 from chats.models import Message, StatusEvent, UnmatchedStatus
-from chats.unmatched_statuses import KEPT_FOR, STEP, forget_old_unmatched
 from conftest import Hub, apply_all
 from organizations.models import Organization
 from webhooks.models import Webhook

@@ -16,10 +16,10 @@ import pytest
 
 from cloud_api.signature import sign
 from conftest import SECRET, Hub
+from webhooks.intake.receiver import MAX_BODY, MAX_DISCARDED
+from webhooks.intake.request_bodies import MOST_LARGE, MOST_SMALL, SMALL
 from webhooks.models import Webhook
-from webhooks.receiver import MAX_BODY, MAX_DISCARDED
 from webhooks.tests.bodies import text_body
-from webhooks.uploads import MOST_LARGE, MOST_SMALL, SMALL
 
 ROOT = Path(__file__).parent.parent.parent
 NEARLY_4_MIB = MAX_BODY - 10

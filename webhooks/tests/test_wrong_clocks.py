@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from chats.models import Message, StatusEvent
 from conftest import apply_all
 from contacts.models import Contact
+from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent
-from organizations.signing import Signature
+from webhooks.intake.storage import SignedBody, store
 from webhooks.models import Webhook
-from webhooks.storing import SignedBody, store
 from webhooks.tests.bodies import HOUR, START, body, echo_body, message, status_body, text_body, value
 from webhooks.tests.test_any_order import forget, rows
 

@@ -1,6 +1,8 @@
-"""What stands between clients and the Django site: no thread of it ever waits for a client.
+"""The web server between clients and the Django site. No thread waits for a client (docs/decisions/0011).
 
-`connections.Connection` is the web server's HTTP protocol, with limits on what a client may hold. `site.Site` is the Django site as
-an ASGI application: `bodies` reads the request before a thread is taken, `threads` shares the threads between clients, and
-`responses` sends what a thread has produced. See docs/decisions/0011.
+connections   the HTTP protocol, with limits on what a client may hold: Connection
+site          the Django site as an ASGI application: Site
+bodies        reads a request before it takes a thread
+threads       shares the threads between clients: ThreadQueue
+responses     sends what a thread has produced
 """

@@ -10,7 +10,7 @@ from typing import IO, cast
 
 from django.conf import settings
 
-from webhooks.receiver import Receive, Scope
+from webhooks.intake.receiver import Receive, Scope
 from whatsapp_hub.server.budgets import Budget
 from whatsapp_hub.server.refusals import ClientGone, RequestRefused
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from prometheus_client import Counter
 
-from webhooks.receiver import Send
+from webhooks.intake.receiver import Send
 
 REFUSED = Counter("hub_page_refusals", "Requests for pages that were refused before the site saw them", ["status"])
 RETRY_AFTER = 5

@@ -9,7 +9,7 @@ from typing import IO, Protocol, cast
 
 from django.conf import settings
 
-from webhooks.receiver import Receive, Send
+from webhooks.intake.receiver import Receive, Send
 from whatsapp_hub.server.budgets import Budget
 from whatsapp_hub.server.refusals import ClientGone
 

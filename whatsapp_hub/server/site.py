@@ -18,8 +18,8 @@ from django.db import close_old_connections
 from django.http import HttpRequest
 from django.utils.http import parse_header_parameters
 
-from organizations.stream import session_key_of
-from webhooks.receiver import Receive, Scope, Send
+from organizations.live.event_stream import session_key_of
+from webhooks.intake.receiver import Receive, Scope, Send
 from whatsapp_hub.server.bodies import GRACE, MOST_IN_MEMORY, Body, BodyReader
 from whatsapp_hub.server.budgets import Budget
 from whatsapp_hub.server.connections import SENT_AHEAD

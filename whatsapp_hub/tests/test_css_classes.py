@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from organizations.templatetags.fields import CLASSES
-from whatsapp_hub.tests.test_rooms import ROOMS
+from whatsapp_hub.tests.test_imports import APPS
 
 TOP = Path(__file__).resolve().parent.parent.parent
 CSS = TOP / "static" / "hub" / "hub.css"
@@ -17,8 +17,8 @@ TEMPLATES = [
 SCRIPTS = sorted((TOP / "static" / "hub").glob("*.js"))
 MODULES = [
     path
-    for room in ROOMS
-    for path in sorted((TOP / room).rglob("*.py"))
+    for app in APPS
+    for path in sorted((TOP / app).rglob("*.py"))
     if not {"tests", "migrations"} & set(path.relative_to(TOP).parts) and not path.name.startswith(("admin", "settings"))
 ]
 """Without the Django admin's, which has a style sheet of its own."""

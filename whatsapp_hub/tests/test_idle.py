@@ -13,9 +13,9 @@ from django.db.backends.signals import connection_created
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.models import Attachment, Message, NumberPace, Origin, ReadReceipt, Turn
-from chats.receipts import note_seen
-from chats.writing import queue_message
+from chats.models import Attachment, Message, NumberRateLimit, Origin, ReadReceipt, SendQueue
+from chats.outbox.message_queue import queue_message
+from chats.outbox.read_receipts import note_seen
 from cloud_api import messages
 from contacts.models import Contact
 from jobs.due_times import DueTimes
@@ -110,7 +110,7 @@ def numbers_that_wait(organization: Organization, count: int) -> None:
         )
         contact = Contact.objects.create(create_for_phone_number=number, organization=organization, wa_id=f"5561900000{index:02}")
         write_to(contact)
-        NumberPace.objects.create(phone_number=number, free_at=now + timedelta(hours=index >= count))
+        NumberRateLimit.objects.create(phone_number=number, next_slot_at=now + timedelta(hours=index >= count))
 
 
 def write_to(contact: Contact) -> Message:
@@ -211,7 +211,7 @@ def test_files_and_receipts_wake_their_lanes(tell, numbers) -> None:
 
 def test_the_outbox_is_due_when_a_number_may_send_again(organization) -> None:
     def seconds_left() -> float:
-        due_times = DueTimes({"turns": Turn.objects.soonest(), "webhooks": Webhook.objects.soonest()})
+        due_times = DueTimes({"turns": SendQueue.objects.soonest(), "webhooks": Webhook.objects.soonest()})
         left = due_times.seconds_left({"turns", "webhooks"})
         assert left.keys() == {"turns"}
         return left["turns"]
@@ -222,12 +222,12 @@ def test_the_outbox_is_due_when_a_number_may_send_again(organization) -> None:
     stopped.sending_stopped_at = timezone.now() - timedelta(minutes=11)
     stopped.save()
     assert seconds_left() <= 0
-    Turn.objects.filter(phone_number=stopped).update(due_at=Now() + timedelta(seconds=30))
+    SendQueue.objects.filter(phone_number=stopped).update(due_at=Now() + timedelta(seconds=30))
     assert 25 < seconds_left() <= 30
     stopped.activate = False
     stopped.save()
     assert 3500 < seconds_left() <= 3600
-    NumberPace.objects.filter(phone_number=held).delete()
+    NumberRateLimit.objects.filter(phone_number=held).delete()
     assert seconds_left() <= 0
 
 

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.test import Client
 
 from conftest import Hub, apply_all, payload
-from organizations.live import announce, revisions
+from organizations.live.event_stream import Streams
+from organizations.live.revisions import announce, revisions
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
-from organizations.stream import Streams
 from whatsapp_hub import asgi
 
 

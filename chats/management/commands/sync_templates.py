@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chats.message_templates.accounts import Account, NoWay, accounts_of, all_accounts
 from chats.message_templates.services import refusal_words
-from chats.message_templates.syncing import sync_templates
+from chats.message_templates.sync import sync_templates
 from cloud_api.graph import GraphError
 from organizations.models import Organization
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
-from organizations.stored_secrets import UnreadableSecrets, require_readable_secrets
+from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 
 
 class Command(BaseCommand):

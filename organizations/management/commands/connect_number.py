@@ -12,9 +12,9 @@ from django.core.validators import validate_email
 from django.urls import reverse
 from django.utils import timezone
 
-from organizations.joining import Issued, add_member
+from organizations.members.memberships import Issued, add_member
 from organizations.models import Membership, Organization
-from organizations.services import Connection, NotConnected, connect_number
+from organizations.numbers.registration import Connection, NotConnected, connect_number
 
 SHARED_PATH = "/webhooks/whatsapp/"
 SECRETS = {"verify_token": "HUB_VERIFY_TOKEN", "app_secret": "HUB_APP_SECRET", "meta_token": "HUB_META_TOKEN"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from organizations.stored_secrets import rotate_keys
+from organizations.credentials.stored_secrets import rotate_keys
 
 
 class Command(BaseCommand):

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from jobs.models import LeasedQuerySet
 from jobs.worker import Worker
-from webhooks import applying, replaying
 from webhooks.models import HeldItem, Webhook
+from webhooks.processing import pipeline, replay
 
 
 class Command(BaseCommand):
@@ -43,17 +43,17 @@ class Command(BaseCommand):
         if not (part or options["all"]):
             raise CommandError("say which: --all, --dead, --since T or --id N; or --rebuild")
         with _bar() as bar:
-            count = sum(replaying.replay(rows, bar.update) for rows in _chosen(options))
+            count = sum(replay.replay(rows, bar.update) for rows in _chosen(options))
         self.stdout.write(f"{count} rows are due again; the worker applies them")
 
     def _rebuild(self) -> None:
         self.stdout.write("deleting what webhooks told")
         with _bar() as bar:
-            replaying.forget_what_webhooks_told(replaying.latest_webhook(), bar.update)
-        webhooks = Webhook.objects.filter(pk__lte=replaying.latest_webhook())  # what has come since knows names too
+            replay.forget_what_webhooks_told(replay.latest_webhook(), bar.update)
+        webhooks = Webhook.objects.filter(pk__lte=replay.latest_webhook())  # what has come since knows names too
         self.stdout.write("making it anew")
-        with _bar(total=replaying.replay(webhooks, lambda changed: None)) as bar:
-            count = Worker(applying.LANES, []).run_due(bar.update)
+        with _bar(total=replay.replay(webhooks, lambda changed: None)) as bar:
+            count = Worker(pipeline.LANES, []).run_due(bar.update)
         self.stdout.write(f"{count} rows applied anew")
 
 
@@ -68,7 +68,7 @@ def _chosen(options: dict[str, Any]) -> list[LeasedQuerySet[Any]]:
     if options["all"]:
         return [Webhook.objects.all()]
     if options["since"]:
-        return [replaying.since(_moment(options["since"]))]
+        return [replay.since(_moment(options["since"]))]
     one = Webhook.objects.filter(pk=options["id"])
     if not one.exists():
         raise CommandError(f"there is no webhook {options['id']}")

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from organizations.stored_secrets import UnreadableSecrets, require_readable_secrets
+from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 from whatsapp_hub.database_errors import UNKNOWN_DATABASE, code_of, explained
 
 LOCK = "whatsapp_hub_migrations"

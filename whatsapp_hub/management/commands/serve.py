@@ -15,10 +15,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.urls import reverse
 
-from organizations.services import create_first_superuser
-from organizations.stored_secrets import UnreadableSecrets, require_readable_secrets
+from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
+from organizations.numbers.registration import create_first_superuser
 from simulator.client import SimulatorError
-from simulator.seeding import begin_conversations, make_demonstration, simulated_numbers
+from simulator.demonstration import begin_conversations, make_demonstration, simulated_numbers
 from whatsapp_hub.serving import CannotServe, Process, Supervisor, wait_for_port
 
 PATIENCE_FOR_SIMULATOR = 30.0

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from jobs.worker import Worker
-from organizations.stored_secrets import UnreadableSecrets, require_readable_secrets
+from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 from whatsapp_hub.lanes import CHORES, LANES
 from whatsapp_hub.serving import end_with_supervisor
 

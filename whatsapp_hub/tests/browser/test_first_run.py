@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from chats.models import Message
 from organizations.models import Membership, Organization, Role, User
+from simulator.demonstration import begin_conversations, give_number
 from simulator.first_steps import ANA
-from simulator.seeding import begin_conversations, give_number
 from simulator.tests.trying import standin
 from whatsapp_hub.tests.browser.conftest import Open
 

@@ -20,11 +20,11 @@ from django.urls import URLPattern, reverse
 from playwright.sync_api import CDPSession, Page
 
 from chats.models import CannedReply, Message, MessageTemplate, OwnCannedReply
+from contacts.csv.tables import guess_layout
 from contacts.models import Contact, ContactImport, Label, Note
-from contacts.sheets import guess_layout
 from jobs.models import State
-from organizations.connecting import Step
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
+from organizations.numbers.setup import Step
 from simulator.client import Phones
 from webhooks.models import Webhook
 from whatsapp_hub.tests.browser.conftest import PASSWORD, Open

@@ -12,11 +12,11 @@ from playwright.sync_api import Page, Route, expect
 from conftest import Hub, apply_all
 from contacts.models import Contact, Label
 from contacts.services import give_labels, rename_contact, set_who_answers
-from organizations.connecting import switch_number
-from organizations.live import announce
+from organizations.live.event_stream import Streams
+from organizations.live.revisions import announce
 from organizations.models import Membership, Organization, PhoneNumber, Profile, User
-from organizations.stopping import stop_sending
-from organizations.stream import Streams
+from organizations.numbers.setup import switch_number
+from organizations.numbers.suspension import stop_sending
 from whatsapp_hub import asgi
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.talk import PLAIN, echo, message, status

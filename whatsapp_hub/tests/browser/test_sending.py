@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from chats.message_templates.syncing import sync_due_templates
+from chats.message_templates.sync import sync_due_templates
 from conftest import Hub
 from organizations.models import Organization, PhoneNumber, User
-from simulator.seeding import begin_conversations, give_number
+from simulator.demonstration import begin_conversations, give_number
 from simulator.standin import RunningStandIn, running_standin
 from whatsapp_hub.tests.browser.conftest import SCREENSHOTS, Open
 from whatsapp_hub.tests.browser.test_every_page import check

@@ -1,0 +1,50 @@
+"""Closes sessions that expired with nobody writing. Screens judge by time, so they are right even before it."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from django.utils import timezone
+
+from chats.conversations.session_assignment import close_sessions
+from contacts.models import Contact
+from jobs.batches import apply_batch
+from jobs.transactions import run_in_transaction
+
+log = logging.getLogger(__name__)
+
+GROUP = 500
+MOST_FAILED = 500
+"""Sessions that cannot be closed, after which a sweep ends."""
+
+
+def close_expired_sessions() -> int:
+    """Close every session that has expired; returns how many contacts that concerned. One that cannot be closed costs no other."""
+    closed: list[int] = []
+    failed: list[int] = []
+
+    def close(contact_ids: Sequence[int]) -> None:
+        closed.append(run_in_transaction(partial(_close, contact_ids)))
+
+    def reject(contact_id: int, failure: Exception) -> None:
+        log.error("the session of contact %s could not be closed: %s", contact_id, type(failure).__name__)
+        failed.append(contact_id)
+
+    while len(failed) < MOST_FAILED and (contact_ids := _expired(failed)):
+        apply_batch(contact_ids, apply=close, reject=reject)
+    return sum(closed)
+
+
+def _expired(failed: Sequence[int]) -> list[int]:
+    """The next contacts whose sessions have expired, without those that failed."""
+    expired = Contact.objects.filter(session_is_active=True, session_expires_at__lte=timezone.now()).exclude(pk__in=failed)
+    return list(expired.order_by("session_expires_at").values_list("pk", flat=True)[:GROUP])
+
+
+def _close(contact_ids: Sequence[int]) -> int:
+    now = timezone.now()
+    expired = Contact.objects.filter(pk__in=contact_ids, session_is_active=True, session_expires_at__lte=now)
+    contacts = list(expired.select_for_update().order_by("pk"))
+    close_sessions(contacts, now)
+    Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).update(session_is_active=False)
+    return len(contacts)

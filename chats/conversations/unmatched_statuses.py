@@ -1,0 +1,51 @@
+"""Statuses of messages that the hub does not know: noted while somebody may look into them, and then forgotten.
+
+Whoever sends with another system too gets some with each of its messages, for ever. The note alone is forgotten: the status event
+stays, and is applied if its message comes.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.utils import timezone
+
+from chats.models import StatusEvent, UnmatchedStatus
+from jobs.bulk_writes import insert_rows
+from jobs.transactions import run_in_transaction
+
+KEPT_FOR = timedelta(days=90)
+"""After the webhook that told the status arrived."""
+STEP = 1_000
+"""Rows that are deleted in one transaction."""
+MOST_IN_ROUND = 200_000
+"""Rows that one round of the chore deletes at most."""
+
+
+def note_unmatched(events: Iterable[StatusEvent], received_at: Mapping[int, datetime], now: datetime) -> None:
+    """Keep which of these events are about messages that the hub does not know. `received_at`: when their webhooks arrived, by id.
+    A rebuild tells those of long ago again: they are not noted, as they would be forgotten at once."""
+    since = now - KEPT_FOR
+    insert_rows(
+        [
+            UnmatchedStatus(
+                phone_number=event.phone_number,
+                organization_id=event.phone_number.organization_id,
+                wamid=event.wamid,
+                webhook_id=event.webhook_id,
+                received_at=received_at[event.webhook_id],
+            )
+            for event in events
+            if received_at[event.webhook_id] >= since
+        ]
+    )
+
+
+def forget_old_unmatched() -> int:
+    """A chore: delete notes that are older than `KEPT_FOR`, the oldest first; returns how many."""
+    old = UnmatchedStatus.objects.filter(received_at__lt=timezone.now() - KEPT_FOR).order_by("received_at")
+    total = 0
+    while total < MOST_IN_ROUND and (ids := list(old.values_list("pk", flat=True)[:STEP])):
+        run_in_transaction(partial(UnmatchedStatus.objects.filter(pk__in=ids).delete))
+        total += len(ids)
+    return total

@@ -1,0 +1,582 @@
+"""A thread as people read it: each message becomes a Bubble, which says what to draw and with which words. What Meta sends may have
+any shape: nothing here believes it, and what is not understood is shown as a card that opens the raw object."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from chats.conversations.reactions_and_edits import ACTIONS
+from chats.inbox.composer import may_react
+from chats.inbox.selectors import Thread
+from chats.inbox.text_formatting import as_plain
+from chats.media.file_display import shown
+from chats.media.message_files import KINDS, key_of
+from chats.models import Attachment, Message, MessageStatus, Origin, SendProblem
+from chats.outbox.message_queue import may_be_sent_again as can_be_sent_again
+from cloud_api.errors import codes_of, explained, has_words, own_words
+from cloud_api.payloads.texts import FORM_SENT, MISSED_CALL, card_name, chosen_reply, is_visible, mapping, objects, text
+from organizations.models import User
+
+Body = dict[str, Any]
+
+GROUPED_FOR = 300
+"""Seconds within which messages of one sender belong together."""
+
+KIND_WORDS = {
+    "image": _("Photo"),
+    "video": _("Video"),
+    "audio": _("Audio"),
+    "voice": _("Voice message"),
+    "document": _("Document"),
+    "sticker": _("Sticker"),
+    "location": _("Location"),
+    "contacts": _("Contact card"),
+    "order": _("Order"),
+    "template": _("Message template"),
+    "button": _("Button chosen"),
+    "interactive": _("Choice"),
+    "reaction": _("Reaction"),
+    "edit": _("Edited a message"),
+    "revoke": _("Deleted a message"),
+    "call": _("Call"),
+    "missed_call": _("Missed call"),
+    "form": _("Answers in a form"),
+    "unknown": _("Message that WhatsApp does not pass on"),
+    "request_welcome": _("Opened the chat"),
+    "system": _("Notice of WhatsApp's"),
+    "media_placeholder": _("Media"),
+    "unsupported": _("Message that WhatsApp does not pass on"),
+}
+ICONS = {
+    "image": "image",
+    "video": "video",
+    "audio": "mic",
+    "voice": "mic",
+    "document": "file-text",
+    "sticker": "sticker",
+    "location": "map-pin",
+    "contacts": "contact",
+    "order": "shopping-cart",
+    "template": "file-text",
+    "reaction": "smile",
+    "edit": "pencil",
+    "revoke": "ban",
+    "call": "phone",
+    "missed_call": "phone-off",
+    "form": "list-checks",
+    "media_placeholder": "image",
+}
+SAID_FOR_NOTHING = {"voice message", "audio", "media", "call", MISSED_CALL, FORM_SENT, "opened the chat", "message deleted"}
+"""What stands in `content` where a message has no words of its own, beside the kind's name: see cloud_api.payloads.texts."""
+METAS = ("unsupported", "unknown", "system")
+"""Kinds of which `content` is Meta's own English."""
+NOT_PASSED_ON = {
+    "gif": _("GIF"),
+    "group_invite": _("Invitation to a group"),
+    "hsm": _("Message template"),
+    "image": _("Photo"),
+    "interactive": _("Message with buttons"),
+    "keep_in_chat": _("A message was kept"),
+    "link_preview": _("Link preview"),
+    "list": _("Message with a list"),
+    "location": _("Location"),
+    "order": _("Order"),
+    "pin": _("A message was pinned"),
+    "poll_creation": _("Poll"),
+    "poll_update": _("Vote in a poll"),
+    "product": _("Product"),
+    "reaction": _("Reaction"),
+}
+"""By `unsupported.type`, what it was (docs/meta-platform.md 3)."""
+CALL_PERMISSION = {
+    "call permission: accept": _("Allows you to call"),
+    "call permission: reject": _("Does not allow you to call"),
+}
+NOTICES = {
+    "user_changed_number": _("The customer has another phone number now."),
+    "customer_changed_number": _("The customer has another phone number now."),
+    "user_changed_user_id": _("The customer has another WhatsApp user ID now."),
+    "customer_identity_changed": _("The customer's security code has changed: they have a new phone or installed WhatsApp anew."),
+}
+"""By `system.type`."""
+
+TICKS = {
+    MessageStatus.QUEUED: "clock",
+    MessageStatus.SENDING: "clock",
+    MessageStatus.UNCERTAIN: "circle-help",
+    MessageStatus.SENT: "check",
+    MessageStatus.DELIVERED: "check-check",
+    MessageStatus.READ: "check-check",
+    MessageStatus.PLAYED: "check-check",
+    MessageStatus.FAILED: "triangle-alert",
+}
+UNDER_WAY = {
+    MessageStatus.QUEUED: _("waiting to be sent"),
+    MessageStatus.SENDING: _("being sent"),
+}
+SENDERS = {
+    Origin.STAFF: ("user", _("Team")),
+    Origin.BOT: ("bot", _("Bot")),
+    Origin.AUTOMATIC: ("zap", _("Automatic message")),
+    Origin.API: ("code", _("API")),
+    Origin.PHONE_APP: ("smartphone", _("Phone app")),
+    Origin.STANDBY: ("sparkles", _("Meta Business Agent")),
+}
+
+WITH_MARKS = {"text": "words", "form": "words", "order": "words", "media": "caption"}
+"""By the template that draws a message's content, what of the content it draws with WhatsApp's marks."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A message in one line."""
+
+    icon: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """One message and how to draw it. `part` is the template below chats/kinds/ that draws its content."""
+
+    message: Message
+    part: str
+    body: Body
+    new_day: str = ""
+    new_session: bool = False
+    first_unread: bool = False
+    joined: bool = False
+    """It belongs with the one before: the same sender, moments later."""
+    quoted: Message | None = None
+    quotes_unknown: bool = False
+    failure: str = ""
+    failure_details: str = ""
+    """Meta's own words about why it failed, in English, where they say more."""
+    is_final: bool = False
+    """It failed, and sending the same once more would not help."""
+    written: str = ""
+    """The text that was written, to be used again; empty if it had none."""
+    may_be_sent_again: bool = False
+    was_sent_again: bool = False
+    doubt: str = ""
+    """Why nobody knows whether it arrived; a person has to decide."""
+    may_react: bool = False
+    reaction_failure: str = ""
+    """Why our latest reaction to it did not arrive."""
+    reaction_details: str = ""
+    is_reaction_uncertain: bool = False
+    """Nobody knows whether our latest reaction to it arrived."""
+    referral: Mapping[str, str] = field(default_factory=dict)
+    forwarded: str = ""
+    product: str = ""
+    """What the customer asks about, as the catalogue of the business knows it (its SKU)."""
+
+    @property
+    def is_notice(self) -> bool:
+        """A line in the middle, which nobody said."""
+        return self.part == "notice"
+
+    @property
+    def tick(self) -> str:
+        return "" if self.message.is_user_message else TICKS.get(MessageStatus(self.message.message_status), "clock")
+
+    @property
+    def status_words(self) -> str:
+        status = MessageStatus(self.message.message_status)
+        return str(UNDER_WAY.get(status, status.label))
+
+    @property
+    def is_uncertain(self) -> bool:
+        return bool(self.doubt)
+
+    @property
+    def sender(self) -> tuple[str, Any] | None:
+        """An icon and a word for who sent it, where that is not the customer, nor unknown as in imported history."""
+        known = None if self.message.is_user_message else SENDERS.get(Origin(self.message.origin))
+        author = self.message.written_by
+        return (known[0], author.name or author.email) if known and author else known
+
+    @property
+    def reactions(self) -> list[str]:
+        return list(self.message.reactions.values()) if isinstance(self.message.reactions, dict) else []
+
+    @property
+    def is_history(self) -> bool:
+        return self.message.origin == Origin.HISTORY
+
+
+def preview(message: Message) -> Preview:
+    """The message in one line, for lists and quotations."""
+    if message.revoked_at:
+        return Preview("ban", gettext("Deleted message"))
+    return Preview(ICONS.get(_kind(message), ""), _plain_words(message))
+
+
+def _plain_words(message: Message) -> str:
+    """What the message says, without the marks that the thread draws. Where it draws none, as in the name of a file, all letters
+    stay."""
+    words = words_of(message)
+    plain = as_plain(words)
+    if plain == words or message.kind in ("text", "edit"):
+        return plain
+    part, body = content_of(message)  # reads the payload, which lists leave out, of the few that have marks
+    return plain if body.get(WITH_MARKS.get(part, "")) == words else words
+
+
+def writer_of(message: Message, reader: User) -> str:
+    """Who wrote a message of the business's, in a word; empty for the customer's."""
+    if message.is_user_message:
+        return ""
+    author = message.written_by
+    if author == reader:
+        return gettext("You")
+    if author:
+        return next(iter(author.name.split()), author.email)
+    known = SENDERS.get(Origin(message.origin))
+    return str(known[1]) if known else ""
+
+
+def words_of(message: Message) -> str:
+    """What the message says; where it has no words of its own, what it is."""
+    said = (message.edited_content or message.content).strip()
+    if message.kind == "text":
+        return said
+    if message.kind == "reaction" and said != "reaction removed":
+        return gettext("Reacted with %(emoji)s") % {"emoji": said}
+    if message.kind in METAS or said in (message.kind, "reaction removed") or said in SAID_FOR_NOTHING:
+        kind = _kind(message)
+        return str(KIND_WORDS.get(kind, kind))
+    if message.kind == "interactive" and said.startswith("payment method: "):
+        return gettext("Payment method: %(words)s") % {"words": said.removeprefix("payment method: ")}
+    return str(CALL_PERMISSION.get(said, said)) if message.kind == "interactive" else said
+
+
+def _kind(message: Message) -> str:
+    """The kind as people tell kinds apart."""
+    own = {("audio", "voice message"): "voice", ("call", MISSED_CALL): "missed_call", ("interactive", FORM_SENT): "form"}
+    return own.get((message.kind, message.content), message.kind)
+
+
+def present(thread: Thread, *, first_unread: int | None = None) -> list[Bubble]:
+    """The thread's messages as bubbles. `first_unread` is the id of the first message that nobody has read."""
+    before, reactions = thread.before, _our_reactions(thread)
+    bubbles = []
+    for message in thread.messages:
+        if _is_shown_elsewhere(message, thread):
+            continue
+        bubble = _bubble(message, before, thread, first_unread)
+        if reaction := reactions.get(message.wamid or ""):
+            bubble = _with_reaction(bubble, reaction, _errors(reaction, thread))
+        bubbles.append(bubble)
+        before = message
+    return bubbles
+
+
+def _with_reaction(bubble: Bubble, reaction: Message, errors: list[Any]) -> Bubble:
+    """`reaction`: our latest to the bubble's message."""
+    return replace(
+        bubble,
+        reaction_failure=_failure(reaction, errors),
+        reaction_details=_failure_details(reaction, errors),
+        is_reaction_uncertain=bool(_doubt(reaction)),
+    )
+
+
+def _our_reactions(thread: Thread) -> dict[str, Message]:
+    """By the wamid of the message reacted to, our latest reaction to it."""
+    return {each.target_wamid or "": each for each in thread.messages if each.kind == "reaction" and not each.is_user_message}
+
+
+def _is_shown_elsewhere(message: Message, thread: Thread) -> bool:
+    """Reactions, edits and deletions are shown on what they act on, if that is known."""
+    return message.kind in ACTIONS and (message.target_wamid or "") in thread.referred
+
+
+def _bubble(message: Message, before: Message | None, thread: Thread, first_unread: int | None) -> Bubble:
+    part, body = content_of(message, thread.files.get(key_of(message), ()))
+    day = _day(message.create_in)
+    is_new_day = before is None or _day(before.create_in) != day
+    is_new_session = before is not None and before.session_id != message.session_id
+    is_first_unread = message.pk == first_unread
+    quoted = thread.referred.get(message.quoted_wamid)
+    payload = message.payload if isinstance(message.payload, dict) else {}
+    errors, product = _errors(message, thread), _product(payload)
+    may_be_sent_again = message.pk not in thread.resent and can_be_sent_again(message, errors)
+    return Bubble(
+        message=message,
+        part=part,
+        body=body,
+        new_day=day_words(day) if is_new_day else "",
+        new_session=is_new_session,
+        first_unread=is_first_unread,
+        joined=not (is_new_day or is_new_session or is_first_unread) and _belongs_with(before, message),
+        quoted=quoted,
+        quotes_unknown=bool(message.quoted_wamid) and quoted is None and not product,
+        failure=_failure(message, errors),
+        failure_details=_failure_details(message, errors),
+        doubt=_doubt(message),
+        may_be_sent_again=may_be_sent_again,
+        is_final=_is_final(message) and not may_be_sent_again and message.pk not in thread.resent,
+        written=written(message),
+        was_sent_again=message.pk in thread.resent,
+        may_react=may_react(message, timezone.now()),
+        referral=_referral(payload),
+        forwarded=_forwarded(payload),
+        product=product,
+    )
+
+
+def _is_final(message: Message) -> bool:
+    """Whether it is one of ours that failed, apart from old conversations that were imported."""
+    return message.message_status == MessageStatus.FAILED and message.origin != Origin.HISTORY and not message.revoked_at
+
+
+def written(message: Message) -> str:
+    """The text of a message of ours, as it was written; empty if it had none, or was deleted. A file's own name is none."""
+    if message.is_user_message or message.revoked_at:
+        return ""
+    if message.kind in KINDS:
+        payload = message.payload if isinstance(message.payload, dict) else {}
+        return text(mapping(payload, message.kind), "caption").strip()
+    said = (message.edited_content or message.content).strip()
+    return "" if said == message.kind or (message.kind != "text" and said in SAID_FOR_NOTHING) else said
+
+
+def _product(payload: Mapping[str, Any]) -> str:
+    referred = mapping(mapping(payload, "context"), "referred_product")
+    return (text(referred, "product_retailer_id") or text(referred, "catalog_id"))[:200]
+
+
+def _day(moment: datetime) -> date:
+    return timezone.localtime(moment).date()
+
+
+def day_words(day: date) -> str:
+    """Today, yesterday, or the date."""
+    passed = (timezone.localdate() - day).days
+    if passed in (0, 1):
+        return gettext("Yesterday") if passed else gettext("Today")
+    return date_format(day, "DATE_FORMAT")
+
+
+def _belongs_with(before: Message | None, message: Message) -> bool:
+    return (
+        before is not None
+        and before.is_user_message == message.is_user_message
+        and (before.origin, before.written_by_id) == (message.origin, message.written_by_id)
+        and (message.create_in - before.create_in).total_seconds() < GROUPED_FOR
+    )
+
+
+def _errors(message: Message, thread: Thread) -> list[Any]:
+    """Meta's, whether Graph answered with them or a status told them."""
+    return [*(message.errors or ()), *thread.failures.get(message.wamid or "", ())]
+
+
+def _failure(message: Message, errors: Iterable[Any]) -> str:
+    """Why it failed, in plain words, and the code, for whoever looks it up."""
+    if message.message_status != MessageStatus.FAILED:
+        return ""
+    for code in codes_of(errors):
+        return f"{gettext(explained(code).words)} ({code})"
+    if words := _own_words(message):
+        return words
+    was_reached = not message.errors
+    return gettext("WhatsApp could not deliver it.") if was_reached else gettext("WhatsApp could not be reached.")
+
+
+def _failure_details(message: Message, errors: Iterable[Any]) -> str:
+    """Meta's own words where they say more than the hub's. What has neither a code nor a title is not an error of Meta's."""
+    if message.message_status != MessageStatus.FAILED:
+        return ""
+    metas = (error for error in errors if isinstance(error, dict) and "problem" not in error and "reason" not in error)
+    return next(filter(None, map(own_words, metas)), "")
+
+
+def _doubt(message: Message) -> str:
+    if message.message_status != MessageStatus.UNCERTAIN:
+        return ""
+    return _own_words(message) or gettext("WhatsApp did not answer. The message may have arrived.")
+
+
+def _own_words(message: Message) -> str:
+    """Of an error that is not Meta's but the hub's own; empty if it has none."""
+    problems = [error.get("problem") for error in message.errors or () if isinstance(error, dict)]
+    return next((str(SendProblem(problem).label) for problem in problems if problem in SendProblem.values), "")
+
+
+def _referral(payload: Mapping[str, Any]) -> Mapping[str, str]:
+    """The ad or post that the person came from."""
+    told = mapping(payload, "referral")
+    found = {key: text(told, key)[:500] for key in ("headline", "body", "source_url", "source_type")}
+    return {**found, "source_url": web_address(found["source_url"])} if any(found.values()) else {}
+
+
+def _forwarded(payload: Mapping[str, Any]) -> str:
+    context = mapping(payload, "context")
+    if context.get("frequently_forwarded") is True:
+        return gettext("Forwarded many times")
+    return gettext("Forwarded") if context.get("forwarded") is True else ""
+
+
+def web_address(address: str) -> str:
+    """The address if it is safe to follow, else nothing."""
+    return address if address.startswith(("https://", "http://")) and not set(address) & set(" \t\r\n\"'<>\\") else ""
+
+
+def content_of(message: Message, files: Sequence[Attachment] = ()) -> tuple[str, Body]:
+    """The template that draws a message's content, and what it draws. `files`: the message's, whether they are here already or
+    not."""
+    if message.revoked_at:
+        return "revoked", {}
+    payload = message.payload if isinstance(message.payload, dict) else {}
+    drawn = DRAWN.get(message.kind)
+    if drawn is _choice:
+        part, body = _choice(message, payload)
+        return part, body | {"files": [_file_of_form(file) for file in files]}
+    if drawn is _media or files:
+        part, body = _media(message, payload)
+        return part, body | shown(files[0] if files else None)
+    return drawn(message, payload) if drawn else _not_passed_on(message, payload)
+
+
+def _not_passed_on(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    """What WhatsApp does not pass on, or the hub does not know: what it was, and why it is not here, as far as that is told."""
+    errors = objects(payload, "errors")
+    kind = text(mapping(payload, "unsupported"), "type")
+    body = {
+        "title": NOT_PASSED_ON.get(kind) or (KIND_WORDS["unsupported"] if errors or message.kind in METAS else ""),
+        "words": next((gettext(explained(code).words) for code in codes_of(errors) if has_words(code)), ""),
+        "details": next(filter(None, map(own_words, errors)), ""),
+        "said": "" if errors or message.kind in METAS else words_of(message),
+    }
+    return "unknown", body
+
+
+def _text(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    written = text(mapping(payload, "text"), "body")
+    if message.kind == "text" and payload and not is_visible(written) and not message.edited_content:
+        return "text", {"words": "", "is_empty": True}
+    return "text", {"words": words_of(message)}
+
+
+def _file_of_form(file: Attachment) -> Body:
+    """As a message of its own would be drawn; `query` names it among the message's files."""
+    body = {"icon": ICONS.get(file.kind, "file-text"), "word": KIND_WORDS.get(file.kind, file.kind), "file_name": file.file_name}
+    return body | {"query": f"?position={file.position}"} | shown(file)
+
+
+def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    media = mapping(payload, message.kind)
+    kind = "media_placeholder" if message.kind == "unsupported" else _kind(message)
+    template = text(mapping(payload, "template"), "name")[:100]
+    return "media", {
+        "icon": ICONS.get(kind, "image"),
+        "word": KIND_WORDS.get(kind, kind),
+        "file_name": text(media, "filename")[:200],
+        "caption": words_of(message) if template else (message.edited_content or text(media, "caption")).strip(),
+        "template": template,
+    }
+
+
+def _location(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    place = mapping(payload, "location")
+    at = [_coordinate(place, "latitude", 90), _coordinate(place, "longitude", 180)]
+    map_address = ""
+    if None not in at:
+        map_address = f"https://www.openstreetmap.org/?mlat={at[0]}&mlon={at[1]}#map=16/{at[0]}/{at[1]}"
+    words = {key: text(place, key)[:500] for key in ("name", "address")}
+    return "location", {**words, "at": [each for each in at if each is not None], "map": map_address}
+
+
+def _coordinate(place: Mapping[str, Any], key: str, most: int) -> float | None:
+    try:
+        value = float(text(place, key))
+    except ValueError:
+        return None
+    return value if -most <= value <= most else None
+
+
+def _cards(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    cards = [
+        {
+            "name": card_name(card)[:200],
+            "company": text(mapping(card, "org"), "company")[:200],
+            "phones": [text(each, "phone")[:40] or text(each, "wa_id")[:40] for each in objects(card, "phones")[:5]],
+            "emails": [text(each, "email")[:200] for each in objects(card, "emails")[:5]],
+        }
+        for card in objects(payload, "contacts")[:20]
+    ]
+    return ("cards", {"cards": cards}) if cards else _text(message, payload)
+
+
+def _choice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    """What a customer chose; what the business offered; the answers in a form."""
+    chosen = mapping(payload, "interactive")
+    if "nfm_reply" in chosen:
+        return "form", {"words": "" if message.content == FORM_SENT else words_of(message)}
+    if errors := objects(payload, "errors"):
+        words = next((gettext(explained(code).words) for code in codes_of(errors) if has_words(code)), "")
+        details = next(filter(None, map(own_words, errors)), "")
+        return "unknown", {"title": KIND_WORDS["interactive"], "words": words, "details": details, "said": ""}
+    if reply := chosen_reply(chosen):
+        return "choice", {"words": words_of(message), "about": text(reply, "description")[:300]}
+    action = mapping(chosen, "action")
+    buttons = [text(mapping(each, "reply"), "title") for each in objects(action, "buttons")[:10]]
+    rows = [text(row, "title") for section in objects(action, "sections")[:10] for row in objects(section, "rows")[:10]]
+    return "text", {"words": words_of(message), "offered": [each[:100] for each in (*buttons, *rows) if each]}
+
+
+def _button(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    return "choice", {"words": words_of(message), "about": ""}
+
+
+def _order(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    order = mapping(payload, "order")
+    items = [
+        {
+            "product": text(item, "product_retailer_id")[:100] or "?",
+            "quantity": text(item, "quantity")[:20],
+            "price": f"{_price(item)} {text(item, 'currency')[:5]}".strip(),
+        }
+        for item in objects(order, "product_items")[:30]
+    ]
+    return ("order", {"items_ordered": items, "words": text(order, "text")}) if items else _text(message, payload)
+
+
+def _price(item: Mapping[str, Any]) -> str:
+    """With the reader's decimal comma; what is no number stays as Meta sent it."""
+    written = text(item, "item_price")[:20]
+    try:
+        return number_format(Decimal(written), decimal_pos=2, force_grouping=True)
+    except (InvalidOperation, ValueError, OverflowError):
+        return written
+
+
+def _template(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    return "text", {"words": words_of(message), "template": text(mapping(payload, "template"), "name")[:100] or "…"}
+
+
+def _notice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    notice = NOTICES.get(text(mapping(payload, "system"), "type"))
+    return "notice", {"icon": ICONS.get(_kind(message), "message-circle"), "words": str(notice or _plain_words(message))[:500]}
+
+
+DRAWN: dict[str, Callable[[Message, Mapping[str, Any]], tuple[str, Body]]] = {
+    "text": _text,
+    **dict.fromkeys(("image", "video", "audio", "document", "sticker", "media_placeholder", "voice"), _media),
+    "location": _location,
+    "contacts": _cards,
+    "interactive": _choice,
+    "button": _button,
+    "order": _order,
+    "template": _template,
+    **dict.fromkeys(("system", "request_welcome", "call", *ACTIONS), _notice),
+}

@@ -1,0 +1,139 @@
+"""What people type in the composer, and canned replies."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from chats.inbox.canned_replies import read_shortcut
+from chats.inbox.composer import Answer
+from chats.inbox.emoji import EMOJI, QUICK
+from chats.media.file_names import submitted_name
+from chats.media.uploads import Upload, read_upload
+from chats.models import Message
+from cloud_api.messages import MOST_TEXT, InvalidMessage
+from contacts.models import Contact
+from contacts.services import Unfit
+
+MOST_FILES = 10
+"""Of one answer."""
+
+
+def words_of(refusal: InvalidMessage) -> str:
+    """In the reader's language."""
+    return gettext(refusal.words) % {"limit": refusal.limit}
+
+
+class TextField(forms.CharField):
+    """A text of several lines, which end as WhatsApp has them, and not as browsers send them."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(str(value or "").replace("\r\n", "\n")))
+
+
+class Files(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Several files, as they came."""
+
+    widget = Files
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        if len(data or ()) > MOST_FILES:
+            words = ngettext("Send at most %(limit)s file at once.", "Send at most %(limit)s files at once.", MOST_FILES)
+            raise ValidationError(words % {"limit": MOST_FILES})
+        return list(data or ())
+
+
+class TokenField(forms.UUIDField):
+    """Made by whoever writes, so that what is sent twice is written once."""
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput)
+
+
+class AnswerForm(forms.Form):
+    """A text, files, or both. Valid, it holds the `answer`."""
+
+    text = TextField(label=_("Your answer"), required=False)
+    file = FilesField(label=_("Files"), required=False)
+    file_name = forms.CharField(required=False, strip=False, max_length=1000, widget=forms.HiddenInput)
+    """Of a single file, exactly as it is called; browsers escape what they write into the file's own field."""
+    as_document = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    """Pictures are sent as they are."""
+    voice = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    quoted = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+    token = TokenField()
+
+    def __init__(self, *args: Any, contact: Contact, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.contact = contact
+        self.answer = Answer()
+        self.is_spent = False
+        """Its token has written something else already."""
+
+    def clean_text(self) -> str:
+        text: str = self.cleaned_data["text"]
+        if len(text) > MOST_TEXT:
+            raise ValidationError(gettext("At most %(limit)s characters.") % {"limit": MOST_TEXT})
+        return text
+
+    def clean_quoted(self) -> Message | None:
+        """A message of this conversation that WhatsApp knows."""
+        wanted = self.cleaned_data["quoted"]
+        if not wanted:
+            return None
+        quoted = Message.objects.filter(contact=self.contact, pk=wanted).exclude(wamid=None).first()
+        if quoted is None:
+            raise ValidationError(_("The message that you answer is not in this conversation."))
+        return quoted
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if not self.errors and not given["text"] and not given["file"]:
+            raise ValidationError(_("Write something first."))
+        if not self.errors:
+            files = [self._read(file) for file in given["file"]]
+            self.answer = Answer(text=given["text"], files=files, quoted=given["quoted"])
+        return given
+
+    def _read(self, file: Any) -> Upload:
+        given = self.cleaned_data
+        name = given["file_name"] if len(given["file"]) == 1 else ""
+        try:
+            return read_upload(file, name=name, voice=given["voice"], as_document=given["as_document"])
+        except InvalidMessage as refusal:
+            raise ValidationError(f"{name or submitted_name(file.name)}: {words_of(refusal)}") from None
+
+
+class ReactionForm(forms.Form):
+    """An emoji that pages offer, or none, to take the reaction back."""
+
+    emoji = forms.ChoiceField(required=False, choices=[(each, each) for each in dict.fromkeys((*QUICK, *EMOJI))])
+    token = TokenField()
+
+
+class CannedReplyForm(forms.Form):
+    shortcut = forms.CharField(
+        label=_("Shortcut"),
+        max_length=33,
+        help_text=_("What people type after /, such as hours."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    text = TextField(
+        label=_("Text"),
+        max_length=MOST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def clean_shortcut(self) -> str:
+        try:
+            return read_shortcut(self.cleaned_data["shortcut"])
+        except Unfit as refusal:
+            raise ValidationError(refusal.args[0]) from None

@@ -1,0 +1,121 @@
+"""The pages of canned replies: the organization's among the settings, for administrators, and everybody's own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from chats.inbox.canned_replies import Reply, delete_reply, fill, own_replies_of, replies_of, save_reply
+from chats.inbox.forms import CannedReplyForm
+from chats.models import CannedReply, OwnCannedReply
+from contacts.services import Unfit
+from organizations.permissions import Access, for_admins, for_members
+
+
+@for_admins
+@require_http_methods(["GET", "HEAD", "POST"])
+def canned_replies(request: HttpRequest, access: Access) -> HttpResponse:
+    """All of the organization's, and the form for a new one."""
+    if request.method == "POST":
+        return _save(request, access, CannedReply(organization=access.organization))
+    return _page(request, access, CannedReplyForm())
+
+
+@for_admins
+@require_POST
+def change(request: HttpRequest, access: Access, reply_id: int) -> HttpResponse:
+    return _save(request, access, _reply(access, reply_id))
+
+
+@for_admins
+@require_POST
+def delete(request: HttpRequest, access: Access, reply_id: int) -> HttpResponse:
+    return _delete(request, access, _reply(access, reply_id), "canned_replies")
+
+
+def _reply(access: Access, reply_id: int) -> CannedReply:
+    reply: CannedReply = get_object_or_404(CannedReply.objects.filter(organization=access.organization), pk=reply_id)
+    return reply
+
+
+@for_members
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_replies(request: HttpRequest, access: Access) -> HttpResponse:
+    """All of one's own, the form for a new one, and the organization's to read."""
+    if request.method == "POST":
+        return _save(request, access, OwnCannedReply(organization=access.organization, user=access.user))
+    return _own_page(request, access, CannedReplyForm())
+
+
+@for_members
+@require_POST
+def change_own(request: HttpRequest, access: Access, own_reply_id: int) -> HttpResponse:
+    return _save(request, access, _own_reply(access, own_reply_id))
+
+
+@for_members
+@require_POST
+def delete_own(request: HttpRequest, access: Access, own_reply_id: int) -> HttpResponse:
+    return _delete(request, access, _own_reply(access, own_reply_id), "own_replies")
+
+
+def _own_reply(access: Access, reply_id: int) -> OwnCannedReply:
+    mine = OwnCannedReply.objects.filter(organization=access.organization, user=access.user)
+    reply: OwnCannedReply = get_object_or_404(mine, pk=reply_id)
+    return reply
+
+
+def _save(request: HttpRequest, access: Access, reply: Reply) -> HttpResponse:
+    form = CannedReplyForm(request.POST, auto_id=f"id_{reply.pk or 'new'}_%s")
+    is_own, known_pk = isinstance(reply, OwnCannedReply), reply.pk
+    if form.is_valid():
+        try:
+            save_reply(reply=reply, **form.cleaned_data)
+        except Unfit as refusal:
+            form.add_error("shortcut", refusal.args[0])
+        else:
+            messages.success(request, gettext("Saved."))
+            return redirect("own_replies" if is_own else "canned_replies", access.organization.pk)
+    page = _own_page if is_own else _page
+    return page(request, access, form, wrong=known_pk)
+
+
+def _delete(request: HttpRequest, access: Access, reply: Reply, page: str) -> HttpResponse:
+    delete_reply(reply=reply)
+    messages.success(request, gettext("The canned reply /%(shortcut)s was deleted.") % {"shortcut": reply})
+    return redirect(page, access.organization.pk)
+
+
+def _page(request: HttpRequest, access: Access, form: CannedReplyForm, *, wrong: int | None = None) -> HttpResponse:
+    """`wrong`: the reply whose form this is, which comes back with its errors; None: it is the form for a new one."""
+    context = _replies(access, replies_of(access.organization), form, wrong) | {"section": "settings", "part": "canned_replies"}
+    return render(request, "chats/canned_replies.html", context, status=422 if form.errors else 200)
+
+
+def _own_page(request: HttpRequest, access: Access, form: CannedReplyForm, *, wrong: int | None = None) -> HttpResponse:
+    """The same of one's own."""
+    context = _replies(access, own_replies_of(access.user, access.organization), form, wrong) | {"section": "own_replies"}
+    context["shared"] = [(each, _example(each.text, access)) for each in replies_of(access.organization)]
+    return render(request, "chats/own_replies.html", context, status=422 if form.errors else 200)
+
+
+def _replies(access: Access, replies: Sequence[Reply], form: CannedReplyForm, wrong: int | None) -> dict[str, Any]:
+    rows = [
+        {"reply": each, "form": form if each.pk == wrong else _form_of(each), "shown": _example(each.text, access)}
+        for each in replies
+    ]
+    return {"rows": rows, "form": CannedReplyForm() if wrong else form}
+
+
+def _form_of(reply: Reply) -> CannedReplyForm:
+    return CannedReplyForm(initial={"shortcut": reply.shortcut, "text": reply.text}, auto_id=f"id_{reply.pk}_%s")
+
+
+def _example(text: str, access: Access) -> str:
+    """As a customer would read it."""
+    # Translators: a person's full name, as an example
+    return fill(text, name=gettext("Maria Silva"), agent=access.user.name)

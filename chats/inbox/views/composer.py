@@ -1,0 +1,221 @@
+"""Writing in a conversation: answers, reactions, and what a person decides about messages that did not simply arrive."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from chats.inbox.canned_replies import replies_for
+from chats.inbox.composer import AlreadyWritten, Mode, may_react, mode_of, react, token_of_resending, write_answer
+from chats.inbox.emoji import EMOJI, QUICK, named_emoji
+from chats.inbox.forms import AnswerForm, ReactionForm, words_of
+from chats.media.uploads import TYPES_OF_BROWSERS
+from chats.models import Message
+from chats.outbox.message_queue import CannotSendAgain, WindowClosed, settle, try_again
+from cloud_api.messages import MEDIA_LIMITS, MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
+from contacts.models import Contact
+from contacts.selectors import contacts_of
+from organizations.permissions import Access, for_members
+
+COUNTED_FROM = 3800
+"""Letters from which on the composer tells how many there are."""
+TYPES = {kind: sorted({*limit.mime_types, *TYPES_OF_BROWSERS.get(kind, ())}) for kind, limit in MEDIA_LIMITS.items()}
+LIMITS = json.dumps({kind: {"types": TYPES[kind], "most": limit.most} for kind, limit in MEDIA_LIMITS.items()})
+ACCEPTED = ",".join(sorted({each for types in TYPES.values() for each in types}))
+KEPT = 24 * 3600
+"""Seconds for which browsers keep the emoji."""
+NUMBER_OFF = _("Your number is off. An administrator can switch it on.")
+
+
+def of_composer(contact: Contact, *, form: AnswerForm | None = None, quoted: Message | None = None) -> dict[str, Any]:
+    """What the composer's template shows. `form`: an answer that was refused, which comes back with what is wrong."""
+    now = timezone.now()
+    return {
+        "contact": contact,
+        "now": now,
+        "mode": mode_of(contact, now),
+        "answer": form or AnswerForm(contact=contact),
+        "token": uuid.uuid4(),
+        "quoted": quoted,
+        "limits": LIMITS,
+        "accepted": ACCEPTED,
+        "most": {"text": MOST_TEXT, "caption": MOST_CAPTION, "counted": COUNTED_FROM},
+        "without_caption": " ".join(WITHOUT_CAPTION),
+    }
+
+
+@for_members
+@require_safe
+def emoji(request: HttpRequest, access: Access) -> HttpResponse:
+    """The emoji to choose from, with the words by which they are found. The address names the language, so that browsers may keep
+    it."""
+    page = render(request, "chats/_emoji.html", {"emoji": list(named_emoji())})
+    patch_cache_control(page, private=True, max_age=KEPT)
+    return page
+
+
+def _contact(access: Access, contact_id: int) -> Contact:
+    return get_object_or_404(contacts_of(access.organization), pk=contact_id)
+
+
+def _message(contact: Contact, message_id: int) -> Message:
+    """A message of the conversation, with the contact as it is here."""
+    message: Message = get_object_or_404(Message.objects.filter(contact=contact), pk=message_id)
+    message.contact = contact
+    return message
+
+
+@for_members
+@require_safe
+def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """The composer as it is now, when the window has opened or closed."""
+    return render(request, "chats/_composer.html", of_composer(_contact(access, contact_id)))
+
+
+@for_members
+@require_safe
+def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """The line above the composer and the conversation's heading, which are kept up to date."""
+    return render(request, "chats/_window.html", of_composer(_contact(access, contact_id)))
+
+
+@for_members
+@require_POST
+def send(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """Write an answer. One that is refused loses nothing: its text comes back, and what is wrong with it."""
+    contact = _contact(access, contact_id)
+    form = AnswerForm(request.POST, request.FILES, contact=contact)
+    if not form.is_valid():
+        return _refused(request, access, contact, form)
+    if mode_of(contact, timezone.now()) is Mode.OFF:
+        form.add_error(None, NUMBER_OFF)
+        return _refused(request, access, contact, form)
+    try:
+        write_answer(contact=contact, answer=form.answer, token=form.cleaned_data["token"], by=access.user, now=timezone.now())
+    except InvalidMessage as refusal:
+        form.add_error(None, words_of(refusal))
+    except WindowClosed:
+        contact.refresh_from_db()
+        form.add_error(
+            None, _("The window has closed meanwhile. Your text is kept; send a template now, and it when the customer answers.")
+        )
+    except AlreadyWritten:
+        form.add_error(None, _("It was sent already, as it was before you changed it. Send once more what you have changed."))
+        form.is_spent = True
+    else:
+        return _done(request, access, contact, "hub:sent")
+    return _refused(request, access, contact, form)
+
+
+def _refused(request: HttpRequest, access: Access, contact: Contact, form: AnswerForm) -> HttpResponse:
+    """Into the open page the words alone, or another composer if free text is not possible any more; else a page of its own."""
+    context = of_composer(contact, form=form)
+    if not request.headers.get("HX-Request"):
+        return render(request, "chats/write.html", context | {"section": "inbox"}, status=422)
+    if context["mode"] is Mode.FREE:
+        return render(request, "chats/_refusal.html", context, status=422)
+    another = render(request, "chats/_composer.html", context, status=422)
+    another["HX-Retarget"], another["HX-Reswap"] = "#composer", "outerHTML"
+    return another
+
+
+def _done(request: HttpRequest, access: Access, contact: Contact, event: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Trigger": event})
+    return redirect("conversation", access.organization.pk, contact.pk)
+
+
+def _sorry(request: HttpRequest, access: Access, contact: Contact, words: str | Promise) -> HttpResponse:
+    """It could not be done, which a small message says."""
+    if request.headers.get("HX-Request"):
+        told = json.dumps({"hub:toast": {"words": str(words), "kind": "alert-error"}})
+        return HttpResponse(status=422, headers={"HX-Trigger": told, "HX-Reswap": "none"})
+    messages.error(request, str(words))
+    return redirect("conversation", access.organization.pk, contact.pk)
+
+
+@for_members
+@require_http_methods(["GET", "HEAD", "POST"])
+def reactions(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
+    """The emoji to react with to a customer's message, and the one that was chosen."""
+    contact = _contact(access, contact_id)
+    message = _message(contact, message_id)
+    if request.method == "POST":
+        return _react(request, access, message)
+    context = {
+        "contact": contact,
+        "message": message,
+        "quick": QUICK,
+        "emoji": EMOJI,
+        "token": uuid.uuid4(),
+        "mine": _mine(message),
+    }
+    template = "chats/_reactions.html" if request.headers.get("HX-Request") else "chats/reactions.html"
+    return render(request, template, context | {"section": "inbox"})
+
+
+def _mine(message: Message) -> str:
+    """Our own reaction to a customer's message: it stands under the address that the customer wrote to."""
+    given: Mapping[str, str] = message.reactions if isinstance(message.reactions, dict) else {}
+    return given.get(message.wa_id_received, "")
+
+
+def _react(request: HttpRequest, access: Access, message: Message) -> HttpResponse:
+    contact, form, now = message.contact, ReactionForm(request.POST), timezone.now()
+    if not form.is_valid():
+        return _sorry(request, access, contact, _("Choose one of the emoji."))
+    if not may_react(message, now):
+        return _sorry(request, access, contact, _("WhatsApp takes no reaction to this message any more."))
+    if mode_of(contact, now) is Mode.OFF:
+        return _sorry(request, access, contact, NUMBER_OFF)
+    emoji, token = form.cleaned_data["emoji"], form.cleaned_data["token"]
+    try:
+        if emoji != _mine(message):
+            react(message=message, emoji=emoji, token=token, by=access.user, now=now)
+    except WindowClosed:
+        return _sorry(request, access, contact, _("The 24-hour window is closed: reactions are not possible now."))
+    return _done(request, access, contact, "hub:changed")
+
+
+@for_members
+@require_POST
+def again(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
+    """Send a message once more that failed, or of which nobody knows whether it arrived."""
+    contact = _contact(access, contact_id)
+    message = _message(contact, message_id)
+    if mode_of(contact, timezone.now()) is Mode.OFF:
+        return _sorry(request, access, contact, NUMBER_OFF)
+    try:
+        try_again(message=message, by=access.user, token=token_of_resending(message), now=timezone.now())
+    except CannotSendAgain:
+        return _sorry(request, access, contact, _("This message cannot be sent again, or somebody has done it already."))
+    except WindowClosed:
+        return _sorry(request, access, contact, _("The 24-hour window is closed: only a template can be sent now."))
+    return _done(request, access, contact, "hub:sent")
+
+
+@for_members
+@require_POST
+def arrived(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
+    """A person has found out that an uncertain message is there."""
+    contact = _contact(access, contact_id)
+    settle(message=_message(contact, message_id), by=access.user, now=timezone.now())
+    return _done(request, access, contact, "hub:changed")
+
+
+@for_members
+@require_safe
+def canned(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """The canned replies to choose from, filled for this contact."""
+    contact = _contact(access, contact_id)
+    replies = list(replies_for(contact, by=access.user, organization=access.organization))
+    return render(request, "chats/_canned.html", {"contact": contact, "replies": replies})

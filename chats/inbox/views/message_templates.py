@@ -1,0 +1,174 @@
+"""The settings pages of message templates, for administrators."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from chats.message_templates.accounts import Account, NoWay, accounts_of, numbers_by_account
+from chats.message_templates.components import parts_of, why_not
+from chats.message_templates.filled_templates import example
+from chats.message_templates.forms import DraftForm
+from chats.message_templates.services import create_template, delete_template, refusal_words
+from chats.message_templates.status_texts import is_metas_reason, language_words, quality_words, reason_words, status_words
+from chats.message_templates.sync import last_try, sync_templates
+from chats.models import MessageTemplate
+from cloud_api.errors import explained
+from cloud_api.graph import GraphError
+from cloud_api.wa_ids import formatted
+from organizations.permissions import Access, for_admins
+
+FRAME = {"section": "settings", "part": "templates"}
+MOST_SHOWN = 500
+
+
+@for_admins
+@require_safe
+def templates(request: HttpRequest, access: Access) -> HttpResponse:
+    """All templates of the organization's accounts."""
+    return render(request, "chats/templates/templates.html", FRAME | _listed(request, access))
+
+
+@for_admins
+@require_safe
+def rows(request: HttpRequest, access: Access) -> HttpResponse:
+    """The list alone."""
+    return render(request, "chats/templates/_rows.html", _listed(request, access))
+
+
+def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
+    sought = request.GET.get("q", "").strip().lower()[:100]
+    all_rows = MessageTemplate.objects.filter(organization=access.organization)
+    found = list(all_rows.filter(name__contains=sought.replace(" ", "_"))[: MOST_SHOWN + 1])
+    accounts = accounts_of(access.organization)
+    return {
+        "rows": [_row(template) for template in found[:MOST_SHOWN]],
+        "more": len(found) > MOST_SHOWN,
+        "sought": sought,
+        "is_empty": not sought and not found,
+        "accounts": [_state(account) for account in accounts],
+    }
+
+
+def _row(template: MessageTemplate) -> dict[str, Any]:
+    return {
+        "template": template,
+        "language_name": language_words(template.language),
+        "quality": quality_words(template),
+        "reason": reason_words(template),
+        "is_metas_reason": is_metas_reason(template),
+        "words": parts_of(template).body,
+    }
+
+
+def _state(account: Account) -> dict[str, Any]:
+    """When the account was last brought up to date, and what went wrong since."""
+    last = last_try(account)
+    wrong = ""
+    if last.failures:
+        wrong = gettext(explained(last.code).words) if last.code is not None else gettext("WhatsApp did not answer.")
+    return {"waba_id": account.waba_id, "at": last.worked_at, "wrong": wrong}
+
+
+@for_admins
+@require_POST
+def sync(request: HttpRequest, access: Access) -> HttpResponse:
+    """Bring all accounts up to date now."""
+    accounts = accounts_of(access.organization)
+    if not accounts:
+        messages.error(request, gettext("Connect a number first, with the ID of its WhatsApp Business Account."))
+    for account in accounts:
+        _sync(request, account)
+    return redirect("templates", access.organization.pk)
+
+
+def _sync(request: HttpRequest, account: Account) -> None:
+    try:
+        changes = sync_templates(account)
+    except NoWay:
+        messages.error(request, _no_token())
+    except GraphError as refusal:
+        messages.error(request, refusal_words(refusal))
+    else:
+        words = gettext("Up to date: %(new)s new, %(changed)s changed, %(gone)s gone.")
+        messages.success(request, words % {"new": changes.new, "changed": changes.changed, "gone": changes.gone})
+
+
+def _no_token() -> str:
+    return gettext("None of the account's numbers has an access token. Give it one on the number's page.")
+
+
+@for_admins
+@require_safe
+def template(request: HttpRequest, access: Access, template_id: int) -> HttpResponse:
+    """One template, and how it looks."""
+    found = _template(access, template_id)
+    same_name = MessageTemplate.objects.filter(organization=access.organization, waba_id=found.waba_id, name=found.name)
+    shown = {"shown": example(found), "why_not": why_not(found), "status_words": status_words(found)}
+    context = FRAME | _row(found) | shown | {"others": same_name.exclude(pk=found.pk).count()}
+    return render(request, "chats/templates/template.html", context)
+
+
+@for_admins
+@require_POST
+def delete(request: HttpRequest, access: Access, template_id: int) -> HttpResponse:
+    """At Meta too: this language, or all that have the name."""
+    found = _template(access, template_id)
+    every_language = request.POST.get("languages") == "all" or not found.template_id
+    try:
+        delete_template(template=found, every_language=every_language, by=access.user)
+    except NoWay:
+        messages.error(request, _no_token())
+    except GraphError as refusal:
+        messages.error(request, refusal_words(refusal))
+    else:
+        messages.success(request, gettext("The template %(name)s was deleted.") % {"name": found.name})
+        return redirect("templates", access.organization.pk)
+    return redirect("template", access.organization.pk, found.pk)
+
+
+@for_admins
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest, access: Access) -> HttpResponse:
+    """The form for a new template."""
+    accounts = accounts_of(access.organization)
+    country = access.organization.country
+    form = DraftForm(request.POST, country=country) if request.method == "POST" else DraftForm(country=country)
+    chosen = request.POST.get("account", accounts[0].waba_id if accounts else "")
+    account = next((each for each in accounts if each.waba_id == chosen), None)
+    if form.is_bound and account is None:
+        form.add_error(None, gettext("Connect a number first, with the ID of its WhatsApp Business Account."))
+    elif account and form.is_bound and form.is_valid():
+        made = _made(access, account, form)
+        if made:
+            messages.success(request, gettext("WhatsApp has it and reviews it now; that takes from minutes to a day."))
+            return redirect("template", access.organization.pk, made.pk)
+    numbers = numbers_by_account(accounts)
+    choices = [(each.waba_id, ", ".join(map(formatted, numbers.get(each.waba_id, [])))) for each in accounts]
+    context = FRAME | {"form": form, "accounts": choices, "chosen": chosen}
+    return render(request, "chats/templates/new.html", context, status=422 if form.errors else 200)
+
+
+def _made(access: Access, account: Account, form: DraftForm) -> MessageTemplate | None:
+    try:
+        return create_template(account=account, draft=form.draft, by=access.user)
+    except NoWay:
+        form.add_error(None, _no_token())
+    except GraphError as refusal:
+        form.add_error(None, refusal_words(refusal))
+    return None
+
+
+@for_admins
+@require_POST
+def draft(request: HttpRequest, access: Access) -> HttpResponse:
+    """What of the form depends on what has been typed so far: lines for buttons, examples, the preview."""
+    form = DraftForm(initial=request.POST.dict(), country=access.organization.country)
+    return render(request, "chats/templates/_draft.html", {"form": form, "is_part": True})
+
+
+def _template(access: Access, template_id: int) -> MessageTemplate:
+    return get_object_or_404(MessageTemplate.objects.filter(organization=access.organization), pk=template_id)

@@ -1,0 +1,90 @@
+"""Files on their way out: read from the storage, their place in the API object once Meta has them, and those of messages that are
+sent once more."""
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+from django.db.models.fields.files import FieldFile
+
+from chats.media.file_storage import reason_of
+from chats.media.message_files import files_of, key_of
+from chats.models import Message
+from jobs.models import State
+
+
+class StoredFileUnreadable(Exception):
+    """The storage does not give a file that it should have; the message says why, for operators."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(reason_of(failure))
+        self.is_missing = isinstance(failure, FileNotFoundError)
+
+
+class StoredFile(io.RawIOBase):
+    """A file of the storage, opened by `with` and read as it is sent. Whatever the storage raises, at whatever moment, becomes
+    StoredFileUnreadable, so that it is not taken for an error of the connection to Meta."""
+
+    def __init__(self, file: FieldFile) -> None:
+        self._stored = file
+
+    def __enter__(self) -> Self:
+        with _storage_errors():
+            self._content = self._stored.open("rb").file
+        return self
+
+    def close(self) -> None:
+        with _storage_errors():
+            self._stored.close()
+        super().close()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        with _storage_errors():
+            return int(self._content.seek(offset, whence))
+
+    def read(self, size: int = -1) -> bytes:
+        with _storage_errors():
+            return bytes(self._content.read(size))
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as failure:  # noqa: BLE001  each storage has exceptions of its own: OSError, those of botocore, of urllib3
+        raise StoredFileUnreadable(failure) from None
+
+
+def with_media_id(api_object: Mapping[str, Any], media_id: str) -> dict[str, Any]:
+    """Returns the API object with Meta's id of its file, in the object of its kind or in a template's header.
+
+    See docs/meta-platform.md 8.2.
+    """
+    kind = api_object["type"]
+    if kind != "template":
+        return {**api_object, kind: {**api_object[kind], "id": media_id}}
+    template = api_object["template"]
+    components = [_header(each, media_id) if each["type"] == "header" else each for each in template["components"]]
+    return {**api_object, "template": {**template, "components": components}}
+
+
+def _header(component: Mapping[str, Any], media_id: str) -> dict[str, Any]:
+    parameters = [{**each, each["type"]: {**each[each["type"]], "id": media_id}} for each in component["parameters"]]
+    return {**component, "parameters": parameters}
+
+
+def attach_again(message: Message, earlier: Message) -> None:
+    """A message that is sent once more has the same file."""
+    file = files_of([earlier]).get(key_of(earlier))
+    if file is None:
+        return
+    file.pk, file._state.adding = None, True
+    file.message_name, file.state, file.media_id, file.media_id_until = message.name, State.DONE, "", None
+    file.save(force_insert=True)

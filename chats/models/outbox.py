@@ -1,0 +1,174 @@
+"""Models of the outbox: messages to send, the send queue of each conversation, the rate limit of each number."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Coalesce, Greatest, Now
+from django.utils.translation import gettext_lazy as _
+
+from chats.models.conversations import Message
+from contacts.models import Contact
+from jobs.models import LeasedQuerySet, LeasedRow, State
+from organizations.models import PhoneNumber
+from organizations.numbers.suspension import PROBED_EVERY
+
+
+class SendProblem(models.TextChoices):
+    """Why the hub itself, not Meta, could not send a message or does not know what became of it. It stands in `Message.errors` as
+    `problem`, where Meta's errors have a `code`."""
+
+    STORAGE = "storage", _("The hub could not read the file from its storage. Try again later, or attach the file again.")
+    MALFORMED = "malformed", _("The hub cannot send this message as it is stored. Write it again.")
+    INTERNAL = "internal", _("The hub could not send it because of an internal error.")
+    UNSTORED = "unstored", _("WhatsApp answered, but the hub could not store the answer. The message may have arrived.")
+
+
+class QueuedMessage(models.Model):
+    """A message in its conversation's send queue. Deleted when the result of its last attempt is stored."""
+
+    message = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="outgoing")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, db_index=False, related_name="+")
+    attempted_at = models.DateTimeField(_("sending since"), null=True, db_column="sending_at")
+    """When an attempt began. While it is set, the request may have reached Graph, so no other worker may send the message."""
+
+    class Meta:
+        db_table = "chat_outgoing"
+        verbose_name = _("outgoing message")
+        verbose_name_plural = _("outgoing messages")
+        indexes: ClassVar = [
+            # The head of a conversation's queue.
+            models.Index(fields=["contact", "message"], name="outgoing_next"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+EMPTY_LEASE: dict[str, Any] = {"lease_token": None, "attempts": 0, "reason": "", "due_at": Now()}
+"""Columns of a queue without a lease, whose next message was not attempted yet."""
+
+
+class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
+    """The send queues. Whoever locks several rows of a conversation locks the contact first, then its queue, then messages
+    (docs/decisions/0012)."""
+
+    def schedule(self, contact: Contact) -> None:
+        """Makes the contact's queue due if it was done, and creates it if it does not exist. Must run in the transaction that
+        queues a message, after the contact was locked and before its messages are."""
+        queue, _ = self.select_for_update().get_or_create(
+            contact=contact, defaults={"phone_number_id": contact.create_for_phone_number_id, "state": State.DONE}
+        )
+        # A queue that is leased, or waits for a retry, is due too. It stays as it is: `advance` finds the new message later.
+        if queue.state != State.DUE:
+            self.filter(pk=queue.pk).update(state=State.DUE, **EMPTY_LEASE)
+
+    def advance(self, contact_ids: Collection[int]) -> None:
+        """Moves queues on to their next message. A queue without messages becomes done. Must run in a transaction. The caller must
+        hold the leases of these queues, and this ends them."""
+        if not contact_ids:
+            return
+        # Lock before reading: a message that is added at the same time is either seen here, or makes the queue due afterwards.
+        ids = set(self.select_for_update().filter(pk__in=contact_ids).order_by("pk").values_list("pk", flat=True))
+        with_messages = set(QueuedMessage.objects.filter(contact__in=ids).values_list("contact", flat=True).distinct())
+        self.filter(pk__in=with_messages).update(state=State.DUE, **EMPTY_LEASE)
+        self.filter(pk__in=ids - with_messages).update(state=State.DONE, **EMPTY_LEASE)
+
+    def merge(self, *, kept: Contact, absorbed: Contact) -> None:
+        """Moves the queued messages of `absorbed` to the queue of `kept`. Must run in a transaction, before the messages of either
+        contact are changed, because it locks both queues."""
+        list(self.select_for_update().filter(pk__in=(kept.pk, absorbed.pk)).order_by("pk").values_list("pk"))
+        if QueuedMessage.objects.filter(contact=absorbed).update(contact=kept):
+            self.schedule(kept)
+
+    def soonest(self) -> "models.QuerySet[Any, Any]":
+        """Returns the active numbers that have a queue, each with `soonest`: when it may send its next message. The query has one
+        index lookup for each number, so the length of its queues does not matter."""
+        waiting = self.filter(state=State.DUE, phone_number=models.OuterRef("phone_number_id"))
+        first = waiting.order_by("state", "phone_number_id", "due_at").values("due_at")[:1]  # as the index has them, for MySQL
+        next_slot_at = NumberRateLimit.objects.filter(pk=models.OuterRef("phone_number_id")).values("next_slot_at")
+        numbers = PhoneNumber.objects.active().annotate(first=models.Subquery(first)).exclude(first=None).order_by()
+        return numbers.annotate(
+            soonest=Greatest(
+                "first",
+                Coalesce(models.Subquery(next_slot_at), Now()),
+                Coalesce(models.F("sending_stopped_at") + PROBED_EVERY, Now()),
+            )
+        )
+
+    def due_numbers(self, horizon: timedelta) -> "models.QuerySet[PhoneNumber]":
+        """Returns the active numbers that have a due queue and may send within `horizon` from now."""
+        of_number = {"phone_number": models.OuterRef("phone_number_id")}
+        is_due = models.Exists(self.due().filter(**of_number))
+        is_held = models.Exists(NumberRateLimit.objects.filter(**of_number, next_slot_at__gt=Now() + horizon))
+        is_stopped = models.Q(sending_stopped_at__gt=Now() - PROBED_EVERY)
+        return PhoneNumber.objects.active().filter(is_due, ~is_held, ~is_stopped)
+
+
+class SendQueue(LeasedRow):
+    """The send queue of a conversation: the row that workers lease.
+
+    One lease per conversation keeps at most one of its messages in flight, so messages leave in order. The queue is due at
+    `due_at` while it has messages, and done while it is empty.
+    """
+
+    contact = models.OneToOneField(Contact, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    phone_number = models.ForeignKey(
+        PhoneNumber,
+        on_delete=models.CASCADE,
+        to_field="phone_number_id",
+        db_index=False,  # the queue's index serves
+        related_name="+",
+    )
+    bucket_full_at = models.DateTimeField(null=True, db_column="paced_until")
+    """When the token bucket of Meta's pair limit is full again. See `chats.outbox.rate_limits`."""
+
+    objects = SendQueueQuerySet.as_manager()
+
+    class Meta:
+        db_table = "chat_turn"
+        verbose_name = _("turn to send")
+        verbose_name_plural = _("turns to send")
+        indexes: ClassVar = [
+            # Numbers with queued messages, and the due queues of each.
+            models.Index(fields=["state", "phone_number", "due_at"], name="turn_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class NumberRateLimit(models.Model):
+    """How far ahead the slots of a number are reserved."""
+
+    phone_number = models.OneToOneField(
+        PhoneNumber, primary_key=True, on_delete=models.CASCADE, to_field="phone_number_id", related_name="+"
+    )
+    next_slot_at = models.DateTimeField(db_column="free_at")
+    """The first slot that is not reserved. Nothing more is sent before it."""
+
+    class Meta:
+        db_table = "chat_number_pace"
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class ReadReceipt(LeasedRow):
+    """That a person has seen a conversation up to this message of the customer's, to be told to WhatsApp."""
+
+    contact = models.OneToOneField(Contact, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    wamid = models.CharField(_("message ID"), max_length=255)
+
+    objects = LeasedQuerySet["ReadReceipt"].as_manager()
+
+    class Meta:
+        db_table = "chat_read_receipt"
+        indexes: ClassVar = [
+            # The worker's next batch.
+            models.Index(fields=["state", "due_at"], name="read_receipt_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

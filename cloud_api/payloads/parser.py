@@ -1,0 +1,334 @@
+"""Reads a body from the outside in: entries, changes, and the objects of each change, according to its field
+(docs/meta-platform.md 2).
+
+A problem stays with its object: the object becomes an Unreadable at its position, and its neighbours are read.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from cloud_api.payloads.fields import (
+    LONGEST_BSUID,
+    LONGEST_WAMID,
+    Place,
+    Refused,
+    completed,
+    digits,
+    identifier,
+    people,
+    person,
+    seconds,
+)
+from cloud_api.payloads.items import (
+    AccountEvent,
+    AddressBookEntry,
+    Channel,
+    IdentityChange,
+    IdentityUpdate,
+    Item,
+    MarketingPreference,
+    Person,
+    Status,
+    UnreadableBody,
+)
+from cloud_api.payloads.json_values import decode
+from cloud_api.payloads.messages import (
+    is_customers_call,
+    read_call,
+    read_echo,
+    read_message,
+    read_old_media,
+    read_old_message,
+)
+from cloud_api.payloads.texts import is_missed_call, is_visible, mapping, text
+
+OBJECT = "whatsapp_business_account"
+FRAME = ("messaging_product", "metadata", "contacts")
+"""Keys of a change's value that are not content."""
+
+HANDOVERS = ("control_passed", "control_taken", "pass_thread_control", "take_thread_control", "request_thread_control")
+PARTICIPANT = ("recipient_participant_user_id", "recipient_participant_id", "participant_recipient_id")
+
+Thing = Mapping[str, Any]
+Read = Callable[[Place, Thing], Item]
+
+
+def parse(body: bytes) -> list[Item]:
+    """Returns the items of a body, in order. Raises UnreadableBody if it is not a WhatsApp webhook, and nothing else."""
+    return list(iterate(body))
+
+
+def iterate(body: bytes) -> Iterator[Item]:
+    """Yields the items of a body one by one, because the largest bodies may have millions. Raises UnreadableBody before the
+    first item."""
+    root = decode(body)
+    if not isinstance(root, dict):
+        raise UnreadableBody("The body is JSON, but not an object.")
+    if root.get("object") != OBJECT:
+        raise UnreadableBody(f"The body is not about WhatsApp: its object is not {OBJECT}.")
+    if not isinstance(root.get("entry"), list):
+        raise UnreadableBody("The body has no entries.")
+    return _entries(root["entry"])
+
+
+def _entries(entries: list[Any]) -> Iterator[Item]:
+    for number, entry in enumerate(entries):
+        place = Place(str(number), "")
+        if not isinstance(entry, dict) or not isinstance(entry.get("changes"), list):
+            yield place.unreadable("The entry has no list of changes.", entry)
+            continue
+        try:
+            waba_id = identifier(entry, "id")
+        except Refused as refused:
+            yield place.unreadable(str(refused), entry)
+            continue
+        for index, change in enumerate(entry["changes"]):
+            yield from _change(Place(f"{number}.{index}", "", waba_id=waba_id, time=seconds(entry.get("time"))), change)
+
+
+def _change(place: Place, change: Any) -> Iterator[Item]:
+    if not isinstance(change, dict) or not isinstance(change.get("value"), dict):
+        yield place.unreadable("The change has no value.", change)
+        return
+    value = change["value"]
+    field = text(change, "field")[:64]
+    try:
+        number = identifier(mapping(value, "metadata"), "phone_number_id")
+        number = number or identifier(mapping(value, "recipient"), "phone_number_id")
+        number = number or identifier(mapping(value, "phone_number_settings"), "phone_number_id")
+        if number is None and value.get("entity_type") == "PHONE_NUMBER":
+            number = identifier(value, "entity_id")
+    except Refused as refused:
+        yield place.unreadable(str(refused), value)
+        return
+    own_number = digits(text(mapping(value, "metadata"), "display_phone_number"))
+    place = Place(place.position, field, number, place.waba_id, place.time, people(value), own_number)
+    found = False
+    for item in READERS.get(field, _account_event)(place, value):
+        found = True
+        yield item
+    if not found and any(told for key, told in value.items() if key not in FRAME):
+        yield from _account_event(place, value)
+
+
+def _each(place: Place, value: Thing, key: str, read: Read) -> Iterator[Item]:
+    """Yields the objects in the list at the key, each read separately."""
+    things = value.get(key)
+    if things is None:
+        return
+    if not isinstance(things, list):
+        yield place.at(key).unreadable(f"{key} is not a list.", things)
+        return
+    for index, thing in enumerate(things):
+        here = place.at(key, index)
+        if not isinstance(thing, dict):
+            yield here.unreadable("It is not an object.", thing)
+            continue
+        try:
+            yield read(here, thing)
+        except Refused as refused:
+            yield here.unreadable(str(refused), thing)
+
+
+def _messages(place: Place, value: Thing) -> Iterator[Item]:
+    yield from _each(place, value, "messages", read_echo if "echoes" in place.field else read_message)
+    yield from _each(place, value, "message_echoes", read_echo)
+    yield from _each(place, value, "statuses", _status)
+    yield from _each(place, value, "errors", _event("error"))
+
+
+def _standby(place: Place, value: Thing) -> Iterator[Item]:
+    """Reads messages, echoes and statuses one level deeper, while Meta Business Agent has the conversation. Older bodies do not
+    have that level."""
+    held = mapping(value, "standby") or value
+    place = replace(place, people=place.people or people(held))
+    yield from _each(place, held, "messages", partial(read_message, channel=Channel.STANDBY))
+    yield from _each(place, held, "message_echoes", partial(read_echo, channel=Channel.STANDBY))
+    yield from _each(place, held, "statuses", _status)
+
+
+def _history(place: Place, value: Thing) -> Iterator[Item]:
+    """Reads earlier chats in threads. Their media come as separate messages."""
+    chunks = value.get("history")
+    for index, chunk in enumerate(chunks if isinstance(chunks, list) else ()):
+        here = place.at("history", index)
+        if not isinstance(chunk, dict):
+            yield here.unreadable("It is not an object.", chunk)
+            continue
+        yield from _each(here, chunk, "errors", _event("history_declined"))
+        threads = chunk.get("threads")
+        if not threads and "errors" not in chunk:
+            yield _account_item(here, chunk, "history_progress")
+        for number, thread in enumerate(threads if isinstance(threads, list) else ()):
+            yield from _thread(here.at("threads", number), thread)
+    yield from _each(place, value, "messages", read_old_media)
+    yield from _each(place, value, "message_echoes", partial(read_echo, channel=Channel.HISTORY))
+
+
+def _thread(place: Place, thread: Any) -> Iterator[Item]:
+    if not isinstance(thread, dict):
+        yield place.unreadable("It is not an object.", thread)
+        return
+    try:
+        them = _partner(thread)
+    except Refused as refused:
+        yield place.unreadable(str(refused), thread)
+        return
+    yield from _each(place, thread, "messages", lambda here, thing: read_old_message(here, thing, completed(them, place.people)))
+
+
+def _partner(thread: Thing) -> Person:
+    context = mapping(thread, "context")
+    known = person(context, wa_id="wa_id", bsuid="user_id", parent="parent_user_id")
+    name = text(context, "username").removeprefix("@")[:64] or None
+    written = identifier(thread, "id", LONGEST_WAMID)
+    phone = written if written and written.isdigit() and len(written) <= 20 else None
+    return Person(wa_id=known.wa_id or phone, bsuid=known.bsuid, parent_bsuid=known.parent_bsuid, username=name)
+
+
+def _status(place: Place, thing: Thing) -> Item:
+    status = text(thing, "status").lower()
+    if text(thing, "type") in ("call", "payment"):
+        return _account_item(place, thing, f"{text(thing, 'type')}_{status}")
+    wamid = identifier(thing, "id", LONGEST_WAMID)
+    if wamid is None or not status:
+        raise Refused("The status names no message, or says nothing of it.")
+    named = (identifier(thing, key, LONGEST_BSUID) for key in PARTICIPANT)
+    errors = thing.get("errors")
+    return Status(
+        **place.common(thing),
+        wamid=wamid,
+        status=status[:32],
+        timestamp=seconds(thing.get("timestamp")),
+        participant=next(filter(None, named), ""),
+        recipient=_recipient(thing),
+        callback_data=text(thing, "biz_opaque_callback_data")[:512] or None,
+        pricing=dict(mapping(thing, "pricing")) or None,
+        conversation=dict(mapping(thing, "conversation")) or None,
+        errors=errors if isinstance(errors, list) else [],
+    )
+
+
+def _recipient(thing: Thing) -> Person:
+    """Returns the recipient. The id of a group is not a person."""
+    if thing.get("recipient_type") == "group":
+        return Person()
+    return person(thing, wa_id="recipient_id", bsuid="recipient_user_id", parent="recipient_parent_user_id")
+
+
+def _calls(place: Place, value: Thing) -> Iterator[Item]:
+    yield from _each(place, value, "calls", _call)
+    yield from _each(place, value, "statuses", _status)
+    if not value.get("calls"):  # a call contains its errors
+        yield from _each(place, value, "errors", _event("error"))
+
+
+def _call(place: Place, thing: Thing) -> Item:
+    event = text(thing, "event")
+    if (event == "connect" or is_missed_call(thing)) and is_customers_call(place, thing):
+        return read_call(place, thing)
+    return _account_item(place, thing, f"call_{event.removeprefix('call_')}")
+
+
+def _group(place: Place, thing: Thing) -> Item:
+    failed = " failed" if thing.get("errors") else ""
+    return _account_item(place, thing, f"{text(thing, 'type')}{failed}")
+
+
+def _automatic_event(place: Place, thing: Thing) -> Item:
+    return _account_item(place, thing, text(thing, "event_name"))
+
+
+def _user_id_update(place: Place, thing: Thing) -> Item:
+    ids, phone = mapping(thing, "user_id"), identifier(thing, "wa_id")
+    old = Person(wa_id=phone, bsuid=identifier(ids, "previous", LONGEST_BSUID))
+    new = Person(wa_id=phone, bsuid=identifier(ids, "current", LONGEST_BSUID))
+    if not (old.bsuid and new.bsuid):
+        raise Refused("It does not say which user ID became which.")
+    return IdentityUpdate(**place.common(thing), change=IdentityChange(old, new), timestamp=seconds(thing.get("timestamp")))
+
+
+def _state_sync(place: Place, thing: Thing) -> Item:
+    contact = mapping(thing, "contact")
+    known = person(contact, wa_id="phone_number", bsuid="user_id", parent="parent_user_id")
+    phone = digits(known.wa_id or "") or None
+    if not (phone or known.bsuid):
+        raise Refused("The address book entry names nobody.")
+    name = next(filter(is_visible, (text(contact, "full_name"), text(contact, "first_name"))), "")[:255] or None
+    return AddressBookEntry(
+        **place.common(thing),
+        person=replace(known, wa_id=phone, name=name),
+        removed=text(thing, "action") == "remove",
+        timestamp=seconds(mapping(thing, "metadata").get("timestamp")),
+    )
+
+
+def _preference(place: Place, thing: Thing) -> Item:
+    choice = text(thing, "value").lower()
+    if choice not in ("stop", "resume", "signup") or text(thing, "category") != "marketing_messages":
+        return _account_item(place, thing, "user_preference")
+    who = completed(person(thing, wa_id="wa_id", bsuid="user_id", parent="parent_user_id"), place.people)
+    if not (who.wa_id or who.bsuid):
+        raise Refused("The preference names nobody.")
+    return MarketingPreference(
+        **place.common(thing), person=who, stopped=choice == "stop", timestamp=seconds(thing.get("timestamp"))
+    )
+
+
+def _event(name: str) -> Read:
+    return lambda place, thing: _account_item(place, thing, name)
+
+
+def _account_item(place: Place, thing: Thing, event: str) -> AccountEvent:
+    moment = seconds(thing.get("timestamp")) or place.time
+    return AccountEvent(**place.common(thing), event=event.lower()[:100], timestamp=moment)
+
+
+def _account_event(place: Place, value: Thing) -> Iterator[Item]:
+    """Reads an event of an account or a number as a whole, in a known or unknown field."""
+    try:
+        waba_id = identifier(mapping(value, "waba_info"), "waba_id") or place.waba_id
+    except Refused as refused:
+        yield place.unreadable(str(refused), value)
+        return
+    yield AccountEvent(
+        position=place.position,
+        field=place.field,
+        phone_number_id=place.phone_number_id,
+        waba_id=waba_id,
+        raw=value,
+        event=_word(value).lower()[:100],
+        timestamp=seconds(value.get("timestamp")) or place.time,
+        display_phone_number=(text(value, "display_phone_number") or text(value, "phone_number"))[:64] or None,
+    )
+
+
+def _word(value: Thing) -> str:
+    """Returns Meta's word for the event. For a change of a template's category, it is the new category."""
+    words = ("event", "decision", "status", "type", "new_quality_score", "correct_category", "new_category")
+    said = [text(value, key) for key in words] + [text(mapping(value, "alert_info"), "alert_type")]
+    return next(filter(None, [*said, *(key for key in HANDOVERS if key in value)]), "")
+
+
+def _listed(key: str, read: Read) -> Callable[[Place, Thing], Iterator[Item]]:
+    return lambda place, value: _each(place, value, key, read)
+
+
+READERS: dict[str, Callable[[Place, Thing], Iterator[Item]]] = {
+    "messages": _messages,
+    "message_echoes": _messages,
+    "smb_message_echoes": _messages,
+    "standby": _standby,
+    "history": _history,
+    "calls": _calls,
+    "user_id_update": _listed("user_id_update", _user_id_update),
+    "smb_app_state_sync": _listed("state_sync", _state_sync),
+    "user_preferences": _listed("user_preferences", _preference),
+    "automatic_events": _listed("automatic_events", _automatic_event),
+    "group_lifecycle_update": _listed("groups", _group),
+    "group_participants_update": _listed("groups", _group),
+    "group_settings_update": _listed("groups", _group),
+    "group_status_update": _listed("groups", _group),
+}

@@ -1,0 +1,501 @@
+"""Fills an organization with made-up people and conversations that hold together as if webhooks had told them, fast enough for
+millions: plain rows in large INSERTs. `timetable` says who writes when, `made_up` what."""
+
+import json
+import secrets
+from array import array
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from random import Random, SystemRandom
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.db.models import Max
+
+from chats.conversations.sessions import session_id
+from chats.models import Message, MessageStatus, Origin, StatusEvent
+from cloud_api.wa_ids import same_person_key
+from contacts.lists.search import LONGEST_WORD, MOST_WORDS, normalized
+from contacts.models import Contact, ContactWord, Label, Note
+from demo_data import texts
+from demo_data.schedule import DAY, NEVER, STEP_BITS, Facts, Plan, Script, Step, share_out, speak
+from organizations.live.revisions import announce
+from organizations.models import Organization, PhoneNumber, Profile
+
+Progress = Callable[[int], object]
+Row = tuple[Any, ...]
+
+STATEMENT_ROWS = 500
+TRANSACTION_ROWS = 5_000
+MOST_VALUES = 30_000
+"""In one statement; SQLite takes 32,766."""
+
+ONLY_BSUID, BOTH, LABELLED, NOTED = 0.02, 0.03, 0.08, 0.005
+UNREAD = 0.06
+"""Of those whose latest message the business has not answered; about one contact in thirty."""
+PROFILES = (*[Profile.HUMAN] * 16, *[Profile.BOT] * 3, Profile.AI)
+LABELS = ("Cliente novo", "VIP", "Inadimplente", "Fornecedor", "Pós-venda", "Orçamento")
+WITHOUT_NINE = (31, 32, 34, 35, 41, 43, 47, 48, 51, 54, 61, 62, 65, 67, 71, 75, 79, 81, 83, 84, 85, 86, 91, 92, 98)
+WITH_NINE = (11, 12, 13, 15, 16, 17, 19, 21, 22, 24, 27, 28)
+ABROAD = ("3519", "54911", "5959", "346")
+EMOJI = ("👍", "❤️", "😂", "🙏", "😮", "🎉")
+STATUSES = (
+    (0.025, MessageStatus.FAILED),
+    (0.10, MessageStatus.SENT),
+    (0.32, MessageStatus.DELIVERED),
+    (1.0, MessageStatus.READ),
+)
+ERRORS = [
+    [{"code": code, "title": title, "message": title, "error_data": {"details": details}}]
+    for code, title, details in (
+        (131026, "Message undeliverable", "Message Undeliverable."),
+        (131047, "Re-engagement message", "More than 24 hours have passed since the customer last replied to this number."),
+    )
+]
+SPREAD = 0x9E3779B97F4A7C15F39D
+"""Odd, so that multiplying by it modulo a power of two gives another number for each key."""
+
+
+class AlreadyFilled(Exception):
+    """The organization has contacts; made-up ones are not mixed with them."""
+
+
+def generate(
+    *, organization_name: str, contacts: int, messages: int, numbers: int, seed: int, now: datetime, progress: Progress
+) -> Organization:
+    """Make the organization if it is missing, its numbers, so many contacts and in all so many messages of the last 18 months.
+
+    `progress` is told, perhaps in another thread, how many rows of contacts and messages were just stored. Raises AlreadyFilled.
+    What was stored stays if this is stopped half-way.
+    """
+    organization, _ = Organization.objects.get_or_create(organization_name=organization_name)
+    if Contact.objects.filter(organization=organization).exists():
+        raise AlreadyFilled(organization_name)
+    random = Random(f"{seed} {organization_name}")  # noqa: S311  made up, not secret
+    people = People(random, _numbers(organization, numbers), Plan(random, now))
+    with _storing() as store:
+        for work in _contacts(people, organization, share_out(random, messages, contacts), progress):
+            store(work)
+        for work in _messages(people, random, progress):
+            store(work)
+    announce([organization.pk])
+    return organization
+
+
+def _numbers(organization: Organization, count: int) -> list[PhoneNumber]:
+    """The organization's numbers, as many as are asked for at least. What Meta would call a new one must be nobody else's."""
+    random = SystemRandom()
+    numbers = list(organization.numbers.order_by("pk"))
+    while len(numbers) < count:
+        local = random.randrange(30_000_000, 40_000_000)  # a landline's, which no made-up contact has
+        numbers.append(
+            PhoneNumber.objects.create(
+                organization=organization,
+                phone_number_id=str(random.randrange(10**14, 10**15)),
+                wa_id=f"55{random.choice(WITHOUT_NINE)}{local}",
+                waba_id=str(random.randrange(10**14, 10**15)),
+                app_secret=secrets.token_hex(16),
+            )
+        )
+    return numbers
+
+
+Work = Callable[[], None]
+
+
+@contextmanager
+def _storing() -> Iterator[Callable[[Work], None]]:
+    """Gives a function that runs work on the database, one after the other, with a connection of its own on MySQL and MariaDB: the
+    server stores these rows while the next are made. SQLite stores in this process and gains nothing by it."""
+    if connection.vendor == "sqlite":
+        yield lambda work: work()
+        return
+    with ThreadPoolExecutor(1) as thread:
+        under_way = thread.submit(_do_without_foreign_key_checks)
+
+        def store(work: Work) -> None:
+            nonlocal under_way
+            under_way.result()
+            under_way = thread.submit(work)
+
+        try:
+            yield store
+            under_way.result()
+        finally:
+            thread.submit(_disconnect).result()
+
+
+def _do_without_foreign_key_checks() -> None:
+    """In this session: rows come after those they point at, which need not be looked up."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION foreign_key_checks = 0")
+
+
+def _disconnect() -> None:
+    """Closes the connection of the thread that calls it."""
+    connection.close()
+
+
+class Table:
+    """Rows of one model into its table. Values go to the driver as they are: times as text in UTC, JSON as text, UUIDs as `uuid`
+    writes them. Columns that are not named are left to the database."""
+
+    def __init__(self, model: type[models.Model], columns: str, **constants: Any) -> None:
+        quote = connection.ops.quote_name
+        names = columns.split()
+        fields = [model._meta.get_field(name) for name in (*names, *constants)]
+        written = ", ".join(quote(str(field.column)) for field in fields if isinstance(field, models.Field))
+        self._start = f"INSERT INTO {quote(model._meta.db_table)} ({written}) VALUES "  # noqa: S608  no input in it
+        self._places = f"({', '.join(['%s'] * len(names) + [str(int(each)) for each in constants.values()])})"
+        self._at_once = min(STATEMENT_ROWS, MOST_VALUES // len(names))
+
+    def insert(self, rows: list[Row]) -> None:
+        with connection.cursor() as cursor:
+            for start in range(0, len(rows), self._at_once):
+                chunk = rows[start : start + self._at_once]
+                places = ", ".join([self._places] * len(chunk))
+                cursor.execute(self._start + places, [value for row in chunk for value in row])
+
+
+def _uuid(value: UUID | bytes) -> str:
+    """As the database wants it."""
+    value = value if isinstance(value, UUID) else UUID(bytes=value)
+    return str(value) if connection.features.has_native_uuid_field else value.hex
+
+
+class Clock:
+    """Writes the plan's seconds as the database wants times: much faster than `datetime` would."""
+
+    def __init__(self, beginning: datetime) -> None:
+        self.epoch = int(beginning.timestamp())
+        self._beginning = beginning
+        self._days: dict[int, str] = {}
+        self._times = [f"{each // 3600:02}:{each // 60 % 60:02}:{each % 60:02}" for each in range(DAY)]
+
+    def text(self, at: int) -> str:
+        day, second = divmod(at, DAY)
+        if day not in self._days:
+            self._days[day] = (self._beginning + timedelta(days=day)).strftime("%Y-%m-%d ")
+        return self._days[day] + self._times[second]
+
+    def maybe(self, at: int | None) -> str | None:
+        return None if at is None else self.text(at)
+
+
+class People:
+    """What is remembered of each contact while millions of messages are written: some forty bytes. Contacts are counted from 0."""
+
+    def __init__(self, random: Random, numbers: list[PhoneNumber], plan: Plan) -> None:
+        self.random = random
+        self.numbers = numbers
+        self.plan = plan
+        self.clock = Clock(plan.beginning)
+        self.first_id = (Contact.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
+        self._phone, self._bsuid, self._number = array("Q"), array("Q"), array("H")
+        self._running = array("q")
+        """The key of the message that opened the session which runs now; -1 if none does."""
+        self._opened_by, self._expires, self._sessions = array("q"), array("q"), bytearray()
+
+    def add(self) -> int:
+        """A new contact with identifiers of its own."""
+        contact, luck = len(self._phone), self.random.random()
+        self._phone.append(0 if luck < ONLY_BSUID else self._new_phone(contact))
+        self._bsuid.append(10**15 + (contact + 1) * 6_700_417_000_003 % (9 * 10**15) if luck < ONLY_BSUID + BOTH else 0)
+        self._number.append(int(self.random.random() * len(self.numbers)))
+        self._running.append(-1)
+        self._opened_by.append(-1)
+        self._expires.append(NEVER)
+        self._sessions += bytes(16)
+        return contact
+
+    def _new_phone(self, contact: int) -> int:
+        local = 70_000_000 + contact * 7_654_321 % 30_000_000
+        luck = self.random.random()
+        if luck < 0.02:
+            return int(f"{self.random.choice(ABROAD)}{local}")
+        if luck < 0.4:
+            return int(f"55{self.random.choice(WITH_NINE)}9{local}")
+        return int(f"55{self.random.choice(WITHOUT_NINE)}{local}")
+
+    def number(self, contact: int) -> PhoneNumber:
+        return self.numbers[self._number[contact]]
+
+    def wa_id(self, contact: int) -> str | None:
+        return str(self._phone[contact]) if self._phone[contact] else None
+
+    def bsuid(self, contact: int) -> str | None:
+        return f"BR.{self._bsuid[contact]}" if self._bsuid[contact] else None
+
+    def wamid(self, contact: int, key: int, *, from_customer: bool) -> str:
+        """Made as Meta makes them, as far as one can tell: the other side's digits, and hexadecimal digits of the message's own."""
+        digits = str(self._phone[contact] or self._bsuid[contact]).encode()
+        if from_customer:
+            rest = b"\x15\x02\x00\x12\x18\x14%020X\x00" % ((key + 1) * SPREAD % 2**80)
+        else:
+            rest = b"\x15\x02\x00\x11\x18\x12%018X\x00" % ((key + 1) * SPREAD % 2**72)
+        return "wamid." + b2a_base64(b"\x1c\x18" + bytes([len(digits)]) + digits + rest, newline=False).decode()
+
+    def note_session(self, contact: int, facts: Facts) -> UUID | None:
+        """The contact's latest session, which is remembered if it runs now."""
+        if facts.first is None:
+            return None
+        if facts.expires > self.plan.now:
+            self._running[contact] = facts.opened_by
+        return self._session_id(contact, facts.opened_by, from_customer=facts.opened_by_customer)
+
+    def _session_id(self, contact: int, key: int, *, from_customer: bool) -> UUID:
+        return session_id(self.number(contact).phone_number_id, self.wamid(contact, key, from_customer=from_customer))
+
+    def file(self, contact: int, key: int, at: int, *, from_customer: bool) -> tuple[bytes, int, bool]:
+        """The session of the contact's next message, its expiry, and whether it runs now."""
+        begins, expires = speak(self._expires[contact], at, from_customer=from_customer)
+        self._expires[contact] = expires
+        place = contact * 16
+        if begins:
+            self._opened_by[contact] = key
+            self._sessions[place : place + 16] = self._session_id(contact, key, from_customer=from_customer).bytes
+        return bytes(self._sessions[place : place + 16]), expires, self._opened_by[contact] == self._running[contact]
+
+    def webhook_id(self, at: int) -> int:
+        """Of a webhook that never was: below zero, so that all that real webhooks tell is later and therefore unread."""
+        return min(at - self.plan.now, 0) - 1
+
+
+CONTACT_COLUMNS = (
+    "id create_for_phone_number organization wa_id wa_id_at phone_key reversed_phone bsuid parent_bsuid username name name_at "
+    "alias search_name profile activate_bot create_in last_message_timestamp last_customer_message_at last_business_message_at "
+    "waiting_since unread_count unread_at read_webhook_id session_id session_expires_at session_is_active"
+)
+
+
+def _contacts(people: People, organization: Organization, shares: Iterable[int], progress: Progress) -> Iterator[Work]:
+    """Transactions that store the contacts and what belongs to them."""
+    contacts = Table(Contact, CONTACT_COLUMNS, activate_automatic_message=True, marketing_stopped=False)
+    words = Table(ContactWord, "contact organization_id word")
+    given = Table(Contact.labels.through, "contact label")
+    notes = Table(Note, "contact text create_in")
+    labels = [Label.objects.get_or_create(organization=organization, name=name)[0].pk for name in LABELS]
+    draw, choice = people.random.random, people.random.choice
+    rows = (_contact_row(people, organization, share) for share in shares)
+    while chunk := list(islice(rows, TRANSACTION_ROWS)):
+        stored = {
+            contacts: chunk,
+            words: [(row[0], organization.pk, word) for row in chunk for word in _words(row[SEARCH_NAME])],
+            given: [(row[0], choice(labels)) for row in chunk if draw() < LABELLED],
+            notes: [(row[0], choice(texts.NOTES), row[CREATE_IN]) for row in chunk if draw() < NOTED],
+        }
+        yield partial(_insert, stored, progress, len(chunk))
+
+
+@transaction.atomic
+def _insert(rows: dict[Table, list[Row]], progress: Progress, count: int) -> None:
+    for table, each in rows.items():
+        table.insert(each)
+    progress(count)
+
+
+SEARCH_NAME = CONTACT_COLUMNS.split().index("search_name")
+CREATE_IN = CONTACT_COLUMNS.split().index("create_in")
+
+
+def _contact_row(people: People, organization: Organization, messages: int) -> Row:
+    contact = people.add()
+    facts = people.plan.add_contact(contact, messages)
+    when, draw, wa_id = people.clock.maybe, people.random.random, people.wa_id(contact)
+    name = texts.full_name(people.random)
+    username = texts.username(people.random, name) if people.bsuid(contact) and draw() < 0.6 else ""
+    session = people.note_session(contact, facts)
+    profile = PROFILES[int(draw() * len(PROFILES))]
+    first = when(facts.first) or when(int(draw() * people.plan.now))
+    return (
+        people.first_id + contact,
+        people.number(contact).phone_number_id,
+        organization.pk,
+        wa_id,
+        when(facts.customer) if wa_id else None,
+        same_person_key(wa_id or ""),
+        (wa_id or "")[::-1],
+        people.bsuid(contact),
+        "",
+        username,
+        name,
+        when(facts.customer) or first,
+        "",
+        normalized(f"{name} {username}"),
+        profile.value,
+        profile.has_bot,
+        first,
+        when(facts.last),
+        when(facts.customer),
+        when(facts.business),
+        when(facts.waiting),
+        *_unread(people, facts),
+        _uuid(session) if session else None,
+        when(facts.expires) if session else None,
+        facts.expires > people.plan.now,
+    )
+
+
+def _unread(people: People, facts: Facts) -> Row:
+    """How many messages nobody has read, the time of the latest, and the last webhook whose messages have been read."""
+    if facts.unanswered_from is None or not facts.unanswered or people.random.random() >= UNREAD:
+        return 0, None, 0
+    return facts.unanswered, people.clock.maybe(facts.unanswered_until), people.webhook_id(facts.unanswered_from) - 1
+
+
+def _words(search_name: str) -> list[str]:
+    """As `contacts.lists.search.index_names` keeps them."""
+    return list(dict.fromkeys(word[:LONGEST_WORD] for word in search_name.split()))[:MOST_WORDS]
+
+
+MESSAGE_COLUMNS = (
+    "phone_number contact wamid wa_id wa_id_received is_user_message origin kind content payload message_status session_id "
+    "expires_at is_active group_id quoted_wamid target_wamid reactions create_in updated_at webhook_id"
+)
+
+
+def _messages(people: People, random: Random, progress: Progress) -> Iterator[Work]:
+    """Transactions that store the messages, and why some of them failed."""
+    messages = Table(Message, MESSAGE_COLUMNS, bot_replied=False)
+    failures = Table(StatusEvent, "phone_number wamid status participant occurred_at errors webhook_id")
+    failed: list[Row] = []
+    rows = Writer(people, random, failed.append).rows()
+    while chunk := list(islice(rows, TRANSACTION_ROWS)):
+        yield partial(_insert, {messages: chunk, failures: failed[:]}, progress, len(chunk))
+        failed.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message that is about to be written, and those beside it that it may quote, act on, or be reacted to by."""
+
+    at: int
+    contact: int
+    step: Step
+    wamid: str
+    before: str
+    """The wamid of the message before it, if it quotes that or acts on it; else empty."""
+    reaction: str
+    """The emoji of the reaction that comes next, if one does, or that this is; else empty."""
+
+
+class Writer:
+    """Makes the rows of messages, in order of time, and hands over a status for each that failed."""
+
+    def __init__(self, people: People, random: Random, fail: Callable[[Row], None]) -> None:
+        self._people = people
+        self._draw = random.random
+        self._texts = texts.Texts(random)
+        self._objects = texts.objects(random)
+        self._fail = fail
+        self._native_uuid = connection.features.has_native_uuid_field
+
+    def rows(self) -> Iterator[Row]:
+        for at, key, contact, script in self._people.plan.in_time_order():
+            place = key & ((1 << STEP_BITS) - 1)
+            step = script[place]
+            session, expires, running = self._people.file(contact, key, at, from_customer=step.from_customer)
+            yield self._row(self._turn(at, key, contact, script, place), session, expires, running)
+
+    def _turn(self, at: int, key: int, contact: int, script: Script, place: int) -> Turn:
+        step, wamid, before, reaction = script[place], self._people.wamid, "", ""
+        if step.quotes or step.made == "reaction":
+            before = wamid(contact, key - 1, from_customer=script[place - 1].from_customer)
+        if step.made == "reaction":
+            reaction = EMOJI[key % len(EMOJI)]
+        elif place + 1 < len(script) and script[place + 1].made == "reaction":
+            reaction = EMOJI[(key + 1) % len(EMOJI)]
+        return Turn(at, contact, step, wamid(contact, key, from_customer=step.from_customer), before, reaction)
+
+    def _row(self, turn: Turn, session: bytes, expires: int, running: bool) -> Row:
+        people, step, acts = self._people, turn.step, turn.step.made == "reaction"
+        number, at = people.number(turn.contact), people.clock.text(turn.at)
+        them = people.wa_id(turn.contact) or people.bsuid(turn.contact) or ""
+        kind, content, payload = self._say(turn, number.wa_id)
+        return (
+            number.phone_number_id,
+            people.first_id + turn.contact,
+            turn.wamid,
+            them if step.from_customer else number.wa_id,
+            number.wa_id if step.from_customer else them,
+            step.from_customer,
+            step.origin,
+            kind,
+            content,
+            payload,
+            "received" if step.from_customer else self._status(turn, number.phone_number_id, at),
+            self._uuid(session),
+            people.clock.text(expires),
+            running,
+            "",
+            "" if acts else turn.before,
+            turn.before if acts else None,
+            json.dumps({them: turn.reaction}, ensure_ascii=False) if turn.reaction and not acts else None,
+            at,
+            at,
+            people.webhook_id(turn.at) if step.origin in TOLD else None,
+        )
+
+    def _uuid(self, session: bytes) -> str:
+        digits = session.hex()
+        if not self._native_uuid:
+            return digits
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+    def _status(self, turn: Turn, number: str, at: str) -> str:
+        luck = self._draw()
+        status = next(status for most, status in STATUSES if luck < most)
+        if status == MessageStatus.FAILED:
+            errors = ERRORS[int(self._draw() * len(ERRORS))]
+            self._fail((number, turn.wamid, status.value, "", at, json.dumps(errors), self._people.webhook_id(turn.at)))
+        return status.value
+
+    def _say(self, turn: Turn, number: str) -> tuple[str, str, str]:
+        """The message's kind, content and API object."""
+        kind, content, said = self._made(turn)
+        if turn.step.from_customer:
+            return kind, content, self._told(turn, kind, said, sender=True, number=number)
+        if turn.step.origin == Origin.PHONE_APP:
+            return kind, content, self._told(turn, kind, said, sender=False, number=number)
+        people, contact = self._people, turn.contact
+        wa_id = people.wa_id(contact)
+        address = f'"to": "{wa_id}"' if wa_id else f'"recipient": "{people.bsuid(contact)}"'
+        quoted = f', "context": {{"message_id": "{turn.before}"}}' if turn.before else ""
+        frame = '{"messaging_product": "whatsapp", "recipient_type": "individual"'
+        return kind, content, f'{frame}, {address}, "type": "{kind}", {said}{quoted}}}'
+
+    def _made(self, turn: Turn) -> tuple[str, str, str]:
+        made = turn.step.made
+        if made == "text":
+            text = self._texts.customer() if turn.step.from_customer else self._texts.business()
+            return made, text, f'"text": {{"body": "{text}"}}'
+        if made == "reaction":
+            said = f'"reaction": {{"message_id": "{turn.before}", "emoji": "{turn.reaction}"}}'
+            return made, turn.reaction, said
+        stock = self._objects[made]
+        return (texts.MAKERS[made][0], *stock[int(self._draw() * len(stock))])
+
+    def _told(self, turn: Turn, kind: str, said: str, *, sender: bool, number: str) -> str:
+        """The object of a webhook: a customer's message, or the echo of one that the phone app sent."""
+        people = self._people
+        wa_id, bsuid = people.wa_id(turn.contact), people.bsuid(turn.contact)
+        side = "from" if sender else "to"
+        them = f'"{side}": "{wa_id}", ' if wa_id else ""
+        if bsuid:
+            them += f'"{side}_user_id": "{bsuid}", '
+        us = "" if sender else f'"from": "{number}", '
+        quoted = f'"context": {{"id": "{turn.before}"}}, ' if turn.before and turn.step.quotes else ""
+        return (
+            f'{{{us}{them}{quoted}"id": "{turn.wamid}", "timestamp": "{people.clock.epoch + turn.at}", "type": "{kind}", {said}}}'
+        )
+
+
+TOLD = (Origin.LIVE, Origin.PHONE_APP)
+"""What webhooks tell of; the hub itself sends the rest."""

@@ -1,0 +1,246 @@
+"""Who writes when, for `generate_data`: a plan of millions of messages in a few bytes each.
+
+A message is one step of an episode: some turns of one contact and the business, minutes apart. Episodes follow scripts made once; a
+plan says only which contact, which script and when it begins. Episodes of one contact do not overlap, so the messages of a
+contact all have different times. Times are whole seconds since the plan's beginning, midnight (UTC) of its first day.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from random import Random
+
+from chats.models import Origin
+
+DAY = 86_400
+DAYS = 548
+"""Eighteen months."""
+LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
+LENGTH_ODDS = tuple(accumulate((10, 14, 16, 16, 13, 10, 8, 6, 4, 3)))
+VARIANTS = 200
+"""Scripts of each length."""
+HOURS = tuple(accumulate((3, 2, 1, 0.5, 0.3, 0.2, 0.3, 0.5, 1, 2, 4, 8, 11, 12, 12, 11, 10, 11, 11, 11, 10, 8, 6, 5)))
+"""How much is written in each hour of the day in UTC; in most of Brazil it is three hours less."""
+WEEKDAYS = (1.1, 1.05, 1, 1, 1.05, 0.6, 0.3)
+STEP_BITS = 4
+KEY_BITS = 36
+NEVER = -(10**9)
+BEGUN_BY_CUSTOMER, ANSWERED, ANSWERED_BACK = 0.82, 0.62, 0.6
+"""The odds of each."""
+QUOTED, REACTED = 0.02, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message of a script. What it quotes or reacts to is the step before it."""
+
+    offset: int
+    from_customer: bool
+    origin: str
+    made: str
+    """The name of what it is made of: text, reaction, or one of `made_up.MAKERS`."""
+    quotes: bool = False
+
+    @property
+    def is_reaction(self) -> bool:
+        return self.made == "reaction"
+
+
+Script = tuple[Step, ...]
+
+
+def make_scripts(random: Random) -> list[Script]:
+    """`VARIANTS` scripts of each length, in the order of `LENGTHS`."""
+    return [_script(random, length) for length in LENGTHS for _ in range(VARIANTS)]
+
+
+def _script(random: Random, length: int) -> Script:
+    begun_by_customer = random.random() < (BEGUN_BY_CUSTOMER if length > 1 else 0.5)
+    steps = [Step(0, True, Origin.LIVE, _customers_kind(random)) if begun_by_customer else Step(0, False, *_opening(random))]
+    while len(steps) < length:
+        steps.append(_next_step(random, steps[-1]))
+    return tuple(steps)
+
+
+def _next_step(random: Random, before: Step) -> Step:
+    from_customer = random.random() < (1 - ANSWERED if before.from_customer else ANSWERED_BACK)
+    if not from_customer and before.from_customer and random.random() < 0.25:
+        return Step(before.offset + random.randint(1, 4), False, *_instant_answer(random))
+    offset = before.offset + _pause(random, same_side=from_customer == before.from_customer)
+    if not from_customer:
+        return Step(offset, False, *_answer(random), quotes=not before.is_reaction and random.random() < QUOTED)
+    if not before.from_customer and before.made == "buttons":
+        return Step(offset, True, Origin.LIVE, "interactive", quotes=True)
+    if not before.from_customer and random.random() < REACTED:
+        return Step(offset, True, Origin.LIVE, "reaction")
+    return Step(offset, True, Origin.LIVE, _customers_kind(random), not before.is_reaction and random.random() < QUOTED)
+
+
+def _pause(random: Random, *, same_side: bool) -> int:
+    """Seconds until the next message: mostly soon, at times on the same day, now and then only the next day."""
+    luck = random.random()
+    if luck < 0.03:
+        return random.randint(4 * 3600, 20 * 3600)
+    if luck < 0.12:
+        return random.randint(1800, 3 * 3600)
+    return random.randint(3, 60) if same_side else random.randint(15, 1500)
+
+
+def _customers_kind(random: Random) -> str:
+    kinds = ("text", "image", "audio", "document", "location", "contacts", "order")
+    return random.choices(kinds, (84, 6, 6, 1.5, 1, 0.5, 1))[0]
+
+
+def _opening(random: Random) -> tuple[str, str]:
+    """Of a conversation that the business begins."""
+    return random.choice(((Origin.STAFF, "template"), (Origin.AUTOMATIC, "template"), (Origin.PHONE_APP, "text")))
+
+
+def _instant_answer(random: Random) -> tuple[str, str]:
+    """Nobody answers within seconds but machines."""
+    return random.choice(((Origin.BOT, "buttons"), (Origin.BOT, "text"), (Origin.AUTOMATIC, "text")))
+
+
+def _answer(random: Random) -> tuple[str, str]:
+    origin = random.choices((Origin.STAFF, Origin.PHONE_APP, Origin.BOT), (60, 30, 10))[0]
+    return origin, random.choices(("text", "image", "document", "audio"), (92, 3, 4, 1))[0]
+
+
+def speak(expires: int, at: int, *, from_customer: bool) -> tuple[bool, int]:
+    """The session rules of `chats.conversations.sessions`, for messages of both sides in time order: whether a session
+    begins with the message, and when the session expires after it."""
+    if at >= expires:
+        return True, at + DAY
+    return False, max(expires, at + DAY) if from_customer else expires
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the messages of one contact come to."""
+
+    first: int | None = None
+    customer: int | None = None
+    business: int | None = None
+    opened_by: int = -1
+    """The key of the message with which the latest session began."""
+    opened_by_customer: bool = False
+    expires: int = NEVER
+    unanswered: int = 0
+    """The customer's messages, reactions apart, since the business last wrote."""
+    unanswered_from: int | None = None
+    unanswered_until: int | None = None
+
+    @property
+    def last(self) -> int | None:
+        return max((at for at in (self.customer, self.business) if at is not None), default=None)
+
+    @property
+    def waiting(self) -> int | None:
+        """The time of the customer's last message, if nothing was answered since."""
+        return self.customer if self.customer == self.last else None
+
+    def note(self, at: int, key: int, step: Step) -> None:
+        if self.first is None:
+            self.first = at
+        begins, self.expires = speak(self.expires, at, from_customer=step.from_customer)
+        if begins:
+            self.opened_by, self.opened_by_customer = key, step.from_customer
+        if not step.from_customer:
+            self.business, self.unanswered = at, 0
+            return
+        self.customer = at
+        if not step.is_reaction:
+            self.unanswered_from = at if not self.unanswered else self.unanswered_from
+            self.unanswered, self.unanswered_until = self.unanswered + 1, at
+
+
+class Plan:
+    """All episodes. A message's key is its episode and its place in it: `episode << STEP_BITS | place`."""
+
+    def __init__(self, random: Random, now: datetime) -> None:
+        self._random = random
+        first_day = (now.astimezone(UTC) - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+        self.beginning = first_day
+        self.now = int((now - first_day).total_seconds())
+        self._scripts = make_scripts(random)
+        self._days = list(range(DAYS + 1))
+        self._day_odds = list(accumulate((1 + 2 * day / DAYS) * WEEKDAYS[(first_day.weekday() + day) % 7] for day in self._days))
+        self._contact, self._begins, self._script = array("I"), array("i"), array("H")
+        self._of_day = [array("I") for _ in self._days]
+
+    def add_contact(self, contact: int, messages: int) -> Facts:
+        """Plan so many messages of a contact; returns what they come to."""
+        scripts = self._choose_scripts(messages)
+        first_episode = len(self._contact)
+        begins = self._choose_times(scripts)
+        for at, script in zip(begins, scripts, strict=True):
+            self._of_day[max(0, at // DAY)].append(len(self._contact))
+            self._contact.append(contact)
+            self._begins.append(at)
+            self._script.append(script)
+        facts = Facts()
+        for episode, at, script in zip(range(first_episode, len(self._contact)), begins, scripts, strict=True):
+            for place, step in enumerate(self._scripts[script]):
+                facts.note(at + step.offset, episode << STEP_BITS | place, step)
+        return facts
+
+    def _choose_scripts(self, messages: int) -> list[int]:
+        scripts = []
+        while messages > 0:
+            longest = next(place for place in range(len(LENGTHS) - 1, -1, -1) if LENGTHS[place] <= messages)
+            choice = min(longest, bisect_left(LENGTH_ODDS, self._random.random() * LENGTH_ODDS[-1]))
+            scripts.append(choice * VARIANTS + int(self._random.random() * VARIANTS))
+            messages -= LENGTHS[choice]
+        return scripts
+
+    def _choose_times(self, scripts: Sequence[int]) -> list[int]:
+        """When each begins, in this order: drawn, then moved into the past as far as is needed for the one after to begin later."""
+        draw, limit = self._random.random, self.now
+        days = self._random.choices(self._days, cum_weights=self._day_odds, k=len(scripts))
+        drawn = [day * DAY + bisect_left(HOURS, draw() * HOURS[-1]) * 3600 + int(draw() * 3600) for day in days]
+        latest_first = sorted((at if at < self.now else at - DAY for at in drawn), reverse=True)
+        times = []
+        for at, script in zip(latest_first, reversed(scripts), strict=True):
+            begins = min(at, limit - self._scripts[script][-1].offset - int(60 + draw() * 600))
+            times.append(begins)
+            limit = begins
+        return times[::-1]
+
+    def in_time_order(self) -> Iterator[tuple[int, int, int, Script]]:
+        """Every message: its time, its key, its contact and its script."""
+        later: list[int] = []
+        for day, episodes in enumerate(self._of_day):
+            events = sorted(later + [event for episode in episodes for event in self._events(episode)])
+            is_last = day == len(self._of_day) - 1
+            end = len(events) if is_last else bisect_left(events, (day + 1) * DAY << KEY_BITS)
+            later = events[end:]
+            for event in events[:end]:
+                key = event & ((1 << KEY_BITS) - 1)
+                episode = key >> STEP_BITS
+                yield event >> KEY_BITS, key, self._contact[episode], self._scripts[self._script[episode]]
+
+    def _events(self, episode: int) -> list[int]:
+        """Its messages as numbers that sort by time."""
+        begins, first = self._begins[episode], episode << STEP_BITS
+        return [
+            (begins + step.offset) << KEY_BITS | first | place for place, step in enumerate(self._scripts[self._script[episode]])
+        ]
+
+
+def share_out(random: Random, messages: int, contacts: int) -> Iterator[int]:
+    """How many of the messages each contact has: most have few, some hundreds, two have thousands if there are enough; in all,
+    exactly so many."""
+    weights = array("d", (random.lognormvariate(0, 1.7) for _ in range(contacts)))
+    usual = min(messages, contacts)
+    rest = messages - usual
+    giants = [min(rest // 40, 5000), min(rest // 80, 2500)][:contacts]
+    rest -= sum(giants)
+    total, given, so_far = sum(weights), 0, 0.0
+    for contact, weight in enumerate(weights):
+        so_far += weight
+        share = round(rest * min(1.0, so_far / total)) if contact < contacts - 1 else rest
+        yield (contact < usual) + (giants[contact] if contact < len(giants) else 0) + share - given
+        given = share

@@ -1,0 +1,109 @@
+"""The form of a number's business profile."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.functional import lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from cloud_api.business_profile import (
+    LONGEST,
+    LONGEST_WEBSITE,
+    MOST_PICTURE,
+    PICTURE_TYPES,
+    VERTICALS,
+    BusinessProfile,
+    check_profile,
+)
+from cloud_api.limits import InvalidMessage
+from organizations.business_profile.services import Picture
+
+BEGINNINGS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+"""The first bytes of the pictures that Meta takes."""
+WEBSITES = ("website_1", "website_2")
+
+_words = lazy(gettext, str)
+
+
+class BusinessProfileForm(forms.Form):
+    """What customers see of the business. It begins with what Meta has, and tells what is different."""
+
+    picture = forms.FileField(
+        label=_("Picture"),
+        required=False,
+        help_text=_("JPEG or PNG, square, best with 640 × 640 pixels; at most 5 MB."),
+        widget=forms.FileInput({"accept": ",".join(PICTURE_TYPES)}),
+    )
+    about = forms.CharField(
+        label=_("About"), required=False, max_length=LONGEST["about"], help_text=_("One line below the name, such as “Open today”.")
+    )
+    description = forms.CharField(
+        label=_("Description"), required=False, max_length=LONGEST["description"], widget=forms.Textarea({"rows": 4})
+    )
+    vertical = forms.ChoiceField(label=_("Kind of business"), required=False)
+    address = forms.CharField(label=_("Address"), required=False, max_length=LONGEST["address"], widget=forms.Textarea({"rows": 2}))
+    email = forms.CharField(
+        label=_("E-mail"), required=False, max_length=LONGEST["email"], widget=forms.EmailInput({"autocomplete": "off"})
+    )
+    website_1 = forms.CharField(label=_("Website"), required=False, max_length=LONGEST_WEBSITE)
+    website_2 = forms.CharField(label=_("Second website"), required=False, max_length=LONGEST_WEBSITE)
+
+    def __init__(self, data: Any = None, files: Any = None, *, profile: BusinessProfile) -> None:
+        known = {name: getattr(profile, name) for name in (*LONGEST, "vertical")}
+        websites = dict(zip(WEBSITES, profile.websites, strict=False))
+        super().__init__(data, files, initial=known | websites)
+        self.profile = profile
+        self.changes: dict[str, Any] = {}
+        """What Graph is to be told, once the form is valid."""
+        choices = [(value, _words(words)) for value, words in VERTICALS.items()]
+        if profile.vertical not in VERTICALS:
+            choices.insert(0, (profile.vertical, profile.vertical or _words(VERTICALS["UNDEFINED"])))
+        vertical = self.fields["vertical"]
+        assert isinstance(vertical, forms.ChoiceField)  # noqa: S101
+        vertical.choices = choices
+
+    def clean_picture(self) -> Picture | None:
+        file = self.cleaned_data["picture"]
+        if not file:
+            return None
+        if file.size > MOST_PICTURE:
+            raise ValidationError(_("The picture may have at most 5 MB."))
+        content = file.read()
+        mime_type = next((found for beginning, found in BEGINNINGS.items() if content.startswith(beginning)), None)
+        if mime_type is None:
+            raise ValidationError(_("The picture has to be a JPEG or PNG file."))
+        return Picture(content, mime_type)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        typed = {name: self._line(cleaned.get(name, "")) for name in (*LONGEST, "vertical")}
+        changes: dict[str, Any] = {name: value for name, value in typed.items() if value != getattr(self.profile, name)}
+        websites = [_with_scheme(cleaned.get(name, "").strip()) for name in WEBSITES if cleaned.get(name, "").strip()]
+        if websites != self.profile.websites:
+            changes["websites"] = websites
+        self.changes = {name: value for name, value in changes.items() if name not in self.errors}
+        for name, value in self.changes.items():
+            self._check(name, value)
+        return cleaned
+
+    def _line(self, typed: str) -> str:
+        return typed.replace("\r\n", "\n").strip()
+
+    def _check(self, name: str, value: Any) -> None:
+        try:
+            check_profile({name: value})
+        except InvalidMessage as refusal:
+            field = WEBSITES[0] if name == "websites" else name
+            self.add_error(field, gettext(refusal.words) % {"limit": refusal.limit})
+
+    @property
+    def has_changes(self) -> bool:
+        """Of a form that is valid: whether there is anything to tell Meta."""
+        return bool(self.changes or self.cleaned_data["picture"])
+
+
+def _with_scheme(website: str) -> str:
+    """People write www.example.com; Meta wants https:// before it."""
+    return website if "://" in website else f"https://{website}"

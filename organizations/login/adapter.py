@@ -1,0 +1,69 @@
+"""How people sign in, as django-allauth asks for it: nobody signs up, one is invited."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from allauth.account import forms as allauth_forms
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from organizations.addresses import site_url
+from organizations.login.user_sessions import note_request
+from organizations.mail import queue_mail
+from organizations.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no types
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "enter_current_password": _("The current password is wrong."),
+        "incorrect_password": _("The password is wrong."),
+    }
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        note_request(request, user)
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """An account's failures are counted together, whatever host and port they were sent to: allauth's own key has the Host
+        header in it, of which whoever guesses may choose the port."""
+        login: str = credentials.get("email") or credentials.get("username") or ""
+        return login.strip().lower()
+
+    def set_password(self, user: User, password: str) -> None:
+        """Whoever has a new password is not made to wait because of the old one."""
+        super().set_password(user, password)
+        key = self._get_login_attempts_cache_key(self.request, email=user.email)
+        action = {"app": "allauth.account", "action": "login_failed"}
+        for rate in ratelimit.get_rates(**action):
+            if rate.per == "key":
+                cache.delete(ratelimit.get_cache_key(self.request, rate=rate, key=key, **action))
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The address that a mailed link has."""
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return site_url(self.request, path.replace("UID-KEY", quote(key)))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Queue a mail, to nobody where the e-mail is empty."""
+        message = self.render_mail(template_prefix, email, context)
+        expires_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+        queue_mail(to=email, subject=message.subject, text=message.body, expires_at=expires_at)
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]  # it has no types
+    def save(self, request: HttpRequest, **options: Any) -> str:
+        """Queue a mail with a link to the user; where there is none, one to nobody, so that the answer takes as long."""
+        if self.users:
+            return str(super().save(request, **options))
+        AccountAdapter(request).send_mail("account/email/password_reset_key", "", {"password_reset_url": site_url(request, "/")})
+        return str(self.cleaned_data["email"])

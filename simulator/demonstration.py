@@ -1,0 +1,216 @@
+"""What a hub is given to be tried with: an organization, a simulated number, templates, and people who have just written."""
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext
+
+from chats.message_templates.accounts import Account
+from chats.message_templates.sync import ask_soon
+from chats.models import CannedReply, MessageTemplate
+from organizations.live.revisions import announce
+from organizations.members.memberships import create_organization
+from organizations.models import Organization, PhoneNumber, Proof, User
+from simulator.client import Content, Phones
+
+MADE_BEFORE = "demonstration"
+"""The file below VAR_DIR that tells that a demonstration was made once: whoever deletes it is not given another."""
+PICTURES = Path(__file__).parent / "pictures"
+BOUQUET = "bouquet.jpg"
+
+
+def _text(body: str) -> Content:
+    return {"type": "text", "text": {"body": body}}
+
+
+PLACE = {"latitude": -15.7939, "longitude": -47.8828, "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}
+FIRST_WORDS: dict[str, list[Content]] = {
+    "553195550128": [_text("Boa tarde! O arranjo que encomendei para sexta já está pronto?")],
+    "5215555550173": [_text("Hola, ¿entregan flores en Brasilia? Es para el cumpleaños de mi hermana 🎂")],
+    "5511955550142": [_text("Bom dia, queria receber um buquê aqui ainda hoje:"), {"type": "location", "location": PLACE}],
+    "BR.1000000000000004": [_text("oii, vcs montam cesta de café da manhã? quanto fica pra 2 pessoas?")],
+    "556195550186": [
+        _text("Oi! Vi este buquê no perfil de vocês 😍"),
+        {"type": "image", "image": {"caption": "Dá para fazer um igual para sábado?"}},
+    ],
+}
+"""What the stand-in's cast says first, by their keys, in this order: API objects, a photo's without its id."""
+LONG_AGO = {"553195550128": timedelta(hours=27)}
+"""Whose window is closed."""
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "name": "agradecimento",
+        "category": "UTILITY",
+        "components": [
+            {"type": "BODY", "text": "Obrigado pela sua compra! Se precisar de algo, é só responder a esta mensagem."},
+            {"type": "FOOTER", "text": "Demonstração"},
+        ],
+    },
+    {
+        "name": "pedido_pronto",
+        "category": "UTILITY",
+        "parameter_format": "NAMED",
+        "components": [
+            {
+                "type": "BODY",
+                "text": "Olá, {{nome}}! Seu pedido {{pedido}} está pronto e pode ser retirado até as {{horario}}.",
+                "example": {
+                    "body_text_named_params": [
+                        {"param_name": "nome", "example": "Marina"},
+                        {"param_name": "pedido", "example": "1042"},
+                        {"param_name": "horario", "example": "18h"},
+                    ]
+                },
+            }
+        ],
+    },
+    {
+        "name": "novidades_da_semana",
+        "category": "MARKETING",
+        "components": [
+            {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4::aW1hZ2U="]}},
+            {
+                "type": "BODY",
+                "text": "Oi, {{1}}! As flores da semana chegaram. Quer ver o que temos?",
+                "example": {"body_text": [["Marina"]]},
+            },
+            {"type": "FOOTER", "text": "Responda SAIR para não receber mais"},
+        ],
+    },
+    {
+        "name": "confirmar_entrega",
+        "category": "UTILITY",
+        "components": [
+            {
+                "type": "BODY",
+                "text": "Podemos entregar o seu pedido em {{1}}, entre {{2}}?",
+                "example": {"body_text": [["20/11", "9h e 12h"]]},
+            },
+            {
+                "type": "BUTTONS",
+                "buttons": [{"type": "QUICK_REPLY", "text": "Confirmar"}, {"type": "QUICK_REPLY", "text": "Mudar o dia"}],
+            },
+        ],
+    },
+    {
+        "name": "pesquisa_de_satisfacao",
+        "category": "MARKETING",
+        "components": [
+            {"type": "BODY", "text": "De 0 a 10, quanto você nos recomendaria a um amigo? Responda com o número."},
+        ],
+    },
+]
+LANGUAGE = "pt_BR"
+PAUSED = ["pesquisa_de_satisfacao"]
+
+CANNED_REPLIES = {
+    "oi": "Olá, {first_name}! Aqui é {agent}. Como posso ajudar?",
+    "horario": "Atendemos de segunda a sábado, das 9h às 18h.",
+    "pix": "Nossa chave Pix é o nosso e-mail. Assim que o pagamento cair, separamos o seu pedido.",
+}
+
+
+def make_demonstration() -> None:
+    """On a hub that has no organization and never had a demonstration: one, owned by the first superuser, with a number."""
+    made_before = settings.VAR_DIR / MADE_BEFORE
+    owner = User.objects.filter(is_superuser=True, activate=True).order_by("pk").first()
+    if owner is None or made_before.exists() or Organization.objects.exists():
+        return
+    with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
+        organization = create_organization(name=gettext("Demonstration"), by=owner)
+        give_number(organization=organization, by=owner)
+    made_before.touch()
+
+
+def simulated_number(organization: Organization) -> PhoneNumber | None:
+    """The organization's number of the simulator's."""
+    return organization.numbers.filter(is_simulated=True).order_by("pk").first()
+
+
+def simulated_numbers() -> list[PhoneNumber]:
+    return list(PhoneNumber.objects.filter(is_simulated=True).select_related("organization").order_by("pk"))
+
+
+@transaction.atomic
+def give_number(*, organization: Organization, by: User) -> PhoneNumber:
+    """The organization's simulated number, made if it has none, and off until `begin_conversations`; canned replies, too."""
+    Organization.objects.select_for_update().get(pk=organization.pk)  # of two who ask at once, one makes it
+    if known := simulated_number(organization):
+        return known
+    number = PhoneNumber.objects.create(
+        organization=organization,
+        phone_number_id=_meta_id(),
+        waba_id=_meta_id(),
+        wa_id=f"55615550{_digits(4)}",
+        meta_token=f"simulated-{secrets.token_urlsafe(32)}",
+        app_secret=secrets.token_hex(16),
+        webhook_verify_token=secrets.token_urlsafe(24),
+        is_simulated=True,
+        proven_at=timezone.now(),  # the hub itself made it
+        proven_by=Proof.OPERATOR,
+        activate=False,  # until the simulator knows it: nothing asks there before
+    )
+    Organization.objects.filter(pk=organization.pk).update(first_run=True)
+    if not organization.canned_replies.exists():
+        replies = [CannedReply(organization=organization, shortcut=key, text=text) for key, text in CANNED_REPLIES.items()]
+        CannedReply.objects.bulk_create(replies)
+    announce([organization.pk])
+    return number
+
+
+def _meta_id() -> str:
+    """Fifteen digits, as Meta's are."""
+    return f"5550{_digits(11)}"
+
+
+def _digits(count: int) -> str:
+    return f"{secrets.randbelow(10**count):0{count}}"
+
+
+def begin_conversations(number: PhoneNumber, *, patience: float = 0.0) -> None:
+    """Make the number known to the simulator, with its templates and people, and let those write who are new there. Safe to repeat.
+
+    Waits up to `patience` seconds for the simulator. Raises SimulatorError.
+    """
+    phones = Phones(number)
+    phones.connect(verified_name=number.organization.organization_name, patience=patience)
+    _switch_on(number)
+    silent = {each["key"] for each in phones.customers() if each["last"] is None}
+    if silent.issuperset(FIRST_WORDS):
+        _make_templates(phones)
+    for key in [key for key in FIRST_WORDS if key in silent]:
+        _begin(phones, key)
+
+
+@transaction.atomic
+def _switch_on(number: PhoneNumber) -> None:
+    """The first time; later it is as somebody has left it."""
+    if PhoneNumber.objects.filter(pk=number.pk, handshake_at=None).update(activate=True, handshake_at=timezone.now()):
+        announce([number.organization_id])
+
+
+def _make_templates(phones: Phones) -> None:
+    for each in TEMPLATES:
+        status = MessageTemplate.Status.PAUSED if each["name"] in PAUSED else MessageTemplate.Status.APPROVED
+        phones.put_template({"language": LANGUAGE, **each}, status=status)
+    ask_soon(Account(phones.number.organization_id, phones.number.waba_id))
+
+
+def _begin(phones: Phones, key: str) -> None:
+    at = timezone.now() - LONG_AGO.get(key, timedelta())
+    for content in FIRST_WORDS[key]:
+        phones.say(key, _with_photo(phones, content), at=at)
+
+
+def _with_photo(phones: Phones, content: Content) -> Content:
+    if content["type"] != "image":
+        return content
+    with (PICTURES / BOUQUET).open("rb") as file:
+        media_id = phones.upload(file, name=BOUQUET, mime_type="image/jpeg")
+    return {"type": "image", "image": {**content["image"], "id": media_id}}
