@@ -22,7 +22,7 @@ from django.utils import timezone
 from cloud_api.signature import sign
 from jobs.worker import Worker
 from organizations import mail
-from organizations.live.event_stream import Streams
+from organizations.live.event_stream import EventStreams
 from organizations.models import Organization, PhoneNumber, Proof
 from webhooks.intake.receiver import Receiver
 from whatsapp_hub import asgi
@@ -126,12 +126,12 @@ def hub(served: Hub, transactional_db: None) -> Hub:
     connections to the database, go with the garbage; left to chance they have used up all that a server allows."""
     gc.collect()
     asgi.receiver = Receiver()
-    asgi.streams = Streams()
+    asgi.streams = EventStreams()
     return served
 
 
 @pytest.fixture
-def tell(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., None]:
+def post_and_apply(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., None]:
     """Post bodies and apply them, each before the next comes."""
 
     def post(*bodies: bytes) -> None:

@@ -17,16 +17,16 @@ def main() -> None:
     except OSError as failure:
         from django.conf import settings  # noqa: PLC0415  they are there by now
 
-        from whatsapp_hub.embedded import is_below, unusable  # noqa: PLC0415
+        from whatsapp_hub.embedded_mode import describe_unusable_path, is_inside  # noqa: PLC0415
 
-        if is_below(settings.VAR_DIR, failure.filename):
-            sys.exit(f"The hub cannot start: {unusable(failure.filename, failure)}")
+        if is_inside(settings.VAR_DIR, failure.filename):
+            sys.exit(f"The hub cannot start: {describe_unusable_path(failure.filename, failure)}")
         raise
     except Exception as failure:
-        from whatsapp_hub.database_errors import cause_of, explained  # noqa: PLC0415  which needs the settings
+        from whatsapp_hub.database_errors import describe_error, find_database_error  # noqa: PLC0415  which needs the settings
 
-        if cause := cause_of(failure):
-            sys.exit(f"The database cannot be used: {explained(cause)}")
+        if cause := find_database_error(failure):
+            sys.exit(f"The database cannot be used: {describe_error(cause)}")
         raise
 
 

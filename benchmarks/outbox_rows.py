@@ -16,7 +16,7 @@ django.setup()
 from django.utils import timezone  # noqa: E402  models need Django set up
 
 from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue  # noqa: E402
-from chats.outbox.rate_limits import hold  # noqa: E402
+from chats.outbox.rate_limits import pause_number  # noqa: E402
 from cloud_api.errors import TOKEN_REFUSED  # noqa: E402
 from contacts.models import Contact, phone_key, reversed_phone  # noqa: E402
 from jobs.bulk_writes import insert_rows  # noqa: E402
@@ -45,7 +45,7 @@ def main() -> None:
     if options.waits == "stopped":
         stop_sending(number.phone_number_id, organization_id=number.organization_id, code=TOKEN_REFUSED, now=timezone.now())
     elif options.waits == "held":
-        hold(number.phone_number_id, organization_id=number.organization_id, seconds=3600)
+        pause_number(number.phone_number_id, organization_id=number.organization_id, seconds=3600)
 
 
 def _number(options: argparse.Namespace) -> PhoneNumber:

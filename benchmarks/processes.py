@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.bodies import PATH
 from benchmarks.figures import Failed
-from whatsapp_hub.serving import end_with_parent
+from whatsapp_hub.supervisor import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_TO_START = 60.0

@@ -8,30 +8,17 @@ from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
+from organizations.admin.display import EMPTY, badge, compact_json, format_time, html_table, indented_json, list_link, row_link
+from organizations.admin.model_admins import MAX_COUNTED, MAX_FOUND, LargeTableAdmin, ReadOnlyAdmin, secret_columns
 
 from chats.models import Message, StatusEvent
 from contacts.models import Contact
 from contacts.selectors import contacts_with_phone
-from organizations.admin_pages import (
-    EMPTY,
-    MOST_COUNTED,
-    MOST_FOUND,
-    BigPage,
-    ReadOnly,
-    badge,
-    compact,
-    link,
-    link_to,
-    moment,
-    pretty,
-    secrets_at,
-    table,
-)
 from organizations.models import PhoneNumber
 
 
 @admin.register(Message)
-class MessagePage(ReadOnly, BigPage[Message]):
+class MessageAdmin(ReadOnlyAdmin, LargeTableAdmin[Message]):
     """Messages of both sides."""
 
     intro = _("Messages of both sides, the latest stored first. The search finds a message, a session or a person.")
@@ -39,7 +26,7 @@ class MessagePage(ReadOnly, BigPage[Message]):
     search_fields = ("wamid__exact", "session_id__exact", "contact__wa_id__exact", "contact__bsuid__exact")
     search_help_text = _("Whole message ID (wamid), session, number or user ID, or a text in the latest 10,000 messages")
     related = ("contact", "phone_number__organization")
-    deferred = ("payload", "flow_state", "reactions", *secrets_at("phone_number"))
+    deferred = ("payload", "flow_state", "reactions", *secret_columns("phone_number"))
     fieldsets = (
         (
             None,
@@ -87,18 +74,18 @@ class MessagePage(ReadOnly, BigPage[Message]):
         yield Message.objects.filter(phone_number__phone_number_id__in=numbers, wamid=term)
         people = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
         known = (people.filter(bsuid=term), contacts_with_phone(term))
-        ids = {pk for rows in known for pk in rows.values_list("pk", flat=True)[:MOST_FOUND]}
+        ids = {pk for rows in known for pk in rows.values_list("pk", flat=True)[:MAX_FOUND]}
         yield Message.objects.filter(contact__in=ids).order_by("-create_in")
         if session := _uuid(term):
             yield Message.objects.filter(session_id=session)
-        first = Message.objects.order_by("-pk").values_list("pk", flat=True)[MOST_COUNTED : MOST_COUNTED + 1]
+        first = Message.objects.order_by("-pk").values_list("pk", flat=True)[MAX_COUNTED : MAX_COUNTED + 1]
         latest = Message.objects.filter(pk__gt=next(iter(first), 0))
         says = Q(edited_content=None, content__icontains=term) | Q(edited_content__icontains=term)
         yield latest.filter(says, revoked_at=None)
 
     @admin.display(description=_("sent at"))
     def when(self, message: Message) -> str:
-        return moment(message.create_in)
+        return format_time(message.create_in)
 
     @admin.display(description=_("from"))
     def direction(self, message: Message) -> object:
@@ -106,15 +93,15 @@ class MessagePage(ReadOnly, BigPage[Message]):
 
     @admin.display(description=_("contact"))
     def person(self, message: Message) -> SafeString:
-        return link_to("contacts_contact", message.contact_id, message.contact)
+        return row_link("contacts_contact", message.contact_id, message.contact)
 
     @admin.display(description=_("number"))
     def number(self, message: Message) -> SafeString:
-        return link_to("organizations_phonenumber", message.phone_number.pk, message.phone_number)
+        return row_link("organizations_phonenumber", message.phone_number.pk, message.phone_number)
 
     @admin.display(description=_("number"))
     def number_short(self, message: Message) -> SafeString:
-        return link_to("organizations_phonenumber", message.phone_number.pk, message.phone_number.wa_id)
+        return row_link("organizations_phonenumber", message.phone_number.pk, message.phone_number.wa_id)
 
     @admin.display(description=_("content"))
     def summary(self, message: Message) -> str:
@@ -128,19 +115,19 @@ class MessagePage(ReadOnly, BigPage[Message]):
 
     @admin.display(description=_("session"))
     def session(self, message: Message) -> SafeString:
-        return link("chats_message", message.session_id, session_id__exact=message.session_id)
+        return list_link("chats_message", message.session_id, session_id__exact=message.session_id)
 
     @admin.display(description=_("session expires"))
     def session_expires(self, message: Message) -> str:
-        return moment(message.expires_at)
+        return format_time(message.expires_at)
 
     @admin.display(description=_("edited at"))
     def edited_time(self, message: Message) -> str:
-        return moment(message.edited_at)
+        return format_time(message.edited_at)
 
     @admin.display(description=_("deleted at"))
     def revoked_time(self, message: Message) -> str:
-        return moment(message.revoked_at)
+        return format_time(message.revoked_at)
 
     @admin.display(description=_("answers"))
     def quoted(self, message: Message) -> str:
@@ -154,7 +141,7 @@ class MessagePage(ReadOnly, BigPage[Message]):
     def acting(self, message: Message) -> str:
         if not message.wamid:
             return EMPTY
-        return link(
+        return list_link(
             "chats_message",
             _("reactions, edits and deletions of this message"),
             phone_number__exact=message.phone_number_id,
@@ -163,22 +150,22 @@ class MessagePage(ReadOnly, BigPage[Message]):
 
     @admin.display(description=_("webhook"))
     def webhook(self, message: Message) -> str:
-        return link_to("webhooks_webhook", message.webhook_id, message.webhook_id) if message.webhook_id else EMPTY
+        return row_link("webhooks_webhook", message.webhook_id, message.webhook_id) if message.webhook_id else EMPTY
 
     @admin.display(description=_("updated at"))
     def stored(self, message: Message) -> str:
-        return moment(message.updated_at)
+        return format_time(message.updated_at)
 
     @admin.display(description=_("API object"))
     def payload_pretty(self, message: Message) -> SafeString:
-        return pretty(message.payload)
+        return indented_json(message.payload)
 
     @admin.display(description=_("status events"))
     def events_table(self, message: Message) -> SafeString:
         if not message.wamid:
-            return table([], [])
+            return html_table([], [])
         events = StatusEvent.objects.filter(phone_number=message.phone_number_id, wamid=message.wamid)
-        return table(
+        return html_table(
             [_("occurred at"), _("status"), _("participant"), _("pricing"), _("errors"), _("webhook")],
             [_event_row(event) for event in events.order_by("occurred_at", "pk")[:200]],
         )
@@ -186,17 +173,17 @@ class MessagePage(ReadOnly, BigPage[Message]):
 
 def _event_row(event: StatusEvent) -> tuple[object, ...]:
     return (
-        moment(event.occurred_at),
+        format_time(event.occurred_at),
         badge(event.status, event.status),
         event.participant,
-        event.pricing and compact(event.pricing),
-        event.errors and compact(event.errors),
-        link_to("webhooks_webhook", event.webhook_id, event.webhook_id),
+        event.pricing and compact_json(event.pricing),
+        event.errors and compact_json(event.errors),
+        row_link("webhooks_webhook", event.webhook_id, event.webhook_id),
     )
 
 
 def _by_wamid(wamid: str | None) -> str:
-    return link("chats_message", wamid, q=wamid) if wamid else EMPTY
+    return list_link("chats_message", wamid, q=wamid) if wamid else EMPTY
 
 
 def _uuid(text: str) -> uuid.UUID | None:

@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from organizations.admin.display import EMPTY, format_time, list_link, row_link
+from organizations.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, secret_columns, selected_ids
 
-from contacts.lists.search import LAST_LETTER, LONGEST_WORD, MOST_WORDS, normalized
+from contacts.lists.search import LAST_LETTER, MAX_WORD_LENGTH, MAX_WORDS, fold_limited
 from contacts.models import Contact, ContactWord, RetiredIdentity
 from contacts.selectors import contacts_with_phone
 from contacts.services import set_who_answers
-from organizations.admin_pages import EMPTY, BigPage, ReadOnly, first_ids, link, link_to, moment, secrets_at
 from organizations.models import Organization, PhoneNumber, Profile, User
 
 
@@ -31,7 +32,7 @@ class ConflictFilter(admin.SimpleListFilter):
         return queryset.filter(conflicts_with__isnull=False) if self.value() == "yes" else queryset
 
 
-class RetiredIdentityInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class RetiredIdentityInline(ReadOnlyAdmin, admin.TabularInline):  # type: ignore[type-arg]
     model = RetiredIdentity
     extra = 0
     fields = ("kind", "value", "retired_at")
@@ -40,7 +41,7 @@ class RetiredIdentityInline(ReadOnly, admin.TabularInline):  # type: ignore[type
 
 def _by_words(term: str) -> QuerySet[Contact]:
     """Those with words that begin so in their names, whatever their case and accents; what staff call them counts too."""
-    words = [word[:LONGEST_WORD] for word in normalized(term).split()[:MOST_WORDS]]
+    words = [word[:MAX_WORD_LENGTH] for word in fold_limited(term).split()[:MAX_WORDS]]
     organizations = list(Organization.objects.values_list("pk", flat=True))
     found = Contact.objects.all() if words else Contact.objects.none()
     for word in words:
@@ -50,7 +51,7 @@ def _by_words(term: str) -> QuerySet[Contact]:
 
 
 @admin.register(Contact)
-class ContactPage(BigPage[Contact]):
+class ContactAdmin(LargeTableAdmin[Contact]):
     """Contacts come from webhooks, and so do their names and identifiers. Operators decide who answers them."""
 
     intro = _("People who wrote to one of the numbers. Each number has its own contacts.")
@@ -66,7 +67,7 @@ class ContactPage(BigPage[Contact]):
     search_fields = ("wa_id__exact", "bsuid__exact", "username__exact", "name__istartswith")
     search_help_text = _("Whole number in any way of writing, user ID or username, or the beginning of names")
     related = ("create_for_phone_number__organization", "conflicts_with")
-    deferred = secrets_at("create_for_phone_number")
+    deferred = secret_columns("create_for_phone_number")
     fieldsets = (
         (None, {"fields": ("name", "username", "number")}),
         (
@@ -125,25 +126,25 @@ class ContactPage(BigPage[Contact]):
     @admin.display(description=_("number"))
     def number(self, contact: Contact) -> SafeString:
         number = contact.create_for_phone_number
-        return link_to("organizations_phonenumber", number.pk, number)
+        return row_link("organizations_phonenumber", number.pk, number)
 
     @admin.display(description=_("number"))
     def number_short(self, contact: Contact) -> SafeString:
         number = contact.create_for_phone_number
-        return link_to("organizations_phonenumber", number.pk, number.wa_id)
+        return row_link("organizations_phonenumber", number.pk, number.wa_id)
 
     @admin.display(description=_("last message"))
     def last_message(self, contact: Contact) -> str:
-        return moment(contact.last_message_timestamp)
+        return format_time(contact.last_message_timestamp)
 
     @admin.display(description=_("customer's last message"))
     def customer_message(self, contact: Contact) -> str:
-        return moment(contact.last_customer_message_at)
+        return format_time(contact.last_customer_message_at)
 
     @admin.display(description=_("customer service window"))
     def window(self, contact: Contact) -> str:
         """Free text may be sent only while it is open."""
-        until = {"time": moment(contact.window_expires_at)}
+        until = {"time": format_time(contact.window_expires_at)}
         if contact.is_window_open(timezone.now()):
             return gettext("open until %(time)s") % until
         if contact.window_expires_at:
@@ -152,16 +153,16 @@ class ContactPage(BigPage[Contact]):
 
     @admin.display(description=_("session expires"))
     def session_expires(self, contact: Contact) -> str:
-        return moment(contact.session_expires_at)
+        return format_time(contact.session_expires_at)
 
     @admin.display(description=_("messages"))
     def conversation(self, contact: Contact) -> SafeString:
-        return link("chats_message", _("all messages"), contact__id__exact=contact.pk)
+        return list_link("chats_message", _("all messages"), contact__id__exact=contact.pk)
 
     @admin.display(description=_("shares an identifier with"))
     def conflict(self, contact: Contact) -> str:
         other = contact.conflicts_with
-        return link_to("contacts_contact", other.pk, f"{other} · {other.address}") if other else EMPTY
+        return row_link("contacts_contact", other.pk, f"{other} · {other.address}") if other else EMPTY
 
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
         """Who answers is all that operators change of a contact."""
@@ -180,7 +181,7 @@ class ContactPage(BigPage[Contact]):
         )
 
     def _let_chosen_answer(self, request: HttpRequest, queryset: QuerySet[Contact], profile: Profile) -> None:
-        count = self._let_answer(request, self.get_queryset(request).filter(pk__in=first_ids(queryset)), profile)
+        count = self._let_answer(request, self.get_queryset(request).filter(pk__in=selected_ids(queryset)), profile)
         text = ngettext("%(count)d contact changed.", "%(count)d contacts changed.", count) % {"count": count}
         self.message_user(request, text, messages.SUCCESS)
 

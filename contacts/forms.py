@@ -9,21 +9,21 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import example_number, formatted
 from contacts.models import Label, Note
-from contacts.services import Unfit, one_line, read_label_name
+from contacts.services import InvalidInput, collapse_whitespace, read_label_name
 from organizations.models import PhoneNumber
 from organizations.phone_numbers import clean_phone
 
-LONGEST_NAME = 150
+MAX_NAME_LENGTH = 150
 
 
-class OneLineField(forms.CharField):
+class SingleLineField(forms.CharField):
     """Text with one space between its words."""
 
     def to_python(self, value: Any) -> str:
-        return one_line(super().to_python(value) or "")
+        return collapse_whitespace(super().to_python(value) or "")
 
 
-class NumberChoice(forms.Form):
+class NumberForm(forms.Form):
     """Which of the organization's numbers; not asked where there is one."""
 
     number = forms.ChoiceField(label=_("On your number"))
@@ -41,7 +41,7 @@ class NumberChoice(forms.Form):
         return self.numbers[chosen]
 
 
-class NewContactForm(NumberChoice):
+class NewContactForm(NumberForm):
     """A person typed in by hand. `phone` becomes the wa_ids that it may mean, the likeliest first."""
 
     phone = forms.CharField(
@@ -49,9 +49,9 @@ class NewContactForm(NumberChoice):
         max_length=40,
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
     )
-    name = OneLineField(
+    name = SingleLineField(
         label=_("Name"),
-        max_length=LONGEST_NAME,
+        max_length=MAX_NAME_LENGTH,
         required=False,
         help_text=_("What your team calls the person. May stay empty."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
@@ -70,7 +70,7 @@ class NewContactForm(NumberChoice):
 
 
 class AliasForm(forms.Form):
-    alias = OneLineField(label=_("Name"), max_length=LONGEST_NAME, required=False)
+    alias = SingleLineField(label=_("Name"), max_length=MAX_NAME_LENGTH, required=False)
 
 
 class NoteForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -81,11 +81,11 @@ class NoteForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class LabelForm(forms.Form):
-    name = OneLineField(label=_("Name"), max_length=40)
+    name = SingleLineField(label=_("Name"), max_length=40)
     colour = forms.ChoiceField(label=_("Colour"), choices=Label.Colour.choices)
 
     def clean_name(self) -> str:
         try:
             return read_label_name(self.cleaned_data["name"])
-        except Unfit as refusal:
+        except InvalidInput as refusal:
             raise ValidationError(refusal.args[0]) from None

@@ -13,7 +13,7 @@ from jobs.models import LeasedQuerySet, LeasedRow
 from organizations.fields import DerivedField, IdentifierField
 from organizations.models import Organization, PhoneNumber, Profile, User
 
-WINDOW = timedelta(hours=24)
+SERVICE_WINDOW = timedelta(hours=24)
 """How long a customer's message lets the business answer freely (Meta: customer service window)."""
 
 
@@ -59,7 +59,7 @@ def reversed_phone(contact: "Contact") -> str:
     return (contact.wa_id or "")[::-1]
 
 
-class OwnerField(models.ForeignKey):  # type: ignore[type-arg]
+class OrganizationField(models.ForeignKey):  # type: ignore[type-arg]
     """The organization of the contact's number, kept in the row too, so that lists over all numbers have their index."""
 
     def pre_save(self, instance: Any, add: bool) -> Any:
@@ -80,7 +80,7 @@ class Contact(models.Model):
         db_index=False,  # the unique constraints begin with it
         related_name="contacts",
     )
-    organization = OwnerField(
+    organization = OrganizationField(
         Organization,
         null=True,  # never for long: old code that still runs during an update does not know the column
         on_delete=models.PROTECT,
@@ -197,9 +197,9 @@ class Contact(models.Model):
         asked, refused = self.last_customer_message_at, self.window_refused_at
         if asked is None:
             return None
-        return min(asked + WINDOW, refused) if refused and refused >= asked else asked + WINDOW
+        return min(asked + SERVICE_WINDOW, refused) if refused and refused >= asked else asked + SERVICE_WINDOW
 
-    def note_message(self, at: datetime, *, from_customer: bool) -> None:
+    def record_message(self, at: datetime, *, from_customer: bool) -> None:
         """A message of either side was sent at that time. Only the latest of each side count, so the order of arrival does not."""
         if from_customer:
             self.last_customer_message_at = max(self.last_customer_message_at or at, at)
@@ -210,12 +210,12 @@ class Contact(models.Model):
     def update_waiting(self) -> None:
         """The customer's last message waits for an answer if it came after the business's last one, staff has not said that it
         needs none, and the person is not blocked."""
-        asked, settled_until = self.last_customer_message_at, self.settled_until
+        asked, answered_or_done_until = self.last_customer_message_at, self.answered_or_done_until
         is_settled = asked is None or (settled_until is not None and asked <= settled_until)
         self.waiting_since = None if is_settled or self.blocked_at else asked
 
     @property
-    def settled_until(self) -> datetime | None:
+    def answered_or_done_until(self) -> datetime | None:
         """The customer's messages up to this time need no answer: the business has written since, or staff said so."""
         return max(filter(None, (self.last_business_message_at, self.done_until)), default=None)
 
@@ -227,13 +227,13 @@ class Contact(models.Model):
             return False
         return answered is None or answered < asked
 
-    def note_unread(self, at: datetime, webhook_id: int) -> None:
+    def record_unread(self, at: datetime, webhook_id: int) -> None:
         """A customer's message that is new here, and the webhook that told it. A blocked person's alerts nobody."""
         if webhook_id > self.read_webhook_id and not self.blocked_at:
             self.unread_count += 1
             self.unread_at = max(self.unread_at or at, at)
 
-    def note_profile(self, person: Person, at: datetime) -> None:
+    def record_profile(self, person: Person, at: datetime) -> None:
         """What the person's WhatsApp profile said at that time; the latest word counts, whatever the order of arrival."""
         if person.name or person.username:
             name, username = person.name or self.name, person.username or ""
@@ -241,19 +241,19 @@ class Contact(models.Model):
                 self.name, self.username, self.name_at = name, username, at
         self.parent_bsuid = person.parent_bsuid or self.parent_bsuid
 
-    def note_marketing(self, *, stopped: bool, at: datetime) -> None:
+    def record_marketing_choice(self, *, stopped: bool, at: datetime) -> None:
         """The person stopped or resumed marketing messages; the latest word counts, and of two at one time that they stopped."""
         if self.marketing_at is None or (at, stopped) > (self.marketing_at, self.marketing_stopped):
             self.marketing_stopped, self.marketing_at = stopped, at
 
-    def note_refusal(self, window_at: datetime | None, *, marketing_at: datetime | None) -> None:
+    def record_refusal(self, window_at: datetime | None, *, marketing_at: datetime | None) -> None:
         """Meta refused messages that were sent at these times, one because the window is closed, one because the person stopped
         marketing; None where neither was."""
         if window_at and (self.window_refused_at is None or self.window_refused_at < window_at):
             self.window_refused_at = window_at
         if marketing_at:
             self.marketing_refused_at = max(self.marketing_refused_at or marketing_at, marketing_at)
-            self.note_marketing(stopped=True, at=marketing_at)
+            self.record_marketing_choice(stopped=True, at=marketing_at)
 
     def is_window_open(self, now: datetime, *, margin: timedelta = timedelta()) -> bool:
         """Whether free text may be sent at `now`, and for the `margin` after it."""

@@ -9,7 +9,7 @@ from cloud_api.wa_ids import candidates, same_person_key
 from contacts.models import Contact, Label, Note
 from organizations.models import Organization, PhoneNumber
 
-MOST_NOTES = 50
+MAX_NOTES = 50
 
 
 def numbers_of(organization: Organization) -> list[PhoneNumber]:
@@ -37,7 +37,7 @@ def labels_with_counts(organization: Organization) -> QuerySet[Label]:
     return Label.objects.filter(organization=organization).annotate(count=Count("contacts")).order_by("name")
 
 
-def labels_given(contacts: Sequence[Contact], labels: Sequence[Label]) -> dict[int, list[Label]]:
+def labels_by_contact(contacts: Sequence[Contact], labels: Sequence[Label]) -> dict[int, list[Label]]:
     """Which of the organization's labels each of these contacts has, by the contact's id. Without a join: MySQL would begin it at
     the labels, and read all that have them."""
     given: dict[int, list[Label]] = defaultdict(list)
@@ -50,4 +50,4 @@ def labels_given(contacts: Sequence[Contact], labels: Sequence[Label]) -> dict[i
 
 def latest_notes(contact: Contact) -> QuerySet[Note]:
     """The latest notes about the contact, the newest first."""
-    return Note.objects.filter(contact=contact).select_related("author").order_by("-create_in", "-pk")[:MOST_NOTES]
+    return Note.objects.filter(contact=contact).select_related("author").order_by("-create_in", "-pk")[:MAX_NOTES]

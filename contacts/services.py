@@ -16,25 +16,25 @@ from contacts.lists.search import index_names
 from contacts.models import Contact, ContactChange, Label, Note
 from jobs.bulk_writes import insert_rows
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Profile, User
-from organizations.numbers.ownership import refuse_moved
+from organizations.numbers.ownership import raise_if_moved
 from organizations.phone_numbers import PHONE_PROBLEMS
 
-MOST_LABELS = 100
+MAX_LABELS = 100
 """Of one organization: a list to choose from has an end."""
-SEPARATORS = re.compile(r"[,;|]")
+LABEL_SEPARATORS = re.compile(r"[,;|]")
 """Between labels in a file, and so never in one."""
-CONTROLS = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
+CONTROL_CHARACTERS = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
 """Control characters that no text file has. Forms refuse NUL."""
 GivenLabel: Any = Contact.labels.through
 
 
-class Unfit(ValueError):
+class InvalidInput(ValueError):
     """What was given cannot be; the words say why, and what to do."""
 
 
-class AlreadyThere(ValueError):
+class ContactExists(ValueError):
     """The number has this contact already."""
 
     def __init__(self, contact: Contact) -> None:
@@ -45,10 +45,10 @@ class AlreadyThere(ValueError):
 # ---- Who answers ----
 
 
-def read_switch(column: str, word: str) -> Profile:
+def read_profile(column: str, word: str) -> Profile:
     """Who answers, which is the only switch, by the word that forms have for it. Raises Unfit."""
     if column != "profile" or word not in Profile.values:
-        raise Unfit(_("There is no such switch."))
+        raise InvalidInput(_("There is no such switch."))
     return Profile(word)
 
 
@@ -62,7 +62,7 @@ def set_who_answers(*, organization: Organization, contact_ids: Collection[int],
         theirs.update(profile=profile, activate_bot=profile.has_bot)
         changed = [(pk, {"from": old, "to": profile.value}) for pk, old in before.items() if old != profile]
         record_changes(changed, kind=ContactChange.Kind.WHO_ANSWERS, by=by, now=now)
-        announce([organization.pk])
+        publish_revisions([organization.pk])
         return len(before)
 
     return run_in_transaction(write)
@@ -76,7 +76,7 @@ def rename_contact(*, contact: Contact, alias: str, by: User, now: datetime) -> 
 
     def write() -> Contact:
         locked = Contact.objects.select_for_update().get(pk=contact.pk)
-        before, locked.alias = locked.alias, one_line(alias)
+        before, locked.alias = locked.alias, collapse_whitespace(alias)
         record_changes(alias_changes([(locked, before)]), kind=ContactChange.Kind.ALIAS, by=by, now=now)
         index_names([locked])
         locked.save(update_fields=["alias", "search_name"])
@@ -87,13 +87,13 @@ def rename_contact(*, contact: Contact, alias: str, by: User, now: datetime) -> 
 
 
 def _announce(contact: Contact) -> None:
-    announce([contact.organization_id] if contact.organization_id else [])
+    publish_revisions([contact.organization_id] if contact.organization_id else [])
 
 
-def one_line(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """With one space between words, and none around them, without control characters, which no text file has; empty where nothing
     of it can be seen."""
-    return CONTROLS.sub("", " ".join(text.split())).strip() if is_visible(text) else ""
+    return CONTROL_CHARACTERS.sub("", " ".join(text.split())).strip() if is_visible(text) else ""
 
 
 def read_phone(typed: str, *, country: str) -> tuple[str, ...]:
@@ -102,31 +102,31 @@ def read_phone(typed: str, *, country: str) -> tuple[str, ...]:
     try:
         return read_phone_number(typed, country=country)
     except NotAPhoneNumber as refusal:
-        raise Unfit(PHONE_PROBLEMS[refusal.problem]) from None
+        raise InvalidInput(PHONE_PROBLEMS[refusal.problem]) from None
 
 
 def add_contact(*, number: PhoneNumber, wa_id: str, alias: str, now: datetime) -> Contact:
     """A person whom WhatsApp has not shown yet: the wa_id is a guess until then (see `contacts.identities.resolution`).
-    Raises AlreadyThere; NumberMoved if the number has just gone to another organization, or rows are being moved to it."""
+    Raises ContactExists; NumberMoved if the number has just gone to another organization, or rows are being moved to it."""
 
     def write() -> Contact:
         # Two who type the same person wait for each other.
         list(PhoneNumber.objects.select_for_update().filter(pk=number.pk).values_list("pk"))
-        refuse_moved([number])
-        if there := find_by_phone(number, wa_id):
-            raise AlreadyThere(there)
-        contact = Contact(create_for_phone_number=number, wa_id=wa_id, alias=one_line(alias), **number.defaults_of_contacts)
+        raise_if_moved([number])
+        if there := find_contact_by_phone(number, wa_id):
+            raise ContactExists(there)
+        contact = Contact(create_for_phone_number=number, wa_id=wa_id, alias=collapse_whitespace(alias), **number.contact_defaults)
         contact.create_in = now
         contact.save()
         index_names([contact])
         contact.save(update_fields=["search_name"])
-        announce([number.organization_id])
+        publish_revisions([number.organization_id])
         return contact
 
     return run_in_transaction(write)
 
 
-def find_by_phone(number: PhoneNumber, wa_id: str) -> Contact | None:
+def find_contact_by_phone(number: PhoneNumber, wa_id: str) -> Contact | None:
     """Who has the phone on this number, with or without its optional digit; whoever has exactly this one first."""
     same = Contact.objects.filter(
         organization=number.organization_id, phone_key=same_person_key(wa_id), create_for_phone_number=number.phone_number_id
@@ -139,19 +139,19 @@ def find_by_phone(number: PhoneNumber, wa_id: str) -> Contact | None:
 
 def label_key(name: str) -> str:
     """Equal for names that count as one: case, accents and spaces make no difference."""
-    plain = unicodedata.normalize("NFKD", one_line(name).casefold())
+    plain = unicodedata.normalize("NFKD", collapse_whitespace(name).casefold())
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def read_label_name(name: str) -> str:
     """The name as it is kept. Raises Unfit."""
-    name = one_line(name)
+    name = collapse_whitespace(name)
     if not name:
-        raise Unfit(_("Give the label a name."))
+        raise InvalidInput(_("Give the label a name."))
     if len(name) > 40:
-        raise Unfit(_("A label's name has at most 40 letters."))
-    if SEPARATORS.search(name):
-        raise Unfit(_("A label's name has no comma, semicolon or bar: they stand between labels in files."))
+        raise InvalidInput(_("A label's name has at most 40 letters."))
+    if LABEL_SEPARATORS.search(name):
+        raise InvalidInput(_("A label's name has no comma, semicolon or bar: they stand between labels in files."))
     return name
 
 
@@ -164,36 +164,36 @@ def save_label(*, label: Label, name: str, colour: str) -> None:
         label.pk = known_pk  # a transaction that is run again must not take it for stored
         others = Label.objects.filter(organization=label.organization).exclude(pk=label.pk)
         names = [other.name for other in others]
-        refuse_taken(name, names)
+        check_label_name_is_free(name, names)
         if not label.pk:
-            refuse_more(len(names) + 1)
+            check_label_count(len(names) + 1)
         label.name, label.colour = name, colour
         if label.pk:  # and if it was deleted meanwhile, it stays so
             Label.objects.filter(pk=label.pk).update(name=name, colour=colour)
         else:
             label.save()
-        announce([label.organization_id])
+        publish_revisions([label.organization_id])
 
     _with_unique_name(write)
 
 
-def refuse_taken(name: str, names: Collection[str]) -> None:
+def check_label_name_is_free(name: str, names: Collection[str]) -> None:
     """Raises Unfit if one of the organization's labels has the name."""
     if label_key(name) in {label_key(each) for each in names}:
-        raise Unfit(_("There is such a label already."))
+        raise InvalidInput(_("There is such a label already."))
 
 
-def refuse_more(count: int) -> None:
+def check_label_count(count: int) -> None:
     """Raises Unfit if these would be too many labels for an organization."""
-    if count > MOST_LABELS:
-        raise Unfit(_("An organization has at most 100 labels. Delete one that nobody needs."))
+    if count > MAX_LABELS:
+        raise InvalidInput(_("An organization has at most 100 labels. Delete one that nobody needs."))
 
 
 def _with_unique_name(write: Callable[[], None]) -> None:
     try:
         run_in_transaction(write)
     except IntegrityError:  # somebody was faster, or the database compares names even more loosely
-        raise Unfit(_("There is such a label already.")) from None
+        raise InvalidInput(_("There is such a label already.")) from None
 
 
 def delete_label(*, label: Label) -> None:
@@ -201,12 +201,12 @@ def delete_label(*, label: Label) -> None:
 
     def write() -> None:
         Label.objects.filter(pk=label.pk).delete()
-        announce([label.organization_id])
+        publish_revisions([label.organization_id])
 
     run_in_transaction(write)
 
 
-def give_labels(*, contact: Contact, give: Collection[int], take: Collection[int], by: User, now: datetime) -> None:
+def change_labels(*, contact: Contact, give: Collection[int], take: Collection[int], by: User, now: datetime) -> None:
     """Give the contact some labels and take others from it. Ids of labels that its organization does not have count for nothing."""
     organization = contact.organization_id
     known = Label.objects.filter(organization=organization, pk__in=[*give, *take]).order_by("name").in_bulk()
@@ -225,7 +225,7 @@ def give_labels(*, contact: Contact, give: Collection[int], take: Collection[int
         run_in_transaction(write)
 
 
-def label_many(
+def set_label(
     *, organization: Organization, contact_ids: Collection[int], label: Label, give: bool, by: User, now: datetime
 ) -> int:
     """Give one label of the organization to those of its contacts that are among these, or take it from them; how many there
@@ -235,20 +235,20 @@ def label_many(
         theirs = Contact.objects.filter(organization=organization, pk__in=contact_ids).order_by("pk")
         pks = list(theirs.values_list("pk", flat=True))
         if give:
-            changed = {pk for pk, _label in add_labels([(pk, label.pk) for pk in pks])}
+            changed = {pk for pk, _label in insert_given_labels([(pk, label.pk) for pk in pks])}
         else:
             having = GivenLabel.objects.filter(label=label, contact__in=pks)
             changed = set(having.values_list("contact_id", flat=True))
             having.delete()
         kind = ContactChange.Kind.LABEL_GIVEN if give else ContactChange.Kind.LABEL_TAKEN
         record_changes([(pk, {"label": label.name}) for pk in sorted(changed)], kind=kind, by=by, now=now)
-        announce([organization.pk])
+        publish_revisions([organization.pk])
         return len(pks)
 
     return run_in_transaction(write)
 
 
-def add_labels(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+def insert_given_labels(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
     """Of these pairs of contact and label, store those that are not there; returns which those are. Must run in a transaction."""
     gained: set[tuple[int, int]] = set()
     for start in range(0, len(pairs), 2000):

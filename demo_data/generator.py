@@ -22,11 +22,11 @@ from django.db.models import Max
 from chats.conversations.sessions import session_id
 from chats.models import Message, MessageStatus, Origin, StatusEvent
 from cloud_api.wa_ids import same_person_key
-from contacts.lists.search import LONGEST_WORD, MOST_WORDS, normalized
+from contacts.lists.search import MAX_WORD_LENGTH, MAX_WORDS, fold_limited
 from contacts.models import Contact, ContactWord, Label, Note
 from demo_data import texts
-from demo_data.schedule import DAY, NEVER, STEP_BITS, Facts, Plan, Script, Step, share_out, speak
-from organizations.live.revisions import announce
+from demo_data.schedule import DAY, NEVER, STEP_BITS, ContactSummary, Plan, Script, Step, split_messages, next_session
+from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Profile
 
 Progress = Callable[[int], object]
@@ -63,7 +63,7 @@ SPREAD = 0x9E3779B97F4A7C15F39D
 """Odd, so that multiplying by it modulo a power of two gives another number for each key."""
 
 
-class AlreadyFilled(Exception):
+class OrganizationNotEmpty(Exception):
     """The organization has contacts; made-up ones are not mixed with them."""
 
 
@@ -72,20 +72,20 @@ def generate(
 ) -> Organization:
     """Make the organization if it is missing, its numbers, so many contacts and in all so many messages of the last 18 months.
 
-    `progress` is told, perhaps in another thread, how many rows of contacts and messages were just stored. Raises AlreadyFilled.
+    `progress` is told, perhaps in another thread, how many rows of contacts and messages were just stored. Raises OrganizationNotEmpty.
     What was stored stays if this is stopped half-way.
     """
     organization, _ = Organization.objects.get_or_create(organization_name=organization_name)
     if Contact.objects.filter(organization=organization).exists():
-        raise AlreadyFilled(organization_name)
+        raise OrganizationNotEmpty(organization_name)
     random = Random(f"{seed} {organization_name}")  # noqa: S311  made up, not secret
-    people = People(random, _numbers(organization, numbers), Plan(random, now))
+    people = ContactStates(random, _numbers(organization, numbers), Plan(random, now))
     with _storing() as store:
-        for work in _contacts(people, organization, share_out(random, messages, contacts), progress):
+        for work in _contacts(people, organization, split_messages(random, messages, contacts), progress):
             store(work)
         for work in _messages(people, random, progress):
             store(work)
-    announce([organization.pk])
+    publish_revisions([organization.pk])
     return organization
 
 
@@ -143,7 +143,7 @@ def _disconnect() -> None:
     connection.close()
 
 
-class Table:
+class TableWriter:
     """Rows of one model into its table. Values go to the driver as they are: times as text in UTC, JSON as text, UUIDs as `uuid`
     writes them. Columns that are not named are left to the database."""
 
@@ -189,7 +189,7 @@ class Clock:
         return None if at is None else self.text(at)
 
 
-class People:
+class ContactStates:
     """What is remembered of each contact while millions of messages are written: some forty bytes. Contacts are counted from 0."""
 
     def __init__(self, random: Random, numbers: list[PhoneNumber], plan: Plan) -> None:
@@ -242,7 +242,7 @@ class People:
             rest = b"\x15\x02\x00\x11\x18\x12%018X\x00" % ((key + 1) * SPREAD % 2**72)
         return "wamid." + b2a_base64(b"\x1c\x18" + bytes([len(digits)]) + digits + rest, newline=False).decode()
 
-    def note_session(self, contact: int, facts: Facts) -> UUID | None:
+    def note_session(self, contact: int, facts: ContactSummary) -> UUID | None:
         """The contact's latest session, which is remembered if it runs now."""
         if facts.first is None:
             return None
@@ -255,7 +255,7 @@ class People:
 
     def file(self, contact: int, key: int, at: int, *, from_customer: bool) -> tuple[bytes, int, bool]:
         """The session of the contact's next message, its expiry, and whether it runs now."""
-        begins, expires = speak(self._expires[contact], at, from_customer=from_customer)
+        begins, expires = next_session(self._expires[contact], at, from_customer=from_customer)
         self._expires[contact] = expires
         place = contact * 16
         if begins:
@@ -275,12 +275,12 @@ CONTACT_COLUMNS = (
 )
 
 
-def _contacts(people: People, organization: Organization, shares: Iterable[int], progress: Progress) -> Iterator[Work]:
+def _contacts(people: ContactStates, organization: Organization, shares: Iterable[int], progress: Progress) -> Iterator[Work]:
     """Transactions that store the contacts and what belongs to them."""
-    contacts = Table(Contact, CONTACT_COLUMNS, activate_automatic_message=True, marketing_stopped=False)
-    words = Table(ContactWord, "contact organization_id word")
-    given = Table(Contact.labels.through, "contact label")
-    notes = Table(Note, "contact text create_in")
+    contacts = TableWriter(Contact, CONTACT_COLUMNS, activate_automatic_message=True, marketing_stopped=False)
+    words = TableWriter(ContactWord, "contact organization_id word")
+    given = TableWriter(Contact.labels.through, "contact label")
+    notes = TableWriter(Note, "contact text create_in")
     labels = [Label.objects.get_or_create(organization=organization, name=name)[0].pk for name in LABELS]
     draw, choice = people.random.random, people.random.choice
     rows = (_contact_row(people, organization, share) for share in shares)
@@ -295,7 +295,7 @@ def _contacts(people: People, organization: Organization, shares: Iterable[int],
 
 
 @transaction.atomic
-def _insert(rows: dict[Table, list[Row]], progress: Progress, count: int) -> None:
+def _insert(rows: dict[TableWriter, list[Row]], progress: Progress, count: int) -> None:
     for table, each in rows.items():
         table.insert(each)
     progress(count)
@@ -305,7 +305,7 @@ SEARCH_NAME = CONTACT_COLUMNS.split().index("search_name")
 CREATE_IN = CONTACT_COLUMNS.split().index("create_in")
 
 
-def _contact_row(people: People, organization: Organization, messages: int) -> Row:
+def _contact_row(people: ContactStates, organization: Organization, messages: int) -> Row:
     contact = people.add()
     facts = people.plan.add_contact(contact, messages)
     when, draw, wa_id = people.clock.maybe, people.random.random, people.wa_id(contact)
@@ -328,7 +328,7 @@ def _contact_row(people: People, organization: Organization, messages: int) -> R
         name,
         when(facts.customer) or first,
         "",
-        normalized(f"{name} {username}"),
+        fold_limited(f"{name} {username}"),
         profile.value,
         profile.has_bot,
         first,
@@ -343,7 +343,7 @@ def _contact_row(people: People, organization: Organization, messages: int) -> R
     )
 
 
-def _unread(people: People, facts: Facts) -> Row:
+def _unread(people: ContactStates, facts: ContactSummary) -> Row:
     """How many messages nobody has read, the time of the latest, and the last webhook whose messages have been read."""
     if facts.unanswered_from is None or not facts.unanswered or people.random.random() >= UNREAD:
         return 0, None, 0
@@ -352,7 +352,7 @@ def _unread(people: People, facts: Facts) -> Row:
 
 def _words(search_name: str) -> list[str]:
     """As `contacts.lists.search.index_names` keeps them."""
-    return list(dict.fromkeys(word[:LONGEST_WORD] for word in search_name.split()))[:MOST_WORDS]
+    return list(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in search_name.split()))[:MAX_WORDS]
 
 
 MESSAGE_COLUMNS = (
@@ -361,19 +361,19 @@ MESSAGE_COLUMNS = (
 )
 
 
-def _messages(people: People, random: Random, progress: Progress) -> Iterator[Work]:
+def _messages(people: ContactStates, random: Random, progress: Progress) -> Iterator[Work]:
     """Transactions that store the messages, and why some of them failed."""
-    messages = Table(Message, MESSAGE_COLUMNS, bot_replied=False)
-    failures = Table(StatusEvent, "phone_number wamid status participant occurred_at errors webhook_id")
+    messages = TableWriter(Message, MESSAGE_COLUMNS, bot_replied=False)
+    failures = TableWriter(StatusEvent, "phone_number wamid status participant occurred_at errors webhook_id")
     failed: list[Row] = []
-    rows = Writer(people, random, failed.append).rows()
+    rows = MessageRows(people, random, failed.append).rows()
     while chunk := list(islice(rows, TRANSACTION_ROWS)):
         yield partial(_insert, {messages: chunk, failures: failed[:]}, progress, len(chunk))
         failed.clear()
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class DraftMessage:
     """A message that is about to be written, and those beside it that it may quote, act on, or be reacted to by."""
 
     at: int
@@ -386,10 +386,10 @@ class Turn:
     """The emoji of the reaction that comes next, if one does, or that this is; else empty."""
 
 
-class Writer:
+class MessageRows:
     """Makes the rows of messages, in order of time, and hands over a status for each that failed."""
 
-    def __init__(self, people: People, random: Random, fail: Callable[[Row], None]) -> None:
+    def __init__(self, people: ContactStates, random: Random, fail: Callable[[Row], None]) -> None:
         self._people = people
         self._draw = random.random
         self._texts = texts.Texts(random)
@@ -404,7 +404,7 @@ class Writer:
             session, expires, running = self._people.file(contact, key, at, from_customer=step.from_customer)
             yield self._row(self._turn(at, key, contact, script, place), session, expires, running)
 
-    def _turn(self, at: int, key: int, contact: int, script: Script, place: int) -> Turn:
+    def _turn(self, at: int, key: int, contact: int, script: Script, place: int) -> DraftMessage:
         step, wamid, before, reaction = script[place], self._people.wamid, "", ""
         if step.quotes or step.made == "reaction":
             before = wamid(contact, key - 1, from_customer=script[place - 1].from_customer)
@@ -412,9 +412,9 @@ class Writer:
             reaction = EMOJI[key % len(EMOJI)]
         elif place + 1 < len(script) and script[place + 1].made == "reaction":
             reaction = EMOJI[(key + 1) % len(EMOJI)]
-        return Turn(at, contact, step, wamid(contact, key, from_customer=step.from_customer), before, reaction)
+        return DraftMessage(at, contact, step, wamid(contact, key, from_customer=step.from_customer), before, reaction)
 
-    def _row(self, turn: Turn, session: bytes, expires: int, running: bool) -> Row:
+    def _row(self, turn: DraftMessage, session: bytes, expires: int, running: bool) -> Row:
         people, step, acts = self._people, turn.step, turn.step.made == "reaction"
         number, at = people.number(turn.contact), people.clock.text(turn.at)
         them = people.wa_id(turn.contact) or people.bsuid(turn.contact) or ""
@@ -440,7 +440,7 @@ class Writer:
             json.dumps({them: turn.reaction}, ensure_ascii=False) if turn.reaction and not acts else None,
             at,
             at,
-            people.webhook_id(turn.at) if step.origin in TOLD else None,
+            people.webhook_id(turn.at) if step.origin in WEBHOOK_ORIGINS else None,
         )
 
     def _uuid(self, session: bytes) -> str:
@@ -449,7 +449,7 @@ class Writer:
             return digits
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
-    def _status(self, turn: Turn, number: str, at: str) -> str:
+    def _status(self, turn: DraftMessage, number: str, at: str) -> str:
         luck = self._draw()
         status = next(status for most, status in STATUSES if luck < most)
         if status == MessageStatus.FAILED:
@@ -457,7 +457,7 @@ class Writer:
             self._fail((number, turn.wamid, status.value, "", at, json.dumps(errors), self._people.webhook_id(turn.at)))
         return status.value
 
-    def _say(self, turn: Turn, number: str) -> tuple[str, str, str]:
+    def _say(self, turn: DraftMessage, number: str) -> tuple[str, str, str]:
         """The message's kind, content and API object."""
         kind, content, said = self._made(turn)
         if turn.step.from_customer:
@@ -471,7 +471,7 @@ class Writer:
         frame = '{"messaging_product": "whatsapp", "recipient_type": "individual"'
         return kind, content, f'{frame}, {address}, "type": "{kind}", {said}{quoted}}}'
 
-    def _made(self, turn: Turn) -> tuple[str, str, str]:
+    def _made(self, turn: DraftMessage) -> tuple[str, str, str]:
         made = turn.step.made
         if made == "text":
             text = self._texts.customer() if turn.step.from_customer else self._texts.business()
@@ -482,7 +482,7 @@ class Writer:
         stock = self._objects[made]
         return (texts.MAKERS[made][0], *stock[int(self._draw() * len(stock))])
 
-    def _told(self, turn: Turn, kind: str, said: str, *, sender: bool, number: str) -> str:
+    def _told(self, turn: DraftMessage, kind: str, said: str, *, sender: bool, number: str) -> str:
         """The object of a webhook: a customer's message, or the echo of one that the phone app sent."""
         people = self._people
         wa_id, bsuid = people.wa_id(turn.contact), people.bsuid(turn.contact)
@@ -497,5 +497,5 @@ class Writer:
         )
 
 
-TOLD = (Origin.LIVE, Origin.PHONE_APP)
+WEBHOOK_ORIGINS = (Origin.LIVE, Origin.PHONE_APP)
 """What webhooks tell of; the hub itself sends the rest."""

@@ -109,7 +109,7 @@ def _answer(random: Random) -> tuple[str, str]:
     return origin, random.choices(("text", "image", "document", "audio"), (92, 3, 4, 1))[0]
 
 
-def speak(expires: int, at: int, *, from_customer: bool) -> tuple[bool, int]:
+def next_session(expires: int, at: int, *, from_customer: bool) -> tuple[bool, int]:
     """The session rules of `chats.conversations.sessions`, for messages of both sides in time order: whether a session
     begins with the message, and when the session expires after it."""
     if at >= expires:
@@ -118,7 +118,7 @@ def speak(expires: int, at: int, *, from_customer: bool) -> tuple[bool, int]:
 
 
 @dataclass(slots=True)
-class Facts:
+class ContactSummary:
     """What the messages of one contact come to."""
 
     first: int | None = None
@@ -145,7 +145,7 @@ class Facts:
     def note(self, at: int, key: int, step: Step) -> None:
         if self.first is None:
             self.first = at
-        begins, self.expires = speak(self.expires, at, from_customer=step.from_customer)
+        begins, self.expires = next_session(self.expires, at, from_customer=step.from_customer)
         if begins:
             self.opened_by, self.opened_by_customer = key, step.from_customer
         if not step.from_customer:
@@ -171,7 +171,7 @@ class Plan:
         self._contact, self._begins, self._script = array("I"), array("i"), array("H")
         self._of_day = [array("I") for _ in self._days]
 
-    def add_contact(self, contact: int, messages: int) -> Facts:
+    def add_contact(self, contact: int, messages: int) -> ContactSummary:
         """Plan so many messages of a contact; returns what they come to."""
         scripts = self._choose_scripts(messages)
         first_episode = len(self._contact)
@@ -181,7 +181,7 @@ class Plan:
             self._contact.append(contact)
             self._begins.append(at)
             self._script.append(script)
-        facts = Facts()
+        facts = ContactSummary()
         for episode, at, script in zip(range(first_episode, len(self._contact)), begins, scripts, strict=True):
             for place, step in enumerate(self._scripts[script]):
                 facts.note(at + step.offset, episode << STEP_BITS | place, step)
@@ -230,7 +230,7 @@ class Plan:
         ]
 
 
-def share_out(random: Random, messages: int, contacts: int) -> Iterator[int]:
+def split_messages(random: Random, messages: int, contacts: int) -> Iterator[int]:
     """How many of the messages each contact has: most have few, some hundreds, two have thousands if there are enough; in all,
     exactly so many."""
     weights = array("d", (random.lognormvariate(0, 1.7) for _ in range(contacts)))

@@ -14,7 +14,7 @@ from jobs.transactions import DatabaseAway, run_in_transaction
 log = logging.getLogger(__name__)
 
 
-class Renewal:
+class LeaseRenewal:
     """Calls `renew` every `every` seconds in a thread of its own, from `start` to `stop` or inside a `with` block.
 
     A worker that dies or is suspended does not renew, so its leases end and other workers take the rows. Renewal ends after

@@ -26,8 +26,8 @@ from django.utils.translation import gettext_lazy as _
 from jobs.wakeups import wake_after_commit
 
 MAX_ATTEMPTS = 6
-LONGEST_DELAY = 3600
-MOST_SCANS = 32
+MAX_DELAY = 3600
+MAX_SCANS = 32
 """Queries that one lease makes to find queues with due rows."""
 
 
@@ -61,7 +61,7 @@ class LeasedQuerySet(models.QuerySet[Row]):
         candidates = self._candidates(limit, weight)
         if not candidates:
             return None
-        chosen = [row.pk for row in _shared_out(candidates, limit, budget if weight else limit)]
+        chosen = [row.pk for row in _share_out(candidates, limit, budget if weight else limit)]
         return self.lease_rows(chosen, seconds=seconds)
 
     def lease_rows(self, chosen: list[int], *, seconds: float) -> "Lease":
@@ -88,7 +88,7 @@ class LeasedQuerySet(models.QuerySet[Row]):
             return found
         # If there are more queues than scans, each lease starts at another queue.
         begin = random.randint(first, last)  # noqa: S311  distribution, not a secret
-        sizes = iter([max(1, limit // (scan + 2)) for scan in range(MOST_SCANS)])
+        sizes = iter([max(1, limit // (scan + 2)) for scan in range(MAX_SCANS)])
         return found + self._shares(begin, last, sizes, weight) + self._shares(first, begin - 1, sizes, weight)
 
     def _shares(self, first: int, last: int, sizes: Iterator[int], weight: str | None) -> "list[_Candidate]":
@@ -146,7 +146,7 @@ def _without_cut_queue(rows: "list[_Candidate]") -> "list[_Candidate]":
     return others if 2 * len(others) > len(rows) else rows
 
 
-def _shared_out(candidates: "Sequence[_Candidate]", limit: int, budget: int) -> "list[_Candidate]":
+def _share_out(candidates: "Sequence[_Candidate]", limit: int, budget: int) -> "list[_Candidate]":
     """Returns up to `limit` rows within the budget. The row of a queue is chosen when the other queues have had as much weight.
 
     A row that does not fit ends the share of its queue. Rows that are no heavier than an average row always fit, so heavy rows
@@ -224,11 +224,11 @@ class Lease:
     def finish(self, ids: Sequence[int] | None = None) -> None:
         self.held(ids).update(state=State.DONE, lease_token=None, reason="")
 
-    def park(self, ids: Sequence[int], reason: str) -> None:
+    def set_waiting(self, ids: Sequence[int], reason: str) -> None:
         """Sets rows to waiting, until something else happens."""
         self.held(ids).update(state=State.WAITING, lease_token=None, reason=reason[:500])
 
-    def bury(self, ids: Sequence[int], reason: str) -> None:
+    def set_dead(self, ids: Sequence[int], reason: str) -> None:
         """Sets rows to dead: they can never succeed as they are."""
         self.held(ids).update(state=State.DEAD, lease_token=None, reason=reason[:500])
 
@@ -236,9 +236,9 @@ class Lease:
         """Makes each row due again after 2, 4, 8 … seconds, plus or minus half. After `MAX_ATTEMPTS` attempts the row is dead."""
         for pk, attempts in self.held(ids).values_list("pk", "attempts"):
             if attempts + 1 >= MAX_ATTEMPTS:
-                self.bury([pk], reason)
+                self.set_dead([pk], reason)
                 continue
-            delay = min(LONGEST_DELAY, 2.0 ** (attempts + 1)) * random.uniform(0.5, 1.5)  # noqa: S311  distribution, not a secret
+            delay = min(MAX_DELAY, 2.0 ** (attempts + 1)) * random.uniform(0.5, 1.5)  # noqa: S311  distribution, not a secret
             self.held([pk]).update(
                 attempts=attempts + 1, lease_token=None, due_at=Now() + timedelta(seconds=delay), reason=reason[:500]
             )

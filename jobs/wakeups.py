@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".pipe"
 CAPACITY = 64 * 1024
 """Bytes to read at once: a pipe holds no more."""
-GATHERED_FOR = 0.01
+GATHER_SECONDS = 0.01
 """Seconds between two reads. Under load one read collects many wake-ups. The first one after a pause is read at once."""
 WRITING = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW
 """With these flags, opening a pipe that nobody reads fails at once."""
@@ -77,7 +77,7 @@ class WakeUps:
 
     def wait(self) -> set[str]:
         """Waits for wake-ups, for `interrupt` or for a signal. Returns the labels of the models, each once."""
-        time.sleep(GATHERED_FOR)
+        time.sleep(GATHER_SECONDS)
         self._readable.poll()
         return set(os.read(self._reading, CAPACITY).decode(errors="replace").split())
 

@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from jobs.batches import apply_batch
 from jobs.due_times import DueTimes
-from jobs.lease_renewal import Renewal
+from jobs.lease_renewal import LeaseRenewal
 from jobs.models import Lease, LeasedQuerySet, LeasedRow
 from jobs.transactions import is_away, is_contention
 from jobs.wakeups import WakeUps
@@ -30,19 +30,19 @@ Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 Result = TypeVar("Result")
 
-SHORTEST_PAUSE = 0.05
+MIN_PAUSE = 0.05
 """Seconds between two looks of a lane that finds nothing. Rows that arrive one by one are leased together."""
-LONGEST_PAUSE = 0.25
-SHORTEST_ASKING = 0.1
-LONGEST_ASKING = 1.0
+MAX_PAUSE = 0.25
+MIN_QUERY_INTERVAL = 0.1
+MAX_QUERY_INTERVAL = 1.0
 """Seconds between two queries for due rows. The first row of an idle hub waits no longer than this, even if nobody wakes its
 worker."""
-GATHERED_FOR = 0.02
+STORE_DELAY = 0.02
 """Seconds from the first outcome to storing it. Outcomes that follow in this time are stored with it."""
-LONGEST_TROUBLE = 10.0
-RENEWALS = 3
+MAX_RETRY_PAUSE = 10.0
+RENEWALS_PER_LEASE = 3
 """How often a lease is renewed in its length."""
-LONGEST_WORK = 900.0
+MAX_WORK_SECONDS = 900.0
 """Seconds for which a lease is renewed. Work that takes longer counts as hung, and other workers take its rows."""
 
 
@@ -74,7 +74,7 @@ class Lane:
         lease = self.rows.lease(limit=self.limit, seconds=self.seconds, weight=self.weight, budget=self.budget)
         if lease is None:
             return 0
-        with Renewal(partial(lease.renew, self.seconds), every=self.seconds / RENEWALS, longest=LONGEST_WORK):
+        with LeaseRenewal(partial(lease.renew, self.seconds), every=self.seconds / RENEWALS_PER_LEASE, longest=MAX_WORK_SECONDS):
             apply_batch(lease.ids, apply=partial(self._work_on, lease), reject=partial(self._retry, lease))
         return len(lease.ids) - len(lease.given_back)
 
@@ -84,7 +84,7 @@ class Lane:
             self.work(part)
 
     def _retry(self, lease: Lease, row_id: int, failure: Exception) -> None:
-        log.error("lane %s failed on row %s: %s", self.name, row_id, traced(failure))
+        log.error("lane %s failed on row %s: %s", self.name, row_id, format_without_message(failure))
         lease.retry([row_id], f"{type(failure).__name__}: {failure}")
 
 
@@ -95,7 +95,7 @@ def _still_held(lease: Lease, ids: Sequence[int]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class TaskInThread(Generic[Task]):
+class RunningTask(Generic[Task]):
     """A task in a thread of a side lane, and its start by `time.monotonic`."""
 
     task: Task
@@ -140,8 +140,8 @@ class SideLane(Generic[Task, Outcome]):
         self._width = width
         self._lease = lease
         self._threads: ThreadPoolExecutor | None = None
-        self._renewal: Renewal | None = None
-        self._under_way: dict[Future[Outcome], TaskInThread[Task]] = {}
+        self._renewal: LeaseRenewal | None = None
+        self._under_way: dict[Future[Outcome], RunningTask[Task]] = {}
         self._not_begun: list[Task] = []
         self._unstored: list[tuple[Task, Outcome]] = []
         self._locked: list[tuple[Task, Outcome]] = []
@@ -158,7 +158,7 @@ class SideLane(Generic[Task, Outcome]):
         stored = self._round()
         unsettled = len(self._locked) + len(self._not_begun)
         if unsettled:
-            time.sleep(LONGEST_PAUSE)
+            time.sleep(MAX_PAUSE)
         return stored + unsettled + len(self._under_way)
 
     def drain(self, is_stopping: Callable[[], bool]) -> int:
@@ -199,8 +199,8 @@ class SideLane(Generic[Task, Outcome]):
         for task in self._take(free) if free else ():
             self._begin(task)
         if self._under_way:
-            wait(self._under_way, timeout=LONGEST_PAUSE, return_when=FIRST_COMPLETED)
-            time.sleep(GATHERED_FOR)
+            wait(self._under_way, timeout=MAX_PAUSE, return_when=FIRST_COMPLETED)
+            time.sleep(STORE_DELAY)
         return stored
 
     def _begin(self, task: Task) -> None:
@@ -218,7 +218,7 @@ class SideLane(Generic[Task, Outcome]):
                 log.error("lane %s cannot start a thread: %s", self.name, failure)
                 self._not_begun.append(task)
                 return
-        self._under_way[future] = TaskInThread(task, time.monotonic())
+        self._under_way[future] = RunningTask(task, time.monotonic())
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
@@ -227,14 +227,14 @@ class SideLane(Generic[Task, Outcome]):
 
     def _start_renewal(self) -> None:
         if self._renew and self._renewal is None:
-            renewal = Renewal(self._renew_leases, every=self._lease / RENEWALS)
+            renewal = LeaseRenewal(self._renew_leases, every=self._lease / RENEWALS_PER_LEASE)
             renewal.start()
             self._renewal = renewal
 
     def _renew_leases(self) -> None:
         """Runs in the renewal's thread. Copying a dictionary or a list is atomic."""
         now = time.monotonic()
-        under_way = [each.task for each in list(self._under_way.values()) if now - each.since < LONGEST_WORK]
+        under_way = [each.task for each in list(self._under_way.values()) if now - each.since < MAX_WORK_SECONDS]
         finished = [task for task, _ in [*self._unstored, *self._locked]]
         tasks = [*under_way, *finished, *self._not_begun]
         if self._renew and tasks:
@@ -256,7 +256,7 @@ class SideLane(Generic[Task, Outcome]):
             if failure is None:
                 self._unstored.append((task, future.result()))
                 continue
-            log.error("lane %s failed on a task: %s", self.name, traced(failure))
+            log.error("lane %s failed on a task: %s", self.name, format_without_message(failure))
             if self._fail:
                 self._unstored.append((task, self._fail(task, failure)))
 
@@ -278,7 +278,7 @@ class SideLane(Generic[Task, Outcome]):
         if is_contention(failure):
             self._locked.append(self._unstored.pop(0))
             return
-        log.error("lane %s cannot store an outcome: %s", self.name, traced(failure))
+        log.error("lane %s cannot store an outcome: %s", self.name, format_without_message(failure))
         try:
             self._reject(*outcome, failure)
         except Exception as second:
@@ -288,7 +288,7 @@ class SideLane(Generic[Task, Outcome]):
         del self._unstored[0]
 
     def _leave(self, task: Task, failure: Exception) -> None:
-        log.error("lane %s: a task stays leased until its lease ends: %s", self.name, traced(failure))
+        log.error("lane %s: a task stays leased until its lease ends: %s", self.name, format_without_message(failure))
 
     def _drop_locked(self) -> None:
         if self._locked:
@@ -377,9 +377,9 @@ class Worker:
         `progress` with the number of each step. Raises a database error after a few tries."""
         total = 0
         while not self._stopping.is_set():
-            done = sum(_patiently(chore.run_once) for chore in self._chores)
+            done = sum(_run_with_retries(chore.run_once) for chore in self._chores)
             for lane in self._lanes:
-                while not self._stopping.is_set() and (rows := _patiently(partial(self._drain, lane))):
+                while not self._stopping.is_set() and (rows := _run_with_retries(partial(self._drain, lane))):
                     done += rows
                     progress(rows)
             total += done
@@ -403,11 +403,11 @@ class Worker:
             if has_worked:  # rows that it worked on may be due again soon
                 self._asking.set()
             has_worked = False
-            self._stopping.wait(SHORTEST_PAUSE)
+            self._stopping.wait(MIN_PAUSE)
             running.awake.wait()
             running.is_idle = False
         if isinstance(lane, SideLane):
-            _patiently(lane.finish)
+            _run_with_retries(lane.finish)
         connection.close()
 
     def _run_chore(self, chore: Chore) -> None:
@@ -420,20 +420,20 @@ class Worker:
     def _ask_for_due_rows(self) -> None:
         """Wakes the idle lanes whose rows are due. The longer nothing has happened, the longer the pause between queries."""
         due_times = DueTimes({each.lane.name: each.lane.rows.soonest() for each in self._running})
-        pause = SHORTEST_ASKING
+        pause = MIN_QUERY_INTERVAL
         while not self._stopping.is_set():
             idle = {each.lane.name: each for each in self._running if each.is_idle}
             left = self._persist("due-times", partial(due_times.seconds_left, idle), runs_often=True) or {}
             for name, seconds in left.items():
                 if seconds <= 0:
                     idle[name].awake.set()
-            self._stopping.wait(SHORTEST_ASKING)
+            self._stopping.wait(MIN_QUERY_INTERVAL)
             ahead = min([pause, *(seconds for seconds in left.values() if seconds > 0)])
-            if self._asking.wait(max(0.0, ahead - SHORTEST_ASKING)):
+            if self._asking.wait(max(0.0, ahead - MIN_QUERY_INTERVAL)):
                 self._asking.clear()
-                pause = SHORTEST_ASKING
+                pause = MIN_QUERY_INTERVAL
             else:
-                pause = min(LONGEST_ASKING, pause * 1.5)
+                pause = min(MAX_QUERY_INTERVAL, pause * 1.5)
         connection.close()
 
     def _persist(self, name: str, run: Callable[[], Result], *, runs_often: bool = False) -> Result | None:
@@ -450,13 +450,13 @@ class Worker:
                 return run()
             except Exception as failure:  # noqa: BLE001  the lane continues after any error
                 trouble += 1
-                what = type(failure).__name__ if is_away(failure) else traced(failure)
+                what = type(failure).__name__ if is_away(failure) else format_without_message(failure)
                 log.error("%s failed, trying again: %s", name, what)
-                self._stopping.wait(_trouble_pause(trouble))
+                self._stopping.wait(_retry_pause(trouble))
         return None
 
 
-def _patiently(run: Callable[[], Result]) -> Result:
+def _run_with_retries(run: Callable[[], Result]) -> Result:
     for attempt in (1, 2, 3):
         try:
             close_old_connections()
@@ -465,15 +465,15 @@ def _patiently(run: Callable[[], Result]) -> Result:
             if attempt == 3 or not is_away(failure):
                 raise
             log.warning("database error, trying again: %s", type(failure).__name__)
-            time.sleep(_trouble_pause(attempt))
+            time.sleep(_retry_pause(attempt))
     raise AssertionError("unreachable")
 
 
-def traced(failure: BaseException) -> str:
+def format_without_message(failure: BaseException) -> str:
     """Returns the type of the exception and where it was raised. The message is left out of the log, because it may quote what
     people wrote."""
     return f"{type(failure).__name__}\n{''.join(traceback.format_tb(failure.__traceback__))}"
 
 
-def _trouble_pause(trouble: int) -> float:
-    return min(LONGEST_TROUBLE, 0.5 * 2.0 ** min(trouble, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  distribution, not a secret
+def _retry_pause(trouble: int) -> float:
+    return min(MAX_RETRY_PAUSE, 0.5 * 2.0 ** min(trouble, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  distribution, not a secret

@@ -7,16 +7,16 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.request import split_domain_port
 
-LARGEST = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 """The largest whole number that a column of any of the databases holds."""
 
-LATEST = 10**16
+MAX_TIMESTAMP = 10**16
 """Microseconds after 1970: more than any time in an address, and less than Python's largest."""
 
 _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
-def read_number(text: str, *, most: int = LARGEST) -> int | None:
+def read_integer(text: str, *, most: int = MAX_INTEGER) -> int | None:
     """The whole number from 0 to `most` that the text is; None for anything else, however long it is: digits of other scripts,
     signs, spaces, more than a column holds."""
     if not _DIGITS.fullmatch(text):

@@ -19,32 +19,26 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import candidates
-from organizations.admin_forms import NewUserForm, OrganizationRowForm, PhoneNumberForm, UserForm
-from organizations.admin_pages import (
-    EMPTY,
-    MOST_COUNTED,
-    BigPage,
+from organizations.admin.display import EMPTY, compact_json, format_time, html_table, indented_json, list_link, row_link
+from organizations.admin.model_admins import (
+    MAX_COUNTED,
     CheckedChoices,
     CheckedSelection,
-    Page,
-    ReadOnly,
-    compact,
-    first_ids,
-    link,
-    link_to,
-    moment,
-    pretty,
-    secrets_at,
-    table,
+    HubModelAdmin,
+    LargeTableAdmin,
+    ReadOnlyAdmin,
+    secret_columns,
+    selected_ids,
 )
-from organizations.members.email_changes import forget_other_addresses
+from organizations.admin_forms import NewUserForm, OrganizationRowForm, PhoneNumberForm, UserForm
+from organizations.members.email_changes import delete_other_addresses
 from organizations.models import AccountEvent, Mail, Membership, Organization, PhoneNumber, Proof, User
-from organizations.numbers.ownership import OwnedElsewhere, free_id, has_rows, is_moved_to, prove, withdraw_proof
-from organizations.numbers.secret_states import previous_secret_state
-from organizations.numbers.selectors import latest_account_events, states_of, with_has_secrets
+from organizations.numbers.number_secrets import previous_secret_state
+from organizations.numbers.ownership import OwnedElsewhere, has_rows, is_move_target, prove_ownership, release_id, withdraw_proof
+from organizations.numbers.selectors import annotate_has_secrets, derive_states, latest_account_events
 from organizations.numbers.setup import CALLBACK_PATH
-from organizations.numbers.states import state_of
-from organizations.storage import quota_of, used_by
+from organizations.numbers.states import derive_state
+from organizations.storage import quota_of, storage_used
 
 for made_elsewhere in (Group, EmailAddress, Authenticator):  # a row here would be another way in
     admin.site.unregister(made_elsewhere)
@@ -95,7 +89,7 @@ class UserPage(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        forget_other_addresses(obj.pk)
+        delete_other_addresses(obj.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj != request.user and super().has_delete_permission(request, obj)
@@ -107,7 +101,7 @@ def webhook_address(path: str) -> SafeString:
 
 
 @admin.register(Organization)
-class OrganizationPage(Page[Organization]):
+class OrganizationPage(HubModelAdmin[Organization]):
     """Organizations. One that was ever used is switched off, not deleted."""
 
     form = OrganizationRowForm
@@ -151,7 +145,7 @@ class OrganizationPage(Page[Organization]):
 
     @admin.display(description=_("storage used"))
     def storage_used(self, organization: Organization) -> str:
-        return f"{filesizeformat(used_by(organization))} / {filesizeformat(quota_of(organization))}"
+        return f"{filesizeformat(storage_used(organization))} / {filesizeformat(quota_of(organization))}"
 
     @admin.display(description=_("own address"))
     def address(self, organization: Organization) -> SafeString:
@@ -160,17 +154,17 @@ class OrganizationPage(Page[Organization]):
     @admin.display(description=_("numbers"))
     def numbers_table(self, organization: Organization) -> SafeString:
         numbers = organization.numbers.order_by("pk")[:100]
-        return table(
+        return html_table(
             [_("number"), _("phone number ID"), _("state")],
             [
-                (link_to("organizations_phonenumber", number.pk, number.wa_id), number.meta_id, state.label)
-                for number, state in states_of(numbers).items()
+                (row_link("organizations_phonenumber", number.pk, number.wa_id), number.meta_id, state.label)
+                for number, state in derive_states(numbers).items()
             ],
         )
 
 
 @admin.register(Membership)
-class MembershipPage(Page[Membership]):
+class MembershipPage(HubModelAdmin[Membership]):
     list_display = ("user", "organization", "role", "activate", "create_in")
     list_filter = ("role", "activate")
     search_fields = ("user__email__istartswith", "organization__organization_name__istartswith")
@@ -181,7 +175,7 @@ class MembershipPage(Page[Membership]):
 
 
 @admin.register(PhoneNumber)
-class PhoneNumberPage(Page[PhoneNumber]):
+class PhoneNumberPage(HubModelAdmin[PhoneNumber]):
     """Numbers. The secrets can be replaced and never read; a number that was ever used is switched off, not deleted."""
 
     form = PhoneNumberForm
@@ -241,7 +235,7 @@ class PhoneNumberPage(Page[PhoneNumber]):
         return (*self.always_shown, "organization", "shown_id") if obj else self.always_shown
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None or not (has_rows(obj) or is_moved_to(obj))
+        return obj is None or not (has_rows(obj) or is_move_target(obj))
 
     def save_model(self, request: HttpRequest, obj: PhoneNumber, form: Any, change: bool) -> None:
         obj.save(update_fields=form.columns_changed if change else None)
@@ -250,7 +244,7 @@ class PhoneNumberPage(Page[PhoneNumber]):
 
     def delete_model(self, request: HttpRequest, obj: PhoneNumber) -> None:
         super().delete_model(request, obj)
-        free_id(meta_id=obj.meta_id)
+        release_id(meta_id=obj.meta_id)
 
     @admin.display(description=_("phone number ID"), ordering="phone_number_id")
     def shown_id(self, number: PhoneNumber) -> str:
@@ -258,27 +252,27 @@ class PhoneNumberPage(Page[PhoneNumber]):
 
     @admin.action(description=_("Approve: these numbers belong to their organizations"))
     def approve_ownership(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> None:
-        for number in queryset.filter(replaced_by=None)[:MOST_COUNTED]:
+        for number in queryset.filter(replaced_by=None)[:MAX_COUNTED]:
             self._approve(request, number)
 
     def _approve(self, request: HttpRequest, number: PhoneNumber) -> None:
         try:
-            prove(number=number, proof=Proof.OPERATOR, account_too=True, now=timezone.now())
+            prove_ownership(number=number, proof=Proof.OPERATOR, account_too=True, now=timezone.now())
         except OwnedElsewhere:
             words = gettext("%(number)s has been proven to be another organization's. Withdraw that proof first.")
             self.message_user(request, words % {"number": number.meta_id}, messages.ERROR)
 
     @admin.action(description=_("Withdraw the proof of ownership: webhooks of the platform's app wait"))
     def withdraw_ownership(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> None:
-        for number in queryset[:MOST_COUNTED]:
+        for number in queryset[:MAX_COUNTED]:
             withdraw_proof(number=number, now=timezone.now())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PhoneNumber]:
-        return with_has_secrets(super().get_queryset(request))
+        return annotate_has_secrets(super().get_queryset(request))
 
     @admin.display(description=_("state"))
     def state(self, number: Any) -> str:
-        return str(state_of(number, has_secrets=number.has_secrets, now=timezone.now()).label)
+        return str(derive_state(number, has_secrets=number.has_secrets, now=timezone.now()).label)
 
     @admin.display(description=_("ownership"))
     def ownership(self, number: PhoneNumber) -> str:
@@ -286,7 +280,7 @@ class PhoneNumberPage(Page[PhoneNumber]):
             return gettext("Not proven; another organization has this ID until it is.")
         if number.proven_at is None:
             return gettext("Not proven: what the platform's app signs waits until an access token of the organization opens it.")
-        return f"{number.get_proven_by_display()}, {moment(number.proven_at)}"
+        return f"{number.get_proven_by_display()}, {format_time(number.proven_at)}"
 
     @admin.display(description=_("account"))
     def account_ownership(self, number: PhoneNumber) -> str:
@@ -308,14 +302,14 @@ class PhoneNumberPage(Page[PhoneNumber]):
 
     @admin.display(description=_("account events"))
     def events_table(self, number: PhoneNumber) -> SafeString:
-        return table(
+        return html_table(
             [_("occurred at"), _("field"), _("event"), _("value")],
             [
                 (
-                    link_to("organizations_accountevent", event.pk, moment(event.occurred_at)),
+                    row_link("organizations_accountevent", event.pk, format_time(event.occurred_at)),
                     event.field,
                     event.event,
-                    compact(event.value),
+                    compact_json(event.value),
                 )
                 for event in latest_account_events(number)
             ],
@@ -323,13 +317,13 @@ class PhoneNumberPage(Page[PhoneNumber]):
 
     @admin.display(description=_("see also"))
     def rows(self, number: PhoneNumber) -> SafeString:
-        contacts = link("contacts_contact", _("contacts"), create_for_phone_number__exact=number.phone_number_id)
-        messages = link("chats_message", _("messages"), phone_number__exact=number.phone_number_id)
+        contacts = list_link("contacts_contact", _("contacts"), create_for_phone_number__exact=number.phone_number_id)
+        messages = list_link("chats_message", _("messages"), phone_number__exact=number.phone_number_id)
         return format_html("{} · {}", contacts, messages)
 
 
 @admin.register(AccountEvent)
-class AccountEventPage(ReadOnly, BigPage[AccountEvent]):
+class AccountEventPage(ReadOnlyAdmin, LargeTableAdmin[AccountEvent]):
     """What Meta told about numbers, accounts and templates."""
 
     intro = _("What Meta told about numbers, accounts and message templates: quality, limits, reviews, restrictions.")
@@ -337,7 +331,7 @@ class AccountEventPage(ReadOnly, BigPage[AccountEvent]):
     search_fields = ("phone_number__exact", "waba_id__exact")
     search_help_text = _("Phone number ID or WhatsApp Business Account ID")
     related = ("organization", "phone_number__organization")
-    deferred = ("value", *secrets_at("phone_number"))
+    deferred = ("value", *secret_columns("phone_number"))
     fields = ("when", "organization", "number", "waba_id", "field", "event", "webhook", "value_pretty")
     readonly_fields = fields
     actions = None
@@ -348,24 +342,24 @@ class AccountEventPage(ReadOnly, BigPage[AccountEvent]):
 
     @admin.display(description=_("occurred at"))
     def when(self, event: AccountEvent) -> str:
-        return moment(event.occurred_at)
+        return format_time(event.occurred_at)
 
     @admin.display(description=_("number"))
     def number(self, event: AccountEvent) -> str:
         number = event.phone_number
-        return link_to("organizations_phonenumber", number.pk, number.wa_id) if number else EMPTY
+        return row_link("organizations_phonenumber", number.pk, number.wa_id) if number else EMPTY
 
     @admin.display(description=_("webhook"))
     def webhook(self, event: AccountEvent) -> SafeString:
-        return link_to("webhooks_webhook", event.webhook_id, event.webhook_id)
+        return row_link("webhooks_webhook", event.webhook_id, event.webhook_id)
 
     @admin.display(description=_("value"))
     def value_pretty(self, event: AccountEvent) -> SafeString:
-        return pretty(event.value)
+        return indented_json(event.value)
 
 
 @admin.register(Mail)
-class MailPage(ReadOnly, Page[Mail]):
+class MailPage(ReadOnlyAdmin, HubModelAdmin[Mail]):
     """E-mails that were not sent yet, or could not be."""
 
     intro = _("E-mails that wait for the mail server, or that it refused. One that was sent is deleted.")
@@ -377,13 +371,13 @@ class MailPage(ReadOnly, Page[Mail]):
 
     @admin.display(description=_("created"))
     def created(self, mail: Mail) -> str:
-        return moment(mail.create_in)
+        return format_time(mail.create_in)
 
     @admin.display(description=_("of use until"))
     def usable_until(self, mail: Mail) -> str:
-        return moment(mail.expires_at)
+        return format_time(mail.expires_at)
 
     @admin.action(description=_("Try to send again"))
     def send_again(self, request: HttpRequest, queryset: QuerySet[Mail]) -> None:
-        Mail.objects.filter(pk__in=first_ids(queryset)).make_due()
+        Mail.objects.filter(pk__in=selected_ids(queryset)).make_due()
         self.message_user(request, gettext("They are tried again within a second."))

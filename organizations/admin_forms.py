@@ -12,9 +12,9 @@ from cloud_api.wa_ids import BRAZIL
 from organizations.countries import country_choices
 from organizations.members.forms import time_zones
 from organizations.models import Organization, PhoneNumber, User, hub_time_zone
-from organizations.numbers.ownership import AlreadyConnected, key_for, refuse_owned_account
-from organizations.numbers.registration import NotConnected, meta_id, phone_digits, replace_secrets
-from organizations.numbers.secret_states import secret_state
+from organizations.numbers.number_secrets import secret_state
+from organizations.numbers.ownership import AlreadyConnected, phone_number_id_for, raise_if_account_owned
+from organizations.numbers.registration import CannotConnect, parse_meta_id, parse_phone, replace_secrets
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -82,14 +82,14 @@ class PhoneNumberForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_wa_id(self) -> str:
         organization = self.cleaned_data.get("organization") or (self.instance.organization if self.instance.pk else None)
         try:
-            return phone_digits(self.cleaned_data["wa_id"], country=organization.country if organization else BRAZIL)
-        except NotConnected:
+            return parse_phone(self.cleaned_data["wa_id"], country=organization.country if organization else BRAZIL)
+        except CannotConnect:
             raise ValidationError(_("Country code and digits, e.g. 556133214400.")) from None
 
     def clean_phone_number_id(self) -> str:
         try:
-            return meta_id("phone number ID", self.cleaned_data["phone_number_id"])
-        except NotConnected:
+            return parse_meta_id("phone number ID", self.cleaned_data["phone_number_id"])
+        except CannotConnect:
             raise ValidationError(
                 _("Meta's IDs are digits and nothing else, such as 524386454098961. Copy it from the panel.")
             ) from None
@@ -102,9 +102,9 @@ class PhoneNumberForm(forms.ModelForm):  # type: ignore[type-arg]
             return cleaned
         try:
             if "waba_id" in self.changed_data:
-                refuse_owned_account(organization, cleaned.get("waba_id", ""))
+                raise_if_account_owned(organization, cleaned.get("waba_id", ""))
             if cleaned.get("phone_number_id"):
-                cleaned["phone_number_id"] = key_for(organization, cleaned["phone_number_id"])
+                cleaned["phone_number_id"] = phone_number_id_for(organization, cleaned["phone_number_id"])
         except AlreadyConnected as refusal:
             self.add_error(refusal.field, _("It has been proven to be another organization's. Withdraw that proof first."))
         return cleaned

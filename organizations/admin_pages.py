@@ -20,14 +20,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from organizations.addresses import read_number
 from organizations.models import PhoneNumber
 from organizations.text_display import printable
+from organizations.url_parameters import read_integer
 
 EMPTY = "—"
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 """Rows that a list counts, or that an action changes at once, at most."""
-MOST_FOUND = 1_000
+MAX_FOUND = 1_000
 """Rows that a search shows at most."""
 
 M = TypeVar("M", bound=Model)
@@ -46,17 +46,17 @@ else:
 
 
 class BoundedPaginator(_Paginator):
-    """Counts up to `MOST_COUNTED` rows and no further, so that no list costs a count of its whole table."""
+    """Counts up to `MAX_COUNTED` rows and no further, so that no list costs a count of its whole table."""
 
     @cached_property
     def count(self) -> int:
         if not isinstance(self.object_list, QuerySet):
             return len(self.object_list)
-        return self.object_list.order_by().values("pk")[:MOST_COUNTED].count()
+        return self.object_list.order_by().values("pk")[:MAX_COUNTED].count()
 
     @property
     def has_more_than_counted(self) -> bool:
-        return self.count >= MOST_COUNTED
+        return self.count >= MAX_COUNTED
 
 
 class CheckedSelection(_ModelAdmin[M]):
@@ -64,7 +64,7 @@ class CheckedSelection(_ModelAdmin[M]):
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[M], *place: Any) -> Any:
         posted = request.POST.copy()
-        ids = [each for each in posted.getlist(ACTION_CHECKBOX_NAME) if read_number(each) is not None]
+        ids = [each for each in posted.getlist(ACTION_CHECKBOX_NAME) if read_integer(each) is not None]
         posted.setlist(ACTION_CHECKBOX_NAME, ids)
         request.POST = posted  # type: ignore[assignment]  # a changeable one
         return super().response_action(request, queryset, *place)
@@ -74,7 +74,7 @@ class CheckedAutocomplete(AutocompleteSelect):
     """Django's choice of a row, which fails when it shows again what a client sent and is no id."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
-        return super().optgroups(name, [each for each in value if read_number(str(each)) is not None], attrs)
+        return super().optgroups(name, [each for each in value if read_integer(str(each)) is not None], attrs)
 
 
 class CheckedChoices(BaseModelAdmin):  # type: ignore[type-arg]
@@ -86,7 +86,7 @@ class CheckedChoices(BaseModelAdmin):  # type: ignore[type-arg]
         return super().formfield_for_foreignkey(db_field, request, **options)
 
 
-class Page(CheckedChoices, CheckedSelection[M]):
+class HubModelAdmin(CheckedChoices, CheckedSelection[M]):
     """A kind of row in the admin. Only the columns that changed are saved: no form undoes what a worker wrote."""
 
     paginator = BoundedPaginator
@@ -121,8 +121,8 @@ class Page(CheckedChoices, CheckedSelection[M]):
         obj.save(update_fields=form.changed_data if change else None)
 
 
-class BigPage(Page[M]):
-    """A table of millions. Searches go by index: `matches` says how, and shows at most `MOST_FOUND` rows of each."""
+class LargeTableAdmin(HubModelAdmin[M]):
+    """A table of millions. Searches go by index: `matches` says how, and shows at most `MAX_FOUND` rows of each."""
 
     sortable_by = ()
 
@@ -134,11 +134,11 @@ class BigPage(Page[M]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = {pk for rows in self.matches(term) for pk in rows.values_list("pk", flat=True)[:MOST_FOUND]}
+        found = {pk for rows in self.matches(term) for pk in rows.values_list("pk", flat=True)[:MAX_FOUND]}
         return queryset.filter(pk__in=found), False
 
 
-class ReadOnly:
+class ReadOnlyAdmin:
     """Rows that only webhooks and workers write."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -151,17 +151,17 @@ class ReadOnly:
         return False
 
 
-def secrets_at(path: str) -> list[str]:
+def secret_columns(path: str) -> list[str]:
     """A number's secret columns through a foreign key to it, to be deferred: showing a number decrypts nothing."""
     return [f"{path}__{column}" for column in PhoneNumber.SECRETS]
 
 
-def first_ids(queryset: QuerySet[Any]) -> list[Any]:
-    """The ids of the rows that an action is for, up to `MOST_COUNTED`."""
-    return list(queryset.values_list("pk", flat=True)[:MOST_COUNTED])
+def selected_ids(queryset: QuerySet[Any]) -> list[Any]:
+    """The ids of the rows that an action is for, up to `MAX_COUNTED`."""
+    return list(queryset.values_list("pk", flat=True)[:MAX_COUNTED])
 
 
-def moment(time: datetime | None) -> str:
+def format_time(time: datetime | None) -> str:
     """A point in time, to the second, in the hub's time zone."""
     if time is None:
         return EMPTY
@@ -169,13 +169,13 @@ def moment(time: datetime | None) -> str:
     return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}"
 
 
-def link(target: str, text: object, **query: object) -> SafeString:
+def list_link(target: str, text: object, **query: object) -> SafeString:
     """A link to an admin list, e.g. `chats_message`, narrowed by `query`."""
     address = reverse(f"admin:{target}_changelist", query=query)
     return format_html('<a href="{}">{}</a>', address, text)
 
 
-def link_to(target: str, pk: object, text: object) -> SafeString:
+def row_link(target: str, pk: object, text: object) -> SafeString:
     """A link to one row's page, e.g. of `chats_message`."""
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{target}_change", args=[pk]), text)
 
@@ -190,17 +190,17 @@ def preformatted(text: str) -> SafeString:
     return format_html('<pre class="hub-text">{}</pre>', printable(text))
 
 
-def pretty(value: object) -> SafeString:
+def indented_json(value: object) -> SafeString:
     """JSON, indented."""
     return preformatted(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def compact(value: object) -> SafeString:
+def compact_json(value: object) -> SafeString:
     """JSON for a table's cell, on one line."""
     return format_html("<code>{}</code>", json.dumps(value, ensure_ascii=True))
 
 
-def table(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> SafeString:
+def html_table(headings: Sequence[object], rows: Iterable[Sequence[object]]) -> SafeString:
     """Rows that hang on the one shown, to be read only."""
     cells = [(format_html_join("", "<td>{}</td>", ((cell or EMPTY,) for cell in row)),) for row in rows]
     if not cells:

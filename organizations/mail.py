@@ -79,7 +79,7 @@ def _letter(pk: int, lease: Lease) -> Letter | None:
     try:
         mail = Mail.objects.filter(pk=pk).first()
     except InvalidToken:
-        lease.bury([pk], UNREADABLE)
+        lease.set_dead([pk], UNREADABLE)
         return None
     if mail is None:
         return None
@@ -114,7 +114,7 @@ def store(outcomes: Sequence[tuple[Letter, Refusal | None]]) -> None:
         if refusal is None:
             held.delete()
         elif refusal.is_final:
-            letter.lease.bury([letter.mail_id], refusal.reason)
+            letter.lease.set_dead([letter.mail_id], refusal.reason)
         else:
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(letter.attempts, 20))
             held.update(attempts=letter.attempts + 1, lease_token=None, due_at=Now() + wait, reason=refusal.reason)
@@ -122,7 +122,7 @@ def store(outcomes: Sequence[tuple[Letter, Refusal | None]]) -> None:
 
 def reject(letter: Letter, refusal: Refusal | None, failure: Exception) -> None:
     """A mail whose outcome cannot be stored is dead: it may have been sent, and is not sent again and again."""
-    letter.lease.bury([letter.mail_id], f"its outcome cannot be stored: {type(failure).__name__}")
+    letter.lease.set_dead([letter.mail_id], f"its outcome cannot be stored: {type(failure).__name__}")
 
 
 def give_back(unsent: Sequence[Letter]) -> None:

@@ -226,7 +226,7 @@ class Membership(models.Model):
         return f"{self.user} · {self.organization}"
 
 
-INVITATION_LASTS = timedelta(days=7)
+INVITATION_LIFETIME = timedelta(days=7)
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
@@ -412,7 +412,7 @@ class PhoneNumber(models.Model):
         return self.name or formatted(self.wa_id)
 
     @property
-    def defaults_of_contacts(self) -> dict[str, Any]:
+    def contact_defaults(self) -> dict[str, Any]:
         """The columns that a contact begins with: who answers, and the bot on or off accordingly."""
         profile = Profile(self.default_profile)
         return {"profile": profile.value, "activate_bot": profile.has_bot}

@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 
-from organizations.login.preferences import use_zone_of
+from organizations.login.preferences import activate_zone_of
 from organizations.models import Membership, Organization, Revision, Role, User
 
 P = ParamSpec("P")
@@ -61,17 +61,17 @@ class Access:
         return self.manages or author_id == self.user.pk
 
 
-def access_to(user: User, organization_id: int) -> Access | None:
+def get_access(user: User, organization_id: int) -> Access | None:
     """The user's access to the organization; None if they have none, or user, membership or organization is switched off."""
     revision = Revision.objects.filter(organization=OuterRef("organization")).values("number")
-    mine = list(open_memberships(user).annotate(revision=Subquery(revision)))
+    mine = list(active_memberships(user).annotate(revision=Subquery(revision)))
     own = next((each for each in mine if each.organization_id == organization_id), None)
     if own is None:
         return None
     return Access(user, own.organization, Role(own.role), [each.organization for each in mine], own.revision or 0)
 
 
-def open_memberships(user: User) -> QuerySet[Membership]:
+def active_memberships(user: User) -> QuerySet[Membership]:
     """The memberships by which the user may come in now, by the organizations' names."""
     if not user.activate:
         return Membership.objects.none()
@@ -84,13 +84,13 @@ def may_create_organization(user: User) -> bool:
     return user.is_superuser or not Organization.objects.exists()
 
 
-LAST_SEEN = "organization"
+LAST_ORGANIZATION = "organization"
 """The key in the session of the organization whose inbox was seen last, or that was made last."""
 
 
 def was_member(user: User, session: SessionBase, organization_id: int) -> bool:
     """Whether the user once could enter the organization: a membership says it, or the session of a member who was removed."""
-    if session.get(LAST_SEEN) == organization_id:
+    if session.get(LAST_ORGANIZATION) == organization_id:
         return True
     return Membership.objects.filter(user=user, organization=organization_id).exists()
 
@@ -98,7 +98,7 @@ def was_member(user: User, session: SessionBase, organization_id: int) -> bool:
 Page = Callable[Concatenate[HttpRequest, Access, P], HttpResponseBase]
 
 
-def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]:
+def require_role(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]:
     """Makes a view of an organization's page, whose address begins with `organization_id`. The view gets an Access instead of that.
 
     Nobody signed in: to the sign-in. No access to the organization: 404, which says more to whoever had access once. Not the role:
@@ -110,13 +110,13 @@ def page_for(role: Role) -> Callable[[Page[P]], Callable[..., HttpResponseBase]]
         def view(request: HttpRequest, organization_id: int, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not isinstance(request.user, User):
                 return _to_sign_in(request)
-            access = access_to(request.user, organization_id)
+            access = get_access(request.user, organization_id)
             if access is None:
                 return _no_access(request, request.user, organization_id)
             if not access.may(role):
                 raise PermissionDenied
             request.access = access  # type: ignore[attr-defined]  # for the frame around every page
-            use_zone_of(access.organization, access.user)
+            activate_zone_of(access.organization, access.user)
             return page(request, access, *args, **kwargs)
 
         view.least_role = role  # type: ignore[attr-defined]
@@ -141,6 +141,6 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path())
 
 
-for_members = page_for(Role.USER)
-for_admins = page_for(Role.USER_ADMIN)
-for_creators = page_for(Role.USER_CREATOR)
+for_members = require_role(Role.USER)
+for_admins = require_role(Role.USER_ADMIN)
+for_creators = require_role(Role.USER_CREATOR)

@@ -23,7 +23,7 @@ def quota_of(organization: Organization) -> int:
     return settings.STORAGE_QUOTA if organization.storage_quota is None else organization.storage_quota
 
 
-def used_by(organization: Organization) -> int:
+def storage_used(organization: Organization) -> int:
     """In bytes."""
     return StorageUse.objects.filter(organization=organization).values_list("used", flat=True).first() or 0
 
@@ -37,13 +37,13 @@ def reserve(*, organization: Organization, size: int) -> None:
         raise StorageFull
 
 
-def count(*, organization_id: int, size: int) -> None:
+def record_stored_file(*, organization_id: int, size: int) -> None:
     """Count a file of `size` bytes that is here already, whatever the quota. In the transaction of its row."""
     StorageUse.objects.get_or_create(organization_id=organization_id)
     StorageUse.objects.filter(organization_id=organization_id).update(used=F("used") + size)
 
 
-def full_among(organization_ids: Collection[int]) -> set[int]:
+def organizations_over_quota(organization_ids: Collection[int]) -> set[int]:
     """Those of these organizations that have used their quota."""
     known = Organization.objects.filter(pk__in=organization_ids).annotate(used=Coalesce("storage_use__used", 0))
     full = known.filter(used__gte=Coalesce("storage_quota", settings.STORAGE_QUOTA))

@@ -9,7 +9,7 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def faithful_json(text: str) -> Any:
+def parse_exact_json(text: str) -> Any:
     """The value of a JSON text; ValueError where printing it anew would tell something else, as with a repeated key."""
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_same_float)
 
@@ -32,12 +32,12 @@ def _same_float(text: str) -> float:
     return value
 
 
-def indented(text: str, *, longest: int) -> str:
+def indent_json(text: str, *, longest: int) -> str:
     """A JSON text, indented. ValueError or RecursionError where that would tell something else, or where it becomes longer than so
     many letters: deep nesting makes much of little."""
     parts: list[str] = []
     length = 0
-    for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(faithful_json(text)):
+    for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(parse_exact_json(text)):
         parts.append(part)
         length += len(part)
         if length > longest:

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import requests
 from django.conf import settings
+from organizations.numbers.number_secrets import read_secret
 
 from organizations.models import PhoneNumber
-from organizations.numbers.registration import opened
 
 Content = dict[str, Any]
 
@@ -25,15 +25,15 @@ class SimulatorError(Exception):
     """The simulator did not do what it was asked; the text says why, for a developer."""
 
 
-class Unreachable(SimulatorError):
+class SimulatorUnreachable(SimulatorError):
     """Its process does not answer."""
 
 
-class NotConnected(SimulatorError):
+class NumberUnknown(SimulatorError):
     """It does not know the number, or not with this token: its memory was deleted, or is another hub's."""
 
 
-class NoSuchCustomer(SimulatorError):
+class CustomerUnknown(SimulatorError):
     """It knows the number, and nobody of this key."""
 
 
@@ -45,7 +45,7 @@ class Phones:
         self._path = f"/control/numbers/{number.phone_number_id}"
         self._session = requests.Session()
         self._session.trust_env = False  # it is on this machine, whatever proxy the environment names
-        self._session.headers["Authorization"] = f"Bearer {opened(number, 'meta_token') or ''}"
+        self._session.headers["Authorization"] = f"Bearer {read_secret(number, 'meta_token') or ''}"
 
     def connect(self, *, verified_name: str, patience: float = 0.0) -> None:
         """Make the number and its cast of customers known; safe to repeat. Waits up to `patience` seconds for the process."""
@@ -53,7 +53,7 @@ class Phones:
         while True:
             try:
                 self._ask("POST", "/control/numbers", json=self._description(verified_name))
-            except Unreachable:
+            except SimulatorUnreachable:
                 if time.monotonic() > until:
                     raise
                 time.sleep(AGAIN)
@@ -66,8 +66,8 @@ class Phones:
             "phone_number_id": number.phone_number_id,
             "waba_id": number.waba_id,
             "wa_id": number.wa_id,
-            "token": opened(number, "meta_token") or "",
-            "app_secret": opened(number, "app_secret") or "",
+            "token": read_secret(number, "meta_token") or "",
+            "app_secret": read_secret(number, "app_secret") or "",
             "verified_name": verified_name,
             "cast": True,
         }
@@ -133,11 +133,11 @@ class Phones:
             answer = self._session.request(method, settings.SIMULATOR_URL + path, timeout=PATIENCE, **options)
             content = answer.json()
         except (requests.RequestException, ValueError) as failure:
-            raise Unreachable(f"nothing answers at {settings.SIMULATOR_URL}") from failure
+            raise SimulatorUnreachable(f"nothing answers at {settings.SIMULATOR_URL}") from failure
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            raise NotConnected("it does not know the number")
+            raise NumberUnknown("it does not know the number")
         if answer.status_code == HTTPStatus.NOT_FOUND:
-            raise NoSuchCustomer("there is no such customer")
+            raise CustomerUnknown("there is no such customer")
         if not answer.ok:
             raise SimulatorError(content["error"]["message"])
         return content

@@ -9,16 +9,16 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext
+from organizations.members.organizations import create_organization
 
 from chats.message_templates.accounts import Account
-from chats.message_templates.sync import ask_soon
+from chats.message_templates.sync import request_sync
 from chats.models import CannedReply, MessageTemplate
-from organizations.live.revisions import announce
-from organizations.members.memberships import create_organization
+from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Proof, User
 from simulator.client import Content, Phones
 
-MADE_BEFORE = "demonstration"
+MARKER_FILE = "demonstration"
 """The file below VAR_DIR that tells that a demonstration was made once: whoever deletes it is not given another."""
 PICTURES = Path(__file__).parent / "pictures"
 BOUQUET = "bouquet.jpg"
@@ -29,7 +29,7 @@ def _text(body: str) -> Content:
 
 
 PLACE = {"latitude": -15.7939, "longitude": -47.8828, "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}
-FIRST_WORDS: dict[str, list[Content]] = {
+FIRST_MESSAGES: dict[str, list[Content]] = {
     "553195550128": [_text("Boa tarde! O arranjo que encomendei para sexta já está pronto?")],
     "5215555550173": [_text("Hola, ¿entregan flores en Brasilia? Es para el cumpleaños de mi hermana 🎂")],
     "5511955550142": [_text("Bom dia, queria receber um buquê aqui ainda hoje:"), {"type": "location", "location": PLACE}],
@@ -118,13 +118,13 @@ CANNED_REPLIES = {
 
 def make_demonstration() -> None:
     """On a hub that has no organization and never had a demonstration: one, owned by the first superuser, with a number."""
-    made_before = settings.VAR_DIR / MADE_BEFORE
+    made_before = settings.VAR_DIR / MARKER_FILE
     owner = User.objects.filter(is_superuser=True, activate=True).order_by("pk").first()
     if owner is None or made_before.exists() or Organization.objects.exists():
         return
     with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
         organization = create_organization(name=gettext("Demonstration"), by=owner)
-        give_number(organization=organization, by=owner)
+        create_simulated_number(organization=organization, by=owner)
     made_before.touch()
 
 
@@ -138,7 +138,7 @@ def simulated_numbers() -> list[PhoneNumber]:
 
 
 @transaction.atomic
-def give_number(*, organization: Organization, by: User) -> PhoneNumber:
+def create_simulated_number(*, organization: Organization, by: User) -> PhoneNumber:
     """The organization's simulated number, made if it has none, and off until `begin_conversations`; canned replies, too."""
     Organization.objects.select_for_update().get(pk=organization.pk)  # of two who ask at once, one makes it
     if known := simulated_number(organization):
@@ -160,7 +160,7 @@ def give_number(*, organization: Organization, by: User) -> PhoneNumber:
     if not organization.canned_replies.exists():
         replies = [CannedReply(organization=organization, shortcut=key, text=text) for key, text in CANNED_REPLIES.items()]
         CannedReply.objects.bulk_create(replies)
-    announce([organization.pk])
+    publish_revisions([organization.pk])
     return number
 
 
@@ -182,9 +182,9 @@ def begin_conversations(number: PhoneNumber, *, patience: float = 0.0) -> None:
     phones.connect(verified_name=number.organization.organization_name, patience=patience)
     _switch_on(number)
     silent = {each["key"] for each in phones.customers() if each["last"] is None}
-    if silent.issuperset(FIRST_WORDS):
+    if silent.issuperset(FIRST_MESSAGES):
         _make_templates(phones)
-    for key in [key for key in FIRST_WORDS if key in silent]:
+    for key in [key for key in FIRST_MESSAGES if key in silent]:
         _begin(phones, key)
 
 
@@ -192,19 +192,19 @@ def begin_conversations(number: PhoneNumber, *, patience: float = 0.0) -> None:
 def _switch_on(number: PhoneNumber) -> None:
     """The first time; later it is as somebody has left it."""
     if PhoneNumber.objects.filter(pk=number.pk, handshake_at=None).update(activate=True, handshake_at=timezone.now()):
-        announce([number.organization_id])
+        publish_revisions([number.organization_id])
 
 
 def _make_templates(phones: Phones) -> None:
     for each in TEMPLATES:
         status = MessageTemplate.Status.PAUSED if each["name"] in PAUSED else MessageTemplate.Status.APPROVED
         phones.put_template({"language": LANGUAGE, **each}, status=status)
-    ask_soon(Account(phones.number.organization_id, phones.number.waba_id))
+    request_sync(Account(phones.number.organization_id, phones.number.waba_id))
 
 
 def _begin(phones: Phones, key: str) -> None:
     at = timezone.now() - LONG_AGO.get(key, timedelta())
-    for content in FIRST_WORDS[key]:
+    for content in FIRST_MESSAGES[key]:
         phones.say(key, _with_photo(phones, content), at=at)
 
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from django.utils.translation import gettext as _
 
-from chats.message_templates.variables import filled
+from chats.message_templates.variables import fill_variables
 from chats.models import MessageTemplate
 from cloud_api.payloads.texts import content_of, mapping, objects, text
 from organizations.models import PhoneNumber
@@ -287,8 +287,8 @@ def _template_face(content: Object, definitions: Definitions) -> Face:
     parts = {text(each, "type").upper(): each for each in definition}
     buttons = list(enumerate(objects(parts.get("BUTTONS", {}), "buttons")))
     return Face(
-        words=filled(text(parts.get("BODY", {}), "text"), values.body),
-        header=filled(text(parts.get("HEADER", {}), "text"), values.header),
+        words=fill_variables(text(parts.get("BODY", {}), "text"), values.body),
+        header=fill_variables(text(parts.get("HEADER", {}), "text"), values.header),
         footer=text(parts.get("FOOTER", {}), "text"),
         file=values.file,
         taps=[_quick_reply(place, each, values) for place, each in buttons if _is_quick_reply(each)],

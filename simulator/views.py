@@ -21,9 +21,9 @@ from cloud_api.graph import GraphError, TooLarge
 from organizations.numbers.graph import graph_for
 from organizations.permissions import Access, for_admins, for_members
 from simulator import first_steps
-from simulator.client import NoSuchCustomer, NotConnected, Phones, SimulatorError, Unreachable
+from simulator.client import CustomerUnknown, NumberUnknown, Phones, SimulatorError, SimulatorUnreachable
 from simulator.customer_messages import SENDERS, Composer
-from simulator.demonstration import begin_conversations, give_number, simulated_number
+from simulator.demonstration import begin_conversations, create_simulated_number, simulated_number
 from simulator.forms import FAULTS, MOST_FILE, CustomerForm, FaultForm, LatencyForm
 from simulator.phone_display import Bubble, active_faults, conversation, customers, definitions_of, received
 
@@ -50,7 +50,7 @@ def of_phones(page: PhonePage[P]) -> Callable[..., HttpResponseBase]:
             return render(request, "simulator/offer.html", {"section": "simulator"})
         try:
             return page(request, access, Phones(number), *args, **kwargs)
-        except NoSuchCustomer:
+        except CustomerUnknown:
             raise Http404 from None
         except SimulatorError as failure:
             return _out_of_order(request, failure)
@@ -67,7 +67,7 @@ def _out_of_order(request: HttpRequest, failure: SimulatorError) -> HttpResponse
     context = {
         "section": "simulator",
         "failure": failure,
-        "is_forgotten": isinstance(failure, NotConnected),
+        "is_forgotten": isinstance(failure, NumberUnknown),
         "address": settings.SIMULATOR_URL,
     }
     if request.headers.get("HX-Request"):
@@ -80,7 +80,7 @@ def _out_of_order(request: HttpRequest, failure: SimulatorError) -> HttpResponse
 def connect(request: HttpRequest, access: Access) -> HttpResponse:
     """Give the organization a simulated number, or make it known to a simulator that has forgotten it."""
     _raise_unless_on()
-    number = give_number(organization=access.organization, by=access.user)
+    number = create_simulated_number(organization=access.organization, by=access.user)
     try:
         begin_conversations(number)
     except SimulatorError as failure:
@@ -180,7 +180,7 @@ def send(request: HttpRequest, access: Access, phones: Phones, key: str, what: s
     if form.is_valid():
         try:
             phones.say(key, SENDERS[what].message(phones, form.cleaned_data))
-        except NoSuchCustomer:
+        except CustomerUnknown:
             raise
         except SimulatorError as failure:
             form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": failure})
@@ -232,7 +232,7 @@ def new_customer(request: HttpRequest, access: Access, phones: Phones) -> HttpRe
         try:
             key = phones.add_customer(**form.cleaned_data)
             return redirect("simulator_phone", access.organization.pk, key)
-        except (Unreachable, NotConnected):
+        except (SimulatorUnreachable, NumberUnknown):
             raise
         except SimulatorError as failure:
             form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": failure})

@@ -16,27 +16,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
+from organizations.admin.display import badge, format_time, html_table, indented_json, list_link, preformatted, row_link
+from organizations.admin.model_admins import MAX_COUNTED, LargeTableAdmin, ReadOnlyAdmin, selected_ids
+from organizations.url_parameters import read_integer
 
 from jobs.models import LeasedRow, State
-from organizations.addresses import read_number
-from organizations.admin_pages import (
-    MOST_COUNTED,
-    BigPage,
-    ReadOnly,
-    badge,
-    first_ids,
-    link,
-    link_to,
-    moment,
-    preformatted,
-    pretty,
-    table,
-)
 from organizations.models import Organization, PhoneNumber
-from organizations.text_display import faithful_json
+from organizations.text_display import parse_exact_json
 from webhooks.models import HeldItem, Webhook, queue_of
-from webhooks.processing.held_items import count_unapplied, most_unapplied
-from webhooks.processing.hold_reasons import translated
+from webhooks.processing.held_items import count_held_items, max_held_items
+from webhooks.processing.hold_reasons import translate_reason
 
 R = TypeVar("R", bound=LeasedRow)
 
@@ -44,7 +33,7 @@ MOST_HELD = 200
 MOST_HEX = 16 * 1024
 
 
-class LeasedPage(ReadOnly, BigPage[R]):
+class LeasedPage(ReadOnlyAdmin, LargeTableAdmin[R]):
     """Rows that workers lease: the same state column, and the same way to have them worked on afresh."""
 
     list_filter: ClassVar[Any] = ("state",)
@@ -65,9 +54,9 @@ class LeasedPage(ReadOnly, BigPage[R]):
 
     @admin.action(description=_("Apply again"))
     def apply_again(self, request: HttpRequest, queryset: QuerySet[R]) -> None:
-        ids = first_ids(queryset)
+        ids = selected_ids(queryset)
         self._make_due(request, ids)
-        if len(ids) == MOST_COUNTED:
+        if len(ids) == MAX_COUNTED:
             text = gettext("That is as many as go at once. For more, use the command “replay”.")
             self.message_user(request, text, messages.WARNING)
 
@@ -82,11 +71,11 @@ class LeasedPage(ReadOnly, BigPage[R]):
 
     @admin.display(description=_("reason"))
     def why(self, row: R) -> str:
-        return translated(row.reason)
+        return translate_reason(row.reason)
 
     @admin.display(description=_("due at"))
     def due(self, row: R) -> str:
-        return moment(row.due_at if row.state == State.DUE else None)
+        return format_time(row.due_at if row.state == State.DUE else None)
 
 
 def held_items() -> QuerySet[Any]:
@@ -95,7 +84,7 @@ def held_items() -> QuerySet[Any]:
 
 def share_of_unapplied(queue_id: int) -> str:
     """How many held items there are in the queue, of the most that are kept."""
-    count, most = count_unapplied(queue_id), most_unapplied(queue_id)
+    count, most = count_held_items(queue_id), max_held_items(queue_id)
     return gettext("%(count)s of at most %(most)s") % {
         "count": number_format(count, force_grouping=True),
         "most": number_format(most, force_grouping=True),
@@ -123,16 +112,16 @@ class WebhookPage(LeasedPage[Webhook]):
 
     def matches(self, term: str) -> Iterable[QuerySet[Webhook]]:
         rows: QuerySet[Any] = Webhook.objects.all()
-        pk = read_number(term)
+        pk = read_integer(term)
         return [] if pk is None else [rows.filter(pk=pk)]
 
     @admin.display(description=_("arrived"))
     def received(self, webhook: Webhook) -> str:
-        return moment(webhook.date)
+        return format_time(webhook.date)
 
     @admin.display(description=_("held items"))
     def held(self, webhook: Any) -> SafeString | None:
-        return webhook.held_count and link("webhooks_helditem", webhook.held_count, webhook__id__exact=webhook.pk)
+        return webhook.held_count and list_link("webhooks_helditem", webhook.held_count, webhook__id__exact=webhook.pk)
 
     @admin.display(description=_("size"))
     def exact_size(self, webhook: Webhook) -> str:
@@ -146,7 +135,7 @@ class WebhookPage(LeasedPage[Webhook]):
         if webhook.signed_for is None:
             return _("the platform's own app secret (META_APP_SECRET)")
         organizations = Organization.objects.filter(pk__in=webhook.signed_for).order_by("pk")
-        links = ((link_to("organizations_organization", each.pk, each),) for each in organizations)
+        links = ((row_link("organizations_organization", each.pk, each),) for each in organizations)
         return format_html_join(", ", "{}", links)
 
     @admin.display(description=_("unapplied items of its organization"))
@@ -156,20 +145,20 @@ class WebhookPage(LeasedPage[Webhook]):
     @admin.display(description=_("held items"))
     def held_table(self, webhook: Webhook) -> SafeString:
         items = held_items().filter(webhook=webhook).order_by("pk")[:MOST_HELD]
-        rows = table(
+        rows = html_table(
             [_("place in the body"), _("cause"), _("reason"), _("state"), _("attempts")],
             [
                 (
-                    link_to("webhooks_helditem", item.pk, item.position),
+                    row_link("webhooks_helditem", item.pk, item.position),
                     item.get_cause_display(),
-                    translated(item.reason),
+                    translate_reason(item.reason),
                     badge(item.state, item.get_state_display()),
                     str(item.attempts),
                 )
                 for item in items
             ],
         )
-        return format_html("{}{}", rows, link("webhooks_helditem", _("all of them"), webhook__id__exact=webhook.pk))
+        return format_html("{}{}", rows, list_link("webhooks_helditem", _("all of them"), webhook__id__exact=webhook.pk))
 
     @admin.display(description=_("body"))
     def body_shown(self, webhook: Webhook) -> SafeString:
@@ -182,7 +171,7 @@ class WebhookPage(LeasedPage[Webhook]):
                 preformatted(webhook.body[:MOST_HEX].hex(" ")),
             )
         try:
-            return pretty(faithful_json(webhook.json))
+            return indented_json(parse_exact_json(webhook.json))
         except (ValueError, RecursionError):
             return format_html("<p>{}</p>{}", _("Shown as it came:"), preformatted(webhook.json))
 
@@ -221,14 +210,14 @@ class HeldItemPage(LeasedPage[HeldItem]):
         by_state = held_items().filter(state__in=State.values)
         yield by_state.filter(phone_number_id=term)
         yield by_state.filter(waba_id=term)
-        if (pk := read_number(term)) is not None:
+        if (pk := read_integer(term)) is not None:
             yield held_items().filter(webhook=pk)
 
     @admin.display(description=_("webhook"))
     def webhook_link(self, item: HeldItem) -> SafeString:
-        return link_to("webhooks_webhook", item.webhook_id, item.webhook_id)
+        return row_link("webhooks_webhook", item.webhook_id, item.webhook_id)
 
     @admin.display(description=_("phone number ID"))
     def number(self, item: HeldItem) -> object:
         known = PhoneNumber.objects.filter(phone_number_id=item.phone_number_id).values_list("pk", flat=True).first()
-        return link_to("organizations_phonenumber", known, item.phone_number_id) if known else item.phone_number_id
+        return row_link("organizations_phonenumber", known, item.phone_number_id) if known else item.phone_number_id

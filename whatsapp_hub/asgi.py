@@ -10,7 +10,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
 django_site = get_wsgi_application()
 
-from organizations.live.event_stream import Streams  # noqa: E402
+from organizations.live.event_stream import EventStreams  # noqa: E402
 from webhooks.intake.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402
 from whatsapp_hub.health import HEALTHZ, PROBES, answer_healthz  # noqa: E402
 from whatsapp_hub.server.site import Site  # noqa: E402
@@ -39,7 +39,7 @@ site: Callable[[Scope, Receive, Send], Awaitable[None]] = ProxyHeadersMiddleware
 )
 
 receiver = Receiver()
-streams = Streams()
+streams = EventStreams()
 
 
 class Hub:

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_hub.embedded import NO, YES
+from whatsapp_hub.embedded_mode import NO, YES
 
 MYSQL_FORM = "mysql://USER:PASSWORD@HOST:3306/DATABASE"
 SQLITE_FORM = "sqlite:////absolute/path.sqlite3 (four slashes)"

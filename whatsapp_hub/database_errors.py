@@ -11,7 +11,7 @@ MISSING_ON_SQLITE = ("no such table", "no such column", "has no column")
 """What SQLite, which has no codes, says where migrations have not run."""
 
 
-def explained(failure: Exception) -> str:
+def describe_error(failure: Exception) -> str:
     """What is wrong with the database of this hub, and what to do."""
     known = connection.settings_dict
     if is_unprepared(failure):
@@ -19,7 +19,7 @@ def explained(failure: Exception) -> str:
     if connection.vendor != "mysql":
         return f"the database file {known['NAME']} cannot be used: {failure}"
     where = f"{known['HOST'] or 'localhost'}:{known['PORT'] or 3306}"
-    if code_of(failure) in (NO_RIGHT, UNKNOWN_DATABASE, *REFUSED_LOGIN):
+    if error_code(failure) in (NO_RIGHT, UNKNOWN_DATABASE, *REFUSED_LOGIN):
         return (
             f"the server at {where} lets {known['USER'] or 'nobody'} in only so far: {failure.args[-1]}\n"
             "Check DATABASE_URL, or as the server's administrator run:\n"
@@ -29,7 +29,7 @@ def explained(failure: Exception) -> str:
     return f"the database server at {where} does not answer ({failure.args[-1]}); is it up, and is DATABASE_URL right?"
 
 
-def cause_of(failure: Exception) -> Exception | None:
+def find_database_error(failure: Exception) -> Exception | None:
     """The failure if the database, not the code, is its reason, and so has a sentence; else None."""
     if isinstance(failure, DatabaseAway):
         failure = failure.__cause__ if isinstance(failure.__cause__, Exception) else failure
@@ -41,10 +41,10 @@ def cause_of(failure: Exception) -> Exception | None:
 def is_unprepared(failure: Exception) -> bool:
     """Whether migrations have not run."""
     if connection.vendor == "mysql":
-        return code_of(failure) in (UNKNOWN_TABLE, UNKNOWN_COLUMN)
+        return error_code(failure) in (UNKNOWN_TABLE, UNKNOWN_COLUMN)
     return isinstance(failure, DatabaseError) and any(words in str(failure) for words in MISSING_ON_SQLITE)
 
 
-def code_of(failure: Exception) -> int | None:
+def error_code(failure: Exception) -> int | None:
     """The server's code; None on SQLite."""
     return failure.args[0] if failure.args and isinstance(failure.args[0], int) else None

@@ -18,7 +18,7 @@ from jobs.models import LeasedRow, State
 from organizations.models import Mail, PhoneNumber
 from webhooks.intake.receiver import Receive, Scope, Send
 from webhooks.models import HeldItem, Webhook
-from webhooks.processing.held_items import count_unapplied, most_unapplied
+from webhooks.processing.held_items import count_held_items, max_held_items
 
 HEALTHZ = "/healthz"
 PROBES = frozenset({"/readyz", "/metrics"})
@@ -120,5 +120,5 @@ class QueueCollector(Collector):
         shares = GaugeMetricFamily("hub_unapplied_items_share", text, labels=["organization"])
         queues = dict.fromkeys(islice(HeldItem.objects.queues(), MOST_ORGANIZATIONS))
         for queue_id in queues:
-            shares.add_metric([str(queue_id)], count_unapplied(queue_id) / most_unapplied(queue_id))
+            shares.add_metric([str(queue_id)], count_held_items(queue_id) / max_held_items(queue_id))
         return shares

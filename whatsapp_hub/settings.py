@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from whatsapp_hub import configuration, embedded
+from whatsapp_hub import configuration, embedded_mode
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -18,12 +18,12 @@ env = configuration.Env()
 configuration.read_env_file(BASE_DIR / ".env")
 
 VAR_DIR = configuration.var_directory(env.str("VAR_DIR", default="").strip() or str(BASE_DIR / "var"))
-embedded.keep_private(VAR_DIR)
+embedded_mode.keep_private(VAR_DIR)
 DEBUG = configuration.switch("DEBUG", env.str("DEBUG", default=""))
 
 LAST_PORT = 65_535
 BIND = configuration.listen_address(env.str("BIND", default=""))
-PORT = configuration.whole_number("PORT", env.str("PORT", default=""), default=8000, least=1, most=LAST_PORT)
+PORT = configuration.whole_number("PORT", env.str("PORT", default=""), default=8000, minimum=1, maximum=LAST_PORT)
 
 ALLOWED_HOSTS = configuration.host_names("ALLOWED_HOSTS", env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]))
 CSRF_TRUSTED_ORIGINS = configuration.origins("CSRF_TRUSTED_ORIGINS", env.list("CSRF_TRUSTED_ORIGINS", default=[]))
@@ -36,12 +36,12 @@ PREVIOUS_APP_SECRET_DAYS = configuration.days(
 META_GRAPH_URL = configuration.web_address("META_GRAPH_URL", env.str("META_GRAPH_URL", default="https://graph.facebook.com"))
 META_GRAPH_VERSION = env.str("META_GRAPH_VERSION", default="v25.0")
 MOST_UNAPPLIED_ITEMS = configuration.whole_number(
-    "MOST_UNAPPLIED_ITEMS", env.str("MOST_UNAPPLIED_ITEMS", default=""), default=20_000, least=1
+    "MOST_UNAPPLIED_ITEMS", env.str("MOST_UNAPPLIED_ITEMS", default=""), default=20_000, minimum=1
 )
 """Parts of webhooks that are kept for each organization because they cannot be applied yet, or ever. What has more of them stays in
 the raw log and is dead until somebody has it applied again."""
 
-SIMULATOR = embedded.runs_simulator(
+SIMULATOR = embedded_mode.runs_simulator(
     env.str("SIMULATOR", default=""),
     is_configured=any(env.str(name, default="") for name in ("SECRET_KEY", "DATABASE_URL", "CSRF_TRUSTED_ORIGINS")),
     bind=BIND,
@@ -53,8 +53,8 @@ SIMULATOR_PORT = configuration.whole_number(
     "SIMULATOR_PORT",
     env.str("SIMULATOR_PORT", default=""),
     default=PORT + 1 if PORT < LAST_PORT else PORT - 1,
-    least=1,
-    most=LAST_PORT,
+    minimum=1,
+    maximum=LAST_PORT,
 )
 SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
 
@@ -169,15 +169,17 @@ def web_processes(database: Mapping[str, object]) -> int:
     return 1 if database["ENGINE"] == "django.db.backends.sqlite3" else min(4, os.cpu_count() or 1)
 
 
-DATABASES = {"default": database(env.str("DATABASE_URL", default="") or embedded.database_url(VAR_DIR))}
+DATABASES = {"default": database(env.str("DATABASE_URL", default="") or embedded_mode.database_url(VAR_DIR))}
 is_embedded = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if is_embedded:
-    embedded.keep_database_private(DATABASES["default"]["NAME"])
-SECRET_KEY = embedded.secret_key(VAR_DIR, given=env.str("SECRET_KEY", default=""), may_make=is_embedded)
-FIELD_ENCRYPTION_KEYS = embedded.encryption_keys(VAR_DIR, given=env.list("FIELD_ENCRYPTION_KEYS", default=[]), may_make=is_embedded)
+    embedded_mode.keep_database_private(DATABASES["default"]["NAME"])
+SECRET_KEY = embedded_mode.secret_key(VAR_DIR, given=env.str("SECRET_KEY", default=""), may_create=is_embedded)
+FIELD_ENCRYPTION_KEYS = embedded_mode.encryption_keys(
+    VAR_DIR, given=env.list("FIELD_ENCRYPTION_KEYS", default=[]), may_create=is_embedded
+)
 """Fernet keys; the first encrypts, all decrypt."""
 WEB_CONCURRENCY = configuration.whole_number(
-    "WEB_CONCURRENCY", env.str("WEB_CONCURRENCY", default=""), default=0, most=1000
+    "WEB_CONCURRENCY", env.str("WEB_CONCURRENCY", default=""), default=0, maximum=1000
 ) or web_processes(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -245,7 +247,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = VAR_DIR / "media"
 S3_BUCKET = env.str("S3_BUCKET", default="")
 STORAGE_QUOTA = (
-    configuration.whole_number("STORAGE_QUOTA_GB", env.str("STORAGE_QUOTA_GB", default=""), default=50, most=10**6) * 2**30
+    configuration.whole_number("STORAGE_QUOTA_GB", env.str("STORAGE_QUOTA_GB", default=""), default=50, maximum=10**6) * 2**30
 )
 """Bytes of files that an organization may have where it has no quota of its own."""
 FILES: dict[str, Any] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
+from organizations.url_parameters import RowId
 
-from organizations.addresses import RowId
 from organizations.views.home import access, home
 from whatsapp_hub import health
 

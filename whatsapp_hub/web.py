@@ -18,7 +18,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from whatsapp_hub.server.connections import Connection
-from whatsapp_hub.serving import SUPERVISED, end_with_parent, end_with_supervisor
+from whatsapp_hub.supervisor import SUPERVISED, end_with_parent, end_with_supervisor
 
 end_with_supervisor()
 

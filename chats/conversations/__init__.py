@@ -12,6 +12,6 @@ Modules and what other packages use of them:
     read_state           read marks and unread counts: first_unread, mark_as_read, mark_as_unread, to_be_read
     done_and_blocked     what staff decides about a conversation
     session_expiry       the chore that closes sessions: close_expired_sessions
-    timeline             messages, notes and changes in the order of time: Cut, Line, Place, cut, in_time_order, microseconds,
+    timeline             messages, notes and changes in the order of time: Cut, Line, Place, cut, in_time_order,
                          newest_lines, oldest_lines
 """

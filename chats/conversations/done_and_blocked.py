@@ -10,17 +10,17 @@ from chats.models import Message, Origin
 from contacts.change_log import record_changes
 from contacts.models import Contact, ContactChange
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import User
 
 Kind = ContactChange.Kind
-SAID = Q(group_id="") & ~Q(origin=Origin.HISTORY) & ~Q(kind="system")
+COUNTS_AS_ANSWER = Q(group_id="") & ~Q(origin=Origin.HISTORY) & ~Q(kind="system")
 """Messages that can wait for an answer, or be one. A group has its own window."""
 TICK = timedelta(microseconds=1)
 COLUMNS = ("done_until", "blocked_at", "waiting_since", "unread_count", "unread_at")
 
 
-def mark_done(*, contact: Contact, by: User, now: datetime, seen: datetime | None = None) -> bool:
+def mark_as_done(*, contact: Contact, by: User, now: datetime, seen: datetime | None = None) -> bool:
     """The customer's messages so far need no answer: it stops waiting until the next one. With `seen`, those sent later than that
     wait on, since whoever decided did not have them before their eyes. Returns whether it waited."""
 
@@ -69,7 +69,7 @@ def unblock(*, contact: Contact, by: User, now: datetime) -> bool:
     return _decide(contact, unblocked, by=by, now=now)
 
 
-def joint_done(one: Contact, other: Contact) -> datetime | None:
+def merged_done_until(one: Contact, other: Contact) -> datetime | None:
     """The `done_until` of two contacts that become one, while each has its own messages. What of either needed an answer still
     does. For that, what was done of the one may wait again, if it came after what waited of the other."""
     done = max(filter(None, (one.done_until, other.done_until)), default=None)
@@ -81,8 +81,8 @@ def joint_done(one: Contact, other: Contact) -> datetime | None:
 
 def _first_waiting(contact: Contact) -> datetime | None:
     """The time of the first of the customer's messages that needs an answer, whether the person is blocked or not."""
-    rows = Message.objects.filter(SAID, contact=contact, is_user_message=True)
-    if settled_until := contact.settled_until:
+    rows = Message.objects.filter(COUNTS_AS_ANSWER, contact=contact, is_user_message=True)
+    if settled_until := contact.answered_or_done_until:
         rows = rows.filter(create_in__gt=settled_until)
     return rows.order_by("create_in").values_list("create_in", flat=True).first()
 
@@ -99,7 +99,7 @@ def _decide(contact: Contact, change: Callable[[Contact], Kind | None], *, by: U
         recount_unread([locked])
         locked.save(update_fields=COLUMNS)
         record_changes([(locked.pk, {})], kind=kind, by=by, now=now)
-        announce([locked.organization_id or 0])
+        publish_revisions([locked.organization_id or 0])
         return True
 
     return run_in_transaction(write)

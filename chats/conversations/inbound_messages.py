@@ -7,13 +7,13 @@ from datetime import datetime
 from django.db.models import F, Max, Min, Q, QuerySet
 
 from chats.conversations import done_and_blocked, reactions_and_edits, read_state, session_assignment, statuses
-from chats.conversations.sessions import Role
-from chats.media.download_queue import expect_files
+from chats.conversations.sessions import SessionEffect
+from chats.media.download_queue import queue_downloads
 from chats.models import ChangedText, Message, MessageStatus, Origin, SendQueue
 from cloud_api.payloads import Message as Told
 from cloud_api.payloads.texts import is_missed_call
-from contacts.identities.marketing_choices import join_choices
-from contacts.identities.profile_names import ToldNames, withdraw_names
+from contacts.identities.marketing_choices import merge_choices
+from contacts.identities.profile_names import ProfileNames, withdraw_names
 from contacts.lists.search import index_names
 from contacts.models import Contact, MarketingChoice
 from jobs.bulk_writes import insert_rows, update_rows
@@ -61,7 +61,7 @@ AFTER_SENDING = (MessageStatus.FAILED, MessageStatus.DELIVERED, MessageStatus.RE
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class InboundMessage:
     """A message that a webhook told, the contact it belongs to (locked), and when it was sent.
 
     Without `has_own_time` Meta's time is missing or too far ahead, and `at` is when the webhook arrived. The earliest arrival
@@ -85,7 +85,7 @@ class UnknownMessage(LookupError):
     """Something is told of a message that names nobody, and the hub does not know the message (yet)."""
 
 
-def contacts_of(keys: Collection[tuple[str, str]], locked: Iterable[Contact]) -> dict[tuple[str, str], Contact]:
+def find_contacts_of_messages(keys: Collection[tuple[str, str]], locked: Iterable[Contact]) -> dict[tuple[str, str], Contact]:
     """Whose conversation these (phone_number_id, wamid) are in, locked. One that is among the `locked` already is that very object,
     since two copies of one contact would overwrite each other. UnknownMessage if one of the messages is not stored."""
     owners = {row.key: row.contact_id for row in Message.objects.named(keys).only("phone_number", "wamid", "contact")}
@@ -96,7 +96,7 @@ def contacts_of(keys: Collection[tuple[str, str]], locked: Iterable[Contact]) ->
     return {key: contacts[owner] for key, owner in owners.items()}
 
 
-def times_of(keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+def stored_message_times(keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
     """When these (phone_number_id, wamid) were sent: those that are stored, and that the hub did not send itself."""
     rows = Message.objects.named(keys).filter(callback_data=None)
     return {row.key: row.create_in for row in rows.only("phone_number", "wamid", "create_in")}
@@ -108,7 +108,7 @@ def _lock(ids: Iterable[int], contacts: dict[int, Contact]) -> None:
         contacts |= Contact.objects.select_for_update().filter(pk__in=missing).order_by("pk").in_bulk()
 
 
-def record_messages(arrivals: Sequence[Arrival], now: datetime) -> list[Message]:
+def store_messages(arrivals: Sequence[InboundMessage], now: datetime) -> list[Message]:
     """Store these messages; returns the rows that were not there before.
 
     A message told again changes nothing, unless it says more: see `_improve`. Must run in a transaction; IntegrityError if somebody
@@ -123,25 +123,25 @@ def record_messages(arrivals: Sequence[Arrival], now: datetime) -> list[Message]
     improved = _improve_known(repeated, contacts, now)
     refiled = [each for each in improved if each.is_refiled]
     vacated = {each.row.pk: each.moved_from for each in improved if each.moved_from}
-    session_assignment.file_rows(fresh, [each.row for each in refiled], contacts, now, vacated=vacated)
+    session_assignment.assign_rows(fresh, [each.row for each in refiled], contacts, now, vacated=vacated)
     insert_rows(fresh)
     update_rows([each.row for each in refiled], (*IMPROVED, *FILED, "create_in"))
     # What moved the others to another session is stored already; the rows that were read before do not know it.
     update_rows([each.row for each in improved if not each.is_refiled], IMPROVED)
-    read_state.note_unread(fresh)
+    read_state.count_unread(fresh)
     read_state.recount_unread([contacts[pk] for pk in {each.row.contact_id for each in improved}])
     moved = [each for each in improved if each.moved_from]
     times = {_key(arrival): _first_time(arrival, known.get(_key(arrival))) for arrival in best}
     _forget_times(moved)
     _correct_sightings([(each.contact, each.at) for each in arrivals if each.at > times[_key(each)]], moved)
     _update_contacts(arrivals, contacts, times)
-    expect_files([*fresh, *(each.row for each in improved)], now)
-    statuses.catch_up(fresh, now)
-    reactions_and_edits.act_on_targets([*fresh, *(each.row for each in moved)], now)
+    queue_downloads([*fresh, *(each.row for each in improved)], now)
+    statuses.apply_stored_statuses(fresh, now)
+    reactions_and_edits.apply_to_targets([*fresh, *(each.row for each in moved)], now)
     return fresh
 
 
-def _first_time(arrival: Arrival, row: Message | None) -> datetime:
+def _first_time(arrival: InboundMessage, row: Message | None) -> datetime:
     """When the message was sent, as far as the row and what is told now say."""
     return arrival.at if row is None or row.callback_data else min(arrival.at, row.create_in)
 
@@ -152,7 +152,7 @@ class Repetition:
 
     known: Message
     told: Message
-    arrival: Arrival
+    arrival: InboundMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +180,9 @@ def _improve_known(repeated: Sequence[Repetition], contacts: dict[int, Contact],
     improved = []
     for row in rows:
         row.contact = contacts[row.contact_id]
-        role, at = session_assignment.role_of(row), row.create_in
+        role, at = session_assignment.effect_of(row), row.create_in
         if _improve(row, telling[row.pk], now):
-            improved.append(Improvement(row, session_assignment.role_of(row) is not role, at if row.create_in != at else None))
+            improved.append(Improvement(row, session_assignment.effect_of(row) is not role, at if row.create_in != at else None))
     insert_rows([ChangedText(message_id=each.row.pk) for each in improved])
     return improved
 
@@ -236,8 +236,8 @@ def _latest(messages: QuerySet[Message] | None) -> dict[int, datetime]:
     return dict(messages.order_by().values_list("contact").annotate(Max("create_in")))
 
 
-def _best_of_each(arrivals: Iterable[Arrival]) -> list[Arrival]:
-    best: dict[tuple[str, str], Arrival] = {}
+def _best_of_each(arrivals: Iterable[InboundMessage]) -> list[InboundMessage]:
+    best: dict[tuple[str, str], InboundMessage] = {}
     for arrival in arrivals:
         other = best.setdefault(_key(arrival), arrival)
         if other is not arrival:
@@ -245,7 +245,7 @@ def _best_of_each(arrivals: Iterable[Arrival]) -> list[Arrival]:
     return list(best.values())
 
 
-def _joined(one: Arrival, other: Arrival) -> Arrival:
+def _joined(one: InboundMessage, other: InboundMessage) -> InboundMessage:
     """Two tellings of one message: the better, or a placeholder with the content that came apart from it. Of two that are as good,
     the earlier webhook told it."""
     joined = _better(one, other)
@@ -254,7 +254,7 @@ def _joined(one: Arrival, other: Arrival) -> Arrival:
     return replace(joined, at=at, has_own_time=has_own_time)
 
 
-def _better(one: Arrival, other: Arrival) -> Arrival:
+def _better(one: InboundMessage, other: InboundMessage) -> InboundMessage:
     if one.told.channel != other.told.channel:
         return other if _says_more(other.told.channel, one.told.channel) else one
     webhook_id = min(one.webhook_id, other.webhook_id)
@@ -269,7 +269,7 @@ def _tells_missed(told: Told) -> bool:
     return told.kind == "call" and isinstance(told.raw, dict) and is_missed_call(told.raw)
 
 
-def _key(arrival: Arrival) -> tuple[str, str]:
+def _key(arrival: InboundMessage) -> tuple[str, str]:
     return arrival.number.phone_number_id, arrival.told.wamid
 
 
@@ -277,7 +277,7 @@ def _says_more(origin: str, other: str) -> bool:
     return ORIGINS.index(origin) < ORIGINS.index(other)
 
 
-def _row(arrival: Arrival, now: datetime) -> Message:
+def _row(arrival: InboundMessage, now: datetime) -> Message:
     told, number = arrival.told, arrival.number
     them = told.person.wa_id or told.person.bsuid or arrival.contact.address
     sender, receiver = (them, number.wa_id) if told.from_customer else (number.wa_id, them)
@@ -309,7 +309,7 @@ def _first_status(told: Told) -> str:
     return came_to if came_to in AFTER_SENDING else MessageStatus.SENT
 
 
-def _improvable(row: Message, told: Message, arrival: Arrival) -> tuple[str, ...]:
+def _improvable(row: Message, told: Message, arrival: InboundMessage) -> tuple[str, ...]:
     """The columns of which the message, told again, says more than the row: it is live and was known as history or standby, or it
     has the media of a placeholder, or is the placeholder that knows whose the media are, or tells that a call was missed, or came
     earlier and has no time of its own, or an earlier webhook told it."""
@@ -339,34 +339,37 @@ def _improve(row: Message, repetition: Repetition, now: datetime) -> bool:
     return bool(changed)
 
 
-def move_conversation(kept: Contact, absorbed: Contact, now: datetime) -> None:
+def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None:
     """Give a contact the messages of another who turned out to be the same person, and delete that one."""
-    kept.read_webhook_id, kept.done_until = read_state.joint_mark(kept, absorbed), done_and_blocked.joint_done(kept, absorbed)
+    kept.read_webhook_id, kept.done_until = (
+        read_state.merged_read_mark(kept, absorbed),
+        done_and_blocked.merged_done_until(kept, absorbed),
+    )
     of_absorbed = Message.objects.filter(contact=absorbed)
     moved = list(of_absorbed.only("phone_number", "wamid", "target_wamid", "create_in"))
     SendQueue.objects.merge(kept=kept, absorbed=absorbed)
     of_absorbed.update(contact=kept, updated_at=now)
     if moved:
         times = [row.create_in for row in moved]
-        session_assignment.refile([session_assignment.Stretch(kept, min(times), max(times))], now)
-        reactions_and_edits.act_on_targets(moved, now)
+        session_assignment.reassign([session_assignment.ReassignedSpan(kept, min(times), max(times))], now)
+        reactions_and_edits.apply_to_targets(moved, now)
     kept.create_in = min(kept.create_in, absorbed.create_in)
     kept.last_message_timestamp = _later(kept.last_message_timestamp, absorbed.last_message_timestamp)
     for at, from_customer in ((absorbed.last_customer_message_at, True), (absorbed.last_business_message_at, False)):
         if at:
-            kept.note_message(at, from_customer=from_customer)
+            kept.record_message(at, from_customer=from_customer)
     kept.update_waiting()  # who was absorbed may have been blocked, and have no message
-    names = ToldNames()
+    names = ProfileNames()
     names.take_over(kept, absorbed)
     names.save()
-    join_choices(kept, absorbed)
+    merge_choices(kept, absorbed)
     read_state.recount_unread([kept])
     index_names([kept])
     kept.save(update_fields=[*CONTACT_COLUMNS, *OF_BOTH])
     absorbed.delete()
 
 
-def remember_what_stays(contacts: QuerySet[Contact], now: datetime) -> int:
+def recompute_contacts(contacts: QuerySet[Contact], now: datetime) -> int:
     """Work out anew what these contacts know of their messages, after other messages were deleted; returns how many contacts have
     some. In a transaction."""
     locked = contacts.select_for_update().order_by("pk").in_bulk()
@@ -376,8 +379,8 @@ def remember_what_stays(contacts: QuerySet[Contact], now: datetime) -> int:
 
 def _remember(contacts: dict[int, Contact], now: datetime) -> int:
     first = _note_times(contacts)
-    stretches = [session_assignment.Stretch(contacts[pk], *times) for pk, times in first.items()]
-    session_assignment.refile(stretches, now)
+    stretches = [session_assignment.ReassignedSpan(contacts[pk], *times) for pk, times in first.items()]
+    session_assignment.reassign(stretches, now)
     found = [contacts[pk] for pk in first]
     read_state.recount_unread(found)
     update_rows(found, CONTACT_COLUMNS)
@@ -386,7 +389,7 @@ def _remember(contacts: dict[int, Contact], now: datetime) -> int:
 
 def _note_times(contacts: dict[int, Contact]) -> dict[int, tuple[datetime, datetime]]:
     """Let these contacts, by their ids, know the times of their messages. Returns of each that has some the first and the last."""
-    said = done_and_blocked.SAID
+    said = done_and_blocked.COUNTS_AS_ANSWER
     times = (
         Message.objects.filter(contact__in=contacts)
         .order_by()
@@ -404,7 +407,7 @@ def _note_times(contacts: dict[int, Contact]) -> dict[int, tuple[datetime, datet
         contact.last_message_timestamp = _later(contact.last_message_timestamp, each["last"])
         for at, from_customer in ((each["customer"], True), (each["business"], False)):
             if at:
-                contact.note_message(at, from_customer=from_customer)
+                contact.record_message(at, from_customer=from_customer)
         found[contact.pk] = (each["first"], each["last"])
     return found
 
@@ -413,9 +416,11 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max(filter(None, (one, other)), default=None)
 
 
-def _update_contacts(arrivals: Iterable[Arrival], contacts: dict[int, Contact], times: Mapping[tuple[str, str], datetime]) -> None:
+def _update_contacts(
+    arrivals: Iterable[InboundMessage], contacts: dict[int, Contact], times: Mapping[tuple[str, str], datetime]
+) -> None:
     """`times`: when each message was sent, by its key."""
-    names = ToldNames()
+    names = ProfileNames()
     for arrival in arrivals:
         _note(arrival.contact, arrival, times[_key(arrival)], names)
     names.save()
@@ -423,11 +428,11 @@ def _update_contacts(arrivals: Iterable[Arrival], contacts: dict[int, Contact], 
     update_rows(sorted(contacts.values(), key=lambda contact: contact.pk), CONTACT_COLUMNS)
 
 
-def _note(contact: Contact, arrival: Arrival, at: datetime, names: ToldNames) -> None:
+def _note(contact: Contact, arrival: InboundMessage, at: datetime, names: ProfileNames) -> None:
     told = arrival.told
     contact.create_in = min(contact.create_in, at)
     contact.last_message_timestamp = max(contact.last_message_timestamp or at, at)
-    role = session_assignment.role(told.channel, told.from_customer, told.kind)
-    if role in (Role.CUSTOMER, Role.BUSINESS) and not told.group_id:  # a group has its own window
-        contact.note_message(at, from_customer=role is Role.CUSTOMER)
+    role = session_assignment.effect_of_kind(told.channel, told.from_customer, told.kind)
+    if role in (SessionEffect.CUSTOMER, SessionEffect.BUSINESS) and not told.group_id:  # a group has its own window
+        contact.record_message(at, from_customer=role is SessionEffect.CUSTOMER)
     names.note(contact, told.person, at)

@@ -6,19 +6,19 @@ from datetime import datetime
 
 from chats.models import ChangedText, Message, MessageStatus
 
-ACTIONS = ("reaction", "edit", "revoke")
-SAID = ("kind", "content", "edited_content", "revoked_at")
-"""The columns that `text_said` takes."""
+ACTION_KINDS = ("reaction", "edit", "revoke")
+SEARCHABLE_COLUMNS = ("kind", "content", "edited_content", "revoked_at")
+"""The columns that `searchable_text` takes."""
 
 
-def text_said(kind: str, content: str, edited_content: str | None, revoked_at: datetime | None) -> str:
+def searchable_text(kind: str, content: str, edited_content: str | None, revoked_at: datetime | None) -> str:
     """The text by which staff may find a message: the latest one. Empty for a deleted message, and for what acts on another."""
-    if revoked_at or kind in ACTIONS:
+    if revoked_at or kind in ACTION_KINDS:
         return ""
     return content if edited_content is None else edited_content
 
 
-def act_on_targets(fresh: Sequence[Message], now: datetime) -> None:
+def apply_to_targets(fresh: Sequence[Message], now: datetime) -> None:
     """Bring every message up to date that one of these acts on, or that is one of these and was acted on before it came.
 
     What a message shows is worked out from all that acts on it, so the order of arrival does not matter: the newest reaction of
@@ -26,7 +26,7 @@ def act_on_targets(fresh: Sequence[Message], now: datetime) -> None:
     Meta refused acts on nothing; what it showed before the refusal is taken back.
     """
     touched = {message.key for message in fresh} | {message.target_key for message in fresh}
-    actions = Message.objects.named(touched, column="target_wamid").filter(kind__in=ACTIONS)
+    actions = Message.objects.named(touched, column="target_wamid").filter(kind__in=ACTION_KINDS)
     acting: dict[tuple[str, str], list[Message]] = defaultdict(list)
     edits: list[Message] = []
     for action in actions.order_by("create_in", "wamid"):

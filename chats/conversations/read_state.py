@@ -10,20 +10,20 @@ from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 
-from chats.conversations.reactions_and_edits import ACTIONS
+from chats.conversations.reactions_and_edits import ACTION_KINDS
 from chats.models import Message, Origin
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 
-NOBODY_S = (*ACTIONS, "system")
+NOBODY_S = (*ACTION_KINDS, "system")
 """Kinds that nobody has to read: they show on another message, or nobody wrote them."""
 CONTACTS = 250
 """In one query."""
 NOTHING: dict[str, Any] = {"count": 0, "latest": None}
 
 
-def to_be_read(messages: QuerySet[Message]) -> QuerySet[Message]:
+def needs_reading(messages: QuerySet[Message]) -> QuerySet[Message]:
     """Those of these messages that a person has to read, or had to."""
     return messages.filter(is_user_message=True, origin=Origin.LIVE, webhook_id__isnull=False).exclude(kind__in=NOBODY_S)
 
@@ -42,11 +42,11 @@ def first_unread(contact: Contact, messages: Iterable[Message]) -> int | None:
     return next((each.pk for each in messages if is_to_be_read(each) and (each.webhook_id or 0) > read), None)
 
 
-def note_unread(fresh: Iterable[Message]) -> None:
+def count_unread(fresh: Iterable[Message]) -> None:
     """Count these messages, which are new here; the contacts are not saved."""
     for row in fresh:
         if is_to_be_read(row):
-            row.contact.note_unread(row.create_in, row.webhook_id or 0)
+            row.contact.record_unread(row.create_in, row.webhook_id or 0)
 
 
 def recount_unread(contacts: Collection[Contact]) -> None:
@@ -57,18 +57,18 @@ def recount_unread(contacts: Collection[Contact]) -> None:
         which = Q(pk__in=[])
         for contact in part:
             which |= Q(contact=contact, webhook_id__gt=contact.read_webhook_id)
-        counts = to_be_read(Message.objects.filter(which)).order_by().values("contact")
+        counts = needs_reading(Message.objects.filter(which)).order_by().values("contact")
         found: dict[int, Any] = {each["contact"]: each for each in counts.annotate(count=Count("pk"), latest=Max("create_in"))}
         for contact in part:
             own = found.get(contact.pk, NOTHING) if not contact.blocked_at else NOTHING
             contact.unread_count, contact.unread_at = own["count"], own["latest"]
 
 
-def joint_mark(one: Contact, other: Contact) -> int:
+def merged_read_mark(one: Contact, other: Contact) -> int:
     """The `read_webhook_id` of two contacts that become one. What nobody has read of either stays unread. For that, what was read
     of the one may count as unread again, if it came after what was not read of the other."""
     both = Q(contact=one, webhook_id__gt=one.read_webhook_id) | Q(contact=other, webhook_id__gt=other.read_webhook_id)
-    first = to_be_read(Message.objects.filter(both)).aggregate(first=Min("webhook_id"))["first"]
+    first = needs_reading(Message.objects.filter(both)).aggregate(first=Min("webhook_id"))["first"]
     mark = max(one.read_webhook_id, other.read_webhook_id)
     return mark if first is None else min(mark, first - 1)
 
@@ -91,7 +91,7 @@ def _mark_as_read(contact_id: int, up_to: int) -> None:
     recount_unread([contact])
     if before != (contact.read_webhook_id, contact.unread_count, contact.unread_at):
         contact.save(update_fields=["read_webhook_id", "unread_count", "unread_at"])
-        announce([contact.organization_id or 0])
+        publish_revisions([contact.organization_id or 0])
 
 
 def mark_as_unread(contact: Contact) -> bool:
@@ -104,11 +104,11 @@ def _mark_as_unread(contact_id: int) -> bool:
     contact = Contact.objects.select_for_update().filter(pk=contact_id).first()
     if contact is None or contact.blocked_at:
         return False
-    latest = to_be_read(Message.objects.filter(contact=contact)).aggregate(latest=Max("webhook_id"))["latest"]
+    latest = needs_reading(Message.objects.filter(contact=contact)).aggregate(latest=Max("webhook_id"))["latest"]
     if latest is None:
         return False
     contact.read_webhook_id = min(contact.read_webhook_id, latest - 1)
     recount_unread([contact])
     contact.save(update_fields=["read_webhook_id", "unread_count", "unread_at"])
-    announce([contact.organization_id or 0])
+    publish_revisions([contact.organization_id or 0])
     return True

@@ -1,7 +1,7 @@
 """Applies the session rules to rows: finds what the rules need to know of the messages before, and writes what they changed.
 
 Messages that come after all that is known need nothing but the contact's own columns. All other conversations of a group are filed
-anew together, with a number of statements that does not depend on how many they are (see `refile`).
+anew together, with a number of statements that does not depend on how many they are (see `reassign`).
 """
 
 import uuid
@@ -16,7 +16,15 @@ from django.db import connection
 from django.db.models import BooleanField, Max
 from django.db.models.expressions import RawSQL
 
-from chats.conversations.sessions import SESSION, Entry, Filing, Role, Session, file_messages, left_by
+from chats.conversations.sessions import (
+    SESSION,
+    Session,
+    SessionAssignment,
+    SessionEffect,
+    SessionMessage,
+    assign_sessions,
+    session_after,
+)
 from chats.models import Message, Origin
 from contacts.models import Contact
 from jobs.bulk_writes import update_columns
@@ -26,11 +34,11 @@ SPANS = 250
 TICK = timedelta(microseconds=1)
 LONGEST_STEP = timedelta(days=32)
 """Of one look at what follows a late message, which bounds the rows in memory."""
-LIVE = (Role.CUSTOMER, Role.BUSINESS)
+LIVE = (SessionEffect.CUSTOMER, SessionEffect.BUSINESS)
 MOVED = ("session_id", "expires_at", "is_active", "updated_at")
 
 
-class Stored(NamedTuple):
+class StoredMessage(NamedTuple):
     """A message that is in the table, as far as the rules need it."""
 
     pk: int
@@ -51,24 +59,24 @@ class Stored(NamedTuple):
         return self.callback_data or self.wamid or ""
 
 
-COLUMNS = ("pk", *Stored._fields[1:])
+COLUMNS = ("pk", *StoredMessage._fields[1:])
 
 
-def role(origin: str, from_customer: bool, kind: str) -> Role:
+def effect_of_kind(origin: str, from_customer: bool, kind: str) -> SessionEffect:
     """What a message of this sort does to sessions. System notices nobody wrote."""
     if kind == "system":
-        return Role.ASIDE
+        return SessionEffect.ASIDE
     if origin == Origin.HISTORY:
-        return Role.HISTORY
-    return Role.CUSTOMER if from_customer else Role.BUSINESS
+        return SessionEffect.HISTORY
+    return SessionEffect.CUSTOMER if from_customer else SessionEffect.BUSINESS
 
 
-def role_of(row: Stored | Message) -> Role:
+def effect_of(row: StoredMessage | Message) -> SessionEffect:
     """What this message does to sessions."""
-    return role(row.origin, row.is_user_message, row.kind)
+    return effect_of_kind(row.origin, row.is_user_message, row.kind)
 
 
-def file_rows(
+def assign_rows(
     fresh: Sequence[Message],
     promoted: Sequence[Message],
     contacts: dict[int, Contact],
@@ -82,14 +90,14 @@ def file_rows(
     by_contact: dict[int, list[Message]] = defaultdict(list)
     for row in (*fresh, *promoted):
         by_contact[row.contact_id].append(row)
-    late: list[Stretch] = []
+    late: list[ReassignedSpan] = []
     closed: set[uuid.UUID] = set()
     reopened: set[uuid.UUID] = set()
     for contact_id, rows in by_contact.items():
         contact = contacts[contact_id]
         if not _come_after_all(contact, rows):
             times = [at for row in rows for at in (row.create_in, vacated.get(row.pk)) if at]
-            late.append(Stretch(contact, min(times), max(times), {row.name: row for row in rows}))
+            late.append(ReassignedSpan(contact, min(times), max(times), {row.name: row for row in rows}))
             continue
         known, was_running = {contact.session_id}, _running(contact)
         _continue(contact, rows, now)
@@ -97,11 +105,11 @@ def file_rows(
         reopened |= (_running(contact) - was_running) & known  # closed by the sweep, and then a message came late
     _set_active(closed, False, now)
     _set_active(reopened, True, now)
-    refile(late, now)
+    reassign(late, now)
 
 
 @dataclass(slots=True)
-class Stretch:
+class ReassignedSpan:
     """Part of a conversation in which messages are new, have another role than before, or came from another conversation.
 
     `since` and `until` are the times of the first and the last of them. `rows` are, by name, those that the table does not have as
@@ -122,7 +130,7 @@ class Stretch:
     """The last live session, where the contact has to learn it."""
     last_at: datetime | None = None
     """The time of the last message filed anew that says which session ran then."""
-    filings: list[tuple[Filing, Stored | None]] = field(default_factory=list)
+    filings: list[tuple[SessionAssignment, StoredMessage | None]] = field(default_factory=list)
     """Of the new rows, and of the stored ones that may have to change."""
 
     def __post_init__(self) -> None:
@@ -131,13 +139,13 @@ class Stretch:
     @property
     def touches_live(self) -> bool:
         """Whether live sessions may change: live messages alone decide them, neither history nor notices."""
-        return not self.rows or any(role_of(row) in LIVE for row in self.rows.values())
+        return not self.rows or any(effect_of(row) in LIVE for row in self.rows.values())
 
     def begin_after(self, time: datetime) -> None:
         """File what is later than the message of this time."""
         self.before, self.start = time, time + TICK
 
-    def look(self, found: Sequence[Stored]) -> bool:
+    def look(self, found: Sequence[StoredMessage]) -> bool:
         """File anew what lies between `start` and `end`. `found` are its stored rows, and those of the time `before`. Returns
         whether that was all: what follows stays as it is."""
         if self.before:
@@ -146,7 +154,7 @@ class Stretch:
         fresh = [row for row in self.rows.values() if row.create_in >= self.start]
         stored = {row.name: row for row in rows}
         entries = [*map(_entry, rows), *map(_entry, fresh)]
-        for filing in file_messages(entries, scope=self.contact.create_for_phone_number_id, running=self.running):
+        for filing in assign_sessions(entries, scope=self.contact.create_for_phone_number_id, running=self.running):
             row = stored.get(filing.entry.key)
             if row and self._is_settled(filing, row):
                 self.latest = None
@@ -158,21 +166,21 @@ class Stretch:
         """Look further."""
         self.start, self.end = self.end + TICK, self.end + step
 
-    def _keep(self, filing: Filing, row: Stored | None) -> None:
-        if left := left_by(filing.entry, filing.session_id, filing.expires_at):
+    def _keep(self, filing: SessionAssignment, row: StoredMessage | None) -> None:
+        if left := session_after(filing.entry, filing.session_id, filing.expires_at):
             self.running, self.last_at = left, filing.entry.at
         if filing.entry.role in LIVE:
             self.latest = filing.latest
         if row is None or row.is_active or (row.session_id, row.expires_at) != (filing.session_id, filing.expires_at):
             self.filings.append((filing, row))
 
-    def _is_settled(self, filing: Filing, row: Stored) -> bool:
+    def _is_settled(self, filing: SessionAssignment, row: StoredMessage) -> bool:
         """Whether this row leaves the same session as before, so that all that follows stays as it is."""
         if filing.entry.at <= self.until or (row.session_id, row.expires_at) != (filing.session_id, filing.expires_at):
             return False
         if filing.entry.role in LIVE:
             return True
-        return not self.touches_live and left_by(filing.entry, row.session_id, row.expires_at) is not None
+        return not self.touches_live and session_after(filing.entry, row.session_id, row.expires_at) is not None
 
     def _is_followed_by_nothing(self) -> bool:
         """Whether the conversation ends here, or pauses for so long that what follows begins anew, as it did before."""
@@ -187,7 +195,7 @@ class Stretch:
         return True
 
 
-def refile(stretches: Sequence[Stretch], now: datetime) -> None:
+def reassign(stretches: Sequence[ReassignedSpan], now: datetime) -> None:
     """File these parts of conversations anew, at most one of each contact, and what follows them as far as they change it. The
     contacts are locked; they are updated, not saved.
 
@@ -198,7 +206,7 @@ def refile(stretches: Sequence[Stretch], now: datetime) -> None:
         _refile(stretches[begin : begin + SPANS], now)
 
 
-def _refile(stretches: Sequence[Stretch], now: datetime) -> None:
+def _refile(stretches: Sequence[ReassignedSpan], now: datetime) -> None:
     _find_starts(stretches)
     unsettled, step = list(stretches), SESSION
     while unsettled:
@@ -222,7 +230,7 @@ def _refile(stretches: Sequence[Stretch], now: datetime) -> None:
     _set_active(opened, True, now)
 
 
-def _find_starts(stretches: Sequence[Stretch]) -> None:
+def _find_starts(stretches: Sequence[ReassignedSpan]) -> None:
     """The last message before each stretch that says which session ran. One of more than a day before has no say any more."""
     spans = [(stretch.contact.pk, stretch.since - SESSION, stretch.since - TICK) for stretch in stretches]
     rows = Message.objects.filter(_within(spans)).exclude(kind="system").order_by()
@@ -232,12 +240,12 @@ def _find_starts(stretches: Sequence[Stretch]) -> None:
             stretch.begin_after(time)
 
 
-def _read(stretches: Iterable[Stretch]) -> dict[int, list[Stored]]:
+def _read(stretches: Iterable[ReassignedSpan]) -> dict[int, list[StoredMessage]]:
     """The stored rows from where each of these begins to where it ends for now, by contact."""
     spans = [(stretch.contact.pk, stretch.before or stretch.start, stretch.end) for stretch in stretches]
-    found: dict[int, list[Stored]] = defaultdict(list)
+    found: dict[int, list[StoredMessage]] = defaultdict(list)
     for values in Message.objects.filter(_within(spans)).order_by().values_list(*COLUMNS):
-        found[values[1]].append(Stored(*values))
+        found[values[1]].append(StoredMessage(*values))
     return found
 
 
@@ -249,13 +257,13 @@ def _within(spans: Sequence[tuple[int, datetime, datetime]]) -> RawSQL:
     return RawSQL(which, arguments, output_field=BooleanField())  # noqa: S611  no input in it
 
 
-def _session_left_by(rows: Iterable[Stored]) -> Session | None:
+def _session_left_by(rows: Iterable[StoredMessage]) -> Session | None:
     """What the last of these messages of one second left; the rules order them by name."""
     last = max((row for row in rows if row.kind != "system"), key=lambda row: row.name)
-    return left_by(_entry(last), last.session_id, last.expires_at)
+    return session_after(_entry(last), last.session_id, last.expires_at)
 
 
-def _put_all(stretch: Stretch, now: datetime) -> dict[int, tuple[Any, ...]]:
+def _put_all(stretch: ReassignedSpan, now: datetime) -> dict[int, tuple[Any, ...]]:
     """Write the filings into the new rows; returns `MOVED` of the stored ones that change, by primary key."""
     moved: dict[int, tuple[Any, ...]] = {}
     for filing, row in stretch.filings:
@@ -285,7 +293,7 @@ def _running(contact: Contact) -> set[uuid.UUID]:
 def _come_after_all(contact: Contact, rows: Iterable[Message]) -> bool:
     """Whether the contact's own columns say all that the rules need to know."""
     last = contact.last_message_timestamp
-    return all(row._state.adding and (last is None or row.create_in > last) and role_of(row) in LIVE for row in rows)
+    return all(row._state.adding and (last is None or row.create_in > last) and effect_of(row) in LIVE for row in rows)
 
 
 def _continue(contact: Contact, rows: Sequence[Message], now: datetime) -> None:
@@ -294,15 +302,15 @@ def _continue(contact: Contact, rows: Sequence[Message], now: datetime) -> None:
         running = Session(contact.session_id, contact.session_expires_at)
     by_key = {row.name: row for row in rows}
     entries = [_entry(row) for row in rows]
-    filings = list(file_messages(entries, scope=contact.create_for_phone_number_id, running=running))
+    filings = list(assign_sessions(entries, scope=contact.create_for_phone_number_id, running=running))
     if filings[-1].latest:
         _remember(contact, filings[-1].latest, now)
     for filing in filings:
         _put(by_key[filing.entry.key], filing, contact)
 
 
-def _entry(row: Stored | Message) -> Entry:
-    return Entry(row.name, row.create_in, role_of(row))
+def _entry(row: StoredMessage | Message) -> SessionMessage:
+    return SessionMessage(row.name, row.create_in, effect_of(row))
 
 
 def _remember(contact: Contact, session: Session, now: datetime) -> None:
@@ -311,12 +319,12 @@ def _remember(contact: Contact, session: Session, now: datetime) -> None:
     contact.session_is_active = session.runs_at(now)
 
 
-def _put(row: Message, filing: Filing, contact: Contact) -> None:
+def _put(row: Message, filing: SessionAssignment, contact: Contact) -> None:
     row.session_id, row.expires_at = filing.session_id, filing.expires_at
     row.is_active = _is_active(filing, contact)
 
 
-def _is_active(filing: Filing, contact: Contact) -> bool:
+def _is_active(filing: SessionAssignment, contact: Contact) -> bool:
     return contact.session_is_active and filing.session_id == contact.session_id
 
 

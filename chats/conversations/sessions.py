@@ -21,7 +21,7 @@ from enum import Enum
 SESSION = timedelta(hours=24)
 
 
-class Role(Enum):
+class SessionEffect(Enum):
     """What a message does to sessions."""
 
     CUSTOMER = "customer"
@@ -31,12 +31,12 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SessionMessage:
     """A message as the rules see it. `key` is unique in its number, never changes, and breaks ties of time."""
 
     key: str
     at: datetime
-    role: Role
+    role: SessionEffect
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,51 +52,53 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
+class SessionAssignment:
     """Where an entry belongs, and the session's expiry as known once it was there."""
 
-    entry: Entry
+    entry: SessionMessage
     session_id: uuid.UUID
     expires_at: datetime
     latest: Session | None
     """The live session that runs or ran last, up to this entry."""
 
 
-def file_messages(entries: Iterable[Entry], *, scope: str, running: Session | None = None) -> Iterator[Filing]:
-    """File the entries, in order of time. `running` is the session that the entries before them left (see `left_by`); `scope` (the
+def assign_sessions(
+    entries: Iterable[SessionMessage], *, scope: str, running: Session | None = None
+) -> Iterator[SessionAssignment]:
+    """File the entries, in order of time. `running` is the session that the entries before them left (see `session_after`); `scope` (the
     phone_number_id) keeps session ids of different numbers apart."""
     latest = running if running and running.live else None
     for entry in sorted(entries, key=lambda entry: (entry.at, entry.key)):
         joined = running if running and running.runs_at(entry.at) else None
-        if entry.role in (Role.CUSTOMER, Role.BUSINESS):
+        if entry.role in (SessionEffect.CUSTOMER, SessionEffect.BUSINESS):
             running = latest = _speak(entry, joined, scope)
-            yield Filing(entry, running.id, running.expires_at, latest)
+            yield SessionAssignment(entry, running.id, running.expires_at, latest)
         elif joined and joined.live:
-            yield Filing(entry, joined.id, joined.expires_at, latest)
-        elif entry.role is Role.HISTORY:
+            yield SessionAssignment(entry, joined.id, joined.expires_at, latest)
+        elif entry.role is SessionEffect.HISTORY:
             running = _import(entry, joined, scope)
-            yield Filing(entry, running.id, entry.at, latest)
+            yield SessionAssignment(entry, running.id, entry.at, latest)
         else:
-            yield Filing(entry, joined.id if joined else session_id(scope, entry.key), entry.at, latest)
+            yield SessionAssignment(entry, joined.id if joined else session_id(scope, entry.key), entry.at, latest)
 
 
-def left_by(entry: Entry, session_id: uuid.UUID, expires_at: datetime) -> Session | None:
+def session_after(entry: SessionMessage, session_id: uuid.UUID, expires_at: datetime) -> Session | None:
     """The session that an entry left when it was filed with these values, so that filing can go on after it. None for a notice that
     joined no live session: it changes none, and does not say which there was."""
-    if entry.role in (Role.CUSTOMER, Role.BUSINESS) or entry.at < expires_at:
+    if entry.role in (SessionEffect.CUSTOMER, SessionEffect.BUSINESS) or entry.at < expires_at:
         return Session(session_id, expires_at)
-    return Session(session_id, entry.at + SESSION, live=False) if entry.role is Role.HISTORY else None
+    return Session(session_id, entry.at + SESSION, live=False) if entry.role is SessionEffect.HISTORY else None
 
 
-def _speak(entry: Entry, joined: Session | None, scope: str) -> Session:
+def _speak(entry: SessionMessage, joined: Session | None, scope: str) -> Session:
     if joined is None or not joined.live:
         return Session(session_id(scope, entry.key), entry.at + SESSION)
-    if entry.role is Role.BUSINESS:
+    if entry.role is SessionEffect.BUSINESS:
         return joined
     return replace(joined, expires_at=max(joined.expires_at, entry.at + SESSION))
 
 
-def _import(entry: Entry, joined: Session | None, scope: str) -> Session:
+def _import(entry: SessionMessage, joined: Session | None, scope: str) -> Session:
     until = entry.at + SESSION
     return replace(joined, expires_at=until) if joined else Session(session_id(scope, entry.key), until, live=False)
 

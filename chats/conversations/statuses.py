@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from chats.conversations import reactions_and_edits
-from chats.conversations.unmatched_statuses import note_unmatched
+from chats.conversations.unmatched_statuses import store_unmatched
 from chats.models import Message, MessageStatus, StatusEvent, UnmatchedStatus
 from cloud_api.errors import MARKETING_STOPPED, WINDOW_CLOSED, codes_of
 from cloud_api.payloads import Status
@@ -34,8 +34,8 @@ class StatusArrival:
     has_own_time: bool = True
 
 
-def record_statuses(arrivals: Sequence[StatusArrival], now: datetime) -> None:
-    """Keep these events and move their messages. One whose message is not known yet waits in its event: see `catch_up`.
+def store_statuses(arrivals: Sequence[StatusArrival], now: datetime) -> None:
+    """Keep these events and move their messages. One whose message is not known yet waits in its event: see `apply_stored_statuses`.
 
     Must run in a transaction; IntegrityError if somebody else just stored the same.
     """
@@ -56,12 +56,12 @@ def record_statuses(arrivals: Sequence[StatusArrival], now: datetime) -> None:
     messages = Message.objects.select_for_update().named(event.key for event in fresh)
     matched = _advance(messages.filter(is_user_message=False), fresh, now)
     received_at = {arrival.webhook_id: arrival.received_at for arrival in arrivals}
-    note_unmatched([event for event in fresh if event.key not in matched], received_at, now)
-    catch_up(named, now)
+    store_unmatched([event for event in fresh if event.key not in matched], received_at, now)
+    apply_stored_statuses(named, now)
     _heed(fresh, now)
 
 
-def catch_up(messages: Iterable[Message], now: datetime) -> None:
+def apply_stored_statuses(messages: Iterable[Message], now: datetime) -> None:
     """Move messages that were just stored, or whose wamid just became known, to what is already known of them."""
     sent = [message.key for message in messages if not message.is_user_message]
     if not sent:
@@ -121,7 +121,7 @@ def _name_messages(arrivals: Iterable[StatusArrival], now: datetime) -> list[Mes
         message.wamid = wamids[_own_key(message)]
     update_columns(Message, ["wamid", "updated_at"], {message.pk: (message.wamid, now) for message in found})
     if found:
-        reactions_and_edits.act_on_targets(found, now)
+        reactions_and_edits.apply_to_targets(found, now)
     return found
 
 
@@ -135,11 +135,11 @@ def _heed(events: Iterable[StatusEvent], now: datetime) -> None:
     if not refusals:
         return
     refused = list(Message.objects.named(refusals).filter(is_user_message=False))
-    note_refusals([(message, refusals[message.key].errors or []) for message in refused])
-    reactions_and_edits.act_on_targets([message for message in refused if message.kind in reactions_and_edits.ACTIONS], now)
+    apply_refusals([(message, refusals[message.key].errors or []) for message in refused])
+    reactions_and_edits.apply_to_targets([message for message in refused if message.kind in reactions_and_edits.ACTION_KINDS], now)
 
 
-def note_refusals(refused: Iterable[tuple[Message, Iterable[Any]]]) -> None:
+def apply_refusals(refused: Iterable[tuple[Message, Iterable[Any]]]) -> None:
     """What Meta's errors about these messages tell of their contacts: that the window is closed, whatever our times say, until the
     customer writes again; that the person stopped marketing. The latest message counts. In a transaction."""
     latest: dict[int, dict[int, datetime]] = {WINDOW_CLOSED: {}, MARKETING_STOPPED: {}}
@@ -153,7 +153,7 @@ def note_refusals(refused: Iterable[tuple[Message, Iterable[Any]]]) -> None:
     changed: dict[int, tuple[Any, ...]] = {}
     for contact in Contact.objects.select_for_update().filter(pk__in=concerned).order_by("pk").only(*REFUSALS):
         before = [getattr(contact, column) for column in REFUSALS]
-        contact.note_refusal(latest[WINDOW_CLOSED].get(contact.pk), marketing_at=latest[MARKETING_STOPPED].get(contact.pk))
+        contact.record_refusal(latest[WINDOW_CLOSED].get(contact.pk), marketing_at=latest[MARKETING_STOPPED].get(contact.pk))
         after = [getattr(contact, column) for column in REFUSALS]
         if after != before:
             changed[contact.pk] = tuple(after)

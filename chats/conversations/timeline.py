@@ -6,22 +6,22 @@ on, at most as many rows as a page has, so a page costs the same however long th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
+from contacts.lists.cursors import beyond, microseconds, read_time
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from organizations.url_parameters import read_integer
 
 from chats.models import Message
 from contacts.models import Contact, ContactChange, Note, RetiredIdentity
-from organizations.addresses import LATEST, read_number
 
-EPOCH = datetime.fromtimestamp(0, UTC)
 MESSAGE, NOTE, CHANGE, NUMBER = 0, -1, -2, -3
 """Of what stands in a conversation at the same moment, the lower comes first: what a message told stands above it."""
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class ThreadPosition:
     """A row's place in its conversation. `kind` is one of MESSAGE, NOTE, CHANGE and NUMBER."""
 
     at: datetime
@@ -33,26 +33,24 @@ class Place:
         return cls(message.create_in, message.pk)
 
     @classmethod
-    def read(cls, text: str) -> "Place | None":
+    def read(cls, text: str) -> "ThreadPosition | None":
         """From `str`; None if it is none."""
         written_at, _, rest = text.partition("-")
         written_pk, _, written_kind = rest.partition("-")
-        at, pk, kind = read_number(written_at, most=LATEST), read_number(written_pk), read_number(written_kind or "0", most=-NUMBER)
-        return None if at is None or pk is None or kind is None else cls(EPOCH + timedelta(microseconds=at), pk, kind=-kind)
+        at, pk, kind = read_time(written_at), read_integer(written_pk), read_integer(written_kind or "0", maximum=-NUMBER)
+        return None if at is None or pk is None or kind is None else cls(at, pk, kind=-kind)
 
     def __str__(self) -> str:
         kind = f"-{-self.kind}" if self.kind else ""
         return f"{microseconds(self.at)}-{self.pk}{kind}"
 
     def rows_before(self, kind: int, column: str = "create_in") -> Q:
-        """Which rows of this kind come before. The first condition makes it a range of the index."""
-        at_once = Q(**{column: self.at}) & self._at_once(kind, "lt")
-        return Q(**{f"{column}__lte": self.at}) & (Q(**{f"{column}__lt": self.at}) | at_once)
+        """Which rows of this kind come before."""
+        return beyond(column, self.at, "lt", self._at_once(kind, "lt"))
 
     def rows_after(self, kind: int, column: str = "create_in") -> Q:
         """Which rows of this kind come after."""
-        at_once = Q(**{column: self.at}) & self._at_once(kind, "gt")
-        return Q(**{f"{column}__gte": self.at}) & (Q(**{f"{column}__gt": self.at}) | at_once)
+        return beyond(column, self.at, "gt", self._at_once(kind, "gt"))
 
     def rows_from(self, kind: int, column: str = "create_in") -> Q:
         """Which rows of this kind stand here or come after."""
@@ -63,23 +61,18 @@ class Place:
         """The place right after this one."""
         return replace(self, pk=self.pk + 1)
 
-    def _at_once(self, kind: int, beyond: str) -> Q:
+    def _at_once(self, kind: int, direction: str) -> Q:
         if kind == self.kind:
-            return Q(**{f"pk__{beyond}": self.pk})
-        is_beyond = kind < self.kind if beyond == "lt" else kind > self.kind
+            return Q(**{f"pk__{direction}": self.pk})
+        is_beyond = kind < self.kind if direction == "lt" else kind > self.kind
         return Q(pk__gt=0) if is_beyond else Q(pk__in=[])
 
 
-def microseconds(at: datetime) -> int:
-    """Since 1970."""
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
 @dataclass(frozen=True)
-class Line:
+class TimelineLine:
     """A note, or something that changed."""
 
-    place: Place
+    place: ThreadPosition
     row: Note | ContactChange | RetiredIdentity
 
 
@@ -91,7 +84,7 @@ class Source:
     rows: "QuerySet[Any]"
     column: str
 
-    def newest(self, limit: int, *, before: Place | None, since: Place | None) -> list[Line]:
+    def newest(self, limit: int, *, before: ThreadPosition | None, since: ThreadPosition | None) -> list[TimelineLine]:
         """The last of them before a place and not before another one, the newest first."""
         rows = self.rows
         if before:
@@ -100,13 +93,13 @@ class Source:
             rows = rows.filter(since.rows_from(self.kind, self.column))
         return [self._line(row) for row in rows.order_by(f"-{self.column}", "-pk")[:limit]]
 
-    def oldest(self, limit: int, *, after: Place) -> list[Line]:
+    def oldest(self, limit: int, *, after: ThreadPosition) -> list[TimelineLine]:
         """The first of them after a place."""
         rows = self.rows.filter(after.rows_after(self.kind, self.column))
         return [self._line(row) for row in rows.order_by(self.column, "pk")[:limit]]
 
-    def _line(self, row: Any) -> Line:
-        return Line(Place(getattr(row, self.column), row.pk, kind=self.kind), row)
+    def _line(self, row: Any) -> TimelineLine:
+        return TimelineLine(ThreadPosition(getattr(row, self.column), row.pk, kind=self.kind), row)
 
 
 def _sources(contact: Contact) -> list[Source]:
@@ -121,41 +114,43 @@ def _sources(contact: Contact) -> list[Source]:
     return [source for source, is_there in zip(sources, there, strict=False) if is_there]
 
 
-def newest_lines(contact: Contact, limit: int, *, before: Place | None = None, since: Place | None = None) -> list[Line]:
+def newest_lines(
+    contact: Contact, limit: int, *, before: ThreadPosition | None = None, since: ThreadPosition | None = None
+) -> list[TimelineLine]:
     """The contact's last lines before a place and not before another one, the newest first."""
     found = [line for each in _sources(contact) for line in each.newest(limit, before=before, since=since)]
     return sorted(found, key=lambda line: line.place, reverse=True)[:limit]
 
 
-def oldest_lines(contact: Contact, limit: int, *, after: Place) -> list[Line]:
+def oldest_lines(contact: Contact, limit: int, *, after: ThreadPosition) -> list[TimelineLine]:
     """The contact's first lines after a place, the oldest first."""
     found = [line for each in _sources(contact) for line in each.oldest(limit, after=after)]
     return sorted(found, key=lambda line: line.place)[:limit]
 
 
 @dataclass(frozen=True)
-class Cut:
+class ThreadPart:
     """What of some rows a page shows, in time order, and what came before it."""
 
     messages: list[Message]
-    lines: list[Line]
+    lines: list[TimelineLine]
     message_before: Message | None
     """The last message before the page, of those that were read."""
-    place_before: Place | None
+    position_before: ThreadPosition | None
     """Where the row before the page stands, of those that were read."""
 
 
-def cut(messages: Sequence[Message], lines: Sequence[Line], limit: int) -> Cut:
+def latest_part(messages: Sequence[Message], lines: Sequence[TimelineLine], limit: int) -> ThreadPart:
     """The last `limit` of these messages and lines together, both of which are given the newest first."""
-    places = sorted([*map(Place.of, messages), *(line.place for line in lines)], reverse=True)
-    place_before = places[limit] if len(places) > limit else None
+    places = sorted([*map(ThreadPosition.of, messages), *(line.place for line in lines)], reverse=True)
+    position_before = places[limit] if len(places) > limit else None
     edge = min(places[:limit], default=None)
-    shown = [message for message in messages if edge and Place.of(message) >= edge]
+    shown = [message for message in messages if edge and ThreadPosition.of(message) >= edge]
     shown_lines = [line for line in lines if edge and line.place >= edge]
     message_before = messages[len(shown)] if len(messages) > len(shown) else None
-    return Cut(shown[::-1], shown_lines[::-1], message_before, place_before)
+    return ThreadPart(shown[::-1], shown_lines[::-1], message_before, place_before)
 
 
-def in_time_order(messages: Iterable[Message], lines: Iterable[Line]) -> list[Message | Line]:
+def in_time_order(messages: Iterable[Message], lines: Iterable[TimelineLine]) -> list[Message | TimelineLine]:
     """Both together."""
-    return sorted([*messages, *lines], key=lambda each: each.place if isinstance(each, Line) else Place.of(each))
+    return sorted([*messages, *lines], key=lambda each: each.place if isinstance(each, TimelineLine) else ThreadPosition.of(each))

@@ -22,7 +22,7 @@ MOST_IN_ROUND = 200_000
 """Rows that one round of the chore deletes at most."""
 
 
-def note_unmatched(events: Iterable[StatusEvent], received_at: Mapping[int, datetime], now: datetime) -> None:
+def store_unmatched(events: Iterable[StatusEvent], received_at: Mapping[int, datetime], now: datetime) -> None:
     """Keep which of these events are about messages that the hub does not know. `received_at`: when their webhooks arrived, by id.
     A rebuild tells those of long ago again: they are not noted, as they would be forgotten at once."""
     since = now - KEPT_FOR
@@ -41,7 +41,7 @@ def note_unmatched(events: Iterable[StatusEvent], received_at: Mapping[int, date
     )
 
 
-def forget_old_unmatched() -> int:
+def delete_old_unmatched() -> int:
     """A chore: delete notes that are older than `KEPT_FOR`, the oldest first; returns how many."""
     old = UnmatchedStatus.objects.filter(received_at__lt=timezone.now() - KEPT_FOR).order_by("received_at")
     total = 0

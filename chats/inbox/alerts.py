@@ -6,14 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from chats.conversations.read_state import to_be_read
+from chats.conversations.read_state import needs_reading
 from chats.models import Message
 from contacts.models import Contact
 from organizations.models import Organization
 
-MOST_COUNTED = 100
+MAX_COUNTED = 100
 """Conversations; where more are unread, people are told that they are many."""
-MOST_TOLD = 3
+MAX_NOTIFICATIONS = 3
 """Conversations that are told of by name; of more at once their number is told."""
 
 
@@ -27,8 +27,8 @@ class UnreadConversation:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """An organization's conversations that have something unread, the latest first, `MOST_COUNTED` at most."""
+class UnreadConversations:
+    """An organization's conversations that have something unread, the latest first, `MAX_COUNTED` at most."""
 
     conversations: list[UnreadConversation]
 
@@ -36,7 +36,7 @@ class Unread:
     def words(self) -> str:
         """How many there are, in figures."""
         count = len(self.conversations)
-        return f"{count}" if count < MOST_COUNTED else f"{MOST_COUNTED - 1}+"
+        return f"{count}" if count < MAX_COUNTED else f"{MAX_COUNTED - 1}+"
 
     @property
     def as_json(self) -> str:
@@ -44,19 +44,19 @@ class Unread:
         return json.dumps([(each.contact_id, each.messages, int(each.latest.timestamp())) for each in self.conversations])
 
 
-def unread_conversations(organization: Organization) -> Unread:
-    """One query over an index, of `MOST_COUNTED` rows at most."""
+def unread_conversations(organization: Organization) -> UnreadConversations:
+    """One query over an index, of `MAX_COUNTED` rows at most."""
     rows = Contact.objects.filter(organization=organization, unread_at__isnull=False).order_by("-unread_at")
-    found = rows.values_list("pk", "unread_count", "unread_at")[:MOST_COUNTED]
-    return Unread([UnreadConversation(pk, count, at) for pk, count, at in found if at])
+    found = rows.values_list("pk", "unread_count", "unread_at")[:MAX_COUNTED]
+    return UnreadConversations([UnreadConversation(pk, count, at) for pk, count, at in found if at])
 
 
-def latest_unread(organization: Organization, contact_ids: Collection[int]) -> list[Message]:
+def latest_unread_messages(organization: Organization, contact_ids: Collection[int]) -> list[Message]:
     """The latest unread message of each of these conversations, with its contact."""
     contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids, unread_at__isnull=False)
     found = []
-    for contact in contacts[:MOST_TOLD]:
-        unread = to_be_read(Message.objects.filter(contact=contact, webhook_id__gt=contact.read_webhook_id))
+    for contact in contacts[:MAX_NOTIFICATIONS]:
+        unread = needs_reading(Message.objects.filter(contact=contact, webhook_id__gt=contact.read_webhook_id))
         if message := unread.order_by("-create_in", "-pk").first():
             message.contact = contact
             found.append(message)

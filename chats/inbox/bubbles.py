@@ -12,15 +12,15 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chats.conversations.reactions_and_edits import ACTIONS
+from chats.conversations.reactions_and_edits import ACTION_KINDS
 from chats.inbox.composer import may_react
 from chats.inbox.selectors import Thread
 from chats.inbox.text_formatting import as_plain
-from chats.media.file_display import shown
-from chats.media.message_files import KINDS, key_of
+from chats.media.file_display import describe_file
+from chats.media.message_files import FILE_KINDS, key_of
 from chats.models import Attachment, Message, MessageStatus, Origin, SendProblem
-from chats.outbox.message_queue import may_be_sent_again as can_be_sent_again
-from cloud_api.errors import codes_of, explained, has_words, own_words
+from chats.outbox.message_queue import can_resend as can_be_sent_again
+from cloud_api.errors import codes_of, has_text, meaning_of, meta_words
 from cloud_api.payloads.texts import FORM_SENT, MISSED_CALL, card_name, chosen_reply, is_visible, mapping, objects, text
 from organizations.models import User
 
@@ -135,7 +135,7 @@ WITH_MARKS = {"text": "words", "form": "words", "order": "words", "media": "capt
 
 
 @dataclass(frozen=True)
-class Preview:
+class MessagePreview:
     """A message in one line."""
 
     icon: str
@@ -212,25 +212,25 @@ class Bubble:
         return self.message.origin == Origin.HISTORY
 
 
-def preview(message: Message) -> Preview:
+def preview(message: Message) -> MessagePreview:
     """The message in one line, for lists and quotations."""
     if message.revoked_at:
-        return Preview("ban", gettext("Deleted message"))
-    return Preview(ICONS.get(_kind(message), ""), _plain_words(message))
+        return MessagePreview("ban", gettext("Deleted message"))
+    return MessagePreview(ICONS.get(_kind(message), ""), _plain_words(message))
 
 
 def _plain_words(message: Message) -> str:
     """What the message says, without the marks that the thread draws. Where it draws none, as in the name of a file, all letters
     stay."""
-    words = words_of(message)
+    words = message_text(message)
     plain = as_plain(words)
     if plain == words or message.kind in ("text", "edit"):
         return plain
-    part, body = content_of(message)  # reads the payload, which lists leave out, of the few that have marks
+    part, body = bubble_content(message)  # reads the payload, which lists leave out, of the few that have marks
     return plain if body.get(WITH_MARKS.get(part, "")) == words else words
 
 
-def writer_of(message: Message, reader: User) -> str:
+def author_label(message: Message, reader: User) -> str:
     """Who wrote a message of the business's, in a word; empty for the customer's."""
     if message.is_user_message:
         return ""
@@ -243,7 +243,7 @@ def writer_of(message: Message, reader: User) -> str:
     return str(known[1]) if known else ""
 
 
-def words_of(message: Message) -> str:
+def message_text(message: Message) -> str:
     """What the message says; where it has no words of its own, what it is."""
     said = (message.edited_content or message.content).strip()
     if message.kind == "text":
@@ -264,7 +264,7 @@ def _kind(message: Message) -> str:
     return own.get((message.kind, message.content), message.kind)
 
 
-def present(thread: Thread, *, first_unread: int | None = None) -> list[Bubble]:
+def build_bubbles(thread: Thread, *, first_unread: int | None = None) -> list[Bubble]:
     """The thread's messages as bubbles. `first_unread` is the id of the first message that nobody has read."""
     before, reactions = thread.before, _our_reactions(thread)
     bubbles = []
@@ -296,11 +296,11 @@ def _our_reactions(thread: Thread) -> dict[str, Message]:
 
 def _is_shown_elsewhere(message: Message, thread: Thread) -> bool:
     """Reactions, edits and deletions are shown on what they act on, if that is known."""
-    return message.kind in ACTIONS and (message.target_wamid or "") in thread.referred
+    return message.kind in ACTION_KINDS and (message.target_wamid or "") in thread.referred
 
 
 def _bubble(message: Message, before: Message | None, thread: Thread, first_unread: int | None) -> Bubble:
-    part, body = content_of(message, thread.files.get(key_of(message), ()))
+    part, body = bubble_content(message, thread.files.get(key_of(message), ()))
     day = _day(message.create_in)
     is_new_day = before is None or _day(before.create_in) != day
     is_new_session = before is not None and before.session_id != message.session_id
@@ -313,7 +313,7 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
         message=message,
         part=part,
         body=body,
-        new_day=day_words(day) if is_new_day else "",
+        new_day=day_label(day) if is_new_day else "",
         new_session=is_new_session,
         first_unread=is_first_unread,
         joined=not (is_new_day or is_new_session or is_first_unread) and _belongs_with(before, message),
@@ -342,7 +342,7 @@ def written(message: Message) -> str:
     """The text of a message of ours, as it was written; empty if it had none, or was deleted. A file's own name is none."""
     if message.is_user_message or message.revoked_at:
         return ""
-    if message.kind in KINDS:
+    if message.kind in FILE_KINDS:
         payload = message.payload if isinstance(message.payload, dict) else {}
         return text(mapping(payload, message.kind), "caption").strip()
     said = (message.edited_content or message.content).strip()
@@ -358,7 +358,7 @@ def _day(moment: datetime) -> date:
     return timezone.localtime(moment).date()
 
 
-def day_words(day: date) -> str:
+def day_label(day: date) -> str:
     """Today, yesterday, or the date."""
     passed = (timezone.localdate() - day).days
     if passed in (0, 1):
@@ -385,7 +385,7 @@ def _failure(message: Message, errors: Iterable[Any]) -> str:
     if message.message_status != MessageStatus.FAILED:
         return ""
     for code in codes_of(errors):
-        return f"{gettext(explained(code).words)} ({code})"
+        return f"{gettext(meaning_of(code).words)} ({code})"
     if words := _own_words(message):
         return words
     was_reached = not message.errors
@@ -397,7 +397,7 @@ def _failure_details(message: Message, errors: Iterable[Any]) -> str:
     if message.message_status != MessageStatus.FAILED:
         return ""
     metas = (error for error in errors if isinstance(error, dict) and "problem" not in error and "reason" not in error)
-    return next(filter(None, map(own_words, metas)), "")
+    return next(filter(None, map(meta_words, metas)), "")
 
 
 def _doubt(message: Message) -> str:
@@ -416,7 +416,7 @@ def _referral(payload: Mapping[str, Any]) -> Mapping[str, str]:
     """The ad or post that the person came from."""
     told = mapping(payload, "referral")
     found = {key: text(told, key)[:500] for key in ("headline", "body", "source_url", "source_type")}
-    return {**found, "source_url": web_address(found["source_url"])} if any(found.values()) else {}
+    return {**found, "source_url": safe_url(found["source_url"])} if any(found.values()) else {}
 
 
 def _forwarded(payload: Mapping[str, Any]) -> str:
@@ -426,24 +426,24 @@ def _forwarded(payload: Mapping[str, Any]) -> str:
     return gettext("Forwarded") if context.get("forwarded") is True else ""
 
 
-def web_address(address: str) -> str:
+def safe_url(address: str) -> str:
     """The address if it is safe to follow, else nothing."""
     return address if address.startswith(("https://", "http://")) and not set(address) & set(" \t\r\n\"'<>\\") else ""
 
 
-def content_of(message: Message, files: Sequence[Attachment] = ()) -> tuple[str, Body]:
+def bubble_content(message: Message, files: Sequence[Attachment] = ()) -> tuple[str, Body]:
     """The template that draws a message's content, and what it draws. `files`: the message's, whether they are here already or
     not."""
     if message.revoked_at:
         return "revoked", {}
     payload = message.payload if isinstance(message.payload, dict) else {}
-    drawn = DRAWN.get(message.kind)
+    drawn = CONTENT_BUILDERS.get(message.kind)
     if drawn is _choice:
         part, body = _choice(message, payload)
         return part, body | {"files": [_file_of_form(file) for file in files]}
     if drawn is _media or files:
         part, body = _media(message, payload)
-        return part, body | shown(files[0] if files else None)
+        return part, body | describe_file(files[0] if files else None)
     return drawn(message, payload) if drawn else _not_passed_on(message, payload)
 
 
@@ -453,9 +453,9 @@ def _not_passed_on(message: Message, payload: Mapping[str, Any]) -> tuple[str, B
     kind = text(mapping(payload, "unsupported"), "type")
     body = {
         "title": NOT_PASSED_ON.get(kind) or (KIND_WORDS["unsupported"] if errors or message.kind in METAS else ""),
-        "words": next((gettext(explained(code).words) for code in codes_of(errors) if has_words(code)), ""),
-        "details": next(filter(None, map(own_words, errors)), ""),
-        "said": "" if errors or message.kind in METAS else words_of(message),
+        "words": next((gettext(meaning_of(code).words) for code in codes_of(errors) if has_text(code)), ""),
+        "details": next(filter(None, map(meta_words, errors)), ""),
+        "said": "" if errors or message.kind in METAS else message_text(message),
     }
     return "unknown", body
 
@@ -464,13 +464,13 @@ def _text(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     written = text(mapping(payload, "text"), "body")
     if message.kind == "text" and payload and not is_visible(written) and not message.edited_content:
         return "text", {"words": "", "is_empty": True}
-    return "text", {"words": words_of(message)}
+    return "text", {"words": message_text(message)}
 
 
 def _file_of_form(file: Attachment) -> Body:
     """As a message of its own would be drawn; `query` names it among the message's files."""
     body = {"icon": ICONS.get(file.kind, "file-text"), "word": KIND_WORDS.get(file.kind, file.kind), "file_name": file.file_name}
-    return body | {"query": f"?position={file.position}"} | shown(file)
+    return body | {"query": f"?position={file.position}"} | describe_file(file)
 
 
 def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
@@ -481,7 +481,7 @@ def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
         "icon": ICONS.get(kind, "image"),
         "word": KIND_WORDS.get(kind, kind),
         "file_name": text(media, "filename")[:200],
-        "caption": words_of(message) if template else (message.edited_content or text(media, "caption")).strip(),
+        "caption": message_text(message) if template else (message.edited_content or text(media, "caption")).strip(),
         "template": template,
     }
 
@@ -521,21 +521,21 @@ def _choice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     """What a customer chose; what the business offered; the answers in a form."""
     chosen = mapping(payload, "interactive")
     if "nfm_reply" in chosen:
-        return "form", {"words": "" if message.content == FORM_SENT else words_of(message)}
+        return "form", {"words": "" if message.content == FORM_SENT else message_text(message)}
     if errors := objects(payload, "errors"):
-        words = next((gettext(explained(code).words) for code in codes_of(errors) if has_words(code)), "")
-        details = next(filter(None, map(own_words, errors)), "")
+        words = next((gettext(meaning_of(code).words) for code in codes_of(errors) if has_text(code)), "")
+        details = next(filter(None, map(meta_words, errors)), "")
         return "unknown", {"title": KIND_WORDS["interactive"], "words": words, "details": details, "said": ""}
     if reply := chosen_reply(chosen):
-        return "choice", {"words": words_of(message), "about": text(reply, "description")[:300]}
+        return "choice", {"words": message_text(message), "about": text(reply, "description")[:300]}
     action = mapping(chosen, "action")
     buttons = [text(mapping(each, "reply"), "title") for each in objects(action, "buttons")[:10]]
     rows = [text(row, "title") for section in objects(action, "sections")[:10] for row in objects(section, "rows")[:10]]
-    return "text", {"words": words_of(message), "offered": [each[:100] for each in (*buttons, *rows) if each]}
+    return "text", {"words": message_text(message), "offered": [each[:100] for each in (*buttons, *rows) if each]}
 
 
 def _button(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
-    return "choice", {"words": words_of(message), "about": ""}
+    return "choice", {"words": message_text(message), "about": ""}
 
 
 def _order(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
@@ -561,7 +561,7 @@ def _price(item: Mapping[str, Any]) -> str:
 
 
 def _template(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
-    return "text", {"words": words_of(message), "template": text(mapping(payload, "template"), "name")[:100] or "…"}
+    return "text", {"words": message_text(message), "template": text(mapping(payload, "template"), "name")[:100] or "…"}
 
 
 def _notice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
@@ -569,7 +569,7 @@ def _notice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     return "notice", {"icon": ICONS.get(_kind(message), "message-circle"), "words": str(notice or _plain_words(message))[:500]}
 
 
-DRAWN: dict[str, Callable[[Message, Mapping[str, Any]], tuple[str, Body]]] = {
+CONTENT_BUILDERS: dict[str, Callable[[Message, Mapping[str, Any]], tuple[str, Body]]] = {
     "text": _text,
     **dict.fromkeys(("image", "video", "audio", "document", "sticker", "media_placeholder", "voice"), _media),
     "location": _location,
@@ -578,5 +578,5 @@ DRAWN: dict[str, Callable[[Message, Mapping[str, Any]], tuple[str, Body]]] = {
     "button": _button,
     "order": _order,
     "template": _template,
-    **dict.fromkeys(("system", "request_welcome", "call", *ACTIONS), _notice),
+    **dict.fromkeys(("system", "request_welcome", "call", *ACTION_KINDS), _notice),
 }

@@ -8,20 +8,20 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.inbox.canned_replies import read_shortcut
-from chats.inbox.composer import Answer
+from chats.inbox.composer import StaffAnswer
 from chats.inbox.emoji import EMOJI, QUICK
 from chats.media.file_names import submitted_name
-from chats.media.uploads import Upload, read_upload
+from chats.media.submitted_files import SubmittedFile, read_submitted_file
 from chats.models import Message
 from cloud_api.messages import MOST_TEXT, InvalidMessage
 from contacts.models import Contact
-from contacts.services import Unfit
+from contacts.services import InvalidInput
 
-MOST_FILES = 10
+MAX_FILES = 10
 """Of one answer."""
 
 
-def words_of(refusal: InvalidMessage) -> str:
+def invalid_message_text(refusal: InvalidMessage) -> str:
     """In the reader's language."""
     return gettext(refusal.words) % {"limit": refusal.limit}
 
@@ -35,19 +35,19 @@ class TextField(forms.CharField):
         return str(super().to_python(str(value or "").replace("\r\n", "\n")))
 
 
-class Files(forms.FileInput):
+class MultipleFileInput(forms.FileInput):
     allow_multiple_selected = True
 
 
-class FilesField(forms.FileField):
+class MultipleFileField(forms.FileField):
     """Several files, as they came."""
 
-    widget = Files
+    widget = MultipleFileInput
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
-        if len(data or ()) > MOST_FILES:
-            words = ngettext("Send at most %(limit)s file at once.", "Send at most %(limit)s files at once.", MOST_FILES)
-            raise ValidationError(words % {"limit": MOST_FILES})
+        if len(data or ()) > MAX_FILES:
+            words = ngettext("Send at most %(limit)s file at once.", "Send at most %(limit)s files at once.", MAX_FILES)
+            raise ValidationError(words % {"limit": MAX_FILES})
         return list(data or ())
 
 
@@ -62,7 +62,7 @@ class AnswerForm(forms.Form):
     """A text, files, or both. Valid, it holds the `answer`."""
 
     text = TextField(label=_("Your answer"), required=False)
-    file = FilesField(label=_("Files"), required=False)
+    file = MultipleFileField(label=_("Files"), required=False)
     file_name = forms.CharField(required=False, strip=False, max_length=1000, widget=forms.HiddenInput)
     """Of a single file, exactly as it is called; browsers escape what they write into the file's own field."""
     as_document = forms.BooleanField(required=False, widget=forms.HiddenInput)
@@ -74,7 +74,7 @@ class AnswerForm(forms.Form):
     def __init__(self, *args: Any, contact: Contact, **options: Any) -> None:
         super().__init__(*args, **options)
         self.contact = contact
-        self.answer = Answer()
+        self.answer = StaffAnswer()
         self.is_spent = False
         """Its token has written something else already."""
 
@@ -100,16 +100,16 @@ class AnswerForm(forms.Form):
             raise ValidationError(_("Write something first."))
         if not self.errors:
             files = [self._read(file) for file in given["file"]]
-            self.answer = Answer(text=given["text"], files=files, quoted=given["quoted"])
+            self.answer = StaffAnswer(text=given["text"], files=files, quoted=given["quoted"])
         return given
 
-    def _read(self, file: Any) -> Upload:
+    def _read(self, file: Any) -> SubmittedFile:
         given = self.cleaned_data
         name = given["file_name"] if len(given["file"]) == 1 else ""
         try:
-            return read_upload(file, name=name, voice=given["voice"], as_document=given["as_document"])
+            return read_submitted_file(file, name=name, voice=given["voice"], as_document=given["as_document"])
         except InvalidMessage as refusal:
-            raise ValidationError(f"{name or submitted_name(file.name)}: {words_of(refusal)}") from None
+            raise ValidationError(f"{name or submitted_name(file.name)}: {invalid_message_text(refusal)}") from None
 
 
 class ReactionForm(forms.Form):
@@ -135,5 +135,5 @@ class CannedReplyForm(forms.Form):
     def clean_shortcut(self) -> str:
         try:
             return read_shortcut(self.cleaned_data["shortcut"])
-        except Unfit as refusal:
+        except InvalidInput as refusal:
             raise ValidationError(refusal.args[0]) from None

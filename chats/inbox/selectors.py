@@ -9,17 +9,26 @@ from typing import Any
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from chats.conversations.timeline import MESSAGE, Cut, Line, Place, cut, in_time_order, newest_lines, oldest_lines
-from chats.media.message_files import Key, all_files_of
+from chats.conversations.timeline import (
+    MESSAGE,
+    ThreadPart,
+    ThreadPosition,
+    TimelineLine,
+    in_time_order,
+    latest_part,
+    newest_lines,
+    oldest_lines,
+)
+from chats.media.message_files import FileKey, all_files_of
 from chats.models import Attachment, Message, MessageStatus, StatusEvent
 from contacts.models import Contact
 
-PAGE = 50
-OLDER_PAGE = 25
+PAGE_SIZE = 50
+OLDER_PAGE_SIZE = 25
 """Fewer, because each of them is a read from the disk: nobody has looked at them for long, and they stand far apart."""
-MOST_SHOWN = 500
+MAX_SHOWN = 500
 """Messages that one part of a thread shows at most."""
-MOST_SESSIONS = 20
+MAX_SESSIONS = 20
 
 
 def last_messages(contacts: Sequence[Contact]) -> dict[int, Message]:
@@ -50,8 +59,8 @@ class Thread:
     messages: list[Message]
     before: Message | None
     """The message before the first, which the page does not show but has to know; None at the beginning."""
-    lines: list[Line] = field(default_factory=list)
-    place_before: Place | None = None
+    lines: list[TimelineLine] = field(default_factory=list)
+    position_before: ThreadPosition | None = None
     """Where what comes before this part stands; None at the beginning."""
     has_newer: bool = False
     referred: dict[str, Message] = field(default_factory=dict)
@@ -60,57 +69,57 @@ class Thread:
     """By wamid, Meta's errors of those that failed."""
     resent: set[int] = field(default_factory=set)
     """Ids of those that were sent once more, as another message."""
-    files: dict[Key, list[Attachment]] = field(default_factory=dict)
+    files: dict[FileKey, list[Attachment]] = field(default_factory=dict)
     """By the messages' names in their numbers, their files."""
 
     @property
-    def first(self) -> Place | None:
+    def first(self) -> ThreadPosition | None:
         return min(self._places, default=None)
 
     @property
-    def last(self) -> Place | None:
+    def last(self) -> ThreadPosition | None:
         return max(self._places, default=None)
 
     @property
-    def _places(self) -> list[Place]:
-        return [*map(Place.of, self.messages), *(line.place for line in self.lines)]
+    def _places(self) -> list[ThreadPosition]:
+        return [*map(ThreadPosition.of, self.messages), *(line.position for line in self.lines)]
 
 
-def latest(contact: Contact, *, limit: int = PAGE) -> Thread:
+def read_latest(contact: Contact, *, limit: int = PAGE_SIZE) -> Thread:
     """The end of the conversation."""
-    return _thread(contact, cut(_newest_first(_of(contact), limit + 1), newest_lines(contact, limit + 1), limit))
+    return _thread(contact, latest_part(_newest_first(_of(contact), limit + 1), newest_lines(contact, limit + 1), limit))
 
 
-def older_than(contact: Contact, place: Place, *, limit: int = OLDER_PAGE) -> Thread:
+def read_older(contact: Contact, place: ThreadPosition, *, limit: int = OLDER_PAGE_SIZE) -> Thread:
     """What stands just before that place."""
     messages = _newest_first(_of(contact).filter(place.rows_before(MESSAGE)), limit + 1)
-    return _thread(contact, cut(messages, newest_lines(contact, limit + 1, before=place), limit))
+    return _thread(contact, latest_part(messages, newest_lines(contact, limit + 1, before=place), limit))
 
 
-def between(contact: Contact, first: Place, last: Place | None) -> Thread:
+def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | None) -> Thread:
     """What stands from one place to the other, or to the end: what a page shows already, and what has come since."""
     shown = _of(contact).filter(first.rows_from(MESSAGE))
     end = last and last.next
     if end:
         shown = shown.filter(end.rows_before(MESSAGE))
-    messages = _newest_first(shown, MOST_SHOWN)
-    lines = newest_lines(contact, MOST_SHOWN, before=end, since=first)
+    messages = _newest_first(shown, MAX_SHOWN)
+    lines = newest_lines(contact, MAX_SHOWN, before=end, since=first)
     edge = _newest_first(_of(contact).filter(first.rows_before(MESSAGE)), 1)
     is_edge_known = edge and timezone.localdate(edge[0].create_in) == timezone.localdate(first.at)
     edge_lines = [] if is_edge_known else newest_lines(contact, 1, before=first)  # on whose day the part begins
-    return _thread(contact, cut(messages + edge, lines + edge_lines, min(len(messages) + len(lines), MOST_SHOWN)))
+    return _thread(contact, latest_part(messages + edge, lines + edge_lines, min(len(messages) + len(lines), MAX_SHOWN)))
 
 
-def around(contact: Contact, message: Message, *, limit: int = PAGE) -> Thread:
+def read_around(contact: Contact, message: Message, *, limit: int = PAGE_SIZE) -> Thread:
     """What stands before and after a message."""
-    place, half = Place.of(message), limit // 2
+    place, half = ThreadPosition.of(message), limit // 2
     older = _newest_first(_of(contact).filter(place.rows_before(MESSAGE)), half + 1)
-    before = cut(older, newest_lines(contact, half + 1, before=place), half)
+    before = latest_part(older, newest_lines(contact, half + 1, before=place), half)
     newer = list(_of(contact).filter(place.rows_after(MESSAGE)).order_by("create_in", "pk")[: half + 1])
     following = in_time_order(newer, oldest_lines(contact, half + 1, after=place))
     shown = following[:half]
     messages = [*before.messages, message, *(each for each in shown if isinstance(each, Message))]
-    lines = [*before.lines, *(each for each in shown if isinstance(each, Line))]
+    lines = [*before.lines, *(each for each in shown if isinstance(each, TimelineLine))]
     return _thread(contact, replace(before, messages=messages, lines=lines), has_newer=len(following) > half)
 
 
@@ -122,13 +131,13 @@ def _newest_first(messages: QuerySet[Message], limit: int) -> list[Message]:
     return list(messages.order_by("-create_in", "-pk")[:limit])
 
 
-def _thread(contact: Contact, shown: Cut, *, has_newer: bool = False) -> Thread:
+def _thread(contact: Contact, shown: ThreadPart, *, has_newer: bool = False) -> Thread:
     messages = shown.messages
     return Thread(
         messages=messages,
         before=shown.message_before,
         lines=shown.lines,
-        place_before=shown.place_before,
+        position_before=shown.position_before,
         has_newer=has_newer,
         referred=_referred(contact, messages),
         failures=_failures(contact, messages),
@@ -157,7 +166,7 @@ def _failures(contact: Contact, messages: Iterable[Message]) -> dict[str, list[A
 
 
 @dataclass(frozen=True)
-class SessionFacts:
+class SessionSummary:
     """A session in a contact's list of them."""
 
     session_id: Any
@@ -167,16 +176,16 @@ class SessionFacts:
     count: int
 
 
-def sessions_of(contact: Contact) -> list[SessionFacts]:
+def sessions_of(contact: Contact) -> list[SessionSummary]:
     """The contact's latest sessions, the newest first: of their last 2,000 messages."""
     recent = Message.objects.filter(contact=contact).order_by("-create_in", "-pk").values("pk")[:2000]
     ids = list(recent.values_list("pk", flat=True))
     rows = Message.objects.filter(pk__in=ids).order_by().values("session_id")
     facts = rows.annotate(first=Min("create_in"), last=Max("create_in"), expires_at=Max("expires_at"), count=Count("pk"))
-    return [SessionFacts(**row) for row in facts.order_by("-first")[:MOST_SESSIONS]]
+    return [SessionSummary(**row) for row in facts.order_by("-first")[:MAX_SESSIONS]]
 
 
-def namesakes(contact: Contact) -> dict[str, list[Contact]]:
+def possible_duplicates(contact: Contact) -> dict[str, list[Contact]]:
     """Who may be the same person: `number`, with the same phone but for its optional digit; `conflict`, as Meta has named both."""
     found: dict[str, list[Contact]] = defaultdict(list)
     if contact.phone_key:

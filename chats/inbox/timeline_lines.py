@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chats.conversations.timeline import Line
-from chats.inbox.bubbles import Bubble, day_words
+from chats.conversations.timeline import TimelineLine
+from chats.inbox.bubbles import Bubble, day_label
 from chats.inbox.selectors import Thread
 from cloud_api.wa_ids import formatted
 from contacts.models import Contact, ContactChange, Note, RetiredIdentity
@@ -45,7 +45,7 @@ SENTENCES = {
 
 
 @dataclass(frozen=True)
-class DrawnLine:
+class DisplayedLine:
     """A line and how to draw it. `element` is the id of its element."""
 
     element: str
@@ -56,52 +56,52 @@ class DrawnLine:
     new_day: str = ""
 
 
-Drawn = Bubble | DrawnLine
+ThreadElement = Bubble | DisplayedLine
 
 
-def among(bubbles: Sequence[Bubble], thread: Thread, contact: Contact) -> list[Drawn]:
+def merge_lines(bubbles: Sequence[Bubble], thread: Thread, contact: Contact) -> list[ThreadElement]:
     """Bubbles and lines in time order, a line above what was written at the same moment. A new day is announced at whichever comes
     first on it."""
     if not thread.lines:
         return list(bubbles)
     numbers = _numbers_after(contact, thread)
     lines = [drawn for line in thread.lines if (drawn := _drawn(line, thread, numbers))]
-    ordered: list[Drawn] = sorted([*lines, *bubbles], key=_time)
-    return _with_days(ordered, thread.place_before.at if thread.place_before else None)
+    ordered: list[ThreadElement] = sorted([*lines, *bubbles], key=_time)
+    return _with_days(ordered, thread.position_before.at if thread.position_before else None)
 
 
-def _time(drawn: Drawn) -> datetime:
-    return drawn.at if isinstance(drawn, DrawnLine) else drawn.message.create_in
+def _time(drawn: ThreadElement) -> datetime:
+    return drawn.at if isinstance(drawn, DisplayedLine) else drawn.message.create_in
 
 
-def _with_days(ordered: Sequence[Drawn], before: datetime | None) -> list[Drawn]:
-    found: list[Drawn] = []
+def _with_days(ordered: Sequence[ThreadElement], before: datetime | None) -> list[ThreadElement]:
+    found: list[ThreadElement] = []
     for each in ordered:
         day = timezone.localdate(_time(each))
         is_new_day = before is None or timezone.localdate(before) != day
-        drawn = replace(each, new_day=day_words(day) if is_new_day else "")
-        if isinstance(drawn, Bubble) and found and isinstance(found[-1], DrawnLine):
+        drawn = replace(each, new_day=day_label(day) if is_new_day else "")
+        if isinstance(drawn, Bubble) and found and isinstance(found[-1], DisplayedLine):
             drawn = replace(drawn, joined=False)
         found.append(drawn)
         before = _time(each)
     return found
 
 
-def _drawn(line: Line, thread: Thread, numbers: Mapping[int, str]) -> DrawnLine | None:
+def _drawn(line: TimelineLine, thread: Thread, numbers: Mapping[int, str]) -> DisplayedLine | None:
     """None for what is no change, or is told by a message that is shown."""
-    row, at = line.row, line.place.at
+    row, at = line.row, line.position.at
     if isinstance(row, Note):
-        return DrawnLine(f"line-note-{row.pk}", at, row.text, "sticky-note", note=row)
+        return DisplayedLine(f"line-note-{row.pk}", at, row.text, "sticky-note", note=row)
     if isinstance(row, ContactChange):
-        words = words_of_change(row)
-        return DrawnLine(f"line-change-{row.pk}", at, words, ICONS[Kind(row.kind)]) if words else None
+        words = change_text(row)
+        return DisplayedLine(f"line-change-{row.pk}", at, words, ICONS[Kind(row.kind)]) if words else None
     notices = (message.create_in for message in thread.messages if message.kind == "system")
     if any(abs((noticed_at - at).total_seconds()) <= SAME_MOMENT for noticed_at in notices):
         return None
-    return DrawnLine(f"line-number-{row.pk}", at, _words_of_number(row, numbers.get(row.pk, "")), "phone")
+    return DisplayedLine(f"line-number-{row.pk}", at, _words_of_number(row, numbers.get(row.pk, "")), "phone")
 
 
-def words_of_change(change: ContactChange) -> str:
+def change_text(change: ContactChange) -> str:
     """What changed and who did it, in one sentence; empty for the first name on WhatsApp, which changed nothing."""
     values: dict[str, Any] = change.values if isinstance(change.values, dict) else {}
     if change.kind == Kind.PROFILE_NAME and not values.get("from"):

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.db.models.fields.files import FieldFile
 
-from chats.media.file_storage import reason_of
+from chats.media.file_storage import storage_error_text
 from chats.media.message_files import files_of, key_of
 from chats.models import Message
 from jobs.models import State
@@ -18,7 +18,7 @@ class StoredFileUnreadable(Exception):
     """The storage does not give a file that it should have; the message says why, for operators."""
 
     def __init__(self, failure: Exception) -> None:
-        super().__init__(reason_of(failure))
+        super().__init__(storage_error_text(failure))
         self.is_missing = isinstance(failure, FileNotFoundError)
 
 

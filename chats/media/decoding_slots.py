@@ -9,7 +9,7 @@ class DecodersBusy(Exception):
     """Others have been in work all the while; the file can be tried again."""
 
 
-class Slots:
+class DecodingSlots:
     """Places for `count` files at once. Whoever finds none free waits for `patience` seconds at most."""
 
     def __init__(self, count: int, *, patience: float) -> None:
@@ -27,7 +27,7 @@ class Slots:
             self._free.release()
 
 
-PICTURES = Slots(1, patience=20.0)
-RECORDINGS = Slots(2, patience=20.0)
-UPLOADS = Slots(5, patience=1.0)
+PICTURE_SLOTS = DecodingSlots(1, patience=20.0)
+RECORDING_SLOTS = DecodingSlots(2, patience=20.0)
+SUBMITTED_FILE_SLOTS = DecodingSlots(5, patience=1.0)
 """Of what staff send, in work or waiting for the places above: half the threads that serve pages stay free for others."""

@@ -26,21 +26,21 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from chats.media.decoding_slots import DecodersBusy
-from chats.media.file_storage import StorageFailed, delete_files, reason_of, save_file
-from chats.media.file_types import HEAD, sniffed
-from chats.media.thumbnails import thumbnail_of
+from chats.media.file_storage import StorageFailed, delete_files, save_file, storage_error_text
+from chats.media.file_types import HEAD, detect_type
+from chats.media.thumbnails import make_thumbnail
 from chats.models import Attachment
-from chats.models.files import Problem, stored_name
+from chats.models.files import DownloadProblem, stored_name
 from cloud_api.errors import FILE_NOT_GIVEN
 from cloud_api.graph import Downloaded, Graph, GraphError, TooLarge, WrongHost
 from jobs.models import Lease, LeasedQuerySet, State
 from jobs.transactions import run_in_transaction
 from jobs.worker import SideLane
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
-from organizations.numbers.graph import graph_for, with_secrets
-from organizations.numbers.suspension import PROBED_EVERY, needs_token, note_token
-from organizations.storage import count, full_among
+from organizations.numbers.graph import graph_for, load_with_secrets
+from organizations.numbers.suspension import PROBE_INTERVAL, needs_token, record_token_result
+from organizations.storage import organizations_over_quota, record_stored_file
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ WIDTH = 8
 """Downloads side by side in one worker."""
 LEASE = 240.0
 """Seconds; longer than asking for the address and a download may take together, and putting the file away."""
-MOST = 100 * 2**20
+MAX_BYTES = 100 * 2**20
 """Bytes: the largest file that Meta passes on (docs/meta-platform.md 8.3)."""
 MOST_DAMAGED = 3
 """Tries of a file that comes otherwise than the webhook says."""
@@ -61,7 +61,7 @@ WITH_THUMBNAIL = ("image", "sticker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
+class Download:
     """A file to be fetched, and all that it takes."""
 
     attachment_id: int
@@ -85,7 +85,7 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class DownloadedFile:
     """The file is in the storage. Without a thumbnail, `width` and `height` are not known."""
 
     sha256: str
@@ -97,12 +97,12 @@ class Here:
 
 
 @dataclass(frozen=True, slots=True)
-class NotHere:
+class FailedDownload:
     """The file could not be fetched, because of `problem`; if that `is_final` it is not tried again. `wait`: seconds before the
     next try, at least. `error`: what Meta said, where it refused."""
 
     reason: str
-    problem: Problem = Problem.NONE
+    problem: DownloadProblem = DownloadProblem.NONE
     wait: float = 0.0
     is_final: bool = False
     error: Mapping[str, Any] | None = None
@@ -110,14 +110,14 @@ class NotHere:
     """Nothing is wrong with the file, but with the access token."""
 
 
-Outcome: TypeAlias = Here | NotHere
+Outcome: TypeAlias = DownloadedFile | FailedDownload
 
 
-class Damaged(Exception):
+class DigestMismatch(Exception):
     """What came is not what the webhook told of."""
 
 
-def take(free: int) -> list[Fetch]:
+def lease_downloads(free: int) -> list[Download]:
     """Up to so many files that are due. Those that Meta has forgotten, and that were tried before, are given up. Those of an
     organization without room wait for it."""
     lease = Attachment.objects.lease(limit=free, seconds=LEASE)
@@ -125,10 +125,10 @@ def take(free: int) -> list[Fetch]:
         return []
     rows = list(lease.held())
     numbers = PhoneNumber.objects.filter(phone_number_id__in={row.phone_number_id for row in rows})
-    by_id = {number.phone_number_id: number for number in with_secrets(numbers)}
+    by_id = {number.phone_number_id: number for number in load_with_secrets(numbers)}
     for row in rows:
         row.phone_number = by_id[row.phone_number_id]
-    full = full_among({row.phone_number.organization_id for row in rows})
+    full = organizations_over_quota({row.phone_number.organization_id for row in rows})
     now = timezone.now()
     late = [row for row in rows if (row.attempts or row.problem) and _until(row) <= now]
     waiting = [row for row in rows if row.phone_number.organization_id in full and row not in late]
@@ -143,15 +143,15 @@ def _give_up(lease: Lease, rows: Sequence[Attachment]) -> None:
     """Meta has forgotten them. What kept them from being fetched until then stays their problem."""
     for problem in {row.problem for row in rows}:
         ids = [row.pk for row in rows if row.problem == problem]
-        lease.held(ids).update(state=State.DEAD, lease_token=None, problem=problem or Problem.EXPIRED)
-    announce({row.phone_number.organization_id for row in rows})
+        lease.held(ids).update(state=State.DEAD, lease_token=None, problem=problem or DownloadProblem.EXPIRED)
+    publish_revisions({row.phone_number.organization_id for row in rows})
 
 
 def _wait_for_room(lease: Lease, rows: Sequence[Attachment]) -> None:
     due_at = Now() + timedelta(seconds=WAIT_FOR_ROOM)
-    columns = {"due_at": due_at, "problem": Problem.NO_ROOM, "reason": NO_ROOM}
+    columns = {"due_at": due_at, "problem": DownloadProblem.NO_ROOM, "reason": NO_ROOM}
     lease.held([row.pk for row in rows]).update(lease_token=None, **columns)
-    announce({row.phone_number.organization_id for row in rows if row.problem != Problem.NO_ROOM})
+    publish_revisions({row.phone_number.organization_id for row in rows if row.problem != DownloadProblem.NO_ROOM})
 
 
 def _without_token(lease: Lease, rows: Sequence[Attachment]) -> list[Attachment]:
@@ -165,9 +165,9 @@ def _without_token(lease: Lease, rows: Sequence[Attachment]) -> list[Attachment]
         (waiting if is_refused and row.phone_number_id in probed else wanted).append(row)
         if is_refused:
             probed.add(row.phone_number_id)
-    columns = {"due_at": Now() + PROBED_EVERY, "problem": Problem.TOKEN}
+    columns = {"due_at": Now() + PROBE_INTERVAL, "problem": DownloadProblem.TOKEN}
     lease.held([row.pk for row in waiting]).update(lease_token=None, **columns)
-    announce({row.phone_number.organization_id for row in waiting if row.problem != Problem.TOKEN})
+    publish_revisions({row.phone_number.organization_id for row in waiting if row.problem != DownloadProblem.TOKEN})
     return wanted
 
 
@@ -175,7 +175,7 @@ def _until(row: Attachment) -> datetime:
     return row.media_id_until or row.create_in
 
 
-def _fetches(rows: Iterable[Attachment], token: uuid.UUID) -> Iterator[Fetch]:
+def _fetches(rows: Iterable[Attachment], token: uuid.UUID) -> Iterator[Download]:
     graphs: dict[PhoneNumber, Graph | None] = {}
     for row in rows:
         number = row.phone_number
@@ -183,7 +183,7 @@ def _fetches(rows: Iterable[Attachment], token: uuid.UUID) -> Iterator[Fetch]:
             graphs[number] = _graph(number)
         if (graph := graphs[number]) is None:
             continue  # its files are due again when the lease ends, until Meta forgets them
-        yield Fetch(
+        yield Download(
             attachment_id=row.pk,
             organization_id=number.organization_id,
             phone_number_id=number.phone_number_id,
@@ -208,7 +208,7 @@ def _graph(number: PhoneNumber) -> Graph | None:
         return None
 
 
-def fetch(wanted: Fetch) -> Outcome:
+def download(wanted: Download) -> Outcome:
     """Ask Meta and keep what comes; never the database."""
     try:
         with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
@@ -216,53 +216,53 @@ def fetch(wanted: Fetch) -> Outcome:
     except GraphError as error:
         return _refused(error)
     except TooLarge as refusal:
-        return NotHere(str(refusal), Problem.TOO_BIG, is_final=True)
+        return FailedDownload(str(refusal), DownloadProblem.TOO_BIG, is_final=True)
     except WrongHost as refusal:
-        return NotHere(str(refusal))
-    except Damaged:
+        return FailedDownload(str(refusal))
+    except DigestMismatch:
         reason = "Its SHA-256 is not the one that the webhook told."
-        return NotHere(reason, Problem.DAMAGED, is_final=wanted.attempts >= MOST_DAMAGED)
+        return FailedDownload(reason, DownloadProblem.DAMAGED, is_final=wanted.attempts >= MOST_DAMAGED)
     except DecodersBusy:
-        return NotHere("Too many pictures are being opened.")
+        return FailedDownload("Too many pictures are being opened.")
     except StorageFailed as failure:
         delete_files(wanted.names)
-        return NotHere(f"It could not be put into the storage: {failure}", Problem.STORAGE)
+        return FailedDownload(f"It could not be put into the storage: {failure}", DownloadProblem.STORAGE)
     except OSError as failure:  # the directory for temporary files
-        return NotHere(f"It could not be put into the storage: {reason_of(failure)}", Problem.STORAGE)
+        return FailedDownload(f"It could not be put into the storage: {storage_error_text(failure)}", DownloadProblem.STORAGE)
 
 
-def _refused(error: GraphError) -> NotHere:
+def _refused(error: GraphError) -> FailedDownload:
     if error.is_token_refused:
-        return NotHere(str(error), Problem.TOKEN, token_refusal=error, error=error.as_object)
+        return FailedDownload(str(error), DownloadProblem.TOKEN, token_refusal=error, error=error.as_object)
     is_refused = error.code == FILE_NOT_GIVEN
-    problem = Problem.REFUSED if is_refused else Problem.NONE
+    problem = DownloadProblem.REFUSED if is_refused else DownloadProblem.NONE
     told = error.as_object if error.code is not None else None
-    return NotHere(str(error), problem, error.retry_after or 0.0, is_final=is_refused, error=told)
+    return FailedDownload(str(error), problem, error.retry_after or 0.0, is_final=is_refused, error=told)
 
 
-def _download(wanted: Fetch, content: IO[bytes]) -> Downloaded:
+def _download(wanted: Download, content: IO[bytes]) -> Downloaded:
     media = wanted.graph.media(wanted.media_id, phone_number_id=wanted.phone_number_id)
-    came = wanted.graph.download(media.url, content, most=MOST)  # type: ignore[arg-type]  # what tempfile gives is one
+    came = wanted.graph.download(media.url, content, most=MAX_BYTES)  # type: ignore[arg-type]  # what tempfile gives is one
     promised = wanted.sha256 or media.sha256
     if promised and came.sha256 != promised:
-        raise Damaged
+        raise DigestMismatch
     return came
 
 
-def _keep(wanted: Fetch, content: IO[bytes], came: Downloaded) -> Here:
+def _keep(wanted: Download, content: IO[bytes], came: Downloaded) -> DownloadedFile:
     name, thumbnail_name = wanted.names
     content.seek(0)
-    mime_type = sniffed(content.read(HEAD))
-    small = thumbnail_of(content) if wanted.kind in WITH_THUMBNAIL else None
+    mime_type = detect_type(content.read(HEAD))
+    small = make_thumbnail(content) if wanted.kind in WITH_THUMBNAIL else None
     content.seek(0)
     save_file(name, File(content))
     if small is None:
-        return Here(came.sha256, came.size, mime_type)
+        return DownloadedFile(came.sha256, came.size, mime_type)
     save_file(thumbnail_name, ContentFile(small.content))
-    return Here(came.sha256, came.size, mime_type, thumbnail_name, small.width, small.height)
+    return DownloadedFile(came.sha256, came.size, mime_type, thumbnail_name, small.width, small.height)
 
 
-def store(outcomes: Sequence[tuple[Fetch, Outcome]]) -> None:
+def store_outcomes(outcomes: Sequence[tuple[Download, Outcome]]) -> None:
     """Let the rows say what came of it. Whoever lost the lease meanwhile has fetched for nothing."""
     for wanted, outcome in outcomes:
         _note_token(wanted, outcome)
@@ -270,66 +270,68 @@ def store(outcomes: Sequence[tuple[Fetch, Outcome]]) -> None:
         delete_files(wanted.names)
 
 
-def _note_token(wanted: Fetch, outcome: Outcome) -> None:
-    refusal = outcome.token_refusal if isinstance(outcome, NotHere) else None
-    if refusal or (isinstance(outcome, Here) and wanted.is_probe):
-        note_token(wanted.graph, phone_number_id=wanted.phone_number_id, organization_id=wanted.organization_id, refusal=refusal)
+def _note_token(wanted: Download, outcome: Outcome) -> None:
+    refusal = outcome.token_refusal if isinstance(outcome, FailedDownload) else None
+    if refusal or (isinstance(outcome, DownloadedFile) and wanted.is_probe):
+        record_token_result(
+            wanted.graph, phone_number_id=wanted.phone_number_id, organization_id=wanted.organization_id, refusal=refusal
+        )
 
 
-def _store(outcomes: Sequence[tuple[Fetch, Outcome]], now: datetime) -> list[Fetch]:
+def _store(outcomes: Sequence[tuple[Download, Outcome]], now: datetime) -> list[Download]:
     """Those whose files no row names."""
     lost, sizes = [], Counter[int]()
     for wanted, outcome in outcomes:
         row = Attachment.objects.filter(pk=wanted.attachment_id)
         stored = row.filter(lease_token=wanted.token).update(lease_token=None, **_columns(wanted, outcome, now))
-        if isinstance(outcome, Here) and stored:
+        if isinstance(outcome, DownloadedFile) and stored:
             sizes[wanted.organization_id] += outcome.size
-        elif isinstance(outcome, Here) and not row.filter(file=wanted.names[0]).exists():
+        elif isinstance(outcome, DownloadedFile) and not row.filter(file=wanted.names[0]).exists():
             lost.append(wanted)
     for organization_id, size in sorted(sizes.items()):
-        count(organization_id=organization_id, size=size)
-    announce({wanted.organization_id for wanted, _ in outcomes})
+        record_stored_file(organization_id=organization_id, size=size)
+    publish_revisions({wanted.organization_id for wanted, _ in outcomes})
     return lost
 
 
-def _columns(wanted: Fetch, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    if isinstance(outcome, Here):
+def _columns(wanted: Download, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    if isinstance(outcome, DownloadedFile):
         here = {"file": wanted.names[0], "sha256": outcome.sha256, "size": outcome.size, "thumbnail": outcome.thumbnail}
-        kept = {"width": outcome.width, "height": outcome.height, "problem": Problem.NONE, "reason": "", "errors": None}
+        kept = {"width": outcome.width, "height": outcome.height, "problem": DownloadProblem.NONE, "reason": "", "errors": None}
         told = {"mime_type": outcome.mime_type} if outcome.mime_type else {}
         return {"state": State.DONE, **here, **kept, **told}
     errors = [outcome.error] if outcome.error else None
     refused: dict[str, Any] = {"problem": outcome.problem, "reason": outcome.reason[:500], "errors": errors}
     if outcome.is_final or wanted.until <= now:
-        return {"state": State.DEAD, **refused, "problem": outcome.problem or Problem.EXPIRED}
+        return {"state": State.DEAD, **refused, "problem": outcome.problem or DownloadProblem.EXPIRED}
     if outcome.token_refusal:
-        return {"due_at": Now() + PROBED_EVERY, "attempts": F("attempts") - 1, **refused}
+        return {"due_at": Now() + PROBE_INTERVAL, "attempts": F("attempts") - 1, **refused}
     wait = max(outcome.wait, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(wanted.attempts - 1, 20)))
     wait *= random.uniform(0.7, 1.3)  # noqa: S311  spread, not secret
     return {"due_at": Now() + timedelta(seconds=wait), **refused}
 
 
-def fail(wanted: Fetch, failure: BaseException) -> Outcome:
-    """An unexpected error in `fetch` is tried again until Meta forgets the file."""
-    return NotHere(f"unexpected: {type(failure).__name__}")
+def fail(wanted: Download, failure: BaseException) -> Outcome:
+    """An unexpected error in `download` is tried again until Meta forgets the file."""
+    return FailedDownload(f"unexpected: {type(failure).__name__}")
 
 
-def reject(wanted: Fetch, outcome: Outcome, failure: Exception) -> None:
+def reject(wanted: Download, outcome: Outcome, failure: Exception) -> None:
     """A file whose outcome cannot be stored is fetched again later, until Meta forgets it."""
-    store([(wanted, NotHere(f"its outcome could not be stored: {type(failure).__name__}"))])
+    store_outcomes([(wanted, FailedDownload(f"its outcome could not be stored: {type(failure).__name__}"))])
 
 
-def give_back(unfetched: Sequence[Fetch]) -> None:
+def return_downloads(unfetched: Sequence[Download]) -> None:
     """Let these be taken again at once."""
     _leased(unfetched).update(lease_token=None, due_at=Now(), attempts=F("attempts") - 1)
 
 
-def renew(under_way: Sequence[Fetch]) -> None:
+def renew(under_way: Sequence[Download]) -> None:
     """Keep the leases of these for `LEASE` seconds from now."""
     _leased(under_way).update(due_at=Now() + timedelta(seconds=LEASE))
 
 
-def _leased(fetches: Sequence[Fetch]) -> LeasedQuerySet[Attachment]:
+def _leased(fetches: Sequence[Download]) -> LeasedQuerySet[Attachment]:
     """Those rows that are still this worker's."""
     tokens, ids = {each.token for each in fetches}, [each.attachment_id for each in fetches]
     rows: LeasedQuerySet[Attachment] = Attachment.objects.filter(pk__in=ids, lease_token__in=tokens)
@@ -339,13 +341,13 @@ def _leased(fetches: Sequence[Fetch]) -> LeasedQuerySet[Attachment]:
 LANE = SideLane(
     "files",
     model=Attachment,
-    take=take,
-    do=fetch,
-    store=store,
+    lease_downloads=lease_downloads,
+    do=download,
+    store_outcomes=store_outcomes,
     width=WIDTH,
     fail=fail,
     reject=reject,
-    give_back=give_back,
+    return_downloads=return_downloads,
     renew=renew,
     lease=LEASE,
 )

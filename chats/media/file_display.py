@@ -7,10 +7,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.media.file_names import EXTENSIONS
-from chats.media.file_responses import PICTURES, PLAYED
+from chats.media.file_responses import PICTURE_TYPES, PLAYABLE_TYPES
 from chats.models import Attachment
-from chats.models.files import Problem
-from cloud_api.errors import codes_of, explained, has_words, own_words
+from chats.models.files import DownloadProblem
+from cloud_api.errors import codes_of, has_text, meaning_of, meta_words
 from jobs.models import State
 
 SIDE = 320
@@ -19,7 +19,7 @@ WAYS = {"audio": "audio", "voice": "audio", "video": "video", "sticker": "sticke
 """By the kind of the message."""
 
 
-def shown(file: Attachment | None) -> dict[str, Any]:
+def describe_file(file: Attachment | None) -> dict[str, Any]:
     """For chats/kinds/media.html: `way` is image, sticker, video, audio or document, empty where there is no file; then `missing`
     says why, and `is_awaited` whether it may still come. None: the hub was never to have it."""
     if file is None or not file.file:
@@ -37,7 +37,7 @@ def _told(file: Attachment | None) -> dict[str, Any]:
 
 def _details(file: Attachment | None) -> str:
     """Meta's own words about why it is not here, where they say more than the hub's."""
-    return next(filter(None, map(own_words, (file and file.errors) or ())), "")
+    return next(filter(None, map(meta_words, (file and file.errors) or ())), "")
 
 
 def _type(file: Attachment) -> str:
@@ -49,23 +49,23 @@ def _type(file: Attachment) -> str:
 def _why_not_here(file: Attachment | None) -> Any:
     if file is None:
         return _("The file is not in the hub.")
-    refused = next((gettext(explained(code).words) for code in codes_of(file.errors or ()) if has_words(code)), "")
-    if file.state == State.DUE and file.problem != Problem.NO_ROOM:
+    refused = next((gettext(meaning_of(code).words) for code in codes_of(file.errors or ()) if has_text(code)), "")
+    if file.state == State.DUE and file.problem != DownloadProblem.NO_ROOM:
         waits = (
             gettext("It could not be fetched yet. The hub keeps trying.") if file.reason else gettext("The file is being fetched.")
         )
         return f"{waits} {refused}".strip()
-    if refused and file.problem == Problem.REFUSED:
+    if refused and file.problem == DownloadProblem.REFUSED:
         return refused
-    return Problem(file.problem).label if file.problem else _("The file is not in the hub.")
+    return DownloadProblem(file.problem).label if file.problem else _("The file is not in the hub.")
 
 
 def _way(file: Attachment) -> str:
     """By the message's kind, as far as the file's own bytes allow: what cannot be shown is to be saved."""
     way = WAYS.get(file.kind, "document")
     if way in ("image", "sticker"):
-        return way if file.mime_type in PICTURES and file.thumbnail else "document"
-    return way if file.mime_type.partition(";")[0] in PLAYED else "document"
+        return way if file.mime_type in PICTURE_TYPES and file.thumbnail else "document"
+    return way if file.mime_type.partition(";")[0] in PLAYABLE_TYPES else "document"
 
 
 def _box(file: Attachment) -> tuple[int, int] | None:

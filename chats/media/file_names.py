@@ -3,8 +3,8 @@
 import re
 import unicodedata
 
-LONGEST = 255
-MOST_READ = 2_000
+MAX_LENGTH = 255
+MAX_CHARACTERS_READ = 2_000
 """Characters of a name that are looked at."""
 EXTENSIONS = {
     "image/jpeg": ".jpg",
@@ -29,15 +29,15 @@ _SEPARATOR = re.compile(r"[/\\]")
 
 def clean_name(name: str) -> str:
     """The name without path, control and bidi characters, at most 255 long with its ending kept; empty if nothing is left."""
-    if len(name) > MOST_READ:  # to order many accents on one letter takes the square of their number
-        name = name[: MOST_READ // 2] + name[-MOST_READ // 2 :]
+    if len(name) > MAX_CHARACTERS_READ:  # to order many accents on one letter takes the square of their number
+        name = name[: MAX_CHARACTERS_READ // 2] + name[-MAX_CHARACTERS_READ // 2 :]
     visible = "".join(each for each in unicodedata.normalize("NFC", name) if unicodedata.category(each) not in _INVISIBLE)
     last = " ".join(_SEPARATOR.split(visible)[-1].split()).strip(". ")
-    if len(last) <= LONGEST:
+    if len(last) <= MAX_LENGTH:
         return last
     stem, dot, ending = last.rpartition(".")
     kept = f"{dot}{ending}" if stem and len(ending) <= 10 else ""
-    return last[: LONGEST - len(kept)] + kept
+    return last[: MAX_LENGTH - len(kept)] + kept
 
 
 def submitted_name(name: str) -> str:

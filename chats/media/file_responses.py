@@ -11,20 +11,20 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 
 from chats.media.file_names import offered_name
-from chats.media.file_types import HEAD, sniffed
+from chats.media.file_types import HEAD, detect_type
 
-MOST_OF_OPEN_RANGE = 2 * 2**20
+MAX_OPEN_RANGE = 2 * 2**20
 """Bytes of a part that a player asks for without an end: it reads some, and holds on to the rest while it plays."""
-AGE = 7 * 24 * 3600
-PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-PLAYED = frozenset({"video/mp4", "video/3gpp", "audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"})
+MAX_AGE = 7 * 24 * 3600
+PICTURE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+PLAYABLE_TYPES = frozenset({"video/mp4", "video/3gpp", "audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"})
 """What browsers may show, decided by the file's own bytes: none of these can hold a script. All else is saved."""
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
+class OpenFile:
     """An open file of the storage, and what is known of it."""
 
     content: IO[bytes]
@@ -35,11 +35,11 @@ class StoredFile:
     sha256: str
 
 
-class Unsatisfiable(Exception):
+class RangeNotSatisfiable(Exception):
     """The part that was asked for is not in the file."""
 
 
-class Part:
+class FilePart:
     """`length` bytes of a file, from `start` on, to be read as a file of their own."""
 
     def __init__(self, content: IO[bytes], start: int, length: int) -> None:
@@ -57,17 +57,17 @@ class Part:
         self._content.close()
 
 
-def answer(request: HttpRequest, stored: StoredFile) -> HttpResponseBase:
+def file_response(request: HttpRequest, stored: OpenFile) -> HttpResponseBase:
     """The file, or the part that the request asks for (RFC 9110, 14)."""
-    mime_type = sniffed(stored.content.read(HEAD))
+    mime_type = detect_type(stored.content.read(HEAD))
     headers = _headers(stored, mime_type)
     tag = headers.get("ETag")
     if known := get_conditional_response(request, etag=tag):  # here, because a middleware that does it does not close the file
         stored.content.close()
         return known
     try:
-        part = _part(request, stored.size, tag, is_played=mime_type in PLAYED)
-    except Unsatisfiable:
+        part = _part(request, stored.size, tag, is_played=mime_type in PLAYABLE_TYPES)
+    except RangeNotSatisfiable:
         stored.content.close()
         return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers={"Content-Range": f"bytes */{stored.size}"})
     start, length = part or (0, stored.size)
@@ -79,11 +79,11 @@ def answer(request: HttpRequest, stored: StoredFile) -> HttpResponseBase:
         stored.content.close()
         return HttpResponse(status=status, headers=headers)
     content_type = headers.pop("Content-Type")  # FileResponse would find one of its own if it came with the headers
-    return FileResponse(Part(stored.content, start, length), status=status, headers=headers, content_type=content_type)
+    return FileResponse(FilePart(stored.content, start, length), status=status, headers=headers, content_type=content_type)
 
 
-def _headers(stored: StoredFile, mime_type: str) -> dict[str, str]:
-    is_shown = mime_type in PICTURES | PLAYED
+def _headers(stored: OpenFile, mime_type: str) -> dict[str, str]:
+    is_shown = mime_type in PICTURE_TYPES | PLAYABLE_TYPES
     name = offered_name(stored.name, stored.kind, mime_type)
     headers = {
         "Content-Type": mime_type if is_shown or mime_type == "application/pdf" else "application/octet-stream",
@@ -92,7 +92,7 @@ def _headers(stored: StoredFile, mime_type: str) -> dict[str, str]:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cross-Origin-Resource-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
-        "Cache-Control": f"private, max-age={AGE}, immutable",
+        "Cache-Control": f"private, max-age={MAX_AGE}, immutable",
         "Accept-Ranges": "bytes",
     }
     return headers | ({"ETag": f'"{stored.sha256}"'} if stored.sha256 else {})
@@ -110,21 +110,21 @@ def _part(request: HttpRequest, size: int, tag: str | None, *, is_played: bool) 
         return _existing(size - length, length, size)
     if last and int(last) < int(first):
         return None
-    most = size if last or not is_played else MOST_OF_OPEN_RANGE
+    most = size if last or not is_played else MAX_OPEN_RANGE
     end = min(int(last) + 1 if last else size, size)
     return _existing(int(first), min(end - int(first), most), size)
 
 
 def _existing(start: int, length: int, size: int) -> tuple[int, int]:
     if start >= size or length <= 0:
-        raise Unsatisfiable
+        raise RangeNotSatisfiable
     return start, length
 
 
-def open_stored(field: Any, *, name: str, kind: str, sha256: str) -> StoredFile | None:
+def open_stored_file(field: Any, *, name: str, kind: str, sha256: str) -> OpenFile | None:
     """The file that a column names; None if the storage has it no more."""
     try:
         content = field.storage.open(field.name, "rb")
-        return StoredFile(content=content, size=content.size, name=name, kind=kind, sha256=sha256)
+        return OpenFile(content=content, size=content.size, name=name, kind=kind, sha256=sha256)
     except FileNotFoundError:
         return None

@@ -12,11 +12,11 @@ try:
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:  # without requirements/s3.txt the files are on this machine
-    FAILURES_OF_BUCKETS: tuple[type[Exception], ...] = ()
+    BUCKET_ERRORS: tuple[type[Exception], ...] = ()
 else:
-    FAILURES_OF_BUCKETS = (Boto3Error, BotoCoreError, ClientError)
+    BUCKET_ERRORS = (Boto3Error, BotoCoreError, ClientError)
 
-STORAGE_FAILURES: tuple[type[Exception], ...] = (OSError, *FAILURES_OF_BUCKETS)
+STORAGE_ERRORS: tuple[type[Exception], ...] = (OSError, *BUCKET_ERRORS)
 """What a storage raises that refuses, is full or does not answer. FileNotFoundError is among them: the file is not there."""
 
 
@@ -29,19 +29,19 @@ def save_file(name: str, content: "File[Any]") -> None:
     that can be helped."""
     try:
         default_storage.save(name, content)
-    except STORAGE_FAILURES as failure:
+    except STORAGE_ERRORS as failure:
         delete_files([name])  # it may be there in part, and the disk full
-        raise StorageFailed(reason_of(failure)) from failure
+        raise StorageFailed(storage_error_text(failure)) from failure
 
 
 def delete_files(names: Iterable[str]) -> None:
     """Remove from the storage what no row names, as far as it can be done now."""
     for name in names:
-        with suppress(*STORAGE_FAILURES):
+        with suppress(*STORAGE_ERRORS):
             default_storage.delete(name)
 
 
-def reason_of(failure: Exception) -> str:
+def storage_error_text(failure: Exception) -> str:
     """In short, such as “PermissionError EACCES” or “ClientError AccessDenied”; never with a path."""
     kind = type(failure).__name__
     if isinstance(failure, OSError):

@@ -30,7 +30,7 @@ _BRANDS = (
 """The brands that files in boxes (ISO 14496-12) begin with; the others are of videos."""
 
 
-def sniffed(head: bytes) -> str:
+def detect_type(head: bytes) -> str:
     """The type that a file which begins so has; empty for all that has no sign of its own, such as texts."""
     for beginning, mime_type in _BEGINNINGS:
         if head.startswith(beginning):

@@ -7,25 +7,25 @@ from django.db.models import Q
 
 from chats.models import Attachment, Message
 
-KINDS = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
+FILE_KINDS = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
 """Kinds of messages that are files (docs/meta-platform.md 3)."""
 # A customer's answer to a form may have some too.
-MAY_HAVE_FILE = KINDS | {"template", "unsupported", "media_placeholder"}
+MAY_HAVE_FILE = FILE_KINDS | {"template", "unsupported", "media_placeholder"}
 
-Key = tuple[str, str]
+FileKey = tuple[str, str]
 
 
-def key_of(message: Message) -> Key:
+def key_of(message: Message) -> FileKey:
     """The number's phone_number_id and the message's name there."""
     return message.phone_number_id, message.name
 
 
-def files_of(messages: Iterable[Message]) -> dict[Key, Attachment]:
+def files_of(messages: Iterable[Message]) -> dict[FileKey, Attachment]:
     """The files of those of these messages that have one, in one query if any may; of several the first."""
     return {key: files[0] for key, files in all_files_of(messages).items()}
 
 
-def all_files_of(messages: Iterable[Message]) -> dict[Key, list[Attachment]]:
+def all_files_of(messages: Iterable[Message]) -> dict[FileKey, list[Attachment]]:
     """All files of these messages, in their order, in one query if any may have one."""
     named: dict[str, set[str]] = defaultdict(set)
     for message in messages:
@@ -36,7 +36,7 @@ def all_files_of(messages: Iterable[Message]) -> dict[Key, list[Attachment]]:
     which = Q(pk__in=[])
     for number, names in named.items():
         which |= Q(phone_number=number, message_name__in=names)
-    found: dict[Key, list[Attachment]] = defaultdict(list)
+    found: dict[FileKey, list[Attachment]] = defaultdict(list)
     for file in sorted(Attachment.objects.filter(which), key=lambda each: each.position):
         found[file.phone_number_id, file.message_name].append(file)
     return found

@@ -14,10 +14,10 @@ from typing import IO, Any
 
 from PIL import Image, ImageOps, PngImagePlugin
 
-from chats.media.decoding_slots import PICTURES
-from chats.media.picture_limits import MOST_BYTES, MOST_PIXELS, has_few_parts, is_small_enough
+from chats.media.decoding_slots import PICTURE_SLOTS
+from chats.media.picture_limits import MAX_BYTES, MAX_PIXELS, has_few_parts, is_small_enough
 
-LARGEST = 480
+MAX_SIDE = 480
 """Pixels of the longer side."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 QUALITY = 78
@@ -33,7 +33,7 @@ UNREADABLE = (
 )
 """What Pillow raises for pictures that are none, or none that it can read."""
 
-Image.MAX_IMAGE_PIXELS = max(MOST_PIXELS.values())
+Image.MAX_IMAGE_PIXELS = max(MAX_PIXELS.values())
 PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
@@ -51,14 +51,14 @@ class Thumbnail:
     """Of a PNG that was to be made plain: the whole picture in 8 bits, RGB or RGBA."""
 
 
-def thumbnail_of(file: IO[Any], *, make_plain: bool = False) -> Thumbnail | None:
+def make_thumbnail(file: IO[Any], *, make_plain: bool = False) -> Thumbnail | None:
     """None if the file is no picture that can be shown, or too large a one. Raises DecodersBusy. With `make_plain` the picture
     is a PNG, and given in plain colours too."""
     file.seek(0)
-    content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES or not has_few_parts(content):
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES or not has_few_parts(content):
         return None
-    with PICTURES.taken():
+    with PICTURE_SLOTS.taken():
         return DECODER.submit(_decoded, content, make_plain=make_plain).result()
 
 
@@ -78,7 +78,7 @@ def _small(picture: Image.Image, *, make_plain: bool) -> Thumbnail:
     if picture.getexif().get(ORIENTATION) in TURNED:
         width, height = height, width
     shown = picture.convert("RGB") if picture.mode.startswith("I") else picture  # Pillow makes no picture in 16 bits small
-    shown.thumbnail((LARGEST, LARGEST))
+    shown.thumbnail((MAX_SIDE, MAX_SIDE))
     upright = ImageOps.exif_transpose(shown)
     drawn = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     small = io.BytesIO()
@@ -89,8 +89,8 @@ def _small(picture: Image.Image, *, make_plain: bool) -> Thumbnail:
 def _decode_in_small(picture: Image.Image) -> None:
     """A JPEG, whatever its shape. Pillow's own `thumbnail` looks at the shorter side, and would decode a long strip whole."""
     longest = max(picture.size)
-    wanted = [max(1, side * 2 * LARGEST // longest) for side in picture.size]
-    if longest > 2 * LARGEST:
+    wanted = [max(1, side * 2 * MAX_SIDE // longest) for side in picture.size]
+    if longest > 2 * MAX_SIDE:
         picture.draft(None, (wanted[0], wanted[1]))
 
 

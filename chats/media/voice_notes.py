@@ -11,13 +11,13 @@ from av.audio.frame import AudioFrame
 from av.container import InputContainer, OutputContainer
 from django.utils.translation import gettext_noop as _
 
-from chats.media.decoding_slots import RECORDINGS
-from chats.media.file_types import HEAD, sniffed
+from chats.media.decoding_slots import RECORDING_SLOTS
+from chats.media.file_types import HEAD, detect_type
 from cloud_api.messages import InvalidMessage
 
-LONGEST = 30 * 60
+MAX_SECONDS = 30 * 60
 """Seconds."""
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 """Of what was recorded: browsers take 16 to 32 KB a second of sound at most."""
 MOST_WORK = 120.0
 """Seconds that one recording may keep the hub busy. Half an hour takes about 20 on one core."""
@@ -35,15 +35,15 @@ UNREADABLE = _("The recording cannot be read. Record it again.")
 TOO_LONG = _("A voice message may have at most %(limit)s minutes.")
 
 
-def voice_note(recording: IO[Any]) -> bytes:
+def make_voice_note(recording: IO[Any]) -> bytes:
     """The recording as a voice note. Raises InvalidMessage if it cannot be read or is too long, and DecodersBusy."""
     recording.seek(0)
-    container = CONTAINERS.get(sniffed(recording.read(HEAD)))
+    container = CONTAINERS.get(detect_type(recording.read(HEAD)))
     if container is None:
         raise InvalidMessage("file", UNREADABLE)
-    if recording.seek(0, io.SEEK_END) > MOST_BYTES:
-        raise InvalidMessage("file", TOO_LONG, limit=LONGEST // 60)
-    with RECORDINGS.taken():
+    if recording.seek(0, io.SEEK_END) > MAX_BYTES:
+        raise InvalidMessage("file", TOO_LONG, limit=MAX_SECONDS // 60)
+    with RECORDING_SLOTS.taken():
         try:
             return _converted(recording, container)
         except InvalidMessage:
@@ -79,8 +79,8 @@ def _frames(source: InputContainer, deadline: float) -> Iterator[AudioFrame]:
         if not 8_000 <= frame.sample_rate <= 96_000 or frame.layout.nb_channels > MOST_CHANNELS:
             raise InvalidMessage("file", UNREADABLE)
         seconds += frame.samples / frame.sample_rate
-        if seconds > LONGEST or time.monotonic() > deadline:
-            raise InvalidMessage("file", TOO_LONG, limit=LONGEST // 60)
+        if seconds > MAX_SECONDS or time.monotonic() > deadline:
+            raise InvalidMessage("file", TOO_LONG, limit=MAX_SECONDS // 60)
         yield frame
 
 

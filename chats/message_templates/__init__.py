@@ -4,7 +4,7 @@ Modules and what other packages use of them:
 
     accounts          the accounts of an organization: Account, NoWay, accounts_of, all_accounts, numbers_by_account
     sync              copies templates from Meta: ask_soon, last_try, sync_due_templates, sync_templates
-    events            what webhooks report about templates: note_template_events
+    events            what webhooks report about templates: apply_template_events
     services          creates and deletes templates at Meta: create_template, delete_template, refusal_words
     rules             what Meta accepts in a new template
     components        parts, variables and buttons of a template: parts_of, why_not

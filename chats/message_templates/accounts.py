@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db.models import F, QuerySet
+from organizations.numbers.number_secrets import read_secret
 
 from cloud_api.graph import Graph
 from organizations.models import Organization, PhoneNumber
-from organizations.numbers.registration import opened
-from organizations.numbers.suspension import calls_of
+from organizations.numbers.suspension import graph_calls
 
 
-class NoWay(Exception):
+class NoUsableNumber(Exception):
     """No number of the account is on and has an access token."""
 
 
@@ -52,12 +52,12 @@ def numbers_by_account(accounts: Iterable[Account]) -> dict[str, list[str]]:
 
 
 @contextmanager
-def calls_of_account(account: Account) -> Iterator[Graph]:
-    """Graph with the token of one of its numbers, rather one that may send; a token that Meta refuses is noted. Raises NoWay."""
+def graph_for_account(account: Account) -> Iterator[Graph]:
+    """Graph with the token of one of its numbers, rather one that may send; a token that Meta refuses is noted. Raises NoUsableNumber."""
     numbers = PhoneNumber.objects.active().filter(organization=account.organization_id, waba_id=account.waba_id)
     ordered = numbers.defer(*PhoneNumber.SECRETS).order_by(F("sending_stopped_at").asc(nulls_first=True), "pk")
-    number = next((each for each in ordered if opened(each, "meta_token")), None)
+    number = next((each for each in ordered if read_secret(each, "meta_token")), None)
     if number is None or not account.waba_id:
-        raise NoWay
-    with calls_of(number) as graph:
+        raise NoUsableNumber
+    with graph_calls(number) as graph:
         yield graph

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from chats.message_templates.components import Place, blanks_of, parts_of
+from chats.message_templates.components import VariablePosition, fields_of, texts_of
 from chats.models import MessageTemplate
 from cloud_api.template_variables import spans_of, variables_of
 from cloud_api.wa_ids import formatted
@@ -35,10 +35,10 @@ PHONES = {"phone", "phone_number", "telefone", "celular", "telefono", "numero_de
 def values_from_contact(template: MessageTemplate, contact: Contact) -> dict[str, str]:
     """Texts for the template's blanks, by their keys, as far as the contact tells them."""
     greeted = {
-        *(f"{Place.HEADER}_{name}" for name in _after_greetings(parts_of(template).header)),
-        *(f"{Place.BODY}_{name}" for name in _after_greetings(parts_of(template).body)),
+        *(f"{VariablePosition.HEADER}_{name}" for name in _after_greetings(texts_of(template).header)),
+        *(f"{VariablePosition.BODY}_{name}" for name in _after_greetings(texts_of(template).body)),
     }
-    texts = [blank for blank in blanks_of(template) if blank.place != Place.BUTTON and not blank.is_file]
+    texts = [blank for blank in fields_of(template) if blank.place != VariablePosition.BUTTON and not blank.is_file]
     values = {blank.key: _value(blank.name, contact, is_greeted=blank.key in greeted) for blank in texts}
     return {key: value for key, value in values.items() if value}
 

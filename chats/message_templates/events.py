@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chats.message_templates.accounts import Account
-from chats.message_templates.sync import ask_soon
+from chats.message_templates.sync import request_sync
 from chats.models import MessageTemplate
 from cloud_api.payloads.texts import mapping, objects, text
 from organizations.numbers.account_events import EventArrival
@@ -15,7 +15,7 @@ NOT_A_STATUS = ("FLAGGED",)
 """It may still be sent, and will be disabled if its quality stays low."""
 
 
-def note_template_events(arrivals: Sequence[EventArrival]) -> None:
+def apply_template_events(arrivals: Sequence[EventArrival]) -> None:
     """Bring the templates up to date with these events, in the order of their times. In the caller's transaction,
     which announces."""
     told = [arrival for arrival in arrivals if arrival.told.field in APPLY and isinstance(arrival.told.raw, dict)]
@@ -28,7 +28,7 @@ def _note(arrival: EventArrival) -> None:
     account = Account(arrival.organization.pk, arrival.told.waba_id or "")
     row = _row(account, value)
     if row is None or (row.pk and arrival.at < row.told_at):
-        ask_soon(account)
+        request_sync(account)
         return
     is_new = row.pk is None
     if text(value, "event").upper() == "DELETED":
@@ -40,7 +40,7 @@ def _note(arrival: EventArrival) -> None:
     APPLY[arrival.told.field](row, value)
     row.save()
     if is_new or arrival.told.field == "message_template_components_update":
-        ask_soon(account)
+        request_sync(account)
 
 
 def _row(account: Account, value: Mapping[str, Any]) -> MessageTemplate | None:

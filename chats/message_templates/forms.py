@@ -9,10 +9,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chats.media.uploads import Upload, read_upload
-from chats.message_templates.components import Blank, Place, blanks_of
-from chats.message_templates.filled_templates import Preview, Values, example, preview
-from chats.message_templates.rules import Draft, DraftButton, problems, template_of
+from chats.media.submitted_files import SubmittedFile, read_submitted_file
+from chats.message_templates.components import TemplateField, VariablePosition, fields_of
+from chats.message_templates.filled_templates import FieldValues, TemplatePreview, build_example_preview, build_preview
+from chats.message_templates.rules import DraftButton, TemplateDraft, draft_problems, template_of
 from chats.message_templates.status_texts import LANGUAGES
 from chats.models import MessageTemplate
 from cloud_api.messages import MEDIA_LIMITS, InvalidMessage
@@ -59,7 +59,7 @@ class HeaderFileField(forms.FileField):
     def clean(self, value: Any, initial: Any = None) -> Any:
         file = super().clean(value, initial)
         try:
-            upload = read_upload(file)
+            upload = read_submitted_file(file)
         except InvalidMessage as refusal:
             raise ValidationError(gettext(refusal.words) % {"limit": refusal.limit}) from None
         if upload.kind != self.kind:
@@ -68,7 +68,7 @@ class HeaderFileField(forms.FileField):
         return upload
 
 
-class FillForm(forms.Form):
+class TemplateFieldsForm(forms.Form):
     """A field for every blank of the template. What comes for a blank that it has not means that it was changed meanwhile."""
 
     prefix = PREFIX
@@ -76,7 +76,7 @@ class FillForm(forms.Form):
     def __init__(self, *args: Any, template: MessageTemplate, **options: Any) -> None:
         super().__init__(*args, **options)
         self.template = template
-        for blank in blanks_of(template):
+        for blank in fields_of(template):
             self.fields[blank.key] = _field(blank)
 
     def clean(self) -> dict[str, Any]:
@@ -88,30 +88,30 @@ class FillForm(forms.Form):
             self._check_lengths(cleaned)
         return cleaned
 
-    def _check_lengths(self, values: Values) -> None:
-        shown = preview(self.template, values)
+    def _check_lengths(self, values: FieldValues) -> None:
+        shown = build_preview(self.template, values)
         if len(shown.body) > LONGEST_BODY:
             raise ValidationError(_too_long(LONGEST_BODY, len(shown.body) - LONGEST_BODY))
         if len(shown.header) > LONGEST_HEADER:
             raise ValidationError(_("With this, the header is longer than the 60 characters that WhatsApp takes."))
 
     @property
-    def values(self) -> Values:
+    def values(self) -> FieldValues:
         """By the blanks' keys; of a form that is valid."""
         return {key: self.cleaned_data[key] for key in self.fields}
 
     @property
-    def upload(self) -> Upload | None:
+    def upload(self) -> SubmittedFile | None:
         """The header's file; of a form that is valid."""
         return self.cleaned_data.get("header_file")
 
 
-def typed(template: MessageTemplate, posted: Mapping[str, str]) -> dict[str, str]:
+def submitted_values(template: MessageTemplate, posted: Mapping[str, str]) -> dict[str, str]:
     """What has been typed so far, by the blanks' keys, right or wrong."""
-    return {blank.key: posted.get(f"{PREFIX}-{blank.key}", "").strip() for blank in blanks_of(template) if not blank.is_file}
+    return {blank.key: posted.get(f"{PREFIX}-{blank.key}", "").strip() for blank in fields_of(template) if not blank.is_file}
 
 
-def length_words(shown: Preview) -> str:
+def length_error(shown: TemplatePreview) -> str:
     """How much too long it is, in a sentence; nothing if it is not."""
     over = len(shown.body) - LONGEST_BODY
     return _too_long(LONGEST_BODY, over) if over > 0 else ""
@@ -122,7 +122,7 @@ def _too_long(limit: int, over: int) -> str:
     return words % {"limit": limit, "over": over}
 
 
-def _field(blank: Blank) -> forms.Field:
+def _field(blank: TemplateField) -> forms.Field:
     if blank.is_file:
         return HeaderFileField(kind=blank.kind, label=FILE_WORDS[blank.kind])
     hint = format_html(gettext("For example: {}"), blank.example) if blank.example else ""
@@ -130,18 +130,18 @@ def _field(blank: Blank) -> forms.Field:
     check: Callable[[str], None] = check_value
     if blank.kind == "coupon_code":
         longest, check = LONGEST_COUPON_CODE, check_coupon_code
-    elif blank.place == Place.BUTTON:
+    elif blank.place == VariablePosition.BUTTON:
         check = check_address_end
     field = ParameterField(label=_label(blank), check=check, max_length=longest, help_text=hint)
     field.widget.attrs["placeholder"] = blank.example
     return field
 
 
-def _label(blank: Blank) -> str:
+def _label(blank: TemplateField) -> str:
     name = f"{{{{{blank.name}}}}}"
-    if blank.place == Place.HEADER:
+    if blank.place == VariablePosition.HEADER:
         return gettext("%(variable)s in the header") % {"variable": name}
-    if blank.place == Place.BODY:
+    if blank.place == VariablePosition.BODY:
         return name
     words = (
         gettext("Code of the button “%(button)s”") if blank.kind == "coupon_code" else gettext("Address of the button “%(button)s”")
@@ -203,7 +203,7 @@ class DraftForm(forms.Form):
         for row in range(MOST_BUTTONS):
             self.fields |= _button_fields(row)
         self.draft = self._read()
-        for blank in blanks_of(template_of(self.draft)):
+        for blank in fields_of(template_of(self.draft)):
             self.fields[f"example_{blank.key}"] = forms.CharField(
                 label=_label(blank), required=False, widget=forms.TextInput({"autocomplete": "off"})
             )
@@ -211,27 +211,31 @@ class DraftForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        for problem in problems(self.draft):
+        for problem in draft_problems(self.draft):
             if problem.field not in self.errors:
                 self.add_error(problem.field, problem.words)
         return cleaned
 
-    def _read(self) -> Draft:
-        typed = {name: self._typed(name) for name in self.fields}
+    def _read(self) -> TemplateDraft:
+        submitted_values = {name: self._typed(name) for name in self.fields}
         buttons = [
-            DraftButton(row, kind, typed[f"button_{row}_text"], self._button_value(kind, typed[f"button_{row}_value"]))
+            DraftButton(
+                row, kind, submitted_values[f"button_{row}_text"], self._button_value(kind, submitted_values[f"button_{row}_value"])
+            )
             for row in range(MOST_BUTTONS)
-            if (kind := typed[f"button_{row}_kind"])
+            if (kind := submitted_values[f"button_{row}_kind"])
         ]
-        examples = {name.removeprefix("example_"): typed[name] for name in typed if name.startswith("example_")}
+        examples = {
+            name.removeprefix("example_"): submitted_values[name] for name in submitted_values if name.startswith("example_")
+        }
         columns = ("name", "language", "category", "header", "body", "footer")
-        return Draft(**{name: typed[name] for name in columns}, buttons=buttons, examples=examples)
+        return TemplateDraft(**{name: submitted_values[name] for name in columns}, buttons=buttons, examples=examples)
 
-    def _button_value(self, kind: str, typed: str) -> str:
+    def _button_value(self, kind: str, submitted_values: str) -> str:
         """A phone number with its country code, however it is typed."""
-        if kind == "PHONE_NUMBER" and (wa_ids := candidates(typed, country=self._country)):
+        if kind == "PHONE_NUMBER" and (wa_ids := candidates(submitted_values, country=self._country)):
             return f"+{wa_ids[0]}"
-        return typed
+        return submitted_values
 
     def _typed(self, name: str) -> str:
         written = self._written.get(name)
@@ -251,9 +255,9 @@ class DraftForm(forms.Form):
         ]
 
     @property
-    def preview(self) -> Preview:
+    def build_preview(self) -> TemplatePreview:
         """With the examples that are there."""
-        return example(template_of(self.draft))
+        return build_example_preview(template_of(self.draft))
 
 
 def _button_fields(row: int) -> dict[str, forms.Field]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from chats.message_templates.variables import tidy
+from chats.message_templates.variables import normalize_variables
 from chats.models import MessageTemplate
 from cloud_api.template_checks import TemplateProblem, template_problems
 from cloud_api.template_variables import variables_of
@@ -24,7 +24,7 @@ class DraftButton:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class TemplateDraft:
     """A template to be. `examples` are by the keys of the variables' blanks (see `chats.message_templates.components`)."""
 
     name: str
@@ -38,37 +38,37 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DraftProblem:
     """Why Meta would refuse it: the form's field, and a sentence."""
 
     field: str
     words: Any
 
 
-def problems(draft: Draft) -> list[Problem]:
+def draft_problems(draft: TemplateDraft) -> list[DraftProblem]:
     """All that can be told without asking Meta."""
-    return [_problem(draft, found) for found in template_problems(definition(draft))]
+    return [_problem(draft, found) for found in template_problems(template_definition(draft))]
 
 
-def _problem(draft: Draft, found: TemplateProblem) -> Problem:
+def _problem(draft: TemplateDraft, found: TemplateProblem) -> DraftProblem:
     """At the draft's own line of the form, where it is about a button."""
     field = found.field if found.button is None else f"button_{draft.buttons[found.button].row}_{found.field}"
-    return Problem(field, gettext(found.words))
+    return DraftProblem(field, gettext(found.words))
 
 
-def template_of(draft: Draft) -> MessageTemplate:
+def template_of(draft: TemplateDraft) -> MessageTemplate:
     """The template as it would be, not stored."""
-    made = definition(draft)
+    made = template_definition(draft)
     columns = ("name", "language", "category", "parameter_format", "components")
     return MessageTemplate(status=MessageTemplate.Status.PENDING, **{column: made[column] for column in columns})
 
 
-def definition(draft: Draft) -> dict[str, Any]:
+def template_definition(draft: TemplateDraft) -> dict[str, Any]:
     """What Graph is asked to create (docs/meta-platform.md 8.2, 8.4)."""
     names = [*variables_of(draft.header), *variables_of(draft.body)]
     is_named = any(not name.isdecimal() for name in names)
-    header: dict[str, Any] = {"type": "HEADER", "format": "TEXT", "text": tidy(draft.header)}
-    body: dict[str, Any] = {"type": "BODY", "text": tidy(draft.body)}
+    header: dict[str, Any] = {"type": "HEADER", "format": "TEXT", "text": normalize_variables(draft.header)}
+    body: dict[str, Any] = {"type": "BODY", "text": normalize_variables(draft.body)}
     footer: dict[str, Any] = {"type": "FOOTER", "text": draft.footer}
     buttons: dict[str, Any] = {
         "type": "BUTTONS",
@@ -86,7 +86,7 @@ def definition(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _example(place: str, written: str, draft: Draft, is_named: bool) -> dict[str, Any]:
+def _example(place: str, written: str, draft: TemplateDraft, is_named: bool) -> dict[str, Any]:
     names = variables_of(written)
     if not names:
         return {}
@@ -98,12 +98,12 @@ def _example(place: str, written: str, draft: Draft, is_named: bool) -> dict[str
     return {"example": {f"{place}_text": [listed] if place == "body" else listed}}
 
 
-def _button(place: int, button: DraftButton, draft: Draft) -> dict[str, Any]:
+def _button(place: int, button: DraftButton, draft: TemplateDraft) -> dict[str, Any]:
     made: dict[str, Any] = {"type": button.kind, "text": button.text}
     if button.kind == "PHONE_NUMBER":
         return made | {"phone_number": re.sub(r"[\s().-]", "", button.value)}
     if button.kind == "URL":
-        made["url"] = tidy(button.value)
+        made["url"] = normalize_variables(button.value)
         if variables_of(button.value):
             made["example"] = [made["url"].partition("{{")[0] + draft.examples.get(f"button_{place}", "")]
     return made

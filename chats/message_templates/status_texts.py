@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chats.models import MessageTemplate
 
-NOT_NOW = {
+STATUS_TEXTS = {
     "PENDING": _("WhatsApp is still reviewing this template."),
     "REJECTED": _("WhatsApp has rejected this template."),
     "PAUSED": _("WhatsApp has paused this template because of its quality."),
@@ -15,7 +15,7 @@ NOT_NOW = {
     "PENDING_DELETION": _("This template is being deleted."),
     "ARCHIVED": _("This template is archived."),
 }
-REASONS = {
+REASON_TEXTS = {
     "ABUSIVE_CONTENT": _("WhatsApp finds its content abusive or misleading."),
     "CATEGORY_NOT_AVAILABLE": _("This category is not available to the account."),
     "INCORRECT_CATEGORY": _("Its content belongs to another category."),
@@ -24,7 +24,7 @@ REASONS = {
     "SCAM": _("WhatsApp takes it for a fraud."),
     "TAG_CONTENT_MISMATCH": _("Its content does not fit its category or language."),
 }
-QUALITIES = {"GREEN": _("high"), "YELLOW": _("medium"), "RED": _("low")}
+QUALITY_TEXTS = {"GREEN": _("high"), "YELLOW": _("medium"), "RED": _("low")}
 
 
 def status_name(template: MessageTemplate) -> Any:
@@ -39,29 +39,29 @@ def category_name(template: MessageTemplate) -> Any:
     return names.get(template.category, template.category.lower())
 
 
-def status_words(template: MessageTemplate) -> Any:
+def status_text(template: MessageTemplate) -> Any:
     """What its status means for whoever wants to send it; nothing if it may be sent."""
     if template.is_sendable:
         return ""
-    return NOT_NOW.get(template.status, _("WhatsApp does not take this template now."))
+    return STATUS_TEXTS.get(template.status, _("WhatsApp does not take this template now."))
 
 
-def reason_words(template: MessageTemplate) -> Any:
+def reason_text(template: MessageTemplate) -> Any:
     """Why it was rejected, paused or disabled; nothing where Meta has not said."""
-    return REASONS.get(template.reason, template.reason)
+    return REASON_TEXTS.get(template.reason, template.reason)
 
 
 def is_metas_reason(template: MessageTemplate) -> bool:
     """Whether the reason is in Meta's own words, which are English."""
-    return bool(template.reason) and template.reason not in REASONS
+    return bool(template.reason) and template.reason not in REASON_TEXTS
 
 
-def quality_words(template: MessageTemplate) -> Any:
+def quality_text(template: MessageTemplate) -> Any:
     """Nothing where Meta has no opinion yet."""
-    return QUALITIES.get(template.quality, "")
+    return QUALITY_TEXTS.get(template.quality, "")
 
 
-def language_words(language: str) -> Any:
+def language_text(language: str) -> Any:
     """The language's name; Meta's code where that is all there is."""
     return NAMES.get(language, language)
 

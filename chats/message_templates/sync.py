@@ -11,32 +11,32 @@ from urllib.parse import quote
 from django.core.cache import cache
 from django.utils import timezone
 
-from chats.message_templates.accounts import Account, NoWay, all_accounts, calls_of_account
+from chats.message_templates.accounts import Account, NoUsableNumber, all_accounts, graph_for_account
 from chats.models import MessageTemplate
 from cloud_api.graph import GraphError
 from cloud_api.payloads.json_values import clean
 from cloud_api.payloads.texts import mapping, objects, text
 from jobs.transactions import is_away, run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 
 log = logging.getLogger(__name__)
 
-AGAIN = timedelta(hours=6)
-FIRST_PAUSE = timedelta(minutes=2)
+SYNC_INTERVAL = timedelta(hours=6)
+FIRST_BACKOFF = timedelta(minutes=2)
 """After a failure; twice as long after each further one, up to AGAIN."""
-CLOCKS_DIFFER = timedelta(seconds=10)
+CLOCK_TOLERANCE = timedelta(seconds=10)
 """By so much Meta's clock, which dates its webhooks, may be behind ours, which dates what we ask."""
-MOST_AT_ONCE = 10
+MAX_ACCOUNTS = 10
 """Accounts in one round of the worker's."""
-LONGEST_ROUND = 10.0
+MAX_RUN_SECONDS = 10.0
 """Seconds after which a round begins no further account: a worker that is told to stop finishes its round."""
 COLUMNS = ("template_id", "category", "status", "quality", "reason", "parameter_format", "components")
-FORGOTTEN = 30 * 24 * 3600
+SYNC_MEMORY = 30 * 24 * 3600
 """Seconds after which the cache forgets how an account's last try went."""
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class SyncChanges:
     """How many of an account's templates Meta told of, and what was different here."""
 
     total: int = 0
@@ -50,7 +50,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class LastTry:
+class LastSync:
     """How bringing an account up to date went: when it last worked, and since then the failures, with Meta's code of the last."""
 
     worked_at: datetime | None = None
@@ -58,21 +58,21 @@ class LastTry:
     code: int | None = None
 
 
-def sync_templates(account: Account) -> Changes:
+def sync_templates(account: Account) -> SyncChanges:
     """Make the account's templates those that Meta has. Nothing changes unless Meta has told all of them.
 
-    Raises GraphError; NoWay.
+    Raises GraphError; NoUsableNumber.
     """
-    started = timezone.now() - CLOCKS_DIFFER
+    started = timezone.now() - CLOCK_TOLERANCE
     _claim(account)
     try:
-        with calls_of_account(account) as graph:
+        with graph_for_account(account) as graph:
             told = _read(account, graph.templates(account.waba_id))
     except GraphError as refusal:
         _note_failure(account, refusal.code, refusal.retry_after)
         raise
     changes = run_in_transaction(lambda: _store(account, told, started))
-    cache.set(_key("try", account), LastTry(timezone.now()), FORGOTTEN)
+    cache.set(_key("try", account), LastSync(timezone.now()), SYNC_MEMORY)
     return changes
 
 
@@ -84,27 +84,27 @@ def sync_due_templates() -> int:
     waiting = cache.get_many([_key("turn", account) for account in accounts]) if accounts else {}
     due = [account for account in accounts if _key("turn", account) not in waiting]
     changed = 0
-    until = time.monotonic() + LONGEST_ROUND
-    for account in due[:MOST_AT_ONCE]:
-        if time.monotonic() < until and cache.add(_key("turn", account), "", AGAIN.total_seconds()):
+    until = time.monotonic() + MAX_RUN_SECONDS
+    for account in due[:MAX_ACCOUNTS]:
+        if time.monotonic() < until and cache.add(_key("turn", account), "", SYNC_INTERVAL.total_seconds()):
             changed += _try(account)
     return changed
 
 
-def ask_soon(account: Account) -> None:
+def request_sync(account: Account) -> None:
     """Something is known to be out of date: the worker's next round brings the account up to date."""
     cache.delete(_key("turn", account))
 
 
-def last_try(account: Account) -> LastTry:
+def last_sync(account: Account) -> LastSync:
     found = cache.get(_key("try", account))
-    return found if isinstance(found, LastTry) else LastTry()
+    return found if isinstance(found, LastSync) else LastSync()
 
 
 def _try(account: Account) -> int:
     try:
         return sync_templates(account).rows
-    except NoWay:
+    except NoUsableNumber:
         return 0
     except GraphError as refusal:
         log.warning("the templates of account %s could not be read: code %s", account.waba_id, refusal.code)
@@ -118,14 +118,14 @@ def _try(account: Account) -> int:
 
 
 def _claim(account: Account) -> None:
-    cache.set(_key("turn", account), "", AGAIN.total_seconds())
+    cache.set(_key("turn", account), "", SYNC_INTERVAL.total_seconds())
 
 
 def _note_failure(account: Account, code: int | None = None, retry_after: float | None = None) -> None:
     """Have the account tried again after a pause, at least `retry_after` seconds. The code is Meta's, if Meta refused."""
-    before = last_try(account)
-    cache.set(_key("try", account), LastTry(before.worked_at, before.failures + 1, code), FORGOTTEN)
-    pause = min(AGAIN, FIRST_PAUSE * 2 ** min(before.failures, 10))
+    before = last_sync(account)
+    cache.set(_key("try", account), LastSync(before.worked_at, before.failures + 1, code), SYNC_MEMORY)
+    pause = min(SYNC_INTERVAL, FIRST_BACKOFF * 2 ** min(before.failures, 10))
     cache.set(_key("turn", account), "", max(pause.total_seconds(), retry_after or 0.0))
 
 
@@ -133,17 +133,17 @@ def _key(what: str, account: Account) -> str:
     return f"message-templates:{what}:{account.organization_id}:{quote(account.waba_id, safe='')}"
 
 
-Key = tuple[str, str]
+TemplateKey = tuple[str, str]
 """Name and language."""
 
 
-def _read(account: Account, told: Iterable[Mapping[str, Any]]) -> dict[Key, MessageTemplate]:
+def _read(account: Account, told: Iterable[Mapping[str, Any]]) -> dict[TemplateKey, MessageTemplate]:
     """Rows as Meta's list has them, without what could not be one."""
-    rows = (row_of(account, clean(dict(each))) for each in told)
+    rows = (template_from_meta(account, clean(dict(each))) for each in told)
     return {(row.name, row.language): row for row in rows if row}
 
 
-def row_of(account: Account, told: Mapping[str, Any]) -> MessageTemplate | None:
+def template_from_meta(account: Account, told: Mapping[str, Any]) -> MessageTemplate | None:
     """A template as Meta gives it, not stored; None without its name and language."""
     name, language = text(told, "name"), text(told, "language")
     if not 0 < len(name) <= 512 or not 0 < len(language) <= 20:
@@ -163,7 +163,7 @@ def row_of(account: Account, told: Mapping[str, Any]) -> MessageTemplate | None:
     )
 
 
-def _store(account: Account, told: Mapping[Key, MessageTemplate], started: datetime) -> Changes:
+def _store(account: Account, told: Mapping[TemplateKey, MessageTemplate], started: datetime) -> SyncChanges:
     """What a webhook has told since the reading began is left as it is."""
     rows = MessageTemplate.objects.select_for_update().filter(organization=account.organization_id, waba_id=account.waba_id)
     known = {(row.name, row.language): row for row in rows}
@@ -177,9 +177,9 @@ def _store(account: Account, told: Mapping[Key, MessageTemplate], started: datet
     MessageTemplate.objects.bulk_update(changed, COLUMNS)
     MessageTemplate.objects.filter(pk__in=[row.pk for row, _ in fresh]).update(told_at=started)
     MessageTemplate.objects.filter(pk__in=gone).delete()
-    changes = Changes(len(told), len(new), len(changed), len(gone))
+    changes = SyncChanges(len(told), len(new), len(changed), len(gone))
     if changes.rows:
-        announce([account.organization_id])
+        publish_revisions([account.organization_id])
     return changes
 
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from cloud_api.template_variables import VARIABLE
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
+def fill_variables(text: str, values: Mapping[str, str]) -> str:
     """The text with its variables' values; those that have none stay as they are."""
     return VARIABLE.sub(lambda found: values.get(found[1]) or found[0], text)
 
 
-def tidy(text: str) -> str:
+def normalize_variables(text: str) -> str:
     """The text with its variables as Meta writes them, without spaces inside."""
     return VARIABLE.sub(lambda found: f"{{{{{found[1]}}}}}", text)

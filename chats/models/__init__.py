@@ -1,5 +1,5 @@
-"""Models of conversations, the outbox, files, message templates, canned replies and the text index. `files` also has Problem and
-stored_name."""
+"""Models of conversations, the outbox, files, message templates, canned replies and the text index. `files` also has
+DownloadProblem and stored_name."""
 
 from chats.models.canned_replies import CannedReply, OwnCannedReply
 from chats.models.conversations import RANKS, Message, MessageStatus, Origin, StatusEvent, UnmatchedStatus

@@ -18,7 +18,7 @@ def stored_name(attachment: "Attachment", filename: str) -> str:
     return f"files/{attachment.phone_number.organization_id}/{timezone.now():%Y/%m}/{secrets.token_urlsafe(18)}"
 
 
-class Problem(models.TextChoices):
+class DownloadProblem(models.TextChoices):
     """Why a customer's file is not here: of a file that is due the reason of its last try, of one that is dead for good."""
 
     NONE = "", ""
@@ -65,7 +65,7 @@ class Attachment(LeasedRow):
     width = models.PositiveIntegerField(null=True)
     """Of the image, in pixels, so that a page keeps its room before it is there."""
     height = models.PositiveIntegerField(null=True)
-    problem = models.CharField(_("problem"), max_length=12, choices=Problem, blank=True, default=Problem.NONE)
+    problem = models.CharField(_("problem"), max_length=12, choices=DownloadProblem, blank=True, default=DownloadProblem.NONE)
     errors = models.JSONField(_("errors"), null=True)
     """Meta's, of the last try or from the webhook, where it refused the file."""
     create_in = models.DateTimeField(default=timezone.now)

@@ -12,7 +12,7 @@ from chats.models.conversations import Message
 from contacts.models import Contact
 from jobs.models import LeasedQuerySet, LeasedRow, State
 from organizations.models import PhoneNumber
-from organizations.numbers.suspension import PROBED_EVERY
+from organizations.numbers.suspension import PROBE_INTERVAL
 
 
 class SendProblem(models.TextChoices):
@@ -93,7 +93,7 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
             soonest=Greatest(
                 "first",
                 Coalesce(models.Subquery(next_slot_at), Now()),
-                Coalesce(models.F("sending_stopped_at") + PROBED_EVERY, Now()),
+                Coalesce(models.F("sending_stopped_at") + PROBE_INTERVAL, Now()),
             )
         )
 
@@ -102,7 +102,7 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
         of_number = {"phone_number": models.OuterRef("phone_number_id")}
         is_due = models.Exists(self.due().filter(**of_number))
         is_held = models.Exists(NumberRateLimit.objects.filter(**of_number, next_slot_at__gt=Now() + horizon))
-        is_stopped = models.Q(sending_stopped_at__gt=Now() - PROBED_EVERY)
+        is_stopped = models.Q(sending_stopped_at__gt=Now() - PROBE_INTERVAL)
         return PhoneNumber.objects.active().filter(is_due, ~is_held, ~is_stopped)
 
 

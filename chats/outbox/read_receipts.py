@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.conversations.read_state import to_be_read
+from chats.conversations.read_state import needs_reading
 from chats.models import Message, ReadReceipt
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown
 from contacts.models import Contact
@@ -18,8 +18,8 @@ from jobs.transactions import run_in_transaction
 from jobs.wakeups import wake_after_commit
 from jobs.worker import SideLane
 from organizations.models import PhoneNumber
-from organizations.numbers.graph import graph_for, with_secrets
-from organizations.numbers.suspension import note_token
+from organizations.numbers.graph import graph_for, load_with_secrets
+from organizations.numbers.suspension import record_token_result
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +29,11 @@ OLDEST = timedelta(days=29)
 """Meta takes receipts for 30 days."""
 
 
-def note_seen(contact: Contact, *, up_to: int) -> None:
+def queue_read_receipt(contact: Contact, *, up_to: int) -> None:
     """A person has seen the conversation up to what this webhook told; WhatsApp is told, if the number does that."""
     if not contact.create_for_phone_number.sends_read_receipts:
         return
-    theirs = to_be_read(Message.objects.filter(contact=contact, webhook_id__lte=up_to))
+    theirs = needs_reading(Message.objects.filter(contact=contact, webhook_id__lte=up_to))
     theirs = theirs.filter(create_in__gt=timezone.now() - OLDEST, wamid__isnull=False)
     wamid = theirs.order_by("-create_in", "-pk").values_list("wamid", flat=True).first()
     known = ReadReceipt.objects.filter(contact=contact).first()
@@ -64,7 +64,7 @@ def take(free: int) -> list[Receipt]:
     rows = ReadReceipt.objects.filter(pk__in=lease.ids).select_related("contact")
     numbers = PhoneNumber.objects.active().filter(sending_stopped_at=None)
     wanted = numbers.filter(phone_number_id__in={row.contact.create_for_phone_number_id for row in rows})
-    graphs = {number.phone_number_id: (number, graph) for number in with_secrets(wanted) if (graph := _graph(number))}
+    graphs = {number.phone_number_id: (number, graph) for number in load_with_secrets(wanted) if (graph := _graph(number))}
     sendable = [row for row in rows if row.contact.create_for_phone_number_id in graphs]
     lease.finish([pk for pk in lease.ids if pk not in {row.pk for row in sendable}])
     taken = []
@@ -97,11 +97,11 @@ def store(told: Sequence[tuple[Receipt, GraphError | OutcomeUnknown | None]]) ->
     for receipt, failure in told:
         if isinstance(failure, GraphError):
             number_id, organization_id = receipt.phone_number_id, receipt.organization_id
-            note_token(receipt.graph, phone_number_id=number_id, organization_id=organization_id, refusal=failure)
+            record_token_result(receipt.graph, phone_number_id=number_id, organization_id=organization_id, refusal=failure)
         if failure is None:
             receipt.lease.finish([receipt.contact_id])
         elif isinstance(failure, GraphError) and failure.permanent:
-            receipt.lease.bury([receipt.contact_id], str(failure))
+            receipt.lease.set_dead([receipt.contact_id], str(failure))
         else:
             receipt.lease.retry([receipt.contact_id], str(failure))
 
@@ -114,7 +114,7 @@ def fail(receipt: Receipt, failure: BaseException) -> GraphError:
 def reject(receipt: Receipt, told: GraphError | OutcomeUnknown | None, failure: Exception) -> None:
     """A receipt whose outcome cannot be stored is forgotten."""
     reason = f"its outcome cannot be stored: {type(failure).__name__}"
-    receipt.lease.bury([receipt.contact_id], reason)
+    receipt.lease.set_dead([receipt.contact_id], reason)
 
 
 def give_back(unsent: Sequence[Receipt]) -> None:

@@ -26,23 +26,33 @@ from typing import Any, BinaryIO, cast
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
+from organizations.numbers.number_secrets import read_secret
 
 from chats.media.attachments import StoredFile, StoredFileUnreadable, with_media_id
 from chats.media.message_files import files_of, key_of
 from chats.models import Attachment, Message, MessageStatus, QueuedMessage, SendProblem, SendQueue
 from chats.outbox import rate_limits
-from chats.outbox.send_results import STORAGE_FAILED, Answer, HubFailure, Sending, Uploaded, give_back, reject, renew, store
+from chats.outbox.send_results import (
+    RETRY_STORAGE_ERROR,
+    FileUploaded,
+    HubError,
+    SendAttempt,
+    SendResult,
+    reject_result,
+    renew_leases,
+    return_attempts,
+    store_results,
+)
 from cloud_api.errors import FILE_REFUSED, TOKEN_REFUSED, WINDOW_CLOSED
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient
 from jobs.batches import apply_batch
 from jobs.models import Lease
 from jobs.transactions import is_away, run_in_transaction
-from jobs.worker import SideLane, traced
-from organizations.live.revisions import announce
+from jobs.worker import SideLane, format_without_message
+from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
-from organizations.numbers.graph import graph_for, with_secrets
-from organizations.numbers.ownership import NumberMoved, refuse_moved
-from organizations.numbers.registration import opened
+from organizations.numbers.graph import graph_for, load_with_secrets
+from organizations.numbers.ownership import NumberMoved, raise_if_moved
 from organizations.numbers.suspension import stop_sending
 
 log = logging.getLogger(__name__)
@@ -51,7 +61,7 @@ WIDTH = 128
 """Requests to Graph side by side in one worker."""
 LEASE = 40.0
 """Seconds; renewed while a message is in hand."""
-MOST_UPLOADS = 16
+MAX_UPLOADS = 16
 """Tries to upload a file, counted when they begin. No error's policy has as many: the bound is for a file that workers die of."""
 LONGEST_REST = 60.0
 MOST_OF_THREADS = 0.75
@@ -70,7 +80,7 @@ class Rest:
         return cls(failures, time.monotonic() + min(LONGEST_REST, 0.5 * 2.0 ** min(failures, 10)))
 
 
-class Outbox:
+class Scheduler:
     """Takes turns of all numbers that have something due, so that none waits for another's queue."""
 
     def __init__(self) -> None:
@@ -79,14 +89,14 @@ class Outbox:
         self._under_way: Counter[str] = Counter()
         """Messages of each number that threads are working on."""
         self._counting = threading.Lock()
-        self._lost: list[Sending] = []
+        self._lost: list[SendAttempt] = []
         """Taken in transactions of which it is not known whether they were committed."""
 
-    def take(self, free: int) -> list[Sending]:
+    def take(self, free: int) -> list[SendAttempt]:
         """All of `take_by_number` together."""
         return list(self.take_by_number(free))
 
-    def take_by_number(self, free: int) -> Iterator[Sending]:
+    def take_by_number(self, free: int) -> Iterator[SendAttempt]:
         """Up to so many messages that may be sent now. Those of one number are given before the next is asked, whose rows
         others may have locked. Each number gets its share of what is free, one that waits alone half of it, and has at most
         `MOST_OF_THREADS` with what is under way, so that there is room for the next even if the first one's requests hang; each
@@ -114,7 +124,7 @@ class Outbox:
                 yield from taken
             self._return_lost()  # at once: the lane may be idle until their leases end, and another worker would not know
 
-    def send(self, sending: Sending) -> Answer:
+    def send(self, sending: SendAttempt) -> SendResult:
         """In a thread: as `send`, counted."""
         self._count(sending, 1)
         try:
@@ -122,7 +132,7 @@ class Outbox:
         finally:
             self._count(sending, -1)
 
-    def _count(self, sending: Sending, change: int) -> None:
+    def _count(self, sending: SendAttempt, change: int) -> None:
         with self._counting:
             self._under_way[sending.phone_number_id] += change
 
@@ -142,17 +152,17 @@ class Outbox:
         chosen = [*after, *due[: len(due) - len(after)]][:limit]
         if not chosen:
             return []
-        rows = with_secrets(PhoneNumber.objects.select_related("organization").filter(phone_number_id__in=chosen))
+        rows = load_with_secrets(PhoneNumber.objects.select_related("organization").filter(phone_number_id__in=chosen))
         found = {number.phone_number_id: number for number in rows}
         return [found[each] for each in chosen if each in found]
 
-    def _take_from(self, number: PhoneNumber, limit: int) -> list[Sending]:
-        if not opened(number, "meta_token"):
+    def _take_from(self, number: PhoneNumber, limit: int) -> list[SendAttempt]:
+        if not read_secret(number, "meta_token"):
             run_in_transaction(partial(_stop_without_token, number))
             return []
-        tries: list[list[Sending]] = []
+        tries: list[list[SendAttempt]] = []
 
-        def take_turns() -> list[Sending]:
+        def take_turns() -> list[SendAttempt]:
             tries.append(_take_turns(number, 1 if number.sending_stopped_at else limit))
             return tries[-1]
 
@@ -172,16 +182,16 @@ class Outbox:
         known = self._rests.get(number.phone_number_id)
         rest = self._rests[number.phone_number_id] = Rest.after(known.failures + 1 if known else 1)
         words = "the messages of number %s cannot be taken (failure %s in a row): %s"
-        log.error(words, number.phone_number_id, rest.failures, traced(failure))
+        log.error(words, number.phone_number_id, rest.failures, format_without_message(failure))
 
     def _return_lost(self) -> None:
         """A connection may be lost during a commit. If it was committed, these are marked as being sent, and nobody sends them."""
         if self._lost:
-            apply_batch(self._lost, apply=give_back, reject=_leave)
+            apply_batch(self._lost, apply=return_attempts, reject=_leave)
             self._lost = []
 
 
-def send(sending: Sending) -> Answer:
+def send(sending: SendAttempt) -> SendResult:
     """Call Graph; never the database."""
     if sending.finding:
         return sending.finding
@@ -199,72 +209,74 @@ def send(sending: Sending) -> Answer:
     except (GraphError, OutcomeUnknown) as answer:
         return answer
     except ValueError as failure:  # before anything is sent
-        return HubFailure(SendProblem.MALFORMED, str(failure))
+        return HubError(SendProblem.MALFORMED, str(failure))
 
 
-def fail(sending: Sending, failure: BaseException) -> Answer:
+def fail(sending: SendAttempt, failure: BaseException) -> SendResult:
     """What is known of a message after an unexpected error in `send`: its file may be uploaded again, the message may have left."""
     if sending.file:
-        return HubFailure(SendProblem.INTERNAL, type(failure).__name__, STORAGE_FAILED)
+        return HubError(SendProblem.INTERNAL, type(failure).__name__, RETRY_STORAGE_ERROR)
     return OutcomeUnknown(f"an unexpected error: {type(failure).__name__}")
 
 
-OUTBOX = Outbox()
+SCHEDULER = Scheduler()
 LANE = SideLane(
     "outbox",
     model=SendQueue,
-    take=OUTBOX.take_by_number,
-    do=OUTBOX.send,
-    store=store,
+    take=SCHEDULER.take_by_number,
+    do=SCHEDULER.send,
+    store_results=store_results,
     width=WIDTH,
     fail=fail,
-    reject=reject,
-    give_back=give_back,
-    renew=partial(renew, seconds=LEASE),
+    reject_result=reject_result,
+    return_attempts=return_attempts,
+    renew_leases=partial(renew_leases, seconds=LEASE),
     lease=LEASE,
 )
 
 
-def _upload(sending: Sending, file: Attachment) -> Answer:
+def _upload(sending: SendAttempt, file: Attachment) -> SendResult:
     try:
         with StoredFile(file.file) as content:
             name = file.file_name or file.kind
             source = cast("BinaryIO", content)
-            return Uploaded(sending.graph.upload(sending.phone_number_id, source, name=name, mime_type=file.mime_type))
+            return FileUploaded(sending.graph.upload(sending.phone_number_id, source, name=name, mime_type=file.mime_type))
     except StoredFileUnreadable as failure:
         if failure.is_missing:
             return GraphError(FILE_REFUSED, "The file is not in the hub's storage any more.")
-        return HubFailure(SendProblem.STORAGE, str(failure), STORAGE_FAILED)
+        return HubError(SendProblem.STORAGE, str(failure), RETRY_STORAGE_ERROR)
 
 
 def _numbers_with_due_turns() -> list[str]:
     """The ids of the numbers that may send now and have a turn that is due, in one query: a number that is off, stopped, or waits
     for its pace costs nothing more."""
-    return sorted(SendQueue.objects.due_numbers(rate_limits.HORIZON).values_list("phone_number_id", flat=True))
+    return sorted(SendQueue.objects.due_numbers(rate_limits.RESERVE_AHEAD).values_list("phone_number_id", flat=True))
 
 
 def _stop_without_token(number: PhoneNumber) -> None:
     stop_sending(number.phone_number_id, organization_id=number.organization_id, code=TOKEN_REFUSED, now=timezone.now())
-    announce([number.organization_id])
+    publish_revisions([number.organization_id])
 
 
-def _leave(sending: Sending, failure: Exception) -> None:
-    log.error("message %s is left to the end of its lease: %s", sending.message_id, traced(failure))
+def _leave(sending: SendAttempt, failure: Exception) -> None:
+    log.error("message %s is left to the end of its lease: %s", sending.message_id, format_without_message(failure))
 
 
-def _take_turns(number: PhoneNumber, most: int) -> list[Sending]:
+def _take_turns(number: PhoneNumber, most: int) -> list[SendAttempt]:
     turns = SendQueue.objects.filter(phone_number=number.phone_number_id)
     due = list(turns.due().order_by("due_at", "pk").values_list("pk", flat=True)[:most])
     started = time.monotonic()
-    delays = rate_limits.places(number.phone_number_id, per_second=number.messages_per_second, wanted=len(due)) if due else []
+    delays = (
+        rate_limits.reserve_slots(number.phone_number_id, per_second=number.messages_per_second, wanted=len(due)) if due else []
+    )
     if not delays:
         return []
     lease = turns.lease_rows(due[: len(delays)], seconds=LEASE)
-    refuse_moved([number])  # what is another organization's by now must not leave with this one's token
+    raise_if_moved([number])  # what is another organization's by now must not leave with this one's token
     return _mark(number, lease, [started + delay for delay in delays])
 
 
-def _mark(number: PhoneNumber, lease: Lease, places: Sequence[float]) -> list[Sending]:
+def _mark(number: PhoneNumber, lease: Lease, places: Sequence[float]) -> list[SendAttempt]:
     """The next message of each of these turns, marked as being sent unless something else is to be done first."""
     head = QueuedMessage.objects.filter(contact=OuterRef("pk")).order_by("message").values("message")[:1]
     held: Any = lease.held().annotate(now=Now(), head=Subquery(head))  # turns, each with the annotations
@@ -273,10 +285,10 @@ def _mark(number: PhoneNumber, lease: Lease, places: Sequence[float]) -> list[Se
     SendQueue.objects.advance(turns.keys() - {row.contact_id for row in rows})
     files = files_of(row.message for row in rows)
     graph = graph_for(number)
-    taken: list[Sending] = []
+    taken: list[SendAttempt] = []
     for row, place in zip(rows, places, strict=False):
         turn = turns[row.contact_id]
-        if wait := rate_limits.pair_wait(turn.bucket_full_at, turn.now):
+        if wait := rate_limits.pair_delay(turn.bucket_full_at, turn.now):
             lease.held([turn.pk]).update(lease_token=None, due_at=Now() + wait)
         else:
             taken.append(
@@ -288,8 +300,8 @@ def _mark(number: PhoneNumber, lease: Lease, places: Sequence[float]) -> list[Se
     return taken
 
 
-def _sending(number: PhoneNumber, graph: Graph, turn: Any, message: Message, place: float) -> Sending:
-    return Sending(
+def _sending(number: PhoneNumber, graph: Graph, turn: Any, message: Message, place: float) -> SendAttempt:
+    return SendAttempt(
         message_id=message.pk,
         contact_id=turn.pk,
         organization_id=number.organization_id,
@@ -306,19 +318,19 @@ def _sending(number: PhoneNumber, graph: Graph, turn: Any, message: Message, pla
     )
 
 
-def _next_step(sending: Sending, row: QueuedMessage, file: Attachment | None, now: datetime) -> Sending:
+def _next_step(sending: SendAttempt, row: QueuedMessage, file: Attachment | None, now: datetime) -> SendAttempt:
     message = row.message
     if row.attempted_at:
         return sending.but(finding=OutcomeUnknown("the worker that was sending it ended before it heard of the outcome"))
     if message.kind != "template" and not message.contact.is_window_open(now):
         return sending.but(finding=GraphError(WINDOW_CLOSED, "The window closed before it was sent."))
     if file and not file.is_uploaded(now):
-        too_often = HubFailure(SendProblem.STORAGE, f"not uploaded in {sending.attempts} tries")
-        return sending.but(finding=too_often) if sending.attempts >= MOST_UPLOADS else sending.but(file=file)
+        too_often = HubError(SendProblem.STORAGE, f"not uploaded in {sending.attempts} tries")
+        return sending.but(finding=too_often) if sending.attempts >= MAX_UPLOADS else sending.but(file=file)
     try:
         return sending.but(api_object=_api_object(message, file))
     except (LookupError, TypeError, AttributeError) as failure:
-        return sending.but(finding=HubFailure(SendProblem.MALFORMED, type(failure).__name__))
+        return sending.but(finding=HubError(SendProblem.MALFORMED, type(failure).__name__))
 
 
 def _api_object(message: Message, file: Attachment | None) -> dict[str, Any]:
@@ -327,13 +339,13 @@ def _api_object(message: Message, file: Attachment | None) -> dict[str, Any]:
     return with_media_id(api_object, file.media_id) if file else api_object
 
 
-def _note_being_sent(sendings: Sequence[Sending], turns: Mapping[int, Any]) -> None:
+def _note_being_sent(sendings: Sequence[SendAttempt], turns: Mapping[int, Any]) -> None:
     ids = [each.message_id for each in sendings]
     QueuedMessage.objects.filter(pk__in=ids).update(attempted_at=Now())
     Message.objects.filter(pk__in=ids, message_status=MessageStatus.QUEUED).update(message_status=MessageStatus.SENDING)
     paced: dict[datetime, list[int]] = defaultdict(list)
     for turn in (turns[each.contact_id] for each in sendings):
-        paced[rate_limits.after_one_more(turn.bucket_full_at, turn.now)].append(turn.pk)
+        paced[rate_limits.bucket_full_after_send(turn.bucket_full_at, turn.now)].append(turn.pk)
     # Not `update_rows`: an INSERT, of rows that exist too, has the contacts locked that others have locked before the turns.
     for full_at, contact_ids in paced.items():
         SendQueue.objects.filter(pk__in=contact_ids).update(bucket_full_at=full_at)

@@ -2,7 +2,7 @@
 
 from django import template
 
-from chats.inbox.alerts import Unread
+from chats.inbox.alerts import UnreadConversations
 from chats.inbox.alerts import unread_conversations as find_unread
 from organizations.models import Organization
 
@@ -10,6 +10,6 @@ register = template.Library()
 
 
 @register.simple_tag
-def unread_conversations(organization: Organization) -> Unread:
+def unread_conversations(organization: Organization) -> UnreadConversations:
     """The organization's conversations that have something unread. One query."""
     return find_unread(organization)

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 from chats.inbox.bubbles import preview, written
 from chats.inbox.text_formatting import as_html, as_plain
 from chats.models import Message
-from chats.text_search.words import Wanted, place_in
+from chats.text_search.words import SearchQuery, find_match
 
 register = template.Library()
 NEAR = 40
@@ -39,9 +39,9 @@ def written_words(message: Message) -> str:
 
 
 @register.filter
-def around(words: str, wanted: Wanted) -> SafeString | str:
+def around(words: str, wanted: SearchQuery) -> SafeString | str:
     """The words from shortly before what was searched for, which is marked."""
-    place = place_in(words, wanted)
+    place = find_match(words, wanted)
     if place is None:
         return words[:200]
     first, end = place

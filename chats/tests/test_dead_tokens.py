@@ -9,28 +9,28 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.inbox.composer import Answer, write_answer
+from chats.inbox.composer import StaffAnswer, queue_answer
 from chats.media import downloads
-from chats.media.uploads import read_upload
+from chats.media.submitted_files import read_submitted_file
 from chats.message_templates.accounts import Account
-from chats.message_templates.rules import Draft
+from chats.message_templates.rules import TemplateDraft
 from chats.message_templates.services import create_template, delete_template
 from chats.message_templates.sync import sync_templates
 from chats.models import Attachment, MessageStatus, MessageTemplate, NumberRateLimit, ReadReceipt
-from chats.models.files import Problem
+from chats.models.files import DownloadProblem
 from chats.outbox import read_receipts, sender
-from chats.tests.test_outbox import statuses_of, write
+from chats.outbox.tests.steps import statuses_of, write
 from cloud_api.graph import GraphError
 from conftest import apply_all
 from jobs.models import State
 from jobs.worker import Worker
 from organizations.business_profile.services import read_profile
-from organizations.live.revisions import revisions
+from organizations.live.revisions import current_revisions
 from organizations.models import PhoneNumber, Proof, Role
-from organizations.numbers.credential_checks import SecretRefused, check_proofs, store_secrets
-from organizations.numbers.selectors import states_of
+from organizations.numbers.credential_checks import SecretRefused, check_ownerships, store_secrets
+from organizations.numbers.selectors import derive_states
 from organizations.numbers.states import NumberState
-from organizations.numbers.suspension import PROBED_EVERY, calls_of
+from organizations.numbers.suspension import PROBE_INTERVAL, graph_calls
 from organizations.tests.people import member
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -48,7 +48,7 @@ def at_work(meta: Any, number: PhoneNumber) -> PhoneNumber:
 
 
 def state(number: PhoneNumber) -> NumberState:
-    return states_of(PhoneNumber.objects.filter(pk=number.pk).select_related("organization"))[number]
+    return derive_states(PhoneNumber.objects.filter(pk=number.pk).select_related("organization"))[number]
 
 
 def account_of(number: PhoneNumber) -> Account:
@@ -58,7 +58,7 @@ def account_of(number: PhoneNumber) -> Account:
 def expect_file(number: PhoneNumber, name: str = "wamid.F") -> Attachment:
     now = timezone.now()
     return Attachment.objects.create(
-        phone_number=number, message_name=name, kind="image", media_id="71", media_id_until=now + 7 * 144 * PROBED_EVERY
+        phone_number=number, message_name=name, kind="image", media_id="71", media_id_until=now + 7 * 144 * PROBE_INTERVAL
     )
 
 
@@ -68,8 +68,8 @@ def send(number, joelma, ana) -> None:
 
 
 def upload(number, joelma, ana) -> None:
-    file = read_upload(SimpleUploadedFile("nota.txt", b"Obrigado", "text/plain"))
-    write_answer(contact=joelma, answer=Answer(files=[file]), token=uuid.uuid4(), by=ana, now=timezone.now())
+    file = read_submitted_file(SimpleUploadedFile("nota.txt", b"Obrigado", "text/plain"))
+    queue_answer(contact=joelma, answer=StaffAnswer(files=[file]), token=uuid.uuid4(), by=ana, now=timezone.now())
     apply_all()
 
 
@@ -89,7 +89,7 @@ def sync(number, joelma, ana) -> None:
 
 
 def create(number, joelma, ana) -> None:
-    draft = Draft(name="aviso", language="pt_BR", category="UTILITY", body="Sua visita é amanhã.")
+    draft = TemplateDraft(name="aviso", language="pt_BR", category="UTILITY", body="Sua visita é amanhã.")
     with pytest.raises(GraphError):
         create_template(account=account_of(number), draft=draft, by=ana)
 
@@ -103,7 +103,7 @@ def delete(number, joelma, ana) -> None:
 
 def check_ownership(number, joelma, ana) -> None:
     PhoneNumber.objects.filter(pk=number.pk).update(proven_by=Proof.UPGRADE, proof_checked_at=None)
-    check_proofs()
+    check_ownerships()
 
 
 def check_secret(number, joelma, ana) -> None:
@@ -123,13 +123,13 @@ CALLS = [send, upload, fetch, tell_read, sync, create, delete, check_ownership, 
 @pytest.mark.parametrize("fault", ["190", "error:0", "error:102"])
 def test_whichever_call_meets_a_dead_token_first_marks_the_number(meta, at_work, joelma, ana, call, fault) -> None:
     assert state(at_work) == NumberState.CONNECTED
-    revision = revisions([at_work.organization_id])
+    revision = current_revisions([at_work.organization_id])
     meta.fault(fault, times=None, on="*")
     if call is fetch:  # the fault is about calls on the number, and a file that is not there would be refused first
         PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
     call(at_work, joelma, ana)
     assert state(at_work) == NumberState.NEEDS_TOKEN
-    assert revisions([at_work.organization_id]) != revision
+    assert current_revisions([at_work.organization_id]) != revision
 
 
 @pytest.mark.parametrize("call", [tell_read, sync, create, open_profile])
@@ -193,9 +193,9 @@ def test_an_answer_about_the_former_token_says_nothing_of_the_new_one(meta, at_w
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
     at_work.refresh_from_db()
     message = write(joelma, "Oi")
-    (sending,) = sender.OUTBOX.take(1)
+    (sending,) = sender.SCHEDULER.take(1)
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="EAA-new")
-    with pytest.raises(GraphError), calls_of(at_work) as graph:
+    with pytest.raises(GraphError), graph_calls(at_work) as graph:
         graph.business_profile(at_work.meta_id)
     sender.store([(sending, sender.send(sending))])
     at_work.refresh_from_db()
@@ -212,9 +212,9 @@ def test_files_wait_for_the_token_and_are_fetched_with_the_new_one(meta, at_work
     for _ in range(3):
         Attachment.objects.update(due_at=Now())
         Worker([downloads.LANE], []).run_due()
-    assert set(Attachment.objects.values_list("state", "problem")) == {(State.DUE, Problem.TOKEN)}
+    assert set(Attachment.objects.values_list("state", "problem")) == {(State.DUE, DownloadProblem.TOKEN)}
     assert max(Attachment.objects.values_list("attempts", flat=True)) <= 1
-    soonest = timezone.now() + PROBED_EVERY * 1.1
+    soonest = timezone.now() + PROBE_INTERVAL * 1.1
     assert Attachment.objects.filter(due_at__lt=soonest).count() == len(files)
 
     content = b"\xff\xd8\xff not really"
@@ -224,7 +224,7 @@ def test_files_wait_for_the_token_and_are_fetched_with_the_new_one(meta, at_work
     assert state(at_work) == NumberState.CONNECTED
     Attachment.objects.filter(state=State.DUE).update(due_at=Now())
     Worker([downloads.LANE], []).run_due()
-    assert set(Attachment.objects.values_list("state", "problem")) == {(State.DONE, Problem.NONE)}
+    assert set(Attachment.objects.values_list("state", "problem")) == {(State.DONE, DownloadProblem.NONE)}
 
 
 def test_a_number_that_meta_has_wait_for_long_is_shown_as_paused(meta, at_work, joelma) -> None:

@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from chats.inbox.bubbles import written
+from chats.inbox.bubbles import written_text
 from chats.models import IndexedWord, Message
-from chats.outbox.message_queue import may_be_sent_again
-from chats.tests.test_text_search import edit, found_by, settle
-from chats.text_search.results import LATEST
+from chats.outbox.message_queue import can_resend
+from chats.text_search.tests.test_text_search import edit, found_by, settle
+from chats.text_search.results import LATEST_SCANNED
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import Organization, User
@@ -35,7 +35,7 @@ def later():
 def talk_on() -> None:
     """So many messages come that those before are found by the index alone."""
     told = Message.objects.latest("create_in")
-    for place in range(LATEST):
+    for place in range(LATEST_SCANNED):
         told.pk, told.wamid, told.callback_data, told.content = None, f"wamid.on.{place}", None, "e mais"
         told.create_in += timedelta(seconds=1)
         told.edited_content = told.revoked_at = told.target_wamid = None
@@ -86,10 +86,12 @@ def pages(client: Client, organization: Organization) -> str:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
-def test_a_deleted_text_is_found_and_shown_nowhere_in_any_order(tell, numbers, later, client, organization, order) -> None:
-    tell(*(TOLD[index] for index in order), REPLY)
+def test_a_deleted_text_is_found_and_shown_nowhere_in_any_order(
+    post_and_apply, numbers, later, client, organization, order
+) -> None:
+    post_and_apply(*(TOLD[index] for index in order), REPLY)
     settle(later)
-    for again in (lambda: None, lambda: tell(*TOLD), rebuild):
+    for again in (lambda: None, lambda: post_and_apply(*TOLD), rebuild):
         again()
         assert [found_by(numbers, word) for word in SAID] == [[], []]
         shown = pages(client, organization)
@@ -98,45 +100,45 @@ def test_a_deleted_text_is_found_and_shown_nowhere_in_any_order(tell, numbers, l
     assert (told.content, told.edited_content) == ("senha jabuticaba", "senha pitanga"), "the row keeps it"
 
 
-def test_an_edit_of_a_deleted_message_that_never_came_is_not_shown(tell, numbers, later, client, organization) -> None:
+def test_an_edit_of_a_deleted_message_that_never_came_is_not_shown(post_and_apply, numbers, later, client, organization) -> None:
     for order in ((EDITED, DELETED), (DELETED, EDITED)):
         Message.objects.all().delete()
-        tell(*order)
+        post_and_apply(*order)
         assert "pitanga" not in pages(client, organization)
         assert Message.objects.get(wamid="wamid.B").revoked_at == datetime.fromtimestamp(START + 120, UTC)
 
 
-def test_a_deletion_by_somebody_else_deletes_no_edit(tell, numbers) -> None:
+def test_a_deletion_by_somebody_else_deletes_no_edit(post_and_apply, numbers) -> None:
     other = message("wamid.C", START + 120, sender="556192047731") | {
         "type": "revoke",
         "revoke": {"original_message_id": "wamid.A"},
     }
-    tell(SECRET, EDITED, body(value(messages=[other])))
+    post_and_apply(SECRET, EDITED, body(value(messages=[other])))
     assert not Message.objects.exclude(revoked_at=None).exists()
 
 
 @pytest.mark.parametrize("is_long_ago", [False, True])
-def test_of_an_edited_message_the_latest_text_alone_is_found(tell, numbers, later, is_long_ago) -> None:
-    tell(SECRET)
+def test_of_an_edited_message_the_latest_text_alone_is_found(post_and_apply, numbers, later, is_long_ago) -> None:
+    post_and_apply(SECRET)
     settle(later)
-    tell(EDITED)
+    post_and_apply(EDITED)
     if is_long_ago:
         talk_on()
     settle(later)
     assert [found_by(numbers, word) for word in SAID] == [[], ["senha pitanga"]]
 
 
-def test_a_deletion_that_is_taken_back_lets_the_text_be_found_again(tell, numbers, later) -> None:
+def test_a_deletion_that_is_taken_back_lets_the_text_be_found_again(post_and_apply, numbers, later) -> None:
     ours = body(
         value(message_echoes=[{**_echo("wamid.C", START + 60), "type": "revoke", "revoke": {"original_message_id": "wamid.A"}}]),
         field="smb_message_echoes",
     )
-    tell(ours, echo_body("wamid.A", START, text="jabuticaba"))
+    post_and_apply(ours, echo_body("wamid.A", START, text="jabuticaba"))
     talk_on()
     settle(later)
     assert (found_by(numbers, "jabuticaba"), IndexedWord.objects.filter(word="jabuticaba").exists()) == ([], False)
     failed = {"id": "wamid.C", "status": "failed", "timestamp": str(START + 70), "errors": [{"code": 131047}]}
-    tell(body(value(statuses=[failed])))
+    post_and_apply(body(value(statuses=[failed])))
     settle(later)
     assert found_by(numbers, "jabuticaba") == ["jabuticaba"]
 
@@ -145,17 +147,17 @@ def _echo(wamid: str, at: int) -> dict[str, str]:
     return {"from": "556133214400", "to": "556181500586", "id": wamid, "timestamp": str(at)}
 
 
-def test_a_deleted_message_of_ours_is_neither_written_nor_sent_once_more(tell) -> None:
-    tell(echo_body("wamid.A", START, text="jabuticaba"))
+def test_a_deleted_message_of_ours_is_neither_written_nor_sent_once_more(post_and_apply) -> None:
+    post_and_apply(echo_body("wamid.A", START, text="jabuticaba"))
     sent = Message.objects.get()
     sent.message_status, sent.callback_data = "uncertain", "x"
-    assert (written(sent), may_be_sent_again(sent, ())) == ("jabuticaba", True)
+    assert (written_text(sent), can_resend(sent, ())) == ("jabuticaba", True)
     sent.revoked_at = sent.create_in
-    assert (written(sent), may_be_sent_again(sent, ())) == ("", False)
+    assert (written_text(sent), can_resend(sent, ())) == ("", False)
 
 
-def test_superusers_do_not_find_a_deleted_text_either(tell, numbers) -> None:
-    tell(*TOLD)
+def test_superusers_do_not_find_a_deleted_text_either(post_and_apply, numbers) -> None:
+    post_and_apply(*TOLD)
     root = User.objects.create_superuser("root@example.com", "uma-senha-longa-7")
     admin = Client()
     admin.force_login(root)

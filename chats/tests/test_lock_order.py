@@ -12,11 +12,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from chats.conftest import JOELMA, person
 from chats.models import Message, MessageStatus, Origin
 from chats.outbox import sender
 from chats.outbox.message_queue import WindowClosed, queue_message
-from chats.tests.conftest import JOELMA, person
-from chats.tests.test_outbox import statuses_of, write
+from chats.outbox.tests.steps import statuses_of, write
 from cloud_api import messages
 from cloud_api.graph import GraphError, Sent
 from contacts.models import Contact
@@ -95,7 +95,7 @@ def react(contact: Contact, wamid: str) -> None:
 def test_writing_and_storing_a_result_that_tells_an_address(meta, number) -> None:
     typed = person(number, wa_id="5561995550186")
     message = write(typed, "um")
-    (sending,) = sender.Outbox().take(1)
+    (sending,) = sender.Scheduler().take(1)
     sent = Sent("wamid.1", wa_id="556195550186", user_id=None, message_status=None)
     meet(lambda: sender.store([(sending, sent)]), CONTACT, lambda: write(typed, "dois"), TURN)
     typed.refresh_from_db()
@@ -104,7 +104,7 @@ def test_writing_and_storing_a_result_that_tells_an_address(meta, number) -> Non
 
 def test_writing_and_storing_a_result_that_stops_the_number(meta, joelma, number) -> None:
     message = write(joelma, "um")
-    (sending,) = sender.Outbox().take(1)
+    (sending,) = sender.Scheduler().take(1)
     meet(lambda: sender.store([(sending, GraphError(190))]), NUMBER, lambda: write(joelma, "dois"), TURN)
     number.refresh_from_db()
     assert (statuses_of(message), number.sending_stopped_code) == ([MessageStatus.QUEUED], 190)
@@ -112,7 +112,7 @@ def test_writing_and_storing_a_result_that_stops_the_number(meta, joelma, number
 
 def test_a_status_and_the_result_of_the_same_message(meta, joelma, hub) -> None:
     message = write(joelma, "Oi")
-    (sending,) = sender.Outbox().take(1)
+    (sending,) = sender.Scheduler().take(1)
     result = sender.send(sending)
     (sent,) = meta.sent()
     hub.deliver(meta.status_body(sent, "delivered"))
@@ -124,7 +124,7 @@ def test_a_status_and_the_result_of_the_same_message(meta, joelma, hub) -> None:
 def test_statuses_and_results_of_several_messages(meta, people, hub) -> None:
     """The hub's own IDs are in any order, and so are the statuses."""
     written = [write(contact, "Oi") for contact in people(8)]
-    taken = sender.Outbox().take(16)
+    taken = sender.Scheduler().take(16)
     results = [(sending, sender.send(sending)) for sending in taken]
     told = [
         {"id": sent["wamid"], "status": "read", "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
@@ -138,7 +138,7 @@ def test_statuses_and_results_of_several_messages(meta, people, hub) -> None:
 
 def test_a_refusal_of_a_message_and_a_reaction_to_it(meta, joelma, hub) -> None:
     message = write(joelma, "Oi")
-    (sending,) = sender.Outbox().take(1)
+    (sending,) = sender.Scheduler().take(1)
     sender.store([(sending, Sent("wamid.1", None, None, None))])
     status = {"id": "wamid.1", "status": "failed", "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
     refusal = status | {"errors": [{"code": 131047}], "biz_opaque_callback_data": message.callback_data}
@@ -155,11 +155,11 @@ def test_a_merge_of_two_contacts_and_the_taking_of_their_messages(meta, joelma, 
     change = {"type": "user_changed_user_id", "user_id": hidden.bsuid, "previous_user_id": "BR.1874209365510400"}
     told = {"from_user_id": "BR.1874209365510400", "id": "wamid.moved", "timestamp": str(int(timezone.now().timestamp()))}
     hub.deliver(body(value(messages=[told | {"type": "system", "system": change}])))
-    meet(lambda: sender.Outbox().take(8), MESSAGE, apply_webhooks, TURN)
+    meet(lambda: sender.Scheduler().take(8), MESSAGE, apply_webhooks, TURN)
     assert {each.contact_id for each in Message.objects.filter(pk__in=[message.pk for message in written])} == {joelma.pk}
 
 
 def test_writing_and_the_taking_of_what_was_written_before(meta, joelma) -> None:
     first = write(joelma, "um")
-    meet(lambda: sender.Outbox().take(8), PACED, lambda: write(joelma, "dois"), TURN)
+    meet(lambda: sender.Scheduler().take(8), PACED, lambda: write(joelma, "dois"), TURN)
     assert statuses_of(first) == [MessageStatus.SENDING]

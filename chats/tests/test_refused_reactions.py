@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chats.inbox.bubbles import present
-from chats.inbox.selectors import latest
+from chats.inbox.bubbles import build_bubbles
+from chats.inbox.selectors import read_latest
 from chats.models import Message, MessageStatus, Origin
 from chats.outbox.message_queue import queue_message
-from chats.tests.test_outbox import make_due, statuses_of
+from chats.outbox.tests.steps import make_due, statuses_of
 from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact
-from organizations.live.revisions import revisions
+from organizations.live.revisions import current_revisions
 from webhooks.tests.bodies import body, text_body, value
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -23,9 +23,9 @@ WAMID = "wamid.asked"
 
 
 @pytest.fixture
-def asked(meta: Any, joelma: Contact, tell: Any) -> Message:
+def asked(meta: Any, joelma: Contact, post_and_apply: Any) -> Message:
     """A message of the customer's to react to."""
-    tell(text_body(WAMID, int(timezone.now().timestamp()), sender=joelma.wa_id))
+    post_and_apply(text_body(WAMID, int(timezone.now().timestamp()), sender=joelma.wa_id))
     return Message.objects.get(wamid=WAMID)
 
 
@@ -43,23 +43,23 @@ def shown(message: Message) -> list[str]:
 def test_our_only_reaction_is_no_longer_shown_after_graph_refused_it(meta, asked) -> None:
     reaction = react(asked, "👍")
     assert shown(asked) == ["👍"]
-    before, seen = revisions([asked.contact.organization_id]), asked.updated_at
+    before, seen = current_revisions([asked.contact.organization_id]), asked.updated_at
     meta.fault("error:131026")
     apply_all()
     assert statuses_of(reaction) == [MessageStatus.FAILED]
     assert shown(asked) == []
     assert asked.updated_at > seen
-    assert revisions([asked.contact.organization_id]) != before  # so that open pages fetch it
-    (bubble,) = [each for each in present(latest(asked.contact)) if each.message.pk == asked.pk]
+    assert current_revisions([asked.contact.organization_id]) != before  # so that open pages fetch it
+    (bubble,) = [each for each in build_bubbles(read_latest(asked.contact)) if each.message.pk == asked.pk]
     assert bubble.reaction_failure.endswith("(131026)")
 
 
-def test_our_only_reaction_is_no_longer_shown_after_a_status_refused_it(meta, asked, tell) -> None:
+def test_our_only_reaction_is_no_longer_shown_after_a_status_refused_it(meta, asked, post_and_apply) -> None:
     react(asked, "👍")
     apply_all()
     (sent,) = meta.sent()
     assert shown(asked) == ["👍"]
-    tell(meta.status_body(sent, "failed"))
+    post_and_apply(meta.status_body(sent, "failed"))
     assert shown(asked) == []
 
 
@@ -83,10 +83,10 @@ def test_a_refused_removal_shows_the_reaction_again(meta, asked) -> None:
     assert shown(asked) == ["👍"]
 
 
-def test_a_refusal_does_not_touch_the_customers_own_reaction(meta, asked, joelma, tell) -> None:
+def test_a_refusal_does_not_touch_the_customers_own_reaction(meta, asked, joelma, post_and_apply) -> None:
     react(asked, "👍")
     theirs = {"from": joelma.wa_id, "id": "wamid.own", "timestamp": str(int(timezone.now().timestamp()) + 1), "type": "reaction"}
-    tell(body(value(messages=[theirs | {"reaction": {"message_id": WAMID, "emoji": "😂"}}])))
+    post_and_apply(body(value(messages=[theirs | {"reaction": {"message_id": WAMID, "emoji": "😂"}}])))
     meta.fault("error:131026")
     react(asked, "❤️")
     apply_all()
@@ -108,12 +108,12 @@ def test_a_reaction_of_which_nobody_knows_stays_shown_and_says_so(meta, asked) -
     meta.fault("half_closed")
     apply_all()
     assert shown(asked) == ["👍"]
-    (bubble,) = [each for each in present(latest(asked.contact)) if each.message.pk == asked.pk]
+    (bubble,) = [each for each in build_bubbles(read_latest(asked.contact)) if each.message.pk == asked.pk]
     assert (bubble.reaction_failure, bubble.is_reaction_uncertain) == ("", True)
 
 
 @pytest.mark.parametrize("kind", ["edit", "revoke"])
-def test_a_refused_edit_or_deletion_of_ours_is_taken_back(meta, joelma, number, tell, kind: str) -> None:
+def test_a_refused_edit_or_deletion_of_ours_is_taken_back(meta, joelma, number, post_and_apply, kind: str) -> None:
     """From the phone app; a status tells later that it failed."""
     at = timezone.now() - timedelta(minutes=1)
     columns = {
@@ -127,6 +127,6 @@ def test_a_refused_edit_or_deletion_of_ours_is_taken_back(meta, joelma, number, 
     )
     Message.objects.filter(pk=ours.pk).update(edited_content="depois", edited_at=at, revoked_at=at if kind == "revoke" else None)
     status = {"id": "wamid.act", "status": "failed", "timestamp": str(int(at.timestamp())), "recipient_id": joelma.wa_id}
-    tell(body(value(statuses=[status | {"errors": [{"code": 131026}]}])))
+    post_and_apply(body(value(statuses=[status | {"errors": [{"code": 131026}]}])))
     ours.refresh_from_db()
     assert (ours.edited_content, ours.edited_at, ours.revoked_at) == (None, None, None)

@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from chats.message_templates.tests.account_at_meta import AccountAtMeta, account_at_meta, stored
 from chats.models import Attachment, Message, MessageTemplate, QueuedMessage
-from chats.tests.account_at_meta import AccountAtMeta, account_at_meta, stored
 from contacts.models import Contact
-from contacts.tests.conftest import sign_in
+from contacts.conftest import sign_in
 from organizations.models import Organization, PhoneNumber, Role
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chats.conversations.timeline import Place, in_time_order
+from chats.conversations.timeline import ThreadPosition, in_time_order
 from chats.inbox import selectors
 from chats.models import Message
-from chats.tests.test_composer import HTMX, browser, customer, said, url
+from chats.inbox.tests.test_composer import HTMX, member_client, add_customer, store_message, url
 from contacts.models import Contact, ContactChange, Label, Note, RetiredIdentity
 from organizations.models import Organization, Role
 
@@ -31,12 +31,12 @@ def padaria(db: None) -> Organization:
 
 @pytest.fixture
 def contact(padaria: Organization) -> Contact:
-    return customer(padaria, "5243", NOON)
+    return add_customer(padaria, "5243", NOON)
 
 
 @pytest.fixture
 def ana(padaria: Organization) -> Any:
-    return browser(padaria)
+    return member_client(padaria)
 
 
 def page(client: Any, contact: Contact) -> str:
@@ -53,7 +53,7 @@ def elements(body: str) -> list[str]:
 
 def test_a_note_stands_in_the_thread_where_it_was_written_and_in_the_pane(contact, ana) -> None:
     ana.post(url("contact_notes", contact), {"text": "Quer sem *glúten* <b>"}, headers=HTMX)
-    said(contact, "Mais uma coisa", timezone.now() + timedelta(seconds=5))
+    store_message(contact, "Mais uma coisa", timezone.now() + timedelta(seconds=5))
     body = page(ana, contact)
     note = Note.objects.get()
     first, last = Message.objects.order_by("create_in").values_list("pk", flat=True)
@@ -115,7 +115,7 @@ def test_a_changed_number_is_a_line_unless_whatsapp_s_notice_says_it(contact, an
     old = "556184112209"
     RetiredIdentity.objects.create(contact=contact, phone_number_id="5243", kind="wa_id", value=old, retired_at=NOON)
     assert "Changed the number: +55 61 8150-5243, before +55 61 8411-2209" in page(ana, contact)
-    said(contact, "User changed from …", NOON + timedelta(seconds=1), kind="system")
+    store_message(contact, "User changed from …", NOON + timedelta(seconds=1), kind="system")
     assert "Changed the number" not in page(ana, contact)
 
 
@@ -128,7 +128,7 @@ def test_a_new_day_is_announced_once_by_whatever_comes_first_on_it(contact, ana)
     yesterday = timezone.now() - timedelta(days=1)
     Message.objects.update(create_in=yesterday - timedelta(days=1))
     Note.objects.create(contact=contact, text="ontem", create_in=yesterday)
-    said(contact, "Oi de novo", timezone.now())
+    store_message(contact, "Oi de novo", timezone.now())
     body = page(ana, contact)
     assert body.count('class="day-line"') == 3
     assert body.count("Yesterday") == body.count("Today") == 1
@@ -144,7 +144,7 @@ def test_a_conversation_of_lines_alone_is_shown(padaria, contact, ana) -> None:
 
 
 def test_another_s_lines_are_nowhere(padaria, contact, ana) -> None:
-    other = customer(padaria, "5244", NOON)
+    other = add_customer(padaria, "5244", NOON)
     Note.objects.create(contact=other, text="segredo")
     ContactChange.objects.create(contact=other, kind="done", values={}, create_in=NOON)
     assert [each for each in elements(page(ana, contact)) if each.startswith("line")] == []
@@ -166,7 +166,7 @@ moments = st.integers(0, 6).map(lambda minutes: NOON + timedelta(minutes=minutes
 def test_every_row_is_shown_once_in_order_page_by_page(contact, messages, notes, changes, numbers, limit) -> None:
     for model in (Message, Note, ContactChange, RetiredIdentity):
         model.objects.all().delete()
-    expected = {("Message", said(contact, "x", at).pk) for at in messages}
+    expected = {("Message", store_message(contact, "x", at).pk) for at in messages}
     expected |= {("Note", Note.objects.create(contact=contact, text="x", create_in=at).pk) for at in notes}
     for at in changes:
         change = ContactChange.objects.create(contact=contact, kind="done", values={}, create_in=at)
@@ -175,11 +175,11 @@ def test_every_row_is_shown_once_in_order_page_by_page(contact, messages, notes,
         identity = RetiredIdentity.objects.create(contact=contact, kind="wa_id", value=str(index), retired_at=at)
         expected.add(("RetiredIdentity", identity.pk))
 
-    thread = selectors.latest(contact, limit=limit)
+    thread = selectors.read_latest(contact, limit=limit)
     parts = [thread]
-    while thread.place_before:
+    while thread.position_before:
         assert thread.first
-        thread = selectors.older_than(contact, Place.read(str(thread.first)), limit=limit)
+        thread = selectors.read_older(contact, ThreadPosition.read(str(thread.first)), limit=limit)
         parts.append(thread)
 
     shown = [row for part in reversed(parts) for row in in_time_order(part.messages, part.lines)]
@@ -190,9 +190,9 @@ def test_every_row_is_shown_once_in_order_page_by_page(contact, messages, notes,
     assert all(one < other for one, other in pairwise(places))
     for part, newer in zip(parts, [None, *parts], strict=False):  # a part that is fetched again is the same
         if part.first:
-            again = selectors.between(contact, part.first, newer and part.last)
+            again = selectors.read_range(contact, part.first, newer and part.last)
             assert (again.messages, again.lines, again.before) == (part.messages, part.lines, part.before)
-            assert bool(again.place_before) == bool(part.place_before)
+            assert bool(again.position_before) == bool(part.position_before)
 
 
 def _name(row: Any) -> tuple[str, int]:
@@ -200,17 +200,17 @@ def _name(row: Any) -> tuple[str, int]:
     return type(row).__name__, row.pk
 
 
-def _place(row: Any) -> Place:
-    return row.place if hasattr(row, "place") else Place.of(row)
+def _place(row: Any) -> ThreadPosition:
+    return row.place if hasattr(row, "place") else ThreadPosition.of(row)
 
 
 def test_a_page_whose_rows_are_gone_is_brought_up_to_date_all_the_same(padaria, contact, ana) -> None:
     """As while a rebuild has not come as far as what an open page shows."""
     Note.objects.create(contact=contact, text="antes", create_in=NOON - timedelta(days=2))
-    gone = Place(NOON + timedelta(hours=1), 1)
+    gone = ThreadPosition(NOON + timedelta(hours=1), 1)
     for query in ({"from": str(gone)}, {"from": str(gone), "to": str(gone)}):
         assert ana.get(url("thread", contact), query).status_code == 200
-    part = selectors.between(contact, gone, None)
+    part = selectors.read_range(contact, gone, None)
     assert (part.messages, part.lines, part.before) == ([], [], Message.objects.get())
 
 
@@ -218,18 +218,18 @@ def test_around_a_message_are_lines_too(contact) -> None:
     wanted = Message.objects.get()
     for minutes in (-3, -2, 2, 3):
         Note.objects.create(contact=contact, text=str(minutes), create_in=NOON + timedelta(minutes=minutes))
-    thread = selectors.around(contact, wanted, limit=2)
+    thread = selectors.read_around(contact, wanted, limit=2)
     assert [line.row.text for line in thread.lines] == ["-2", "2"]
-    assert (thread.messages, thread.has_newer, bool(thread.place_before)) == ([wanted], True, True)
+    assert (thread.messages, thread.has_newer, bool(thread.position_before)) == ([wanted], True, True)
 
 
 @pytest.mark.parametrize("text", ["", "-", "1-", "x-1", "1-1-x", "1-1-9", "1-1-1-1", "9" * 30 + "-1"])
 def test_what_is_no_place_is_none(text) -> None:
-    assert Place.read(text) is None
+    assert ThreadPosition.read(text) is None
 
 
 def test_a_part_takes_as_many_queries_however_many_lines_it_has(padaria, contact, ana) -> None:
-    ada = browser(padaria, Role.USER_ADMIN, "Ada").session["_auth_user_id"]
+    ada = member_client(padaria, Role.USER_ADMIN, "Ada").session["_auth_user_id"]
 
     def count() -> int:
         with CaptureQueriesContext(connection) as queries:

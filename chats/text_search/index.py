@@ -17,37 +17,37 @@ from operator import itemgetter
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chats.conversations.reactions_and_edits import SAID, text_said
-from chats.conversations.timeline import microseconds
+from chats.conversations.reactions_and_edits import SEARCHABLE_COLUMNS, searchable_text
+from contacts.lists.cursors import microseconds
 from chats.models import ChangedText, IndexedWord, Message, TextIndexProgress, WordSpan
-from chats.text_search.words import words_of
+from chats.text_search.words import index_words
 from jobs.bulk_writes import insert_missing_rows
 from jobs.transactions import run_in_transaction
 from organizations.models import PhoneNumber
 
-STEP = 2_000
+STEP_SIZE = 2_000
 """Messages of one transaction."""
-LONGEST_ROUND = 2.8
+MAX_ROUND_SECONDS = 2.8
 """Seconds for which one round of the chore works."""
-SETTLED = timedelta(seconds=60)
+SETTLING_TIME = timedelta(seconds=60)
 """After which no transaction is open any more that stored a message."""
-LONGEST_SPAN = 6 * 3600 * 1_000_000
+MAX_SPAN = 6 * 3600 * 1_000_000
 """Microseconds."""
-FEWEST_IN_SPAN = 5
-SPARSEST_SPAN = 100
+MIN_MESSAGES_IN_SPAN = 5
+MAX_MESSAGES_PER_HIT = 100
 """A span's word is in one of so many messages at least."""
-MOST_WORDS_ASKED = 500
+MAX_WORDS_PER_QUERY = 500
 """Of one query."""
 
 Span = tuple[int, int]
 """Until and since, in microseconds since 1970."""
-Said = tuple[int, set[str]]
+TimedWords = tuple[int, set[str]]
 """When a message was sent, in microseconds since 1970, and its words."""
 
 
 def index_texts() -> int:
     """Bring the index on, for a while; returns how many messages were indexed."""
-    until = time.monotonic() + LONGEST_ROUND
+    until = time.monotonic() + MAX_ROUND_SECONDS
     total = 0
     for step in _steps_to_do(_look_at_newest(timezone.now())):
         while time.monotonic() < until and (done := run_in_transaction(step)):
@@ -58,12 +58,12 @@ def index_texts() -> int:
 def _look_at_newest(now: datetime) -> TextIndexProgress:
     """Remember which message is the newest, so that it can be indexed once those before it are surely stored."""
     known = TextIndexProgress.objects.first()
-    newest, stored_at = Message.objects.order_by("-pk").values_list("pk", "updated_at").first() or (0, now - SETTLED)
+    newest, stored_at = Message.objects.order_by("-pk").values_list("pk", "updated_at").first() or (0, now - SETTLING_TIME)
     progress = known or TextIndexProgress(pk=1, seen_id=newest, seen_at=now)
     before = (progress.settled_id, progress.seen_id)
-    if stored_at <= now - SETTLED:
+    if stored_at <= now - SETTLING_TIME:
         progress.settled_id = newest
-    elif progress.seen_at <= now - SETTLED:
+    elif progress.seen_at <= now - SETTLING_TIME:
         progress.settled_id, progress.seen_id, progress.seen_at = progress.seen_id, newest, now
     if known is None:
         TextIndexProgress.objects.bulk_create([progress], ignore_conflicts=True)
@@ -86,7 +86,7 @@ def _locked_progress() -> TextIndexProgress:
 def _index_changed() -> int:
     """Messages whose text changed after they were stored."""
     _locked_progress()
-    changed = dict(ChangedText.objects.order_by("pk").values_list("pk", "message_id")[:STEP])
+    changed = dict(ChangedText.objects.order_by("pk").values_list("pk", "message_id")[:STEP_SIZE])
     _index(Message.objects.filter(pk__in=set(changed.values())))
     ChangedText.objects.filter(pk__in=changed).delete()
     return len(changed)
@@ -99,8 +99,8 @@ def _index_new() -> int:
     if progress.up_to is None:
         progress.up_to, progress.down_to = settled, settled + 1
     rows = Message.objects.filter(pk__gt=progress.up_to, pk__lte=settled).order_by("pk")
-    last, done = _index(rows[:STEP])
-    progress.up_to = last if done == STEP else settled
+    last, done = _index(rows[:STEP_SIZE])
+    progress.up_to = last if done == STEP_SIZE else settled
     progress.save(update_fields=["up_to", "down_to"])
     return done
 
@@ -110,27 +110,27 @@ def _index_existing() -> int:
     progress = _locked_progress()
     if not progress.down_to:
         return 0
-    last, done = _index(Message.objects.filter(pk__lt=progress.down_to).order_by("-pk")[:STEP])
-    progress.down_to = last if done == STEP else 0
+    last, done = _index(Message.objects.filter(pk__lt=progress.down_to).order_by("-pk")[:STEP_SIZE])
+    progress.down_to = last if done == STEP_SIZE else 0
     progress.save(update_fields=["down_to"])
     return done
 
 
 def _index(messages: QuerySet[Message]) -> tuple[int, int]:
     """Index these messages; returns the id of the last of them, 0 if there is none, and how many they are."""
-    rows = list(messages.values_list("pk", "phone_number", "create_in", *SAID))
+    rows = list(messages.values_list("pk", "phone_number", "create_in", *SEARCHABLE_COLUMNS))
     numbers = PhoneNumber.objects.filter(phone_number_id__in={row[1] for row in rows})
     organizations = dict(numbers.values_list("phone_number_id", "organization_id"))
-    said: dict[int, list[Said]] = defaultdict(list)
+    said: dict[int, list[TimedWords]] = defaultdict(list)
     for _, number, at, kind, content, edited, revoked_at in rows:
-        if text := text_said(kind, content, edited, revoked_at):
-            said[organizations[number]].append((microseconds(at), words_of(text)))
+        if text := searchable_text(kind, content, edited, revoked_at):
+            said[organizations[number]].append((microseconds(at), index_words(text)))
     for organization_id, each in said.items():
         _store(organization_id, _spans(sorted(each, key=itemgetter(0))))
     return (rows[-1][0], len(rows)) if rows else (0, 0)
 
 
-def _spans(said: Sequence[Said]) -> dict[str, set[Span]]:
+def _spans(said: Sequence[TimedWords]) -> dict[str, set[Span]]:
     """By word, when messages have it. The messages are in the order of their times."""
     spans: dict[str, set[Span]] = defaultdict(set)
     for part in _parts(said):
@@ -139,18 +139,18 @@ def _spans(said: Sequence[Said]) -> dict[str, set[Span]]:
             for word in words:
                 times[word].append(at)
         for word, each in times.items():
-            if len(each) >= FEWEST_IN_SPAN and len(each) * SPARSEST_SPAN >= len(part):
+            if len(each) >= MIN_MESSAGES_IN_SPAN and len(each) * MAX_MESSAGES_PER_HIT >= len(part):
                 spans[word].add((each[-1], each[0]))
             else:
                 spans[word].update((at, at) for at in each)
     return spans
 
 
-def _parts(said: Sequence[Said]) -> Iterator[Sequence[Said]]:
-    """The messages, so many at a time that a span over them is no longer than `LONGEST_SPAN`."""
+def _parts(said: Sequence[TimedWords]) -> Iterator[Sequence[TimedWords]]:
+    """The messages, so many at a time that a span over them is no longer than `MAX_SPAN`."""
     first = 0
     for place, (at, _) in enumerate(said):
-        if at - said[first][0] > LONGEST_SPAN:
+        if at - said[first][0] > MAX_SPAN:
             yield said[first:place]
             first = place
     yield said[first:]
@@ -175,7 +175,7 @@ def _ids_of(organization_id: int, words: Sequence[str]) -> dict[str, int]:
 
 def _known(organization_id: int, words: Sequence[str]) -> dict[str, int]:
     known: dict[str, int] = {}
-    for start in range(0, len(words), MOST_WORDS_ASKED):
-        rows = IndexedWord.objects.filter(organization_id=organization_id, word__in=words[start : start + MOST_WORDS_ASKED])
+    for start in range(0, len(words), MAX_WORDS_PER_QUERY):
+        rows = IndexedWord.objects.filter(organization_id=organization_id, word__in=words[start : start + MAX_WORDS_PER_QUERY])
         known |= dict(rows.values_list("word", "pk"))
     return known

@@ -14,54 +14,55 @@ from itertools import zip_longest
 
 from django.db import connection
 
-from chats.conversations.reactions_and_edits import SAID, text_said
-from chats.conversations.timeline import EPOCH, MESSAGE, Place, microseconds
+from chats.conversations.reactions_and_edits import SEARCHABLE_COLUMNS, searchable_text
+from chats.conversations.timeline import MESSAGE, ThreadPosition
+from contacts.lists.cursors import EPOCH, microseconds
 from chats.models import IndexedWord, Message, TextIndexProgress, WordSpan
-from chats.text_search.index import LONGEST_SPAN
-from chats.text_search.words import Wanted
+from chats.text_search.index import MAX_SPAN
+from chats.text_search.words import SearchQuery
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
-MOST_HITS = 30
-LATEST = 400
+MAX_HITS = 30
+LATEST_SCANNED = 400
 """Messages of all numbers together that are looked at first, whether they are indexed or not."""
-MOST_LOOKED_AT = 1_200
+MAX_SCANNED = 1_200
 """Messages that one part looks at further back."""
-MOST_NUMBERS = 50
+MAX_NUMBERS = 50
 """Numbers that are searched, each with a query of its own."""
-FEWEST_OF_A_NUMBER = 40
+MIN_SCANNED_PER_NUMBER = 40
 """Messages of each number that are looked at, however many numbers there are."""
-MOST_FORMS = 16
+MAX_FORMS = 16
 """Words that begin with one of a search, up to which the index narrows it down."""
-MOST_LEADING = 3
+MAX_LEADING_WORDS = 3
 """Words of a search of which one is chosen to lead."""
-MOST_SPANS = 100
+MAX_SPANS = 100
 """Spans of one form of a word that are read."""
-MOST_UNINDEXED = 2_000
+MAX_UNINDEXED = 2_000
 """Messages of all organizations that the index does not have yet, up to which they are looked at besides what it says."""
 TIMES_AT_ONCE = 40
 LAST_LETTER = "\U0010ffff"
 """Comes after all that a word may go on with."""
 LAST_ID = 2**63 - 1
-TEXT = ("pk", *SAID)
-SHOWN = ("contact", *SAID, "is_user_message", "origin", "create_in")
+TEXT = ("pk", *SEARCHABLE_COLUMNS)
+SHOWN = ("contact", *SEARCHABLE_COLUMNS, "is_user_message", "origin", "create_in")
 
-Text = tuple[int, str, str, str | None, datetime | None]
+TextRow = tuple[int, str, str, str | None, datetime | None]
 """The values of `TEXT`."""
 Span = tuple[int, int]
 """Until and since, in microseconds since 1970."""
 
 
 @dataclass(frozen=True)
-class Hits:
+class TextHits:
     """Where a text was said, the latest first. `back_to` is how far back has been looked, None if that was to the beginning."""
 
     messages: list[Message]
-    back_to: Place | None
+    back_to: ThreadPosition | None
 
 
 @dataclass(frozen=True)
-class Spans:
+class LatestSpans:
     """Where to look for a word, the latest first, none overlapping another. There may be others at the time `complete_to` and
     earlier; None if there are none."""
 
@@ -69,32 +70,32 @@ class Spans:
     complete_to: int | None = None
 
 
-def find_texts(numbers: Sequence[PhoneNumber], wanted: Wanted, *, before: Place | None = None) -> Hits:
+def find_texts(numbers: Sequence[PhoneNumber], wanted: SearchQuery, *, before: ThreadPosition | None = None) -> TextHits:
     """Messages of these numbers, all of one organization, that say what is wanted: from `before` back, or from the latest."""
-    numbers = numbers[:MOST_NUMBERS]
+    numbers = numbers[:MAX_NUMBERS]
     if before:
         return _with_contacts(_look_further(numbers, wanted, before))
-    latest = _look_back(numbers, wanted, None, LATEST)
-    if latest.back_to is None or len(latest.messages) == MOST_HITS:
+    latest = _look_back(numbers, wanted, None, LATEST_SCANNED)
+    if latest.back_to is None or len(latest.messages) == MAX_HITS:
         return _with_contacts(latest)
     further = _look_further(numbers, wanted, latest.back_to)
     return _with_contacts(_cut(latest.messages + further.messages, further.back_to))
 
 
-def _look_further(numbers: Sequence[PhoneNumber], wanted: Wanted, before: Place) -> Hits:
+def _look_further(numbers: Sequence[PhoneNumber], wanted: SearchQuery, before: ThreadPosition) -> TextHits:
     spans = _spans(numbers, wanted, before)
     if spans is None:
-        return _look_back(numbers, wanted, before, MOST_LOOKED_AT)
+        return _look_back(numbers, wanted, before, MAX_SCANNED)
     return _look_at(numbers, wanted, spans, before)
 
 
-def _cut(found: Iterable[Message], end: Place | None) -> Hits:
+def _cut(found: Iterable[Message], end: ThreadPosition | None) -> TextHits:
     """The latest of what was found, as far back as nothing is left out."""
-    hits = sorted((hit for hit in found if end is None or Place.of(hit) >= end), key=Place.of, reverse=True)
-    return Hits(hits[:MOST_HITS], Place.of(hits[MOST_HITS - 1]) if len(hits) > MOST_HITS else end)
+    hits = sorted((hit for hit in found if end is None or ThreadPosition.of(hit) >= end), key=ThreadPosition.of, reverse=True)
+    return TextHits(hits[:MAX_HITS], ThreadPosition.of(hits[MAX_HITS - 1]) if len(hits) > MAX_HITS else end)
 
 
-def _with_contacts(hits: Hits) -> Hits:
+def _with_contacts(hits: TextHits) -> TextHits:
     contacts = Contact.objects.in_bulk({hit.contact_id for hit in hits.messages})
     there = [hit for hit in hits.messages if hit.contact_id in contacts]  # the others have just become another contact's
     for hit in there:
@@ -105,23 +106,27 @@ def _with_contacts(hits: Hits) -> Hits:
 # ---- Message by message
 
 
-def _look_back(numbers: Sequence[PhoneNumber], wanted: Wanted, before: Place | None, limit: int, *, since: int = 0) -> Hits:
+def _look_back(
+    numbers: Sequence[PhoneNumber], wanted: SearchQuery, before: ThreadPosition | None, limit: int, *, since: int = 0
+) -> TextHits:
     """The hits among the next messages of these numbers, so many of all together, back to `since`, in microseconds since 1970."""
-    share = max(limit // len(numbers), FEWEST_OF_A_NUMBER)
+    share = max(limit // len(numbers), MIN_SCANNED_PER_NUMBER)
     found: list[int] = []
     ends: list[int] = []
     for number in numbers:
         rows = Message.objects.filter(phone_number=number, create_in__gte=_time(since))
         rows = rows.filter(before.rows_before(MESSAGE)) if before else rows
         seen = list(rows.order_by("-create_in", "-pk").values_list(*TEXT)[:share])
-        found += _those_that_say(wanted, seen)[: MOST_HITS + 1]
+        found += _those_that_say(wanted, seen)[: MAX_HITS + 1]
         ends += [seen[-1][0]] if len(seen) == share else []
-    back_to = max(map(Place.of, Message.objects.filter(pk__in=ends).only("create_in")), default=None) if ends else None
+    back_to = max(map(ThreadPosition.of, Message.objects.filter(pk__in=ends).only("create_in")), default=None) if ends else None
     return _cut(_loaded(found), back_to)
 
 
-def _those_that_say(wanted: Wanted, rows: Iterable[Text]) -> list[int]:
-    return [pk for pk, kind, content, edited, revoked_at in rows if wanted.is_in(text_said(kind, content, edited, revoked_at))]
+def _those_that_say(wanted: SearchQuery, rows: Iterable[TextRow]) -> list[int]:
+    return [
+        pk for pk, kind, content, edited, revoked_at in rows if wanted.is_in(searchable_text(kind, content, edited, revoked_at))
+    ]
 
 
 def _loaded(ids: Collection[int]) -> list[Message]:
@@ -135,26 +140,26 @@ def _time(at: int) -> datetime:
 # ---- By the index
 
 
-def _look_at(numbers: Sequence[PhoneNumber], wanted: Wanted, spans: Spans, before: Place) -> Hits:
+def _look_at(numbers: Sequence[PhoneNumber], wanted: SearchQuery, spans: LatestSpans, before: ThreadPosition) -> TextHits:
     """The hits in the spans, until there are enough or so many messages have been looked at."""
     found: list[Message] = []
     looked_at = 0
     parts = list(_parts(spans.spans))
     for part, following in zip_longest(parts, parts[1:]):
         if part[0][0] > part[0][1]:
-            end = min(before, Place(_time(part[0][0]), LAST_ID))
-            hits = _look_back(numbers, wanted, end, MOST_LOOKED_AT, since=part[0][1])
+            end = min(before, ThreadPosition(_time(part[0][0]), LAST_ID))
+            hits = _look_back(numbers, wanted, end, MAX_SCANNED, since=part[0][1])
             found += hits.messages
-            looked_at += MOST_LOOKED_AT // 2
+            looked_at += MAX_SCANNED // 2
             if hits.back_to:
                 return _cut(found, hits.back_to)
         else:
             rows = Message.objects.filter(phone_number__in=numbers, create_in__in=[_time(at) for at, _ in part])
             found += _loaded(_those_that_say(wanted, rows.filter(before.rows_before(MESSAGE)).values_list(*TEXT)))
             looked_at += len(part)
-        if following and (len(found) >= MOST_HITS or looked_at >= MOST_LOOKED_AT):
-            return _cut(found, Place(_time(following[0][0]), LAST_ID))
-    return _cut(found, None if spans.complete_to is None else Place(_time(spans.complete_to), LAST_ID))
+        if following and (len(found) >= MAX_HITS or looked_at >= MAX_SCANNED):
+            return _cut(found, ThreadPosition(_time(following[0][0]), LAST_ID))
+    return _cut(found, None if spans.complete_to is None else ThreadPosition(_time(spans.complete_to), LAST_ID))
 
 
 def _parts(spans: Iterable[Span]) -> Iterator[list[Span]]:
@@ -173,7 +178,7 @@ def _parts(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield part
 
 
-def _spans(numbers: Sequence[PhoneNumber], wanted: Wanted, before: Place) -> Spans | None:
+def _spans(numbers: Sequence[PhoneNumber], wanted: SearchQuery, before: ThreadPosition) -> LatestSpans | None:
     """Where the rarest of the words is to be found from `before` back, and the messages that are not indexed yet, as those of a
     history that just came in. None if the index cannot tell."""
     progress = TextIndexProgress.objects.first()
@@ -191,16 +196,16 @@ def _spans(numbers: Sequence[PhoneNumber], wanted: Wanted, before: Place) -> Spa
 
 def _unindexed(numbers: Sequence[PhoneNumber], up_to: int) -> list[int] | None:
     """When the messages of these numbers were sent that are not indexed yet; None if there are too many of all numbers."""
-    rows = list(Message.objects.filter(pk__gt=up_to).order_by("pk").values_list("phone_number", "create_in")[: MOST_UNINDEXED + 1])
+    rows = list(Message.objects.filter(pk__gt=up_to).order_by("pk").values_list("phone_number", "create_in")[: MAX_UNINDEXED + 1])
     own = {number.phone_number_id for number in numbers}
-    return [microseconds(at) for number, at in rows if number in own] if len(rows) <= MOST_UNINDEXED else None
+    return [microseconds(at) for number, at in rows if number in own] if len(rows) <= MAX_UNINDEXED else None
 
 
-def _indexed(organization_id: int, wanted: Wanted, at: int) -> Spans | None:
+def _indexed(organization_id: int, wanted: SearchQuery, at: int) -> LatestSpans | None:
     forms = _forms(organization_id, wanted.words)
     if not all(forms):
-        return Spans([])
-    narrow = sorted((each for each in forms if len(each) <= MOST_FORMS), key=len)[:MOST_LEADING]
+        return LatestSpans([])
+    narrow = sorted((each for each in forms if len(each) <= MAX_FORMS), key=len)[:MAX_LEADING_WORDS]
     if not narrow:
         return None
     latest = _latest_spans([form for each in narrow for form in each], at)
@@ -210,7 +215,7 @@ def _indexed(organization_id: int, wanted: Wanted, at: int) -> Spans | None:
 def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:
     """For each of the words the ids of those that begin with it, a few at most."""
     table = connection.ops.quote_name(IndexedWord._meta.db_table)
-    one = f"SELECT %s AS place, id FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {MOST_FORMS + 1}"  # noqa: S608
+    one = f"SELECT %s AS place, id FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {MAX_FORMS + 1}"  # noqa: S608
     forms: list[list[int]] = [[] for _ in words]
     values = [value for place, word in enumerate(words) for value in (place, organization_id, word, word + LAST_LETTER)]
     for place, pk in _of_each(one, len(words), values):
@@ -219,14 +224,14 @@ def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:
 
 
 def _latest_spans(forms: Sequence[int], at: int) -> dict[int, list[Span]]:
-    """Of each of these words the spans that begin at that time or earlier, the latest first. Where they are `MOST_SPANS`, there may
+    """Of each of these words the spans that begin at that time or earlier, the latest first. Where they are `MAX_SPANS`, there may
     be more."""
     table = connection.ops.quote_name(WordSpan._meta.db_table)
     one = (
         f"SELECT word_id, until, since FROM {table} WHERE word_id = %s AND until <= %s AND since <= %s"  # noqa: S608
-        f" ORDER BY until DESC, since DESC LIMIT {MOST_SPANS}"
+        f" ORDER BY until DESC, since DESC LIMIT {MAX_SPANS}"
     )
-    values = [value for form in forms for value in (form, at + LONGEST_SPAN, at)]
+    values = [value for form in forms for value in (form, at + MAX_SPAN, at)]
     spans: dict[int, list[Span]] = defaultdict(list)
     for form, until, since in _of_each(one, len(forms), values):
         spans[form].append((until, since))
@@ -240,12 +245,12 @@ def _of_each(query: str, count: int, values: Sequence[str | int]) -> list[tuple[
         return list(cursor.fetchall())
 
 
-def _merged(forms: Sequence[int], latest: Mapping[int, Sequence[Span]]) -> Spans:
+def _merged(forms: Sequence[int], latest: Mapping[int, Sequence[Span]]) -> LatestSpans:
     """The spans of all forms of a word, as far back as all are known."""
-    cut = [latest[form][-1][0] for form in forms if len(latest.get(form, ())) == MOST_SPANS]
+    cut = [latest[form][-1][0] for form in forms if len(latest.get(form, ())) == MAX_SPANS]
     complete_to = max(cut, default=None)
     known = [span for form in forms for span in latest.get(form, ())]
-    return Spans(_joined(span for span in known if complete_to is None or span[0] > complete_to), complete_to)
+    return LatestSpans(_joined(span for span in known if complete_to is None or span[0] > complete_to), complete_to)
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

@@ -8,21 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from contacts.lists.text_folding import fold_letter, folded
+from contacts.lists.text_folding import fold_letter, fold_text
 
-LONGEST_WORD = 40
+MAX_WORD_LENGTH = 40
 """Letters of a word that are looked at."""
-MOST_WORDS = 12
+MAX_WORDS = 12
 """Words of a search that are looked for."""
 SPACELESS = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 
 
-def words_of(text: str) -> set[str]:
+def index_words(text: str) -> set[str]:
     """The words by which the text is found."""
-    plain = folded(text)
+    plain = fold_text(text)
     if plain.isascii() or not SPACELESS.search(plain):
-        return {word[:LONGEST_WORD] for word in plain.split()}
-    words = {word[:LONGEST_WORD] for word in SPACELESS.sub(" ", plain).split()}
+        return {word[:MAX_WORD_LENGTH] for word in plain.split()}
+    words = {word[:MAX_WORD_LENGTH] for word in SPACELESS.sub(" ", plain).split()}
     for run in SPACELESS.findall(plain):
         words |= set(_pairs(run))
         words.add(run[-1])
@@ -34,7 +34,7 @@ def _pairs(run: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SearchQuery:
     """What somebody searches for. `words` are beginnings of words that a text must have, to look them up. `parts` say the same as
     pieces of `searchable` text. A text without any word, such as an emoji, has `literal` alone: texts must have it as it is."""
 
@@ -44,12 +44,12 @@ class Wanted:
 
     @classmethod
     def read(cls, typed: str) -> Self:
-        plain = folded(typed)
-        ordinary = [word[:LONGEST_WORD] for word in SPACELESS.sub(" ", plain).split()]
-        runs = [run[:LONGEST_WORD] for run in SPACELESS.findall(plain)]
+        plain = fold_text(typed)
+        ordinary = [word[:MAX_WORD_LENGTH] for word in SPACELESS.sub(" ", plain).split()]
+        runs = [run[:MAX_WORD_LENGTH] for run in SPACELESS.findall(plain)]
         words = [*ordinary, *(word for run in runs for word in (_pairs(run) if len(run) > 1 else run))]
-        parts = [*(f" {word}" for word in ordinary[:MOST_WORDS]), *runs[:MOST_WORDS]]
-        return cls(tuple(dict.fromkeys(words))[:MOST_WORDS], tuple(dict.fromkeys(parts)), typed.strip())
+        parts = [*(f" {word}" for word in ordinary[:MAX_WORDS]), *runs[:MAX_WORDS]]
+        return cls(tuple(dict.fromkeys(words))[:MAX_WORDS], tuple(dict.fromkeys(parts)), typed.strip())
 
     @property
     def is_enough(self) -> bool:
@@ -66,11 +66,11 @@ class Wanted:
 
 def searchable(text: str) -> str:
     """The text folded, with a space before each word."""
-    plain = " " + folded(text)
+    plain = " " + fold_text(text)
     return plain if plain.isascii() else SPACELESS.sub(r" \g<0> ", plain)
 
 
-def place_in(text: str, wanted: Wanted) -> tuple[int, int] | None:
+def find_match(text: str, wanted: SearchQuery) -> tuple[int, int] | None:
     """Where the text says the first of what is wanted: from and to which letter. None if it does not."""
     if not wanted.parts:
         start = text.find(wanted.literal) if wanted.literal else -1

@@ -1,7 +1,7 @@
 """Meta's Graph API, as far as the hub needs it (docs/meta-platform.md 8): sending, media, templates, numbers, subscriptions.
 `client` also has appsecret_proof, and `media` has hex_digest."""
 
-from cloud_api.graph.client import Graph, Patience
+from cloud_api.graph.client import Graph, TimeLimits
 from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, WrongHost
 from cloud_api.graph.media import Downloaded, Media
 from cloud_api.graph.messages import Recipient, Sent
@@ -13,7 +13,7 @@ __all__ = [
     "GraphError",
     "Media",
     "OutcomeUnknown",
-    "Patience",
+    "TimeLimits",
     "Recipient",
     "Sent",
     "TooLarge",

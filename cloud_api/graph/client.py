@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl, quote, urljoin
 import requests
 
 from cloud_api.business_profile import PROFILE_FIELDS, BusinessProfile, profile_of
-from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, content_of, number_of
+from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, number_of, response_content
 from cloud_api.graph.media import Downloaded, Media, UploadForm, checked_url, hex_digest
 from cloud_api.graph.messages import Recipient, Sent, object_of, sent_of, text_of, texts_of
-from cloud_api.graph.transport import Broken, TimedAdapter, chunks, open_answer, within
+from cloud_api.graph.transport import NoResponse, TimedAdapter, chunks, open_response, time_limit
 
 MOST_JSON = 4 * 2**20
 MOST_PAGES = 100
@@ -31,7 +31,7 @@ ACCOUNT_FIELDS = "id,name,account_review_status,health_status,owner_business_inf
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TimeLimits:
     """Time limits of a call in seconds, from its start to the last byte of its response."""
 
     send: float = 15.0
@@ -57,14 +57,14 @@ class Graph:
         token: str,
         app_secret: str = "",
         session: requests.Session,
-        patience: Patience | None = None,
+        patience: TimeLimits | None = None,
     ) -> None:
         if not isinstance(session.get_adapter(url), TimedAdapter):
             raise TypeError("the session is not one of make_session's")
         self._url = url.rstrip("/")
         self._version = version
         self._session = session
-        self._patience = patience or Patience()
+        self._patience = patience or TimeLimits()
         self._authorization = {"Authorization": f"Bearer {token}"}
         self._proof = {"appsecret_proof": appsecret_proof(app_secret, token)} if app_secret else {}
         self._secrets = (token, app_secret, *self._proof.values())
@@ -89,7 +89,7 @@ class Graph:
         hidden = {*to.address.values(), *texts_of(message)}
         try:
             answer = self._exchange("POST", _path(phone_number_id, "messages"), self._patience.send, content=body, hidden=hidden)
-        except Broken as broken:
+        except NoResponse as broken:
             if broken.may_have_left:
                 raise OutcomeUnknown(str(broken)) from None
             raise GraphError(None, str(broken)) from None
@@ -128,9 +128,9 @@ class Graph:
         GraphError with HTTP status 404 if the URL has expired.
         """
         try:
-            with within(self._patience.transfer, rest=self._patience.rest), self._file_at(url) as answer:
+            with time_limit(self._patience.transfer, rest=self._patience.rest), self._file_at(url) as answer:
                 return _write(answer, into, most)
-        except Broken as broken:
+        except NoResponse as broken:
             raise _as_error(broken) from None
 
     def delete_media(self, media_id: str) -> None:
@@ -213,7 +213,7 @@ class Graph:
         """Makes a request that may be repeated without harm."""
         try:
             return self._exchange(method, path, patience or self._patience.call, **options)
-        except Broken as broken:
+        except NoResponse as broken:
             raise _as_error(broken) from None
 
     def _exchange(
@@ -234,10 +234,10 @@ class Graph:
         options = {"params": {**(parameters or {}), **self._proof}, "data": sent}
         options["headers"] = {**self._authorization, **kind, **(headers or {})}
         with (
-            within(patience, rest=self._patience.rest),
-            open_answer(self._session, method, f"{self._url}/{self._version}{path}", **options) as answer,
+            time_limit(patience, rest=self._patience.rest),
+            open_response(self._session, method, f"{self._url}/{self._version}{path}", **options) as answer,
         ):
-            return content_of(
+            return response_content(
                 _whole(answer),
                 http_status=answer.status_code,
                 headers=answer.headers,
@@ -248,7 +248,7 @@ class Graph:
         """Returns the response with the file. Each redirect is checked before the token is sent there."""
         for _ in range(MOST_REDIRECTS + 1):
             url = checked_url(url, self._url)
-            answer = open_answer(self._session, "GET", url, headers=self._authorization)
+            answer = open_response(self._session, "GET", url, headers=self._authorization)
             if not answer.is_redirect:
                 return self._or_refusal(answer)
             answer.close()
@@ -260,7 +260,7 @@ class Graph:
             return answer
         with answer:
             status, headers = answer.status_code, answer.headers
-            content_of(_whole(answer), http_status=status, headers=headers, hidden=self._secrets)
+            response_content(_whole(answer), http_status=status, headers=headers, hidden=self._secrets)
         raise GraphError(None, f"HTTP status {status}", http_status=status)
 
 
@@ -284,7 +284,7 @@ def _whole(answer: requests.Response) -> bytes | None:
             body += chunk
             if len(body) > MOST_JSON:
                 return None
-    except Broken:
+    except NoResponse:
         return None
     return body
 
@@ -303,7 +303,7 @@ def _write(answer: requests.Response, into: BinaryIO, most: int) -> Downloaded:
     return Downloaded(digest.hexdigest(), size)
 
 
-def _as_error(broken: Broken) -> GraphError:
+def _as_error(broken: NoResponse) -> GraphError:
     return GraphError(None, str(broken), http_status=broken.http_status, retry_after=broken.retry_after)
 
 

@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from cloud_api.errors import TOKEN_CODES, Remedy, explained, read_code
-from cloud_api.graph.transport import Broken
+from cloud_api.errors import TOKEN_CODES, Remedy, meaning_of, read_code
+from cloud_api.graph.transport import NoResponse
 
 LONGEST_DETAILS = 500
 LONGEST_WAIT = 24 * 3600.0
@@ -65,7 +65,7 @@ class GraphError(Exception):
     @property
     def remedy(self) -> Remedy:
         if self.code is not None:
-            return explained(self.code).remedy
+            return meaning_of(self.code).remedy
         if self.http_status is None or not is_refusal(self.http_status):
             return Remedy.SOON
         return _WITHOUT_CODE.get(self.http_status, Remedy.NONE)
@@ -94,7 +94,9 @@ class WrongHost(Exception):
     """The URL of a file is not one of Meta's (docs/meta-platform.md 10)."""
 
 
-def content_of(body: bytes | None, *, http_status: int, headers: Mapping[str, str], hidden: Collection[str]) -> dict[str, Any]:
+def response_content(
+    body: bytes | None, *, http_status: int, headers: Mapping[str, str], hidden: Collection[str]
+) -> dict[str, Any]:
     """Returns the object in a response. `body` is None if it could not be read. `hidden` are texts that no error may quote.
 
     Raises GraphError for a refusal, which is recognized by its code, whatever the HTTP status, or else by the status. Raises
@@ -104,15 +106,15 @@ def content_of(body: bytes | None, *, http_status: int, headers: Mapping[str, st
     wait = retry_after(headers)
     error = content.get("error")
     if isinstance(error, dict) and (code := read_code(error.get("code"))) is not None:
-        details = scrubbed(_details(error), hidden)
-        told = {key: scrubbed(error[key], hidden) for key in TEXTS if isinstance(error.get(key), str)}
+        details = without_secrets(_details(error), hidden)
+        told = {key: without_secrets(error[key], hidden) for key in TEXTS if isinstance(error.get(key), str)}
         subcode = read_code(error.get("error_subcode"))
         raise GraphError(code, details, subcode=subcode, http_status=http_status, retry_after=wait, told=told)
     if is_refusal(http_status):
         raise GraphError(None, f"HTTP status {http_status}", http_status=http_status, retry_after=wait)
     if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or not content or error is not None:
         seen = f"HTTP status {http_status} without a readable answer"
-        raise Broken(seen, may_have_left=True, http_status=http_status, retry_after=wait)
+        raise NoResponse(seen, may_have_left=True, http_status=http_status, retry_after=wait)
     return content
 
 
@@ -138,7 +140,7 @@ def _details(error: Mapping[str, Any]) -> str:
     return next((words for words in candidates if isinstance(words, str) and words.strip()), "")
 
 
-def scrubbed(words: str, hidden: Collection[str]) -> str:
+def without_secrets(words: str, hidden: Collection[str]) -> str:
     """Returns Meta's words so that they can be shown and logged. Meta quotes tokens, numbers and texts."""
     for secret in sorted(filter(None, hidden), key=len, reverse=True):
         words = words.replace(secret, "…")

@@ -34,7 +34,7 @@ FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueE
 """Exceptions of the layers below. OSError comes from sockets and TLS, ValueError from impossible URLs and headers."""
 
 
-class Broken(Exception):
+class NoResponse(Exception):
     """No response says what happened to the request. The message has no secrets."""
 
     def __init__(self, seen: str, *, may_have_left: bool, http_status: int | None = None, retry_after: float | None = None) -> None:
@@ -68,7 +68,7 @@ _call: ContextVar[Call] = ContextVar("graph_call")
 
 
 @contextmanager
-def within(seconds: float, *, rest: float) -> Iterator[None]:
+def time_limit(seconds: float, *, rest: float) -> Iterator[None]:
     """Limits the time of all exchanges inside, together, to `seconds`. After that they raise Broken. For `rest` see Call."""
     before = _call.set(Call(time.monotonic() + seconds, rest))
     try:
@@ -77,7 +77,7 @@ def within(seconds: float, *, rest: float) -> Iterator[None]:
         _call.reset(before)
 
 
-def open_answer(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
+def open_response(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
     """Makes a request and returns the response when its headers have arrived. The body is still to be read. Raises Broken."""
     return _guarded(lambda: session.request(method, url, stream=True, allow_redirects=False, **options))
 
@@ -95,7 +95,7 @@ def _guarded(step: Callable[[], T]) -> T:
         return step()
     except FAILURES as failure:
         seen = _first_cause(failure)
-    raise Broken(seen, may_have_left=_call.get().may_have_left)
+    raise NoResponse(seen, may_have_left=_call.get().may_have_left)
 
 
 def _first_cause(failure: BaseException) -> str:

@@ -10,9 +10,9 @@ from cloud_api.payloads.items import Item, Person, Unreadable
 from cloud_api.payloads.texts import is_visible, mapping, objects, text
 from cloud_api.wa_ids import same_person_key
 
-LONGEST_WAMID = 255
-LONGEST_BSUID = 160
-LONGEST_ID = 64
+MAX_WAMID = 255
+MAX_BSUID = 160
+MAX_ID = 64
 EARLIEST, LATEST = 1_230_768_000, 4_102_444_800
 """Unix seconds of 2009, when WhatsApp began, and of 2100."""
 
@@ -20,7 +20,7 @@ _BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]+")
 _DIGITS = re.compile(r"\d{1,15}(?:\.0+)?")
 
 
-class Refused(ValueError):
+class InvalidObject(ValueError):
     """An object cannot be applied. The message is a sentence for operators."""
 
 
@@ -66,7 +66,7 @@ NOBODY = People()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BodyContext:
     """A position in the body, and what applies to everything there."""
 
     position: str
@@ -78,7 +78,7 @@ class Place:
     own_number: str = ""
     """The number's digits as Meta shows them, in Brazil often without the ninth digit."""
 
-    def at(self, *steps: object) -> "Place":
+    def at(self, *steps: object) -> "BodyContext":
         """Returns a position further inside."""
         return replace(self, position=".".join([self.position, *map(str, steps)]))
 
@@ -96,14 +96,14 @@ class Place:
         return Unreadable(reason=reason, **self.common(raw))
 
 
-def identifier(value: Mapping[str, Any], key: str, longest: int = LONGEST_ID) -> str | None:
+def identifier(value: Mapping[str, Any], key: str, longest: int = MAX_ID) -> str | None:
     """Returns the id at the key, None if it is missing, empty or not an id. Raises Refused if it is too long."""
     found = value.get(key)
     if isinstance(found, bool) or not isinstance(found, str | int):
         return None
     found = str(found).strip()
     if len(found) > longest:
-        raise Refused(f"An id is too long: {key} has more than {longest} characters.")
+        raise InvalidObject(f"An id is too long: {key} has more than {longest} characters.")
     return found or None
 
 
@@ -124,15 +124,15 @@ def seconds(value: Any) -> int | None:
 def person(value: Mapping[str, Any], *, wa_id: str, bsuid: str, parent: str = "") -> Person:
     """Returns the person with the identifiers at these keys. A BSUID may be in the place of a phone, and a phone may have a
     plus."""
-    phone, known = identifier(value, wa_id, LONGEST_BSUID), identifier(value, bsuid, LONGEST_BSUID)
+    phone, known = identifier(value, wa_id, MAX_BSUID), identifier(value, bsuid, MAX_BSUID)
     if phone and is_bsuid(phone):
         phone, known = None, known or phone
-    if phone and len(phone) > LONGEST_ID:
-        raise Refused(f"An id is too long: {wa_id} has more than {LONGEST_ID} characters.")
+    if phone and len(phone) > MAX_ID:
+        raise InvalidObject(f"An id is too long: {wa_id} has more than {MAX_ID} characters.")
     return Person(
         wa_id=digits(phone) or phone if phone and phone.startswith("+") else phone,
         bsuid=known,
-        parent_bsuid=identifier(value, parent, LONGEST_BSUID) if parent else None,
+        parent_bsuid=identifier(value, parent, MAX_BSUID) if parent else None,
     )
 
 
@@ -153,7 +153,7 @@ def people(value: Mapping[str, Any]) -> People:
         profile = mapping(contact, "profile")
         try:
             known = person(contact, wa_id="wa_id", bsuid="user_id", parent="parent_user_id")
-        except Refused:
+        except InvalidObject:
             continue
         found.append(replace(known, name=_profile_name(profile), username=_username(profile)))
     return People(found)
@@ -167,7 +167,7 @@ def _profile_name(profile: Mapping[str, Any]) -> str | None:
 
 def _username(profile: Mapping[str, Any]) -> str | None:
     name = text(profile, "username").removeprefix("@")
-    return name if 0 < len(name) <= LONGEST_ID else None
+    return name if 0 < len(name) <= MAX_ID else None
 
 
 def completed(sender: Person, known: People) -> Person:

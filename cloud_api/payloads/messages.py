@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from cloud_api.payloads.fields import (
-    LONGEST_BSUID,
-    LONGEST_ID,
-    LONGEST_WAMID,
-    Place,
-    Refused,
+    MAX_BSUID,
+    MAX_ID,
+    MAX_WAMID,
+    BodyContext,
+    InvalidObject,
     completed,
     digits,
     identifier,
@@ -28,7 +28,7 @@ NO_CONTENT = ("unknown", "unsupported", "call", "template", "system")
 _CHANGED = re.compile(r"changed (?:number )?from (\S+) to (\S+)")
 
 
-def read_message(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.LIVE) -> Message:
+def read_message(place: BodyContext, thing: Mapping[str, Any], channel: Channel = Channel.LIVE) -> Message:
     """Returns a customer's message. Raises Refused without an id or a sender."""
     kind = _kind(thing)
     sender = person(thing, wa_id="from", bsuid="from_user_id", parent="from_parent_user_id")
@@ -40,7 +40,7 @@ def read_message(place: Place, thing: Mapping[str, Any], channel: Channel = Chan
     return _message(place, thing, kind, sender, channel=channel, identity_change=change)
 
 
-def read_echo(place: Place, thing: Mapping[str, Any], channel: Channel = Channel.PHONE_APP) -> Message:
+def read_echo(place: BodyContext, thing: Mapping[str, Any], channel: Channel = Channel.PHONE_APP) -> Message:
     """Returns a message of the business to the person whom it names. Raises Refused without an id or a recipient."""
     sent = _sent(thing)
     receiver = person(sent, wa_id="to", bsuid="to_user_id", parent="to_parent_user_id")
@@ -58,7 +58,7 @@ def _sent(thing: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**request, "id": thing.get("id"), "timestamp": thing.get("timestamp"), "definition": thing.get("template")}
 
 
-def read_old_message(place: Place, thing: Mapping[str, Any], them: Person) -> Message:
+def read_old_message(place: BodyContext, thing: Mapping[str, Any], them: Person) -> Message:
     """Returns a message from the imported history with this person. It is the business's own if it names a recipient or another
     sender."""
     sender = person(thing, wa_id="from", bsuid="from_user_id")
@@ -76,7 +76,7 @@ def read_old_message(place: Place, thing: Mapping[str, Any], them: Person) -> Me
     )
 
 
-def read_old_media(place: Place, thing: Mapping[str, Any]) -> Message:
+def read_old_media(place: BodyContext, thing: Mapping[str, Any]) -> Message:
     """Returns a media message of imported history, which comes apart from its thread. If the business sent it, it may name
     nobody, and is known by its id only."""
     if thing.get("to") or thing.get("to_user_id"):
@@ -86,11 +86,11 @@ def read_old_media(place: Place, thing: Mapping[str, Any]) -> Message:
     return read_message(place, thing, Channel.HISTORY)
 
 
-def _is_own(place: Place, sender: Person) -> bool:
+def _is_own(place: BodyContext, sender: Person) -> bool:
     return bool(sender.wa_id and place.own_number and same_person_key(sender.wa_id) == same_person_key(place.own_number))
 
 
-def read_call(place: Place, thing: Mapping[str, Any]) -> Message:
+def read_call(place: BodyContext, thing: Mapping[str, Any]) -> Message:
     """Returns a customer's call as a message: at its start, or at its end if nobody answered. A call opens the window as a
     message does.
 
@@ -99,10 +99,10 @@ def read_call(place: Place, thing: Mapping[str, Any]) -> Message:
     """
     caller = completed(person(thing, wa_id="from", bsuid="from_user_id"), place.people)
     call = _message(place, thing, "call", caller)
-    return replace(call, wamid=f"{call.wamid[: LONGEST_WAMID - 8]}:connect")
+    return replace(call, wamid=f"{call.wamid[: MAX_WAMID - 8]}:connect")
 
 
-def is_customers_call(place: Place, thing: Mapping[str, Any]) -> bool:
+def is_customers_call(place: BodyContext, thing: Mapping[str, Any]) -> bool:
     """Returns whether a customer, who is named, made the call. If Meta does not say who did, it is the one who offers a session,
     or who is not the number itself."""
     caller = completed(person(thing, wa_id="from", bsuid="from_user_id"), place.people)
@@ -114,7 +114,7 @@ def is_customers_call(place: Place, thing: Mapping[str, Any]) -> bool:
 
 
 def _message(
-    place: Place,
+    place: BodyContext,
     thing: Mapping[str, Any],
     kind: str,
     them: Person | None,
@@ -126,11 +126,11 @@ def _message(
     sent: Mapping[str, Any] | None = None,
 ) -> Message:
     """`them` is None if nobody is named and need not be. `sent` is the object with the content, if it is not `thing`."""
-    wamid = identifier(thing, "id", LONGEST_WAMID)
+    wamid = identifier(thing, "id", MAX_WAMID)
     if wamid is None:
-        raise Refused("The message has no id.")
+        raise InvalidObject("The message has no id.")
     if them and not (them.wa_id or them.bsuid):
-        raise Refused("The message names nobody who wrote or received it.")
+        raise InvalidObject("The message names nobody who wrote or received it.")
     said = sent or thing
     content, context = mapping(said, kind), mapping(said, "context")
     return Message(
@@ -143,8 +143,8 @@ def _message(
         from_customer=from_customer,
         channel=channel,
         status=status,
-        group_id=identifier(thing, "group_id", LONGEST_WAMID),
-        quoted_wamid=identifier(context, "id", LONGEST_WAMID) or identifier(context, "message_id", LONGEST_WAMID),
+        group_id=identifier(thing, "group_id", MAX_WAMID),
+        quoted_wamid=identifier(context, "id", MAX_WAMID) or identifier(context, "message_id", MAX_WAMID),
         target_wamid=_target(kind, content),
         shared_wa_id=_shared_wa_id(thing) if kind == "contacts" else None,
         identity_change=identity_change,
@@ -162,9 +162,9 @@ def _kind(thing: Mapping[str, Any]) -> str:
 
 def _target(kind: str, content: Mapping[str, Any]) -> str | None:
     if kind == "reaction":
-        return identifier(content, "message_id", LONGEST_WAMID)
+        return identifier(content, "message_id", MAX_WAMID)
     if kind in ("edit", "revoke"):
-        return identifier(content, "original_message_id", LONGEST_WAMID)
+        return identifier(content, "original_message_id", MAX_WAMID)
     return None
 
 
@@ -174,7 +174,7 @@ def _shared_wa_id(thing: Mapping[str, Any]) -> str | None:
     for card in objects(thing, "contacts"):
         if card.get("origin", thing.get("origin")) == "contact_request":  # since May 2026 on the card, before on the message
             for phone in objects(card, "phones"):
-                return identifier(phone, "wa_id") or digits(text(phone, "phone"))[:LONGEST_ID] or None
+                return identifier(phone, "wa_id") or digits(text(phone, "phone"))[:MAX_ID] or None
     return None
 
 
@@ -186,16 +186,16 @@ def _system(thing: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityC
         return sender, None
     new = Person(
         wa_id=identifier(system, "wa_id") or identifier(system, "new_wa_id"),
-        bsuid=identifier(system, "user_id", LONGEST_BSUID),
-        parent_bsuid=identifier(system, "parent_user_id", LONGEST_BSUID),
+        bsuid=identifier(system, "user_id", MAX_BSUID),
+        parent_bsuid=identifier(system, "parent_user_id", MAX_BSUID),
     )
     said = _CHANGED.search(text(system, "body"))
     said_wa_id, said_bsuid = _told_in_words(said[1]) if said else (None, None)
     former = sender.bsuid if sender.bsuid != new.bsuid else None
     old = Person(
         wa_id=sender.wa_id if sender.wa_id and sender.wa_id != new.wa_id else said_wa_id,
-        bsuid=identifier(system, "previous_user_id", LONGEST_BSUID) or former or said_bsuid,
-        parent_bsuid=identifier(system, "previous_parent_user_id", LONGEST_BSUID),
+        bsuid=identifier(system, "previous_user_id", MAX_BSUID) or former or said_bsuid,
+        parent_bsuid=identifier(system, "previous_parent_user_id", MAX_BSUID),
     )
     if not (old.wa_id or old.bsuid):
         return new, None
@@ -203,6 +203,6 @@ def _system(thing: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityC
 
 
 def _told_in_words(written: str) -> tuple[str | None, str | None]:
-    if is_bsuid(written) and len(written) <= LONGEST_BSUID:
+    if is_bsuid(written) and len(written) <= MAX_BSUID:
         return None, written
     return (written, None) if written.isdigit() and len(written) <= 20 else (None, None)

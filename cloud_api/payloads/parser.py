@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 from cloud_api.payloads.fields import (
-    LONGEST_BSUID,
-    LONGEST_WAMID,
-    Place,
-    Refused,
+    MAX_BSUID,
+    MAX_WAMID,
+    BodyContext,
+    InvalidObject,
     completed,
     digits,
     identifier,
@@ -52,7 +52,7 @@ HANDOVERS = ("control_passed", "control_taken", "pass_thread_control", "take_thr
 PARTICIPANT = ("recipient_participant_user_id", "recipient_participant_id", "participant_recipient_id")
 
 Thing = Mapping[str, Any]
-Read = Callable[[Place, Thing], Item]
+Read = Callable[[BodyContext, Thing], Item]
 
 
 def parse(body: bytes) -> list[Item]:
@@ -75,20 +75,20 @@ def iterate(body: bytes) -> Iterator[Item]:
 
 def _entries(entries: list[Any]) -> Iterator[Item]:
     for number, entry in enumerate(entries):
-        place = Place(str(number), "")
+        place = BodyContext(str(number), "")
         if not isinstance(entry, dict) or not isinstance(entry.get("changes"), list):
             yield place.unreadable("The entry has no list of changes.", entry)
             continue
         try:
             waba_id = identifier(entry, "id")
-        except Refused as refused:
+        except InvalidObject as refused:
             yield place.unreadable(str(refused), entry)
             continue
         for index, change in enumerate(entry["changes"]):
-            yield from _change(Place(f"{number}.{index}", "", waba_id=waba_id, time=seconds(entry.get("time"))), change)
+            yield from _change(BodyContext(f"{number}.{index}", "", waba_id=waba_id, time=seconds(entry.get("time"))), change)
 
 
-def _change(place: Place, change: Any) -> Iterator[Item]:
+def _change(place: BodyContext, change: Any) -> Iterator[Item]:
     if not isinstance(change, dict) or not isinstance(change.get("value"), dict):
         yield place.unreadable("The change has no value.", change)
         return
@@ -100,11 +100,11 @@ def _change(place: Place, change: Any) -> Iterator[Item]:
         number = number or identifier(mapping(value, "phone_number_settings"), "phone_number_id")
         if number is None and value.get("entity_type") == "PHONE_NUMBER":
             number = identifier(value, "entity_id")
-    except Refused as refused:
+    except InvalidObject as refused:
         yield place.unreadable(str(refused), value)
         return
     own_number = digits(text(mapping(value, "metadata"), "display_phone_number"))
-    place = Place(place.position, field, number, place.waba_id, place.time, people(value), own_number)
+    place = BodyContext(place.position, field, number, place.waba_id, place.time, people(value), own_number)
     found = False
     for item in READERS.get(field, _account_event)(place, value):
         found = True
@@ -113,7 +113,7 @@ def _change(place: Place, change: Any) -> Iterator[Item]:
         yield from _account_event(place, value)
 
 
-def _each(place: Place, value: Thing, key: str, read: Read) -> Iterator[Item]:
+def _each(place: BodyContext, value: Thing, key: str, read: Read) -> Iterator[Item]:
     """Yields the objects in the list at the key, each read separately."""
     things = value.get(key)
     if things is None:
@@ -128,18 +128,18 @@ def _each(place: Place, value: Thing, key: str, read: Read) -> Iterator[Item]:
             continue
         try:
             yield read(here, thing)
-        except Refused as refused:
+        except InvalidObject as refused:
             yield here.unreadable(str(refused), thing)
 
 
-def _messages(place: Place, value: Thing) -> Iterator[Item]:
+def _messages(place: BodyContext, value: Thing) -> Iterator[Item]:
     yield from _each(place, value, "messages", read_echo if "echoes" in place.field else read_message)
     yield from _each(place, value, "message_echoes", read_echo)
     yield from _each(place, value, "statuses", _status)
     yield from _each(place, value, "errors", _event("error"))
 
 
-def _standby(place: Place, value: Thing) -> Iterator[Item]:
+def _standby(place: BodyContext, value: Thing) -> Iterator[Item]:
     """Reads messages, echoes and statuses one level deeper, while Meta Business Agent has the conversation. Older bodies do not
     have that level."""
     held = mapping(value, "standby") or value
@@ -149,7 +149,7 @@ def _standby(place: Place, value: Thing) -> Iterator[Item]:
     yield from _each(place, held, "statuses", _status)
 
 
-def _history(place: Place, value: Thing) -> Iterator[Item]:
+def _history(place: BodyContext, value: Thing) -> Iterator[Item]:
     """Reads earlier chats in threads. Their media come as separate messages."""
     chunks = value.get("history")
     for index, chunk in enumerate(chunks if isinstance(chunks, list) else ()):
@@ -167,13 +167,13 @@ def _history(place: Place, value: Thing) -> Iterator[Item]:
     yield from _each(place, value, "message_echoes", partial(read_echo, channel=Channel.HISTORY))
 
 
-def _thread(place: Place, thread: Any) -> Iterator[Item]:
+def _thread(place: BodyContext, thread: Any) -> Iterator[Item]:
     if not isinstance(thread, dict):
         yield place.unreadable("It is not an object.", thread)
         return
     try:
         them = _partner(thread)
-    except Refused as refused:
+    except InvalidObject as refused:
         yield place.unreadable(str(refused), thread)
         return
     yield from _each(place, thread, "messages", lambda here, thing: read_old_message(here, thing, completed(them, place.people)))
@@ -183,19 +183,19 @@ def _partner(thread: Thing) -> Person:
     context = mapping(thread, "context")
     known = person(context, wa_id="wa_id", bsuid="user_id", parent="parent_user_id")
     name = text(context, "username").removeprefix("@")[:64] or None
-    written = identifier(thread, "id", LONGEST_WAMID)
+    written = identifier(thread, "id", MAX_WAMID)
     phone = written if written and written.isdigit() and len(written) <= 20 else None
     return Person(wa_id=known.wa_id or phone, bsuid=known.bsuid, parent_bsuid=known.parent_bsuid, username=name)
 
 
-def _status(place: Place, thing: Thing) -> Item:
+def _status(place: BodyContext, thing: Thing) -> Item:
     status = text(thing, "status").lower()
     if text(thing, "type") in ("call", "payment"):
         return _account_item(place, thing, f"{text(thing, 'type')}_{status}")
-    wamid = identifier(thing, "id", LONGEST_WAMID)
+    wamid = identifier(thing, "id", MAX_WAMID)
     if wamid is None or not status:
-        raise Refused("The status names no message, or says nothing of it.")
-    named = (identifier(thing, key, LONGEST_BSUID) for key in PARTICIPANT)
+        raise InvalidObject("The status names no message, or says nothing of it.")
+    named = (identifier(thing, key, MAX_BSUID) for key in PARTICIPANT)
     errors = thing.get("errors")
     return Status(
         **place.common(thing),
@@ -218,44 +218,44 @@ def _recipient(thing: Thing) -> Person:
     return person(thing, wa_id="recipient_id", bsuid="recipient_user_id", parent="recipient_parent_user_id")
 
 
-def _calls(place: Place, value: Thing) -> Iterator[Item]:
+def _calls(place: BodyContext, value: Thing) -> Iterator[Item]:
     yield from _each(place, value, "calls", _call)
     yield from _each(place, value, "statuses", _status)
     if not value.get("calls"):  # a call contains its errors
         yield from _each(place, value, "errors", _event("error"))
 
 
-def _call(place: Place, thing: Thing) -> Item:
+def _call(place: BodyContext, thing: Thing) -> Item:
     event = text(thing, "event")
     if (event == "connect" or is_missed_call(thing)) and is_customers_call(place, thing):
         return read_call(place, thing)
     return _account_item(place, thing, f"call_{event.removeprefix('call_')}")
 
 
-def _group(place: Place, thing: Thing) -> Item:
+def _group(place: BodyContext, thing: Thing) -> Item:
     failed = " failed" if thing.get("errors") else ""
     return _account_item(place, thing, f"{text(thing, 'type')}{failed}")
 
 
-def _automatic_event(place: Place, thing: Thing) -> Item:
+def _automatic_event(place: BodyContext, thing: Thing) -> Item:
     return _account_item(place, thing, text(thing, "event_name"))
 
 
-def _user_id_update(place: Place, thing: Thing) -> Item:
+def _user_id_update(place: BodyContext, thing: Thing) -> Item:
     ids, phone = mapping(thing, "user_id"), identifier(thing, "wa_id")
-    old = Person(wa_id=phone, bsuid=identifier(ids, "previous", LONGEST_BSUID))
-    new = Person(wa_id=phone, bsuid=identifier(ids, "current", LONGEST_BSUID))
+    old = Person(wa_id=phone, bsuid=identifier(ids, "previous", MAX_BSUID))
+    new = Person(wa_id=phone, bsuid=identifier(ids, "current", MAX_BSUID))
     if not (old.bsuid and new.bsuid):
-        raise Refused("It does not say which user ID became which.")
+        raise InvalidObject("It does not say which user ID became which.")
     return IdentityUpdate(**place.common(thing), change=IdentityChange(old, new), timestamp=seconds(thing.get("timestamp")))
 
 
-def _state_sync(place: Place, thing: Thing) -> Item:
+def _state_sync(place: BodyContext, thing: Thing) -> Item:
     contact = mapping(thing, "contact")
     known = person(contact, wa_id="phone_number", bsuid="user_id", parent="parent_user_id")
     phone = digits(known.wa_id or "") or None
     if not (phone or known.bsuid):
-        raise Refused("The address book entry names nobody.")
+        raise InvalidObject("The address book entry names nobody.")
     name = next(filter(is_visible, (text(contact, "full_name"), text(contact, "first_name"))), "")[:255] or None
     return AddressBookEntry(
         **place.common(thing),
@@ -265,13 +265,13 @@ def _state_sync(place: Place, thing: Thing) -> Item:
     )
 
 
-def _preference(place: Place, thing: Thing) -> Item:
+def _preference(place: BodyContext, thing: Thing) -> Item:
     choice = text(thing, "value").lower()
     if choice not in ("stop", "resume", "signup") or text(thing, "category") != "marketing_messages":
         return _account_item(place, thing, "user_preference")
     who = completed(person(thing, wa_id="wa_id", bsuid="user_id", parent="parent_user_id"), place.people)
     if not (who.wa_id or who.bsuid):
-        raise Refused("The preference names nobody.")
+        raise InvalidObject("The preference names nobody.")
     return MarketingPreference(
         **place.common(thing), person=who, stopped=choice == "stop", timestamp=seconds(thing.get("timestamp"))
     )
@@ -281,16 +281,16 @@ def _event(name: str) -> Read:
     return lambda place, thing: _account_item(place, thing, name)
 
 
-def _account_item(place: Place, thing: Thing, event: str) -> AccountEvent:
+def _account_item(place: BodyContext, thing: Thing, event: str) -> AccountEvent:
     moment = seconds(thing.get("timestamp")) or place.time
     return AccountEvent(**place.common(thing), event=event.lower()[:100], timestamp=moment)
 
 
-def _account_event(place: Place, value: Thing) -> Iterator[Item]:
+def _account_event(place: BodyContext, value: Thing) -> Iterator[Item]:
     """Reads an event of an account or a number as a whole, in a known or unknown field."""
     try:
         waba_id = identifier(mapping(value, "waba_info"), "waba_id") or place.waba_id
-    except Refused as refused:
+    except InvalidObject as refused:
         yield place.unreadable(str(refused), value)
         return
     yield AccountEvent(
@@ -312,11 +312,11 @@ def _word(value: Thing) -> str:
     return next(filter(None, [*said, *(key for key in HANDOVERS if key in value)]), "")
 
 
-def _listed(key: str, read: Read) -> Callable[[Place, Thing], Iterator[Item]]:
+def _listed(key: str, read: Read) -> Callable[[BodyContext, Thing], Iterator[Item]]:
     return lambda place, value: _each(place, value, key, read)
 
 
-READERS: dict[str, Callable[[Place, Thing], Iterator[Item]]] = {
+READERS: dict[str, Callable[[BodyContext, Thing], Iterator[Item]]] = {
     "messages": _messages,
     "message_echoes": _messages,
     "smb_message_echoes": _messages,

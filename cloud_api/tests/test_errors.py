@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_api.errors import ERRORS, RANGES, Remedy, Scope, can_try_again, code_of, codes_of, explained, own_words
+from cloud_api.errors import ERRORS, RANGES, Remedy, Scope, can_be_resent, code_of, codes_of, meaning_of, meta_words
 
 A, B, C, D, E = Remedy
 NUMBER, RECIPIENT = Scope.NUMBER, Scope.RECIPIENT
@@ -61,26 +61,26 @@ def test_the_table_here_has_every_code_of_the_catalogue() -> None:
 
 @pytest.mark.parametrize(("code", "remedy"), CODES)
 def test_what_a_code_leads_to(code, remedy) -> None:
-    meaning = explained(code)
+    meaning = meaning_of(code)
     waits = [meaning.retry.wait(attempt) for attempt in range(meaning.retry.tries)] if meaning.retry else None
     assert meaning.remedy is remedy
     assert (meaning.retry and (meaning.retry.scope, waits)) == RETRIED.get(code)
     assert meaning.stops_number is (code in STOPPING)
     assert meaning.words.endswith(".")
-    assert can_try_again(code) is (remedy in (A, B, C))
+    assert can_be_resent(code) is (remedy in (A, B, C))
 
 
 def test_after_the_last_try_there_is_no_further_wait() -> None:
-    retry = explained(131000).retry
+    retry = meaning_of(131000).retry
     assert retry.wait(2) == 8
     assert retry.wait(3) is None
 
 
 @pytest.mark.parametrize("code", [-1, 199, 300, 131216, 137999, 139005, 139104, 147006, 999999])
 def test_a_code_that_nobody_knows_is_final_and_stops_nothing(code) -> None:
-    meaning = explained(code)
+    meaning = meaning_of(code)
     assert (meaning.remedy, meaning.retry, meaning.stops_number) == (D, None, False)
-    assert not can_try_again(code)
+    assert not can_be_resent(code)
 
 
 @pytest.mark.parametrize("written", [131047, "131047", " 131047 ", 131047.0, "131047.0"])
@@ -119,7 +119,7 @@ def test_what_is_no_code_is_none(error) -> None:
     ],
 )
 def test_meta_s_own_words_are_told_where_they_say_more(error, words) -> None:
-    assert own_words(error) == words
+    assert meta_words(error) == words
 
 
 def documented_classes() -> dict[int, str]:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloud_api import messages
 from cloud_api.errors import Remedy
-from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Patience, Recipient, Sent, TooLarge, WrongHost, make_session
+from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient, Sent, TimeLimits, TooLarge, WrongHost, make_session
 from cloud_api.graph.media import checked_url
 
 TOKEN = "EAAtoken0123456789"
@@ -40,7 +40,7 @@ BSUID = "BR.1874209365510427"
 TEXT = "the parcel is with the neighbour"
 TO = Recipient(wa_id=PHONE, bsuid=BSUID)
 TAKEN = {"contacts": [{"input": PHONE, "wa_id": PHONE}], "messages": [{"id": "wamid.A"}]}
-SHORT = Patience(send=0.3, call=0.3, transfer=0.3)
+SHORT = TimeLimits(send=0.3, call=0.3, transfer=0.3)
 SOON = 2.0
 """Seconds: much more than the limit of a call, and less than servers here go on."""
 
@@ -267,7 +267,7 @@ def test_a_connection_that_the_server_closed_meanwhile_costs_no_message(server, 
 
 
 def test_a_connection_that_rested_long_is_not_trusted(server, session) -> None:
-    graph = connected(server.url, session, Patience(rest=0.05))
+    graph = connected(server.url, session, TimeLimits(rest=0.05))
     send(graph)
     time.sleep(0.1)
     send(graph)

@@ -21,7 +21,7 @@ from cloud_api.payloads import (
     UnreadableBody,
     parse,
 )
-from cloud_api.payloads.fields import Place
+from cloud_api.payloads.fields import BodyContext
 from cloud_api.payloads.messages import read_message
 from cloud_api.payloads.texts import content_of, form_files
 
@@ -544,7 +544,7 @@ def test_values_of_a_template_that_name_each_other_are_taken_as_they_are() -> No
 @pytest.mark.parametrize("kind", [" ", "\u200b"])
 def test_a_type_that_shows_nothing_is_as_good_as_missing(kind) -> None:
     told = {"id": "wamid.1", "from": "556181500586", "type": kind, "text": {"body": "oi"}}
-    assert read_message(Place("0", "messages"), told).kind == "text"
+    assert read_message(BodyContext("0", "messages"), told).kind == "text"
 
 
 @pytest.mark.parametrize(

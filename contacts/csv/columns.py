@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloud_api.wa_ids import candidates
-from contacts.lists.search import normalized
+from contacts.lists.search import fold_limited
 from organizations.models import Profile
 
 LANGUAGES = ("pt-br", "en", "es")
@@ -51,7 +51,7 @@ COLUMNS = (
     Column("last_message", ("última mensagem", "last message", "último mensaje"), read=False),
 )
 PHONE = Column("phone", ("telefone", "phone", "teléfono"))
-FORMER = (
+FORMER_COLUMNS = (
     Column("bot", ("bot", "bot", "bot"), ("robô",)),
     Column("automatic", ("automáticas", "automatic", "automáticos"), ("automático", "mensagens automáticas", "automatic messages")),
 )
@@ -69,12 +69,12 @@ LAST_NAME = Column(
 )
 OTHER_PHONE = "other_phone"
 """The key of a column whose phone counts where the one of PHONE is empty."""
-CHOICES: tuple[str, ...] = (
+COLUMN_KEYS: tuple[str, ...] = (
     *("phone", OTHER_PHONE, "wa_id", "name", "first_name", "middle_name", "last_name", "labels", "profile"),
     *("number", "user_id"),
 )
 """The keys that a column of a file may be given; besides, it may keep one of FORMER that its header means."""
-MANY = {OTHER_PHONE}
+REPEATABLE_KEYS = {OTHER_PHONE}
 """Those that several columns may have."""
 LEFT_OUT = ""
 """The key of a column that says nothing to an import."""
@@ -95,8 +95,8 @@ PHONE_HEADERS = (
 )
 _NUMBERED = re.compile(r"(.*?) ?\d{0,2}(?: (?:value|valor))?")
 _BY_HEADER = {
-    normalized(word): each
-    for each in (*COLUMNS, *FORMER, FIRST_NAME, MIDDLE_NAME, LAST_NAME)
+    fold_limited(word): each
+    for each in (*COLUMNS, *FORMER_COLUMNS, FIRST_NAME, MIDDLE_NAME, LAST_NAME)
     for word in (*each.headers, *each.synonyms)
 }
 
@@ -104,7 +104,7 @@ _BY_HEADER = {
 def guess_columns(headers: Sequence[str]) -> list[str]:
     """The key of each column by its header, LEFT_OUT for those that say nothing. Of several phones the one that is likeliest to be
     on WhatsApp is the phone, the others count where it is empty."""
-    words = [normalized(unguarded(header)) for header in headers]
+    words = [fold_limited(unguard_cell(header)) for header in headers]
     keys = [_BY_HEADER[word].key if word in _BY_HEADER and _BY_HEADER[word].read else LEFT_OUT for word in words]
     keys = [LEFT_OUT if key in keys[:position] else key for position, key in enumerate(keys)]
     phones = [(rank, position) for position, word in enumerate(words) if (rank := _phone_rank(word)) is not None]
@@ -116,7 +116,7 @@ def guess_columns(headers: Sequence[str]) -> list[str]:
 def guess_columns_by_cells(cells: Sequence[str], *, country: str) -> list[str]:
     """The same for a file that does not name its columns, from its first row: the first phone number, and the first name."""
     keys = [LEFT_OUT] * len(cells)
-    words = [plain_cell(cell) for cell in cells]
+    words = [read_cell(cell) for cell in cells]
     if phone := next((place for place, word in enumerate(words, start=1) if candidates(word, country=country)), 0):
         keys[phone - 1] = "phone"
         if name := next((place for place, word in enumerate(words, start=1) if re.search(r"[^\W\d_]", word)), 0):
@@ -124,9 +124,9 @@ def guess_columns_by_cells(cells: Sequence[str], *, country: str) -> list[str]:
     return keys
 
 
-def is_known(header: str) -> bool:
+def is_known_header(header: str) -> bool:
     """Whether an import knows what the header means, if only to leave it out."""
-    word = normalized(unguarded(header))
+    word = fold_limited(unguard_cell(header))
     return word in _BY_HEADER or _phone_rank(word) is not None
 
 
@@ -141,12 +141,12 @@ PROFILES = {
     Profile.BOT: ("bot", "bot", "bot"),
     Profile.AI: ("ia", "ai", "ia"),
 }
-ALSO_SAID = {
+PROFILE_SYNONYMS = {
     **dict.fromkeys(("humano", "human", "pessoa", "person", "persona"), Profile.HUMAN),
     "robo": Profile.BOT,
 }
 """By people, and by exports of before."""
-PROFILE_BY_WORD = {word: profile for profile, words in PROFILES.items() for word in words} | ALSO_SAID
+PROFILE_BY_WORD = {word: profile for profile, words in PROFILES.items() for word in words} | PROFILE_SYNONYMS
 
 YES = {"sim", "yes", "si", "s", "y", "1", "true", "verdadeiro", "verdadero", "on", "ligado", "activado", "x"}
 NO = {"nao", "no", "n", "0", "false", "falso", "off", "desligado", "desactivado"}
@@ -156,26 +156,26 @@ _AS_TEXT = re.compile(r'="(.*)"', re.DOTALL)
 _GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 
 
-def guarded(cell: str) -> str:
+def guard_cell(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP, CSV injection): with a ' before it, and where there is one, a second,
-    so that `unguarded` gives back every text."""
+    so that `unguard_cell` gives back every text."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def unguarded(cell: str) -> str:
+def unguard_cell(cell: str) -> str:
     """The cell without the ' that an export put before it."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def plain_cell(cell: str) -> str:
+def read_cell(cell: str) -> str:
     """What the cell says, without what an export of ours put before it, or Excel around it so that digits stay text: ="619815"."""
     cell = cell.strip()
     if match := _AS_TEXT.fullmatch(cell):
         return match[1].replace('""', '"').strip()
-    return unguarded(cell)
+    return unguard_cell(cell)
 
 
-def delimiter(language: str) -> str:
+def delimiter_of(language: str) -> str:
     """Between cells: what spreadsheets set to the language take it to be, because where a comma stands in decimals it cannot part
     cells. The other one would open as one column."""
     return "," if language == "en" else ";"

@@ -13,10 +13,10 @@ ENCODINGS: Mapping[str, str] = {
 }
 """By Python's names, with what people call them; the commonest first."""
 UTF_8 = "utf-8-sig"
-MOST_LOOKED_AT = 2_000
+MAX_LETTERS_WEIGHED = 2_000
 """Letters that are weighed."""
-MOST_EXAMPLES = 3
-LONGEST_EXAMPLE = 20
+MAX_EXAMPLES = 3
+MAX_EXAMPLE_LENGTH = 20
 
 _LETTERS = set("áâãéêíóôõúüçñÁÂÃÉÊÍÓÔÕÚÜÇÑ")
 """Of Portuguese and Spanish."""
@@ -36,7 +36,7 @@ def guess_encoding(content: bytes) -> str | None:
     return max(texts, key=lambda name: _likelihood(texts[name]), default=None)
 
 
-def examples(content: bytes) -> dict[str, str]:
+def example_words(content: bytes) -> dict[str, str]:
     """For each encoding in which the content can be read, a few words that differ; empty for UTF-8."""
     if _decoded(content, UTF_8) is not None:
         return {}
@@ -53,18 +53,18 @@ def _decoded(content: bytes, encoding: str) -> str | None:
 
 def _words(text: str) -> list[str]:
     found: dict[str, None] = {}
-    for match in itertools.islice(_OTHERS.finditer(text), MOST_LOOKED_AT):
-        around = text[max(0, match.start() - LONGEST_EXAMPLE) : match.end() + LONGEST_EXAMPLE]
-        place = min(match.start(), LONGEST_EXAMPLE)
+    for match in itertools.islice(_OTHERS.finditer(text), MAX_LETTERS_WEIGHED):
+        around = text[max(0, match.start() - MAX_EXAMPLE_LENGTH) : match.end() + MAX_EXAMPLE_LENGTH]
+        place = min(match.start(), MAX_EXAMPLE_LENGTH)
         before, after = re.split(r"[\s;,\"]", around[:place])[-1], re.split(r"[\s;,\"]", around[place:])[0]
         found[before + after] = None
-        if len(found) == MOST_EXAMPLES:
+        if len(found) == MAX_EXAMPLES:
             break
     return list(found)
 
 
 def _likelihood(text: str) -> int:
-    found = itertools.islice(_OTHERS.finditer(text), MOST_LOOKED_AT)
+    found = itertools.islice(_OTHERS.finditer(text), MAX_LETTERS_WEIGHED)
     return sum(_weight(each[0], text[max(0, each.start() - 2) : each.start()], text[each.end() : each.end() + 1]) for each in found)
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from contacts.csv.columns import CHOICES, LEFT_OUT, OTHER_PHONE
+from contacts.csv.columns import COLUMN_KEYS, LEFT_OUT, OTHER_PHONE
 from contacts.csv.encodings import ENCODINGS, UTF_8
 from contacts.csv.tables import Layout
-from contacts.forms import NumberChoice
+from contacts.forms import NumberForm
 
 COLUMN_WORDS = {
     "phone": _("Phone"),
@@ -24,10 +24,10 @@ COLUMN_WORDS = {
     "user_id": _("WhatsApp user ID"),
 }
 FORMER_WORDS = {"bot": _("Bot (yes, no)"), "automatic": _("Automatic messages (yes, no)")}
-COLUMN_CHOICES = [(LEFT_OUT, _("Leave out")), *((key, COLUMN_WORDS[key]) for key in CHOICES)]
+COLUMN_CHOICES = [(LEFT_OUT, _("Leave out")), *((key, COLUMN_WORDS[key]) for key in COLUMN_KEYS)]
 
 
-class ImportForm(NumberChoice):
+class ImportForm(NumberForm):
     file = forms.FileField(
         label=_("CSV file"),
         allow_empty_file=True,  # which has its own words: see `contacts.csv.tables`

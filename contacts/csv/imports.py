@@ -13,29 +13,29 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import same_person_key
 from contacts.change_log import alias_changes, record_changes
-from contacts.csv.rows import Reader, Row
-from contacts.csv.tables import Faults, Layout, Refused, guess_layout, read_sheet
+from contacts.csv.rows import ImportRow, RowReader
+from contacts.csv.tables import FileRefused, ImportProblems, Layout, guess_layout, read_table
 from contacts.lists.search import index_names
 from contacts.models import Contact, ContactChange, Label, phone_key, reversed_phone
 from contacts.selectors import numbers_of
-from contacts.services import Unfit, add_labels, label_key, refuse_more
+from contacts.services import InvalidInput, check_label_count, insert_given_labels, label_key
 from jobs.bulk_writes import insert_rows, update_rows
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, User
-from organizations.numbers.ownership import NumberMoved, refuse_moved
+from organizations.numbers.ownership import NumberMoved, raise_if_moved
 
 Kind = ContactChange.Kind
-CHUNK = 2_000
+CHUNK_SIZE = 2_000
 """Rows that are stored in one transaction."""
-MOST_SHOWN = 5
+MAX_PREVIEW_ROWS = 5
 """Rows of a preview that are shown as they would be stored."""
 FLAGS = ("profile", "activate_bot", "activate_automatic_message")
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportCounts:
     """How many contacts were added, changed, and were so already; the headers of columns that an import does not know."""
 
     added: int
@@ -43,13 +43,13 @@ class Imported:
     unchanged: int
     ignored: Sequence[str] = ()
 
-    def __add__(self, other: "Imported") -> "Imported":
+    def __add__(self, other: "ImportCounts") -> "ImportCounts":
         counts = self.added + other.added, self.updated + other.updated, self.unchanged + other.unchanged
-        return Imported(*counts, self.ignored)
+        return ImportCounts(*counts, self.ignored)
 
 
 @dataclass(frozen=True)
-class Shown:
+class PreviewRow:
     """A row as it would be stored."""
 
     wa_id: str
@@ -58,14 +58,14 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Preview:
+class ImportPreview:
     """What would come of an import: the counts of its good rows, a few of them, what is wrong with the others, and which rows are
     imported otherwise than they say."""
 
-    counts: Imported
-    first: Sequence[Shown]
-    faults: Faults
-    notes: Faults = field(default_factory=Faults)
+    counts: ImportCounts
+    first: Sequence[PreviewRow]
+    faults: ImportProblems
+    notes: ImportProblems = field(default_factory=ImportProblems)
 
     @property
     def good(self) -> int:
@@ -74,18 +74,18 @@ class Preview:
 
 def preview_contacts(
     *, organization: Organization, number: PhoneNumber, content: bytes, may_label: bool, layout: Layout | None = None
-) -> Preview:
+) -> ImportPreview:
     """What an import of this file would do; nothing is stored. Raises Refused if nothing can come of it."""
     checked = _check(organization, number, content, layout, may_label=may_label)
     matched = [(row, contact) for row, contact in checked.matched if row.line not in checked.faults.lines]
     new = sum(contact.pk is None for _row, contact in matched)
     updated = sum(contact.pk is not None and would_change(contact, row) for row, contact in matched)
-    counts = Imported(new, updated, len(matched) - new - updated, checked.ignored)
+    counts = ImportCounts(new, updated, len(matched) - new - updated, checked.ignored)
     first = [
-        Shown(contact.wa_id or contact.address, row.given.get("alias") or contact.alias or contact.name, contact.pk is None)
-        for row, contact in matched[:MOST_SHOWN]
+        PreviewRow(contact.wa_id or contact.address, row.given.get("alias") or contact.alias or contact.name, contact.pk is None)
+        for row, contact in matched[:MAX_PREVIEW_ROWS]
     ]
-    return Preview(counts, first, checked.faults, checked.notes)
+    return ImportPreview(counts, first, checked.faults, checked.notes)
 
 
 def import_contacts(
@@ -99,8 +99,8 @@ def import_contacts(
     layout: Layout | None = None,
     skips_wrong: bool = False,
     after_line: int = 0,
-    note: Callable[[int, Imported], None] = lambda line, imported: None,
-) -> Imported:
+    note: Callable[[int, ImportCounts], None] = lambda line, imported: None,
+) -> ImportCounts:
     """Add the people in the file, and change those who are there. `number`: whose they are where the file does not say. With
     `may_label` labels that do not exist are made.
 
@@ -110,9 +110,9 @@ def import_contacts(
     """
     checked = _check(organization, number, content, layout, may_label=may_label)
     if checked.faults.count and not (skips_wrong and 0 not in checked.faults.lines):
-        raise Refused(checked.faults)
+        raise FileRefused(checked.faults)
     wanted = [row for row, _contact in checked.matched if row.line not in checked.faults.lines and row.line > after_line]
-    imported = Imported(0, 0, 0, checked.ignored)
+    imported = ImportCounts(0, 0, 0, checked.ignored)
     for part in _parts(wanted):
         imported += _store_part(organization, part, now, note, may_label=may_label, by=by)
     return imported
@@ -120,50 +120,52 @@ def import_contacts(
 
 def _store_part(
     organization: Organization,
-    part: Sequence[Row],
+    part: Sequence[ImportRow],
     now: datetime,
-    note: Callable[[int, Imported], None],
+    note: Callable[[int, ImportCounts], None],
     *,
     may_label: bool,
     by: User | None,
-) -> Imported:
-    def write() -> Imported:
-        stored = Import(organization, Faults(), now, may_label=may_label, by=by).store(part)
+) -> ImportCounts:
+    def write() -> ImportCounts:
+        stored = RowMatcher(organization, ImportProblems(), now, may_label=may_label, by=by).store(part)
         note(part[-1].line, stored)
         return stored
 
     try:
         return run_in_transaction(write)
     except NumberMoved:
-        raise Refused.because(_("A number has just changed. Try again.")) from None
+        raise FileRefused.because(_("A number has just changed. Try again.")) from None
     except IntegrityError:  # again and again, so nobody else's doing
-        raise Refused.because(_("The database cannot tell the names of some labels in the file apart. Rename them.")) from None
+        raise FileRefused.because(_("The database cannot tell the names of some labels in the file apart. Rename them.")) from None
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedFile:
     """A file that was read: its rows with the contacts that they mean, what is wrong, and what is odd."""
 
-    matched: Sequence[tuple[Row, Contact]]
-    faults: Faults
+    matched: Sequence[tuple[ImportRow, Contact]]
+    faults: ImportProblems
     ignored: Sequence[str]
-    notes: Faults
+    notes: ImportProblems
 
 
-def _check(organization: Organization, number: PhoneNumber, content: bytes, layout: Layout | None, *, may_label: bool) -> Checked:
-    faults = Faults()
+def _check(
+    organization: Organization, number: PhoneNumber, content: bytes, layout: Layout | None, *, may_label: bool
+) -> CheckedFile:
+    faults = ImportProblems()
     layout = layout or guess_layout(content, country=organization.country)
-    sheet = read_sheet(content, layout)
-    reader = Reader(sheet, numbers_of(organization), number, faults, country=organization.country)
-    matched = Import(organization, faults, timezone.now(), may_label=may_label).match(reader.rows())
-    return Checked(matched, faults, sheet.ignored, reader.notes)
+    sheet = read_table(content, layout)
+    reader = RowReader(sheet, numbers_of(organization), number, faults, country=organization.country)
+    matched = RowMatcher(organization, faults, timezone.now(), may_label=may_label).match(reader.rows())
+    return CheckedFile(matched, faults, sheet.ignored, reader.notes)
 
 
-class Import:
+class RowMatcher:
     """Rows of a file and the contacts that they mean."""
 
     def __init__(
-        self, organization: Organization, faults: Faults, now: datetime, *, may_label: bool, by: User | None = None
+        self, organization: Organization, faults: ImportProblems, now: datetime, *, may_label: bool, by: User | None = None
     ) -> None:
         self.organization, self.faults, self.now, self.may_label, self.by = organization, faults, now, may_label, by
         self.before: dict[int, tuple[str, str]] = {}
@@ -171,36 +173,36 @@ class Import:
         self.by_phone: dict[tuple[str, str], list[Contact]] = defaultdict(list)
         self.by_user_id: dict[tuple[str, str], Contact] = {}
 
-    def match(self, rows: Sequence[Row]) -> list[tuple[Row, Contact]]:
+    def match(self, rows: Sequence[ImportRow]) -> list[tuple[ImportRow, Contact]]:
         """The contact of each row, a new one where there is none; what is wrong goes to the faults. Nothing is stored or locked."""
         self._load(rows, is_locked=False)
         matched = self._match(rows)
         self._unknown_labels(rows)
         return matched
 
-    def store(self, rows: Sequence[Row]) -> Imported:
+    def store(self, rows: Sequence[ImportRow]) -> ImportCounts:
         """Store rows that were found to be good; must run in a transaction. Raises Refused if one is not good any more."""
         self._load(rows, is_locked=True)
         matched = self._match(rows)
         unknown = self._unknown_labels(rows)
         if self.faults.count:
-            raise Refused(self.faults)
+            raise FileRefused(self.faults)
         labels = self._make_labels(unknown)
         new = [contact for _row, contact in matched if contact.pk is None]
         changed = {id(contact) for row, contact in matched if _change(contact, row.given)}
         known = [contact for _row, contact in matched if contact.pk is not None]
         _insert(new)
-        refuse_moved(row.number for row, _contact in matched)
+        raise_if_moved(row.number for row, _contact in matched)
         update_rows([contact for contact in known if id(contact) in changed], ["alias", *FLAGS])
         _index([contact for _row, contact in matched])
-        gained = add_labels([(contact.pk, labels[label_key(name)]) for row, contact in matched for name in row.labels])
+        gained = insert_given_labels([(contact.pk, labels[label_key(name)]) for row, contact in matched for name in row.labels])
         self._record_changes(known, gained)
-        announce([self.organization.pk])
+        publish_revisions([self.organization.pk])
         labelled = {pk for pk, _label in gained}
         updated = sum(id(contact) in changed or contact.pk in labelled for contact in known)
-        return Imported(len(new), updated, len(known) - updated)
+        return ImportCounts(len(new), updated, len(known) - updated)
 
-    def _load(self, rows: Sequence[Row], *, is_locked: bool) -> None:
+    def _load(self, rows: Sequence[ImportRow], *, is_locked: bool) -> None:
         """Whoever the rows may mean, to be stored locked in the order of their ids, as webhooks lock them."""
         phones: dict[str, set[str]] = defaultdict(set)
         user_ids: dict[str, set[str]] = defaultdict(set)
@@ -227,9 +229,9 @@ class Import:
         if contact.bsuid:
             self.by_user_id[number, contact.bsuid] = contact
 
-    def _match(self, rows: Sequence[Row]) -> list[tuple[Row, Contact]]:
+    def _match(self, rows: Sequence[ImportRow]) -> list[tuple[ImportRow, Contact]]:
         """The contact of each row, a new one where there is none. A row about the same person as another is a fault."""
-        matched: list[tuple[Row, Contact]] = []
+        matched: list[tuple[ImportRow, Contact]] = []
         lines: dict[int, int] = {}
         for row in rows:
             contact = self._find(row)
@@ -257,7 +259,7 @@ class Import:
         for kind, changed in ((Kind.ALIAS, aliases), (Kind.WHO_ANSWERS, profiles), (Kind.LABEL_GIVEN, labels)):
             record_changes(changed, kind=kind, by=self.by, now=self.now)
 
-    def _find(self, row: Row) -> Contact | None:
+    def _find(self, row: ImportRow) -> Contact | None:
         number = row.number.phone_number_id
         if row.wa_ids:
             same = self.by_phone.get((number, same_person_key(row.wa_ids[0])), [])
@@ -265,19 +267,19 @@ class Import:
                 return found
         return self.by_user_id.get((number, row.user_id))
 
-    def _new(self, row: Row) -> Contact:
+    def _new(self, row: ImportRow) -> Contact:
         contact = Contact(
             create_for_phone_number=row.number,
             organization=self.organization,
             wa_id=row.wa_ids[0],
             create_in=self.now,
-            **row.number.defaults_of_contacts,
+            **row.number.contact_defaults,
         )
         contact.phone_key, contact.reversed_phone = phone_key(contact), reversed_phone(contact)
         self._index(contact)
         return contact
 
-    def _unknown_labels(self, rows: Sequence[Row]) -> dict[str, str]:
+    def _unknown_labels(self, rows: Sequence[ImportRow]) -> dict[str, str]:
         """The names of labels that only the file knows, by their keys."""
         known = self._known_labels()
         unknown: dict[str, str] = {}
@@ -288,8 +290,8 @@ class Import:
                 self.faults.add(row.line, words % {"name": next(iter(fresh.values()))})
             unknown |= {key: name for key, name in fresh.items() if key not in unknown}
         try:
-            refuse_more(len(known) + len(unknown) if self.may_label else 0)
-        except Unfit as refusal:
+            check_label_count(len(known) + len(unknown) if self.may_label else 0)
+        except InvalidInput as refusal:
             self.faults.add(0, refusal)
         return unknown
 
@@ -302,7 +304,7 @@ class Import:
         return self._known_labels()
 
 
-def would_change(contact: Contact, row: Row) -> bool:
+def would_change(contact: Contact, row: ImportRow) -> bool:
     """Whether the row says something of a contact that is not so yet. Labels are not looked at: it may have them or not."""
     return any(getattr(contact, column) != value for column, value in row.given.items())
 
@@ -331,5 +333,5 @@ def _index(contacts: Sequence[Contact]) -> None:
 
 
 def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
+    for start in range(0, len(items), CHUNK_SIZE):
+        yield items[start : start + CHUNK_SIZE]

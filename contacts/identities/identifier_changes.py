@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cloud_api.payloads import IdentityChange, Person
-from contacts.identities.resolution import BSUID, WA_ID, AddressBook, Sighting
+from contacts.identities.resolution import BSUID, WA_ID, IdentityIndex, NamedPerson
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
@@ -19,7 +19,7 @@ SLACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class IdentityChangeResult:
     """The person's contact, when the change was, and a contact that turned out to be the same person: its conversation has to move,
     then it has to go. `moved_from`: when the change was known to have been, if that was later."""
 
@@ -29,11 +29,13 @@ class Outcome:
     moved_from: datetime | None = None
 
 
-def change_identity(number: PhoneNumber, change: IdentityChange, at: datetime, *, is_dated: bool = True) -> Outcome:
+def apply_identity_change(
+    number: PhoneNumber, change: IdentityChange, at: datetime, *, is_dated: bool = True
+) -> IdentityChangeResult:
     """Apply the change as of `at`. If it is not dated, `at` is when it arrived, and of several arrivals the first counts. Must run
     in a transaction; the contacts it returns are locked."""
-    old, new = Sighting(number, change.old, at), Sighting(number, change.new, at)
-    book = AddressBook.load([old, new], whole_past=True)
+    old, new = NamedPerson(number, change.old, at), NamedPerson(number, change.new, at)
+    book = IdentityIndex.load([old, new], whole_past=True)
     known_at = None if is_dated else _known_time(book, change, old)
     if not is_dated:
         at = min(filter(None, (at, known_at, _seen_since(book, change, old, new))))
@@ -55,10 +57,10 @@ def change_identity(number: PhoneNumber, change: IdentityChange, at: datetime, *
     _retire_old(book, contact, old, new.person)
     book.save()
     _lift_flag(contact, change.old.wa_id)
-    return Outcome(contact, at, absorbed, known_at if known_at and known_at > at else None)
+    return IdentityChangeResult(contact, at, absorbed, known_at if known_at and known_at > at else None)
 
 
-def _known_time(book: AddressBook, change: IdentityChange, old: Sighting) -> datetime | None:
+def _known_time(book: IdentityIndex, change: IdentityChange, old: NamedPerson) -> datetime | None:
     """When the change was, if it was applied before: the person gave up the old identifiers then."""
     contact = book.find(old)
     if contact is None:
@@ -68,14 +70,14 @@ def _known_time(book: AddressBook, change: IdentityChange, old: Sighting) -> dat
     return min(filter(None, times), default=None)
 
 
-def _seen_since(book: AddressBook, change: IdentityChange, old: Sighting, new: Sighting) -> datetime | None:
+def _seen_since(book: IdentityIndex, change: IdentityChange, old: NamedPerson, new: NamedPerson) -> datetime | None:
     """Since when another contact is seen under the new user ID, which is nobody else's: the change was no later."""
     contact = book.find(new)
     is_theirs = contact is not None and change.new.bsuid is not None and contact.bsuid == change.new.bsuid
     return contact.create_in if contact and is_theirs and contact is not book.find(old) else None
 
 
-def _take_new(book: AddressBook, contact: Contact, new: Sighting) -> None:
+def _take_new(book: IdentityIndex, contact: Contact, new: NamedPerson) -> None:
     bsuid = new.person.bsuid
     if bsuid and book.find(replace(new, person=Person(bsuid=bsuid))) is None:
         book.replace_bsuid(contact, bsuid, new.at)
@@ -83,7 +85,7 @@ def _take_new(book: AddressBook, contact: Contact, new: Sighting) -> None:
         book.hear_phone(contact, new.person.wa_id, new.at)
 
 
-def _retire_old(book: AddressBook, contact: Contact, old: Sighting, new: Person) -> None:
+def _retire_old(book: IdentityIndex, contact: Contact, old: NamedPerson, new: Person) -> None:
     person = old.person
     if person.wa_id and person.wa_id == contact.wa_id != new.wa_id and contact.bsuid:
         book.hear_phone(contact, None, old.at)  # the phone changed and the new one is not shared

@@ -20,7 +20,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class ToldChoice:
+class ReceivedChoice:
     """A choice that a webhook told, the contact (locked) who made it, and when."""
 
     told: MarketingPreference
@@ -29,29 +29,29 @@ class ToldChoice:
 
     @property
     def key(self) -> Key:
-        return self.contact.create_for_phone_number_id, key_of(self.told)
+        return self.contact.create_for_phone_number_id, choice_key(self.told)
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class CorrectedChoice:
     """A choice that turned out to be earlier: a contact (locked, not saved) that was known to have made it at `moved_from`."""
 
     contact: Contact
     moved_from: datetime
 
 
-def key_of(told: MarketingPreference) -> str:
+def choice_key(told: MarketingPreference) -> str:
     """Tells one choice of a number's from another; the same whenever it is told again."""
     what = (told.person.bsuid, told.person.wa_id, told.stopped, told.timestamp)
     return hashlib.sha256(repr(what).encode()).hexdigest()
 
 
-def first_times(keys: Collection[Key]) -> dict[Key, datetime]:
+def stored_choice_times(keys: Collection[Key]) -> dict[Key, datetime]:
     """When these choices were made, of those that are stored."""
     return {row.key_in_number: row.told_at for row in _stored(keys)}
 
 
-def note_choices(told: Sequence[ToldChoice]) -> list[Moved]:
+def store_choices(told: Sequence[ReceivedChoice]) -> list[CorrectedChoice]:
     """Store these choices, and let their contacts know the latest. The contacts are not saved. Returns what has another time, or
     another contact, than was known. Must run in a transaction; IntegrityError if somebody else just stored the same."""
     rows = {row.key_in_number: row for row in _stored([each.key for each in told])}
@@ -66,18 +66,18 @@ def note_choices(told: Sequence[ToldChoice]) -> list[Moved]:
     changed = [row for row in rows.values() if row.pk and before[row.pk] != (row.contact_id, row.told_at)]
     update_rows(changed, ["contact_id", "told_at"])
     _work_out(contacts)
-    return [Moved(contacts[contact_id], at) for contact_id, at in (before[row.pk] for row in changed)]
+    return [CorrectedChoice(contacts[contact_id], at) for contact_id, at in (before[row.pk] for row in changed)]
 
 
-def join_choices(kept: Contact, absorbed: Contact) -> None:
+def merge_choices(kept: Contact, absorbed: Contact) -> None:
     """Give a contact the choices of another who turned out to be the same person. `kept` is locked, and not saved."""
     MarketingChoice.objects.filter(contact=absorbed).update(contact=kept)
-    kept.note_refusal(absorbed.window_refused_at, marketing_at=absorbed.marketing_refused_at)
+    kept.record_refusal(absorbed.window_refused_at, marketing_at=absorbed.marketing_refused_at)
     if absorbed.marketing_at:
-        kept.note_marketing(stopped=absorbed.marketing_stopped, at=absorbed.marketing_at)
+        kept.record_marketing_choice(stopped=absorbed.marketing_stopped, at=absorbed.marketing_at)
 
 
-def _row(each: ToldChoice) -> MarketingChoice:
+def _row(each: ReceivedChoice) -> MarketingChoice:
     number, key = each.key
     return MarketingChoice(
         contact=each.contact,
@@ -114,4 +114,4 @@ def _work_out(contacts: dict[int, Contact]) -> None:
         contact.marketing_stopped, contact.marketing_at = contact.marketing_refused_at is not None, contact.marketing_refused_at
     rows = MarketingChoice.objects.filter(contact__in=contacts).values_list("contact_id", "stopped", "told_at")
     for pk, stopped, at in rows:
-        contacts[pk].note_marketing(stopped=stopped, at=at)
+        contacts[pk].record_marketing_choice(stopped=stopped, at=at)

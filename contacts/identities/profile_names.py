@@ -19,7 +19,7 @@ Names = dict[str, datetime]
 """The time of the earliest message that told each name."""
 
 
-class ToldNames:
+class ProfileNames:
     """The names that some messages told of contacts, which are locked. The caller saves the contacts."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class ToldNames:
     def note(self, contact: Contact, person: Person, at: datetime) -> None:
         """A message that was sent then told this."""
         self._begin(contact)
-        contact.note_profile(person, at)
+        contact.record_profile(person, at)
         if person.name:
             self._note_name(contact, person.name, at)
 
@@ -41,7 +41,7 @@ class ToldNames:
         if absorbed.name_at is None:
             return
         known = Person(name=absorbed.name, username=absorbed.username, parent_bsuid=absorbed.parent_bsuid)
-        kept.note_profile(known, absorbed.name_at)
+        kept.record_profile(known, absorbed.name_at)
         for name, since in (_own_name(absorbed) | _stored_names([absorbed.pk])[absorbed.pk]).items():
             self._note_name(kept, name, since)
 

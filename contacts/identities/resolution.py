@@ -30,7 +30,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class NamedPerson:
     """A person named at a time on a number."""
 
     number: PhoneNumber
@@ -44,17 +44,17 @@ class Sighting:
         return [(self.number.phone_number_id, kind, value) for kind, value in values if value]
 
 
-def resolve(sightings: Sequence[Sighting]) -> list[Contact]:
+def resolve_contacts(sightings: Sequence[NamedPerson]) -> list[Contact]:
     """The contact of each sighting, locked until the transaction ends; new ones are stored. One contact is one object, however
     often it was seen; its `wa_id_at` is for the caller to save. Must run in a transaction."""
-    book = AddressBook.load(sightings)
+    book = IdentityIndex.load(sightings)
     order = sorted(range(len(sightings)), key=lambda place: sightings[place].at)
     found = {place: book.find_or_add(sightings[place]) for place in order}
     book.save()
     return [found[place] for place in range(len(sightings))]
 
 
-class AddressBook:
+class IdentityIndex:
     """The contacts that some sightings may mean, by each identifier they have or had, and what changes about them."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class AddressBook:
         """By number and `phone_key`, contacts that staff typed in and WhatsApp has not shown yet."""
 
     @classmethod
-    def load(cls, sightings: Iterable[Sighting], *, whole_past: bool = False) -> Self:
+    def load(cls, sightings: Iterable[NamedPerson], *, whole_past: bool = False) -> Self:
         """Everything the database has on these persons. The contacts are locked until the transaction ends, in the order of their
         ids, so that two workers never wait for each other. With `whole_past` also what contacts are no longer known by, of those
         who are named by what they are known by now: two of them may become one."""
@@ -92,7 +92,7 @@ class AddressBook:
             book._index_retired(identity)
         return book
 
-    def find(self, sighting: Sighting) -> Contact | None:
+    def find(self, sighting: NamedPerson) -> Contact | None:
         """Who had these identifiers at the time."""
         for key in sighting.keys:
             contact = self._by_bsuid(key) if key[1] == BSUID else self._by_phone(key, sighting)
@@ -100,7 +100,7 @@ class AddressBook:
                 return contact
         return None
 
-    def find_or_add(self, sighting: Sighting) -> Contact:
+    def find_or_add(self, sighting: NamedPerson) -> Contact:
         """The contact that is meant, and has been told what the sighting says of its identifiers."""
         contact = self.find(sighting) or self.add(sighting)
         person = sighting.person
@@ -112,14 +112,14 @@ class AddressBook:
             self.hear_phone(contact, person.wa_id, sighting.at)
         return contact
 
-    def add(self, sighting: Sighting) -> Contact:
+    def add(self, sighting: NamedPerson) -> Contact:
         """A new contact, known by the BSUID if there is one. Its phone has to be heard."""
         contact = Contact(
             create_for_phone_number=sighting.number,
             organization_id=sighting.number.organization_id,
             bsuid=sighting.person.bsuid,
             create_in=sighting.at,
-            **sighting.number.defaults_of_contacts,
+            **sighting.number.contact_defaults,
         )
         self._added.append(contact)
         self._index(contact)
@@ -206,7 +206,7 @@ class AddressBook:
         former = self._former.get(key)
         return self._holders.get(key) or (former[0].contact if former else None)
 
-    def _by_phone(self, key: Key, sighting: Sighting) -> Contact | None:
+    def _by_phone(self, key: Key, sighting: NamedPerson) -> Contact | None:
         former = sorted(self._former.get(key, ()), key=lambda identity: identity.retired_at)
         owners = [identity.contact for identity in former if sighting.at <= identity.retired_at]
         owners += [self._holders[key]] if key in self._holders else []
@@ -299,7 +299,7 @@ def _inherit_flags(absorbed: Contact, into: Contact) -> None:
 
 
 def _inherit_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
-    """Without what is done, which depends on messages: see `chats.conversations.done_and_blocked.joint_done`."""
+    """Without what is done, which depends on messages: see `chats.conversations.done_and_blocked.merged_done_until`."""
     Note.objects.filter(contact=absorbed).update(contact=into)
     move_changes(absorbed, into)
     into.labels.add(*absorbed.labels.all())
@@ -344,7 +344,7 @@ def _retired(named: Named) -> Q:
     return which
 
 
-def _typed_in(strangers: Iterable[Sighting]) -> set[int]:
+def _typed_in(strangers: Iterable[NamedPerson]) -> set[int]:
     """The ids of contacts that staff typed in, for persons whom WhatsApp shows for the first time: people write the optional digit
     of a number, or leave it out, without knowing which of the two WhatsApp has (docs/meta-platform.md 6)."""
     phones: dict[int, set[str]] = defaultdict(set)

@@ -8,23 +8,23 @@ from typing import Any, Self
 from django.db import connection
 from django.db.models import F, Q, QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _
+from organizations.url_parameters import MAX_TIMESTAMP, read_integer
 
-from contacts.lists.search import find_contacts, has_words, words_typed
-from contacts.models import CLOSING_SOON, WINDOW, Contact
-from organizations.addresses import LATEST, read_number
+from contacts.lists.search import find_contacts, matches_words, read_search_words
+from contacts.models import CLOSING_SOON, SERVICE_WINDOW, Contact
 from organizations.models import Profile
 
-PAGE = 40
-MOST_SHOWN = 400
+PAGE_SIZE = 40
+MAX_ROWS = 400
 """Rows of one list that are kept up to date."""
-LONGEST_SEARCH = 100
-MOST_LOOKED_AT = 2_000
+MAX_SEARCH_LENGTH = 100
+MAX_NAMES_SCANNED = 2_000
 """Names that one page of a search along the whole list looks at: its index has them."""
-MOST_ROWS_LOOKED_AT = 400
+MAX_ROWS_SCANNED = 400
 """The same along a list that is narrowed down, where each is a row of the table."""
 
 
-class View(TextChoices):
+class ListTab(TextChoices):
     """What a list is about, and so by which column it is ordered."""
 
     ALL = "all", _("All")
@@ -34,26 +34,26 @@ class View(TextChoices):
     BLOCKED = "blocked", _("Blocked")
 
 
-COLUMNS = {
-    View.UNREAD: "unread_at",
-    View.WAITING: "waiting_since",
-    View.CLOSING: "last_customer_message_at",
-    View.BLOCKED: "blocked_at",
+ORDER_COLUMNS = {
+    ListTab.UNREAD: "unread_at",
+    ListTab.WAITING: "waiting_since",
+    ListTab.CLOSING: "last_customer_message_at",
+    ListTab.BLOCKED: "blocked_at",
 }
-COUNTED = (View.UNREAD, View.WAITING, View.CLOSING)
+COUNTED_TABS = (ListTab.UNREAD, ListTab.WAITING, ListTab.CLOSING)
 """The lists that ask for something: how many they have is shown."""
 
 
-def rows_shown(query: Mapping[str, str]) -> int:
+def read_row_count(query: Mapping[str, str]) -> int:
     """How many rows a page that is fetched again has, which grows with what was loaded after them: `shown`, within bounds."""
-    return min(max(read_number(query.get("shown", "")) or 0, PAGE), MOST_SHOWN)
+    return min(max(read_integer(query.get("shown", "")) or 0, PAGE_SIZE), MAX_ROWS)
 
 
 @dataclass(frozen=True)
-class Filters:
+class ContactFilters:
     """What somebody wants to see. Empty values mean all."""
 
-    view: View = View.ALL
+    view: ListTab = ListTab.ALL
     number: str = ""
     """A phone_number_id."""
     profile: str = ""
@@ -65,26 +65,26 @@ class Filters:
         """From the parameters of an address; what makes no sense counts as not given."""
         view, profile, label = query.get("view", ""), query.get("profile", ""), query.get("label", "")
         return cls(
-            view=View(view) if view in View.values else View.ALL,
+            view=ListTab(view) if view in ListTab.values else ListTab.ALL,
             number=query.get("number", "")[:64],
             profile=profile if profile in Profile.values else "",
-            label=read_number(label) or None,
-            search=query.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH],
+            label=read_integer(label) or None,
+            search=query.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH_LENGTH],
         )
 
     @property
     def is_only_a_search(self) -> bool:
         """Whether all contacts are searched, in the order of their latest messages."""
-        return self == Filters(search=self.search)
+        return self == ContactFilters(search=self.search)
 
     @property
     def narrowed(self) -> bool:
         """Whether anything is left out."""
-        return self != Filters()
+        return self != ContactFilters()
 
     @property
     def column(self) -> str:
-        return COLUMNS.get(self.view, "last_message_timestamp")
+        return ORDER_COLUMNS.get(self.view, "last_message_timestamp")
 
     def matching(self, organization_id: int, now: datetime) -> QuerySet[Contact]:
         """The contacts that are wanted, whatever is searched for."""
@@ -95,27 +95,29 @@ class Filters:
             contacts = contacts.filter(profile=self.profile)
         if self.label:
             contacts = contacts.filter(labels=self.label, labels__organization=organization_id)
-        if self.view is View.CLOSING:
-            closing = Q(last_customer_message_at__gt=now - WINDOW, last_customer_message_at__lte=now - WINDOW + CLOSING_SOON)
+        if self.view is ListTab.CLOSING:
+            closing = Q(
+                last_customer_message_at__gt=now - SERVICE_WINDOW, last_customer_message_at__lte=now - SERVICE_WINDOW + CLOSING_SOON
+            )
             refused = Q(window_refused_at__gte=F("last_customer_message_at"))
             contacts = contacts.filter(closing, blocked_at=None).exclude(refused)
-        if self.view in (View.UNREAD, View.WAITING, View.BLOCKED):
+        if self.view in (ListTab.UNREAD, ListTab.WAITING, ListTab.BLOCKED):
             contacts = contacts.filter(**{f"{self.column}__isnull": False})
         return contacts
 
 
 @dataclass(frozen=True)
-class Cursor:
+class ListCursor:
     """Where a page ended: the last row's time, in microseconds since 1970 (None: it had none), and id."""
 
     at: datetime | None
     pk: int
 
     @classmethod
-    def read(cls, text: str) -> "Cursor | None":
+    def read(cls, text: str) -> "ListCursor | None":
         """None if it is no cursor."""
         written_at, _, written_pk = text.partition("-")
-        at, pk = read_number(written_at, most=LATEST), read_number(written_pk)
+        at, pk = read_integer(written_at, maximum=MAX_TIMESTAMP), read_integer(written_pk)
         if pk is None or (written_at and at is None):
             return None
         return cls(None if at is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at), pk)
@@ -126,25 +128,25 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ContactPage:
     """One page. `next` is where the next one begins, None after the last. Of a search: `too_many`, it found more than it looks at;
     `back_to`, how far along the list this page has looked, if it is neither full nor the last."""
 
     contacts: list[Contact]
-    next: Cursor | None = None
+    next: ListCursor | None = None
     too_many: bool = False
-    back_to: Cursor | None = None
+    back_to: ListCursor | None = None
 
 
 def list_contacts(
     organization_id: int,
-    filters: Filters,
+    filters: ContactFilters,
     now: datetime,
     *,
-    after: Cursor | None = None,
-    limit: int = PAGE,
+    after: ListCursor | None = None,
+    limit: int = PAGE_SIZE,
     conversations: bool = False,
-) -> Listed:
+) -> ContactPage:
     """A page of the organization's contacts. `conversations`: only those with messages."""
     rows = filters.matching(organization_id, now)
     if conversations:
@@ -158,13 +160,15 @@ def list_contacts(
     if filters.column == "last_message_timestamp" and not conversations and len(contacts) <= limit:
         contacts += _undated(rows, after)[: limit + 1 - len(contacts)]
     page = contacts[:limit]
-    return Listed(page, _end(page[-1], filters) if len(contacts) > limit else None)
+    return ContactPage(page, _end(page[-1], filters) if len(contacts) > limit else None)
 
 
-def _those_found(rows: QuerySet[Contact], filters: Filters, after: Cursor | None, limit: int, *, too_many: bool) -> Listed:
+def _those_found(
+    rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None, limit: int, *, too_many: bool
+) -> ContactPage:
     """A page of a few contacts. They are put in order here: a database that is asked for the first of them may walk its whole index
     in that order instead of reading them."""
-    sign = -1 if filters.view is View.CLOSING else 1
+    sign = -1 if filters.view is ListTab.CLOSING else 1
 
     def place(pk: int, at: datetime | None) -> tuple[bool, float, int]:
         return (False, 0.0, pk) if at is None else (True, sign * at.timestamp(), sign * pk)
@@ -174,23 +178,23 @@ def _those_found(rows: QuerySet[Contact], filters: Filters, after: Cursor | None
     if after:
         ordered = [pk for pk in ordered if places[pk] < place(after.pk, after.at)]
     page = _in_order(ordered[:limit])
-    return Listed(page, _end(page[-1], filters) if page and len(ordered) > limit else None, too_many=too_many)
+    return ContactPage(page, _end(page[-1], filters) if page and len(ordered) > limit else None, too_many=too_many)
 
 
-def _search_along(rows: QuerySet[Contact], filters: Filters, after: Cursor | None, limit: int) -> Listed:
+def _search_along(rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None, limit: int) -> ContactPage:
     """A page of those whose names have the words, looked for along the list. It looks at so many that it is always fast."""
-    words = words_typed(filters.search)
-    most = MOST_LOOKED_AT if filters.is_only_a_search else MOST_ROWS_LOOKED_AT
+    words = read_search_words(filters.search)
+    most = MAX_NAMES_SCANNED if filters.is_only_a_search else MAX_ROWS_SCANNED
     seen = list(_dated(rows, filters, after).values_list("pk", "search_name")[:most]) if after is None or after.at else []
     if filters.column == "last_message_timestamp" and len(seen) < most:
         seen += _undated(rows, after).values_list("pk", "search_name")[: most - len(seen)]
-    found = [pk for pk, name in seen if has_words(name, words)]
+    found = [pk for pk, name in seen if matches_words(name, words)]
     page = _in_order(found[:limit])
     if len(found) > limit:
-        return Listed(page, _end(page[-1], filters))
+        return ContactPage(page, _end(page[-1], filters))
     last = Contact.objects.filter(pk=seen[-1][0]).first() if len(seen) == most else None
     end = _end(last, filters) if last else None
-    return Listed(page, end, back_to=end)
+    return ContactPage(page, end, back_to=end)
 
 
 def _in_order(ids: Sequence[int]) -> list[Contact]:
@@ -198,17 +202,17 @@ def _in_order(ids: Sequence[int]) -> list[Contact]:
     return [contacts[pk] for pk in ids if pk in contacts]
 
 
-def _end(contact: Contact, filters: Filters) -> Cursor:
-    return Cursor(getattr(contact, filters.column), contact.pk)
+def _end(contact: Contact, filters: ContactFilters) -> ListCursor:
+    return ListCursor(getattr(contact, filters.column), contact.pk)
 
 
-MOST_COUNTED = 99
-LOOKED_AT = 500
+MAX_COUNT = 99
+MAX_ROWS_COUNTED = 500
 """Rows of a list that a count looks at where a number, who answers or a label narrows it."""
 
 
 @dataclass(frozen=True)
-class Tally:
+class ListCount:
     """How many conversations a list has, as far as that was counted."""
 
     count: int
@@ -218,17 +222,17 @@ class Tally:
         return f"{self.count}+" if self.is_more else str(self.count)
 
 
-def tallies(organization_id: int, filters: Filters, now: datetime) -> dict[View, Tally]:
+def count_lists(organization_id: int, filters: ContactFilters, now: datetime) -> dict[ListTab, ListCount]:
     """How many conversations are in each of the lists that ask for something, with what else narrows them but the search. No count
     looks at more than a few hundred entries of an index, however many contacts there are."""
     if filters.number or filters.profile or filters.label:
-        return {view: _narrowed_tally(organization_id, filters, view, now) for view in COUNTED}
-    lists = [Filters(view=view).matching(organization_id, now).values("pk")[: MOST_COUNTED + 1] for view in COUNTED]
-    return dict(zip(COUNTED, map(_tally, _lengths(lists)), strict=True))
+        return {view: _narrowed_tally(organization_id, filters, view, now) for view in COUNTED_TABS}
+    lists = [ContactFilters(view=view).matching(organization_id, now).values("pk")[: MAX_COUNT + 1] for view in COUNTED_TABS]
+    return dict(zip(COUNTED_TABS, map(_tally, _lengths(lists)), strict=True))
 
 
-def _tally(count: int) -> Tally:
-    return Tally(min(count, MOST_COUNTED), count > MOST_COUNTED)
+def _tally(count: int) -> ListCount:
+    return ListCount(min(count, MAX_COUNT), count > MAX_COUNT)
 
 
 def _lengths(lists: Sequence[QuerySet[Contact, Any]]) -> list[int]:
@@ -240,17 +244,17 @@ def _lengths(lists: Sequence[QuerySet[Contact, Any]]) -> list[int]:
         return list(cursor.fetchone())
 
 
-def _narrowed_tally(organization_id: int, filters: Filters, view: View, now: datetime) -> Tally:
-    latest = Filters(view=view).matching(organization_id, now).order_by(f"-{COLUMNS[view]}")
-    ids = list(latest.values_list("pk", flat=True)[:LOOKED_AT])
-    tally = _tally(replace(filters, view=View.ALL).matching(organization_id, now).filter(pk__in=ids).count())
-    return replace(tally, is_more=tally.is_more or len(ids) == LOOKED_AT)
+def _narrowed_tally(organization_id: int, filters: ContactFilters, view: ListTab, now: datetime) -> ListCount:
+    latest = ContactFilters(view=view).matching(organization_id, now).order_by(f"-{ORDER_COLUMNS[view]}")
+    ids = list(latest.values_list("pk", flat=True)[:MAX_ROWS_COUNTED])
+    tally = _tally(replace(filters, view=ListTab.ALL).matching(organization_id, now).filter(pk__in=ids).count())
+    return replace(tally, is_more=tally.is_more or len(ids) == MAX_ROWS_COUNTED)
 
 
-def _dated(rows: QuerySet[Contact], filters: Filters, after: Cursor | None) -> QuerySet[Contact]:
+def _dated(rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None) -> QuerySet[Contact]:
     """The latest first; windows by how soon they close."""
     column = filters.column
-    beyond, sign = ("gt", "") if filters.view is View.CLOSING else ("lt", "-")
+    beyond, sign = ("gt", "") if filters.view is ListTab.CLOSING else ("lt", "-")
     rows = rows.filter(**{f"{column}__isnull": False})
     if after:
         further = Q(**{f"{column}__{beyond}": after.at}) | Q(**{column: after.at, f"pk__{beyond}": after.pk})
@@ -258,7 +262,7 @@ def _dated(rows: QuerySet[Contact], filters: Filters, after: Cursor | None) -> Q
     return rows.order_by(f"{sign}{column}", f"{sign}pk")
 
 
-def _undated(rows: QuerySet[Contact], after: Cursor | None) -> QuerySet[Contact]:
+def _undated(rows: QuerySet[Contact], after: ListCursor | None) -> QuerySet[Contact]:
     """Whoever has no message yet, the newest first."""
     rows = rows.filter(last_message_timestamp=None)
     if after and after.at is None:

@@ -23,7 +23,7 @@ class _Folding(dict[int, str]):
 _FOLDING = _Folding()
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """The text's words in lower case, without accents, apart by one space: “José  DA-Silva” is “jose da silva”."""
     return " ".join(text.translate(_FOLDING).split())
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from contacts.models import Contact, Label, Note
 from contacts.services import rename_contact
-from contacts.tests.conftest import sign_in
-from organizations.live.revisions import revisions
+from contacts.conftest import sign_in
+from organizations.live.revisions import current_revisions
 from organizations.models import Role, User
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def test_who_answers_is_set_at_once_with_the_bot_and_tells_open_pages(member, me
     assert f'id="who-answers-{contact.pk}"' in text(response)
     contact.refresh_from_db()
     assert (contact.profile, contact.activate_bot, contact.activate_automatic_message) == (profile, has_bot, True)
-    assert revisions([contact.organization_id]) == {contact.organization_id: 1}
+    assert current_revisions([contact.organization_id]) == {contact.organization_id: 1}
     updates = [each["sql"] for each in queries if each["sql"].startswith("UPDATE") and "contacts" in each["sql"]]
     assert len(updates) == 1
     assert updates[0].partition("WHERE")[0].count("=") == 2
@@ -95,7 +95,7 @@ def test_a_name_given_by_staff_stands_over_the_profile_s(member, meet):
     contact.refresh_from_db()
     assert (contact.alias, str(contact), contact.name) == ("José Encanador", "José Encanador", "Zé")
     assert contact.search_name == "jose encanador ze"
-    assert revisions([contact.organization_id]) == {contact.organization_id: 1}
+    assert current_revisions([contact.organization_id]) == {contact.organization_id: 1}
     body = text(post(member, "contact_alias", contact, {"alias": " "}))
     assert "José" not in body
     assert "Zé" in body
@@ -177,7 +177,7 @@ def test_a_note_is_kept_with_who_wrote_it_and_when(member, meet):
     assert "nofollow" in body
     assert member.user.name in body
     assert 'class="message-text' in body  # which keeps line breaks
-    assert revisions([contact.organization_id]) == {contact.organization_id: 1}
+    assert current_revisions([contact.organization_id]) == {contact.organization_id: 1}
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from contacts.models import Label
-from contacts.services import MOST_LABELS
-from contacts.tests.conftest import sign_in
-from organizations.live.revisions import revisions
+from contacts.services import MAX_LABELS
+from contacts.conftest import sign_in
+from organizations.live.revisions import current_revisions
 from organizations.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def test_a_label_is_made_changed_and_deleted(padaria, admin, meet):
     assert admin.post(reverse("label_delete", args=[padaria.pk, label.pk])).status_code == 302
     assert not Label.objects.exists()
     assert admin.post(reverse("label_delete", args=[padaria.pk, label.pk])).status_code == 404
-    assert revisions([padaria.pk]) == {padaria.pk: 3}
+    assert current_revisions([padaria.pk]) == {padaria.pk: 3}
 
 
 @pytest.mark.parametrize("name", ["vip", "VIP", " Vip ", "víp", "VIP\t"])
@@ -90,7 +90,7 @@ def test_names_are_shown_as_text(padaria, admin):
 
 
 def test_there_is_an_end_to_labels(padaria, admin):
-    Label.objects.bulk_create(Label(organization=padaria, name=f"label {place}") for place in range(MOST_LABELS))
+    Label.objects.bulk_create(Label(organization=padaria, name=f"label {place}") for place in range(MAX_LABELS))
     assert make(admin, padaria, "one more").status_code == 422
     assert change(admin, padaria, Label.objects.first(), "another name").status_code == 302
 

@@ -14,8 +14,8 @@ from cloud_api.wa_ids import formatted
 from conftest import SECRET, apply_all
 from contacts.lists.search import find_contacts
 from contacts.models import Contact, Label, Note
-from contacts.services import one_line
-from contacts.tests.conftest import sign_in
+from contacts.services import collapse_whitespace
+from contacts.conftest import sign_in
 from organizations.models import Organization, PhoneNumber
 from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, START, body, message, system_body, value
 
@@ -142,8 +142,8 @@ def test_nobody_is_added_twice(add, again):
     assert add(again, number=OTHER_NUMBER).status_code == 302  # another number has its own contacts
 
 
-def test_whoever_wrote_already_is_not_added(add, tell):
-    tell(said("m1", WITHOUT))
+def test_whoever_wrote_already_is_not_added(add, post_and_apply):
+    post_and_apply(said("m1", WITHOUT))
     assert "Zé has this number already." in add().content.decode()
 
 
@@ -180,10 +180,10 @@ def test_the_form_takes_few_queries(add):
 @pytest.mark.parametrize("typed", [WITH, WITHOUT])
 @pytest.mark.parametrize("shown", [WITH, WITHOUT])
 @pytest.mark.parametrize("bsuid", [None, "BR.1001"])
-def test_a_typed_person_is_found_with_or_without_the_ninth_digit(add, tell, typed, shown, bsuid):
+def test_a_typed_person_is_found_with_or_without_the_ninth_digit(add, post_and_apply, typed, shown, bsuid):
     add(f"+{typed}")
     contact = Contact.objects.get()
-    tell(said("m1", shown, bsuid), said("m2", shown, bsuid, at=START + 60))
+    post_and_apply(said("m1", shown, bsuid), said("m2", shown, bsuid, at=START + 60))
     assert people() == {(shown, bsuid, "José", NUMBER)}
     kept = Contact.objects.get()
     assert (kept.pk, kept.name, kept.phone_key, kept.reversed_phone) == (contact.pk, "Zé", WITHOUT, shown[::-1])
@@ -215,34 +215,34 @@ def test_only_the_first_who_is_shown_can_be_whom_staff_meant(add, hub, together)
     assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", NUMBER)}
 
 
-def test_another_number_s_webhook_does_not_adopt_the_person(add, tell):
+def test_another_number_s_webhook_does_not_adopt_the_person(add, post_and_apply):
     add()
-    tell(said("m1", WITHOUT, number=OTHER_NUMBER, waba="402277183300915"))
+    post_and_apply(said("m1", WITHOUT, number=OTHER_NUMBER, waba="402277183300915"))
     assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", OTHER_NUMBER)}
-    tell(said("m2", WITHOUT))
+    post_and_apply(said("m2", WITHOUT))
     assert people() == {(WITHOUT, None, "", OTHER_NUMBER), (WITHOUT, None, "José", NUMBER)}
 
 
-def test_another_organization_s_webhook_does_not_adopt_the_person(add, tell):
+def test_another_organization_s_webhook_does_not_adopt_the_person(add, post_and_apply):
     owner = Organization.objects.create(organization_name="Barbearia")
     PhoneNumber.objects.create(organization=owner, phone_number_id="77", wa_id="5511", waba_id="88", app_secret=SECRET)
     add()
-    tell(said("m1", WITHOUT, number="77", waba="88"))
+    post_and_apply(said("m1", WITHOUT, number="77", waba="88"))
     assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", "77")}
 
 
-def test_who_is_known_by_user_id_alone_is_not_mixed_up_with_somebody_typed_in(add, tell):
-    tell(said("m1", None, "BR.1001"))
+def test_who_is_known_by_user_id_alone_is_not_mixed_up_with_somebody_typed_in(add, post_and_apply):
+    post_and_apply(said("m1", None, "BR.1001"))
     add()
-    tell(said("m2", None, "BR.1001", at=START + 60))
+    post_and_apply(said("m2", None, "BR.1001", at=START + 60))
     assert people() == {(None, "BR.1001", "", NUMBER), (WITH, None, "José", NUMBER)}
 
 
 @pytest.mark.parametrize("shown", [WITH, WITHOUT])
-def test_a_rebuild_gives_the_same_rows(add, tell, shown):
+def test_a_rebuild_gives_the_same_rows(add, post_and_apply, shown):
     add()
     add("+55 31 97120-4455", name="Waits still")
-    tell(said("m1", shown, "BR.1001"), said("m2", shown, "BR.1001", at=START + 60))
+    post_and_apply(said("m1", shown, "BR.1001"), said("m2", shown, "BR.1001", at=START + 60))
     before = list(Contact.objects.order_by("pk").values())
     messages = list(Message.objects.order_by("wamid").values("wamid", "contact_id", "session_id", "create_in"))
     call_command("replay", "--rebuild", stdout=StringIO())
@@ -251,14 +251,14 @@ def test_a_rebuild_gives_the_same_rows(add, tell, shown):
     assert list(Message.objects.order_by("wamid").values("wamid", "contact_id", "session_id", "create_in")) == messages
 
 
-def test_what_staff_wrote_about_a_person_who_turns_out_to_be_another_is_kept(tell, organization, numbers):
+def test_what_staff_wrote_about_a_person_who_turns_out_to_be_another_is_kept(post_and_apply, organization, numbers):
     """A change of identity told late: the contact that came to be meanwhile is absorbed, and its notes, labels and name with it."""
-    tell(said("m1", WITHOUT, "BR.1001"), said("m2", "5531971204455", None, at=START + 7200))
+    post_and_apply(said("m1", WITHOUT, "BR.1001"), said("m2", "5531971204455", None, at=START + 7200))
     late = Contact.objects.get(wa_id="5531971204455")
     Note.objects.create(contact=late, text="Prefers mornings")
     late.labels.add(Label.objects.create(organization=organization, name="VIP"))
     Contact.objects.filter(pk=late.pk).update(alias="José")
-    tell(system_body("change", START + 3600, old=WITHOUT, new="5531971204455"))
+    post_and_apply(system_body("change", START + 3600, old=WITHOUT, new="5531971204455"))
     kept = Contact.objects.get()
     assert (kept.wa_id, kept.alias) == ("5531971204455", "José")
     assert [note.text for note in kept.notes.all()] == ["Prefers mornings"]
@@ -268,4 +268,4 @@ def test_what_staff_wrote_about_a_person_who_turns_out_to_be_another_is_kept(tel
 
 @pytest.mark.parametrize(("typed", "kept"), [(" Ana   Lia ", "Ana Lia"), (" \u200b\u3164", ""), ("\u202e", ""), ("👋", "👋")])
 def test_a_name_of_which_nothing_can_be_seen_is_none(typed, kept) -> None:
-    assert one_line(typed) == kept
+    assert collapse_whitespace(typed) == kept

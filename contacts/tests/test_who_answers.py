@@ -20,11 +20,11 @@ def test_a_new_contact_begins_as_the_number_says(number, profile, has_bot) -> No
     assert (contact.profile, contact.activate_bot) == (profile, has_bot)
 
 
-def test_a_person_who_writes_begins_as_the_number_says(tell, numbers) -> None:
+def test_a_person_who_writes_begins_as_the_number_says(post_and_apply, numbers) -> None:
     for number in numbers.values():
         number.default_profile = Profile.AI
         number.save()
-    tell(said("m1", 0, W1, None))
+    post_and_apply(said("m1", 0, W1, None))
     assert list(Contact.objects.values_list("profile", "activate_bot")) == [("ia", True)]
 
 

@@ -13,22 +13,22 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
+from organizations.url_parameters import read_integer
 
 from contacts.forms import AliasForm, NewContactForm, NoteForm
 from contacts.models import Contact, Label, Note
 from contacts.selectors import contacts_of, latest_notes, numbers_of
 from contacts.services import (
-    AlreadyThere,
-    Unfit,
+    ContactExists,
+    InvalidInput,
     add_contact,
-    give_labels,
-    read_switch,
+    change_labels,
+    read_profile,
     rename_contact,
     set_who_answers,
 )
 from contacts.services import add_note as write_note
 from contacts.services import delete_note as erase_note
-from organizations.addresses import read_number
 from organizations.models import Profile
 from organizations.numbers.ownership import NumberMoved
 from organizations.permissions import Access, for_members
@@ -60,7 +60,7 @@ def new_contact(request: HttpRequest, access: Access) -> HttpResponse:
         given = form.cleaned_data
         try:
             contact = add_contact(number=given["number"], wa_id=given["phone"][0], alias=given["name"], now=timezone.now())
-        except AlreadyThere as refusal:
+        except ContactExists as refusal:
             there = refusal.contact
             form.add_error("phone", gettext("%(name)s has this number already.") % {"name": there})
         except NumberMoved:
@@ -79,8 +79,8 @@ def switch(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     """Set the switch `field`, who answers, to `value`. Answers with the choice as it stands, `in` a row or by itself."""
     contact = _contact(access, contact_id)
     try:
-        profile = read_switch(request.POST.get("field", ""), request.POST.get("value", ""))
-    except Unfit as refusal:
+        profile = read_profile(request.POST.get("field", ""), request.POST.get("value", ""))
+    except InvalidInput as refusal:
         return HttpResponseBadRequest(str(refusal), content_type="text/plain; charset=utf-8")
     set_who_answers(organization=access.organization, contact_ids=[contact.pk], profile=profile, by=access.user, now=timezone.now())
     contact.profile = profile
@@ -112,7 +112,7 @@ def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> Htt
     contact = _contact(access, contact_id)
     if request.method == "POST":
         had, chosen = (_ids(request.POST.getlist(name)) for name in ("had", "label"))
-        give_labels(contact=contact, give=chosen - had, take=had - chosen, by=access.user, now=timezone.now())
+        change_labels(contact=contact, give=chosen - had, take=had - chosen, by=access.user, now=timezone.now())
     context = {
         "contact": contact,
         "labels": Label.objects.filter(organization=access.organization),
@@ -124,7 +124,7 @@ def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> Htt
 
 
 def _ids(words: list[str]) -> set[int]:
-    return {pk for word in words[:500] if (pk := read_number(word)) is not None}
+    return {pk for word in words[:500] if (pk := read_integer(word)) is not None}
 
 
 @for_members

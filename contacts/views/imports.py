@@ -10,10 +10,10 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from contacts.csv import import_queue
-from contacts.csv.encodings import ENCODINGS, examples
+from contacts.csv.encodings import ENCODINGS, example_words
 from contacts.csv.forms import ColumnsForm, ImportForm
 from contacts.csv.import_queue import Step, content_of, layout_of
-from contacts.csv.tables import MOST_BYTES, Layout, Refused, guess_layout, samples
+from contacts.csv.tables import MAX_BYTES, Layout, FileRefused, guess_layout, sample_cells
 from contacts.models import ContactImport
 from contacts.selectors import numbers_of
 from jobs.models import State
@@ -38,7 +38,7 @@ def import_contacts(request: HttpRequest, access: Access) -> HttpResponse:
     if form.is_valid():
         try:
             started = _start(access, form)
-        except Refused as refusal:
+        except FileRefused as refusal:
             context["faults"] = refusal.faults
         except StorageFull:
             form.add_error("file", gettext("The organization's storage is full. Only whoever runs the hub can give it more."))
@@ -49,10 +49,10 @@ def import_contacts(request: HttpRequest, access: Access) -> HttpResponse:
 
 def _start(access: Access, form: ImportForm) -> ContactImport:
     upload = form.cleaned_data["file"]
-    return import_queue.start_import(
+    return import_queue.create_import(
         organization=access.organization,
         number=form.cleaned_data["number"],
-        content=upload.read(MOST_BYTES + 1),  # one more, by which it is seen to be too large
+        content=upload.read(MAX_BYTES + 1),  # one more, by which it is seen to be too large
         file_name=upload.name or "",
         by=access.user,
         now=timezone.now(),
@@ -109,11 +109,11 @@ def columns(request: HttpRequest, access: Access, import_id: int) -> HttpRespons
     if not form.is_valid():
         return _columns_page(request, chosen, content, layout_of(chosen), gettext("Choose what each column is."))
     try:
-        samples(content, form.layout, SAMPLES)
+        sample_cells(content, form.layout, SAMPLES)
         import_queue.choose_columns(
             contact_import=chosen, layout=form.layout, language=get_language() or "", may_label=access.manages
         )
-    except Refused as refusal:
+    except FileRefused as refusal:
         readable = form.layout if refusal.faults.first[0].line else layout_of(chosen)
         return _columns_page(request, chosen, content, readable, refusal.faults.first[0].words)
     return redirect("contact_import", access.organization.pk, chosen.pk)
@@ -131,7 +131,7 @@ def _asked_layout(request: HttpRequest, access: Access, chosen: ContactImport, c
             encoding=encoding if encoding in ENCODINGS else chosen.encoding,
             has_header=header != "no",
         )
-    except Refused:  # in this encoding it is no text
+    except FileRefused:  # in this encoding it is no text
         return layout_of(chosen)
 
 
@@ -139,14 +139,14 @@ def _columns_page(request: HttpRequest, chosen: ContactImport, content: bytes, l
     form = ColumnsForm(layout=layout)
     shown = [
         {"field": form[f"column_{position}"], "header": header, "cells": cells, "key": layout.columns[position]}
-        for position, (header, cells) in enumerate(samples(content, layout, SAMPLES))
+        for position, (header, cells) in enumerate(sample_cells(content, layout, SAMPLES))
     ]
     context = {
         "import": chosen,
         "layout": layout,
         "columns": [each for each in shown if each["key"]],
         "others": [each for each in shown if not each["key"]],
-        "encodings": [(name, ENCODINGS[name], words) for name, words in examples(content).items()],
+        "encodings": [(name, ENCODINGS[name], words) for name, words in example_words(content).items()],
         "problem": problem,
         **SECTION,
     }
@@ -158,7 +158,7 @@ def _columns_page(request: HttpRequest, chosen: ContactImport, content: bytes, l
 def begin(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
     """Import what was checked; with `leave_out` without the lines that are wrong."""
     chosen = _import(access, import_id)
-    import_queue.begin(
+    import_queue.start_storing(
         contact_import=chosen,
         by=access.user,
         language=get_language() or "",
@@ -173,7 +173,7 @@ def begin(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
 def again(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
     """Try afresh what a worker gave up."""
     chosen = _import(access, import_id)
-    import_queue.try_again(contact_import=chosen)
+    import_queue.retry_import(contact_import=chosen)
     return redirect("contact_import", access.organization.pk, chosen.pk)
 
 
@@ -181,6 +181,6 @@ def again(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
     """Forget the file."""
-    import_queue.call_off(contact_import=_import(access, import_id))
+    import_queue.cancel_import(contact_import=_import(access, import_id))
     messages.success(request, gettext("The file was deleted from the hub."))
     return redirect("contacts_import", access.organization.pk)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from contacts.forms import LabelForm
 from contacts.models import Label
 from contacts.selectors import labels_with_counts
-from contacts.services import Unfit, delete_label, save_label
+from contacts.services import InvalidInput, delete_label, save_label
 from organizations.permissions import Access, for_admins
 
 
@@ -46,7 +46,7 @@ def _save(request: HttpRequest, access: Access, label: Label) -> HttpResponse:
     if form.is_valid():
         try:
             save_label(label=label, **form.cleaned_data)
-        except Unfit as refusal:
+        except InvalidInput as refusal:
             form.add_error("name", refusal.args[0])
         else:
             messages.success(request, gettext("Saved."))

@@ -9,11 +9,11 @@ from typing import Any
 from django.utils.translation import gettext
 
 from cloud_api.business_profile import MOST_PICTURE, BusinessProfile, check_profile
-from cloud_api.errors import Remedy, explained
+from cloud_api.errors import Remedy, meaning_of
 from cloud_api.graph import Graph, GraphError, TooLarge, WrongHost
 from organizations.models import PhoneNumber, User
-from organizations.numbers.registration import opened
-from organizations.numbers.suspension import calls_of
+from organizations.numbers.number_secrets import read_secret
+from organizations.numbers.suspension import graph_calls
 
 
 class NoToken(Exception):
@@ -61,17 +61,17 @@ def read_picture(number: PhoneNumber) -> bytes | None:
 
 @contextmanager
 def _calls(number: PhoneNumber) -> Iterator[Graph]:
-    if not opened(number, "meta_token"):
+    if not read_secret(number, "meta_token"):
         raise NoToken
-    with calls_of(number) as graph:
+    with graph_calls(number) as graph:
         yield graph
 
 
-def refusal_words(refusal: GraphError) -> str:
+def describe_error(refusal: GraphError) -> str:
     """What Meta says, for whoever looks at the profile or changes it."""
     if refusal.code is None and not refusal.is_token_refused:
         return gettext("WhatsApp did not answer. Nothing has changed; try again in a moment.")
-    meaning = explained(refusal.code or 0)
+    meaning = meaning_of(refusal.code or 0)
     if refusal.details and meaning.remedy in (Remedy.CONTENT, Remedy.NONE):
         return gettext("WhatsApp refused it: %(details)s") % {"details": refusal.details}
     return gettext(meaning.words)

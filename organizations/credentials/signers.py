@@ -26,7 +26,7 @@ from organizations.models import Organization, PhoneNumber
 
 log = logging.getLogger(__name__)
 
-MOST_HINTS = 4
+MAX_HINTS = 4
 """How many numbers, and how many accounts, of a body say whose secrets to try. Meta signs a body with one app's secret, so the
 first known one is enough."""
 MOST_MATCHES = 64
@@ -40,7 +40,7 @@ LONGEST_NAME = 256
 """Bytes of an id with its key, and the space around it."""
 MOST_CHANGES = 1000
 """As many changes as Meta puts into one body."""
-MOST_SECRETS = 16
+MAX_SECRETS = 16
 """How many secrets one body may be compared with."""
 MOST_HASHED = 32 * 2**20
 """Bytes that are hashed to check one body: of a large one, fewer secrets are tried."""
@@ -61,15 +61,15 @@ class Signature:
     secret itself, by which an organization that gets it later is known."""
 
     organizations: tuple[int, ...] | None
-    secret_mark: str = ""
+    secret_digest: str = ""
 
 
-Ring = dict[str, Signature]
+KeyRing = dict[str, Signature]
 """Secrets that a body may be signed with, the likeliest first, and what it means if it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SignerQuery:
     """Who may have signed a body that came to the path of `organization_key` (empty: the shared path)?"""
 
     organization_key: str
@@ -79,39 +79,39 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PartialSignature:
     """A body that names more than a question may hint at has been signed with `secret`, which `organizations` are known to have."""
 
-    question: Question
+    question: SignerQuery
     secret: str
     organizations: tuple[int, ...]
 
 
-def ask(organization_key: str, body: bytes) -> Question:
+def build_hint_query(organization_key: str, body: bytes) -> SignerQuery:
     """The question about a body that anybody may have sent, from the first few numbers and accounts it names."""
     numbers, names_more_numbers = _hints(_NUMBER, body)
     accounts, names_more_accounts = _hints(_ACCOUNT, body)
-    return Question(organization_key, tuple(dict.fromkeys(numbers + accounts)), names_more_numbers or names_more_accounts)
+    return SignerQuery(organization_key, tuple(dict.fromkeys(numbers + accounts)), names_more_numbers or names_more_accounts)
 
 
-def ask_all(organization_key: str, body: bytes) -> Question:
+def build_full_query(organization_key: str, body: bytes) -> SignerQuery:
     """The question about a body that is known to be signed, from all that it names."""
     found = chain.from_iterable(islice(_ids(pattern, body, 0, len(body)), MOST_CHANGES) for pattern in (_NUMBER, _ACCOUNT))
-    return Question(organization_key, tuple(dict.fromkeys(found)))
+    return SignerQuery(organization_key, tuple(dict.fromkeys(found)))
 
 
 def _hints(pattern: re.Pattern[bytes], body: bytes) -> tuple[list[str], bool]:
     """The first ids, each once, and whether there may be more."""
     if len(body) <= WINDOW:
         every = list(dict.fromkeys(pattern.findall(body)))
-        return [hint.decode() for hint in every[:MOST_HINTS]], len(every) > MOST_HINTS
+        return [hint.decode() for hint in every[:MAX_HINTS]], len(every) > MAX_HINTS
     is_long = len(body) > 2 * MOST_READ
     read = _ids(pattern, body, 0, MOST_READ if is_long else len(body))
     if is_long:
         read = chain(read, _ids(pattern, body, len(body) - MOST_READ, len(body)))
     found: dict[str, None] = {}
     for count, hint in enumerate(read):
-        if count >= MOST_MATCHES or (len(found) >= MOST_HINTS and hint not in found):
+        if count >= MOST_MATCHES or (len(found) >= MAX_HINTS and hint not in found):
             return list(found), True
         found[hint] = None
     return list(found), is_long
@@ -126,25 +126,25 @@ def _ids(pattern: re.Pattern[bytes], body: bytes, start: int, end: int) -> Itera
                 yield match[1].decode()
 
 
-def find_secrets(questions: Sequence[Question]) -> list[Ring]:
+def find_key_rings(questions: Sequence[SignerQuery]) -> list[KeyRing]:
     """For each question the secrets its path may use, each organization's current and, while it is still accepted, previous."""
     hinted = _by_hint({hint for question in questions for hint in question.hints})
     latest = {key: _latest(key) for key in _known_keys({question.organization_key for question in questions})}
     return [_ring(each, _rows_of(each, hinted) + latest.get(each.organization_key, [])) for each in questions]
 
 
-def find_signers(claims: Sequence[Claim]) -> list[Signature]:
+def find_signers(claims: Sequence[PartialSignature]) -> list[Signature]:
     """For each claim all organizations that have the secret, among those whose numbers or accounts the body names: a webhook of
     several organizations is in the log of none."""
     hinted = _by_hint({hint for claim in claims for hint in claim.question.hints})
     return [_signers(each, _rows_of(each.question, hinted)) for each in claims]
 
 
-def _rows_of(question: Question, hinted: Mapping[str, list["_Row"]]) -> list["_Row"]:
+def _rows_of(question: SignerQuery, hinted: Mapping[str, list["_Row"]]) -> list["_Row"]:
     return [row for hint in question.hints for row in hinted.get(hint, ())]
 
 
-def _signers(claim: Claim, rows: Iterable["_Row"]) -> Signature:
+def _signers(claim: PartialSignature, rows: Iterable["_Row"]) -> Signature:
     key = claim.question.organization_key
     owners = {row.organization_id for row in rows if key in ("", row.organization_key) and claim.secret in row.secrets}
     return Signature(tuple(sorted(owners.union(claim.organizations))), digests(claim.secret)[0])
@@ -157,12 +157,12 @@ class _Row:
     secrets: tuple[str, ...]
 
 
-def _ring(question: Question, rows: Iterable[_Row]) -> Ring:
+def _ring(question: SignerQuery, rows: Iterable[_Row]) -> KeyRing:
     owners: dict[str, set[int]] = {}
     for row in rows:
         if question.organization_key in ("", row.organization_key):
             for secret in row.secrets:
-                if secret in owners or len(owners) < MOST_SECRETS:
+                if secret in owners or len(owners) < MAX_SECRETS:
                     owners.setdefault(secret, set()).add(row.organization_id)
     ring = {secret: Signature(tuple(sorted(ids)), digests(secret)[0]) for secret, ids in owners.items()}
     if question.organization_key or not settings.META_APP_SECRET:
@@ -171,12 +171,12 @@ def _ring(question: Question, rows: Iterable[_Row]) -> Ring:
     return platform | ring | platform  # first to be tried, and whoever else has it
 
 
-def matching(ring: Ring, body: bytes, header: str) -> str | None:
+def find_matching_secret(ring: KeyRing, body: bytes, header: str) -> str | None:
     """The secret that signed the body; None if none of those that are tried did."""
     return matching_secret(body, header, islice(ring, MOST_HASHED // max(len(body), 1)))
 
 
-def secret_marks(organization_id: int) -> set[str]:
+def secret_digests(organization_id: int) -> set[str]:
     """The marks that signatures with the organization's secrets carry, current and previous. A previous one that is not accepted
     any more counts too: what it signed was stored while it was."""
     numbers = PhoneNumber.objects.filter(organization=organization_id).order_by("-pk")[:MOST_ROWS]
@@ -271,7 +271,7 @@ def _report_unreadable(number_pk: int) -> None:
     log.error("a secret of number %s cannot be decrypted with any of FIELD_ENCRYPTION_KEYS", number_pk)
 
 
-def numbers_with_token(token: str, *, organization_key: str) -> list[int]:
+def find_numbers_by_verify_token(token: str, *, organization_key: str) -> list[int]:
     """The ids of the numbers that the path may use and whose verify token this is; those connected last, where many share it."""
     numbers = PhoneNumber.objects.filter(webhook_verify_token_digest__in=digests(token)).exclude(webhook_verify_token="")
     if organization_key:

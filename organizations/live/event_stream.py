@@ -30,10 +30,10 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import HttpRequest
 from django.utils import timezone
 
-from organizations.live.revisions import revisions
-from organizations.login.user_sessions import note_sometimes
+from organizations.live.revisions import current_revisions
+from organizations.login.user_sessions import record_session_at_intervals
 from organizations.models import Membership, User
-from organizations.permissions import access_to
+from organizations.permissions import get_access
 
 PATH = re.compile(r"/o/([1-9]\d{0,17})/events/")
 POLL = 0.5
@@ -97,7 +97,7 @@ class Page:
         await self.send({"type": "http.response.body", "body": line, "more_body": not last})
 
 
-class Streams:
+class EventStreams:
     """The ASGI application at `/o/<organization>/events/`, and all its pages in this process."""
 
     def __init__(
@@ -130,7 +130,7 @@ class Streams:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = PATH.fullmatch(scope["path"])
-        session_key = session_key_of(scope)
+        session_key = find_session_key(scope)
         if match is None or scope["method"] != "GET":
             await _refuse(send, HTTPStatus.METHOD_NOT_ALLOWED)
         elif session_key is None:
@@ -216,7 +216,7 @@ class Streams:
     async def _send_revisions(self) -> None:
         """Bring every page up to date that knows another revision. Each page is compared, because one may have been admitted with
         a revision that was raised before it was here."""
-        current: dict[int, int] = await _in_thread(self._polling, revisions, list(self._pages))
+        current: dict[int, int] = await _in_thread(self._polling, current_revisions, list(self._pages))
         for organization_id, revision in current.items():
             behind = [page for page in self._pages.get(organization_id, ()) if page.revision != revision]
             if behind and organization_id not in self._updating:
@@ -276,10 +276,10 @@ def admit(organization_id: int, session_key: str, user_agent: str, send: Send) -
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)
-    access = access_to(user, organization_id) if isinstance(user, User) else None
+    access = get_access(user, organization_id) if isinstance(user, User) else None
     if access is None:
         return None
-    note_sometimes(session_key, user_id=access.user.pk, user_agent=user_agent, now=timezone.now())
+    record_session_at_intervals(session_key, user_id=access.user.pk, user_agent=user_agent, now=timezone.now())
     return Page(organization_id, access.user.pk, session_key, access.user.get_session_auth_hash(), access.revision, send)
 
 
@@ -314,7 +314,7 @@ def _with_database(work: Callable[..., Any], *arguments: Any) -> Any:
         close_old_connections()
 
 
-def session_key_of(scope: Scope) -> str | None:
+def find_session_key(scope: Scope) -> str | None:
     """The session key in a request's cookies; None without one. In linear time: Python's own reader needs seconds for some cookies
     that fit into a request."""
     found = ""

@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from organizations.addresses import site_url
-from organizations.login.user_sessions import note_request
+from organizations.login.user_sessions import record_session_of_request
 from organizations.mail import queue_mail
 from organizations.models import User
+from organizations.site_urls import site_url
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no types
@@ -28,7 +28,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no 
 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
-        note_request(request, user)
+        record_session_of_request(request, user)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

@@ -12,7 +12,7 @@ from organizations.models import Organization, User
 
 class PreferencesMiddleware:
     """Each page in the signed-in user's language and time zone. Whoever has chosen none gets what the browser asks for, and the
-    zone of the organization whose page it is (see `use_zone_of`), elsewhere the hub's own."""
+    zone of the organization whose page it is (see `activate_zone_of`), elsewhere the hub's own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -29,7 +29,7 @@ class PreferencesMiddleware:
             return self.get_response(request)
 
 
-def use_zone_of(organization: Organization, user: User) -> None:
+def activate_zone_of(organization: Organization, user: User) -> None:
     """Show times in the organization's zone for the rest of the request, if the user has chosen none."""
     zone = None if user.time_zone else _zone(organization.time_zone)
     if zone:

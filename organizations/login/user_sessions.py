@@ -82,14 +82,16 @@ class Shown:
     seen_at: datetime
 
 
-def note_request(request: HttpRequest, user: User) -> None:
+def record_session_of_request(request: HttpRequest, user: User) -> None:
     """Note the session of a request by which the user has just signed in, or looks at their sessions."""
     if not request.session.session_key:
         request.session.save()
-    note(str(request.session.session_key), user_id=user.pk, user_agent=request.headers.get("User-Agent", ""), now=timezone.now())
+    record_session(
+        str(request.session.session_key), user_id=user.pk, user_agent=request.headers.get("User-Agent", ""), now=timezone.now()
+    )
 
 
-def note_sometimes(session_key: str, *, user_id: int, user_agent: str, now: datetime) -> None:
+def record_session_at_intervals(session_key: str, *, user_id: int, user_agent: str, now: datetime) -> None:
     """Note a session that is in use, unless this process did so a moment ago."""
     moment = time.monotonic()
     if moment - _noted.get(session_key, -PAUSE) < PAUSE:
@@ -97,10 +99,10 @@ def note_sometimes(session_key: str, *, user_id: int, user_agent: str, now: date
     if len(_noted) >= MOST_REMEMBERED:
         _noted.clear()
     _noted[session_key] = moment
-    note(session_key, user_id=user_id, user_agent=user_agent, now=now)
+    record_session(session_key, user_id=user_id, user_agent=user_agent, now=now)
 
 
-def note(session_key: str, *, user_id: int, user_agent: str, now: datetime) -> None:
+def record_session(session_key: str, *, user_id: int, user_agent: str, now: datetime) -> None:
     """Remember whose the session is, its browser, and that it is in use."""
     columns = {"user_id": user_id, "user_agent": user_agent[:LONGEST_USER_AGENT], "seen_at": now}
     if UserSession.objects.filter(pk=session_key).update(**columns):
@@ -169,4 +171,4 @@ def end_other_sessions(request: HttpRequest, *, user: User) -> None:
         ).delete()
     request.user = user
     update_session_auth_hash(request, user)
-    note_request(request, user)
+    record_session_of_request(request, user)

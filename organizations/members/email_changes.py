@@ -11,10 +11,10 @@ from allauth.account.models import EmailAddress
 from django.db import IntegrityError
 
 from jobs.transactions import in_transaction, run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import EmailChange, Membership, User
 
-LASTS = timedelta(days=1)
+LINK_LIFETIME = timedelta(days=1)
 
 
 class ChangeGone(ValueError):
@@ -22,10 +22,10 @@ class ChangeGone(ValueError):
 
 
 @in_transaction
-def ask_for_change(*, user: User, email: str, now: datetime) -> str:
+def request_change(*, user: User, email: str, now: datetime) -> str:
     """Have the user's next e-mail wait for its confirmation; returns the secret part of the link. A link before is good no more."""
     token = secrets.token_urlsafe(32)
-    columns = {"email": email, "token_digest": _digest(token), "expires_at": now + LASTS}
+    columns = {"email": email, "token_digest": _digest(token), "expires_at": now + LINK_LIFETIME}
     EmailChange.objects.update_or_create(user=user, defaults=columns)
     return token
 
@@ -35,12 +35,12 @@ def is_free(email: str) -> bool:
     return not User.objects.filter(email=email).exists()
 
 
-def open_change(user: User, now: datetime) -> EmailChange | None:
+def pending_change(user: User, now: datetime) -> EmailChange | None:
     """The change that waits for its confirmation."""
     return EmailChange.objects.filter(user=user, expires_at__gt=now).first()
 
 
-def change_of(user: User, token: str, now: datetime) -> EmailChange | None:
+def find_change(user: User, token: str, now: datetime) -> EmailChange | None:
     """The change that the link is for, if it is the user's."""
     return EmailChange.objects.filter(user=user, token_digest=_digest(token), expires_at__gt=now).first()
 
@@ -59,8 +59,8 @@ def confirm_change(*, change: EmailChange, now: datetime) -> str:
             raise ChangeGone
         old = User.objects.select_for_update().get(pk=change.user_id).email
         User.objects.filter(pk=change.user_id).update(email=change.email)
-        forget_other_addresses(change.user_id)
-        announce(Membership.objects.filter(user=change.user_id).values_list("organization", flat=True))
+        delete_other_addresses(change.user_id)
+        publish_revisions(Membership.objects.filter(user=change.user_id).values_list("organization", flat=True))
         return old
 
     try:
@@ -69,7 +69,7 @@ def confirm_change(*, change: EmailChange, now: datetime) -> str:
         raise ChangeGone from None
 
 
-def forget_other_addresses(user_id: int) -> None:
+def delete_other_addresses(user_id: int) -> None:
     """Let nobody sign in as the user, or get their link for a new password, by an address that allauth noted beside the user's own.
     It did so whenever a password was reset, until it was kept from it."""
     EmailAddress.objects.filter(user=user_id).delete()

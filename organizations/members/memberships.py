@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from cloud_api.wa_ids import BRAZIL
 from jobs.transactions import in_transaction, run_in_transaction
-from organizations.live.revisions import announce
-from organizations.models import INVITATION_LASTS, Invitation, Membership, Organization, Role, User, hub_time_zone
+from organizations.live.revisions import publish_revisions
+from organizations.models import INVITATION_LIFETIME, Invitation, Membership, Organization, Role, User, hub_time_zone
 from organizations.permissions import Access, may_create_organization
 
 
@@ -32,12 +32,12 @@ class InvitationGone(ValueError):
     """The invitation was accepted, withdrawn or renewed, or its organization was switched off, before it could be accepted."""
 
 
-class HasUser(ValueError):
+class UserExists(ValueError):
     """The e-mail has a user already, who has to sign in."""
 
 
 @dataclass(frozen=True)
-class Issued:
+class IssuedInvitation:
     """An invitation and its link's secret part, which is known only now."""
 
     invitation: Invitation
@@ -71,7 +71,7 @@ def change_organization(*, name: str, country: str, time_zone: str, by: Access) 
     def change() -> None:
         own = Organization.objects.filter(pk=by.organization.pk)
         own.update(organization_name=name, country=country, time_zone=time_zone)
-        announce([by.organization.pk])
+        publish_revisions([by.organization.pk])
 
     try:
         run_in_transaction(change)
@@ -84,7 +84,7 @@ def deactivate_organization(*, by: Access) -> None:
     """Shut the organization for everybody. Its webhooks are stored, and wait. Raises PermissionDenied."""
     _raise_unless(by.owns)
     Organization.objects.filter(pk=by.organization.pk).update(activate=False)
-    announce([by.organization.pk])
+    publish_revisions([by.organization.pk])
 
 
 def _raise_if_taken(name: str, *, but: Organization | None = None) -> None:
@@ -95,7 +95,7 @@ def _raise_if_taken(name: str, *, but: Organization | None = None) -> None:
 
 
 @in_transaction
-def invite(*, email: str, role: Role, by: Access, now: datetime) -> Issued:
+def invite(*, email: str, role: Role, by: Access, now: datetime) -> IssuedInvitation:
     """Invite the e-mail's owner; a link that they were sent before is good no longer. Raises AlreadyMember, PermissionDenied."""
     _raise_unless(by.may_give(role))
     member = Membership.objects.filter(organization=by.organization, user__email=email).first()
@@ -107,16 +107,16 @@ def invite(*, email: str, role: Role, by: Access, now: datetime) -> Issued:
     return _issue(by.organization, email=email, role=role, invited_by=by.user, now=now)
 
 
-def _issue(organization: Organization, *, email: str, role: Role, invited_by: User | None, now: datetime) -> Issued:
+def _issue(organization: Organization, *, email: str, role: Role, invited_by: User | None, now: datetime) -> IssuedInvitation:
     token, link = _new_link(now)
     columns = link | {"email": email, "role": role, "invited_by": invited_by, "create_in": now, "accepted_at": None}
     invitation, _ = Invitation.objects.update_or_create(organization=organization, email=email, defaults=columns)
-    announce([organization.pk])
-    return Issued(invitation, token)
+    publish_revisions([organization.pk])
+    return IssuedInvitation(invitation, token)
 
 
 @in_transaction
-def add_member(*, organization: Organization, email: str, is_first: bool = True, now: datetime) -> Membership | Issued:
+def add_member(*, organization: Organization, email: str, is_first: bool = True, now: datetime) -> Membership | IssuedInvitation:
     """Make the user with this e-mail a member because the hub's operator says so, or invite them if there is no such user.
 
     The first member of an organization owns it; a later one is a user of it, also one who is named behind somebody else (not
@@ -131,7 +131,7 @@ def add_member(*, organization: Organization, email: str, is_first: bool = True,
 
 
 @in_transaction
-def take_over(*, organization: Organization, by: User) -> Membership:
+def join_as_creator(*, organization: Organization, by: User) -> Membership:
     """Make a superuser the owner of an organization that has no member; asked again, nothing changes. Raises PermissionDenied."""
     Organization.objects.select_for_update().get(pk=organization.pk)  # of two at once the second sees the first
     if own := _open_members(organization).filter(user=by, organization__activate=True).first():
@@ -155,12 +155,12 @@ def _added(organization: Organization, user: User, role: Role) -> Membership:
     if not is_new and (not member.activate or (role == Role.USER_CREATOR and member.role != role)):
         member.activate, member.role = True, max(Role(member.role), role, key=lambda each: each.rank)
         member.save(update_fields=["activate", "role"])
-    announce([organization.pk])
+    publish_revisions([organization.pk])
     return member
 
 
 @in_transaction
-def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> Issued:
+def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> IssuedInvitation:
     """Another link for the same invitation, as good as a new one; the link before is good no longer. Raises InvitationGone,
     PermissionDenied."""
     _raise_unless(by.may_give(Role(invitation.role)))
@@ -168,8 +168,8 @@ def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> Is
     if not Invitation.objects.filter(pk=invitation.pk, accepted_at=None).update(**link):
         raise InvitationGone
     invitation.refresh_from_db()
-    announce([by.organization.pk])
-    return Issued(invitation, token)
+    publish_revisions([by.organization.pk])
+    return IssuedInvitation(invitation, token)
 
 
 @in_transaction
@@ -177,10 +177,10 @@ def withdraw_invitation(*, invitation: Invitation, by: Access) -> None:
     """The link is good no longer. Raises PermissionDenied."""
     _raise_unless(by.may_give(Role(invitation.role)))
     Invitation.objects.filter(pk=invitation.pk, accepted_at=None).delete()
-    announce([by.organization.pk])
+    publish_revisions([by.organization.pk])
 
 
-def invitation_of(token: str) -> Invitation | None:
+def find_invitation(token: str) -> Invitation | None:
     """The invitation that a link is for, whatever became of it."""
     return Invitation.objects.select_related("organization", "invited_by").filter(token_digest=_digest(token)).first()
 
@@ -188,7 +188,7 @@ def invitation_of(token: str) -> Invitation | None:
 def _new_link(now: datetime) -> tuple[str, dict[str, object]]:
     """A token, and the columns that know it."""
     token = secrets.token_urlsafe(32)
-    return token, {"token_digest": _digest(token), "expires_at": now + INVITATION_LASTS}
+    return token, {"token_digest": _digest(token), "expires_at": now + INVITATION_LIFETIME}
 
 
 def _digest(token: str) -> str:
@@ -207,23 +207,23 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> None:
     if not (is_new or member.activate):
         member.role, member.activate = invitation.role, True
         member.save(update_fields=["role", "activate"])
-    announce([invitation.organization_id])
+    publish_revisions([invitation.organization_id])
 
 
 def join_as_new_user(*, invitation: Invitation, name: str, password: str, language: str, now: datetime) -> User:
-    """Make a user of whoever was invited, and a member of the user. Raises HasUser, InvitationGone."""
+    """Make a user of whoever was invited, and a member of the user. Raises UserExists, InvitationGone."""
 
     def join() -> User:
         _use_up(invitation, now)
         user = User.objects.create_user(invitation.email, password, name=name, language=language)
         Membership.objects.create(organization=invitation.organization, user=user, role=invitation.role, create_in=now)
-        announce([invitation.organization_id])
+        publish_revisions([invitation.organization_id])
         return user
 
     try:
         return run_in_transaction(join)
     except IntegrityError:
-        raise HasUser from None
+        raise UserExists from None
 
 
 def _use_up(invitation: Invitation, now: datetime) -> None:
@@ -244,7 +244,7 @@ def change_role(*, member: Membership, role: Role, by: Access) -> None:
         _raise_if_last(current)
     current.role = role
     current.save(update_fields=["role"])
-    announce([current.organization_id])
+    publish_revisions([current.organization_id])
 
 
 @in_transaction
@@ -255,7 +255,7 @@ def switch_member(*, member: Membership, activate: bool, by: Access) -> None:
         _raise_if_last(current)
     current.activate = activate
     current.save(update_fields=["activate"])
-    announce([current.organization_id])
+    publish_revisions([current.organization_id])
 
 
 @in_transaction
@@ -264,7 +264,7 @@ def remove_member(*, member: Membership, by: Access) -> None:
     current = _locked(member, by)
     _raise_if_last(current)
     current.delete()
-    announce([by.organization.pk])
+    publish_revisions([by.organization.pk])
 
 
 def _locked(member: Membership, by: Access) -> Membership:

@@ -16,7 +16,9 @@ Modules and what other packages use of them:
     suspension            stops and resumes sending: calls_of, has_current_token, needs_token, note_it_sends, note_token,
                           pause_sending, resume_sending, stop_sending
     graph                 a Graph client with the number's token: graph_for, with_secrets
-    account_events        what webhooks report: EventArrival, number_meant, record_account_events
+    inbound_items         an item on its way through the phases: InboundItem, Kind, ReceivedWebhook, items_of_kind
+    account_events        stores what webhooks report: store_account_events
+    account_ids           sets the accounts of numbers: set_account_ids
     account_event_texts   these reports in words: in_words, quality
     selectors             what pages read: latest_account_events, overviews, quality_events, states_of, with_has_secrets
     forms                 forms of a number: DefaultsForm, NameForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm

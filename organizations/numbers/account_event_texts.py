@@ -11,10 +11,10 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from cloud_api.errors import code_of, explained, own_words
+from cloud_api.errors import code_of, meaning_of, meta_words
 from organizations.models import AccountEvent
 
-QUALITY = "phone_number_quality_update"
+QUALITY_FIELD = "phone_number_quality_update"
 MOST_SHOWN = 300
 """Letters of a text of Meta's, or of whoever signed it, that a sentence quotes."""
 
@@ -73,7 +73,7 @@ def _people_a_day(limit: int) -> str:
     }
 
 
-def in_words(event: AccountEvent) -> str:
+def describe_event(event: AccountEvent) -> str:
     """One sentence about what happened; of a kind that nobody knows yet, Meta's own words."""
     value = _mapping(event.value)
     tell = TOLD.get(event.field)
@@ -191,12 +191,12 @@ def _of_error(event: str, value: Mapping[str, Any]) -> str:
     code = code_of(value)
     if event != "ERROR" or code is None:
         return ""
-    words, said = f"{gettext(explained(code).words)} ({code})", own_words(value)
+    words, said = f"{gettext(meaning_of(code).words)} ({code})", meta_words(value)
     return gettext("%(sentence)s Meta says: %(words)s") % {"sentence": words, "words": said} if said else words
 
 
 TOLD: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
-    QUALITY: _of_quality,
+    QUALITY_FIELD: _of_quality,
     "phone_number_name_update": _of_name,
     "message_template_status_update": _of_template,
     "message_template_quality_update": _of_template_quality,

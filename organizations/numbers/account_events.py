@@ -27,7 +27,7 @@ class EventArrival:
     webhook_id: int
 
 
-def record_account_events(arrivals: Sequence[EventArrival]) -> None:
+def store_account_events(arrivals: Sequence[EventArrival]) -> None:
     """Store these events, each once. Must run in a transaction; IntegrityError if somebody else just stored the same.
 
     One whose time is not Meta's happened when it first arrived, whichever of its deliveries is applied first.

@@ -13,30 +13,30 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cloud_api.errors import explained
+from cloud_api.errors import meaning_of
 from cloud_api.graph import Graph, GraphError
 from cloud_api.wa_ids import same_person_key
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber, Proof, User
-from organizations.numbers.graph import graph_for, with_secrets
-from organizations.numbers.ownership import NumberMoved, OwnedElsewhere, holder_of, prove, withdraw_proof
-from organizations.numbers.registration import opened
-from organizations.numbers.setup import give_secrets
-from organizations.numbers.suspension import calls_of
+from organizations.numbers.graph import graph_for, load_with_secrets
+from organizations.numbers.number_secrets import read_secret
+from organizations.numbers.ownership import NumberMoved, OwnedElsewhere, find_holder, prove_ownership, withdraw_proof
+from organizations.numbers.setup import save_secrets
+from organizations.numbers.suspension import graph_calls
 
 log = logging.getLogger(__name__)
 
-PER_SECOND = {"STANDARD": 80, "HIGH": 1_000}
+MESSAGES_PER_SECOND = {"STANDARD": 80, "HIGH": 1_000}
 """Messages a second by Meta's throughput level (docs/meta-platform.md 9.1)."""
-WITH_PHONE_APP = 20
+MESSAGES_PER_SECOND_WITH_PHONE_APP = 20
 
-CHECKED_AGAIN = timedelta(hours=6)
+CHECK_INTERVAL = timedelta(hours=6)
 """How long after Meta's answer the worker asks again about a number whose ownership no token has proven."""
-TRIED_AGAIN = timedelta(minutes=10)
+RETRY_INTERVAL = timedelta(minutes=10)
 """The same after Meta was not reached."""
-MOST_CHECKED = 5
+MAX_CHECKED = 5
 """Numbers in one round of the worker's."""
-LONGEST_ROUND = 10.0
+MAX_ROUND_SECONDS = 10.0
 """Seconds after which a round begins no further number."""
 
 
@@ -50,7 +50,7 @@ class SecretRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class SecretCheck:
     """What Meta said. Nothing is wrong with what is not `reached`; it is only not known to be right."""
 
     reached: bool
@@ -63,49 +63,49 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSecrets:
     """Secrets that were stored: the number's row as it is now, the columns that changed, and what Meta said, if it was asked."""
 
     number: PhoneNumber
     changed: list[str]
-    checked: Checked | None
+    checked: SecretCheck | None
 
 
-def store_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> Stored:
+def store_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> StoredSecrets:
     """Store these secrets, an empty one stays as it is, once Meta takes them or does not answer. A token that opens the number
     proves that it belongs to the organization. Raises SecretRefused."""
-    is_asked = bool(app_secret or meta_token) or (not number.has_proven_account and bool(opened(number, "meta_token")))
+    is_asked = bool(app_secret or meta_token) or (not number.has_proven_account and bool(read_secret(number, "meta_token")))
     checked = check_secrets(number=number, app_secret=app_secret, meta_token=meta_token) if is_asked else None
     try:
-        changed = give_secrets(number=number, app_secret=app_secret, meta_token=meta_token, by=by)
+        changed = save_secrets(number=number, app_secret=app_secret, meta_token=meta_token, by=by)
         if checked is None or not checked.opens_number:
-            return Stored(number, changed, checked)
-        return Stored(_prove(number, checked, timezone.now()), changed, checked)
+            return StoredSecrets(number, changed, checked)
+        return StoredSecrets(_prove(number, checked, timezone.now()), changed, checked)
     except (OwnedElsewhere, NumberMoved):  # another organization has proven meanwhile that it is its own
         raise _owned_elsewhere() from None
 
 
-def check_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str) -> Checked:
+def check_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str) -> SecretCheck:
     """Call Graph with these secrets, or those that are stored where one is empty. What it tells of the number is kept, and its
     account is subscribed. Raises SecretRefused."""
     candidate = PhoneNumber(
         phone_number_id=number.phone_number_id,
         is_simulated=number.is_simulated,
-        meta_token=meta_token or opened(number, "meta_token") or "",
-        app_secret=app_secret or opened(number, "app_secret") or "",
+        meta_token=meta_token or read_secret(number, "meta_token") or "",
+        app_secret=app_secret or read_secret(number, "app_secret") or "",
     )
     try:
-        with calls_of(number, graph_for(candidate)) as graph:
+        with graph_calls(number, graph_for(candidate)) as graph:
             told = graph.number(number.meta_id)
     except GraphError as refusal:
         if refusal.code is None:
-            return Checked(reached=False)
+            return SecretCheck(reached=False)
         raise _refused(refusal) from None
     _learn_throughput(number, told)
     if number.waba_id:
         with suppress(GraphError):  # then the set-up's next page says how it is done by hand
             graph.subscribe_app(number.waba_id)
-    return Checked(True, _other_number(number, told), _is_of(told, number), _opens_account(graph, number))
+    return SecretCheck(True, _other_number(number, told), _is_of(told, number), _opens_account(graph, number))
 
 
 def _is_of(told: Mapping[str, Any], number: PhoneNumber) -> bool:
@@ -128,33 +128,33 @@ def _is_denied(refusal: GraphError) -> bool:
     return code == 10 or 200 <= code <= 299 or code == 33 or (code == 100 and refusal.subcode == 33)
 
 
-def _prove(number: PhoneNumber, checked: Checked, now: datetime) -> PhoneNumber:
+def _prove(number: PhoneNumber, checked: SecretCheck, now: datetime) -> PhoneNumber:
     """Meta has shown the number to its token. A row of another organization that has the id only because a former version of the
     hub asked nobody has to be proven now, too. Raises OwnedElsewhere."""
-    holder = holder_of(number)
-    if holder and holder.proven_by == Proof.UPGRADE and opened(holder, "meta_token"):
-        check_proof(number=holder, now=now, is_contested=True)
-    return prove(number=number, proof=Proof.TOKEN, account_too=checked.opens_account is True, now=now)
+    holder = find_holder(number)
+    if holder and holder.proven_by == Proof.UPGRADE and read_secret(holder, "meta_token"):
+        check_ownership(number=holder, now=now, is_contested=True)
+    return prove_ownership(number=number, proof=Proof.TOKEN, account_too=checked.opens_account is True, now=now)
 
 
 # ---- the worker's checks
 
 
-def check_proofs() -> int:
+def check_ownerships() -> int:
     """Ask Graph about numbers with an access token whose ownership, or account, it has not confirmed; returns how many changed.
 
     Those are numbers that a former version of the hub connected, and those whose secrets were stored while Graph was not reached.
     Any number of workers may do this at once: each number is one's.
     """
     now = timezone.now()
-    due = Q(proof_checked_at=None) | Q(proof_checked_at__lt=now - CHECKED_AGAIN)
+    due = Q(proof_checked_at=None) | Q(proof_checked_at__lt=now - CHECK_INTERVAL)
     unconfirmed = Q(proven_at=None) | Q(proven_by=Proof.UPGRADE) | Q(waba_is_claimed=True)
     rows = PhoneNumber.objects.filter(due, unconfirmed, replaced_by=None).exclude(meta_token="").select_related("organization")
-    until = time.monotonic() + LONGEST_ROUND
+    until = time.monotonic() + MAX_ROUND_SECONDS
     changed = 0
-    for number in with_secrets(rows.order_by("proof_checked_at", "pk")[:MOST_CHECKED]):
+    for number in load_with_secrets(rows.order_by("proof_checked_at", "pk")[:MAX_CHECKED]):
         if time.monotonic() < until and _take(number, now):
-            changed += check_proof(number=number, now=now)
+            changed += check_ownership(number=number, now=now)
     return changed
 
 
@@ -164,23 +164,23 @@ def _take(number: PhoneNumber, now: datetime) -> bool:
     return bool(same.update(proof_checked_at=now))
 
 
-def check_proof(*, number: PhoneNumber, now: datetime, is_contested: bool = False) -> bool:
+def check_ownership(*, number: PhoneNumber, now: datetime, is_contested: bool = False) -> bool:
     """Ask Graph, with the stored token, whether the number is its organization's; returns whether anything changed.
 
     A number that was connected before proof was asked for is not proven any more if Meta denies it. A token that is not valid any
     more changes nothing, unless another organization has just shown a good one (`is_contested`). Nor does no answer.
     """
     try:
-        with calls_of(number) as graph:
+        with graph_calls(number) as graph:
             told = graph.number(number.meta_id)
     except GraphError as refusal:
         if refusal.code is None:
-            PhoneNumber.objects.filter(pk=number.pk).update(proof_checked_at=now - CHECKED_AGAIN + TRIED_AGAIN)
+            PhoneNumber.objects.filter(pk=number.pk).update(proof_checked_at=now - CHECK_INTERVAL + RETRY_INTERVAL)
         is_denied = _is_denied(refusal) or (is_contested and refusal.is_token_refused)
         return number.proven_by == Proof.UPGRADE and is_denied and withdraw_proof(number=number, now=now)
     if not _is_of(told, number):
         return False
-    checked = Checked(True, opens_number=True, opens_account=_opens_account(graph, number))
+    checked = SecretCheck(True, opens_number=True, opens_account=_opens_account(graph, number))
     if checked.opens_account is False:
         PhoneNumber.objects.filter(pk=number.pk, waba_id=number.waba_id).update(waba_is_claimed=True)
     try:
@@ -211,7 +211,7 @@ def _refused(refusal: GraphError) -> SecretRefused:
             "Phone number ID."
         )
         return SecretRefused("meta_token", words)
-    return SecretRefused("meta_token", _(explained(refusal.code or 0).words))
+    return SecretRefused("meta_token", _(meaning_of(refusal.code or 0).words))
 
 
 def _other_number(number: PhoneNumber, told: Mapping[str, Any]) -> str:
@@ -222,7 +222,7 @@ def _other_number(number: PhoneNumber, told: Mapping[str, Any]) -> str:
 def _learn_throughput(number: PhoneNumber, told: Mapping[str, Any]) -> None:
     throughput = told.get("throughput")
     level = throughput.get("level") if isinstance(throughput, dict) else None
-    per_second = WITH_PHONE_APP if told.get("is_on_biz_app") is True else PER_SECOND.get(str(level))
+    per_second = MESSAGES_PER_SECOND_WITH_PHONE_APP if told.get("is_on_biz_app") is True else MESSAGES_PER_SECOND.get(str(level))
     if per_second and per_second != number.messages_per_second:
         PhoneNumber.objects.filter(pk=number.pk).update(messages_per_second=per_second)
-        announce([number.organization_id])
+        publish_revisions([number.organization_id])

@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import example_number
 from organizations.models import PhoneNumber, Profile
-from organizations.numbers.registration import opened
-from organizations.numbers.secret_states import secret_state
-from organizations.numbers.setup import needed_secrets
+from organizations.numbers.number_secrets import read_secret, secret_state
+from organizations.numbers.setup import required_secrets
 from organizations.phone_numbers import clean_phone
 
 META_ID = re.compile(r"[1-9][0-9]{4,31}")
@@ -88,8 +87,8 @@ class SecretsForm(forms.Form):
     def __init__(self, *args: Any, number: PhoneNumber, **options: Any) -> None:
         super().__init__(*args, **options)
         for column in ("app_secret", "meta_token"):
-            is_stored = bool(opened(number, column))
-            self.fields[column].required = not is_stored and column in needed_secrets()
+            is_stored = bool(read_secret(number, column))
+            self.fields[column].required = not is_stored and column in required_secrets()
             state = secret_state(number, column)
             kept = _("%(state)s. Leave it empty to keep it so.") if is_stored else "%(state)s."
             self.fields[column].help_text = str(kept) % {"state": state}

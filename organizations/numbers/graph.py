@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from cloud_api.graph import Graph, make_session
 from organizations.models import PhoneNumber
-from organizations.numbers.registration import opened
+from organizations.numbers.number_secrets import read_secret
 
 
 def graph_for(number: PhoneNumber, session: requests.Session | None = None) -> Graph:
@@ -17,13 +17,13 @@ def graph_for(number: PhoneNumber, session: requests.Session | None = None) -> G
     return Graph(
         url=settings.SIMULATOR_URL if number.is_simulated else settings.META_GRAPH_URL,
         version=settings.META_GRAPH_VERSION,
-        token=opened(number, "meta_token") or "",
-        app_secret=opened(number, "app_secret") or settings.META_APP_SECRET,
+        token=read_secret(number, "meta_token") or "",
+        app_secret=read_secret(number, "app_secret") or settings.META_APP_SECRET,
         session=session or _shared_session(),
     )
 
 
-def with_secrets(numbers: QuerySet[PhoneNumber]) -> list[PhoneNumber]:
+def load_with_secrets(numbers: QuerySet[PhoneNumber]) -> list[PhoneNumber]:
     """These numbers, ready for `graph_for`. One whose secrets no key opens costs the others nothing: it has none."""
     try:
         return list(numbers)

@@ -23,16 +23,16 @@ from django.db.models import Exists, F, ForeignObjectRel, OuterRef
 from django.db.models.functions import Now
 
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import CLAIM_MARK, Organization, PhoneNumber, PhoneNumberQuerySet, Proof
 
 log = logging.getLogger(__name__)
 
-MOST_MOVED = 1_000
+MOVE_BATCH = 1_000
 """Rows that move in one transaction."""
-LONGEST_ROUND = 5.0
+MAX_ROUND_SECONDS = 5.0
 """Seconds after which `move_replaced` goes on in the worker's next round."""
-LONGEST_KEY = 64
+MAX_KEY_LENGTH = 64
 
 
 class AlreadyConnected(Exception):
@@ -55,17 +55,17 @@ class NumberMoved(Exception):
 # ---- which key a row may have
 
 
-def known_number(organization: Organization, meta_id: str) -> PhoneNumber | None:
+def find_number(organization: Organization, meta_id: str) -> PhoneNumber | None:
     """The organization's number of this id of Meta's, or its claim to it; without its secrets."""
     keys = [meta_id, _claim_key(meta_id, organization.pk)]
     own = PhoneNumber.objects.filter(organization=organization, phone_number_id__in=keys, replaced_by=None)
     return own.defer(*PhoneNumber.SECRETS).order_by("phone_number_id").first()
 
 
-def key_for(organization: Organization, meta_id: str) -> str:
+def phone_number_id_for(organization: Organization, meta_id: str) -> str:
     """The `phone_number_id` for a row of the organization: Meta's id, or that of a claim if another organization's row has it.
 
-    With `refuse_owned_account` the one decision about connecting, whoever asks. Raises AlreadyConnected if the number has been
+    With `raise_if_account_owned` the one decision about connecting, whoever asks. Raises AlreadyConnected if the number has been
     proven to be another organization's.
     """
     others = PhoneNumber.objects.exclude(organization=organization)
@@ -77,7 +77,7 @@ def key_for(organization: Organization, meta_id: str) -> str:
     return _claim_key(meta_id, organization.pk)
 
 
-def refuse_owned_account(organization: Organization, waba_id: str) -> None:
+def raise_if_account_owned(organization: Organization, waba_id: str) -> None:
     """What Meta sends about an account goes to all who have a number of it. Raises AlreadyConnected if it has been proven to be
     another organization's."""
     others = PhoneNumber.objects.exclude(organization=organization)
@@ -86,7 +86,7 @@ def refuse_owned_account(organization: Organization, waba_id: str) -> None:
 
 
 def _claim_key(meta_id: str, organization_id: int) -> str:
-    return f"{meta_id}{CLAIM_MARK}{organization_id}"[-LONGEST_KEY:]
+    return f"{meta_id}{CLAIM_MARK}{organization_id}"[-MAX_KEY_LENGTH:]
 
 
 def former_holders(meta_ids: Collection[str], organization_ids: Collection[int]) -> PhoneNumberQuerySet:
@@ -96,7 +96,7 @@ def former_holders(meta_ids: Collection[str], organization_ids: Collection[int])
     return former.select_related("organization").defer(*PhoneNumber.SECRETS)
 
 
-def holder_of(number: PhoneNumber) -> PhoneNumber | None:
+def find_holder(number: PhoneNumber) -> PhoneNumber | None:
     """The other organization's row that has the id to which the number is a claim; with its secrets not read."""
     if not number.is_claim:
         return None
@@ -106,27 +106,27 @@ def holder_of(number: PhoneNumber) -> PhoneNumber | None:
 # ---- proof
 
 
-def prove(*, number: PhoneNumber, proof: Proof, account_too: bool, now: datetime) -> PhoneNumber:
+def prove_ownership(*, number: PhoneNumber, proof: Proof, account_too: bool, now: datetime) -> PhoneNumber:
     """The number belongs to its organization; with `account_too` its account, too. Returns its row as it then is, maybe a new one.
 
     Safe at any moment: of two organizations that prove the same number at once, one gets it. Raises OwnedElsewhere.
     """
-    run_in_transaction(lambda: prove_in_transaction(number, proof=proof, account_too=account_too, now=now))
+    run_in_transaction(lambda: prove_ownership_in_transaction(number, proof=proof, account_too=account_too, now=now))
     move_replaced()
-    return current_row(number)
+    return find_current_row(number)
 
 
-def current_row(number: PhoneNumber) -> PhoneNumber:
+def find_current_row(number: PhoneNumber) -> PhoneNumber:
     """The row that the number has now, without its secrets."""
     rows = PhoneNumber.objects.select_related("organization").defer(*PhoneNumber.SECRETS)
-    found = rows.filter(pk=number.pk, replaced_by=None).first() or known_number(number.organization, number.meta_id)
+    found = rows.filter(pk=number.pk, replaced_by=None).first() or find_number(number.organization, number.meta_id)
     if found is None:
         raise NumberMoved
     return found
 
 
-def prove_in_transaction(number: PhoneNumber, *, proof: Proof, account_too: bool, now: datetime) -> None:
-    """As `prove`, in the caller's transaction; what has to move moves later. Raises OwnedElsewhere."""
+def prove_ownership_in_transaction(number: PhoneNumber, *, proof: Proof, account_too: bool, now: datetime) -> None:
+    """As `prove_ownership`, in the caller's transaction; what has to move moves later. Raises OwnedElsewhere."""
     row = _locked(pk=number.pk)
     if row is None or row.replaced_by is not None or row.meta_id != number.meta_id:
         raise OwnedElsewhere
@@ -141,7 +141,7 @@ def prove_in_transaction(number: PhoneNumber, *, proof: Proof, account_too: bool
     row.save(update_fields=columns)
     if row.is_claim:
         _give_free_id(row.meta_id)
-    announce([row.organization_id])
+    publish_revisions([row.organization_id])
     log.info("number %s of organization %s: ownership proven by %s", row.pk, row.organization_id, proof)
 
 
@@ -156,7 +156,7 @@ def _displace_holder(claim: PhoneNumber) -> None:
     if holder.replaced_by is None:
         unproven = {"proven_at": None, "proven_by": Proof.NONE, "activate": False}
         _replace(holder, key=_claim_key(holder.meta_id, holder.organization_id), held_id_until=Now(), **unproven)
-        announce([holder.organization_id])
+        publish_revisions([holder.organization_id])
 
 
 def withdraw_proof(*, number: PhoneNumber, now: datetime) -> bool:
@@ -167,7 +167,7 @@ def withdraw_proof(*, number: PhoneNumber, now: datetime) -> bool:
         proven = PhoneNumber.objects.proven().filter(pk=number.pk, proven_by=number.proven_by)
         if not proven.update(proven_at=None, proven_by=Proof.NONE, proof_checked_at=now):
             return False
-        announce([number.organization_id])
+        publish_revisions([number.organization_id])
         return True
 
     is_withdrawn = run_in_transaction(withdraw)
@@ -185,7 +185,7 @@ def move_replaced() -> int:
     Step by step, one replaced row after the other, for a number may have millions of messages; what is left is for the next round.
     Safe to do twice at once.
     """
-    until = time.monotonic() + LONGEST_ROUND
+    until = time.monotonic() + MAX_ROUND_SECONDS
     replaced = PhoneNumber.objects.filter(replaced_by__isnull=False).order_by("pk")
     moved = 0
     stuck: list[int] = []
@@ -212,15 +212,15 @@ def _move_step(pk: int) -> int:
     if replaced is None or replaced.pk != pk or replaced.replaced_by is None:
         return 0
     key = PhoneNumber.objects.values_list("phone_number_id", flat=True).get(pk=replaced.replaced_by)
-    left = MOST_MOVED
+    left = MOVE_BATCH
     for relation in _relations():
         left -= _move_rows(relation, replaced.phone_number_id, key, left)
         if left <= 0:
-            return MOST_MOVED
+            return MOVE_BATCH
     PhoneNumber.objects.filter(pk=pk).delete()
     _give_free_id(replaced.meta_id)
-    announce([replaced.organization_id])
-    return MOST_MOVED - left
+    publish_revisions([replaced.organization_id])
+    return MOVE_BATCH - left
 
 
 def _relations() -> list[Any]:
@@ -253,14 +253,14 @@ def _give_free_id(meta_id: str) -> None:
         _replace(claim, key=meta_id, held_id_until=None)
     else:
         PhoneNumber.objects.filter(pk=claim.pk).update(phone_number_id=meta_id, held_id_until=None)
-    announce([claim.organization_id])
+    publish_revisions([claim.organization_id])
 
 
 def _claims(meta_id: str) -> PhoneNumberQuerySet:
     return PhoneNumber.objects.filter(phone_number_id__startswith=f"{meta_id}{CLAIM_MARK}", replaced_by=None)
 
 
-def free_id(*, meta_id: str) -> None:
+def release_id(*, meta_id: str) -> None:
     """A row that had this id is gone, or has another: the next organization that claims it gets it."""
     run_in_transaction(lambda: _give_free_id(meta_id))
 
@@ -275,7 +275,7 @@ def _replace(row: PhoneNumber, *, key: str, **changes: Any) -> None:
     }
     secrets = {column: _readable(row, column) or "" for column in PhoneNumber.SECRETS}
     if PhoneNumber.objects.filter(phone_number_id=key).exists():
-        key = f"{key}-{row.pk}"[-LONGEST_KEY:]
+        key = f"{key}-{row.pk}"[-MAX_KEY_LENGTH:]
     copy = PhoneNumber(**{**columns, **secrets, "phone_number_id": key, **changes})
     copy.save(force_insert=True)
     PhoneNumber.objects.filter(pk=row.pk).update(replaced_by=copy.pk, proven_at=None, proven_by=Proof.NONE)
@@ -289,7 +289,7 @@ def _readable(row: PhoneNumber, column: str) -> str | None:
         return None
 
 
-def is_moved_to(number: PhoneNumber) -> bool:
+def is_move_target(number: PhoneNumber) -> bool:
     """Whether what belongs to a replaced row is being moved to this one."""
     return PhoneNumber.objects.filter(replaced_by=number.pk).exists()
 
@@ -306,7 +306,7 @@ def _locked(**row: Any) -> PhoneNumber | None:
 # ---- for whoever writes rows of a number that was read before
 
 
-def refuse_moved(numbers: Iterable[PhoneNumber]) -> None:
+def raise_if_moved(numbers: Iterable[PhoneNumber]) -> None:
     """Raises NumberMoved if one of these is gone, or has another id or organization than when it was read; and while rows are being
     moved to it: what is added meanwhile might be there already, in a row that has yet to move, which then could not.
 

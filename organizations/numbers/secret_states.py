@@ -7,7 +7,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
 from organizations.models import PhoneNumber
-from organizations.numbers.registration import opened
+from organizations.numbers.number_secrets import read_secret
 
 SHOWN_FROM = 8
 """The shortest secret of which the last four characters are shown."""
@@ -15,7 +15,7 @@ SHOWN_FROM = 8
 
 def secret_state(number: PhoneNumber, column: str) -> str:
     """What may be told of a secret: whether there is one, and the last four characters of a long one."""
-    secret = opened(number, column)
+    secret = read_secret(number, column)
     if secret is None:
         return gettext("Set, but no key of FIELD_ENCRYPTION_KEYS opens it")
     if not secret:
@@ -27,7 +27,7 @@ def secret_state(number: PhoneNumber, column: str) -> str:
 
 def previous_secret_state(number: PhoneNumber, *, now: datetime) -> str:
     """Until when the number's previous app secret is accepted, in a sentence; empty if there is none."""
-    if opened(number, "previous_app_secret") == "":
+    if read_secret(number, "previous_app_secret") == "":
         return ""
     expires_at = number.previous_app_secret_expires_at
     if expires_at is None or expires_at <= now:

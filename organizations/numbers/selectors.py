@@ -12,11 +12,11 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
 
 from organizations.models import AccountEvent, Organization, PhoneNumber
-from organizations.numbers.account_event_texts import QUALITY, Quality, quality
-from organizations.numbers.setup import needed_secrets
-from organizations.numbers.states import NumberState, state_of
+from organizations.numbers.account_event_texts import QUALITY_FIELD, Quality, quality
+from organizations.numbers.setup import required_secrets
+from organizations.numbers.states import NumberState, derive_state
 
-MOST_OF_QUALITY = 1_000
+MAX_QUALITY_EVENTS = 1_000
 """Events about quality that are read for an organization's numbers: Meta tells a few a year of each."""
 
 
@@ -33,7 +33,7 @@ def latest_account_events(number: PhoneNumber, *, limit: int = 20) -> list[Accou
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class NumberOverview:
     """A number, where it stands, and what Meta thinks of it."""
 
     number: PhoneNumber
@@ -41,31 +41,31 @@ class Overview:
     quality: Quality
 
 
-def overviews(organization: Organization) -> list[Overview]:
+def number_overviews(organization: Organization) -> list[NumberOverview]:
     """All numbers of the organization, the newest last. Two queries; no secret is opened."""
     own = organization.numbers.filter(replaced_by=None).order_by("pk")
-    states = states_of(own)
+    states = derive_states(own)
     events = quality_events(states)
-    return [Overview(number, state, quality(events[number.phone_number_id])) for number, state in states.items()]
+    return [NumberOverview(number, state, quality(events[number.phone_number_id])) for number, state in states.items()]
 
 
-def states_of(numbers: QuerySet[PhoneNumber]) -> dict[PhoneNumber, NumberState]:
+def derive_states(numbers: QuerySet[PhoneNumber]) -> dict[PhoneNumber, NumberState]:
     """These numbers, without their secrets, and the state of each. One query, if their organizations are known or selected."""
-    rows: Iterable[Any] = with_has_secrets(numbers).defer(*PhoneNumber.SECRETS)  # each with the annotation
+    rows: Iterable[Any] = annotate_has_secrets(numbers).defer(*PhoneNumber.SECRETS)  # each with the annotation
     now = timezone.now()
-    return {number: state_of(number, has_secrets=number.has_secrets, now=now) for number in rows}
+    return {number: derive_state(number, has_secrets=number.has_secrets, now=now) for number in rows}
 
 
-def with_has_secrets(numbers: QuerySet[PhoneNumber]) -> QuerySet[PhoneNumber]:
+def annotate_has_secrets(numbers: QuerySet[PhoneNumber]) -> QuerySet[PhoneNumber]:
     """Each with `has_secrets`: whether those are there without which a number does not work. No secret is opened."""
-    each_set = [~Q(**{column: ""}) for column in needed_secrets()]
+    each_set = [~Q(**{column: ""}) for column in required_secrets()]
     return numbers.annotate(has_secrets=ExpressionWrapper(reduce(and_, each_set), output_field=BooleanField()))
 
 
 def quality_events(numbers: Iterable[PhoneNumber]) -> dict[str, list[AccountEvent]]:
     """What Meta told of the quality of these numbers, by their phone number ids, the latest first."""
     events: dict[str, list[AccountEvent]] = defaultdict(list)
-    told = AccountEvent.objects.filter(phone_number__in=list(numbers), field=QUALITY).order_by("-occurred_at", "-pk")
-    for event in told[:MOST_OF_QUALITY]:
+    told = AccountEvent.objects.filter(phone_number__in=list(numbers), field=QUALITY_FIELD).order_by("-occurred_at", "-pk")
+    for event in told[:MAX_QUALITY_EVENTS]:
         events[str(event.phone_number_id)].append(event)
     return events

@@ -22,28 +22,28 @@ from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Profile, Proof, User
 from organizations.numbers.ownership import (
     AlreadyConnected,
     NumberMoved,
-    free_id,
-    is_moved_to,
-    key_for,
-    known_number,
-    refuse_owned_account,
+    find_number,
+    is_move_target,
+    phone_number_id_for,
+    raise_if_account_owned,
+    release_id,
 )
 from organizations.numbers.registration import replace_secrets
 from organizations.numbers.states import NumberState
 
 CALLBACK_PATH = "/webhooks/whatsapp/"
 """Where Meta sends webhooks; an organization's own address has its key behind it."""
-HEARD_AGAIN = timedelta(seconds=5)
+ACTIVITY_INTERVAL = timedelta(seconds=5)
 """How much newer a webhook has to be than the last one noted, so that a busy number's row is not written all the time."""
-CHECKED_AGAIN = timedelta(seconds=1)
+VERIFICATION_INTERVAL = timedelta(seconds=1)
 
 
-def needed_secrets() -> tuple[str, ...]:
+def required_secrets() -> tuple[str, ...]:
     """The secrets without which a number does not work: the platform's app secret stands in for one of its own."""
     return ("meta_token",) if settings.META_APP_SECRET else ("app_secret", "meta_token")
 
@@ -63,7 +63,7 @@ class Step(models.TextChoices):
         return list(Step).index(self)
 
 
-GO_ON = {
+NEXT_STEP = {
     NumberState.SECRETS: Step.SECRETS,
     NumberState.CALLBACK: Step.CALLBACK,
     NumberState.NOT_PROVEN: Step.SECRETS,
@@ -72,7 +72,7 @@ GO_ON = {
 """Where the set-up goes on."""
 
 
-class InUse(Exception):
+class NumberInUse(Exception):
     """The number's id cannot change any more: conversations belong to it."""
 
 
@@ -84,20 +84,20 @@ def add_number(*, organization: Organization, phone_number_id: str, wa_id: str, 
     """
 
     def add() -> PhoneNumber:
-        if known := known_number(organization, phone_number_id):
+        if known := find_number(organization, phone_number_id):
             if known.first_webhook_at is None and (known.wa_id, known.waba_id) == (wa_id, waba_id):
                 return known
             raise AlreadyConnected("phone_number_id", known)
-        refuse_owned_account(organization, waba_id)
+        raise_if_account_owned(organization, waba_id)
         number = PhoneNumber.objects.create(
             organization=organization,
-            phone_number_id=key_for(organization, phone_number_id),
+            phone_number_id=phone_number_id_for(organization, phone_number_id),
             wa_id=wa_id,
             waba_id=waba_id,
             waba_is_claimed=True,
             webhook_verify_token=secrets.token_urlsafe(24),
         )
-        announce([organization.pk])
+        publish_revisions([organization.pk])
         return number
 
     return run_in_transaction(add)
@@ -106,38 +106,38 @@ def add_number(*, organization: Organization, phone_number_id: str, wa_id: str, 
 def change_ids(*, number: PhoneNumber, phone_number_id: str, wa_id: str, waba_id: str, by: User) -> None:
     """Mend what was typed. What was proven of another id, or of another account, is not proven of this one.
 
-    Raises AlreadyConnected; InUse if the id is another one and conversations belong to the old.
+    Raises AlreadyConnected; NumberInUse if the id is another one and conversations belong to the old.
     """
     organization = number.organization
     columns: dict[str, Any] = {"wa_id": wa_id, "waba_id": waba_id}
 
     def change() -> None:
         if waba_id != number.waba_id:
-            refuse_owned_account(organization, waba_id)
+            raise_if_account_owned(organization, waba_id)
             columns.update(waba_is_claimed=True, proof_checked_at=None)
         if phone_number_id != number.meta_id:
-            if known := known_number(organization, phone_number_id):
+            if known := find_number(organization, phone_number_id):
                 raise AlreadyConnected("phone_number_id", known)
-            key = key_for(organization, phone_number_id)
+            key = phone_number_id_for(organization, phone_number_id)
             columns.update(phone_number_id=key, proven_at=None, proven_by=Proof.NONE, proof_checked_at=None)
         PhoneNumber.objects.filter(pk=number.pk, replaced_by=None).update(**columns)
-        announce([organization.pk])
+        publish_revisions([organization.pk])
 
     try:
         run_in_transaction(change)
     except IntegrityError:  # again and again, so nobody else's doing
-        raise InUse from None
-    free_id(meta_id=number.meta_id)
+        raise NumberInUse from None
+    release_id(meta_id=number.meta_id)
 
 
-def give_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> list[str]:
+def save_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> list[str]:
     """Store the secrets that are given; an empty one stays as it is. Returns the columns that changed."""
     changed = replace_secrets(number, app_secret=app_secret, meta_token=meta_token)
     _save(number, changed)
     return changed
 
 
-def make_verify_token(*, number: PhoneNumber, by: User) -> None:
+def replace_verify_token(*, number: PhoneNumber, by: User) -> None:
     """A new verify token; Meta has to be told, and until it has checked the address anew that is not known to work."""
     _save(number, replace_secrets(number, verify_token=secrets.token_urlsafe(24)))
 
@@ -163,7 +163,7 @@ def set_read_receipts(*, number: PhoneNumber, sends: bool, by: User) -> None:
 def switch_number(*, number: PhoneNumber, activate: bool, by: User) -> None:
     """Off: its webhooks are stored and wait. On: they are applied, those that waited too. Raises NumberMoved while conversations
     are being moved to it: until then it cannot be on."""
-    if activate and is_moved_to(number):
+    if activate and is_move_target(number):
         raise NumberMoved
     number.activate = activate
     _save(number, ["activate"])
@@ -177,26 +177,26 @@ def _save(number: PhoneNumber, columns: Sequence[str]) -> None:
         if not PhoneNumber.objects.select_for_update().filter(pk=number.pk).exists():
             raise NumberMoved
         number.save(update_fields=columns)
-        announce([number.organization_id])
+        publish_revisions([number.organization_id])
 
     run_in_transaction(save)
 
 
-def note_handshake(number_ids: Sequence[int], *, now: datetime) -> None:
+def record_verification(number_ids: Sequence[int], *, now: datetime) -> None:
     """Meta has checked the callback address with the verify token of these numbers."""
-    recent = Q(handshake_at__gt=now - CHECKED_AGAIN)
+    recent = Q(handshake_at__gt=now - VERIFICATION_INTERVAL)
     numbers = PhoneNumber.objects.filter(~recent | Q(handshake_at=None), pk__in=number_ids)
 
     def note() -> None:
         if numbers.update(handshake_at=now):
             owners = PhoneNumber.objects.filter(pk__in=number_ids).values_list("organization_id", flat=True)
-            announce(owners)
+            publish_revisions(owners)
 
     run_in_transaction(note)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NumberActivity:
     """A number, and when the first and the last of some webhooks about it arrived."""
 
     number: PhoneNumber
@@ -209,10 +209,10 @@ class Heard:
         known_first, known_last = self.number.first_webhook_at, self.number.last_webhook_at
         if known_first is None or known_last is None:
             return True
-        return self.first < known_first or self.last > known_last + HEARD_AGAIN
+        return self.first < known_first or self.last > known_last + ACTIVITY_INTERVAL
 
 
-def note_heard(heard: Iterable[Heard]) -> None:
+def record_activity(heard: Iterable[NumberActivity]) -> None:
     """Webhooks about these numbers have come: one statement for all, none where it is known. Locks the rows in their order."""
     news = [each for each in heard if each.is_news]
     if not news:

@@ -33,7 +33,7 @@ class NumberState(models.TextChoices):
         return self in (NumberState.NEEDS_TOKEN, NumberState.STOPPED)
 
 
-def state_of(number: PhoneNumber, *, has_secrets: bool, now: datetime) -> NumberState:
+def derive_state(number: PhoneNumber, *, has_secrets: bool, now: datetime) -> NumberState:
     """The number's state, from its row and its organization's; `has_secrets`: those without which it does not work are there."""
     if not (number.activate and number.organization.activate):
         return NumberState.OFF

@@ -16,20 +16,20 @@ from django.utils import timezone
 from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED
 from cloud_api.graph import Graph, GraphError
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, User
-from organizations.numbers.graph import graph_for, with_secrets
-from organizations.numbers.registration import opened
-from organizations.numbers.states import NumberState, state_of
+from organizations.numbers.graph import graph_for, load_with_secrets
+from organizations.numbers.number_secrets import read_secret
+from organizations.numbers.states import NumberState, derive_state
 
-PROBED_EVERY = timedelta(minutes=10)
+PROBE_INTERVAL = timedelta(minutes=10)
 """A number that was stopped tries one message as often as that: what was wrong may have been mended at Meta."""
-SHORTEST_PAUSE = 60.0
+MIN_PAUSE = 60.0
 """Seconds. Meta often has a number wait for less, which nobody has to know."""
 
 
 @contextmanager
-def calls_of(number: PhoneNumber, graph: Graph | None = None) -> Iterator[Graph]:
+def graph_calls(number: PhoneNumber, graph: Graph | None = None) -> Iterator[Graph]:
     """Graph with the number's access token, or a client that has been made already. What a call tells of the token is kept: a
     GraphError that refuses it marks the number. Outside any transaction; at least one call is made. Raises GraphError if no client
     can be made, as for a simulated number without a simulator."""
@@ -40,10 +40,10 @@ def calls_of(number: PhoneNumber, graph: Graph | None = None) -> Iterator[Graph]
     try:
         yield graph
     except GraphError as refusal:
-        note_token(graph, phone_number_id=number.phone_number_id, organization_id=number.organization_id, refusal=refusal)
+        record_token_result(graph, phone_number_id=number.phone_number_id, organization_id=number.organization_id, refusal=refusal)
         raise
     if needs_token(number):
-        note_token(graph, phone_number_id=number.phone_number_id, organization_id=number.organization_id, refusal=None)
+        record_token_result(graph, phone_number_id=number.phone_number_id, organization_id=number.organization_id, refusal=None)
 
 
 def needs_token(number: PhoneNumber) -> bool:
@@ -51,7 +51,7 @@ def needs_token(number: PhoneNumber) -> bool:
     return number.sending_stopped_at is not None and number.sending_stopped_code in TOKEN_CODES
 
 
-def note_token(graph: Graph, *, phone_number_id: str, organization_id: int, refusal: GraphError | None) -> None:
+def record_token_result(graph: Graph, *, phone_number_id: str, organization_id: int, refusal: GraphError | None) -> None:
     """What a call has told of the number's access token: that it is refused, or without `refusal` that it works. Another refusal
     than the token's changes nothing; nor does a token that the number does not have any more."""
     if refusal is None or refusal.is_token_refused:
@@ -71,14 +71,14 @@ def _note_token(graph: Graph, phone_number_id: str, organization_id: int, refusa
         code = TOKEN_REFUSED if refusal.code is None else refusal.code
         changed = own.update(sending_stopped_at=Coalesce("sending_stopped_at", now), sending_stopped_code=code)
     if changed:
-        announce([organization_id])
+        publish_revisions([organization_id])
 
 
 def has_current_token(graph: Graph, *, phone_number_id: str, organization_id: int) -> bool:
     """Whether calls are made with the access token that the number has now: it may have got a new one meanwhile. In the caller's
     transaction, in which the number's row stays as it is."""
     own = PhoneNumber.objects.select_for_update().filter(phone_number_id=phone_number_id, organization=organization_id)
-    return any(graph.has_token(opened(number, "meta_token") or "") for number in with_secrets(own))
+    return any(graph.has_token(read_secret(number, "meta_token") or "") for number in load_with_secrets(own))
 
 
 def stop_sending(phone_number_id: str, *, organization_id: int, code: int, now: datetime) -> None:
@@ -88,7 +88,7 @@ def stop_sending(phone_number_id: str, *, organization_id: int, code: int, now: 
     own.update(sending_stopped_at=now, sending_stopped_code=code)
 
 
-def note_it_sends(phone_number_id: str, *, organization_id: int) -> None:
+def clear_stop(phone_number_id: str, *, organization_id: int) -> None:
     """A try has succeeded. If the id is another organization's by now, nothing changes. In the caller's transaction, which
     announces it."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
@@ -100,13 +100,13 @@ def resume_sending(*, number: PhoneNumber, by: User) -> None:
     Meta is asked first: raises GraphError if it still refuses it."""
     if needs_token(number):
         try:
-            with calls_of(number) as graph:
+            with graph_calls(number) as graph:
                 graph.number(number.meta_id)
         except GraphError as refusal:
             if refusal.is_token_refused:
                 raise
-    note_it_sends(number.phone_number_id, organization_id=number.organization_id)
-    announce([number.organization_id])
+    clear_stop(number.phone_number_id, organization_id=number.organization_id)
+    publish_revisions([number.organization_id])
 
 
 def pause_sending(phone_number_id: str, *, organization_id: int, until: datetime, code: int | None) -> None:
@@ -122,5 +122,5 @@ def stopped_numbers(organization: Organization, *, now: datetime) -> list[tuple[
     numbers = list(rows.defer(*PhoneNumber.SECRETS).order_by("pk"))
     for number in numbers:
         number.organization = organization
-    states = [(number, state_of(number, has_secrets=True, now=now)) for number in numbers]
+    states = [(number, derive_state(number, has_secrets=True, now=now)) for number in numbers]
     return [(number, state) for number, state in states if state.is_stopped]

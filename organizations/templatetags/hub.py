@@ -15,13 +15,13 @@ from django.utils.html import format_html, urlize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from cloud_api.errors import explained
+from cloud_api.errors import meaning_of
 from cloud_api.wa_ids import formatted
 from organizations import mail
 from organizations.models import Organization, PhoneNumber
 from organizations.numbers import suspension
 from organizations.numbers.states import NumberState
-from organizations.storage import quota_of, used_by
+from organizations.storage import quota_of, storage_used
 
 register = template.Library()
 
@@ -56,7 +56,7 @@ def _shapes(name: str) -> SafeString:
 @register.simple_tag
 def storage_use(organization: Organization) -> SafeString:
     """How much of its storage the organization uses, in words; in red where there is no room left. One query."""
-    used, quota = used_by(organization), quota_of(organization)
+    used, quota = storage_used(organization), quota_of(organization)
     words = gettext("Storage: %(used)s of %(quota)s") % {"used": filesizeformat(used), "quota": filesizeformat(quota)}
     return format_html('<span class="{}">{}</span>', "text-error" if used >= quota else "quiet", words)
 
@@ -129,7 +129,7 @@ def stopped_numbers(organization: Organization) -> list[tuple[PhoneNumber, Numbe
 @register.filter
 def error_words(code: int | None) -> str:
     """What an error code of Meta's means, for staff."""
-    return gettext(explained(code or 0).words)
+    return gettext(meaning_of(code or 0).words)
 
 
 @register.filter

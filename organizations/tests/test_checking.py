@@ -115,8 +115,8 @@ def test_an_administrator_lets_it_go_on_and_switches_read_receipts(number) -> No
     assert number.sends_read_receipts is True
 
 
-def test_an_upgrade_of_the_throughput_is_heard(hub, numbers, number, tell) -> None:
-    tell(payload("95_phone_number_quality_update.json"))
+def test_an_upgrade_of_the_throughput_is_heard(hub, numbers, number, post_and_apply) -> None:
+    post_and_apply(payload("95_phone_number_quality_update.json"))
     number.refresh_from_db()
     assert number.messages_per_second == 1000
 

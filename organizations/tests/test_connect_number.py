@@ -9,8 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from organizations.members.first_superuser import create_first_superuser
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, User
-from organizations.numbers.registration import NotConnected, connect_number, create_first_superuser, phone_digits
+from organizations.numbers.registration import CannotConnect, connect_number, parse_phone
 
 SECRETS = {"verify_token": "verify-me-please", "app_secret": "app-secret-one", "meta_token": "EAAG-meta-token"}
 GIVEN = {"organization": "Padaria", "phone_number_id": "524386454098961", "wa_id": "556181412286", **SECRETS}
@@ -211,13 +212,13 @@ def test_a_number_whose_secrets_no_key_opens_can_be_connected_anew(settings):
     ],
 )
 def test_a_number_may_be_typed_as_people_write_it(typed, digits):
-    assert phone_digits(typed) == digits
+    assert parse_phone(typed) == digits
 
 
 @pytest.mark.parametrize("typed", ["", " + ", "abc", "5561-CALL-ME", "8141-2286", "1234", "5" * 16, "٥٥٦١٨١٤١٢٢٨٦"])
 def test_what_is_no_number_is_refused(typed):
-    with pytest.raises(NotConnected):
-        phone_digits(typed)
+    with pytest.raises(CannotConnect):
+        parse_phone(typed)
 
 
 @pytest.mark.django_db(transaction=True)

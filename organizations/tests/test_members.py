@@ -9,7 +9,7 @@ from django.test import Client
 
 from organizations.members import memberships
 from organizations.models import Membership, Organization, Role, User
-from organizations.permissions import access_to
+from organizations.permissions import get_access
 from organizations.tests.people import browser, member, outsider
 
 pytestmark = pytest.mark.django_db
@@ -145,7 +145,7 @@ def test_reading_changes_nothing(aroeira, clara, ulla):
 
 def test_of_two_creators_who_remove_each_other_one_stays(aroeira, clara):
     carl, _ = member(aroeira, Role.USER_CREATOR, name="Carl")
-    hers, his = access_to(clara[0], aroeira.pk), access_to(carl, aroeira.pk)
+    hers, his = get_access(clara[0], aroeira.pk), get_access(carl, aroeira.pk)
     her_place, his_place = place(aroeira, clara[0]), place(aroeira, carl)
 
     memberships.remove_member(member=his_place, by=hers)
@@ -160,7 +160,7 @@ def test_of_two_creators_who_remove_each_other_one_stays(aroeira, clara):
 
 def test_a_creator_whose_user_is_switched_off_does_not_count(aroeira, clara):
     carl, _ = member(aroeira, Role.USER_CREATOR, name="Carl")
-    his = access_to(carl, aroeira.pk)
+    his = get_access(carl, aroeira.pk)
     User.objects.filter(pk=carl.pk).update(activate=False)
 
     with pytest.raises(memberships.LastCreator):
@@ -172,7 +172,7 @@ def test_whom_somebody_has_just_made_an_equal_an_administrator_changes_no_more(a
     do(clara[1], aroeira, ulla[0], "role", role="user_admin")
 
     with pytest.raises(PermissionDenied):
-        memberships.remove_member(member=seen, by=access_to(adao[0], aroeira.pk))
+        memberships.remove_member(member=seen, by=get_access(adao[0], aroeira.pk))
 
 
 @pytest.mark.django_db(transaction=True)

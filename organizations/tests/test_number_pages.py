@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conftest import SECRET, Hub, apply_all, payload
-from organizations.live.revisions import revisions
+from organizations.live.revisions import current_revisions
 from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, Proof, Role, User
-from organizations.views.numbers import is_reachable
+from organizations.views.number_pages import is_reachable
 from webhooks.models import Webhook
 from webhooks.tests.bodies import NUMBER, text_body
 
@@ -301,7 +301,7 @@ def test_who_answers_new_contacts_can_be_changed(admin, organization, number):
     assert "Saved" in answer.content.decode()
     number.refresh_from_db()
     assert number.default_profile == "ia"
-    assert number.defaults_of_contacts == {"profile": "ia", "activate_bot": True}
+    assert number.contact_defaults == {"profile": "ia", "activate_bot": True}
 
 
 @pytest.mark.parametrize("wrong", [{"default_profile": "nobody"}, {"default_profile": ""}, {"default_profile": "bot "}])
@@ -362,9 +362,9 @@ def test_changes_are_told_to_the_open_pages(admin, organization, number):
         ("number_verify_token", {}),
         ("number_secrets", {"app_secret": "n" * 32}),
     ):
-        before = revisions([organization.pk])[organization.pk]
+        before = current_revisions([organization.pk])[organization.pk]
         admin.post(at(name, organization, number.pk), form)
-        assert revisions([organization.pk])[organization.pk] > before
+        assert current_revisions([organization.pk])[organization.pk] > before
 
 
 def test_quality_limit_and_events_are_told_in_plain_words(hub: Hub, admin, organization, number):

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from organizations.models import Organization, PhoneNumber, Proof, Role, User
-from organizations.numbers.states import NumberState, state_of
+from organizations.numbers.states import NumberState, derive_state
 from organizations.tests.people import browser, member
 
 NUMBER = "448190735512098"
@@ -42,12 +42,12 @@ PAUSED = {"sending_paused_until": NOW + timedelta(hours=1), "sending_paused_code
 def test_a_number_is_in_one_state(settings: Any, columns: dict[str, Any], has_secrets: bool, state: NumberState) -> None:
     settings.META_APP_SECRET = "s"
     number = PhoneNumber(organization=Organization(activate=True), phone_number_id=NUMBER, **columns)
-    assert state_of(number, has_secrets=has_secrets, now=NOW) == state
+    assert derive_state(number, has_secrets=has_secrets, now=NOW) == state
 
 
 def test_the_numbers_of_an_organization_that_is_off_are_off() -> None:
     number = PhoneNumber(organization=Organization(activate=False), phone_number_id=NUMBER, **WORKS)
-    assert state_of(number, has_secrets=True, now=NOW) == NumberState.OFF
+    assert derive_state(number, has_secrets=True, now=NOW) == NumberState.OFF
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from organizations.countries import country_choices
 from organizations.members import memberships
 from organizations.models import Invitation, Membership, Organization, Role, User
-from organizations.permissions import access_to
+from organizations.permissions import get_access
 from organizations.tests.people import PASSWORD, browser, member, outsider
 
 pytestmark = pytest.mark.django_db
@@ -164,7 +164,7 @@ def test_another_organizations_name_is_taken(aroeira, clara):
     assert answer.status_code == 422
     assert "Another organization has this name" in answer.content.decode()
     with pytest.raises(memberships.NameTaken):
-        memberships.change_organization(name="Zinnia", country="BR", time_zone="", by=access_to(clara[0], aroeira.pk))
+        memberships.change_organization(name="Zinnia", country="BR", time_zone="", by=get_access(clara[0], aroeira.pk))
 
 
 def test_switching_it_off_asks_for_its_name_and_shuts_everybody_out(aroeira, clara):

@@ -11,17 +11,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 from cloud_api.business_profile import BusinessProfile
 from cloud_api.graph import GraphError
 from organizations.business_profile.forms import BEGINNINGS, BusinessProfileForm
-from organizations.business_profile.services import NoToken, read_picture, read_profile, refusal_words, write_profile
+from organizations.business_profile.services import NoToken, describe_error, read_picture, read_profile, write_profile
 from organizations.models import PhoneNumber
 from organizations.permissions import Access, for_admins
-from organizations.views.numbers import FRAME, number_of
+from organizations.views.number_pages import FRAME, get_number
 
 
 @for_admins
 @require_http_methods(["GET", "HEAD", "POST"])
 def business_profile(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
     """What customers see of the business; Meta is asked for it each time."""
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     try:
         profile = read_profile(number)
     except (GraphError, NoToken) as failure:
@@ -71,7 +71,7 @@ def _shown(
 def _words(failure: GraphError | NoToken) -> str:
     if isinstance(failure, NoToken):
         return gettext("The number has no access token yet, so Meta cannot be asked.")
-    return refusal_words(failure)
+    return describe_error(failure)
 
 
 @for_admins
@@ -79,7 +79,7 @@ def _words(failure: GraphError | NoToken) -> str:
 def picture(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
     """The profile's picture, nothing if there is none. The hub passes it on: browsers are not to ask other sites."""
     try:
-        content = read_picture(number_of(access, number_id))
+        content = read_picture(get_number(access, number_id))
     except (GraphError, NoToken):
         content = None
     mime_type = next((found for beginning, found in BEGINNINGS.items() if (content or b"").startswith(beginning)), None)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from organizations.members import memberships
 from organizations.models import Organization, User
-from organizations.permissions import LAST_SEEN, Access, access_to, for_members, open_memberships
+from organizations.permissions import LAST_ORGANIZATION, Access, active_memberships, for_members, get_access
 
 P = ParamSpec("P")
 
@@ -33,8 +33,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _last_organization(request: HttpRequest) -> int | None:
     """The id of the organization seen last, or of the first, of those that the user may enter."""
-    mine = [each.organization_id for each in open_memberships(request.user)]  # type: ignore[arg-type]  # signed in
-    last = request.session.get(LAST_SEEN)
+    mine = [each.organization_id for each in active_memberships(request.user)]  # type: ignore[arg-type]  # signed in
+    last = request.session.get(LAST_ORGANIZATION)
     return last if last in mine else next(iter(mine), None)
 
 
@@ -45,7 +45,7 @@ def in_frame(page: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
     def view(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         request: Any = args[0]
         if isinstance(request.user, User) and (last := _last_organization(request)):
-            request.access = access_to(request.user, last)
+            request.access = get_access(request.user, last)
         return page(*args, **kwargs)
 
     return view
@@ -64,8 +64,8 @@ def take_over(request: HttpRequest, organization_id: int) -> HttpResponse:
     if not request.user.is_superuser:
         raise Http404
     organization = get_object_or_404(Organization, pk=organization_id)
-    memberships.take_over(organization=organization, by=request.user)
-    remember(request, organization)
+    memberships.join_as_creator(organization=organization, by=request.user)
+    remember_organization(request, organization)
     return redirect("inbox", organization.pk)
 
 
@@ -77,7 +77,7 @@ def access(request: HttpRequest, access: Access) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def remember(request: HttpRequest, organization: Organization) -> None:
+def remember_organization(request: HttpRequest, organization: Organization) -> None:
     """The next time the user comes in here."""
-    if request.session.get(LAST_SEEN) != organization.pk:
-        request.session[LAST_SEEN] = organization.pk
+    if request.session.get(LAST_ORGANIZATION) != organization.pk:
+        request.session[LAST_ORGANIZATION] = organization.pk

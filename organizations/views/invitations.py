@@ -13,13 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from organizations import mail
-from organizations.addresses import site_url
-from organizations.login.user_sessions import note_request
+from organizations.login.user_sessions import record_session_of_request
 from organizations.members import memberships
 from organizations.members.forms import InviteForm, JoinForm
-from organizations.members.memberships import Issued
+from organizations.members.invitations import IssuedInvitation
 from organizations.models import Invitation, User
 from organizations.permissions import Access, for_admins
+from organizations.site_urls import site_url
 from organizations.views.members import members_page
 
 
@@ -61,7 +61,7 @@ def _own(access: Access, invitation_id: int) -> Invitation:
     return get_object_or_404(Invitation.objects.filter(organization=access.organization, accepted_at=None), pk=invitation_id)
 
 
-def _issued(request: HttpRequest, access: Access, issued: Issued) -> HttpResponse:
+def _issued(request: HttpRequest, access: Access, issued: IssuedInvitation) -> HttpResponse:
     """The page with the link at once, not after a redirect: it is kept nowhere."""
     link = site_url(request, reverse("invitation", args=[issued.token]))
     sent = mail.is_configured()
@@ -82,14 +82,14 @@ def _queue_mail(access: Access, invitation: Invitation, link: str) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept(request: HttpRequest, token: str) -> HttpResponse:
     """Where an invitation's link leads. Only the button there uses it up."""
-    invitation = memberships.invitation_of(token)
+    invitation = memberships.find_invitation(token)
     if invitation is None:
         return render(request, "organizations/invitation_gone.html", {"why": "unknown"}, status=404)
     if why := _why_gone(invitation):
         return render(request, "organizations/invitation_gone.html", {"why": why, "invitation": invitation}, status=410)
     try:
         return _answer(request, invitation)
-    except (memberships.InvitationGone, memberships.HasUser):  # while it was being answered
+    except (memberships.InvitationGone, memberships.UserExists):  # while it was being answered
         return redirect(request.path)
 
 
@@ -123,7 +123,7 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     given = {"name": form.cleaned_data["name"], "password": form.cleaned_data["password"], "language": language}
     user = memberships.join_as_new_user(invitation=invitation, now=timezone.now(), **given)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    note_request(request, user)
+    record_session_of_request(request, user)
     return _welcome(request, invitation)
 
 

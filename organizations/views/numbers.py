@@ -15,32 +15,31 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cloud_api.graph import GraphError
 from cloud_api.wa_ids import formatted
-from organizations.addresses import site_url
 from organizations.models import PhoneNumber, Profile
-from organizations.numbers.account_event_texts import in_words, quality
-from organizations.numbers.credential_checks import SecretRefused, Stored, store_secrets
+from organizations.numbers.account_event_texts import describe_event, quality
+from organizations.numbers.credential_checks import SecretRefused, StoredSecrets, store_secrets
 from organizations.numbers.forms import DefaultsForm, NameForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm
+from organizations.numbers.number_secrets import previous_secret_state, read_secret
 from organizations.numbers.ownership import AlreadyConnected, NumberMoved
-from organizations.numbers.registration import opened
-from organizations.numbers.secret_states import previous_secret_state
-from organizations.numbers.selectors import latest_account_events, overviews, quality_events
+from organizations.numbers.selectors import latest_account_events, number_overviews, quality_events
 from organizations.numbers.setup import (
     CALLBACK_PATH,
-    GO_ON,
-    InUse,
+    NEXT_STEP,
+    NumberInUse,
     Step,
     add_number,
     change_ids,
-    make_verify_token,
-    needed_secrets,
+    replace_verify_token,
+    required_secrets,
     set_default_profile,
     set_name,
     set_read_receipts,
     switch_number,
 )
-from organizations.numbers.states import NumberState, state_of
+from organizations.numbers.states import NumberState, derive_state
 from organizations.numbers.suspension import resume_sending
 from organizations.permissions import Access, for_admins
+from organizations.site_urls import site_url
 
 FRAME = {"section": "settings", "part": "numbers"}
 RECOMMENDED = (
@@ -79,7 +78,7 @@ def stopped(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def _shown(access: Access) -> list[dict[str, Any]]:
-    return [{"overview": each, "step": GO_ON.get(each.state)} for each in overviews(access.organization)]
+    return [{"overview": each, "step": NEXT_STEP.get(each.state)} for each in number_overviews(access.organization)]
 
 
 # ---- the guided set-up
@@ -110,7 +109,7 @@ def setup(request: HttpRequest, access: Access, number_id: int, step: str) -> Ht
     """Any page of the set-up of a number that is there."""
     if step not in Step.values:
         raise Http404
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     if step == Step.IDS:
         return _change_ids(request, access, number)
     if step == Step.SECRETS:
@@ -133,7 +132,7 @@ def _change_ids(request: HttpRequest, access: Access, number: PhoneNumber) -> Ht
             change_ids(number=number, by=access.user, **form.cleaned_data)
         except AlreadyConnected as refusal:
             return _refused(request, access, number, form, refusal)
-        except InUse:
+        except NumberInUse:
             form.add_error("phone_number_id", gettext("It cannot change any more: conversations belong to it."))
         else:
             return redirect("number_setup", access.organization.pk, number.pk, Step.SECRETS)
@@ -161,7 +160,7 @@ def _give_secrets(request: HttpRequest, access: Access, number: PhoneNumber) -> 
     return _step(request, access, number, Step.SECRETS, form=form)
 
 
-def _store(request: HttpRequest, access: Access, number: PhoneNumber, form: SecretsForm) -> Stored | None:
+def _store(request: HttpRequest, access: Access, number: PhoneNumber, form: SecretsForm) -> StoredSecrets | None:
     """Store the secrets if Meta takes them, or does not answer, and show what it says; None if it refuses them."""
     try:
         stored = store_secrets(number=number, by=access.user, **form.cleaned_data)
@@ -206,7 +205,7 @@ def _for_meta(request: HttpRequest, access: Access, number: PhoneNumber) -> dict
     return {
         "callback": address,
         "callback_is_reachable": is_reachable(address),
-        "verify_token": opened(number, "webhook_verify_token"),
+        "verify_token": read_secret(number, "webhook_verify_token"),
         "curl": f"curl -X POST {site.META_GRAPH_URL}/{site.META_GRAPH_VERSION}/{number.waba_id or '<WABA ID>'}/subscribed_apps"
         ' -H "Authorization: Bearer <token>"',
     }
@@ -227,7 +226,7 @@ def is_reachable(address: str) -> bool:
 @require_safe
 def proof(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
     """What Meta has shown to work, for the pages of the set-up, which ask again and again."""
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     return render(request, "organizations/_number_proof.html", {"number": number, "state": _state(number)})
 
 
@@ -237,13 +236,13 @@ def proof(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
 @for_admins
 @require_safe
 def number(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    return _number_page(request, access, number_of(access, number_id))
+    return _number_page(request, access, get_number(access, number_id))
 
 
 @for_admins
 @require_POST
 def defaults(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     form = DefaultsForm(request.POST)
     if not form.is_valid():
         return _number_page(request, access, number, defaults_form=form)
@@ -254,7 +253,7 @@ def defaults(request: HttpRequest, access: Access, number_id: int) -> HttpRespon
 @for_admins
 @require_POST
 def name(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     form = NameForm(request.POST)
     if not form.is_valid():
         return _number_page(request, access, number, name_form=form)
@@ -265,7 +264,7 @@ def name(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
 @for_admins
 @require_POST
 def secrets(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     form = SecretsForm(request.POST, number=number)
     if not form.is_valid() or (stored := _store(request, access, number, form)) is None:
         return _number_page(request, access, number, secrets_form=form)
@@ -276,7 +275,7 @@ def secrets(request: HttpRequest, access: Access, number_id: int) -> HttpRespons
 @for_admins
 @require_POST
 def receipts(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     form = ReceiptsForm(request.POST)
     form.full_clean()
     set_read_receipts(number=number, sends=form.cleaned_data["sends_read_receipts"], by=access.user)
@@ -286,7 +285,7 @@ def receipts(request: HttpRequest, access: Access, number_id: int) -> HttpRespon
 @for_admins
 @require_POST
 def resume(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     try:
         resume_sending(number=number, by=access.user)
     except GraphError:
@@ -298,15 +297,15 @@ def resume(request: HttpRequest, access: Access, number_id: int) -> HttpResponse
 @for_admins
 @require_POST
 def verify_token(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = number_of(access, number_id)
-    make_verify_token(number=number, by=access.user)
+    number = get_number(access, number_id)
+    replace_verify_token(number=number, by=access.user)
     return _back(request, access, number, gettext("There is a new verify token. Paste it in Meta's panel and save there."))
 
 
 @for_admins
 @require_POST
 def switch(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
-    number = number_of(access, number_id)
+    number = get_number(access, number_id)
     form = SwitchForm(request.POST)
     if not form.is_valid():
         return _back(request, access, number, None)
@@ -330,9 +329,9 @@ def _number_page(request: HttpRequest, access: Access, number: PhoneNumber, **fo
     shown = {
         "number": number,
         "state": state,
-        "step": GO_ON.get(state),
+        "step": NEXT_STEP.get(state),
         "quality": quality(quality_events([number])[number.phone_number_id]),
-        "events": [{"at": event.occurred_at, "words": in_words(event)} for event in latest_account_events(number)],
+        "events": [{"at": event.occurred_at, "words": describe_event(event)} for event in latest_account_events(number)],
         "previous": previous_secret_state(number, now=timezone.now()),
         "receipts_form": ReceiptsForm(initial={"sends_read_receipts": number.sends_read_receipts}),
         "name_form": NameForm(initial={"name": number.name}),
@@ -344,11 +343,11 @@ def _number_page(request: HttpRequest, access: Access, number: PhoneNumber, **fo
 
 
 def _state(number: PhoneNumber) -> NumberState:
-    has_secrets = all(opened(number, column) != "" for column in needed_secrets())
-    return state_of(number, has_secrets=has_secrets, now=timezone.now())
+    has_secrets = all(read_secret(number, column) != "" for column in required_secrets())
+    return derive_state(number, has_secrets=has_secrets, now=timezone.now())
 
 
-def number_of(access: Access, number_id: int) -> PhoneNumber:
+def get_number(access: Access, number_id: int) -> PhoneNumber:
     """The organization's number. A secret that no key opens must not hide it: then each is opened where it is needed."""
     rows = PhoneNumber.objects.filter(organization=access.organization, replaced_by=None)
     try:

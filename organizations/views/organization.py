@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from organizations.members import memberships
 from organizations.members.forms import DeactivateForm, OrganizationForm
 from organizations.permissions import Access, for_creators, may_create_organization
-from organizations.views.home import remember
+from organizations.views.home import remember_organization
 
 
 def _taken() -> str:
@@ -28,7 +28,7 @@ def new_organization(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = memberships.create_organization(**form.cleaned_data, by=request.user)  # type: ignore[arg-type]
-            remember(request, made)
+            remember_organization(request, made)
             return redirect("new_number", made.pk)
         except memberships.NameTaken:
             form.add_error("name", _taken())

@@ -17,12 +17,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from organizations import mail
-from organizations.addresses import site_url
 from organizations.login import user_sessions
 from organizations.members import email_changes
 from organizations.members.email_changes import ChangeGone
 from organizations.members.forms import AlertsForm, EmailForm, ProfileForm
 from organizations.models import EmailChange, User
+from organizations.site_urls import site_url
 from organizations.views.home import in_frame
 
 CHANGES_ALLOWED = {"change_email": "5/h/user"}
@@ -41,7 +41,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         with translation.override(user.language or translation.get_language_from_request(request)):
             messages.success(request, gettext("Saved."))
         return redirect("profile")
-    user_sessions.note_request(request, user)
+    user_sessions.record_session_of_request(request, user)
     context = {
         "form": form,
         "has_two_factor": is_mfa_enabled(user),
@@ -92,7 +92,7 @@ def change_email(request: HttpRequest) -> HttpResponse:
             _ask_for_change(request, user, form.cleaned_data["email"])
             return redirect("change_email")
         form.add_error(None, gettext("Those were many changes in a short time. Try again in an hour."))
-    context = {"form": form, "change": email_changes.open_change(user, timezone.now())}
+    context = {"form": form, "change": email_changes.pending_change(user, timezone.now())}
     return render(request, "organizations/email.html", context, status=422 if form.errors else 200)
 
 
@@ -102,7 +102,7 @@ def _may_ask(request: HttpRequest, user: User) -> bool:
 
 
 def _ask_for_change(request: HttpRequest, user: User, email: str) -> None:
-    token = email_changes.ask_for_change(user=user, email=email, now=timezone.now())
+    token = email_changes.request_change(user=user, email=email, now=timezone.now())
     link = site_url(request, reverse("confirm_email", args=[token]))
     to = email if email_changes.is_free(email) else ""
     _queue_mail("confirm_email", gettext("Confirm your new e-mail"), to=to, link=link, email=email)
@@ -111,7 +111,7 @@ def _ask_for_change(request: HttpRequest, user: User, email: str) -> None:
 
 def _queue_mail(template: str, subject: str, *, to: str, **context: Any) -> None:
     text = render_to_string(f"organizations/email/{template}.txt", context)
-    mail.queue_mail(to=to, subject=subject, text=text, expires_at=timezone.now() + email_changes.LASTS)
+    mail.queue_mail(to=to, subject=subject, text=text, expires_at=timezone.now() + email_changes.LINK_LIFETIME)
 
 
 @login_required
@@ -128,7 +128,7 @@ def withdraw_email(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
     """Where the link in the mail leads, for whoever asked for it. Only the button there uses it up."""
-    change = email_changes.change_of(_user(request), token, timezone.now())
+    change = email_changes.find_change(_user(request), token, timezone.now())
     if change and request.method != "POST":
         return render(request, "organizations/email_confirm.html", {"change": change})
     try:

@@ -10,7 +10,7 @@ from chats.models import Message, MessageStatus
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role
 from organizations.tests.people import member
-from simulator.demonstration import give_number
+from simulator.demonstration import create_simulated_number
 from simulator.first_steps import ANA
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def hub(settings: Any) -> tuple[Organization, PhoneNumber, Client]:
     settings.SIMULATOR = True
     organization = Organization.objects.create(organization_name="Demonstration")
     user, client = member(organization, Role.USER_CREATOR, name="Root")
-    return organization, give_number(organization=organization, by=user), client
+    return organization, create_simulated_number(organization=organization, by=user), client
 
 
 def card(client: Client, organization: Organization) -> str:

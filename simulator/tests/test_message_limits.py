@@ -7,7 +7,7 @@ import pytest
 import requests
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from chats.media.uploads import read_upload
+from chats.media.submitted_files import read_submitted_file
 from cloud_api import messages
 from cloud_api.media_types import check_media
 from cloud_api.messages import Choice, InvalidMessage, Section
@@ -204,7 +204,7 @@ def test_hub_and_standin_take_files_of_the_same_size(mime_type, head, most) -> N
         check_upload(mime_type, largest + b"\0")
     assert refused.value.code == 131053
     with pytest.raises(InvalidMessage):
-        read_upload(SimpleUploadedFile("a", largest + b"\0", mime_type))
+        read_submitted_file(SimpleUploadedFile("a", largest + b"\0", mime_type))
 
 
 def test_a_picture_that_is_too_large_for_a_photo_goes_as_a_document() -> None:

@@ -19,7 +19,7 @@ from organizations.tests.people import member, outsider
 from simulator.client import Phones
 from simulator.demonstration import BOUQUET, PICTURES
 from simulator.standin import RunningStandIn
-from simulator.tests.trying import MARINA, Page, ana, number, page, phones, standin, until
+from simulator.tests.phone_fixtures import MARINA, Page, ana, number, page, phones, standin, until
 from simulator.urls import urlpatterns
 
 __all__ = ["ana", "number", "page", "phones", "standin"]

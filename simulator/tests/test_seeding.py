@@ -10,12 +10,12 @@ from django.utils import timezone
 from chats.models import CannedReply, Message, MessageTemplate
 from contacts.models import Contact
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
-from organizations.numbers.states import NumberState, state_of
+from organizations.numbers.states import NumberState, derive_state
 from organizations.tests.people import browser, member
-from simulator.client import Unreachable
-from simulator.demonstration import begin_conversations, give_number, make_demonstration, simulated_numbers
+from simulator.client import SimulatorUnreachable
+from simulator.demonstration import begin_conversations, create_simulated_number, make_demonstration, simulated_numbers
 from simulator.standin import RunningStandIn
-from simulator.tests.trying import standin, until
+from simulator.tests.phone_fixtures import standin, until
 
 __all__ = ["standin"]
 
@@ -48,7 +48,7 @@ def test_a_fresh_hub_has_people_who_have_just_written(root: User) -> None:
 
     number = PhoneNumber.objects.get()
     assert (number.is_simulated, number.is_applied) == (True, True)
-    assert state_of(number, has_secrets=True, now=timezone.now()) == NumberState.CONNECTED
+    assert derive_state(number, has_secrets=True, now=timezone.now()) == NumberState.CONNECTED
     assert Membership.objects.get(user=root).role == Role.USER_CREATOR
     kinds = sorted(Message.objects.values_list("kind", flat=True))
     assert kinds == ["image", "location", "text", "text", "text", "text", "text"]
@@ -111,7 +111,7 @@ def test_a_hub_with_an_organization_is_left_alone(root: User) -> None:
 def test_what_was_interrupted_is_gone_on_with(root: User, settings: Any) -> None:
     running, settings.SIMULATOR_URL = settings.SIMULATOR_URL, "http://127.0.0.1:9"
     make_demonstration()
-    with pytest.raises(Unreachable):
+    with pytest.raises(SimulatorUnreachable):
         begin_conversations(simulated_numbers()[0])
     assert not PhoneNumber.objects.get().activate
 
@@ -142,7 +142,7 @@ def test_an_inbox_without_a_number_leads_to_the_simulator(standin: RunningStandI
     organization = Organization.objects.create(organization_name="Aroeira")
     ana, client = member(organization, Role.USER_CREATOR, name="Ana")
     assert "Try it with the simulator" in client.get(f"/o/{organization.pk}/inbox/").content.decode()
-    give_number(organization=organization, by=ana)
+    create_simulated_number(organization=organization, by=ana)
     assert "Write from the simulator's phone" in inbox_of(client, organization)
 
     settings.SIMULATOR = False

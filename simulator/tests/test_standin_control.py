@@ -15,7 +15,7 @@ import requests
 from simulator.standin import running_standin
 from simulator.standin.journal import JOURNAL
 from simulator.standin.server import WABA
-from simulator.tests.receiver import Receiver
+from simulator.standin.tests.receiver import Receiver
 
 TOP = Path(__file__).resolve().parent.parent.parent
 NUMBER = "448190735512098"
@@ -58,7 +58,7 @@ DESCRIBED = {"phone_number_id": NUMBER, "waba_id": WABA, "wa_id": "556155550100"
 
 
 def test_a_number_is_connected_and_changed_without_losing_anything(standin) -> None:
-    standin.say(NUMBER, ANA, "oi")
+    standin.send_from_customer(NUMBER, ANA, "oi")
     standin.fault(NUMBER, "429")
     standin.latency(NUMBER, 0.01)
     changed = standin.connect(NUMBER, verified_name="Aroeira", cast=True)
@@ -188,18 +188,18 @@ def test_a_customer_may_have_written_before(standin) -> None:
 
 def test_only_what_has_changed_is_listed_after_a_revision(standin) -> None:
     key = standin.add_customer(NUMBER, name="Zé", username="ze.s")
-    first = standin.say(NUMBER, key, "oi")
-    second = standin.say(NUMBER, key, "tudo?")
+    first = standin.send_from_customer(NUMBER, key, "oi")
+    second = standin.send_from_customer(NUMBER, key, "tudo?")
     assert [each["wamid"] for each in standin.messages(NUMBER, key, after=first["seq"])] == [second["wamid"]]
     seen = standin.number(NUMBER)["seq"]
     assert standin.messages(NUMBER, key, after=seen) == []
-    standin.say(NUMBER, key, {"type": "reaction", "reaction": {"message_id": first["wamid"], "emoji": "👍"}})
+    standin.send_from_customer(NUMBER, key, {"type": "reaction", "reaction": {"message_id": first["wamid"], "emoji": "👍"}})
     assert [each["wamid"] for each in standin.messages(NUMBER, key, after=seen)] == [first["wamid"]]
     assert control(standin, "GET", f"/{NUMBER}/customers/{key}/messages?after=x").status_code == 400
 
 
 def test_the_phone_sees_that_the_business_writes(standin) -> None:
-    wamid = standin.say(NUMBER, ANA, "oi")["wamid"]
+    wamid = standin.send_from_customer(NUMBER, ANA, "oi")["wamid"]
     path = f"/{NUMBER}/customers/{ANA}/messages"
     assert control(standin, "GET", path).json()["typing"] is False
     body = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid, "typing_indicator": {"type": "text"}}
@@ -217,8 +217,8 @@ def test_a_restart_forgets_nothing(tmp_path) -> None:
         standin.fault(NUMBER, "131056", times=2, on="POST media")
         standin.add_template(NUMBER, TEMPLATE)
         media_id = standin.upload(NUMBER, b"PNG", mime_type="image/png", name="a.png")
-        said = standin.say(NUMBER, ANA, {"type": "image", "image": {"id": media_id}})
-        standin.say(NUMBER, ANA, {"type": "reaction", "reaction": {"message_id": said["wamid"], "emoji": "👍"}})
+        said = standin.send_from_customer(NUMBER, ANA, {"type": "image", "image": {"id": media_id}})
+        standin.send_from_customer(NUMBER, ANA, {"type": "reaction", "reaction": {"message_id": said["wamid"], "emoji": "👍"}})
         send(standin)
         until_delivered(standin)
         before = everything(standin)
@@ -237,7 +237,7 @@ def test_what_was_free_this_month_is_known_after_a_restart(tmp_path) -> None:
         receiver = Receiver()
         with running_standin(directory=tmp_path, hub_url=receiver.url) as standin:
             standin.connect(NUMBER, cast=True, service_allowance=1)
-            standin.say(NUMBER, ANA, "oi")
+            standin.send_from_customer(NUMBER, ANA, "oi")
             send(standin)
             assert pricing(receiver, 3) == [expected]
         receiver.close()
@@ -266,7 +266,7 @@ def until_delivered(standin, wanted="delivered"):
 def test_what_was_on_its_way_arrives_after_a_restart(tmp_path) -> None:
     with running_standin(directory=tmp_path) as standin:
         standin.connect(NUMBER, cast=True, delivery_seconds=60)
-        standin.say(NUMBER, ANA, "oi")
+        standin.send_from_customer(NUMBER, ANA, "oi")
         send(standin)
         until_delivered(standin, "sent")
         standin.connect(NUMBER, delivery_seconds=0)
@@ -294,7 +294,7 @@ def test_a_template_under_review_is_looked_at_after_a_restart(tmp_path) -> None:
 def test_a_journal_with_a_line_that_cannot_be_read_loses_only_that(tmp_path, torn) -> None:
     with running_standin(directory=tmp_path) as standin:
         standin.connect(NUMBER, cast=True)
-        said = standin.say(NUMBER, ANA, "oi")
+        said = standin.send_from_customer(NUMBER, ANA, "oi")
     with (tmp_path / JOURNAL).open("ab") as journal:
         journal.write(torn)
     for _ in range(2):

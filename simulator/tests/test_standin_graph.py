@@ -16,7 +16,7 @@ from cloud_api import messages
 from cloud_api.graph import Graph, GraphError, Recipient, make_session
 from simulator.standin import running_standin
 from simulator.standin.server import SECRET, WABA
-from simulator.tests.receiver import Receiver
+from simulator.standin.tests.receiver import Receiver
 
 NUMBER = "448190735512098"
 OTHER = "448190735512733"
@@ -282,9 +282,9 @@ def test_no_message_whatever_it_says_breaks_it(standin, kind, content, more) -> 
 
 
 def test_what_the_business_read_shows_on_the_phone(standin, graph) -> None:
-    first = standin.say(NUMBER, ANA, "oi")
-    second = standin.say(NUMBER, ANA, "tudo bem?")
-    third = standin.say(NUMBER, ANA, "alô?")
+    first = standin.send_from_customer(NUMBER, ANA, "oi")
+    second = standin.send_from_customer(NUMBER, ANA, "tudo bem?")
+    third = standin.send_from_customer(NUMBER, ANA, "alô?")
     graph.mark_read(NUMBER, second["wamid"], typing=True)
     states = {each["wamid"]: each["status"] for each in standin.messages(NUMBER, ANA)}
     assert [states[each["wamid"]] for each in (first, second, third)] == ["read", "read", "sent"]
@@ -822,7 +822,7 @@ def test_an_address_is_overridden_only_after_it_has_shaken_hands(standin, graph,
     assert (refused.value.code, refused.value.subcode) == (100, 2200)
     graph.override_callback(NUMBER, callback_url=f"{receiver.url}/new/", verify_token=receiver.verify_token)
     assert graph.number(NUMBER)["webhook_configuration"]["phone_number"] == f"{receiver.url}/new/"
-    assert standin.say(NUMBER, ANA, "oi")["delivered"]
+    assert standin.send_from_customer(NUMBER, ANA, "oi")["delivered"]
     assert receiver.paths == ["/new/"]
     graph.override_callback(NUMBER, callback_url="", verify_token="")
     assert graph.number(NUMBER)["webhook_configuration"] == {}
@@ -839,11 +839,11 @@ def test_an_account_is_subscribed_and_not(standin, graph, receiver) -> None:
     standin.connect(NUMBER, webhook_url=f"{receiver.url}/own/", statuses=False)
     graph.subscribe_app(WABA, callback_url=f"{receiver.url}/account/", verify_token=receiver.verify_token)
     assert graph.subscribed_apps(WABA)[0]["override_callback_uri"] == f"{receiver.url}/account/"
-    standin.say(NUMBER, ANA, "oi")
+    standin.send_from_customer(NUMBER, ANA, "oi")
     graph.subscribe_app(WABA)
-    standin.say(NUMBER, ANA, "oi")
+    standin.send_from_customer(NUMBER, ANA, "oi")
     assert ask(standin, "DELETE", f"{WABA}/subscribed_apps").json() == {"success": True}
     assert graph.subscribed_apps(WABA) == []
-    assert not standin.say(NUMBER, ANA, "oi")["delivered"]
+    assert not standin.send_from_customer(NUMBER, ANA, "oi")["delivered"]
     graph.subscribe_app(WABA)
     assert receiver.paths == ["/account/", "/own/"]

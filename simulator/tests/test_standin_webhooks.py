@@ -14,7 +14,7 @@ import requests
 from cloud_api.payloads import parse
 from simulator.standin import running_standin
 from simulator.standin.server import WA_ID
-from simulator.tests.receiver import Receiver
+from simulator.standin.tests.receiver import Receiver
 
 ANA = "556195550186"
 RAFA = "BR.1000000000000004"
@@ -98,7 +98,7 @@ def until(condition):
 
 
 def test_a_customers_message_is_told_as_meta_tells_it(standin, receiver) -> None:
-    said = standin.say(ANA, "Bom dia! São 2 %")
+    said = standin.send_from_customer(ANA, "Bom dia! São 2 %")
     assert said["delivered"]
     assert receiver.paths == ["/webhooks/whatsapp/"]
     assert receiver.wait() == [
@@ -136,7 +136,7 @@ def test_a_customers_message_is_told_as_meta_tells_it(standin, receiver) -> None
 
 
 def test_who_shares_no_phone_has_none_anywhere(standin, receiver) -> None:
-    standin.say(RAFA, "oi")
+    standin.send_from_customer(RAFA, "oi")
     value = receiver.values()[0]
     assert value["contacts"] == [{"profile": {"name": "Rafa", "username": "@rafa.moura"}, "user_id": RAFA}]
     assert "from" not in value["messages"][0]
@@ -145,7 +145,7 @@ def test_who_shares_no_phone_has_none_anywhere(standin, receiver) -> None:
 
 def test_a_file_is_told_with_its_digest_and_an_address(standin, receiver) -> None:
     media_id = standin.upload(b"ogg", mime_type="audio/ogg; codecs=opus")
-    standin.say(ANA, {"type": "audio", "audio": {"id": media_id, "voice": True}})
+    standin.send_from_customer(ANA, {"type": "audio", "audio": {"id": media_id, "voice": True}})
     audio = receiver.values()[0]["messages"][0]["audio"]
     url = audio.pop("url")
     assert audio == {
@@ -161,7 +161,7 @@ def test_a_form_with_a_file_will_do_too(standin, receiver) -> None:
     answer = ask(
         standin, "POST", f"/control/numbers/{standin.id}/media", files={"file": ("Orçamento.pdf", b"%PDF", "application/pdf")}
     )
-    standin.say(ANA, {"type": "document", "document": {"id": answer.json()["id"], "caption": "segue"}})
+    standin.send_from_customer(ANA, {"type": "document", "document": {"id": answer.json()["id"], "caption": "segue"}})
     document = receiver.values()[0]["messages"][0]["document"]
     assert (document["filename"], document["caption"]) == ("Orçamento.pdf", "segue")
     assert standin.messages(ANA)[-1]["media"]["mime_type"] == "application/pdf"
@@ -182,18 +182,18 @@ def test_a_form_with_a_file_will_do_too(standin, receiver) -> None:
     ids=lambda said: said["type"],
 )
 def test_whatever_a_customer_does_comes_as_it_was_said(standin, receiver, said) -> None:
-    standin.say(ANA, said)
+    standin.send_from_customer(ANA, said)
     message = receiver.values()[0]["messages"][0]
     assert {key: message[key] for key in said} == said
 
 
 def test_what_the_api_does_not_carry_comes_with_the_reason(standin, receiver) -> None:
-    standin.say(ANA, {"type": "unsupported", "unsupported": {"type": "poll_creation"}})
+    standin.send_from_customer(ANA, {"type": "unsupported", "unsupported": {"type": "poll_creation"}})
     assert receiver.values()[0]["messages"][0]["errors"][0]["code"] == 131051
 
 
 def test_a_change_of_number_comes_without_contacts_and_opens_no_window(standin, receiver) -> None:
-    standin.say(ANA, {"type": "system", "system": {"type": "user_changed_number", "wa_id": "556190000001"}})
+    standin.send_from_customer(ANA, {"type": "system", "system": {"type": "user_changed_number", "wa_id": "556190000001"}})
     value = receiver.values()[0]
     assert "contacts" not in value
     assert "from_user_id" not in value["messages"][0]
@@ -201,28 +201,28 @@ def test_a_change_of_number_comes_without_contacts_and_opens_no_window(standin, 
 
 
 def test_an_answer_names_what_it_answers(standin, receiver) -> None:
-    own = standin.say(ANA, "oi")["wamid"]
+    own = standin.send_from_customer(ANA, "oi")["wamid"]
     ours = send(standin)
-    standin.say(ANA, "esse", reply_to=ours)
-    standin.say(ANA, "e esse", reply_to=own)
+    standin.send_from_customer(ANA, "esse", reply_to=ours)
+    standin.send_from_customer(ANA, "e esse", reply_to=own)
     messages = [value["messages"][0] for value in receiver.values(5) if "messages" in value]
     assert messages[1]["context"] == {"from": WA_ID, "id": ours}
     assert messages[2]["context"] == {"from": ANA, "from_user_id": "BR.1000000000000001", "id": own}
 
 
 def test_reactions_edits_and_deletions_show_on_what_they_are_about(standin, receiver) -> None:
-    standin.say(ANA, first := {"type": "text", "text": {"body": "oi"}})
+    standin.send_from_customer(ANA, first := {"type": "text", "text": {"body": "oi"}})
     first, ours = standin.messages(ANA)[0]["wamid"], send(standin)
     message = {"type": "text", "text": {"body": "olá"}}
-    standin.say(ANA, {"type": "edit", "edit": {"original_message_id": first, "message": message}})
-    standin.say(ANA, {"type": "reaction", "reaction": {"message_id": ours, "emoji": "👍"}})
+    standin.send_from_customer(ANA, {"type": "edit", "edit": {"original_message_id": first, "message": message}})
+    standin.send_from_customer(ANA, {"type": "reaction", "reaction": {"message_id": ours, "emoji": "👍"}})
     send(standin, type="reaction", reaction={"message_id": first, "emoji": "❤"})
     shown = standin.messages(ANA)
     assert [each["wamid"] for each in shown] == [first, ours]
     assert (shown[0]["payload"]["text"]["body"], shown[0]["edited"], shown[0]["reactions"]) == ("olá", True, {"business": "❤"})
     assert shown[1]["reactions"] == {"customer": "👍"}
-    standin.say(ANA, {"type": "reaction", "reaction": {"message_id": ours, "emoji": ""}})
-    standin.say(ANA, {"type": "revoke", "revoke": {"original_message_id": first}})
+    standin.send_from_customer(ANA, {"type": "reaction", "reaction": {"message_id": ours, "emoji": ""}})
+    standin.send_from_customer(ANA, {"type": "revoke", "revoke": {"original_message_id": first}})
     shown = standin.messages(ANA)
     assert (shown[0]["revoked"], shown[1]["reactions"]) == (True, {})
     kinds = [value["messages"][0] for value in receiver.values(9) if "messages" in value]
@@ -231,14 +231,14 @@ def test_reactions_edits_and_deletions_show_on_what_they_are_about(standin, rece
 
 
 def test_nobody_edits_what_another_wrote(standin) -> None:
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     ours = send(standin)
-    standin.say(ANA, {"type": "revoke", "revoke": {"original_message_id": ours}})
+    standin.send_from_customer(ANA, {"type": "revoke", "revoke": {"original_message_id": ours}})
     assert not standin.messages(ANA)[-1]["revoked"]
 
 
 def test_all_that_is_told_can_be_read_by_the_hub(standin, receiver) -> None:
-    standin.say(RAFA, "oi")
+    standin.send_from_customer(RAFA, "oi")
     send(standin, to="", recipient=RAFA)
     items = [item for body in receiver.wait(3) for item in parse(json.dumps(body).encode())]
     assert [type(item).__name__ for item in items] == ["Message", "Status", "Status"]
@@ -249,7 +249,7 @@ def test_all_that_is_told_can_be_read_by_the_hub(standin, receiver) -> None:
 
 
 def test_a_message_is_sent_delivered_and_read(standin, receiver) -> None:
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     wamid = send(standin)
     receiver.wait(3)
     assert standin.customers()[ANA]["unread"] == 1
@@ -272,7 +272,7 @@ def test_a_message_is_sent_delivered_and_read(standin, receiver) -> None:
 
 
 def test_a_voice_message_is_played_when_the_chat_is_opened(standin, receiver) -> None:
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     send(standin, type="audio", audio={"link": "https://example.org/a.ogg", "voice": True})
     receiver.wait(3)
     standin.open_chat(ANA)
@@ -288,7 +288,7 @@ def test_the_status_of_a_template_tells_its_price(standin, receiver) -> None:
 
 def test_replies_beyond_the_months_allowance_are_billed(standin, receiver) -> None:
     standin.connect(service_allowance=1)
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     for _ in range(2):
         send(standin)
     told = {(each["id"], each["status"]): each["pricing"] for each in receiver.statuses(5)}
@@ -301,24 +301,24 @@ def test_replies_beyond_the_months_allowance_are_billed(standin, receiver) -> No
 def test_replies_before_october_2026_were_free(standin, receiver, clock) -> None:
     clock.time = 1_790_812_799.0
     standin.connect(service_allowance=0)
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     send(standin)
     assert {each["pricing"]["type"] for each in receiver.statuses(3)} == {"free_customer_service"}
 
 
 def test_a_new_month_has_an_allowance_of_its_own(standin, receiver, clock) -> None:
     standin.connect(service_allowance=1)
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     send(standin)
     assert {each["pricing"]["type"] for each in receiver.statuses(3)} == {"free_customer_service"}
     clock.time += 31 * 24 * 3600
-    standin.say(ANA, "oi de novo")
+    standin.send_from_customer(ANA, "oi de novo")
     send(standin)
     assert {each["pricing"]["type"] for each in receiver.statuses(6)} == {"free_customer_service"}
 
 
 def test_the_status_of_who_shares_no_phone_has_none(standin, receiver) -> None:
-    standin.say(RAFA, "oi")
+    standin.send_from_customer(RAFA, "oi")
     send(standin, to="", recipient=RAFA)
     sent, _delivered = receiver.statuses(3)
     assert "recipient_id" not in sent
@@ -345,7 +345,7 @@ def test_a_failure_has_one_identifier_and_no_contacts(standin, receiver, to, add
 
 
 def test_the_window_closes_24_hours_after_the_customer_wrote(standin, receiver, clock) -> None:
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     clock.time += 24 * 3600 - 1
     send(standin)
     assert [each["status"] for each in receiver.statuses(3)] == ["sent", "delivered"]
@@ -355,7 +355,7 @@ def test_the_window_closes_24_hours_after_the_customer_wrote(standin, receiver, 
 
 
 def test_a_message_that_came_late_opens_no_window(standin, receiver) -> None:
-    said = standin.say(ANA, "ontem", at=NOW - 25 * 3600)
+    said = standin.send_from_customer(ANA, "ontem", at=NOW - 25 * 3600)
     assert receiver.values()[0]["messages"][0]["timestamp"] == str(NOW - 25 * 3600)
     assert said["at"] == NOW - 25 * 3600
     assert not standin.customers()[ANA]["is_window_open"]
@@ -369,15 +369,15 @@ def test_a_template_needs_no_window(standin, receiver) -> None:
 
 
 def test_a_reaction_to_an_old_message_fails_later(standin, receiver, clock) -> None:
-    old = standin.say(ANA, "oi", at=NOW - 31 * 24 * 3600)["wamid"]
-    standin.say(ANA, "oi")
+    old = standin.send_from_customer(ANA, "oi", at=NOW - 31 * 24 * 3600)["wamid"]
+    standin.send_from_customer(ANA, "oi")
     send(standin, type="reaction", reaction={"message_id": old, "emoji": "👍"})
     assert receiver.statuses(3)[0]["errors"][0]["code"] == 131009
     assert standin.messages(ANA)[0]["reactions"] == {}
 
 
 def test_a_failure_on_purpose_comes_later(standin, receiver) -> None:
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     standin.fault("status:131026", times=1)
     wamid = send(standin)
     assert receiver.statuses(2)[0]["errors"][0]["code"] == 131026
@@ -386,7 +386,7 @@ def test_a_failure_on_purpose_comes_later(standin, receiver) -> None:
 
 def test_delivery_takes_a_while_unless_told_otherwise(standin, receiver) -> None:
     standin.connect(delivery_seconds=None)
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     began = time.monotonic()
     send(standin)
     receiver.wait(3)
@@ -395,7 +395,7 @@ def test_delivery_takes_a_while_unless_told_otherwise(standin, receiver) -> None
 
 def test_without_statuses_nothing_is_told_of_what_was_sent(standin, receiver) -> None:
     standin.connect(statuses=False)
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     send(standin)
     time.sleep(0.2)
     assert len(receiver.bodies) == 1
@@ -406,7 +406,7 @@ def test_without_statuses_nothing_is_told_of_what_was_sent(standin, receiver) ->
 
 def test_a_webhook_is_repeated_until_it_is_taken(standin, receiver) -> None:
     receiver.answers = [500, 202]
-    said = standin.say(ANA, "oi")
+    said = standin.send_from_customer(ANA, "oi")
     assert not said["delivered"]
     assert receiver.wait()[0]["entry"][0]["changes"][0]["value"]["messages"][0]["id"] == said["wamid"]
     assert len(receiver.paths) == 3
@@ -414,19 +414,19 @@ def test_a_webhook_is_repeated_until_it_is_taken(standin, receiver) -> None:
 
 
 def test_what_the_hub_took_has_two_ticks(standin, receiver) -> None:
-    wamid = standin.say(ANA, "oi")["wamid"]
+    wamid = standin.send_from_customer(ANA, "oi")["wamid"]
     until(lambda: states(standin)[wamid] == "delivered")
 
 
 def test_a_number_may_have_an_address_of_its_own(standin, receiver) -> None:
     standin.connect(webhook_url=f"{receiver.url}/webhooks/whatsapp/a-key/")
-    standin.say(ANA, "oi")
+    standin.send_from_customer(ANA, "oi")
     assert receiver.paths == ["/webhooks/whatsapp/a-key/"]
 
 
 def test_a_signature_is_by_the_numbers_own_secret(standin, receiver) -> None:
     standin.connect(app_secret="t" * 32)
-    assert not standin.say(ANA, "oi")["delivered"]
+    assert not standin.send_from_customer(ANA, "oi")["delivered"]
     assert receiver.bodies == []
 
 

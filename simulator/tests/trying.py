@@ -11,7 +11,7 @@ from conftest import Hub, apply_all
 from organizations.models import Organization, PhoneNumber, Role, User
 from organizations.tests.people import member
 from simulator.client import Phones
-from simulator.demonstration import give_number
+from simulator.demonstration import create_simulated_number
 from simulator.standin import RunningStandIn, running_standin
 
 MARINA = "556195550111"
@@ -35,7 +35,7 @@ def ana(organization: Organization) -> tuple[User, Client]:
 @pytest.fixture
 def number(standin: RunningStandIn, organization: Organization, ana: tuple[User, Client]) -> PhoneNumber:
     """A simulated number that is on, and Marina, who has not written to it. Messages arrive at once."""
-    number = give_number(organization=organization, by=ana[0])
+    number = create_simulated_number(organization=organization, by=ana[0])
     PhoneNumber.objects.filter(pk=number.pk).update(activate=True)
     secrets = {key: getattr(number, key) for key in ("waba_id", "wa_id", "app_secret")}
     standin.connect(number.phone_number_id, token=number.meta_token, verified_name="Aroeira", **secrets)

@@ -16,18 +16,18 @@ from urllib.parse import parse_qs
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
+from organizations.numbers.activity import record_verification
 from prometheus_client import Counter, Histogram
 
 from cloud_api.signature import is_well_formed
 from jobs.transactions import DatabaseAway
 from jobs.wakeups import wake
-from organizations.credentials.signers import numbers_with_token
-from organizations.numbers.setup import note_handshake
+from organizations.credentials.signers import find_numbers_by_verify_token
 from webhooks.intake.client_addresses import client_address
 from webhooks.intake.group_commit import GroupCommit, Overloaded
-from webhooks.intake.request_bodies import MOST_LARGE, SMALL, Pace, Upload, Uploads
+from webhooks.intake.request_bodies import MAX_LARGE_BODIES, SMALL_BODY_SIZE, Pace, Upload, Uploads
 from webhooks.intake.signature_cache import Keyring
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook
 
 PATH = "/webhooks/whatsapp"
@@ -149,7 +149,7 @@ class Receiver:
         self._kept_waiting = 0
         self._tally = Tally()
         self._small_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, weigh=_size)
-        self._large_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, weigh=_size, capacity=MOST_LARGE * MAX_BODY)
+        self._large_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, weigh=_size, capacity=MAX_LARGE_BODIES * MAX_BODY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -186,7 +186,7 @@ class Receiver:
         try:
             async with asyncio.timeout(SMALL_SECONDS) as timeout:
                 body, is_complete = _chunk(await receive())
-                if not is_complete or len(body) > SMALL:
+                if not is_complete or len(body) > SMALL_BODY_SIZE:
                     upload = Upload(await client_address(scope), timeout)
                     body = await self._read_rest(upload, receive, body, is_complete)
             return await self._acknowledge(key, body, header)
@@ -208,7 +208,7 @@ class Receiver:
             upload.add(chunk)
             if upload.size > MAX_BODY:
                 raise BodyTooLarge
-            if upload.size > SMALL and not is_large:
+            if upload.size > SMALL_BODY_SIZE and not is_large:
                 is_large = True
                 await self._uploads.admit_large(upload)
                 upload.timeout.reschedule(asyncio.get_running_loop().time() + BODY_SECONDS)
@@ -226,7 +226,7 @@ class Receiver:
                 REFUSED_SIGNATURES.inc()
                 return BAD_SIGNATURE
             # Apart, so that small ones, which are many, do not wait until large ones are written.
-            commit = self._small_commit if len(body) <= SMALL else self._large_commit
+            commit = self._small_commit if len(body) <= SMALL_BODY_SIZE else self._large_commit
             await commit.submit(SignedBody(body, signed), due=due)
         except (DatabaseError, InterfaceError, TimeoutError, Overloaded) as failure:
             self._tally.count_failure(failure)
@@ -266,7 +266,7 @@ class Receiver:
 
 def _store(bodies: Sequence[SignedBody]) -> list[None | Exception]:
     with STORING.time():
-        outcomes = store(bodies)
+        outcomes = store_bodies(bodies)
     wake(Webhook)
     return outcomes
 
@@ -338,7 +338,7 @@ def handshake(key: str, query: bytes) -> tuple[Answer, list[int]]:
         return BAD_REQUEST, []
     close_old_connections()
     try:
-        numbers = numbers_with_token(token, organization_key=key)
+        numbers = find_numbers_by_verify_token(token, organization_key=key)
     finally:
         close_old_connections()
     if mode != "subscribe" or not numbers:
@@ -351,7 +351,7 @@ def _note_handshake(numbers: list[int]) -> None:
     """For the pages of those who set the number up. It is no reason to refuse a handshake if it cannot be stored."""
     close_old_connections()
     try:
-        note_handshake(numbers, now=timezone.now())
+        record_verification(numbers, now=timezone.now())
     except (DatabaseError, InterfaceError, DatabaseAway) as failure:
         log.warning("a handshake could not be noted: %s", type(failure).__name__)
     finally:

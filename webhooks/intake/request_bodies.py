@@ -3,7 +3,7 @@
 Who sends a body is known only once it is complete. Until then every sender is treated as one who holds what was sent for as long as
 that is allowed. Small bodies and large ones have memory of their own:
 
-- A body of at most `SMALL` bytes, which nearly all of Meta's are, is always taken. Where too many are unfinished at once, the
+- A body of at most `SMALL_BODY_SIZE` bytes, which nearly all of Meta's are, is always taken. Where too many are unfinished at once, the
   oldest is given up. A genuine body is complete within milliseconds, so it is never the oldest.
 - A larger body needs a slot, of which there are few. Where none is free, a client with few slots gets one of a client with many,
   and otherwise a body that makes too little progress loses its slot. Where none is so slow, the body waits. So senders that stall,
@@ -18,16 +18,16 @@ from dataclasses import dataclass, field
 
 from webhooks.intake.group_commit import Overloaded
 
-SMALL = 64 * 1024
+SMALL_BODY_SIZE = 64 * 1024
 """Bytes up to which a body is small."""
-MOST_SMALL = 1024
+MAX_SMALL_BODIES = 1024
 """Small bodies that may be unfinished at once: 64 MiB."""
-MOST_LARGE = 48
+MAX_LARGE_BODIES = 48
 """Large bodies in memory at once: 192 MiB, if all are as large as they may be."""
-SHARE = MOST_LARGE // 4
+SHARE = MAX_LARGE_BODIES // 4
 """Slots that no other client address can take while their bodies make progress. Who has more gives way to who has less."""
 MOST_WAITING = 128
-"""Bodies that may wait for a slot, each with `SMALL` bytes and what the server has read beyond that, 320 KiB at most."""
+"""Bodies that may wait for a slot, each with `SMALL_BODY_SIZE` bytes and what the server has read beyond that, 320 KiB at most."""
 PROGRESS = 256 * 1024
 PROGRESS_SECONDS = 0.25
 """A large body that receives less than `PROGRESS` bytes in so many seconds may lose its slot to another."""
@@ -62,7 +62,7 @@ class Upload:
     @property
     def lacks_room(self) -> bool:
         """Whether it was given up, or waits for a slot."""
-        return self.is_evicted or (self.size > SMALL and not self.admitted_at)
+        return self.is_evicted or (self.size > SMALL_BODY_SIZE and not self.admitted_at)
 
     def add(self, chunk: bytes) -> None:
         self.chunks.append(chunk)  # joined once, at the end: a buffer that grows is copied again and again
@@ -116,7 +116,7 @@ class Uploads:
 
     def add(self, upload: Upload) -> None:
         """Count an unfinished body; the oldest of too many is given up."""
-        if len(self._small) >= MOST_SMALL:
+        if len(self._small) >= MAX_SMALL_BODIES:
             oldest = next(iter(self._small))
             del self._small[oldest]
             oldest.evict()
@@ -159,7 +159,7 @@ class Uploads:
 
     def _take_slot(self, upload: Upload) -> bool:
         """Whether the upload has a slot now, be it one that another has lost."""
-        if len(self._large) >= MOST_LARGE:
+        if len(self._large) >= MAX_LARGE_BODIES:
             loser = self._loser(upload.client)
             if loser is None:
                 return False

@@ -23,7 +23,7 @@ class SignedBody:
     signature: Signature
 
 
-def store(bodies: Sequence[SignedBody]) -> list[None | Exception]:
+def store_bodies(bodies: Sequence[SignedBody]) -> list[None | Exception]:
     """Make these durable, with one statement and so one commit; for each None, or the exception that kept it out."""
     return run_for_group(_insert, bodies)
 
@@ -46,7 +46,7 @@ def _values(signed: SignedBody) -> tuple[str | bytes | int | None, ...]:
     signature = signed.signature
     first, *others = signature.organizations or (None,)
     owner, queue_id = None if others else first, queue_of(first, size=len(signed.body))
-    return text, raw, len(signed.body), _listed(signature.organizations), signature.secret_mark, owner, queue_id
+    return text, raw, len(signed.body), _listed(signature.organizations), signature.secret_digest, owner, queue_id
 
 
 @lru_cache(maxsize=4096)

@@ -13,9 +13,9 @@ from chats.models import UnmatchedStatus
 from cloud_api.payloads import AccountEvent, Channel, Item, Message, Status, UnreadableBody, parse
 from jobs.models import State
 from organizations.models import Organization
-from organizations.text_display import indented, printable
+from organizations.text_display import indent_json, printable
 from webhooks.models import HeldItem, Webhook
-from webhooks.processing.hold_reasons import translated
+from webhooks.processing.hold_reasons import translate_reason
 
 PAGE = 50
 LATEST = 100
@@ -135,7 +135,7 @@ def _held(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
 
 
 def _line(webhook: Webhook, held: dict[str, Any], about: str, unmatched: int) -> Line:
-    reason = translated(webhook.reason or held.get("first", ""))
+    reason = translate_reason(webhook.reason or held.get("first", ""))
     if held and not webhook.reason and held["first"] != held["last"]:
         reason = gettext("%(reason)s And other reasons.") % {"reason": reason}
     return Line(webhook, held.get("count", 0), reason, about, unmatched)
@@ -194,7 +194,7 @@ class Held:
 def held_items(webhook: Webhook) -> tuple[list[Held], bool]:
     """What is held of the webhook, up to `MOST_HELD`, and whether there is more."""
     rows = list(HeldItem.objects.filter(webhook=webhook).order_by("pk")[: MOST_HELD + 1])
-    return [Held(row, translated(row.reason)) for row in rows[:MOST_HELD]], len(rows) > MOST_HELD
+    return [Held(row, translate_reason(row.reason)) for row in rows[:MOST_HELD]], len(rows) > MOST_HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +215,6 @@ def shown_body(webhook: Webhook) -> ShownBody:
     if len(text) > MOST_SHOWN:
         return ShownBody(printable(text[:MOST_SHOWN]), "", True)
     try:
-        return ShownBody(printable(indented(text, longest=4 * MOST_SHOWN)), "", False)
+        return ShownBody(printable(indent_json(text, max_length=4 * MOST_SHOWN)), "", False)
     except (ValueError, RecursionError):
         return ShownBody(printable(text), gettext("Shown as it came."), False)

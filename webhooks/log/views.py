@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
+from organizations.url_parameters import read_integer
 
-from organizations.addresses import read_number
 from organizations.permissions import Access, for_admins
 from webhooks.log.selectors import (
     LATEST,
@@ -23,8 +23,8 @@ from webhooks.log.selectors import (
 )
 from webhooks.models import Webhook
 from webhooks.processing import replay
-from webhooks.processing.held_items import count_unapplied, most_unapplied
-from webhooks.processing.hold_reasons import translated
+from webhooks.processing.held_items import count_held_items, max_held_items
+from webhooks.processing.hold_reasons import translate_reason
 
 FRAME = {"section": "settings", "part": "log"}
 
@@ -38,7 +38,7 @@ def webhook_log(request: HttpRequest, access: Access) -> HttpResponse:
     shown = _shown(request, page, since=page.last if page.has_more else 0) | {"is_latest": before is None, "older": page}
     if _which(request) == Which.UNMATCHED:
         shown |= {"unmatched": count_unmatched(access.organization), "most_counted": MOST_COUNTED}
-    shown |= {"unapplied": count_unapplied(access.organization.pk), "most_unapplied": most_unapplied(access.organization.pk)}
+    shown |= {"unapplied": count_held_items(access.organization.pk), "max_held_items": max_held_items(access.organization.pk)}
     return render(request, "webhooks/log.html", FRAME | shown)
 
 
@@ -74,7 +74,7 @@ def _which(request: HttpRequest) -> Which:
 
 def _row_id(request: HttpRequest, name: str) -> int | None:
     """An id from the address; None where there is none, or none that a row could have."""
-    return read_number(request.GET.get(name, "")) or None
+    return read_integer(request.GET.get(name, "")) or None
 
 
 @for_admins
@@ -95,7 +95,7 @@ def state(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse
 def _state(found: Webhook) -> dict[str, Any]:
     held, has_more = held_items(found)
     unmatched, has_more_unmatched = unmatched_messages(found)
-    shown = {"webhook": found, "reason": translated(found.reason), "held": held, "has_more_held": has_more}
+    shown = {"webhook": found, "reason": translate_reason(found.reason), "held": held, "has_more_held": has_more}
     return shown | {"unmatched": unmatched, "has_more_unmatched": has_more_unmatched}
 
 
@@ -112,7 +112,7 @@ def body(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse:
 @require_POST
 def apply_again(request: HttpRequest, access: Access, webhook_id: int) -> HttpResponse:
     found = _webhook(access, webhook_id, without_body=True)
-    replay.apply_again(webhook=found, by=access.user)
+    replay.make_webhook_due(webhook=found, by=access.user)
     messages.success(request, gettext("It will be applied again in a moment."))
     return redirect("webhook", access.organization.pk, found.pk)
 

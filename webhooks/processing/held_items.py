@@ -16,7 +16,7 @@ from jobs.models import LeasedQuerySet, State
 from jobs.transactions import run_in_transaction
 from organizations.models import PhoneNumber
 from webhooks.models import ANY, PROVEN, HeldItem, Webhook, queue_of
-from webhooks.processing.router import Cause, Entry, Held, Router
+from webhooks.processing.router import Cause, Entry, HoldReason, Router
 
 log = logging.getLogger(__name__)
 
@@ -25,31 +25,31 @@ FIRST_PAUSE = timedelta(seconds=2)
 SHARES_OF_THE_PLATFORM = 10
 """How many times as much is kept of what cannot be told apart, because the platform's secret signed it, as of one organization."""
 RECENTLY_PROVEN = timedelta(hours=1)
-"""How long after the proof `retry_own` looks for items of a number."""
+"""How long after the proof `release_proven_items` looks for items of a number."""
 STEP = 1000
 """Rows in one statement."""
 TOO_MANY = "With it there would be more unapplied items than the hub keeps. Apply it again once there are fewer."
 
 
 @dataclass(frozen=True, slots=True)
-class Unapplied:
+class UnappliedItem:
     """An item that was not applied. `waits_for` is as in HeldItem; None stands for the organization of its webhook."""
 
     position: str
     phone_number_id: str
     waba_id: str
-    held: Held
+    held: HoldReason
     waits_for: int | None
 
 
 @dataclass(slots=True)
-class Reading:
+class WebhookProgress:
     """A webhook whose items are being read and applied, part by part, and what is known of it so far."""
 
     webhook: Webhook
     owners: set[int | None] = field(default_factory=set)
     """Whose log each part belongs in."""
-    unapplied: list[Unapplied] = field(default_factory=list)
+    unapplied: list[UnappliedItem] = field(default_factory=list)
     is_beyond: bool = False
     """It has more unapplied items than are kept; none of them is remembered."""
 
@@ -63,19 +63,19 @@ class Reading:
         """The queue of its held items."""
         return queue_of(self.owner or self.webhook.first_signer)
 
-    def hold(self, entry: Entry, held: Held, router: Router) -> None:
+    def hold(self, entry: Entry, held: HoldReason, router: Router) -> None:
         """Remember that this item was not applied."""
         item = entry.item
         if not self.is_beyond:
             condition = waits_for(entry, held, router)
-            self.unapplied.append(Unapplied(item.position, item.phone_number_id or "", item.waba_id or "", held, condition))
+            self.unapplied.append(UnappliedItem(item.position, item.phone_number_id or "", item.waba_id or "", held, condition))
         # Whose it is is not known before its end, if several or the platform signed it.
-        if len(self.unapplied) > most_unapplied(self.webhook.organization_id or 0):
+        if len(self.unapplied) > max_held_items(self.webhook.organization_id or 0):
             self.is_beyond = True
             self.unapplied.clear()
 
 
-def waits_for(entry: Entry, held: Held, router: Router) -> int | None:
+def waits_for(entry: Entry, held: HoldReason, router: Router) -> int | None:
     """What the item waits for, as HeldItem has it; None: a number of its webhook's organization."""
     if held.state != State.WAITING:
         return ANY
@@ -89,17 +89,17 @@ def waits_for(entry: Entry, held: Held, router: Router) -> int | None:
     return None if is_known or has_active else ANY
 
 
-def most_unapplied(queue_id: int) -> int:
+def max_held_items(queue_id: int) -> int:
     """How many held items are kept in a queue of theirs."""
     return int(settings.MOST_UNAPPLIED_ITEMS) * (1 if queue_id else SHARES_OF_THE_PLATFORM)
 
 
-def count_unapplied(queue_id: int) -> int:
+def count_held_items(queue_id: int) -> int:
     """How many held items there are in the queue, counted up to the most that are kept."""
-    return HeldItem.objects.in_queue(queue_id).order_by()[: most_unapplied(queue_id)].count()
+    return HeldItem.objects.in_queue(queue_id).order_by()[: max_held_items(queue_id)].count()
 
 
-def store_unapplied(readings: Sequence[Reading]) -> list[Reading]:
+def hold_items(readings: Sequence[WebhookProgress]) -> list[WebhookProgress]:
     """Put what was not applied of these webhooks in the place of what was held of them. Returns those for whose items there was no
     room, of which nothing is held. Must run in a transaction."""
     HeldItem.objects.filter(webhook__in=[reading.webhook.pk for reading in readings]).delete()
@@ -107,7 +107,7 @@ def store_unapplied(readings: Sequence[Reading]) -> list[Reading]:
     beyond = []
     for reading in readings:
         if reading.unapplied and reading.queue_id not in room:
-            room[reading.queue_id] = most_unapplied(reading.queue_id) - count_unapplied(reading.queue_id)
+            room[reading.queue_id] = max_held_items(reading.queue_id) - count_held_items(reading.queue_id)
         if reading.is_beyond or (reading.unapplied and len(reading.unapplied) > room[reading.queue_id]):
             log.warning("webhook %s has more unapplied items than are kept", reading.webhook.pk)
             beyond.append(reading)
@@ -117,13 +117,13 @@ def store_unapplied(readings: Sequence[Reading]) -> list[Reading]:
     return beyond
 
 
-def _insert(reading: Reading) -> None:
+def _insert(reading: WebhookProgress) -> None:
     rows = (_held_item(reading, unapplied) for unapplied in reading.unapplied)
     while step := list(islice(rows, STEP)):
         HeldItem.objects.bulk_create(step)
 
 
-def _held_item(reading: Reading, unapplied: Unapplied) -> HeldItem:
+def _held_item(reading: WebhookProgress, unapplied: UnappliedItem) -> HeldItem:
     held = unapplied.held
     return HeldItem(
         webhook_id=reading.webhook.pk,
@@ -141,7 +141,7 @@ def _held_item(reading: Reading, unapplied: Unapplied) -> HeldItem:
     )
 
 
-def release_waiting() -> int:
+def release_waiting_items() -> int:
     """Let items go on for which there is an active number now; returns how many. It asks once where nothing waits. The cost grows
     with the active numbers, not with what waits.
 
@@ -197,7 +197,7 @@ def _each(numbers: QuerySet[PhoneNumber]) -> Iterator[PhoneNumber]:
         last = step[-1].pk
 
 
-def retry_own() -> int:
+def release_proven_items() -> int:
     """Let items go on that are dead only because another organization had typed the id first, before the number or account of
     whoever signed them was proven; returns how many."""
     recent = PhoneNumber.objects.active().filter(proven_at__gte=timezone.now() - RECENTLY_PROVEN)

@@ -35,7 +35,7 @@ REASONS = (
 )
 
 
-def translated(reason: str) -> str:
+def translate_reason(reason: str) -> str:
     """The reason, translated; what follows a known sentence is a detail and stays as it is."""
     for known in REASONS:
         if reason.startswith(known):

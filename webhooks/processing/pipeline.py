@@ -22,16 +22,16 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chats.conversations.inbound_messages import (
-    Arrival,
-    contacts_of,
+    InboundMessage,
     correct_phone_times,
-    move_conversation,
-    record_messages,
-    times_of,
+    find_contacts_of_messages,
+    merge_conversations,
+    store_messages,
+    stored_message_times,
 )
-from chats.conversations.statuses import StatusArrival, record_statuses
-from chats.message_templates.events import note_template_events
-from chats.outbox.message_queue import FURTHEST_AHEAD
+from chats.conversations.statuses import StatusArrival, store_statuses
+from chats.message_templates.events import apply_template_events
+from chats.outbox.message_queue import MAX_CLOCK_SKEW
 from cloud_api.payloads import (
     AccountEvent,
     AddressBookEntry,
@@ -45,23 +45,23 @@ from cloud_api.payloads import (
     UnreadableBody,
     iterate,
 )
-from contacts.identities.identifier_changes import change_identity
-from contacts.identities.marketing_choices import ToldChoice, first_times, key_of, note_choices
-from contacts.identities.resolution import Sighting, resolve
+from contacts.identities.identifier_changes import apply_identity_change
+from contacts.identities.marketing_choices import ReceivedChoice, choice_key, store_choices, stored_choice_times
+from contacts.identities.resolution import NamedPerson, resolve_contacts
 from contacts.lists.search import index_names
 from contacts.models import Contact
 from jobs.bulk_writes import update_rows
 from jobs.models import Lease, State
 from jobs.transactions import DatabaseAway, run_in_transaction
 from jobs.worker import Lane
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber
-from organizations.numbers.account_events import EventArrival, number_meant, record_account_events
-from organizations.numbers.ownership import AlreadyConnected, NumberMoved, refuse_moved, refuse_owned_account
+from organizations.numbers.account_events import EventArrival, number_meant, store_account_events
+from organizations.numbers.ownership import AlreadyConnected, NumberMoved, raise_if_account_owned, raise_if_moved
 from webhooks.models import HeldItem, Webhook
-from webhooks.processing.held_items import TOO_MANY, Reading, store_unapplied, waits_for
-from webhooks.processing.router import Cause, Entry, Held, Naming, Routed, Router, signature_of
-from webhooks.processing.tenants import store_owners, tell_what_came
+from webhooks.processing.held_items import TOO_MANY, WebhookProgress, hold_items, waits_for
+from webhooks.processing.log_ownership import publish_arrivals, store_owners
+from webhooks.processing.router import Cause, Entry, HoldReason, NamedNumbers, Routed, Router, signature_of
 
 log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=Item)
@@ -91,7 +91,7 @@ class Section:
     """Why the webhook as a whole makes no sense; empty if it does."""
 
 
-Readings = dict[int, Reading]
+Readings = dict[int, WebhookProgress]
 """By the ids of their webhooks."""
 
 
@@ -103,14 +103,14 @@ def apply_webhooks(lease: Lease) -> None:
     for sections in _parts(_begin_in_time(webhooks, readings)):
         router = _load_router(sections, readings)
         entries = [entry for section in sections for entry in section.entries]
-        outcomes = apply_entries(entries, router)
+        outcomes = apply_items(entries, router)
         for entry, outcome in zip(entries, outcomes, strict=True):
             if outcome:
                 readings[entry.webhook_id].hold(entry, outcome, router)
         ended = [section for section in sections if section.is_last]
         run_in_transaction(partial(_finish, lease, ended, readings))
         owners = {section.webhook.pk: readings.pop(section.webhook.pk).owner for section in ended}
-        tell_what_came(owners, entries, outcomes, router)
+        publish_arrivals(owners, entries, outcomes, router)
     lease.give_back([webhook.pk for webhook in webhooks])
 
 
@@ -132,7 +132,7 @@ def _begin_in_time(webhooks: deque[Webhook], readings: Readings) -> Iterator[Web
     while webhooks and (webhooks[0].queue_id not in queues or time.monotonic() < until):
         webhook = webhooks.popleft()
         queues.add(webhook.queue_id)
-        readings[webhook.pk] = Reading(webhook)
+        readings[webhook.pk] = WebhookProgress(webhook)
         yield webhook
 
 
@@ -142,13 +142,13 @@ def _finish(lease: Lease, ended: Sequence[Section], readings: Readings) -> None:
     held = set(lease.held([section.webhook.pk for section in ended]).values_list("pk", flat=True))
     ended = [section for section in ended if section.webhook.pk in held]
     done = [readings[section.webhook.pk] for section in ended]
-    beyond = store_unapplied(done)
+    beyond = hold_items(done)
     store_owners([reading.webhook for reading in done], {reading.webhook.pk: reading.owner for reading in done})
     for section in ended:
         if section.unreadable:
-            lease.bury([section.webhook.pk], section.unreadable)
+            lease.set_dead([section.webhook.pk], section.unreadable)
     if beyond:
-        lease.bury([reading.webhook.pk for reading in beyond], TOO_MANY)
+        lease.set_dead([reading.webhook.pk for reading in beyond], TOO_MANY)
     lease.finish([reading.webhook.pk for reading in done])  # those that are left
 
 
@@ -162,16 +162,16 @@ def apply_held_items(lease: Lease) -> None:
         router = _load_router(sections, readings)
         every = (entry for section in sections for entry in section.entries)
         entries = [entry for entry in every if (entry.webhook_id, entry.item.position) in rows]
-        outcomes = apply_entries(entries, router)
+        outcomes = apply_items(entries, router)
         tried = [rows.pop((entry.webhook_id, entry.item.position)) for entry in entries]
         _update_held(lease, tried, entries, outcomes, router)
         ended = [section.webhook for section in sections if section.is_last]
         owners = {webhook.pk: readings[webhook.pk].owner for webhook in ended}
         run_in_transaction(partial(store_owners, ended, owners))
-        tell_what_came(owners, entries, outcomes, router)
+        publish_arrivals(owners, entries, outcomes, router)
     lease.give_back([row.pk for row in rows.values() if row.webhook_id not in readings])
     lost = [row.pk for row in rows.values() if row.webhook_id in readings]
-    lease.bury(lost, "The hub does not find it in the body any more.")
+    lease.set_dead(lost, "The hub does not find it in the body any more.")
 
 
 def _within_budget(webhook_ids: Collection[int]) -> set[int]:
@@ -188,16 +188,16 @@ def _within_budget(webhook_ids: Collection[int]) -> set[int]:
 
 
 def _update_held(
-    lease: Lease, rows: Sequence[HeldItem], entries: Sequence[Entry], outcomes: Sequence[Held | None], router: Router
+    lease: Lease, rows: Sequence[HeldItem], entries: Sequence[Entry], outcomes: Sequence[HoldReason | None], router: Router
 ) -> None:
     """What has become of held items that were tried again."""
     lease.held([row.pk for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]).delete()
-    alike: dict[tuple[Held, int], list[int]] = defaultdict(list)
+    alike: dict[tuple[HoldReason, int], list[int]] = defaultdict(list)
     for row, entry, outcome in zip(rows, entries, outcomes, strict=True):
         if outcome:
             condition = waits_for(entry, outcome, router)
             alike[outcome, row.queue_id if condition is None else condition].append(row.pk)
-    keep = {State.DUE: lease.retry, State.WAITING: lease.park, State.DEAD: lease.bury}
+    keep = {State.DUE: lease.retry, State.WAITING: lease.set_waiting, State.DEAD: lease.set_dead}
     for (held, condition), ids in alike.items():
         lease.held(ids).update(cause=held.cause, waits_for=condition)
         keep[held.state](ids, held.reason)
@@ -239,20 +239,20 @@ def _items(webhook: Webhook) -> tuple[Iterator[Item], str]:
 
 def _load_router(sections: Sequence[Section], readings: Readings) -> Router:
     """The numbers that these name; notes whose log they belong in."""
-    namings = [Naming.of(section.webhook, section.entries) for section in sections]
+    namings = [NamedNumbers.of(section.webhook, section.entries) for section in sections]
     router = Router.load(namings)
     for naming in namings:
         readings[naming.webhook_id].owners.add(router.owner(naming))
     return router
 
 
-def apply_entries(entries: Sequence[Entry], router: Router) -> list[Held | None]:
+def apply_items(entries: Sequence[Entry], router: Router) -> list[HoldReason | None]:
     """Apply these items; for each None, or why it is held. DatabaseAway if the database is the reason; nothing is lost then."""
-    outcomes: dict[int, Held | None] = {}
+    outcomes: dict[int, HoldReason | None] = {}
     routed: list[tuple[int, Routed]] = []
     for place, entry in enumerate(entries):
         route = router.route(entry)
-        if isinstance(route, Held):
+        if isinstance(route, HoldReason):
             outcomes[place] = route
         else:
             routed.append((place, route))
@@ -279,20 +279,20 @@ def _groups(routed: Iterable[tuple[int, Routed]]) -> Iterator[list[tuple[int, Ro
         yield group
 
 
-def _apply_or_split(group: list[tuple[int, Routed]]) -> dict[int, Held | None]:
+def _apply_or_split(group: list[tuple[int, Routed]]) -> dict[int, HoldReason | None]:
     try:
         run_in_transaction(lambda: apply_group([routed for _, routed in group]))
     except DatabaseAway:
         raise
     except NumberMoved:  # another organization has just proven that it is its own: they are routed anew
-        return dict.fromkeys((place for place, _ in group), Held(State.DUE, Cause.FAILED, "Its number was being moved."))
+        return dict.fromkeys((place for place, _ in group), HoldReason(State.DUE, Cause.FAILED, "Its number was being moved."))
     except Exception as failure:  # noqa: BLE001  whatever is wrong with one costs no other
         if len(group) == 1:
             place, routed = group[0]
             # The reason may quote what people wrote: it goes to the held item, not to the log.
             where = (routed.entry.webhook_id, routed.entry.item.position)
             log.error("webhook %s, item %s could not be applied: %s", *where, type(failure).__name__)
-            return {place: Held(State.DUE, Cause.FAILED, f"{type(failure).__name__}: {failure}")}
+            return {place: HoldReason(State.DUE, Cause.FAILED, f"{type(failure).__name__}: {failure}")}
         middle = len(group) // 2
         return _apply_or_split(group[:middle]) | _apply_or_split(group[middle:])
     return dict.fromkeys(place for place, _ in group)
@@ -304,14 +304,14 @@ def apply_group(group: Sequence[Routed]) -> None:
     changes = [(each, change) for each in group if (change := _identity_change(each.entry.item))]
     known = {id(each): _change_identity(each, change, now) for each, change in changes}
     _record_messages(_of(group, Message), known, now)
-    record_statuses([_status_arrival(each, item) for each, item in _of(group, Status)], now)
+    store_statuses([_status_arrival(each, item) for each, item in _of(group, Status)], now)
     _record_people([*_of(group, AddressBookEntry), *_of(group, MarketingPreference)])
     events = [arrival for each, item in _of(group, AccountEvent) for arrival in _event_arrivals(each, item)]
-    record_account_events(events)
-    note_template_events(events)
+    store_account_events(events)
+    apply_template_events(events)
     _learn_accounts(group)
-    refuse_moved(number for each in group for number in each.numbers)
-    announce({number.organization_id for each in group for number in each.numbers})
+    raise_if_moved(number for each in group for number in each.numbers)
+    publish_revisions({number.organization_id for each in group for number in each.numbers})
 
 
 def _of(group: Iterable[Routed], kind: type[Kind]) -> list[tuple[Routed, Kind]]:
@@ -329,11 +329,11 @@ def _change_identity(routed: Routed, change: IdentityChange, now: datetime) -> C
     is_dated = _has_own_time(routed.entry)
     if not is_dated and isinstance(item, Message):
         key = _message_key(routed, item)
-        at = min(at, times_of([key]).get(key, at))
-    outcome = change_identity(routed.number, change, at, is_dated=is_dated)
+        at = min(at, stored_message_times([key]).get(key, at))
+    outcome = apply_identity_change(routed.number, change, at, is_dated=is_dated)
     contact = outcome.contact
     if outcome.absorbed:
-        move_conversation(contact, outcome.absorbed, now)
+        merge_conversations(contact, outcome.absorbed, now)
     if outcome.moved_from:
         correct_phone_times([(contact, outcome.moved_from)], at=outcome.at)
     contact.create_in = min(contact.create_in, outcome.at)
@@ -345,12 +345,14 @@ def _record_messages(messages: Sequence[tuple[Routed, Message]], known: dict[int
     strangers = [(each, item) for each, item in messages if id(each) not in known and _names_somebody(item)]
     first = _first_arrivals(strangers)
     seen_at = [first.get(_message_key(each, item)) or _sent_at(each.entry) for each, item in strangers]
-    found = resolve([Sighting(each.number, _sender(item), at) for (each, item), at in zip(strangers, seen_at, strict=True)])
+    found = resolve_contacts(
+        [NamedPerson(each.number, _sender(item), at) for (each, item), at in zip(strangers, seen_at, strict=True)]
+    )
     contacts = known | {id(each): contact for (each, _), contact in zip(strangers, found, strict=True)}
     nobodys = {id(each): (each.number.phone_number_id, item.wamid) for each, item in messages if not _names_somebody(item)}
-    owners = contacts_of(nobodys.values(), contacts.values()) if nobodys else {}
+    owners = find_contacts_of_messages(nobodys.values(), contacts.values()) if nobodys else {}
     contacts |= {each: owners[key] for each, key in nobodys.items()}
-    record_messages([_arrival(each, item, contacts[id(each)]) for each, item in messages], now)
+    store_messages([_arrival(each, item, contacts[id(each)]) for each, item in messages], now)
 
 
 def _first_arrivals(messages: Sequence[tuple[Routed, Message]]) -> dict[tuple[str, str], datetime]:
@@ -361,7 +363,7 @@ def _first_arrivals(messages: Sequence[tuple[Routed, Message]]) -> dict[tuple[st
         if not _has_own_time(each.entry):
             at = _sent_at(each.entry)
             first[_message_key(each, item)] = min(first.get(_message_key(each, item), at), at)
-    for key, at in times_of(first).items() if first else ():
+    for key, at in stored_message_times(first).items() if first else ():
         first[key] = min(first[key], at)
     return first
 
@@ -375,9 +377,9 @@ def _status_arrival(routed: Routed, status: Status) -> StatusArrival:
     return StatusArrival(status, routed.number, *_told(routed), entry.received_at, has_own_time=_has_own_time(entry))
 
 
-def _arrival(routed: Routed, message: Message, contact: Contact) -> Arrival:
+def _arrival(routed: Routed, message: Message, contact: Contact) -> InboundMessage:
     has_own_time = _has_own_time(routed.entry)
-    return Arrival(message, routed.number, contact, *_told(routed), has_own_time=has_own_time)
+    return InboundMessage(message, routed.number, contact, *_told(routed), has_own_time=has_own_time)
 
 
 def _names_somebody(message: Message) -> bool:
@@ -393,15 +395,15 @@ def _record_people(told: Sequence[tuple[Routed, AddressBookEntry | MarketingPref
     kept = [(each, item) for each, item in told if not (isinstance(item, AddressBookEntry) and item.removed)]
     first = _first_choices(kept)
     times = [first.get(_choice_key(each, item)) or _sent_at(each.entry) for each, item in kept]
-    contacts = resolve([Sighting(each.number, item.person, at) for (each, item), at in zip(kept, times, strict=True)])
+    contacts = resolve_contacts([NamedPerson(each.number, item.person, at) for (each, item), at in zip(kept, times, strict=True)])
     choices = []
     for (_, item), contact, at in zip(kept, contacts, times, strict=True):
         contact.create_in = min(contact.create_in, at)
         if isinstance(item, MarketingPreference):
-            choices.append(ToldChoice(item, contact, at))
+            choices.append(ReceivedChoice(item, contact, at))
         elif not contact.name:
             contact.name = item.person.name or ""
-    moved = note_choices(choices)
+    moved = store_choices(choices)
     correct_phone_times((each.contact, each.moved_from) for each in moved)
     changed = list({contact.pk: contact for contact in (*contacts, *(each.contact for each in moved))}.values())
     index_names(changed)
@@ -415,13 +417,13 @@ def _first_choices(told: Sequence[tuple[Routed, AddressBookEntry | MarketingPref
         if isinstance(item, MarketingPreference) and not _has_own_time(each.entry):
             at = _sent_at(each.entry)
             first[_choice_key(each, item)] = min(first.get(_choice_key(each, item), at), at)
-    for key, at in first_times(first).items() if first else ():
+    for key, at in stored_choice_times(first).items() if first else ():
         first[key] = min(first[key], at)
     return first
 
 
 def _choice_key(routed: Routed, item: AddressBookEntry | MarketingPreference) -> tuple[str, str]:
-    return routed.number.phone_number_id, key_of(item) if isinstance(item, MarketingPreference) else ""
+    return routed.number.phone_number_id, choice_key(item) if isinstance(item, MarketingPreference) else ""
 
 
 def _event_arrivals(routed: Routed, event: AccountEvent) -> Iterator[EventArrival]:
@@ -464,7 +466,7 @@ def _is_metas(routed: Routed) -> bool:
 def _is_free(waba_id: str, number: PhoneNumber) -> bool:
     """Whether the organization may claim the account."""
     try:
-        refuse_owned_account(number.organization, waba_id)
+        raise_if_account_owned(number.organization, waba_id)
     except AlreadyConnected:
         return False
     return True
@@ -487,7 +489,7 @@ def _sent_at(entry: Entry) -> datetime:
 def _has_own_time(entry: Entry) -> bool:
     """Whether Meta's time of the item can be true. A wrong one in the future would keep a window open for years."""
     timestamp = getattr(entry.item, "timestamp", None)
-    return timestamp is not None and datetime.fromtimestamp(timestamp, UTC) <= entry.received_at + FURTHEST_AHEAD
+    return timestamp is not None and datetime.fromtimestamp(timestamp, UTC) <= entry.received_at + MAX_CLOCK_SKEW
 
 
 def _entries(webhook: Webhook, items: Iterable[Item]) -> list[Entry]:

@@ -8,12 +8,12 @@ from typing import Any
 from django.db.models import BooleanField, ExpressionWrapper, F, Max, Q
 from django.utils import timezone
 
-from chats.conversations.inbound_messages import remember_what_stays
+from chats.conversations.inbound_messages import recompute_contacts
 from chats.models import Message, StatusEvent, UnmatchedStatus
 from contacts.models import Contact, ContactChange, MarketingChoice
 from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.models import AccountEvent, User
 from webhooks.models import HeldItem, Webhook
 
@@ -50,19 +50,19 @@ def replay(rows: LeasedQuerySet[Any], progress: Progress) -> int:
     return _in_steps(rows, lambda step: step.make_due(), progress)
 
 
-def apply_again(*, webhook: Webhook, by: User) -> None:
+def make_webhook_due(*, webhook: Webhook, by: User) -> None:
     """Let a worker apply this webhook afresh, with all that is held of it."""
 
     def make_due() -> None:
         HeldItem.objects.filter(webhook=webhook).make_due()  # in the order in which the lanes lock them
         Webhook.objects.filter(pk=webhook.pk).make_due()
         if webhook.organization_id is not None:
-            announce([webhook.organization_id])
+            publish_revisions([webhook.organization_id])
 
     run_in_transaction(make_due)
 
 
-def forget_what_webhooks_told(until: int, progress: Progress) -> None:
+def delete_derived_rows(until: int, progress: Progress) -> None:
     """Delete messages, statuses and events that webhooks up to this id told, and what contacts know from them.
 
     Contacts stay, with their identifiers past and present, flags and all that staff wrote, changed and decided: applying the log
@@ -75,7 +75,7 @@ def forget_what_webhooks_told(until: int, progress: Progress) -> None:
     _in_steps(MarketingChoice.objects.all(), lambda step: step.delete()[0], progress)
     _in_steps(Contact.objects.all(), lambda step: step.update(**FORGOTTEN), progress)
     left = Message.objects.values("contact")  # what the hub wrote itself, and what has come since
-    _in_steps(Contact.objects.filter(pk__in=left), lambda step: remember_what_stays(step, timezone.now()), progress)
+    _in_steps(Contact.objects.filter(pk__in=left), lambda step: recompute_contacts(step, timezone.now()), progress)
 
 
 def latest_webhook() -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cloud_api.payloads import AccountEvent, Item, Unreadable
 from jobs.models import State
-from organizations.credentials.signers import Signature, secret_marks
+from organizations.credentials.signers import Signature, secret_digests
 from organizations.models import PhoneNumber
 from organizations.numbers.ownership import former_holders
 from webhooks.models import HeldItem, Webhook
@@ -32,7 +32,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class NamedNumbers:
     """What the items of one webhook name: numbers, accounts where no number is named, and whether one of them names neither."""
 
     webhook_id: int
@@ -45,7 +45,7 @@ class Naming:
     has_nameless: bool
 
     @classmethod
-    def of(cls, webhook: Webhook, entries: Sequence[Entry]) -> "Naming":
+    def of(cls, webhook: Webhook, entries: Sequence[Entry]) -> "NamedNumbers":
         items = [entry.item for entry in entries]
         return cls(
             webhook.pk,
@@ -59,7 +59,7 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HoldReason:
     """Why an item is not applied now, and whether anything but a person's decision will change that."""
 
     state: State
@@ -94,7 +94,7 @@ class Router:
     marks: dict[int, set[str]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, namings: Sequence[Naming]) -> "Router":
+    def load(cls, namings: Sequence[NamedNumbers]) -> "Router":
         numbers = {number for naming in namings for number in naming.numbers}
         accounts = {account for naming in namings for account in naming.accounts}
         router = cls()
@@ -107,7 +107,7 @@ class Router:
         router._load_former(namings)
         return router
 
-    def _load_former(self, namings: Sequence[Naming]) -> None:
+    def _load_former(self, namings: Sequence[NamedNumbers]) -> None:
         """Looked for only where a number is not that of the organization in whose log the webhook is."""
         missing: dict[int, set[str]] = defaultdict(set)
         for naming in namings:
@@ -122,29 +122,33 @@ class Router:
     def _holder_id(self, name: str) -> int | None:
         return self.by_id[name].organization_id if name in self.by_id else None
 
-    def route(self, entry: Entry) -> Routed | Held:
+    def route(self, entry: Entry) -> Routed | HoldReason:
         """The item with its numbers, or why it has to be held."""
         item = entry.item
         if isinstance(item, Unreadable):
-            return Held(State.DEAD, Cause.UNREADABLE, item.reason)
+            return HoldReason(State.DEAD, Cause.UNREADABLE, item.reason)
         if not item.phone_number_id and not item.waba_id:
-            return Held(State.DEAD, Cause.UNREADABLE, "It names neither a number nor an account.")
+            return HoldReason(State.DEAD, Cause.UNREADABLE, "It names neither a number nor an account.")
         numbers = self._numbers(entry, item.phone_number_id, item.waba_id)
         if not numbers:
-            return Held(State.WAITING, Cause.UNKNOWN_NUMBER, ONCE_CONNECTED if item.phone_number_id else ONCE_ACCOUNT_CONNECTED)
+            return HoldReason(
+                State.WAITING, Cause.UNKNOWN_NUMBER, ONCE_CONNECTED if item.phone_number_id else ONCE_ACCOUNT_CONNECTED
+            )
         numbers = self._concerned(entry, numbers, by_account=not item.phone_number_id)
         if not numbers and entry.signature.organizations is None:
-            return Held(State.WAITING, Cause.UNPROVEN, "It is applied once it is proven whose the number is.")
+            return HoldReason(State.WAITING, Cause.UNPROVEN, "It is applied once it is proven whose the number is.")
         if not numbers:
-            return Held(State.DEAD, Cause.FOREIGN, "The secret that signed it is not that of the number's organization.")
+            return HoldReason(State.DEAD, Cause.FOREIGN, "The secret that signed it is not that of the number's organization.")
         if len(numbers) > 1 and not isinstance(item, AccountEvent):
-            return Held(State.DEAD, Cause.UNREADABLE, "It names an account with several numbers, and not which of them it is for.")
+            return HoldReason(
+                State.DEAD, Cause.UNREADABLE, "It names an account with several numbers, and not which of them it is for."
+            )
         numbers = [number for number in numbers if number.is_applied or _was_holder(number, entry)]
         if not numbers:
-            return Held(State.WAITING, Cause.INACTIVE, "It is applied once its number and organization are active.")
+            return HoldReason(State.WAITING, Cause.INACTIVE, "It is applied once its number and organization are active.")
         return Routed(entry, numbers)
 
-    def owner(self, naming: Naming) -> int | None:
+    def owner(self, naming: NamedNumbers) -> int | None:
         """Whose log the webhook is in: that of the one organization whose secret signed it, or else of the one that everything in
         it belongs to. None if anything in it is another's or nobody's: no organization sees what is not its own."""
         signature = naming.signature
@@ -157,18 +161,18 @@ class Router:
             return None
         return owners.pop()
 
-    def named_number(self, entry: Entry | Naming, name: str) -> PhoneNumber | None:
+    def named_number(self, entry: Entry | NamedNumbers, name: str) -> PhoneNumber | None:
         """The row of the number with this id of Meta's, for what came with this webhook."""
         former = self.former.get((name, entry.organization_id or 0))
         return former if former and _was_holder(former, entry) else self.by_id.get(name)
 
-    def _numbers(self, entry: Entry | Naming, name: str | None, account: str | None) -> list[PhoneNumber]:
+    def _numbers(self, entry: Entry | NamedNumbers, name: str | None, account: str | None) -> list[PhoneNumber]:
         if name:
             number = self.named_number(entry, name)
             return [number] if number else []
         return self.by_account.get(account or "", [])
 
-    def _concerned(self, entry: Entry | Naming, numbers: Sequence[PhoneNumber], *, by_account: bool) -> list[PhoneNumber]:
+    def _concerned(self, entry: Entry | NamedNumbers, numbers: Sequence[PhoneNumber], *, by_account: bool) -> list[PhoneNumber]:
         """Those of the numbers for which the signature is good: their own organization's, or the platform's if it is proven that
         the number, and with `by_account` its account, is that organization's, or was when the webhook was put into its log."""
         if entry.signature.organizations is not None:
@@ -181,15 +185,15 @@ class Router:
         if organization_id in (signature.organizations or ()):
             return True
         if organization_id not in self.marks:
-            self.marks[organization_id] = secret_marks(organization_id)
-        return signature.secret_mark in self.marks[organization_id]
+            self.marks[organization_id] = secret_digests(organization_id)
+        return signature.secret_digest in self.marks[organization_id]
 
 
 def _is_proven(number: PhoneNumber, *, by_account: bool) -> bool:
     return number.has_proven_account if by_account else number.is_proven
 
 
-def _was_holder(number: PhoneNumber, entry: Entry | Naming) -> bool:
+def _was_holder(number: PhoneNumber, entry: Entry | NamedNumbers) -> bool:
     """Whether the webhook came while the row, which has given its id away since, had it."""
     is_its_log = number.organization_id == entry.organization_id
     return is_its_log and number.held_id_until is not None and entry.received_at < number.held_id_until

@@ -7,11 +7,11 @@ from django.conf import settings as hub
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from organizations.admin.model_admins import MAX_COUNTED
 
 from jobs.models import State
-from organizations.admin_pages import MOST_COUNTED
 from organizations.models import Organization, PhoneNumber
-from organizations.text_display import faithful_json
+from organizations.text_display import parse_exact_json
 from webhooks.models import HeldItem, Webhook
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +56,7 @@ def test_a_json_body_is_shown_indented_and_escaped(admin_client):
 )
 def test_a_body_that_would_not_survive_indenting_is_shown_as_it_came(admin_client, body):
     with pytest.raises(ValueError):  # noqa: PT011  of json or ours
-        faithful_json(body.decode())
+        parse_exact_json(body.decode())
     shown = english(admin_client, page(store(body)))
 
     assert "Shown as it came:" in shown
@@ -187,14 +187,14 @@ def test_the_list_reads_no_bodies(admin_client):
 
 
 def test_a_count_stops_at_its_limit_and_says_so(admin_client):
-    Webhook.objects.bulk_create(Webhook(json="{}", size=2) for _ in range(MOST_COUNTED + 5))
+    Webhook.objects.bulk_create(Webhook(json="{}", size=2) for _ in range(MAX_COUNTED + 5))
 
     assert "10000 webhooks or more" in english(admin_client, reverse(LIST))
     assert len(admin_client.get(reverse(LIST), {"p": 200}).context["cl"].result_list) == 50
 
 
 def test_apply_again_of_all_takes_as_many_as_go_at_once_and_says_so(admin_client):
-    Webhook.objects.bulk_create(Webhook(json="{}", size=2, state="dead") for _ in range(MOST_COUNTED + 5))
+    Webhook.objects.bulk_create(Webhook(json="{}", size=2, state="dead") for _ in range(MAX_COUNTED + 5))
     form = {"action": "apply_again", "_selected_action": ["1"], "select_across": "1"}
 
     answer = admin_client.post(reverse(LIST), form, follow=True, headers={"Accept-Language": "en"})

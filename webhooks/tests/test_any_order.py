@@ -14,7 +14,7 @@ from contacts.models import Contact, ContactChange, RetiredIdentity
 from jobs.models import State
 from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import HeldItem, Webhook
 from webhooks.tests.bodies import HOUR, START, body, history_body, message, status_body, text_body, value
 
@@ -112,7 +112,7 @@ def deliver(deliveries: Iterable[Delivery], *, at_once: int) -> None:
     """Store them, so many at a time, and apply them before the next come."""
     waiting = list(deliveries)
     while waiting:
-        assert not any(store([SignedBody(each, Signature(None)) for each in waiting[:at_once]]))
+        assert not any(store_bodies([SignedBody(each, Signature(None)) for each in waiting[:at_once]]))
         del waiting[:at_once]
         apply_all()
 

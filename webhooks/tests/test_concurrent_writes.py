@@ -12,17 +12,17 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chats.conversations.inbound_messages import remember_what_stays
-from chats.conversations.statuses import StatusArrival, record_statuses
+from chats.conversations.inbound_messages import recompute_contacts
+from chats.conversations.statuses import StatusArrival, store_statuses
 from chats.models import Message
 from cloud_api.payloads import Status, parse
 from conftest import apply_all
 from contacts.models import Contact, Label, Note
 from contacts.services import delete_note, rename_contact, save_label
-from organizations.live.revisions import announce
+from organizations.live.revisions import publish_revisions
 from organizations.members.memberships import switch_member
 from organizations.models import Membership, Organization, PhoneNumber, User
-from organizations.permissions import access_to
+from organizations.permissions import get_access
 from webhooks.processing.pipeline import LANES
 from webhooks.tests.bodies import ANA, NUMBER, START, body, echo_body, history_body, message, status_body, value
 from webhooks.tests.test_people import B1, B2, W1, W2, changed, said
@@ -113,7 +113,7 @@ def test_a_status_survives_a_message_told_again_at_that_moment(hub, numbers) -> 
     told = next(item for item in parse(status_body("e", "read")) if isinstance(item, Status))
     with meanwhile(apply_all) as start:
         sent_at, now = datetime.fromtimestamp(START, UTC), timezone.now()
-        record_statuses([StatusArrival(told, number, sent_at, 1, received_at=now)], now)
+        store_statuses([StatusArrival(told, number, sent_at, 1, received_at=now)], now)
         start()
     message_now = Message.objects.get()
     assert (message_now.origin, message_now.message_status) == ("phone_app", "read")
@@ -126,7 +126,7 @@ def test_a_message_that_comes_while_a_contact_is_worked_out_anew_is_not_forgotte
 
     def remember() -> None:
         with transaction.atomic():
-            remember_what_stays(Contact.objects.all(), timezone.now())
+            recompute_contacts(Contact.objects.all(), timezone.now())
 
     with meanwhile(remember) as start:
         LANES[0].run_once()
@@ -159,7 +159,7 @@ def test_a_deadlock_with_a_worker_does_not_fail_who_reads_a_conversation(hub, nu
 
     with meanwhile(mark) as start:
         Message.objects.update(updated_at=timezone.now())  # so that the server ends the other one, which has done less
-        announce([organization.pk])
+        publish_revisions([organization.pk])
         start()
         assert Contact.objects.select_for_update().get(pk=contact.pk).unread_count == 100
     assert Contact.objects.get().unread_count == 0
@@ -191,14 +191,14 @@ def test_a_label_and_a_note_survive_a_deadlock(hub, numbers, organization) -> No
     label = Label(organization=organization, colour="red")
     with meanwhile(lambda: save_label(label=label, name="urgent", colour="red")) as start:
         Label.objects.update(colour="blue")
-        announce([organization.pk])
+        publish_revisions([organization.pk])
         start()
         list(Label.objects.select_for_update().filter(organization=organization))
     assert Label.objects.get(name="urgent").pk == label.pk
 
     with meanwhile(lambda: delete_note(note=note)) as start:
         Label.objects.update(colour="green")
-        announce([organization.pk])
+        publish_revisions([organization.pk])
         start()
         assert Note.objects.select_for_update().get().pk
     assert not Note.objects.exists()
@@ -209,11 +209,11 @@ def test_switching_a_member_survives_a_deadlock(organization: Organization) -> N
     Membership.objects.create(organization=organization, user=creator, role="user_creator")
     switched = Membership.objects.create(organization=organization, user=other, role="user")
     Label.objects.bulk_create(Label(organization=organization, name=f"label {place}") for place in range(20))
-    access = access_to(creator, organization.pk)
+    access = get_access(creator, organization.pk)
     assert access
     with meanwhile(lambda: switch_member(member=switched, activate=False, by=access)) as start:
         Label.objects.update(colour="blue")  # so that the server ends the other one, which has done less
-        announce([organization.pk])
+        publish_revisions([organization.pk])
         start()
         list(Membership.objects.select_for_update().filter(organization=organization))
     assert not Membership.objects.get(pk=switched.pk).activate

@@ -20,9 +20,10 @@ from conftest import SECRET, Hub, apply_all
 from jobs.models import State
 from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent, Membership, Organization, PhoneNumber, Role, User
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import ANY, LARGE, PROVEN, HeldItem, Webhook
-from webhooks.processing.held_items import TOO_MANY, release_waiting
+from webhooks.processing.held_items import release_waiting_items
+from webhooks.processing.hold_reasons import Reason, translate_reason
 from webhooks.processing.pipeline import LANES
 from webhooks.tests.bodies import START, body, message, status_body, text_body, value
 
@@ -51,10 +52,10 @@ def naming(numbers: range, *more: str) -> bytes:
     return f'{{"object":"whatsapp_business_account","entry":[{{"id":"1","changes":[{",".join(changes)}]}}]}}'.encode()
 
 
-def stored(bodies: list[bytes], organization: Organization | None, secret_mark: str = "") -> None:
+def stored(bodies: list[bytes], organization: Organization | None, secret_digest: str = "") -> None:
     """As the receiver stores them once their signature is known."""
     signers = None if organization is None else (organization.pk,)
-    assert set(store([SignedBody(each, Signature(signers, secret_mark)) for each in bodies])) == {None}
+    assert set(store_bodies([SignedBody(each, Signature(signers, secret_mark)) for each in bodies])) == {None}
 
 
 def address(name: str, organization: Organization, *arguments: int) -> str:
@@ -78,7 +79,7 @@ def test_a_flood_of_260_000_unknown_numbers_stops_the_release_of_nobody_s_items(
     apply_all()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert states() == {State.DEAD: 4, State.DONE: 1}
-    assert set(Webhook.objects.dead().values_list("reason", "organization_id")) == {(TOO_MANY, flooder.pk)}
+    assert set(Webhook.objects.dead().values_list("reason", "organization_id")) == {(Reason.TOO_MANY_ITEMS, flooder.pk)}
     assert list(Message.objects.values_list("phone_number_id", flat=True)) == ["900"], "what can be applied is applied"
     assert HeldItem.objects.filter(queue_id=flooder.pk).count() == 0
 
@@ -92,7 +93,7 @@ def test_a_flood_of_260_000_unknown_numbers_stops_the_release_of_nobody_s_items(
 def test_releasing_asks_the_same_number_of_questions_however_many_numbers_wait(hub: Hub, flooder, organization, numbers):
     def questions() -> int:
         with CaptureQueriesContext(connection) as queries:
-            release_waiting()
+            release_waiting_items()
         return len(queries)
 
     assert questions() == 1, "where nothing waits"
@@ -104,7 +105,7 @@ def test_releasing_asks_the_same_number_of_questions_however_many_numbers_wait(h
     assert HeldItem.objects.filter(state=State.WAITING).count() == 5010
     assert questions() == few <= 3
     with CaptureQueriesContext(connection) as queries:
-        release_waiting()
+        release_waiting_items()
     assert max(len(each["sql"]) for each in queries) < 5_000
 
 
@@ -168,7 +169,7 @@ def test_workers_side_by_side_release_what_waits_once(hub: Hub, organization):
 
     def release() -> None:
         start.wait()
-        released.append(release_waiting())
+        released.append(release_waiting_items())
         connections.close_all()
 
     threads = [threading.Thread(target=release) for _ in range(3)]
@@ -199,7 +200,7 @@ def test_what_the_platform_signed_waits_until_its_number_is_proven(hub: Hub, set
 
     number = connect(organization, "700", waba_id="88")
     apply_all()
-    assert release_waiting() == 0
+    assert release_waiting_items() == 0
     assert held_rows() == before
 
     PhoneNumber.objects.filter(pk=number.pk).update(proven_at=timezone.now())
@@ -218,7 +219,7 @@ def test_an_account_event_waits_for_its_own_organization_s_number_whoever_else_h
     before = held_rows()
     assert [row[1] for row in before] == [State.WAITING]
 
-    assert release_waiting() == 0
+    assert release_waiting_items() == 0
     apply_all()
     assert held_rows() == before
 
@@ -253,7 +254,7 @@ def test_a_webhook_beyond_the_most_unapplied_items_is_dead_as_a_whole_and_replay
     apply_all()
     first, second, third, other = Webhook.objects.order_by("pk")
     assert [each.state for each in (first, second, third, other)] == [State.DONE, State.DEAD, State.DONE, State.DONE]
-    assert second.reason == TOO_MANY
+    assert second.reason == Reason.TOO_MANY_ITEMS
     assert dict(HeldItem.objects.order_by().values_list("webhook").annotate(Count("pk"))) == {
         first.pk: 80,
         third.pk: 20,
@@ -267,14 +268,15 @@ def test_a_webhook_beyond_the_most_unapplied_items_is_dead_as_a_whole_and_replay
     client.force_login(admin)
     log = client.get(address("webhook_log", flooder)).content.decode()
     assert "100 items could not be applied yet, or ever; at most 100 are kept." in log
-    assert TOO_MANY in client.get(address("webhook_log", flooder) + "?show=problems").content.decode()
+    sentence = translate_reason(Reason.TOO_MANY_ITEMS)
+    assert sentence in client.get(address("webhook_log", flooder) + "?show=problems").content.decode()
     assert f'hub_unapplied_items_share{{organization="{flooder.pk}"}} 1.0' in hub.get("/metrics").text
 
     again = address("webhook_apply_again", flooder, second.pk)
     client.post(again)
     apply_all()
     second.refresh_from_db()
-    assert (second.state, second.reason) == (State.DEAD, TOO_MANY), "there is no more room than before"
+    assert (second.state, second.reason) == (State.DEAD, Reason.TOO_MANY_ITEMS), "there is no more room than before"
 
     for phone_number_id in range(1000, 1080):
         connect(flooder, str(phone_number_id), app_secret=FLOODER)

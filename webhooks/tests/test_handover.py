@@ -18,7 +18,13 @@ from conftest import apply_all
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
 from organizations.models import AccountEvent, PhoneNumber, Proof
-from organizations.numbers.ownership import NumberMoved, move_replaced, prove_in_transaction, refuse_moved, withdraw_proof
+from organizations.numbers.ownership import (
+    NumberMoved,
+    move_replaced,
+    prove_ownership_in_transaction,
+    raise_if_moved,
+    withdraw_proof,
+)
 from webhooks.models import Webhook
 from webhooks.tests.bodies import NUMBER
 from webhooks.tests.test_ownership import (
@@ -33,7 +39,7 @@ from webhooks.tests.test_ownership import (
     intruder,
     meta,
     owner,
-    tell,
+    post_and_apply,
     tell_own,
 )
 
@@ -71,10 +77,10 @@ def test_what_the_former_one_was_sending_neither_stops_nor_slows_the_new_one_s_n
     intruder.type_ids()
     give_token(intruder.number, "made-up")
     write(person(intruder.number), "under way")
-    (sending,) = sender.Outbox().take(10)
+    (sending,) = sender.Scheduler().lease_attempts(10)
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    sender.store([(sending, GraphError(code, "refused", retry_after=3000.0))])
+    sender.store_results([(sending, GraphError(code, "refused", retry_after=3000.0))])
 
     assert owner.number.phone_number_id == NUMBER
     assert owner.number.sending_stopped_at is None
@@ -89,7 +95,7 @@ def test_what_waits_on_the_new_one_s_number_never_leaves_with_the_former_one_s_t
     owner.paste(meta_token=TOKEN)
     message = write(person(owner.number), "for the owner to send")
 
-    assert sender.Outbox()._take_from(read_before, 10) == []
+    assert sender.Scheduler()._lease_for_number(read_before, 10) == []
     message.refresh_from_db()
     assert message.message_status == "queued"
     assert SendQueue.objects.get().lease_token is None
@@ -112,7 +118,7 @@ def test_what_is_written_while_the_number_goes_is_the_writer_s(hub, meta, owner,
 
 def prove_only(number: PhoneNumber) -> None:
     """Prove the number, and move nothing yet."""
-    run_in_transaction(lambda: prove_in_transaction(number, proof=Proof.TOKEN, account_too=False, now=timezone.now()))
+    run_in_transaction(lambda: prove_ownership_in_transaction(number, proof=Proof.TOKEN, account_too=False, now=timezone.now()))
 
 
 def halfway(owner: People, intruder: People) -> PhoneNumber:
@@ -127,7 +133,7 @@ def test_nothing_can_be_added_to_a_row_while_others_are_moved_to_it(hub, meta, o
     person(intruder.number)
     copy = halfway(owner, intruder)
     with pytest.raises(NumberMoved):
-        refuse_moved([copy])
+        raise_if_moved([copy])
     added = {"number": copy.pk, "phone": "+55 61 99999-0000", "name": "Ana"}
     assert intruder.client.post(intruder.at("new_contact"), added).status_code == 422
     intruder.post("number_switch", copy.pk, activate="on")
@@ -181,11 +187,11 @@ def hand_over(owner: People) -> None:
 def test_what_the_platform_told_the_former_one_stays_theirs_after_a_rebuild(hub, meta, owner, intruder):
     columns = {"organization": intruder.organization, "proven_at": timezone.now(), "proven_by": Proof.UPGRADE}
     PhoneNumber.objects.create(**IDS, **columns)
-    tell(hub, "old")
+    post_and_apply(hub, "old")
     hub.deliver(account_body(), secret=PLATFORM)
     apply_all()
     hand_over(owner)
-    tell(hub, "new")
+    post_and_apply(hub, "new")
     before = told_to(owner), told_to(intruder)
     events = sorted(AccountEvent.objects.values_list("organization", "digest"))
     logs = list(Webhook.objects.order_by("pk").values_list("organization_id", flat=True))
@@ -206,7 +212,7 @@ def test_what_the_former_one_s_own_app_told_stays_theirs_after_a_rebuild(hub, me
     give_secret(intruder.number, INTRUDERS_SECRET)
     tell_own(hub, intruder, INTRUDERS_SECRET, "made up")
     hand_over(owner)
-    tell(hub, "genuine")
+    post_and_apply(hub, "genuine")
     tell_own(hub, intruder, INTRUDERS_SECRET, "made up later")
     before = told_to(owner), told_to(intruder)
 
@@ -217,9 +223,9 @@ def test_what_the_former_one_s_own_app_told_stays_theirs_after_a_rebuild(hub, me
 
 def test_what_was_told_while_the_proof_held_is_there_after_a_rebuild(hub, meta, owner):
     hand_over(owner)
-    tell(hub, "while it held")
+    post_and_apply(hub, "while it held")
     assert withdraw_proof(number=owner.number, now=timezone.now())
-    tell(hub, "after that")
+    post_and_apply(hub, "after that")
 
     rebuild()
     assert owner.contents == ["while it held"]

@@ -13,16 +13,22 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from chats.conversations.sessions import Entry, Role, file_messages
+from chats.conversations.sessions import SessionEffect, SessionMessage, assign_sessions
 from chats.models import Message
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.credentials.signers import Signature
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.tests.bodies import HOUR, NUMBER, START, body, echo_body, history_body, message, value
 from webhooks.tests.test_any_order import deliver, forget
 
-ROLES = {"c": Role.CUSTOMER, "g": Role.CUSTOMER, "b": Role.BUSINESS, "h": Role.HISTORY, "s": Role.ASIDE}
+ROLES = {
+    "c": SessionEffect.CUSTOMER,
+    "g": SessionEffect.CUSTOMER,
+    "b": SessionEffect.BUSINESS,
+    "h": SessionEffect.HISTORY,
+    "s": SessionEffect.ASIDE,
+}
 Told = tuple[str, int, int]
 """A role's letter, whose message it is, and when it was sent."""
 
@@ -73,12 +79,12 @@ def in_an_order(told: list[tuple[str, Told]], dice: random.Random) -> list[tuple
 
 def expected(told: Iterable[tuple[str, Told]]) -> dict[str, tuple[Any, ...]]:
     """By wamid, the session and its expiry; by phone, the contact's latest session."""
-    entries: dict[int, list[Entry]] = defaultdict(list)
+    entries: dict[int, list[SessionMessage]] = defaultdict(list)
     for name, (letter, person, at) in told:
-        entries[person].append(Entry(name, datetime.fromtimestamp(at, UTC), ROLES[letter]))
+        entries[person].append(SessionMessage(name, datetime.fromtimestamp(at, UTC), ROLES[letter]))
     found: dict[str, tuple[Any, ...]] = {}
     for person, own in entries.items():
-        filings = list(file_messages(own, scope=NUMBER))
+        filings = list(assign_sessions(own, scope=NUMBER))
         found |= {each.entry.key: (each.session_id, each.expires_at) for each in filings}
         latest = filings[-1].latest
         found[phone(person)] = (latest.id, latest.expires_at) if latest else (None, None)
@@ -152,7 +158,7 @@ def group_of(people: int, at: int, letter: str = "c") -> bytes:
 
 
 def statements_for(delivered: bytes) -> int:
-    assert store([SignedBody(delivered, Signature(None))]) == [None]
+    assert store_bodies([SignedBody(delivered, Signature(None))]) == [None]
     with CaptureQueriesContext(connection) as captured:
         apply_all()
     return len(captured)

@@ -10,7 +10,7 @@ from chats.models import Message
 from conftest import apply_all
 from contacts.models import Contact, ContactChange
 from organizations.credentials.signers import Signature
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook
 from webhooks.tests.bodies import HOUR, START, body, message, value
 from webhooks.tests.test_any_order import forget
@@ -35,7 +35,7 @@ def without_times(count: int) -> bytes:
 def statements_of_repetition(count: int, first: int, again: int) -> int:
     forget()
     deliver((without_times(count), first))
-    assert store([SignedBody(without_times(count), Signature(None))]) == [None]
+    assert store_bodies([SignedBody(without_times(count), Signature(None))]) == [None]
     Webhook.objects.filter(pk=Webhook.objects.latest("pk").pk).update(date=at(again))
     with CaptureQueriesContext(connection) as asked:
         apply_all()

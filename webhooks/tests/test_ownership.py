@@ -19,17 +19,17 @@ from chats.models import Message
 from cloud_api.payloads import parse
 from conftest import Hub, apply_all
 from contacts.csv.imports import import_contacts
-from contacts.csv.tables import Refused
+from contacts.csv.tables import FileRefused
 from contacts.models import Contact
 from organizations.models import AccountEvent, Organization, PhoneNumber, Proof, Role, User
-from organizations.numbers.credential_checks import SecretRefused, check_proofs, store_secrets
+from organizations.numbers.credential_checks import SecretRefused, check_ownerships, store_secrets
 from organizations.tests.people import member
 from simulator.standin import RunningStandIn, running_standin
 from webhooks.models import HeldItem, Webhook
 from webhooks.processing import pipeline
-from webhooks.processing.held_items import release_waiting
-from webhooks.processing.pipeline import apply_entries
-from webhooks.processing.router import Entry, Naming, Router, signature_of
+from webhooks.processing.held_items import release_waiting_items
+from webhooks.processing.pipeline import apply_items
+from webhooks.processing.router import Entry, NamedNumbers, Router, signature_of
 from webhooks.tests.bodies import NUMBER, body, text_body
 
 PLATFORM = "p" * 32
@@ -273,7 +273,7 @@ def test_an_account_event_of_a_number_that_is_off_waits_and_is_not_released(hub,
 
     call_connect(owner, waba_id=ACCOUNT, app_secret=INTRUDERS_SECRET, meta_token=TOKEN)
     for _ in range(3):
-        assert release_waiting() == 0
+        assert release_waiting_items() == 0
         apply_all()
         assert HeldItem.objects.values(*columns).get() == waiting
     owner.post("number_switch", owner.number.pk, activate="on")
@@ -292,7 +292,7 @@ def test_an_account_event_waits_for_its_own_organization_whoever_else_has_typed_
     waiting = HeldItem.objects.values("state", "cause", "due_at", "attempts").get()
     assert (waiting["state"], waiting["cause"]) == ("waiting", "inactive")
 
-    assert release_waiting() == 0
+    assert release_waiting_items() == 0
     apply_all()
     assert HeldItem.objects.values(*waiting).get() == waiting
     owner.post("number_switch", owner.number.pk, activate="on")
@@ -449,10 +449,10 @@ def test_a_worker_that_read_the_number_before_it_moved_adds_nothing_to_it(hub, m
     entries = [
         Entry(webhook.pk, webhook.organization_id, webhook.date, signature_of(webhook), item) for item in parse(webhook.body)
     ]
-    router = Router.load([Naming.of(webhook, entries)])
+    router = Router.load([NamedNumbers.of(webhook, entries)])
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    (outcome,) = apply_entries(entries, router)
+    (outcome,) = apply_items(entries, router)
 
     assert outcome is not None
     assert outcome.state == "due"
@@ -506,7 +506,7 @@ def test_an_import_into_a_number_that_has_just_moved_is_refused(hub, meta, owner
     read_before = intruder.number
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FileRefused) as refused:
         import_contacts(
             organization=intruder.organization,
             number=read_before,
@@ -560,7 +560,7 @@ def test_a_number_of_a_running_hub_stays_when_meta_says_nothing_of_the_number(hu
     assert (owner.number.proven_by, owner.contents) == (Proof.UPGRADE, ["goes on"])
     asked = meta.calls(NUMBER)["GET number"]
     assert asked == 1
-    assert check_proofs() == 0
+    assert check_ownerships() == 0
     assert meta.calls(NUMBER)["GET number"] == asked
 
 

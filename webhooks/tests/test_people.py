@@ -39,24 +39,24 @@ def flagged() -> bool:
     return (one.conflicts_with, other.conflicts_with) == (other, one)
 
 
-def test_a_person_is_found_by_bsuid_when_the_phone_is_hidden(tell) -> None:
-    tell(payload("40_text_username_and_phone.json"), payload("42_text_known_person_phone_now_hidden.json"))
+def test_a_person_is_found_by_bsuid_when_the_phone_is_hidden(post_and_apply) -> None:
+    post_and_apply(payload("40_text_username_and_phone.json"), payload("42_text_known_person_phone_now_hidden.json"))
     assert people() == {("5531971204455", "BR.6048820193377512")}
     assert [row.wa_id for row in Message.objects.order_by("create_in")] == ["5531971204455", "BR.6048820193377512"]
 
 
-def test_a_person_known_by_phone_alone_gets_the_bsuid(tell) -> None:
-    tell(said("m1", 0, W1, None), said("m2", 1, W1, B1))
+def test_a_person_known_by_phone_alone_gets_the_bsuid(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, None), said("m2", 1, W1, B1))
     assert people() == {(W1, B1)}
 
 
-def test_a_person_known_by_bsuid_alone_gets_the_phone(tell) -> None:
-    tell(said("m1", 0, None, B1), said("m2", 1, W1, B1))
+def test_a_person_known_by_bsuid_alone_gets_the_phone(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, None, B1), said("m2", 1, W1, B1))
     assert people() == {(W1, B1)}
 
 
-def test_a_phone_shared_on_request_is_the_person_s_and_a_card_is_not(tell) -> None:
-    tell(
+def test_a_phone_shared_on_request_is_the_person_s_and_a_card_is_not(post_and_apply) -> None:
+    post_and_apply(
         payload("38_text_username_only.json"),
         payload("16_contacts_phone_shared_on_request.json"),
         payload("15_contacts_shared.json"),
@@ -64,28 +64,28 @@ def test_a_phone_shared_on_request_is_the_person_s_and_a_card_is_not(tell) -> No
     assert people() == {("556181234455", "BR.77310499281566301743"), ("556181500586", "BR.1874209365510427")}
 
 
-def test_bsuids_differ_by_more_than_case(tell) -> None:
-    tell(said("m1", 0, None, "BR.abc"), said("m2", 0, None, "BR.ABC"))
+def test_bsuids_differ_by_more_than_case(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, None, "BR.abc"), said("m2", 0, None, "BR.ABC"))
     assert people() == {(None, "BR.abc"), (None, "BR.ABC")}
 
 
-def test_two_identifiers_of_two_people_are_flagged_and_nothing_is_merged(tell) -> None:
-    tell(said("m1", 0, None, B1), said("m2", 0, W1, None), said("m3", 1, W1, B1))
+def test_two_identifiers_of_two_people_are_flagged_and_nothing_is_merged(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, None, B1), said("m2", 0, W1, None), said("m3", 1, W1, B1))
     assert people() == {(None, B1), (W1, None)}
     assert conversations() == [{"m1", "m3"}, {"m2"}]
     assert flagged()
 
 
 @pytest.mark.parametrize("turn", [1, -1])
-def test_a_phone_that_went_to_somebody_else_is_held_by_whoever_was_seen_with_it_last(tell, turn) -> None:
-    tell(*[said("m1", 0, W1, B1), said("m2", 5, W1, B2)][::turn])
+def test_a_phone_that_went_to_somebody_else_is_held_by_whoever_was_seen_with_it_last(post_and_apply, turn) -> None:
+    post_and_apply(*[said("m1", 0, W1, B1), said("m2", 5, W1, B2)][::turn])
     assert people() == {(None, B1), (W1, B2)}
     assert conversations() == [{"m1"}, {"m2"}]
     assert flagged()
 
 
-def test_a_number_change_keeps_the_conversation(tell) -> None:
-    tell(said("m1", 0, W1, B1, name="Carlos"), changed(1, (W1, B1), (W2, B2)), said("m2", 2, W2, B2))
+def test_a_number_change_keeps_the_conversation(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1, name="Carlos"), changed(1, (W1, B1), (W2, B2)), said("m2", 2, W2, B2))
     assert people() == {(W2, B2)}
     assert conversations() == [{"m1", "change", "m2"}]
     assert set(RetiredIdentity.objects.values_list("value", flat=True)) == {W1, B1}
@@ -94,38 +94,38 @@ def test_a_number_change_keeps_the_conversation(tell) -> None:
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
 @pytest.mark.parametrize("bsuids", [(B1, B2), (None, None)])
-def test_a_number_change_may_come_at_any_time(tell, order, bsuids) -> None:
+def test_a_number_change_may_come_at_any_time(post_and_apply, order, bsuids) -> None:
     old, new = (W1, bsuids[0]), (W2, bsuids[1])
     story = [said("m1", 0, *old), changed(1, old, new), said("m2", 2, *new)]
-    tell(*(story[place] for place in order))
+    post_and_apply(*(story[place] for place in order))
     assert people() == {new}
     assert conversations() == [{"m1", "change", "m2"}]
     assert not Contact.objects.filter(conflicts_with__isnull=False).exists()
 
 
-def test_a_number_change_told_twice_and_in_the_old_form_too_changes_nothing_more(tell) -> None:
-    tell(said("m1", 0, "556192047731", "BR.9920471553028816"))
+def test_a_number_change_told_twice_and_in_the_old_form_too_changes_nothing_more(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, "556192047731", "BR.9920471553028816"))
     for name in ("25_system_user_changed_number.json", "26_system_user_changed_number_legacy.json"):
-        tell(payload(name), payload(name))
+        post_and_apply(payload(name), payload(name))
     assert people() == {("556184112209", "BR.2209947716035581")}
     assert Contact.objects.get().messages.count() == 3
 
 
-def test_the_first_message_under_the_new_number_may_be_older_than_the_event(tell) -> None:
-    tell(said("m1", 0, W1, B1), said("m2", 2, W2, B2), changed(2.01, (W1, B1), (W2, B2)))
+def test_the_first_message_under_the_new_number_may_be_older_than_the_event(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1), said("m2", 2, W2, B2), changed(2.01, (W1, B1), (W2, B2)))
     assert people() == {(W2, B2)}
     assert conversations() == [{"change", "m1", "m2"}]
 
 
-def test_two_changes_in_a_row_may_come_in_any_order(tell) -> None:
+def test_two_changes_in_a_row_may_come_in_any_order(post_and_apply) -> None:
     second, first = changed(5, (W2, B2), (W3, B3), "change2"), changed(1, (W1, B1), (W2, B2), "change1")
-    tell(said("m1", 0, W1, B1), second, said("m3", 6, W3, B3), first, said("m2", 2, W2, B2))
+    post_and_apply(said("m1", 0, W1, B1), second, said("m3", 6, W3, B3), first, said("m2", 2, W2, B2))
     assert people() == {(W3, B3)}
     assert conversations() == [{"m1", "m2", "m3", "change1", "change2"}]
 
 
-def test_somebody_who_goes_back_to_an_old_number_has_it_again(tell) -> None:
-    tell(
+def test_somebody_who_goes_back_to_an_old_number_has_it_again(post_and_apply) -> None:
+    post_and_apply(
         said("m1", 0, W1, B1),
         changed(1, (W1, B1), (W2, B2), "away"),
         changed(9, (W2, B2), (W1, B3), "back"),
@@ -135,21 +135,21 @@ def test_somebody_who_goes_back_to_an_old_number_has_it_again(tell) -> None:
     assert len(conversations()) == 1
 
 
-def test_a_contact_who_had_the_new_number_long_before_is_somebody_else(tell) -> None:
-    tell(said("old", -100, W2, B3), said("m1", 0, W1, B1), changed(1, (W1, B1), (W2, B2)))
+def test_a_contact_who_had_the_new_number_long_before_is_somebody_else(post_and_apply) -> None:
+    post_and_apply(said("old", -100, W2, B3), said("m1", 0, W1, B1), changed(1, (W1, B1), (W2, B2)))
     assert people() == {(W2, B2), (None, B3)}
     assert conversations() == [{"change", "m1"}, {"old"}]
     assert flagged()
 
 
-def test_a_new_owner_of_a_given_up_number_is_a_new_person(tell) -> None:
-    tell(said("m1", 0, W1, B1), changed(1, (W1, B1), (W2, B2)), said("m2", 50, W1, B3))
+def test_a_new_owner_of_a_given_up_number_is_a_new_person(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1), changed(1, (W1, B1), (W2, B2)), said("m2", 50, W1, B3))
     assert people() == {(W2, B2), (W1, B3)}
     assert conversations() == [{"change", "m1"}, {"m2"}]
 
 
-def test_a_late_message_under_the_old_number_finds_its_writer(tell) -> None:
-    tell(said("m1", 0, W1, B1), changed(5, (W1, B1), (W2, B2)), said("late", 3, W1, B1), said("late2", 4, W1, None))
+def test_a_late_message_under_the_old_number_finds_its_writer(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1), changed(5, (W1, B1), (W2, B2)), said("late", 3, W1, B1), said("late2", 4, W1, None))
     assert people() == {(W2, B2)}
     assert conversations() == [{"change", "late", "late2", "m1"}]
 
@@ -157,83 +157,83 @@ def test_a_late_message_under_the_old_number_finds_its_writer(tell) -> None:
 @pytest.mark.parametrize(
     "name", ["27_system_user_changed_user_id.json", "28_system_user_changed_user_id_body_only.json", "43_user_id_update_field.json"]
 )
-def test_a_bsuid_change_keeps_the_conversation(tell, name) -> None:
+def test_a_bsuid_change_keeps_the_conversation(post_and_apply, name) -> None:
     before = {"28": "39_text_alphanumeric_bsuid_with_parent.json"}.get(name[:2], "38_text_username_only.json")
-    tell(payload(before))
+    post_and_apply(payload(before))
     known = Contact.objects.get()
-    tell(payload(name))
+    post_and_apply(payload(name))
     contact = Contact.objects.get()
     assert contact.pk == known.pk
     assert contact.bsuid != known.bsuid
     assert [identity.value for identity in contact.retired_identities.all()] == [known.bsuid]
 
 
-def test_a_bsuid_change_told_with_a_phone_finds_who_is_known_by_phone_alone(tell) -> None:
+def test_a_bsuid_change_told_with_a_phone_finds_who_is_known_by_phone_alone(post_and_apply) -> None:
     update = {"wa_id": W1, "user_id": {"previous": B1, "current": B2}, "timestamp": str(START + HOUR)}
-    tell(said("m1", 0, W1, None), body(value(user_id_update=[update]), field="user_id_update"))
+    post_and_apply(said("m1", 0, W1, None), body(value(user_id_update=[update]), field="user_id_update"))
     assert people() == {(W1, B2)}
 
 
-def test_a_phone_that_changed_and_is_not_shared_any_more_is_not_kept_as_current(tell) -> None:
+def test_a_phone_that_changed_and_is_not_shared_any_more_is_not_kept_as_current(post_and_apply) -> None:
     system = {"type": "user_changed_number", "body": "…", "user_id": B2, "previous_user_id": B1}
     told = {"from": W1, "id": "change", "timestamp": str(START + HOUR), "type": "system", "system": system}
-    tell(said("m1", 0, W1, B1), body(value(messages=[told])))
+    post_and_apply(said("m1", 0, W1, B1), body(value(messages=[told])))
     assert people() == {(None, B2)}
 
 
-def test_a_reaction_to_a_message_from_before_the_change_is_shown_once_the_change_is_told(tell) -> None:
+def test_a_reaction_to_a_message_from_before_the_change_is_shown_once_the_change_is_told(post_and_apply) -> None:
     reaction = message("r", START + 2 * HOUR, sender=W2, bsuid=B2) | {
         "type": "reaction",
         "reaction": {"message_id": "m1", "emoji": "👍"},
     }
-    tell(said("m1", 0, W1, B1), body(value(messages=[reaction])))
+    post_and_apply(said("m1", 0, W1, B1), body(value(messages=[reaction])))
     assert Message.objects.get(wamid="m1").reactions is None
-    tell(changed(1, (W1, B1), (W2, B2)))
+    post_and_apply(changed(1, (W1, B1), (W2, B2)))
     assert Message.objects.get(wamid="m1").reactions == {W2: "👍"}
 
 
-def test_staff_s_decisions_survive_a_number_change_and_a_merge(tell) -> None:
-    tell(said("m1", 0, W1, B1))
+def test_staff_s_decisions_survive_a_number_change_and_a_merge(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1))
     Contact.objects.update(profile="ia", activate_bot=False)
-    tell(said("m2", 2, W2, B2), changed(1, (W1, B1), (W2, B2)))
+    post_and_apply(said("m2", 2, W2, B2), changed(1, (W1, B1), (W2, B2)))
     contact = Contact.objects.get()
     assert (contact.profile, contact.activate_bot) == ("ia", False)
 
 
-def test_the_latest_profile_counts_whatever_the_order(tell) -> None:
-    tell(said("m2", 5, W1, B1, name="Ana Teles", username="@ana"), said("m1", 0, W1, B1, name="Ana"))
+def test_the_latest_profile_counts_whatever_the_order(post_and_apply) -> None:
+    post_and_apply(said("m2", 5, W1, B1, name="Ana Teles", username="@ana"), said("m1", 0, W1, B1, name="Ana"))
     contact = Contact.objects.get()
     assert (contact.name, contact.username) == ("Ana Teles", "ana")
 
 
-def test_a_name_that_is_missing_takes_none_away(tell) -> None:
-    tell(said("m1", 0, W1, B1, name="Ana"), said("m2", 5, W1, B1))
+def test_a_name_that_is_missing_takes_none_away(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1, name="Ana"), said("m2", 5, W1, B1))
     assert Contact.objects.get().name == "Ana"
 
 
-def test_the_parent_bsuid_is_kept(tell) -> None:
-    tell(payload("39_text_alphanumeric_bsuid_with_parent.json"))
+def test_the_parent_bsuid_is_kept(post_and_apply) -> None:
+    post_and_apply(payload("39_text_alphanumeric_bsuid_with_parent.json"))
     assert Contact.objects.get().parent_bsuid == "BR.ENT.5502918837460012"
 
 
-def test_the_address_book_names_those_who_have_no_name_yet(tell) -> None:
-    tell(payload("82_smb_app_state_sync.json"))
+def test_the_address_book_names_those_who_have_no_name_yet(post_and_apply) -> None:
+    post_and_apply(payload("82_smb_app_state_sync.json"))
     assert Contact.objects.get().name == "Ana do Bloco C"
 
 
-def test_marketing_stopped_and_resumed_the_latest_word_counts(tell) -> None:
+def test_marketing_stopped_and_resumed_the_latest_word_counts(post_and_apply) -> None:
     def preference(choice: str, hours: int) -> bytes:
         told = {"wa_id": W1, "category": "marketing_messages", "value": choice, "timestamp": START + HOUR * hours}
         return body(value(user_preferences=[told]), field="user_preferences")
 
-    tell(preference("stop", 5))
+    post_and_apply(preference("stop", 5))
     assert Contact.objects.get().marketing_stopped
-    tell(preference("resume", 3))
+    post_and_apply(preference("resume", 3))
     assert Contact.objects.get().marketing_stopped
-    tell(preference("resume", 6))
+    post_and_apply(preference("resume", 6))
     assert not Contact.objects.get().marketing_stopped
 
 
-def test_a_person_on_two_numbers_of_one_organization_is_two_contacts(tell) -> None:
-    tell(said("m1", 0, W1, B1), body(value(OTHER_NUMBER, messages=[message("m2", sender=W1, bsuid=B1)])))
+def test_a_person_on_two_numbers_of_one_organization_is_two_contacts(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1), body(value(OTHER_NUMBER, messages=[message("m2", sender=W1, bsuid=B1)])))
     assert Contact.objects.count() == 2

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from conftest import NUMBERS, SECRET, Hub, apply_all, payload
 from organizations.credentials.signers import Signature
-from organizations.live.revisions import revisions
+from organizations.live.revisions import current_revisions
 from organizations.models import Organization, PhoneNumber, Proof
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import HeldItem, Webhook
 from webhooks.processing.replay import replay
 from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, body, message, text_body, value
@@ -50,12 +50,12 @@ def owner_of_the_last() -> int | None:
 
 
 def test_a_handshake_is_noted_for_the_numbers_with_the_token_and_told_to_their_pages(hub, organization, numbers, other):
-    before = revisions([organization.pk, other.organization_id])
+    before = current_revisions([organization.pk, other.organization_id])
 
     assert shake_hands(hub, "handshake-token") == 200
     noted = set(PhoneNumber.objects.exclude(handshake_at=None).values_list("phone_number_id", flat=True))
     assert noted == set(NUMBERS)
-    after = revisions([organization.pk, other.organization_id])
+    after = current_revisions([organization.pk, other.organization_id])
     assert after[organization.pk] > before[organization.pk]
     assert after[other.organization_id] == before[other.organization_id]
 
@@ -69,35 +69,35 @@ def test_a_refused_handshake_is_not_noted(hub, organization, other):
 
 def test_handshakes_in_quick_succession_write_once(hub, numbers, organization):
     shake_hands(hub, "handshake-token")
-    before = revisions([organization.pk])
+    before = current_revisions([organization.pk])
     shake_hands(hub, "handshake-token")
 
-    assert revisions([organization.pk]) == before
+    assert current_revisions([organization.pk]) == before
 
 
 # ---- the first webhook, and the last
 
 
-def test_the_first_and_the_last_webhook_of_a_number_are_noted_and_told(tell, organization, numbers):
-    before = revisions([organization.pk])
-    tell(text_body("wamid.1"))
+def test_the_first_and_the_last_webhook_of_a_number_are_noted_and_told(post_and_apply, organization, numbers):
+    before = current_revisions([organization.pk])
+    post_and_apply(text_body("wamid.1"))
 
     number = PhoneNumber.objects.get(phone_number_id=NUMBER)
     webhook = Webhook.objects.get()
     assert number.first_webhook_at == number.last_webhook_at == webhook.date
     assert not PhoneNumber.objects.exclude(phone_number_id=NUMBER).exclude(first_webhook_at=None).exists()
-    assert revisions([organization.pk])[organization.pk] > before[organization.pk]
+    assert current_revisions([organization.pk])[organization.pk] > before[organization.pk]
 
 
-def test_the_last_webhook_is_noted_again_only_after_a_few_seconds(tell, numbers):
-    tell(text_body("wamid.1"))
+def test_the_last_webhook_is_noted_again_only_after_a_few_seconds(post_and_apply, numbers):
+    post_and_apply(text_body("wamid.1"))
     noted = PhoneNumber.objects.get(phone_number_id=NUMBER).last_webhook_at
-    tell(text_body("wamid.2"))
+    post_and_apply(text_body("wamid.2"))
     assert PhoneNumber.objects.get(phone_number_id=NUMBER).last_webhook_at == noted
 
     long_ago = timezone.now() - timedelta(minutes=1)
     PhoneNumber.objects.update(first_webhook_at=long_ago, last_webhook_at=long_ago)
-    tell(text_body("wamid.3"))
+    post_and_apply(text_body("wamid.3"))
     number = PhoneNumber.objects.get(phone_number_id=NUMBER)
     assert number.last_webhook_at == Webhook.objects.latest("pk").date
     assert number.first_webhook_at == long_ago
@@ -113,8 +113,8 @@ def test_webhooks_of_many_numbers_are_noted_in_one_statement(hub, numbers):
     assert PhoneNumber.objects.exclude(last_webhook_at=None).count() == 2
 
 
-def test_applying_an_old_webhook_again_does_not_move_the_last_one_back(tell, numbers):
-    tell(text_body("wamid.1"))
+def test_applying_an_old_webhook_again_does_not_move_the_last_one_back(post_and_apply, numbers):
+    post_and_apply(text_body("wamid.1"))
     Webhook.objects.update(date=timezone.now() - timedelta(days=3))
     PhoneNumber.objects.filter(phone_number_id=NUMBER).update(last_webhook_at=timezone.now())
     last = PhoneNumber.objects.get(phone_number_id=NUMBER).last_webhook_at
@@ -229,7 +229,7 @@ def test_what_a_shared_secret_signed_of_a_third_party_s_number_is_in_nobody_s_lo
     PhoneNumber.objects.filter(pk=other.pk).update(app_secret=SECRET)
     shared = body(value("700000000000009", messages=[message("wamid.1")]))
     signers = (organization.pk, other.organization_id)
-    store([SignedBody(shared, Signature(signers, "the mark of their secret"))])
+    store_bodies([SignedBody(shared, Signature(signers, "the mark of their secret"))])
     apply_all()
 
     assert owner_of_the_last() is None
@@ -264,8 +264,8 @@ def test_a_number_that_moved_takes_its_webhooks_with_it_once_they_are_applied_ag
 
 def test_the_log_s_pages_are_told_when_a_webhook_is_done_or_dead(hub, organization, numbers):
     hub.deliver(b'{"object": "something else"}', path=f"/webhooks/whatsapp/{organization.key}/")
-    before = revisions([organization.pk])[organization.pk]
+    before = current_revisions([organization.pk])[organization.pk]
     apply_all()
 
     assert Webhook.objects.get().state == "dead"
-    assert revisions([organization.pk])[organization.pk] > before
+    assert current_revisions([organization.pk])[organization.pk] > before

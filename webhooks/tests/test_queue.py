@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from jobs.models import MAX_ATTEMPTS, Lease
 from jobs.worker import Chore, Lane, Worker
 from organizations.credentials.signers import Signature
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +23,7 @@ def row() -> Webhook:
 
 
 def stored(count: int, *, size: int = 2) -> list[Webhook]:
-    store([SignedBody(b"{" + b" " * (size - 2) + b"}", Signature(None))] * count)
+    store_bodies([SignedBody(b"{" + b" " * (size - 2) + b"}", Signature(None))] * count)
     return list(Webhook.objects.order_by("pk"))
 
 
@@ -77,12 +77,12 @@ def test_a_lease_takes_no_more_than_its_budget_but_always_one() -> None:
 
 
 def test_two_queues_that_fill_a_lease_exactly_are_leased() -> None:
-    store([SignedBody(b"{}", Signature(None)), SignedBody(b"{}", Signature((7,)))] * 3)
+    store_bodies([SignedBody(b"{}", Signature(None)), SignedBody(b"{}", Signature((7,)))] * 3)
     assert sorted(taken(limit=6).ids) == list(Webhook.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def test_a_parked_row_waits_until_it_is_made_due(row) -> None:
-    taken().park([row.pk], "for a number")
+    taken().set_waiting([row.pk], "for a number")
     assert lease() is None
     assert Webhook.objects.all().make_due() == 1
     assert taken().ids == [row.pk]
@@ -105,7 +105,7 @@ def test_a_row_that_fails_is_tried_again_later_and_later_and_then_dead(row) -> N
 
 
 def test_a_dead_row_can_be_replayed_with_all_its_tries(row) -> None:
-    taken().bury([row.pk], "x" * 900)
+    taken().set_dead([row.pk], "x" * 900)
     Webhook.objects.dead().make_due()
     row.refresh_from_db()
     assert (row.state, row.attempts, row.reason) == ("due", 0, "")
@@ -189,8 +189,8 @@ def test_the_state_machine_has_no_other_way_out(row) -> None:
     """Whatever ends a lease takes the token away, so that nobody else's word counts for the row."""
     ends: list[Callable[[Lease], None]] = [
         lambda found: found.finish(),
-        lambda found: found.park([row.pk], "r"),
-        lambda found: found.bury([row.pk], "r"),
+        lambda found: found.set_waiting([row.pk], "r"),
+        lambda found: found.set_dead([row.pk], "r"),
         lambda found: found.retry([row.pk], "r"),
     ]
     for end in ends:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
-from webhooks.processing.hold_reasons import REASONS, translated
+from webhooks.processing.hold_reasons import REASONS, translate_reason
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GIVERS = {"Refused", "UnreadableBody", "unreadable", "Held", "UnknownMessage", "bury"}
@@ -40,6 +40,6 @@ def test_every_reason_in_the_code_is_known() -> None:
 @pytest.mark.parametrize("language", ["pt-br", "es"])
 def test_every_reason_is_translated_and_keeps_its_detail(language) -> None:
     with translation.override(language):
-        assert [reason for reason in REASONS if translated(reason) == reason] == []
-        assert translated("The body is not JSON: char 7.").endswith(": char 7.")
-        assert translated("ValueError: something else") == "ValueError: something else"
+        assert [reason for reason in REASONS if translate_reason(reason) == reason] == []
+        assert translate_reason("The body is not JSON: char 7.").endswith(": char 7.")
+        assert translate_reason("ValueError: something else") == "ValueError: something else"

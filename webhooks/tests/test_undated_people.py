@@ -124,7 +124,7 @@ def test_a_refusal_of_meta_s_counts_with_the_choices(hub, numbers) -> None:
 def test_what_graph_itself_refused_is_known_after_a_rebuild(hub, numbers) -> None:
     deliver((text_body("wamid.1", START, sender=W1), START))
     contact = Contact.objects.get()
-    contact.note_refusal(None, marketing_at=at(START + HOUR))
+    contact.record_refusal(None, marketing_at=at(START + HOUR))
     contact.save()
     rebuild()
     contact.refresh_from_db()

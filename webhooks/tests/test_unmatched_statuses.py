@@ -12,13 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from chats.conversations.unmatched_statuses import KEPT_FOR, STEP, forget_old_unmatched
+from chats.conversations.unmatched_statuses import KEPT_FOR, STEP, delete_old_unmatched
 from chats.models import Message, StatusEvent, UnmatchedStatus
 from conftest import Hub, apply_all
 from organizations.models import Organization
+from webhooks.log.tests.test_log_pages import member
 from webhooks.models import Webhook
 from webhooks.tests.bodies import START, echo_body, status_body
-from webhooks.tests.test_log_pages import member
 
 
 def log(client: Client, organization: Organization, **asked: str) -> str:
@@ -26,9 +26,9 @@ def log(client: Client, organization: Organization, **asked: str) -> str:
 
 
 @pytest.fixture
-def unknown(tell) -> Webhook:
+def unknown(post_and_apply) -> Webhook:
     """A webhook that tells of a message which the hub does not know, after one of a message that it knows."""
-    tell(echo_body("wamid.known"), status_body("wamid.known", "read"), status_body("wamid.unknown", "delivered"))
+    post_and_apply(echo_body("wamid.known"), status_body("wamid.known", "read"), status_body("wamid.unknown", "delivered"))
     return Webhook.objects.latest("pk")
 
 
@@ -45,14 +45,14 @@ def test_it_is_counted(unknown, hub: Hub) -> None:
     assert "hub_unmatched_statuses 1.0" in hub.get("/metrics").text
 
 
-def test_it_is_known_once_the_message_comes(unknown, tell, organization) -> None:
-    tell(echo_body("wamid.unknown", START + 5))
+def test_it_is_known_once_the_message_comes(unknown, post_and_apply, organization) -> None:
+    post_and_apply(echo_body("wamid.unknown", START + 5))
     assert not UnmatchedStatus.objects.exists()
     assert "No unknown messages" in log(member(organization), organization, show="unmatched")
 
 
-def test_a_status_told_twice_is_counted_once_and_a_rebuild_counts_the_same(unknown, tell) -> None:
-    tell(status_body("wamid.unknown", "delivered"), status_body("wamid.unknown", "read"))
+def test_a_status_told_twice_is_counted_once_and_a_rebuild_counts_the_same(unknown, post_and_apply) -> None:
+    post_and_apply(status_body("wamid.unknown", "delivered"), status_body("wamid.unknown", "read"))
     assert UnmatchedStatus.objects.count() == 2
     call_command("replay", "--rebuild", stdout=StringIO())
     apply_all()
@@ -66,8 +66,8 @@ def test_no_other_organization_sees_it(unknown, organization) -> None:
     assert member(stranger, email="caio@example.com").get(reverse("webhook_log", args=[organization.pk])).status_code == 404
 
 
-def test_the_log_asks_as_often_however_many_there_are(tell, organization, django_assert_max_num_queries) -> None:
-    tell(*(status_body(f"wamid.{each}", "sent") for each in range(12)))
+def test_the_log_asks_as_often_however_many_there_are(post_and_apply, organization, django_assert_max_num_queries) -> None:
+    post_and_apply(*(status_body(f"wamid.{each}", "sent") for each in range(12)))
     admin = member(organization)
     with django_assert_max_num_queries(16):
         assert log(admin, organization, show="unmatched").count('<li id="webhook-') == 12
@@ -93,8 +93,8 @@ def test_it_has_the_time_of_its_webhook(unknown) -> None:
     assert UnmatchedStatus.objects.get().received_at == unknown.date
 
 
-def test_what_is_old_is_forgotten_and_a_rebuild_does_not_bring_it_back(tell) -> None:
-    tell(status_body("wamid.old", "delivered"), status_body("wamid.new", "delivered"))
+def test_what_is_old_is_forgotten_and_a_rebuild_does_not_bring_it_back(post_and_apply) -> None:
+    post_and_apply(status_body("wamid.old", "delivered"), status_body("wamid.new", "delivered"))
     received("wamid.old", KEPT_FOR.days + 1)
     received("wamid.new", KEPT_FOR.days - 1)
     apply_all()
@@ -106,16 +106,16 @@ def test_what_is_old_is_forgotten_and_a_rebuild_does_not_bring_it_back(tell) -> 
         assert noted() == {"wamid.new"}
 
 
-def test_a_message_that_comes_after_its_status_was_forgotten_still_has_it(tell) -> None:
-    tell(status_body("wamid.late", "read"))
+def test_a_message_that_comes_after_its_status_was_forgotten_still_has_it(post_and_apply) -> None:
+    post_and_apply(status_body("wamid.late", "read"))
     received("wamid.late", KEPT_FOR.days + 1)
-    assert forget_old_unmatched() == 1
-    tell(echo_body("wamid.late", START))
+    assert delete_old_unmatched() == 1
+    post_and_apply(echo_body("wamid.late", START))
     assert Message.objects.get().message_status == "read"
     assert StatusEvent.objects.count() == 1
 
 
-def test_however_many_there_are_they_go_in_small_steps_by_the_index(tell, numbers) -> None:
+def test_however_many_there_are_they_go_in_small_steps_by_the_index(post_and_apply, numbers) -> None:
     number = next(iter(numbers.values()))
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     UnmatchedStatus.objects.bulk_create(
@@ -125,7 +125,7 @@ def test_however_many_there_are_they_go_in_small_steps_by_the_index(tell, number
         for place in range(2 * STEP + 5)
     )
     with CaptureQueriesContext(connection) as asked:
-        assert forget_old_unmatched() == 2 * STEP + 5
+        assert delete_old_unmatched() == 2 * STEP + 5
     reads = [query["sql"] for query in asked if query["sql"].startswith("SELECT")]
     assert len(reads) == 4
     assert all(f"LIMIT {STEP}" in each for each in reads)
@@ -134,7 +134,7 @@ def test_however_many_there_are_they_go_in_small_steps_by_the_index(tell, number
     assert noted() == set()
 
 
-def test_the_worker_forgets_by_itself(tell, unknown) -> None:
+def test_the_worker_forgets_by_itself(post_and_apply, unknown) -> None:
     with time_machine.travel(timezone.now() + KEPT_FOR + timedelta(hours=1)):
         apply_all()
     assert noted() == set()

@@ -58,48 +58,48 @@ def badge() -> tuple[int, int | None]:
     return contact.unread_count, contact.unread_at and (int(contact.unread_at.timestamp()) - START) // HOUR
 
 
-def test_notices_and_reactions_raise_no_badge(tell) -> None:
-    tell(said("m1", 0, W1, None), notice("n1", START + HOUR), reaction("r1", START + 2 * HOUR, "m1"))
-    tell(changed(3, (W1, None), (W2, None)))
+def test_notices_and_reactions_raise_no_badge(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, None), notice("n1", START + HOUR), reaction("r1", START + 2 * HOUR, "m1"))
+    post_and_apply(changed(3, (W1, None), (W2, None)))
     assert badge() == (1, 0)
 
 
-def test_the_line_above_what_is_unread_stands_above_a_message_not_above_a_notice(tell, opened) -> None:
-    tell(said("m1", 0, W1, None))
+def test_the_line_above_what_is_unread_stands_above_a_message_not_above_a_notice(post_and_apply, opened) -> None:
+    post_and_apply(said("m1", 0, W1, None))
     opened(Contact.objects.get())
-    tell(notice("n1", START + HOUR), said("m2", 2, W1, None))
+    post_and_apply(notice("n1", START + HOUR), said("m2", 2, W1, None))
     page = opened(Contact.objects.get())
     before_line = page.partition('id="unread-line"')[0]
     assert re.findall(r'id="m(\d+)"', before_line)[-1] == str(Message.objects.get(wamid="m2").pk)
 
 
-def test_opening_clears_the_badge_of_two_contacts_that_became_one(tell, opened) -> None:
-    tell(said("old", 0, None, B1), said("new", 1, None, B2), said("old again", 2, None, B1))
+def test_opening_clears_the_badge_of_two_contacts_that_became_one(post_and_apply, opened) -> None:
+    post_and_apply(said("old", 0, None, B1), said("new", 1, None, B2), said("old again", 2, None, B1))
     opened(Contact.objects.get(bsuid=B1))
-    tell(new_user_id(START + HOUR, old=B1, new=B2))
+    post_and_apply(new_user_id(START + HOUR, old=B1, new=B2))
     assert badge()[0] >= 1  # nobody has read "new"
     page = opened(Contact.objects.get())
     assert 'id="unread-line"' in page
     assert badge() == (0, None)
 
 
-def test_what_was_read_of_both_stays_read_when_they_become_one(tell, opened) -> None:
-    tell(said("old", 0, None, B1), said("new", 1, None, B2))
+def test_what_was_read_of_both_stays_read_when_they_become_one(post_and_apply, opened) -> None:
+    post_and_apply(said("old", 0, None, B1), said("new", 1, None, B2))
     for contact in Contact.objects.all():
         opened(contact)
-    tell(new_user_id(START + HOUR, old=B1, new=B2))
+    post_and_apply(new_user_id(START + HOUR, old=B1, new=B2))
     assert badge() == (0, None)
 
 
-def test_a_badge_that_counts_too_much_is_put_right_when_the_conversation_is_opened(tell, opened) -> None:
-    tell(said("m1", 0, W1, None))
+def test_a_badge_that_counts_too_much_is_put_right_when_the_conversation_is_opened(post_and_apply, opened) -> None:
+    post_and_apply(said("m1", 0, W1, None))
     opened(Contact.objects.get())
     Contact.objects.update(unread_count=3)
     opened(Contact.objects.get())
     assert badge() == (0, None)
 
 
-def test_the_badge_is_the_same_in_any_order_and_after_a_rebuild(tell) -> None:
+def test_the_badge_is_the_same_in_any_order_and_after_a_rebuild(post_and_apply) -> None:
     told = [
         history_body("h1", START, sender=W1),
         said("h1", 0, W1, B1),
@@ -109,7 +109,7 @@ def test_the_badge_is_the_same_in_any_order_and_after_a_rebuild(tell) -> None:
         said("m2", 4, None, B2),
         new_user_id(START + 4 * HOUR, old=B1, new=B2),
     ]
-    tell(*told)
+    post_and_apply(*told)
     assert badge() == (3, 4)
     call_command("replay", "--rebuild", stdout=StringIO())
     apply_all()
@@ -119,14 +119,14 @@ def test_the_badge_is_the_same_in_any_order_and_after_a_rebuild(tell) -> None:
     assert badge() == (3, 4)
 
 
-def test_a_live_message_known_from_history_is_unread_whichever_came_first(tell) -> None:
-    tell(history_body("a", START, sender=W1), said("a", 0, W1, None))
-    tell(said("b", 1, W2, None), history_body("b", START + HOUR, sender=W2))
+def test_a_live_message_known_from_history_is_unread_whichever_came_first(post_and_apply) -> None:
+    post_and_apply(history_body("a", START, sender=W1), said("a", 0, W1, None))
+    post_and_apply(said("b", 1, W2, None), history_body("b", START + HOUR, sender=W2))
     assert [contact.unread_count for contact in Contact.objects.order_by("pk")] == [1, 1]
     told = list(Webhook.objects.order_by("pk").values_list("pk", flat=True))
     assert list(Message.objects.order_by("pk").values_list("webhook_id", flat=True)) == [told[1], told[2]]
 
 
-def test_a_status_of_ours_changes_no_badge(tell) -> None:
-    tell(said("m1", 0, W1, None), status_body("unknown", "read"))
+def test_a_status_of_ours_changes_no_badge(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, None), status_body("unknown", "read"))
     assert badge() == (1, 0)

@@ -17,7 +17,7 @@ import pytest
 from cloud_api.signature import sign
 from conftest import SECRET, Hub
 from webhooks.intake.receiver import MAX_BODY, MAX_DISCARDED
-from webhooks.intake.request_bodies import MOST_LARGE, MOST_SMALL, SMALL
+from webhooks.intake.request_bodies import MAX_LARGE_BODIES, MAX_SMALL_BODIES, SMALL_BODY_SIZE
 from webhooks.models import Webhook
 from webhooks.tests.bodies import text_body
 
@@ -29,9 +29,9 @@ START = "POST /webhooks/whatsapp/ HTTP/1.1\r\nHost: hub\r\n"
 
 @contextmanager
 def holding(hub: Hub, **options: Any) -> Iterator[None]:
-    """Meanwhile another process holds connections as `webhooks.tests.holding` describes. It has done its worst when this begins."""
+    """Meanwhile another process holds connections as `webhooks.tests.slow_senders` describes. It has done its worst when this begins."""
     options = {"port": urlsplit(hub.address).port, "size": NEARLY_4_MIB, **options}
-    command = [sys.executable, "-m", "webhooks.tests.holding", json.dumps(options)]
+    command = [sys.executable, "-m", "webhooks.tests.slow_senders", json.dumps(options)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
@@ -55,13 +55,13 @@ def assert_signed_webhooks_get_through(hub: Hub, *, rounds: int = 5, repeats: in
         waits = []
         for index in range(rounds):
             started = time.monotonic()
-            for _ in range(1 + repeats * (size > SMALL)):
+            for _ in range(1 + repeats * (size > SMALL_BODY_SIZE)):
                 answer = hub.post(text_body(f"{size} {index}", text="x" * size))
                 if answer.status_code == 200:
                     break
             waits.append(time.monotonic() - started)
             assert answer.status_code == 200, f"{size} bytes in round {index}"
-        assert median(waits) < (1 + repeats if size > SMALL else 1)
+        assert median(waits) < (1 + repeats if size > SMALL_BODY_SIZE else 1)
     assert Webhook.objects.count() == before + 3 * rounds
 
 
@@ -82,7 +82,11 @@ ATTACKS = {
     "66 that hold nearly 4 MiB and come again": {"connections": 66, "head": head(), "begins_anew": True},
     "300 that hold nearly 4 MiB": {"connections": 300, "head": head()},
     "200 that hold a small body": {"connections": 200, "head": head(length=1000), "size": 999},
-    "1,200 that hold nearly 64 KiB": {"connections": MOST_SMALL + 176, "head": head(length=SMALL), "size": SMALL - 1},
+    "1,200 that hold nearly 64 KiB": {
+        "connections": MAX_SMALL_BODIES + 176,
+        "head": head(length=SMALL_BODY_SIZE),
+        "size": SMALL_BODY_SIZE - 1,
+    },
     "200 that trickle": {"connections": 200, "head": head(), "rate": 100_000, "begins_anew": True},
     "200 that announce 4 MiB and send nothing": {"connections": 200, "head": head(), "size": 0},
     "100 of as many addresses": {"connections": 100, "head": head(more="X-Forwarded-For: 198.51.100.NUMBER\r\n")},
@@ -156,10 +160,10 @@ def test_who_holds_most_slots_gives_way_to_another_client(hub, numbers) -> None:
 
 def test_bodies_that_are_given_up_get_a_503_that_says_when_to_come_again(hub, numbers) -> None:
     address = urlsplit(hub.address)
-    clients = [socket.create_connection((address.hostname, address.port), timeout=10) for _ in range(MOST_LARGE)]
+    clients = [socket.create_connection((address.hostname, address.port), timeout=10) for _ in range(MAX_LARGE_BODIES)]
     try:
         for client in clients:
-            client.sendall(head().encode() + b"x" * (SMALL + 1))
+            client.sendall(head().encode() + b"x" * (SMALL_BODY_SIZE + 1))
         assert hub.post(text_body("large", text="x" * 3_000_000)).status_code == 200
         answer = clients[0].recv(4096)
     finally:

@@ -18,7 +18,7 @@ from conftest import apply_all
 from contacts.models import Contact
 from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent
-from webhooks.intake.storage import SignedBody, store
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook
 from webhooks.tests.bodies import HOUR, START, body, echo_body, message, status_body, text_body, value
 from webhooks.tests.test_any_order import forget, rows
@@ -36,7 +36,7 @@ def at(seconds: int) -> datetime:
 def deliver(*deliveries: Delivery) -> None:
     """Apply them in this order, each as if it had arrived at its time."""
     for told, arrived_at in deliveries:
-        assert store([SignedBody(told, Signature(None))]) == [None]
+        assert store_bodies([SignedBody(told, Signature(None))]) == [None]
         Webhook.objects.filter(pk=Webhook.objects.latest("pk").pk).update(date=at(arrived_at))
         apply_all()
 

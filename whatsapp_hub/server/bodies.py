@@ -11,8 +11,8 @@ from typing import IO, cast
 from django.conf import settings
 
 from webhooks.intake.receiver import Receive, Scope
-from whatsapp_hub.server.budgets import Budget
-from whatsapp_hub.server.refusals import ClientGone, RequestRefused
+from whatsapp_hub.server.byte_limits import Budget
+from whatsapp_hub.server.request_errors import ClientGone, RequestRefused
 
 MOST_OF_ANYBODY = 128 * 2**10
 """Bytes. Forms that need no sign-in hold a few hundred. Larger bodies need a session, and are kept on disk."""

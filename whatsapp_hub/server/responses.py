@@ -10,8 +10,8 @@ from typing import IO, Protocol, cast
 from django.conf import settings
 
 from webhooks.intake.receiver import Receive, Send
-from whatsapp_hub.server.budgets import Budget
-from whatsapp_hub.server.refusals import ClientGone
+from whatsapp_hub.server.byte_limits import Budget
+from whatsapp_hub.server.request_errors import ClientGone
 
 CHUNK = 64 * 2**10
 MOST_IN_MEMORY = 2**20

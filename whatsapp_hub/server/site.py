@@ -18,12 +18,12 @@ from django.db import close_old_connections
 from django.http import HttpRequest
 from django.utils.http import parse_header_parameters
 
-from organizations.live.event_stream import session_key_of
+from organizations.live.event_stream import find_session_key
 from webhooks.intake.receiver import Receive, Scope, Send
 from whatsapp_hub.server.bodies import GRACE, MOST_IN_MEMORY, Body, BodyReader
-from whatsapp_hub.server.budgets import Budget
+from whatsapp_hub.server.byte_limits import Budget
 from whatsapp_hub.server.connections import SENT_AHEAD
-from whatsapp_hub.server.refusals import ClientGone, RequestRefused, send_refusal
+from whatsapp_hub.server.request_errors import ClientGone, RequestRefused, send_refusal
 from whatsapp_hub.server.responses import CHUNK, FileToSend, ResponseBuffer, send_response, wait_until_gone
 from whatsapp_hub.server.threads import ThreadQueue
 
@@ -88,7 +88,7 @@ class Site:
 
     async def _is_signed_in(self, scope: Scope) -> bool:
         """RequestRefused (503) if no thread is free to find out."""
-        session_key = session_key_of(scope)
+        session_key = find_session_key(scope)
         if not session_key:
             return False
         return await self._threads_for(scope["path"]).run(_client(scope), partial(_has_session, session_key))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from whatsapp_hub.server.refusals import RequestRefused
+from whatsapp_hub.server.request_errors import RequestRefused
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_hub import configuration, embedded
+from whatsapp_hub import configuration, embedded_mode
 from whatsapp_hub.tests.test_settings import KEY, MANAGE, run
 
 BASE = Path("/srv/hub")
@@ -167,7 +167,7 @@ def test_a_directory_that_cannot_be_one_is_told_in_a_sentence(tmp_path, written)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
     with pytest.raises(ImproperlyConfigured, match=r"VAR_DIR"):
-        embedded.database_url(configuration.var_directory(str(tmp_path / written)))
+        embedded_mode.database_url(configuration.var_directory(str(tmp_path / written)))
 
 
 def test_a_database_file_in_a_loop_of_links_is_refused(tmp_path) -> None:

@@ -28,7 +28,7 @@ FILES = [
     path
     for app in APPS
     for path in sorted((TOP / app).rglob("*.py"))
-    if not {"tests", "migrations"} & set(path.relative_to(TOP).parts)
+    if not {"tests", "migrations", "conftest.py"} & set(path.relative_to(TOP).parts)
 ]
 MAX_MODULES = 16
 """Of one folder."""

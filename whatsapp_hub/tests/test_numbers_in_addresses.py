@@ -2,8 +2,8 @@
 
 import pytest
 from django.test import Client
+from organizations.url_parameters import MAX_INTEGER, read_integer
 
-from organizations.addresses import LARGEST, read_number
 from organizations.models import Role, User
 from whatsapp_hub.tests.test_permissions import OF_ORGANIZATIONS, World
 
@@ -42,15 +42,15 @@ def creator(world: World) -> Client:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("0", 0), ("7", 7), ("007", 7), (str(LARGEST), LARGEST), (str(LARGEST + 1), None), ("", None)]
+    ("text", "number"), [("0", 0), ("7", 7), ("007", 7), (str(MAX_INTEGER), MAX_INTEGER), (str(MAX_INTEGER + 1), None), ("", None)]
 )
 def test_a_number_is_read_up_to_what_a_column_holds(text: str, number: int | None) -> None:
-    assert read_number(text) == number
+    assert read_integer(text) == number
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_is_no_number_of_ours_is_none(text: str) -> None:
-    assert read_number(text) is None or text == "0" * 30
+    assert read_integer(text) is None or text == "0" * 30
 
 
 @pytest.mark.django_db(transaction=True)  # closing an answer, which may hold a file, closes the connection too

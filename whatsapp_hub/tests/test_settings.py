@@ -12,8 +12,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_hub import embedded
-from whatsapp_hub.embedded import is_this_machine, runs_simulator
+from whatsapp_hub import embedded_mode
+from whatsapp_hub.embedded_mode import is_this_machine, runs_simulator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TELL = (
@@ -157,7 +157,7 @@ def test_embedded_sqlite_keeps_what_it_acknowledged(tmp_path) -> None:
     assert "IMMEDIATE" in options
 
 
-@pytest.mark.parametrize(("make", "given"), [(embedded.secret_key, ""), (embedded.encryption_keys, ())])
+@pytest.mark.parametrize(("make", "given"), [(embedded_mode.secret_key, ""), (embedded_mode.encryption_keys, ())])
 def test_a_kept_secret_is_readable_by_its_owner_alone(tmp_path, make, given) -> None:
     make(tmp_path, given=given, may_make=True)
     (kept,) = tmp_path.iterdir()
@@ -166,7 +166,7 @@ def test_a_kept_secret_is_readable_by_its_owner_alone(tmp_path, make, given) -> 
 
 def test_processes_that_start_together_have_one_secret(tmp_path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        secrets = set(pool.map(lambda _: embedded.secret_key(tmp_path, given="", may_make=True), range(32)))
+        secrets = set(pool.map(lambda _: embedded_mode.secret_key(tmp_path, given="", may_make=True), range(32)))
     assert len(secrets) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
 

@@ -4,12 +4,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
+from organizations.url_parameters import read_integer
 
-from chats.inbox.alerts import MOST_TOLD, latest_unread
+from chats.inbox.alerts import MAX_NOTIFICATIONS, latest_unread_messages
 from chats.inbox.bubbles import preview
 from cloud_api.wa_ids import formatted
 from contacts.models import Contact
-from organizations.addresses import read_number
 from organizations.permissions import Access, for_members
 
 LONGEST = 150
@@ -27,8 +27,8 @@ def unread(request: HttpRequest, access: Access) -> HttpResponse:
 @require_safe
 def notifications(request: HttpRequest, access: Access) -> HttpResponse:
     """What the browser's notifications say, for each `contact` of the address that has something unread."""
-    given = [read_number(each) for each in request.GET.getlist("contact")[:MOST_TOLD]]
-    messages = latest_unread(access.organization, [each for each in given if each])
+    given = [read_integer(each) for each in request.GET.getlist("contact")[:MAX_NOTIFICATIONS]]
+    messages = latest_unread_messages(access.organization, [each for each in given if each])
     told = [
         {
             "contact": message.contact_id,

@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from chats.inbox.canned_replies import Reply, delete_reply, fill, own_replies_of, replies_of, save_reply
+from chats.inbox.canned_replies import AnyCannedReply, delete_reply, fill_placeholders, own_replies_of, replies_of, save_reply
 from chats.inbox.forms import CannedReplyForm
 from chats.models import CannedReply, OwnCannedReply
-from contacts.services import Unfit
+from contacts.services import InvalidInput
 from organizations.permissions import Access, for_admins, for_members
 
 
@@ -69,13 +69,13 @@ def _own_reply(access: Access, reply_id: int) -> OwnCannedReply:
     return reply
 
 
-def _save(request: HttpRequest, access: Access, reply: Reply) -> HttpResponse:
+def _save(request: HttpRequest, access: Access, reply: AnyCannedReply) -> HttpResponse:
     form = CannedReplyForm(request.POST, auto_id=f"id_{reply.pk or 'new'}_%s")
     is_own, known_pk = isinstance(reply, OwnCannedReply), reply.pk
     if form.is_valid():
         try:
             save_reply(reply=reply, **form.cleaned_data)
-        except Unfit as refusal:
+        except InvalidInput as refusal:
             form.add_error("shortcut", refusal.args[0])
         else:
             messages.success(request, gettext("Saved."))
@@ -84,7 +84,7 @@ def _save(request: HttpRequest, access: Access, reply: Reply) -> HttpResponse:
     return page(request, access, form, wrong=known_pk)
 
 
-def _delete(request: HttpRequest, access: Access, reply: Reply, page: str) -> HttpResponse:
+def _delete(request: HttpRequest, access: Access, reply: AnyCannedReply, page: str) -> HttpResponse:
     delete_reply(reply=reply)
     messages.success(request, gettext("The canned reply /%(shortcut)s was deleted.") % {"shortcut": reply})
     return redirect(page, access.organization.pk)
@@ -103,7 +103,7 @@ def _own_page(request: HttpRequest, access: Access, form: CannedReplyForm, *, wr
     return render(request, "chats/own_replies.html", context, status=422 if form.errors else 200)
 
 
-def _replies(access: Access, replies: Sequence[Reply], form: CannedReplyForm, wrong: int | None) -> dict[str, Any]:
+def _replies(access: Access, replies: Sequence[AnyCannedReply], form: CannedReplyForm, wrong: int | None) -> dict[str, Any]:
     rows = [
         {"reply": each, "form": form if each.pk == wrong else _form_of(each), "shown": _example(each.text, access)}
         for each in replies
@@ -111,11 +111,11 @@ def _replies(access: Access, replies: Sequence[Reply], form: CannedReplyForm, wr
     return {"rows": rows, "form": CannedReplyForm() if wrong else form}
 
 
-def _form_of(reply: Reply) -> CannedReplyForm:
+def _form_of(reply: AnyCannedReply) -> CannedReplyForm:
     return CannedReplyForm(initial={"shortcut": reply.shortcut, "text": reply.text}, auto_id=f"id_{reply.pk}_%s")
 
 
 def _example(text: str, access: Access) -> str:
     """As a customer would read it."""
     # Translators: a person's full name, as an example
-    return fill(text, name=gettext("Maria Silva"), agent=access.user.name)
+    return fill_placeholders(text, name=gettext("Maria Silva"), agent=access.user.name)

@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chats.inbox.canned_replies import replies_for
-from chats.inbox.composer import AlreadyWritten, Mode, may_react, mode_of, react, token_of_resending, write_answer
+from chats.inbox.composer import TokenReused, ComposerMode, may_react, mode_of, queue_reaction, resend_token, queue_answer
 from chats.inbox.emoji import EMOJI, QUICK, named_emoji
-from chats.inbox.forms import AnswerForm, ReactionForm, words_of
-from chats.media.uploads import TYPES_OF_BROWSERS
+from chats.inbox.forms import AnswerForm, ReactionForm, invalid_message_text
+from chats.media.submitted_files import BROWSER_MIME_TYPES
 from chats.models import Message
-from chats.outbox.message_queue import CannotSendAgain, WindowClosed, settle, try_again
+from chats.outbox.message_queue import CannotResend, WindowClosed, mark_as_sent, resend_message
 from cloud_api.messages import MEDIA_LIMITS, MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
 from contacts.models import Contact
 from contacts.selectors import contacts_of
@@ -28,7 +28,7 @@ from organizations.permissions import Access, for_members
 
 COUNTED_FROM = 3800
 """Letters from which on the composer tells how many there are."""
-TYPES = {kind: sorted({*limit.mime_types, *TYPES_OF_BROWSERS.get(kind, ())}) for kind, limit in MEDIA_LIMITS.items()}
+TYPES = {kind: sorted({*limit.mime_types, *BROWSER_MIME_TYPES.get(kind, ())}) for kind, limit in MEDIA_LIMITS.items()}
 LIMITS = json.dumps({kind: {"types": TYPES[kind], "most": limit.most} for kind, limit in MEDIA_LIMITS.items()})
 ACCEPTED = ",".join(sorted({each for types in TYPES.values() for each in types}))
 KEPT = 24 * 3600
@@ -36,7 +36,7 @@ KEPT = 24 * 3600
 NUMBER_OFF = _("Your number is off. An administrator can switch it on.")
 
 
-def of_composer(contact: Contact, *, form: AnswerForm | None = None, quoted: Message | None = None) -> dict[str, Any]:
+def composer_context(contact: Contact, *, form: AnswerForm | None = None, quoted: Message | None = None) -> dict[str, Any]:
     """What the composer's template shows. `form`: an answer that was refused, which comes back with what is wrong."""
     now = timezone.now()
     return {
@@ -78,14 +78,14 @@ def _message(contact: Contact, message_id: int) -> Message:
 @require_safe
 def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
     """The composer as it is now, when the window has opened or closed."""
-    return render(request, "chats/_composer.html", of_composer(_contact(access, contact_id)))
+    return render(request, "chats/_composer.html", composer_context(_contact(access, contact_id)))
 
 
 @for_members
 @require_safe
 def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
     """The line above the composer and the conversation's heading, which are kept up to date."""
-    return render(request, "chats/_window.html", of_composer(_contact(access, contact_id)))
+    return render(request, "chats/_window.html", composer_context(_contact(access, contact_id)))
 
 
 @for_members
@@ -96,19 +96,19 @@ def send(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
     form = AnswerForm(request.POST, request.FILES, contact=contact)
     if not form.is_valid():
         return _refused(request, access, contact, form)
-    if mode_of(contact, timezone.now()) is Mode.OFF:
+    if mode_of(contact, timezone.now()) is ComposerMode.OFF:
         form.add_error(None, NUMBER_OFF)
         return _refused(request, access, contact, form)
     try:
-        write_answer(contact=contact, answer=form.answer, token=form.cleaned_data["token"], by=access.user, now=timezone.now())
+        queue_answer(contact=contact, answer=form.answer, token=form.cleaned_data["token"], by=access.user, now=timezone.now())
     except InvalidMessage as refusal:
-        form.add_error(None, words_of(refusal))
+        form.add_error(None, invalid_message_text(refusal))
     except WindowClosed:
         contact.refresh_from_db()
         form.add_error(
             None, _("The window has closed meanwhile. Your text is kept; send a template now, and it when the customer answers.")
         )
-    except AlreadyWritten:
+    except TokenReused:
         form.add_error(None, _("It was sent already, as it was before you changed it. Send once more what you have changed."))
         form.is_spent = True
     else:
@@ -118,10 +118,10 @@ def send(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
 
 def _refused(request: HttpRequest, access: Access, contact: Contact, form: AnswerForm) -> HttpResponse:
     """Into the open page the words alone, or another composer if free text is not possible any more; else a page of its own."""
-    context = of_composer(contact, form=form)
+    context = composer_context(contact, form=form)
     if not request.headers.get("HX-Request"):
         return render(request, "chats/write.html", context | {"section": "inbox"}, status=422)
-    if context["mode"] is Mode.FREE:
+    if context["mode"] is ComposerMode.FREE:
         return render(request, "chats/_refusal.html", context, status=422)
     another = render(request, "chats/_composer.html", context, status=422)
     another["HX-Retarget"], another["HX-Reswap"] = "#composer", "outerHTML"
@@ -175,12 +175,12 @@ def _react(request: HttpRequest, access: Access, message: Message) -> HttpRespon
         return _sorry(request, access, contact, _("Choose one of the emoji."))
     if not may_react(message, now):
         return _sorry(request, access, contact, _("WhatsApp takes no reaction to this message any more."))
-    if mode_of(contact, now) is Mode.OFF:
+    if mode_of(contact, now) is ComposerMode.OFF:
         return _sorry(request, access, contact, NUMBER_OFF)
     emoji, token = form.cleaned_data["emoji"], form.cleaned_data["token"]
     try:
         if emoji != _mine(message):
-            react(message=message, emoji=emoji, token=token, by=access.user, now=now)
+            queue_reaction(message=message, emoji=emoji, token=token, by=access.user, now=now)
     except WindowClosed:
         return _sorry(request, access, contact, _("The 24-hour window is closed: reactions are not possible now."))
     return _done(request, access, contact, "hub:changed")
@@ -192,11 +192,11 @@ def again(request: HttpRequest, access: Access, contact_id: int, message_id: int
     """Send a message once more that failed, or of which nobody knows whether it arrived."""
     contact = _contact(access, contact_id)
     message = _message(contact, message_id)
-    if mode_of(contact, timezone.now()) is Mode.OFF:
+    if mode_of(contact, timezone.now()) is ComposerMode.OFF:
         return _sorry(request, access, contact, NUMBER_OFF)
     try:
-        try_again(message=message, by=access.user, token=token_of_resending(message), now=timezone.now())
-    except CannotSendAgain:
+        resend_message(message=message, by=access.user, token=resend_token(message), now=timezone.now())
+    except CannotResend:
         return _sorry(request, access, contact, _("This message cannot be sent again, or somebody has done it already."))
     except WindowClosed:
         return _sorry(request, access, contact, _("The 24-hour window is closed: only a template can be sent now."))
@@ -208,7 +208,7 @@ def again(request: HttpRequest, access: Access, contact_id: int, message_id: int
 def arrived(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
     """A person has found out that an uncertain message is there."""
     contact = _contact(access, contact_id)
-    settle(message=_message(contact, message_id), by=access.user, now=timezone.now())
+    mark_as_sent(message=_message(contact, message_id), by=access.user, now=timezone.now())
     return _done(request, access, contact, "hub:changed")
 
 

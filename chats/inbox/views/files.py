@@ -8,13 +8,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
+from organizations.url_parameters import read_integer
 
-from chats.media.file_responses import answer, open_stored
-from chats.media.file_storage import STORAGE_FAILURES, reason_of
+from chats.media.file_responses import file_response, open_stored_file
+from chats.media.file_storage import STORAGE_ERRORS, storage_error_text
 from chats.media.message_files import all_files_of
 from chats.models import Attachment, Message
 from contacts.selectors import contacts_of
-from organizations.addresses import read_number
 from organizations.permissions import Access, for_members
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def _attachment(request: HttpRequest, access: Access, contact_id: int, message_i
     deleted, and for any that is not in this organization's conversation."""
     contact = get_object_or_404(contacts_of(access.organization), pk=contact_id)
     message = get_object_or_404(Message.objects.filter(contact=contact, revoked_at=None), pk=message_id)
-    position = read_number(request.GET.get("position", "0"))
+    position = read_integer(request.GET.get("position", "0"))
     files = next(iter(all_files_of([message]).values()), [])
     attachment = next((each for each in files if each.position == position), None)
     if attachment is None:
@@ -58,11 +58,11 @@ def _answer(request: HttpRequest, column: Any, **known: str) -> HttpResponseBase
     """The file that a column names. One that the storage does not give now may be there the next time."""
     stored = None
     try:
-        stored = open_stored(column, **known)
+        stored = open_stored_file(column, **known)
         if stored:
-            return answer(request, stored)
-    except STORAGE_FAILURES as failure:
-        log.error("a stored file cannot be read: %s", reason_of(failure))
+            return file_response(request, stored)
+    except STORAGE_ERRORS as failure:
+        log.error("a stored file cannot be read: %s", storage_error_text(failure))
         if stored:
             stored.content.close()
         return _unavailable(request)

@@ -8,28 +8,37 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from chats.conversations.timeline import Place
-from chats.inbox.bubbles import preview, writer_of
+from chats.conversations.timeline import ThreadPosition
+from chats.inbox.bubbles import author_label, preview
 from chats.inbox.selectors import last_messages
-from chats.inbox.views.conversation import of_conversation
-from chats.text_search.results import Hits, find_texts
-from chats.text_search.words import Wanted
-from contacts.lists.contact_list import PAGE, Cursor, Filters, Tally, View, list_contacts, rows_shown, tallies
+from chats.inbox.views.conversation import conversation_context
+from chats.text_search.results import TextHits, find_texts
+from chats.text_search.words import SearchQuery
+from contacts.lists.contact_list import (
+    PAGE_SIZE,
+    ContactFilters,
+    ListCount,
+    ListCursor,
+    ListTab,
+    count_lists,
+    list_contacts,
+    read_row_count,
+)
 from contacts.models import Contact, Label
-from contacts.selectors import labels_given, numbers_of
+from contacts.selectors import labels_by_contact, numbers_of
 from organizations.models import PhoneNumber, Profile
 from organizations.permissions import Access, for_members
-from organizations.views.home import remember
+from organizations.views.home import remember_organization
 
 
 @for_members
 def inbox(request: HttpRequest, access: Access, contact_id: int | None = None) -> HttpResponse:
     """The whole page."""
-    remember(request, access.organization)
+    remember_organization(request, access.organization)
     context: dict[str, Any] = {"section": "inbox", "profiles": Profile, "lists_conversations": True}
     if contact_id:
         contact = get_object_or_404(Contact.objects.filter(organization=access.organization), pk=contact_id)
-        context |= of_conversation(request, contact)
+        context |= conversation_context(request, contact)
     return render(request, "chats/inbox.html", context | _listed(request, access))
 
 
@@ -40,13 +49,13 @@ def rows(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
-    filters, after = Filters.read(request.GET), Cursor.read(request.GET.get("after", ""))
+    filters, after = ContactFilters.read(request.GET), ListCursor.read(request.GET.get("after", ""))
     now = timezone.now()
-    limit = PAGE if after else rows_shown(request.GET)
+    limit = PAGE_SIZE if after else read_row_count(request.GET)
     listed = list_contacts(access.organization.pk, filters, now, after=after, limit=limit, conversations=True)
     last = last_messages(listed.contacts)
     labels = list(Label.objects.filter(organization=access.organization))
-    given = labels_given(listed.contacts, labels) if labels else {}
+    given = labels_by_contact(listed.contacts, labels) if labels else {}
     numbers = numbers_of(access.organization)
     names = {number.phone_number_id: number for number in numbers}
     context: dict[str, Any] = {
@@ -55,7 +64,7 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
                 "contact": contact,
                 "last": last.get(contact.pk),
                 "preview": preview(last[contact.pk]) if contact.pk in last else None,
-                "writer": writer_of(last[contact.pk], access.user) if contact.pk in last else "",
+                "writer": author_label(last[contact.pk], access.user) if contact.pk in last else "",
                 "number": names.get(contact.create_for_phone_number_id) if len(numbers) > 1 else None,
                 "labels": given.get(contact.pk, ()),
             }
@@ -81,23 +90,23 @@ def _is_refresh(request: HttpRequest) -> bool:
     return request.headers.get("HX-Target") == "list-live"
 
 
-def _tabs(access: Access, filters: Filters, now: datetime) -> list[tuple[View, Tally | None]]:
+def _tabs(access: Access, filters: ContactFilters, now: datetime) -> list[tuple[ListTab, ListCount | None]]:
     """The lists to choose from, and how many conversations those have that ask for something."""
-    counts = tallies(access.organization.pk, filters, now)
-    return [(view, counts.get(view)) for view in View]
+    counts = count_lists(access.organization.pk, filters, now)
+    return [(view, counts.get(view)) for view in ListTab]
 
 
 @for_members
 def texts(request: HttpRequest, access: Access) -> HttpResponse:
     """Messages that say what is searched for, one step back in time."""
-    found = _found_texts(request, Filters.read(request.GET), numbers_of(access.organization))
+    found = _found_texts(request, ContactFilters.read(request.GET), numbers_of(access.organization))
     return render(request, "chats/_texts.html", {"texts": found, "access": access, "people": True})
 
 
-def _found_texts(request: HttpRequest, filters: Filters, numbers: Sequence[PhoneNumber]) -> dict[str, Any]:
-    before, wanted = Place.read(request.GET.get("before", "")), Wanted.read(filters.search)
+def _found_texts(request: HttpRequest, filters: ContactFilters, numbers: Sequence[PhoneNumber]) -> dict[str, Any]:
+    before, wanted = ThreadPosition.read(request.GET.get("before", "")), SearchQuery.read(filters.search)
     searched = [each for each in numbers if filters.number in ("", each.phone_number_id)] if wanted.is_enough else []
-    found = find_texts(searched, wanted, before=before) if searched else Hits([], None)
+    found = find_texts(searched, wanted, before=before) if searched else TextHits([], None)
     return {
         "hits": [(hit, preview(hit)) for hit in found.messages],
         "back_to": found.back_to,

@@ -8,15 +8,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from chats.message_templates.accounts import Account, NoWay, accounts_of, numbers_by_account
-from chats.message_templates.components import parts_of, why_not
-from chats.message_templates.filled_templates import example
+from chats.message_templates.accounts import Account, NoUsableNumber, accounts_of, numbers_by_account
+from chats.message_templates.components import texts_of, unsupported_reason
+from chats.message_templates.filled_templates import build_example_preview
 from chats.message_templates.forms import DraftForm
-from chats.message_templates.services import create_template, delete_template, refusal_words
-from chats.message_templates.status_texts import is_metas_reason, language_words, quality_words, reason_words, status_words
-from chats.message_templates.sync import last_try, sync_templates
+from chats.message_templates.services import create_template, delete_template, refusal_text
+from chats.message_templates.status_texts import is_metas_reason, language_text, quality_text, reason_text, status_text
+from chats.message_templates.sync import last_sync, sync_templates
 from chats.models import MessageTemplate
-from cloud_api.errors import explained
+from cloud_api.errors import meaning_of
 from cloud_api.graph import GraphError
 from cloud_api.wa_ids import formatted
 from organizations.permissions import Access, for_admins
@@ -56,21 +56,21 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
 def _row(template: MessageTemplate) -> dict[str, Any]:
     return {
         "template": template,
-        "language_name": language_words(template.language),
-        "quality": quality_words(template),
-        "reason": reason_words(template),
+        "language_name": language_text(template.language),
+        "quality": quality_text(template),
+        "reason": reason_text(template),
         "is_metas_reason": is_metas_reason(template),
-        "words": parts_of(template).body,
+        "words": texts_of(template).body,
     }
 
 
 def _state(account: Account) -> dict[str, Any]:
     """When the account was last brought up to date, and what went wrong since."""
-    last = last_try(account)
+    last = last_sync(account)
     wrong = ""
     if last.failures:
-        wrong = gettext(explained(last.code).words) if last.code is not None else gettext("WhatsApp did not answer.")
-    return {"waba_id": account.waba_id, "at": last.worked_at, "wrong": wrong}
+        wrong = gettext(meaning_of(last.code).words) if last.code is not None else gettext("WhatsApp did not answer.")
+    return {"waba_id": account.waba_id, "at": last.succeeded_at, "wrong": wrong}
 
 
 @for_admins
@@ -88,13 +88,13 @@ def sync(request: HttpRequest, access: Access) -> HttpResponse:
 def _sync(request: HttpRequest, account: Account) -> None:
     try:
         changes = sync_templates(account)
-    except NoWay:
+    except NoUsableNumber:
         messages.error(request, _no_token())
     except GraphError as refusal:
-        messages.error(request, refusal_words(refusal))
+        messages.error(request, refusal_text(refusal))
     else:
         words = gettext("Up to date: %(new)s new, %(changed)s changed, %(gone)s gone.")
-        messages.success(request, words % {"new": changes.new, "changed": changes.changed, "gone": changes.gone})
+        messages.success(request, words % {"new": changes.new, "changed": changes.changed, "gone": changes.deleted})
 
 
 def _no_token() -> str:
@@ -107,7 +107,7 @@ def template(request: HttpRequest, access: Access, template_id: int) -> HttpResp
     """One template, and how it looks."""
     found = _template(access, template_id)
     same_name = MessageTemplate.objects.filter(organization=access.organization, waba_id=found.waba_id, name=found.name)
-    shown = {"shown": example(found), "why_not": why_not(found), "status_words": status_words(found)}
+    shown = {"shown": build_example_preview(found), "why_not": unsupported_reason(found), "status_words": status_text(found)}
     context = FRAME | _row(found) | shown | {"others": same_name.exclude(pk=found.pk).count()}
     return render(request, "chats/templates/template.html", context)
 
@@ -120,10 +120,10 @@ def delete(request: HttpRequest, access: Access, template_id: int) -> HttpRespon
     every_language = request.POST.get("languages") == "all" or not found.template_id
     try:
         delete_template(template=found, every_language=every_language, by=access.user)
-    except NoWay:
+    except NoUsableNumber:
         messages.error(request, _no_token())
     except GraphError as refusal:
-        messages.error(request, refusal_words(refusal))
+        messages.error(request, refusal_text(refusal))
     else:
         messages.success(request, gettext("The template %(name)s was deleted.") % {"name": found.name})
         return redirect("templates", access.organization.pk)
@@ -155,10 +155,10 @@ def new(request: HttpRequest, access: Access) -> HttpResponse:
 def _made(access: Access, account: Account, form: DraftForm) -> MessageTemplate | None:
     try:
         return create_template(account=account, draft=form.draft, by=access.user)
-    except NoWay:
+    except NoUsableNumber:
         form.add_error(None, _no_token())
     except GraphError as refusal:
-        form.add_error(None, refusal_words(refusal))
+        form.add_error(None, refusal_text(refusal))
     return None
 
 

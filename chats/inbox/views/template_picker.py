@@ -10,19 +10,19 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
+from organizations.url_parameters import read_integer
 
-from chats.message_templates.components import parts_of, why_not
+from chats.message_templates.components import texts_of, unsupported_reason
 from chats.message_templates.contact_values import values_from_contact
-from chats.message_templates.filled_templates import components_for, example, preview
-from chats.message_templates.forms import FillForm, length_words, typed
-from chats.message_templates.status_texts import status_words
+from chats.message_templates.filled_templates import build_example_preview, build_preview, fill_components
+from chats.message_templates.forms import TemplateFieldsForm, length_error, submitted_values
+from chats.message_templates.status_texts import status_text
 from chats.models import Message, MessageTemplate, Origin
 from chats.outbox.message_queue import queue_message
 from cloud_api.messages import InvalidMessage
 from cloud_api.messages import template as template_message
 from contacts.models import Contact
 from contacts.selectors import contacts_of
-from organizations.addresses import read_number
 from organizations.permissions import Access, for_members
 
 MOST_READ = 1000
@@ -55,7 +55,7 @@ def fill(request: HttpRequest, access: Access, contact_id: int, template_id: int
     """The form of one template."""
     contact = _contact(access, contact_id)
     template = _template(contact, template_id)
-    form = FillForm(template=template, initial=values_from_contact(template, contact))
+    form = TemplateFieldsForm(template=template, initial=values_from_contact(template, contact))
     return _form_page(request, contact, template, form, uuid.uuid4())
 
 
@@ -64,8 +64,8 @@ def fill(request: HttpRequest, access: Access, contact_id: int, template_id: int
 def show(request: HttpRequest, access: Access, contact_id: int, template_id: int) -> HttpResponse:
     """How the message will look with what has been typed so far."""
     template = _template(_contact(access, contact_id), template_id)
-    shown = preview(template, typed(template, request.POST))
-    return render(request, "chats/templates/_preview.html", {"shown": shown, "too_long": length_words(shown)})
+    shown = build_preview(template, submitted_values(template, request.POST))
+    return render(request, "chats/templates/_preview.html", {"shown": shown, "too_long": length_error(shown)})
 
 
 @for_members
@@ -74,7 +74,7 @@ def send(request: HttpRequest, access: Access, contact_id: int, template_id: int
     """Write it to the contact; posted twice with the same token, it is written once."""
     contact = _contact(access, contact_id)
     template = _template(contact, template_id)
-    form = FillForm(request.POST, request.FILES, template=template)
+    form = TemplateFieldsForm(request.POST, request.FILES, template=template)
     token = _token(request.POST.get("token", ""))
     if token is None:
         form.add_error(None, _("This page was not whole. Look through what you filled in, and send it again."))
@@ -87,10 +87,10 @@ def send(request: HttpRequest, access: Access, contact_id: int, template_id: int
     return _form_page(request, contact, template, form, token or uuid.uuid4())
 
 
-def _is_queued(access: Access, contact: Contact, template: MessageTemplate, form: FillForm, token: uuid.UUID) -> bool:
+def _is_queued(access: Access, contact: Contact, template: MessageTemplate, form: TemplateFieldsForm, token: uuid.UUID) -> bool:
     """Whether it could be written; otherwise the form says why not."""
     try:
-        message = template_message(template.name, template.language, components_for(template, form.values))
+        message = template_message(template.name, template.language, fill_components(template, form.values))
         queue_message(
             contact=contact,
             message=message | {"definition": {"components": template.components}},
@@ -98,7 +98,7 @@ def _is_queued(access: Access, contact: Contact, template: MessageTemplate, form
             origin=Origin.STAFF,
             now=timezone.now(),
             by=access.user,
-            content=preview(template, form.values).content,
+            content=build_preview(template, form.values).content,
             file=form.upload,
         )
     except InvalidMessage as refusal:
@@ -111,7 +111,7 @@ def _refusal(contact: Contact, template: MessageTemplate) -> Any:
     """Why it cannot be sent now, in a sentence."""
     if not contact.create_for_phone_number.activate:
         return _("Your number is off. An administrator can switch it on.")
-    return why_not(template) or status_words(template)
+    return unsupported_reason(template) or status_text(template)
 
 
 def _contact(access: Access, contact_id: int) -> Contact:
@@ -131,7 +131,7 @@ def _template(contact: Contact, template_id: int) -> MessageTemplate:
 
 def _text_beside(request: HttpRequest, contact: Contact) -> Message | None:
     """The message of the conversation that the address names by `text`: it failed, and its text helps to choose a template."""
-    pk = read_number(request.GET.get("text", ""))
+    pk = read_integer(request.GET.get("text", ""))
     return None if pk is None else Message.objects.filter(contact=contact, pk=pk, is_user_message=False).first()
 
 
@@ -143,25 +143,31 @@ def _token(written: str) -> uuid.UUID | None:
 
 
 def _fits(template: MessageTemplate, sought: str) -> bool:
-    words = f"{template.name} {template.name.replace('_', ' ')} {parts_of(template).body}".casefold()
+    words = f"{template.name} {template.name.replace('_', ' ')} {texts_of(template).body}".casefold()
     return sought.casefold() in words
 
 
 def _shown(templates: Iterable[MessageTemplate]) -> list[dict[str, Any]]:
-    return [{"template": each, "words": parts_of(each).body, "why_not": why_not(each)} for each in templates]
+    return [{"template": each, "words": texts_of(each).body, "why_not": unsupported_reason(each)} for each in templates]
 
 
-def _form_page(request: HttpRequest, contact: Contact, template: MessageTemplate, form: FillForm, token: uuid.UUID) -> HttpResponse:
+def _form_page(
+    request: HttpRequest, contact: Contact, template: MessageTemplate, form: TemplateFieldsForm, token: uuid.UUID
+) -> HttpResponse:
     refusal = _refusal(contact, template)
-    shown = preview(template, typed(template, request.POST)) if form.is_bound else preview(template, form.initial)
+    shown = (
+        build_preview(template, submitted_values(template, request.POST))
+        if form.is_bound
+        else build_preview(template, form.initial)
+    )
     context = {
         "contact": contact,
         "template": template,
         "form": form,
         "token": token,
         "refusal": refusal,
-        "shown": example(template) if refusal else shown,
-        "too_long": "" if refusal else length_words(shown),
+        "shown": build_example_preview(template) if refusal else shown,
+        "too_long": "" if refusal else length_error(shown),
         "beside": _text_beside(request, contact),
     }
     return _render(request, "chats/templates/_fill.html", context, status=422 if form.errors else 200)

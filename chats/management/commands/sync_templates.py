@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
-from chats.message_templates.accounts import Account, NoWay, accounts_of, all_accounts
-from chats.message_templates.services import refusal_words
+from chats.message_templates.accounts import Account, NoUsableNumber, accounts_of, all_accounts
+from chats.message_templates.services import refusal_text
 from chats.message_templates.sync import sync_templates
 from cloud_api.graph import GraphError
 from organizations.models import Organization
@@ -32,11 +32,11 @@ class Command(BaseCommand):
     def _sync(self, account: Account) -> bool:
         try:
             changes = sync_templates(account)
-        except NoWay:
+        except NoUsableNumber:
             self.stderr.write(f"account {account.waba_id}: none of its numbers has an access token that can be read")
             return False
         except GraphError as refusal:
-            self.stderr.write(f"account {account.waba_id}: code {refusal.code}: {refusal_words(refusal)}")
+            self.stderr.write(f"account {account.waba_id}: code {refusal.code}: {refusal_text(refusal)}")
             return False
         counts = f"{changes.new} new, {changes.changed} changed, {changes.gone} gone"
         self.stdout.write(f"account {account.waba_id}: {changes.total} templates, {counts}")

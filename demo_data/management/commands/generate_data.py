@@ -44,7 +44,7 @@ class Command(BaseCommand):
                     now=timezone.now(),
                     progress=bar.update,
                 )
-            except generator.AlreadyFilled:
+            except generator.OrganizationNotEmpty:
                 raise CommandError(filled) from None
         self.stdout.write(f"“{name}” has {contacts} contacts and {messages} messages now")
 

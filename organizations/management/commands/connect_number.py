@@ -12,9 +12,10 @@ from django.core.validators import validate_email
 from django.urls import reverse
 from django.utils import timezone
 
-from organizations.members.memberships import Issued, add_member
+from organizations.members.invitations import IssuedInvitation
+from organizations.members.memberships import add_member
 from organizations.models import Membership, Organization
-from organizations.numbers.registration import Connection, NotConnected, connect_number
+from organizations.numbers.registration import CannotConnect, ConnectedNumber, connect_number
 
 SHARED_PATH = "/webhooks/whatsapp/"
 SECRETS = {"verify_token": "HUB_VERIFY_TOKEN", "app_secret": "HUB_APP_SECRET", "meta_token": "HUB_META_TOKEN"}
@@ -65,14 +66,14 @@ class Command(BaseCommand):
         emails = [_email(written) for written in options["member"]]
         try:
             connection = connect_number(**{column: options[column] for column in columns}, **secrets)
-        except NotConnected as refusal:
+        except CannotConnect as refusal:
             raise CommandError(str(refusal)) from None
         organization = connection.number.organization
         added = [
             (email, add_member(organization=organization, email=email, is_first=email == emails[0], now=timezone.now()))
             for email in emails
         ]
-        invitations = [line for email, each in added if isinstance(each, Issued) for line in _invitation(email, each)]
+        invitations = [line for email, each in added if isinstance(each, IssuedInvitation) for line in _invitation(email, each)]
         for line in [*_report(connection), *_members(organization, is_invited=bool(invitations)), *invitations]:
             self.stdout.write(line)
 
@@ -112,7 +113,7 @@ def _secret(column: str, option: str | None, piped: Mapping[str, str]) -> str:
     return secret
 
 
-def _report(connection: Connection) -> list[str]:
+def _report(connection: ConnectedNumber) -> list[str]:
     number = connection.number
     organization = number.organization
     lines = [
@@ -151,7 +152,7 @@ def _members(organization: Organization, *, is_invited: bool) -> list[str]:
     return [f"who can see its conversations: {shown}"]
 
 
-def _invitation(email: str, issued: Issued) -> list[str]:
+def _invitation(email: str, issued: IssuedInvitation) -> list[str]:
     path = reverse("invitation", args=[issued.token])
     return [
         f"{email} is invited as {issued.invitation.role}; the link works once, for seven days: https://<your host> followed by",

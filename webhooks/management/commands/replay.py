@@ -49,7 +49,7 @@ class Command(BaseCommand):
     def _rebuild(self) -> None:
         self.stdout.write("deleting what webhooks told")
         with _bar() as bar:
-            replay.forget_what_webhooks_told(replay.latest_webhook(), bar.update)
+            replay.delete_derived_rows(replay.latest_webhook(), bar.update)
         webhooks = Webhook.objects.filter(pk__lte=replay.latest_webhook())  # what has come since knows names too
         self.stdout.write("making it anew")
         with _bar(total=replay.replay(webhooks, lambda changed: None)) as bar:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
-from whatsapp_hub.database_errors import UNKNOWN_DATABASE, code_of, explained
+from whatsapp_hub.database_errors import UNKNOWN_DATABASE, describe_error, error_code
 
 LOCK = "whatsapp_hub_migrations"
 PATIENCE = 600
@@ -26,7 +26,7 @@ class Command(BaseCommand):
             if _connect_or_create():
                 self.stdout.write(f"created the database {connection.settings_dict['NAME']}")
         except (DatabaseError, InterfaceError) as failure:
-            raise CommandError(explained(failure)) from None
+            raise CommandError(describe_error(failure)) from None
         try:
             with suppress(DatabaseError):  # tables that migrations have yet to make
                 require_readable_secrets()
@@ -44,7 +44,7 @@ def _connect_or_create() -> bool:
     try:
         connection.ensure_connection()
     except DatabaseError as failure:
-        if code_of(failure) != UNKNOWN_DATABASE:
+        if error_code(failure) != UNKNOWN_DATABASE:
             raise
         with connection._nodb_cursor() as cursor:
             name = connection.ops.quote_name(connection.settings_dict["NAME"])

@@ -14,12 +14,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.urls import reverse
+from organizations.members.first_superuser import create_first_superuser
 
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
-from organizations.numbers.registration import create_first_superuser
 from simulator.client import SimulatorError
 from simulator.demonstration import begin_conversations, make_demonstration, simulated_numbers
-from whatsapp_hub.serving import CannotServe, Process, Supervisor, wait_for_port
+from whatsapp_hub.supervisor import Process, Supervisor, SupervisorError, wait_for_port
 
 PATIENCE_FOR_SIMULATOR = 30.0
 """Seconds."""
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 make_demonstration()
             threading.Thread(target=self._greet, args=[login], daemon=True).start()
             supervisor.run()
-        except (CannotServe, UnreadableSecrets) as failure:
+        except (SupervisorError, UnreadableSecrets) as failure:
             raise CommandError(str(failure)) from None
         self.stdout.write("stopped")
 
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         """Once the simulator answers too, say where its phone is. Without it the hub works all the same."""
         try:
             for number in simulated_numbers():
-                begin_conversations(number, patience=PATIENCE_FOR_SIMULATOR)
+                begin_conversations(number, timeout=PATIENCE_FOR_SIMULATOR)
                 place = reverse("simulator", args=[number.organization_id])
                 self.stdout.write(f"a phone to try it with, without WhatsApp ({number.organization}): {address}{place}")
         except SimulatorError as failure:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError
 from jobs.worker import Worker
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 from whatsapp_hub.lanes import CHORES, LANES
-from whatsapp_hub.serving import end_with_supervisor
+from whatsapp_hub.supervisor import end_with_supervisor
 
 
 class Command(BaseCommand):

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from simulator.tests.phone_fixtures import standin
 
 from chats.models import Message
 from organizations.models import Membership, Organization, Role, User
-from simulator.demonstration import begin_conversations, give_number
+from simulator.demonstration import begin_conversations, create_simulated_number
 from simulator.first_steps import ANA
-from simulator.tests.trying import standin
 from whatsapp_hub.tests.browser.conftest import Open
 
 __all__ = ["standin"]
@@ -21,7 +21,7 @@ def root(standin: Any, worker: None) -> User:
     user = User.objects.create_user("root@example.com", "uma-senha-longa-7", name="Root", language="en")
     organization = Organization.objects.create(organization_name="Demonstration")
     Membership.objects.create(organization=organization, user=user, role=Role.USER_CREATOR)
-    begin_conversations(give_number(organization=organization, by=user))
+    begin_conversations(create_simulated_number(organization=organization, by=user))
     return user
 
 

@@ -11,9 +11,9 @@ from playwright.sync_api import Page, Route, expect
 
 from conftest import Hub, apply_all
 from contacts.models import Contact, Label
-from contacts.services import give_labels, rename_contact, set_who_answers
-from organizations.live.event_stream import Streams
-from organizations.live.revisions import announce
+from contacts.services import change_labels, rename_contact, set_who_answers
+from organizations.live.event_stream import EventStreams
+from organizations.live.revisions import publish_revisions
 from organizations.models import Membership, Organization, PhoneNumber, Profile, User
 from organizations.numbers.setup import switch_number
 from organizations.numbers.suspension import stop_sending
@@ -133,7 +133,7 @@ def test_the_contacts_table_is_live_and_keeps_what_is_chosen(
     is_same_page = untouched(page)
 
     rename_contact(contact=joelma, alias="Dona Jô", by=ana, now=timezone.now())
-    give_labels(contact=joelma, give={label.pk}, take=set(), by=ana, now=timezone.now())
+    change_labels(contact=joelma, give={label.pk}, take=set(), by=ana, now=timezone.now())
     set_who_answers(organization=organization, contact_ids=[joelma.pk], profile=Profile.BOT, by=ana, now=timezone.now())
     told(hub, message("556199321788", "Padre Anselmo", said="Obrigado!"))
 
@@ -197,12 +197,12 @@ def test_the_banner_of_a_stopped_number_comes_and_goes_on_every_page(
     is_same_page = untouched(page)
 
     stop_sending(number.phone_number_id, organization_id=number.organization_id, code=190, now=timezone.now())
-    announce([number.organization_id])
+    publish_revisions([number.organization_id])
     expect(page.locator("#stopped").get_by_role("alert")).to_contain_text("sends nothing")
     if path == "number":
         expect(page.locator("#stopped-heading")).to_be_visible()
     PhoneNumber.objects.update(sending_stopped_at=None, sending_stopped_code=None)
-    announce([number.organization_id])
+    publish_revisions([number.organization_id])
 
     expect(page.locator("#stopped").get_by_role("alert")).to_have_count(0)
     expect(page.locator("#stopped-heading")).to_have_count(0)
@@ -231,7 +231,7 @@ def test_a_change_costs_an_open_conversation_four_requests(open_page: Open, hub:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
 
-    announce([Membership.objects.get(user=ana).organization_id])
+    publish_revisions([Membership.objects.get(user=ana).organization_id])
     page.wait_for_timeout(1500)
 
     assert sorted(url.rsplit("?")[0].rstrip("/").rsplit("/", 1)[1] for url in asked) == ["contact", "rows", "thread", "window"]
@@ -246,17 +246,17 @@ def end_session(user: User, organization: Organization) -> None:
 
 def switch_member_off(user: User, organization: Organization) -> None:
     Membership.objects.filter(user=user).update(activate=False)
-    announce([organization.pk])
+    publish_revisions([organization.pk])
 
 
 def remove_member(user: User, organization: Organization) -> None:
     Membership.objects.filter(user=user).delete()
-    announce([organization.pk])
+    publish_revisions([organization.pk])
 
 
 def deactivate(user: User, organization: Organization) -> None:
     Organization.objects.filter(pk=organization.pk).update(activate=False)
-    announce([organization.pk])
+    publish_revisions([organization.pk])
 
 
 def switch_user_off(user: User, organization: Organization) -> None:
@@ -290,7 +290,7 @@ def test_one_notice_tells_that_the_page_is_not_the_users_any_more(
     reason: str,
     path: str,
 ) -> None:
-    asgi.streams = Streams(check=0.5)
+    asgi.streams = EventStreams(check_seconds=0.5)
     told(hub, message(JOELMA, "Joelma", said="Oi"))
     page = open_page(f"{at}inbox/", ana)  # the session remembers that she was there
     page.goto(f"{at}inbox/{Contact.objects.get().pk}/" if path == "inbox" else f"{at}{path}")
@@ -342,7 +342,7 @@ def test_a_role_that_no_longer_allows_a_page_is_told_once(
     untouched(page)
 
     Membership.objects.filter(user=ana).update(role="user")
-    announce([organization.pk])
+    publish_revisions([organization.pk])
 
     expect(page.locator("#page-closed [data-reason=gone]")).to_be_visible()
     page.wait_for_timeout(2_000)

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from chats.message_templates.sync import sync_due_templates
 from conftest import Hub
 from organizations.models import Organization, PhoneNumber, User
-from simulator.demonstration import begin_conversations, give_number
+from simulator.demonstration import begin_conversations, create_simulated_number
 from simulator.standin import RunningStandIn, running_standin
 from whatsapp_hub.tests.browser.conftest import SCREENSHOTS, Open
 from whatsapp_hub.tests.browser.test_every_page import check
@@ -31,7 +31,7 @@ def standin(hub: Hub, settings: Any) -> Iterator[RunningStandIn]:
 @pytest.fixture
 def number(standin: RunningStandIn, organization: Organization, ana: User, worker: None) -> PhoneNumber:
     """A simulated number, its templates, and customers who have just written, one of them a day ago."""
-    number = give_number(organization=organization, by=ana)
+    number = create_simulated_number(organization=organization, by=ana)
     begin_conversations(number)
     sync_due_templates()  # which the worker does too, but when it comes to it
     number.refresh_from_db()

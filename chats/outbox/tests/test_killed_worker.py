@@ -1,0 +1,161 @@
+"""The worker as a process, killed while Graph has a message and the hub does not know: nothing is sent twice, nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as site
+from django.db import connection
+from django.utils import timezone
+
+from chats.conftest import Meta
+from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue
+from chats.outbox.message_queue import queue_message
+from cloud_api import messages
+from conftest import apply_all
+from contacts.models import Contact
+
+KNOWN = {MessageStatus.SENT, MessageStatus.UNCERTAIN}
+PAUSES = (0.0, 0.03, 0.08, 0.15)
+
+
+def database_url() -> str:
+    """Of the test's own database."""
+    config = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{config['NAME']}"
+    password = f":{config['PASSWORD']}" if config["PASSWORD"] else ""
+    return f"mysql://{config['USER']}{password}@{config['HOST']}:{config['PORT'] or 3306}/{config['NAME']}"
+
+
+class WorkerProcess:
+    """`manage.py worker --lanes outbox`, to be killed."""
+
+    def __init__(self, graph_url: str, directory: Path) -> None:
+        environment = os.environ | {
+            "DATABASE_URL": database_url(),
+            "VAR_DIR": str(directory),
+            "SECRET_KEY": site.SECRET_KEY,
+            "FIELD_ENCRYPTION_KEYS": ",".join(site.FIELD_ENCRYPTION_KEYS),
+            "META_GRAPH_URL": graph_url,
+        }
+        command = [sys.executable, str(Path(site.BASE_DIR) / "manage.py"), "worker", "--lanes", "outbox"]
+        self._child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self._child.send_signal(signal.SIGKILL)
+        self._child.wait(10)
+
+    def stop(self) -> None:
+        """As a supervisor does it."""
+        self._child.send_signal(signal.SIGTERM)
+        self._child.wait(30)
+
+    def suspend(self) -> None:
+        self._child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._child.send_signal(signal.SIGCONT)
+
+
+def wait_for(what: Callable[[], Any]) -> None:
+    until = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < until, "it does not happen"
+        time.sleep(0.02)
+
+
+def leases_end() -> None:
+    SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timezone.timedelta(seconds=1))
+
+
+def _has_gone_on(meta: Meta, before: int) -> bool:
+    return len(meta.sent()) > before or not QueuedMessage.objects.exists()
+
+
+def write(contact: Contact, words: str) -> Message:
+    message = messages.text(words)
+    return queue_message(contact=contact, message=message, token=uuid.uuid4(), origin=Origin.STAFF, now=timezone.now())
+
+
+def test_a_worker_killed_between_accepted_and_stored_leaves_one_uncertain_message(
+    meta: Meta, joelma: Contact, tmp_path: Path
+) -> None:
+    meta.fault("no_answer", times=1)
+    message = write(joelma, "Oi")
+    worker = WorkerProcess(meta.url, tmp_path)
+    wait_for(meta.sent)
+    worker.kill()
+
+    leases_end()
+    apply_all()
+
+    message.refresh_from_db()
+    assert message.message_status == MessageStatus.UNCERTAIN
+    assert len(meta.sent()) == 1
+
+
+def test_however_often_it_is_killed_every_message_is_sent_once_or_uncertain(
+    meta: Meta, people: Callable[..., list[Contact]], tmp_path: Path
+) -> None:
+    everybody = people(10)
+    written = [write(contact, f"{contact.pk}/{place}") for place in range(6) for contact in everybody]
+    for pause in PAUSES:
+        before = len(meta.sent())
+        worker = WorkerProcess(meta.url, tmp_path)
+        wait_for(partial(_has_gone_on, meta, before))
+        time.sleep(pause)
+        worker.kill()
+        leases_end()
+    apply_all()
+
+    sent = Counter(each["callback_data"] for each in meta.sent())
+    found = Message.objects.in_bulk([message.pk for message in written])
+    assert max(sent.values()) == 1
+    assert {message.message_status for message in found.values()} <= KNOWN
+    assert all(sent[message.callback_data] == 1 for message in found.values() if message.message_status == MessageStatus.SENT)
+    uncertain = sum(message.message_status == MessageStatus.UNCERTAIN for message in found.values())
+    assert uncertain <= len(PAUSES) * len(everybody)  # of each conversation one message is under way
+
+
+def test_a_worker_that_is_stopped_leaves_nothing_uncertain(
+    meta: Meta, people: Callable[..., list[Contact]], tmp_path: Path
+) -> None:
+    meta.fault("slow", times=None, seconds=0.4)
+    everybody = people(30)
+    written = [write(contact, f"{contact.pk}/{index}") for index in range(3) for contact in everybody]
+    worker = WorkerProcess(meta.url, tmp_path)
+    wait_for(meta.sent)
+    worker.stop()
+
+    found = Message.objects.in_bulk([message.pk for message in written])
+    sent = {each["callback_data"] for each in meta.sent()}
+    expected = {pk: MessageStatus.SENT if each.callback_data in sent else MessageStatus.QUEUED for pk, each in found.items()}
+    assert {pk: each.message_status for pk, each in found.items()} == expected
+    assert 0 < len(sent) < len(written)
+    assert not QueuedMessage.objects.exclude(attempted_at=None).exists()
+
+
+def test_a_worker_that_is_suspended_renews_nothing_and_sends_nothing_twice(meta: Meta, joelma: Contact, tmp_path: Path) -> None:
+    meta.fault("slow", times=1, seconds=1.0)
+    message = write(joelma, "Oi")
+    worker = WorkerProcess(meta.url, tmp_path)
+    wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENDING)
+    worker.suspend()
+    leases_end()
+    apply_all()
+    message.refresh_from_db()
+    assert message.message_status == MessageStatus.UNCERTAIN
+
+    worker.resume()
+    wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENT)  # its answer still counts
+    worker.stop()
+    assert len(meta.sent()) == 1

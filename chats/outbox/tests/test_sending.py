@@ -1,0 +1,372 @@
+"""The outbox: what is written is sent once, in order, as fast as Meta allows; what becomes of it is known, or said not to be."""
+
+import uuid
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from chats.conftest import person
+from chats.models import Message, MessageStatus, NumberRateLimit, Origin, QueuedMessage, SendQueue
+from chats.outbox import rate_limits, sender
+from chats.outbox.message_queue import WindowClosed, mark_as_sent, queue_message, resend_message
+from chats.outbox.read_receipts import queue_read_receipt
+from cloud_api import messages
+from conftest import apply_all
+from contacts.models import Contact
+from organizations.models import PhoneNumber
+from organizations.numbers.suspension import PROBE_INTERVAL, resume_sending
+from webhooks.tests.bodies import body, text_body, value
+
+pytestmark = pytest.mark.usefixtures("hub")
+
+
+def write(contact: Contact, words: str, **more: Any) -> Message:
+    options = {"token": uuid.uuid4(), "origin": Origin.STAFF, "now": timezone.now()} | more
+    return queue_message(contact=contact, message=messages.text(words), **options)
+
+
+def statuses_of(*written: Message) -> list[str]:
+    found = Message.objects.in_bulk([message.pk for message in written])
+    return [found[message.pk].message_status for message in written]
+
+
+def bodies(meta) -> list[str]:
+    return [each["request"]["text"]["body"] for each in meta.sent()]
+
+
+def test_a_message_is_sent_and_its_wamid_kept(meta, joelma) -> None:
+    message = write(joelma, "Bom dia")
+    assert message.message_status == MessageStatus.QUEUED
+
+    apply_all()
+
+    message.refresh_from_db()
+    (sent,) = meta.sent()
+    assert message.message_status == MessageStatus.SENT
+    assert message.wamid == sent["wamid"]
+    assert sent["request"]["to"] == f"+{joelma.wa_id}"
+    assert sent["request"]["biz_opaque_callback_data"] == message.callback_data
+    assert not QueuedMessage.objects.exists()
+
+
+def test_a_recipient_without_a_phone_is_sent_to_by_bsuid(meta, username_only) -> None:
+    write(username_only, "Olá")
+    apply_all()
+    (sent,) = meta.sent()
+    assert sent["request"]["recipient"] == username_only.bsuid
+    assert "to" not in sent["request"]
+
+
+def test_the_same_token_writes_one_message(meta, joelma) -> None:
+    token = uuid.uuid4()
+    assert write(joelma, "Bom dia", token=token).pk == write(joelma, "Bom dia", token=token).pk
+    apply_all()
+    assert bodies(meta) == ["Bom dia"]
+
+
+def test_a_conversation_keeps_its_order(meta, joelma) -> None:
+    words = [f"linha {number}" for number in range(12)]
+    for each in words:
+        write(joelma, each)
+    apply_all()
+    assert bodies(meta) == words
+
+
+def test_free_text_needs_an_open_window(meta, joelma) -> None:
+    later = joelma.window_expires_at - timedelta(seconds=30)
+    with pytest.raises(WindowClosed):
+        write(joelma, "tarde", now=later)
+    assert not Message.objects.filter(content="tarde").exists()
+
+
+def test_a_window_that_closes_while_a_message_waits_fails_it_without_asking_meta(meta, joelma) -> None:
+    message = write(joelma, "quase")
+    Contact.objects.filter(pk=joelma.pk).update(last_customer_message_at=timezone.now() - timedelta(hours=25))
+    apply_all()
+    message.refresh_from_db()
+    assert (message.message_status, message.errors[0]["code"]) == (MessageStatus.FAILED, 131047)
+    assert meta.sent() == []
+
+
+def test_meta_saying_that_the_window_is_closed_closes_it_here(meta, joelma) -> None:
+    meta.fault("131047", times=1)
+    message = write(joelma, "Oi")
+    apply_all()
+    joelma.refresh_from_db()
+    assert statuses_of(message) == [MessageStatus.FAILED]
+    assert not joelma.is_window_open(timezone.now())
+    with pytest.raises(WindowClosed):
+        write(joelma, "De novo")
+
+
+@pytest.mark.parametrize("code", [131026, 131051, 100, 132001])
+def test_a_final_refusal_fails_with_its_code_and_is_not_tried_again(meta, joelma, code: int) -> None:
+    meta.fault(f"error:{code}", times=1)
+    first, second = write(joelma, "um"), write(joelma, "dois")
+    apply_all()
+    assert statuses_of(first, second) == [MessageStatus.FAILED, MessageStatus.SENT]
+    first.refresh_from_db()
+    assert first.errors[0]["code"] == code
+
+
+@pytest.mark.parametrize("code", [131016, 131000, 130429, 131056])
+def test_a_passing_refusal_waits_and_is_tried_again(meta, joelma, code: int) -> None:
+    meta.fault(f"error:{code}", times=1)
+    first, second = write(joelma, "um"), write(joelma, "dois")
+    apply_all()
+    assert statuses_of(first, second) == [MessageStatus.QUEUED, MessageStatus.QUEUED]
+    make_due()
+    apply_all()
+    assert statuses_of(first, second) == [MessageStatus.SENT, MessageStatus.SENT]
+    assert bodies(meta) == ["um", "dois"]
+
+
+def test_a_number_that_meta_blocks_stops_keeps_its_queue_and_drains_when_mended(meta, joelma, number, ana) -> None:
+    meta.fault("190", times=1)
+    written = [write(joelma, "um"), write(joelma, "dois")]
+    apply_all()
+    number.refresh_from_db()
+    assert number.sending_stopped_code == 190
+    assert statuses_of(*written) == [MessageStatus.QUEUED, MessageStatus.QUEUED]
+    apply_all()
+    assert meta.sent() == []
+
+    resume_sending(number=number, by=ana)
+    apply_all()
+    assert bodies(meta) == ["um", "dois"]
+
+
+def test_a_stopped_number_tries_one_message_now_and_then(meta, joelma, number) -> None:
+    meta.fault("error:131042", times=1)
+    written = [write(joelma, "um"), write(joelma, "dois")]
+    apply_all()
+    PhoneNumber.objects.update(sending_stopped_at=timezone.now() - PROBE_INTERVAL)
+    apply_all()
+    number.refresh_from_db()
+    assert number.sending_stopped_at is None
+    assert statuses_of(*written) == [MessageStatus.SENT, MessageStatus.SENT]
+
+
+def test_an_answer_that_never_comes_leaves_the_message_uncertain_and_sent_once(meta, joelma, settings) -> None:
+    meta.fault("half_closed", times=1)
+    message = write(joelma, "Oi")
+    apply_all()
+    make_due()
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.UNCERTAIN]
+    assert bodies(meta) == ["Oi"]
+
+
+def test_a_worker_that_died_while_sending_leaves_it_uncertain(meta, joelma) -> None:
+    message = write(joelma, "Oi")
+    (sending,) = sender.Scheduler().take(1)
+    sender.send(sending)  # and then it is killed
+    assert statuses_of(message) == [MessageStatus.SENDING]
+    make_due()
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.UNCERTAIN]
+    assert bodies(meta) == ["Oi"]
+
+
+def test_a_status_tells_what_became_of_an_uncertain_message(meta, joelma, post_and_apply) -> None:
+    message = write(joelma, "Oi")
+    (sending,) = sender.Scheduler().take(1)
+    sender.send(sending)
+    make_due()
+    apply_all()
+    (sent,) = meta.sent()
+
+    post_and_apply(meta.status_body(sent, "delivered"))
+
+    message.refresh_from_db()
+    assert (message.message_status, message.wamid) == (MessageStatus.DELIVERED, sent["wamid"])
+
+
+def test_a_status_may_come_before_the_answer(meta, joelma, post_and_apply) -> None:
+    message = write(joelma, "Oi")
+    (sending,) = sender.Scheduler().take(1)
+    answer = sender.send(sending)
+    (sent,) = meta.sent()
+    post_and_apply(meta.status_body(sent, "read"))
+    sender.store([(sending, answer)])
+    assert statuses_of(message) == [MessageStatus.READ]
+    assert SendQueue.objects.get().state == "done"
+
+
+def test_an_answer_that_comes_after_its_lease_still_counts(meta, joelma) -> None:
+    message = write(joelma, "Oi")
+    (sending,) = sender.Scheduler().take(1)
+    answer = sender.send(sending)
+    make_due()
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.UNCERTAIN]
+    sender.store([(sending, answer)])
+    message.refresh_from_db()
+    assert (message.message_status, message.wamid) == (MessageStatus.SENT, answer.wamid)
+
+
+def test_two_workers_never_send_the_same(meta, joelma) -> None:
+    write(joelma, "um")
+    write(joelma, "dois")
+    one, other = sender.Scheduler(), sender.Scheduler()
+    assert len(one.take(10)) == 1
+    assert other.take(10) == []
+
+
+def test_a_number_in_trouble_leaves_room_for_another(meta, people, other_number) -> None:
+    for contact in people(40):
+        write(contact, "Oi")
+    (theirs,) = people(1, number=other_number)
+    write(theirs, "Urgente")
+    taken = sender.Scheduler().take(8)
+    assert other_number.phone_number_id in {each.phone_number_id for each in taken}
+    assert len(taken) <= 8
+
+
+def test_a_number_that_is_off_keeps_its_queue(meta, joelma, number) -> None:
+    message = write(joelma, "Oi")
+    PhoneNumber.objects.update(activate=False)
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+    PhoneNumber.objects.update(activate=True)
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.SENT]
+
+
+def test_one_person_gets_a_burst_and_then_one_in_six_seconds(meta, joelma) -> None:
+    now = timezone.now()
+    full_at = None
+    for _ in range(rate_limits.PAIR_BURST):
+        assert rate_limits.pair_delay(full_at, now) == timedelta()
+        full_at = rate_limits.bucket_full_after_send(full_at, now)
+    assert rate_limits.pair_delay(full_at, now) == timedelta(seconds=6)
+    assert rate_limits.pair_delay(full_at, now + timedelta(seconds=6)) == timedelta()
+
+
+def test_places_of_a_number_are_as_far_apart_as_its_limit_asks(number) -> None:
+    first = rate_limits.reserve_slots(number.phone_number_id, per_second=80, wanted=8)
+    second = rate_limits.reserve_slots(number.phone_number_id, per_second=80, wanted=50)
+    gaps = [later - earlier for earlier, later in pairwise(first)]
+    assert gaps == pytest.approx([0.0125] * 7)
+    assert 0 < len(second) <= 21
+    third = rate_limits.reserve_slots(number.phone_number_id, per_second=80, wanted=5)
+    assert all(delay > 0.2 for delay in third)  # only what time has freed at the far end meanwhile, on a slow machine
+
+
+def test_a_number_that_is_held_sends_nothing_until_then(meta, joelma, number) -> None:
+    rate_limits.pause_number(number.phone_number_id, organization_id=number.organization_id, seconds=60)
+    message = write(joelma, "Oi")
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+    NumberRateLimit.objects.update(next_slot_at=timezone.now())
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.SENT]
+
+
+def test_sending_again_is_a_new_message_and_happens_once(meta, joelma, ana) -> None:
+    meta.fault("error:131016", times=None)
+    failed = write(joelma, "Oi")
+    for _ in range(8):
+        apply_all()
+        make_due()
+    assert statuses_of(failed) == [MessageStatus.FAILED]
+    meta.clear()
+
+    token = uuid.uuid4()
+    failed.refresh_from_db()
+    again = resend_message(message=failed, by=ana, token=token, now=timezone.now())
+    assert resend_message(message=failed, by=ana, token=token, now=timezone.now()).pk == again.pk
+    apply_all()
+    assert statuses_of(failed, again) == [MessageStatus.FAILED, MessageStatus.SENT]
+    assert again.resends_id == failed.pk
+
+
+def test_a_person_may_settle_what_nobody_knows(meta, joelma, ana) -> None:
+    message = write(joelma, "Oi")
+    Message.objects.filter(pk=message.pk).update(message_status=MessageStatus.UNCERTAIN)
+    message.refresh_from_db()
+    mark_as_sent(message=message, by=ana, now=timezone.now())
+    assert statuses_of(message) == [MessageStatus.SENT]
+
+
+def test_a_customer_reads_that_their_message_was_read(meta, joelma, post_and_apply) -> None:
+    wamid = meta.hears()
+    post_and_apply(text_body(wamid, int(timezone.now().timestamp()), sender=joelma.wa_id))
+    last = Message.objects.get(wamid=wamid)
+    queue_read_receipt(last.contact, up_to=last.webhook_id)
+    apply_all()
+    assert meta.read() == [wamid]
+
+
+def make_due() -> None:
+    """All waits are over, and all leases."""
+    NumberRateLimit.objects.update(next_slot_at=timezone.now() - timedelta(seconds=1))
+    SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(("fault", "ends"), [("429", "queued"), ("500", "uncertain"), ("slow", "sent")])
+def test_what_goes_wrong_at_the_server_ends_as_it_should(meta, joelma, fault: str, ends: str) -> None:
+    meta.fault(fault, times=1, **({"seconds": 0.3} if fault == "slow" else {}))
+    message = write(joelma, "Oi")
+    apply_all()
+    assert statuses_of(message) == [ends]
+    make_due()
+    apply_all()
+    assert statuses_of(message) == ["uncertain" if ends == "uncertain" else "sent"]
+    assert len(meta.sent()) <= 1
+
+
+def test_a_meta_that_is_not_there_is_tried_again(meta, joelma, settings) -> None:
+    settings.META_GRAPH_URL = "http://127.0.0.1:9"
+    message = write(joelma, "Oi")
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+    settings.META_GRAPH_URL = meta.url
+    make_due()
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.SENT]
+
+
+def test_a_number_without_a_readable_token_stops_and_costs_no_other(meta, people, number, other_number) -> None:
+    PhoneNumber.objects.filter(pk=number.pk).update(meta_token="")
+    (ours,), (theirs,) = people(1), people(1, number=other_number)
+    waiting, going = write(ours, "Oi"), write(theirs, "Oi")
+    apply_all()
+    number.refresh_from_db()
+    assert (number.sending_stopped_code, statuses_of(waiting, going)) == (190, [MessageStatus.QUEUED, MessageStatus.SENT])
+
+
+def test_what_is_queued_goes_to_the_person_that_the_contact_turned_out_to_be(meta, joelma, number, post_and_apply) -> None:
+    Contact.objects.filter(pk=joelma.pk).update(bsuid="BR.1874209365510400")
+    hidden = person(number, bsuid="BR.1874209365510499")
+    message = write(hidden, "Oi")
+    change = {"type": "user_changed_user_id", "user_id": hidden.bsuid, "previous_user_id": "BR.1874209365510400"}
+    told = {
+        "from_user_id": "BR.1874209365510400",
+        "id": "wamid.moved",
+        "timestamp": str(int(timezone.now().timestamp())),
+        "type": "system",
+    }
+    post_and_apply(body(value(messages=[told | {"system": change}])))
+    (sent,) = meta.sent()
+    assert statuses_of(message) == [MessageStatus.SENT]
+    assert sent["request"]["to"] == f"+{joelma.wa_id}"
+
+
+def test_the_way_in_which_meta_writes_a_number_is_kept(meta, number) -> None:
+    typed = person(number, wa_id="5561995550186")
+    write(typed, "Oi")
+    apply_all()
+    typed.refresh_from_db()
+    assert typed.wa_id == "556195550186"
+
+
+def test_a_number_as_a_webhook_told_it_is_never_rewritten(meta, number) -> None:
+    told = person(number, wa_id="5561995550186", wa_id_at=timezone.now())
+    write(told, "Oi")
+    apply_all()
+    told.refresh_from_db()
+    assert told.wa_id == "5561995550186"
