@@ -1,4 +1,4 @@
-"""What all tests share: the hub over real HTTP, and the worker as operators run it."""
+"""Fixtures of all tests: the hub over real HTTP, and the worker as operators run it."""
 
 import asyncio
 import gc
@@ -40,22 +40,22 @@ NUMBERS = {
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> None:
-    """Every test that commits ends with `flush`, which sends `post_migrate`. Its receivers write some 200 rows of permissions and
-    content types that nothing here reads: content types are made when they are asked for."""
+    """Disconnects receivers of `post_migrate`, which write some 200 rows of permissions and content types that no test reads."""
+    # Every test that commits ends with `flush`, which sends `post_migrate`. Content types are created on demand.
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
 
 
 @pytest.fixture(autouse=True)
 def plain_settings(settings: Any, tmp_path: Path) -> None:
-    """No hashed static files, no redirect to TLS, no secret of the platform, no Meta: what a test needs of these it sets."""
+    """Settings without hashed static files, TLS, the platform's secret and Meta. A test sets what it needs."""
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.META_APP_SECRET = ""
-    settings.META_GRAPH_URL = settings.SIMULATOR_URL = "http://127.0.0.1:9"  # where nobody listens
+    settings.META_GRAPH_URL = settings.SIMULATOR_URL = "http://127.0.0.1:9"  # no server listens there
     settings.SIMULATOR = False
     settings.MEDIA_ROOT = tmp_path / "media"
-    ContentType.objects.clear_cache()  # rows of an earlier test
+    ContentType.objects.clear_cache()  # it has rows of an earlier test
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def organization(transactional_db: None) -> Organization:
 
 @pytest.fixture
 def numbers(organization: Organization) -> dict[str, PhoneNumber]:
-    """The numbers that the sample bodies are for, connected to one organization that has proven them, with one app."""
+    """The numbers of the sample bodies, with proven ownership, in one organization and with one app."""
     return {
         number: PhoneNumber.objects.create(
             organization=organization,
@@ -93,7 +93,7 @@ class Hub:
         return requests.post(self.address + path, data=body, headers=headers, timeout=30, **options)
 
     def deliver(self, body: bytes, **options: Any) -> None:
-        """Posts until the hub has stored the body, as Meta does: a database that is slow for a moment costs a webhook a 503."""
+        """Posts until the hub has stored the body, as Meta does: if the database is slow, a webhook may get a 503."""
         for _ in range(10):
             response = self.post(body, **options)
             if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
@@ -107,8 +107,8 @@ class Hub:
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Hub]:
-    """The ASGI application under uvicorn, on a port of its own."""
-    gc.freeze()  # what was imported stays: collecting the rest takes a few milliseconds
+    """The ASGI application in uvicorn, on a port of its own."""
+    gc.freeze()  # imported modules stay: collecting the rest takes a few milliseconds
     listener = socket.create_server(("127.0.0.1", 0))
     options: dict[str, Any] = {"log_level": "warning", "ws": "none", "http": Connection, "timeout_graceful_shutdown": 5}
     server = uvicorn.Server(uvicorn.Config(asgi.application, **options))
@@ -122,8 +122,8 @@ def served() -> Iterator[Hub]:
 
 @pytest.fixture
 def hub(served: Hub, transactional_db: None) -> Hub:
-    """A hub that has just been started: it remembers nothing of another test's. The threads of that one, and with them their
-    connections to the database, go with the garbage; left to chance they have used up all that a server allows."""
+    """A hub without caches of earlier tests."""
+    # Ends the threads of the previous receiver, and their connections. Without it, they can reach the limit of a database server.
     gc.collect()
     asgi.receiver = Receiver()
     asgi.streams = EventStreams()
@@ -132,7 +132,7 @@ def hub(served: Hub, transactional_db: None) -> Hub:
 
 @pytest.fixture
 def post_and_apply(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., None]:
-    """Post bodies and apply them, each before the next comes."""
+    """Posts bodies, and applies each before the next one is posted."""
 
     def post(*bodies: bytes) -> None:
         for each in bodies:
@@ -143,13 +143,13 @@ def post_and_apply(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., N
 
 
 def apply_all() -> None:
-    """What `manage.py worker --once` does."""
+    """Applies all webhooks, like `manage.py worker --once`."""
     Worker(LANES, CHORES).run_due()
 
 
 @pytest.fixture
 def sent_mails(mailoutbox: list[EmailMessage]) -> Callable[[], list[EmailMessage]]:
-    """Have the worker send what waits; all mails that were sent so far."""
+    """Sends all queued mails. Returns all mails that were sent so far."""
 
     def send() -> list[EmailMessage]:
         mail.LANE.drain(lambda: False)

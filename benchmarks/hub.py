@@ -1,4 +1,4 @@
-"""The hub, set up and started as an operator would."""
+"""The hub under test, set up and started as by an operator."""
 
 import base64
 import hashlib
@@ -14,14 +14,14 @@ from benchmarks.databases import Database
 from benchmarks.figures import Failed, say
 from benchmarks.processes import ROOT, Process, Server, clean_environment, free_port, running, serving
 
-ASK_PRAGMAS = """
+READ_PRAGMAS = """
 from django.db import connection
 query = "SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous"
 print(*connection.cursor().execute(query).fetchone())
 """
 
 
-MAKE_MEMBERS = """
+ADD_MEMBERS = """
 from django.test import Client
 from organizations.models import Membership, Organization, User
 organization = Organization.objects.get(organization_name={organization!r})
@@ -35,12 +35,12 @@ for index in range({count}):
 
 
 class Hub:
-    """The hub on a database, with one number connected. What it keeps in files goes to the directory."""
+    """The hub on a database, with one connected number. Its files are in the directory."""
 
     def __init__(
         self, database: Database, directory: Path, *, web_processes: int = 0, more: Mapping[str, str] | None = None
     ) -> None:
-        """`web_processes` 0: as many as the hub has by default. `more` goes into its environment."""
+        """`web_processes`: 0 for the hub's default. `more`: further environment variables."""
         self.database = database
         self._directory = directory / f"hub-{database.name}"
         self._port = free_port()
@@ -58,7 +58,7 @@ class Hub:
             self._environment["WEB_CONCURRENCY"] = str(web_processes)
 
     def prepare(self) -> None:
-        """The tables, the number, and what the site's pages are made of."""
+        """Creates the tables and the number, and collects static files."""
         self._directory.mkdir(parents=True)
         self._manage("prepare_database")
         self._manage("collectstatic", "--noinput")
@@ -77,14 +77,14 @@ class Hub:
             self._check_pragmas()
 
     def _check_pragmas(self) -> None:
-        """Failed unless a commit is on the disk when it returns; only the hub's own connection can tell."""
-        told = self._manage("shell", "-v0", "-c", ASK_PRAGMAS)
-        say(f"the hub's connections: journal_mode, synchronous = {told.strip()}")
-        if told.split() != ["wal", "2"]:
+        """Raises Failed unless a commit is on the disk when it returns. Reads the settings of the hub's own connection."""
+        output = self._manage("shell", "-v0", "-c", READ_PRAGMAS)
+        say(f"the hub's connections: journal_mode, synchronous = {output.strip()}")
+        if output.split() != ["wal", "2"]:
             raise Failed("the hub may lose what it has committed: journal_mode should be wal and synchronous 2 (FULL)")
 
     def web(self) -> AbstractContextManager[Server]:
-        """The web processes, as `manage.py serve` starts them."""
+        """Starts the web processes, as `manage.py serve` does."""
         counters = self._directory / "metrics"
         counters.mkdir(exist_ok=True)
         environment = self._environment | {"PROMETHEUS_MULTIPROC_DIR": str(counters)}
@@ -92,56 +92,56 @@ class Hub:
         return serving("hub", command, environment, self._port, self._directory)
 
     def worker(self, *arguments: str) -> AbstractContextManager[Process]:
-        """`manage.py worker`."""
+        """Starts `manage.py worker`."""
         return running("worker", [sys.executable, "manage.py", "worker", *arguments], self._environment, self._directory)
 
     def serve(self) -> AbstractContextManager[Server]:
-        """All of it, by `manage.py serve`: a supervisor with the web processes and a worker."""
+        """Starts `manage.py serve`: a supervisor with web processes and a worker."""
         environment = self._environment | {"SIMULATOR": "off"}
         return serving("serve", [sys.executable, "manage.py", "serve"], environment, self._port, self._directory)
 
     def apply_sample(self, seconds: float) -> float:
-        """Items a second that ordinary Django code applies: see benchmarks/rivals/applying_django.py."""
-        return float(self._run("-m", "benchmarks.rivals.applying_django", str(seconds), patience=seconds + 120))
+        """Returns how many items a second ordinary Django code applies: see benchmarks/rivals/applying_django.py."""
+        return float(self._run("-m", "benchmarks.rivals.applying_django", str(seconds), timeout=seconds + 120))
 
     def simulator(self, port: int) -> AbstractContextManager[Process]:
-        """The stand-in for Meta, `manage.py simulator`, on this port."""
+        """Starts the stand-in for Meta, `manage.py simulator`, on this port."""
         environment = self._environment | {"SIMULATOR": "on", "SIMULATOR_PORT": str(port)}
         return running("simulator", [sys.executable, "manage.py", "simulator"], environment, self._directory)
 
     def queue(
         self, phone_number_id: str, token: str, *, per_second: int, people: int, messages: int, waits: str | None = None
     ) -> None:
-        """A number whose messages wait to be sent: see benchmarks/outbox_rows.py."""
+        """Adds a number with queued messages: see benchmarks/outbox_rows.py."""
         amounts = {"number": phone_number_id, "token": token, "per-second": per_second, "people": people, "messages": messages}
         amounts |= {"waits": waits} if waits else {}
-        self._run("-m", "benchmarks.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), patience=600)
+        self._run("-m", "benchmarks.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), timeout=600)
 
     def generate(self, organization: str, contacts: int, messages: int) -> None:
-        """Made-up contacts and messages of an organization of this name."""
+        """Fills an organization of this name with demonstration data."""
         amounts = ("--contacts", str(contacts), "--messages", str(messages))
-        self._manage("generate_data", "--organization", organization, *amounts, patience=4 * 3600)
+        self._manage("generate_data", "--organization", organization, *amounts, timeout=4 * 3600)
 
     def index_texts(self) -> None:
-        """Bring the index of what messages say up to date, as the worker does."""
-        self._manage("worker", "--once", patience=4 * 3600)
+        """Updates the text index, as the worker does."""
+        self._manage("worker", "--once", timeout=4 * 3600)
 
     def member(self, organization: str) -> str:
-        """The session of somebody who is signed in and belongs to the organization, and the organization's id."""
+        """Returns the session key of a signed-in member, and the organization's id."""
         return self.members(organization, 1)[0]
 
     def members(self, organization: str, count: int) -> list[str]:
-        """The same for so many people."""
-        made = self._manage("shell", "-v0", "-c", MAKE_MEMBERS.format(organization=organization, count=count))
-        return made.splitlines()
+        """Returns session keys and the organization's id for so many members."""
+        output = self._manage("shell", "-v0", "-c", ADD_MEMBERS.format(organization=organization, count=count))
+        return output.splitlines()
 
-    def _manage(self, *arguments: str, patience: float = 300) -> str:
-        return self._run("manage.py", *arguments, patience=patience)
+    def _manage(self, *arguments: str, timeout: float = 300) -> str:
+        return self._run("manage.py", *arguments, timeout=timeout)
 
-    def _run(self, *arguments: str, patience: float) -> str:
+    def _run(self, *arguments: str, timeout: float) -> str:
         command = [sys.executable, *arguments]
         result = subprocess.run(
-            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=patience, check=False
+            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=timeout, check=False
         )
         if result.returncode:
             raise Failed(f"{' '.join(arguments[:2])} failed:\n{result.stdout}{result.stderr}")

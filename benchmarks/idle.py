@@ -1,8 +1,8 @@
-"""What a hub costs that has nothing to do, and how soon it notices its first message.
+"""Load of an idle hub, and how soon it applies the first message.
 
-Some numbers have messages that cannot be sent now: half of them are stopped until somebody mends something, half are held back by
-Graph for an hour. The pauses of an idle worker have reached their longest a few seconds after the last thing that happened, so a
-message after `GAP` seconds finds what one after ten minutes does; `--gap 600` measures that itself.
+Some numbers have messages that cannot be sent now: half of the numbers are stopped, and half are paused for an hour. The pauses of
+an idle worker reach their maximum a few seconds after its last work. So a message after `GAP` seconds is as good a test as one
+after ten minutes; `--gap 600` measures that one.
 """
 
 import http.client
@@ -18,29 +18,30 @@ from benchmarks.processes import Process, Server
 SETTLED_AFTER = 12.0
 SECONDS = 60.0
 NUMBERS = 10
-"""Stopped, and as many held back."""
+"""Stopped numbers, and as many paused ones."""
 QUEUE = 20
-"""Messages of each."""
+"""Queued messages of each number."""
 FIRSTS = 25
 GAP = 4.0
-POLL = 0.002
-PATIENCE = 30.0
+POLL_SECONDS = 0.002
+TIMEOUT = 30.0
 QUERIES = "SHOW GLOBAL STATUS WHERE variable_name IN ('Questions', 'Com_admin_commands')"
-"""The second counts the pings, by which Django checks a connection that it has kept."""
+"""The second one counts the pings with which Django checks a persistent connection."""
 
 
 def stay_idle(database: Database, directory: Path, *, seconds: float, firsts: int, gap: float) -> None:
-    """Processor time and queries of an idle hub for so many seconds, then so many first messages, `gap` seconds apart."""
-    hub = Hub(database, directory, more={"META_GRAPH_URL": "http://127.0.0.1:9"})  # where nobody listens
+    """Measures processor time and queries of an idle hub for `seconds`, and then `firsts` messages with `gap` seconds between
+    them."""
+    hub = Hub(database, directory, more={"META_GRAPH_URL": "http://127.0.0.1:9"})  # no server listens there
     hub.prepare()
     for index in range(NUMBERS):
         for waits, prefix in (("stopped", "74"), ("held", "75")):
             hub.queue(f"{prefix}0000000{index:02}", "token", per_second=80, people=QUEUE, messages=QUEUE, waits=waits)
     if database.name != "sqlite":
-        say(f"the database server answers {_queries(database, 3):.1f} queries a second of others: they count as the hub's")
+        say(f"other programs make {_queries(database, 3):.1f} queries a second: they are counted as queries of the hub")
     with hub.serve() as server:
         time.sleep(SETTLED_AFTER)
-        say(f"idle on {database.name} for {seconds:g} s: {NUMBERS} numbers stopped, {NUMBERS} held back, no page open")
+        say(f"idle on {database.name} for {seconds:g} s: {NUMBERS} numbers stopped, {NUMBERS} paused, no page open")
         _measure_idleness(database, server.process, seconds)
         say(f"{firsts} messages, the hub idle for {gap:g} s before each")
         delays = [_first_message(database, server, *each, gap) for each in bodies.message_requests(firsts, per_second=1)]
@@ -63,11 +64,11 @@ def _measure_idleness(database: Database, process: Process, seconds: float) -> N
 
 
 def _queries(database: Database, seconds: float) -> float:
-    """That the database's server answers in a second, pings too, for so many seconds. The hub's database may not be there yet."""
+    """Returns the queries and pings a second of the database server, over `seconds`. The hub's database need not exist yet."""
     with database.connect_to_server() as connection:
         before = _count(connection)
         time.sleep(seconds)
-        return (_count(connection) - before - 1) / seconds  # this one
+        return (_count(connection) - before - 1) / seconds  # without this query
 
 
 def _count(connection: object) -> int:
@@ -75,7 +76,7 @@ def _count(connection: object) -> int:
 
 
 def _first_message(database: Database, server: Server, id: str, request: bytes, gap: float) -> float:
-    """Seconds from sending it until its row is there."""
+    """Returns the seconds from sending the message until its row exists."""
     time.sleep(gap)
     head, _, body = request.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
@@ -83,9 +84,9 @@ def _first_message(database: Database, server: Server, id: str, request: bytes, 
         began = time.monotonic()
         if server.answer("POST", body, headers) != http.client.OK:
             raise Failed("a webhook was not acknowledged")
-        query = f"SELECT 1 FROM chat_session_message WHERE wamid = '{id}'"  # noqa: S608  our own words
+        query = f"SELECT 1 FROM chat_session_message WHERE wamid = '{id}'"  # noqa: S608  a constant and our own id
         while not fetch(connection, query):
-            if time.monotonic() - began > PATIENCE:
+            if time.monotonic() - began > TIMEOUT:
                 raise Failed("a message was acknowledged and is not in the table")
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)
         return time.monotonic() - began

@@ -1,8 +1,8 @@
-"""How long a customer's message takes from its sender to its row, with a worker beside the web processes.
+"""How long a customer's message takes from its sender to its row, with a worker next to the web processes.
 
-Both ends are read from one clock, the machine's monotonic one. It begins when the webhook was due to be sent, so that what it had
-to wait for counts. It ends when the row was seen from another connection, which asks for new rows every few milliseconds: the row
-may have been there for as long as `POLL` and one query take, so the figure is too high by that much, and never too low.
+Both times are of the monotonic clock. The first is the time at which the webhook was to be sent, so that delays before sending
+count. The second is the time at which another connection saw the row. That connection polls every few milliseconds, so the figure
+is too high by at most `POLL_SECONDS` and the time of one query, and never too low.
 """
 
 import threading
@@ -19,12 +19,12 @@ RATE = 330
 SECONDS = 60
 WARM_UP = 5
 CONNECTIONS = 16
-POLL = 0.005
-PATIENCE = 30.0
+POLL_SECONDS = 0.005
+TIMEOUT = 30.0
 
 
 def apply_while_receiving(database: Database, directory: Path, seconds: int = SECONDS) -> None:
-    """Customers' messages at a constant rate, then those of people who write twice in a second."""
+    """Measures messages of customers at a constant rate, and then messages of people who write twice in a second."""
     hub = Hub(database, directory)
     hub.prepare()
     count = RATE * (WARM_UP + seconds)
@@ -33,18 +33,18 @@ def apply_while_receiving(database: Database, directory: Path, seconds: int = SE
 
 
 def _measure(hub: Hub, messages: list[tuple[str, bytes]], name: str) -> None:
-    """The messages of the first seconds are not measured."""
+    # The messages of the first `WARM_UP` seconds are not measured.
     database = hub.database
-    say(f"{RATE} messages a second for {len(messages) // RATE} s, a worker beside the web processes, on {database.name}: {name}")
+    say(f"{RATE} messages a second for {len(messages) // RATE} s, a worker next to the web processes, on {database.name}: {name}")
     watch = _Watch(database, {id for id, _ in messages})
     with hub.web() as server, hub.worker() as worker, ThreadPoolExecutor(1) as pool:
         watching = pool.submit(watch.run)
         try:
             outcome = load.offer(server, [request for _, request in messages], rate=RATE, connections=CONNECTIONS)
-            watch.complete.wait(PATIENCE)
+            watch.complete.wait(TIMEOUT)
         finally:
             watch.end.set()
-        watching.result(PATIENCE)
+        watching.result(TIMEOUT)
         if worker.has_ended:
             raise worker.failure("has ended")
     if watch.missing:
@@ -52,14 +52,15 @@ def _measure(hub: Hub, messages: list[tuple[str, bytes]], name: str) -> None:
     taken = [(watch.seen[id] - due) for (id, _), due in zip(messages, outcome.scheduled, strict=True)][RATE * WARM_UP :]
     show(f"latency.{database.name}.{name}_p50", percentile(taken, 0.5), "s")
     show(f"latency.{database.name}.{name}_p99", percentile(taken, 0.99), "s", goal=at_most(1))
-    say(
-        f"  at worst a webhook left {1000 * outcome.lateness:.1f} ms late; looks at the table up to {1000 * watch.gap:.1f} ms apart"
-    )
+    say(f"  longest delay before sending: {1000 * outcome.lateness:.1f} ms; longest time between polls: {1000 * watch.gap:.1f} ms")
 
 
 class _Watch:
-    """When each message was first seen. Rows of one worker become visible in the order of their ids, which the query relies on; one
-    that did not would be missed, and be told as missing."""
+    """Records when each message was first seen.
+
+    The query relies on the rows of one worker becoming visible in the order of their ids. A row that did not would be reported as
+    missing.
+    """
 
     def __init__(self, database: Database, missing: set[str]) -> None:
         self._database = database
@@ -70,17 +71,17 @@ class _Watch:
         self.end = threading.Event()
 
     def run(self) -> None:
-        last, looked = 0, time.monotonic()
+        last, polled_at = 0, time.monotonic()
         with self._database.connect() as connection:
-            while not self.end.wait(POLL):
+            while not self.end.wait(POLL_SECONDS):
                 rows = fetch(connection, f"SELECT id, wamid FROM chat_session_message WHERE id > {last} ORDER BY id")  # noqa: S608
                 now = time.monotonic()
-                self.gap, looked = max(self.gap, now - looked), now
+                self.gap, polled_at = max(self.gap, now - polled_at), now
                 if rows:
                     last = rows[-1][0]
-                    self._note([wamid for _, wamid in rows], now)
+                    self._record([wamid for _, wamid in rows], now)
 
-    def _note(self, wamids: list[str], now: float) -> None:
+    def _record(self, wamids: list[str], now: float) -> None:
         self.seen.update(dict.fromkeys(wamids, now))
         self.missing.difference_update(wamids)
         if not self.missing:

@@ -1,7 +1,7 @@
-"""Requests at a constant rate, whatever the server does, so that a server that stalls cannot hide it.
+"""Sends requests at a constant rate, so that a server that stalls cannot hide it.
 
-Each request has its time before the run begins, and its latency counts from that time, also where it had to wait for a connection
-to be free (a load that waits for answers would leave out the very requests that a stall delays: "coordinated omission").
+Each request has a scheduled time before the run begins. Its latency counts from that time, even if it had to wait for a connection.
+(A load that waits for responses would not send the requests that a stall delays: "coordinated omission".)
 """
 
 import asyncio
@@ -18,32 +18,32 @@ import uvloop
 from benchmarks.processes import Server
 
 TICK = 0.001
-PATIENCE = 10.0
-BETWEEN_CONNECTIONS = 0.005
-"""Seconds. Of many that are opened at the same moment, one of several web processes may take all."""
+TIMEOUT = 10.0
+CONNECTION_INTERVAL = 0.005
+"""Seconds. If many connections are opened at the same time, one of several web processes may accept all."""
 
 
 @dataclass
 class Outcome:
-    """Times in seconds of the monotonic clock, one per request, in the order of the requests."""
+    """Times of all requests, in seconds of the monotonic clock and in the order of the requests."""
 
     scheduled: list[float]
     sent: list[float]
-    answered: list[float]
+    responded: list[float]
     statuses: Counter[int] = field(default_factory=Counter)
 
     @property
     def latencies(self) -> list[float]:
-        return [after - before for before, after in zip(self.scheduled, self.answered, strict=True)]
+        return [after - before for before, after in zip(self.scheduled, self.responded, strict=True)]
 
     @property
     def lateness(self) -> float:
-        """The longest that a request left after its time."""
+        """The longest delay between the scheduled time of a request and its sending."""
         return max(after - before for before, after in zip(self.scheduled, self.sent, strict=True))
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection that has at most one request under way."""
+    """One keep-alive connection with at most one running request."""
 
     def __init__(self, load: "Load") -> None:
         self._load = load
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         self.request: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's own class, which is none but does what one does
+        self._transport = cast(asyncio.WriteTransport, transport)  # a class of uvloop with the same methods
         self._load.free(self)
 
     def send(self, index: int, request: bytes) -> None:
@@ -68,11 +68,11 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         index, self.request = self.request, None
         if index is not None:
-            self._load.answer(index, int(head[9:12]))
+            self._load.record_response(index, int(head[9:12]))
         self._load.free(self)
 
     def connection_lost(self, failure: Exception | None) -> None:
-        self._load.lose(self)
+        self._load.replace(self)
 
 
 def _content_length(head: bytes) -> int:
@@ -81,7 +81,7 @@ def _content_length(head: bytes) -> int:
 
 
 class Load:
-    """One run: who is idle, what is late, and what has come back."""
+    """One run: its idle connections, its waiting requests, and its outcome."""
 
     def __init__(self, port: int, requests: Sequence[bytes], *, rate: float, connections: int) -> None:
         self._port = port
@@ -89,60 +89,60 @@ class Load:
         self._rate = rate
         self._connections = connections
         self._idle: deque[Connection] = deque()
-        self._late: deque[int] = deque()
-        self._left = len(requests)
+        self._waiting: deque[int] = deque()
+        self._remaining = len(requests)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._all_back = asyncio.Event()
-        self._ending = False
+        self._complete = asyncio.Event()
+        self._is_ending = False
         self.outcome = Outcome([], [0.0] * len(requests), [0.0] * len(requests))
 
     async def run(self) -> Outcome:
         for _ in range(self._connections):
             await self._connect()
-            await asyncio.sleep(BETWEEN_CONNECTIONS)
+            await asyncio.sleep(CONNECTION_INTERVAL)
         start = time.monotonic() + 0.1
         self.outcome.scheduled = [start + index / self._rate for index in range(len(self._requests))]
         due = 0
         while due < len(self._requests):
             now = time.monotonic()
             while due < len(self._requests) and self.outcome.scheduled[due] <= now:
-                self._late.append(due)
+                self._waiting.append(due)
                 due += 1
             self._dispatch()
             await asyncio.sleep(TICK)
-        with contextlib.suppress(TimeoutError):  # what is missing counts as not answered
-            await asyncio.wait_for(self._all_back.wait(), PATIENCE)
-        self._ending = True
+        with contextlib.suppress(TimeoutError):  # missing responses count as status 0
+            await asyncio.wait_for(self._complete.wait(), TIMEOUT)
+        self._is_ending = True
         return self.outcome
 
     def free(self, connection: Connection) -> None:
         self._idle.append(connection)
         self._dispatch()
 
-    def answer(self, index: int, status: int) -> None:
-        self.outcome.answered[index] = time.monotonic()
-        self._settle(status)
+    def record_response(self, index: int, status: int) -> None:
+        self.outcome.responded[index] = time.monotonic()
+        self._count_status(status)
 
-    def lose(self, connection: Connection) -> None:
-        """The server closed it; what was under way has failed, and another connection takes its place."""
+    def replace(self, connection: Connection) -> None:
+        """Opens another connection for one that the server has closed. Its running request has failed."""
         if connection in self._idle:
             self._idle.remove(connection)
         if connection.request is not None:
-            self._settle(0)
-        if not self._ending:
+            self._count_status(0)
+        if not self._is_ending:
             task = asyncio.get_running_loop().create_task(self._connect())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _settle(self, status: int) -> None:
+    def _count_status(self, status: int) -> None:
         self.outcome.statuses[status] += 1
-        self._left -= 1
-        if not self._left:
-            self._all_back.set()
+        self._remaining -= 1
+        if not self._remaining:
+            self._complete.set()
 
     def _dispatch(self) -> None:
-        while self._late and self._idle:
-            index = self._late.popleft()
+        while self._waiting and self._idle:
+            index = self._waiting.popleft()
             self.outcome.sent[index] = time.monotonic()
             self._idle.popleft().send(index, self._requests[index])
 
@@ -151,8 +151,7 @@ class Load:
 
 
 def offer(server: Server, requests: Sequence[bytes], *, rate: float, connections: int) -> Outcome:
-    """Send the requests at so many a second, one after the other's time, over so many connections, and wait for the answers. Failed
-    unless each is a 200."""
+    """Sends `rate` requests a second over the connections, and waits for the responses. Raises Failed unless each is a 200."""
     gc.collect()
     gc.disable()
     try:
@@ -160,7 +159,7 @@ def offer(server: Server, requests: Sequence[bytes], *, rate: float, connections
     finally:
         gc.enable()
     if outcome.statuses != {200: len(requests)}:
-        raise server.process.failure(f"answered {len(requests)} webhooks with {dict(outcome.statuses)} (0: not at all)")
+        raise server.process.failure(f"responded to {len(requests)} webhooks with {dict(outcome.statuses)} (0: no response)")
     return outcome
 
 

@@ -1,5 +1,5 @@
-"""`python -m benchmarks.outbox_rows`: a number with messages that wait to be sent, written into the hub's tables directly; writing
-them one by one, as people do, would take longer than sending them."""
+"""`python -m benchmarks.outbox_rows`: creates a number with queued messages, directly in the hub's tables. Queueing them one by
+one, as the hub does, would take longer than sending them."""
 
 import argparse
 import os
@@ -25,8 +25,8 @@ from organizations.models import Organization, PhoneNumber  # noqa: E402
 from organizations.numbers.suspension import stop_sending  # noqa: E402
 
 ORGANIZATION = "Benchmark"
-STEP = 5_000
-PHONES_FROM = 556170000000
+BATCH_SIZE = 5_000
+FIRST_WA_ID = 556170000000
 SECRET = "s" * 32
 
 
@@ -37,25 +37,25 @@ def main() -> None:
     parser.add_argument("--per-second", type=int, required=True)
     parser.add_argument("--people", type=int, required=True)
     parser.add_argument("--messages", type=int, required=True)
-    parser.add_argument("--waits", choices=["stopped", "held"], help="the number is stopped, or held back by Graph for an hour")
+    parser.add_argument("--waits", choices=["stopped", "held"], help="the number is stopped, or pauses for an hour")
     options = parser.parse_args()
-    number = _number(options)
-    people = _people(number, options.people)
-    _queue(number, people, options.messages)
+    number = _create_number(options)
+    contacts = _create_contacts(number, options.people)
+    _create_queues(number, contacts, options.messages)
     if options.waits == "stopped":
         stop_sending(number.phone_number_id, organization_id=number.organization_id, code=TOKEN_REFUSED, now=timezone.now())
     elif options.waits == "held":
         pause_number(number.phone_number_id, organization_id=number.organization_id, seconds=3600)
 
 
-def _number(options: argparse.Namespace) -> PhoneNumber:
+def _create_number(options: argparse.Namespace) -> PhoneNumber:
     organization, _ = Organization.objects.get_or_create(organization_name=ORGANIZATION)
     number, _ = PhoneNumber.objects.get_or_create(
         phone_number_id=options.number,
         defaults={
             "organization": organization,
             "wa_id": "556133214400",
-            "waba_id": "" if options.waits else f"9{options.number}",  # no templates to be asked for while it waits
+            "waba_id": "" if options.waits else f"9{options.number}",  # without an account, the worker does not sync templates
             "meta_token": options.token,
             "app_secret": SECRET,
             "messages_per_second": options.per_second,
@@ -64,33 +64,34 @@ def _number(options: argparse.Namespace) -> PhoneNumber:
     return number
 
 
-def _people(number: PhoneNumber, count: int) -> list[Contact]:
+def _create_contacts(number: PhoneNumber, count: int) -> list[Contact]:
     now = timezone.now()
-    people = [
+    contacts = [
         Contact(
             create_for_phone_number=number,
             organization_id=number.organization_id,
-            wa_id=str(PHONES_FROM + place),
-            name=f"Pessoa {place}",
+            wa_id=str(FIRST_WA_ID + index),
+            name=f"Pessoa {index}",
             last_customer_message_at=now,
             last_message_timestamp=now,
         )
-        for place in range(count)
+        for index in range(count)
     ]
-    for person in people:
-        person.phone_key, person.reversed_phone = phone_key(person), reversed_phone(person)
-    _in_steps(people)
+    for contact in contacts:
+        contact.phone_key, contact.reversed_phone = phone_key(contact), reversed_phone(contact)
+    _insert_in_batches(contacts)
     return list(Contact.objects.filter(create_for_phone_number=number).order_by("pk"))
 
 
-def _queue(number: PhoneNumber, people: Sequence[Contact], count: int) -> None:
+def _create_queues(number: PhoneNumber, contacts: Sequence[Contact], count: int) -> None:
     now = timezone.now()
-    _in_steps([_message(number, people[place % len(people)], now) for place in range(count)])
+    _insert_in_batches([_message(number, contacts[index % len(contacts)], now) for index in range(count)])
     ids = list(Message.objects.filter(phone_number=number).order_by("pk").values_list("pk", "contact"))
-    QueuedMessage.objects.bulk_create((QueuedMessage(message_id=pk, contact_id=contact) for pk, contact in ids), batch_size=STEP)
-    waiting = sorted({contact for _, contact in ids})
-    turns = (SendQueue(contact_id=contact, phone_number=number, state=State.DUE, due_at=now) for contact in waiting)
-    SendQueue.objects.bulk_create(turns, batch_size=STEP)
+    queued = (QueuedMessage(message_id=pk, contact_id=contact) for pk, contact in ids)
+    QueuedMessage.objects.bulk_create(queued, batch_size=BATCH_SIZE)
+    contact_ids = sorted({contact for _, contact in ids})
+    queues = (SendQueue(contact_id=contact, phone_number=number, state=State.DUE, due_at=now) for contact in contact_ids)
+    SendQueue.objects.bulk_create(queues, batch_size=BATCH_SIZE)
 
 
 def _message(number: PhoneNumber, contact: Contact, now: datetime) -> Message:
@@ -113,9 +114,9 @@ def _message(number: PhoneNumber, contact: Contact, now: datetime) -> Message:
     )
 
 
-def _in_steps(rows: Sequence[Any]) -> None:
-    for start in range(0, len(rows), STEP):
-        insert_rows(rows[start : start + STEP])
+def _insert_in_batches(rows: Sequence[Any]) -> None:
+    for start in range(0, len(rows), BATCH_SIZE):
+        insert_rows(rows[start : start + BATCH_SIZE])
 
 
 if __name__ == "__main__":

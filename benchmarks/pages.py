@@ -1,5 +1,5 @@
-"""How long the site takes to answer for its pages, on much data and on a hundredth of it; and what the first sight of the inbox
-weighs. Both hubs are asked in turns, one request at a time, by a signed-in member over one connection."""
+"""Response times of pages, with much data and with a hundredth of it. A signed-in member requests pages of both hubs alternately,
+one request at a time, over one connection."""
 
 import gzip
 import http.client
@@ -20,40 +20,40 @@ from benchmarks.processes import Server
 
 ORGANIZATION = "Benchmark pages"
 REQUESTS = 200
-"""Of each page and hub."""
+"""For each page and hub."""
 WARM_UP = 25
 WORDS = ("pedido", "boleto", "obrigado", "entrega", "amanhã", "AMANHA", "jabuticab", "acordeao xique", "pe", "qwertyuiop")
-"""Common ones and rare ones, several together, the beginning of many, and what nobody said."""
-LONG = 75
-"""Messages that a conversation has at least which is opened: both hubs show as much of it. The latest ones of a list are not alike:
-the first hundred of a million people write more than the first hundred of ten thousand."""
+"""Common and rare words, two words, the beginning of many words, and a word that no message contains."""
+MIN_MESSAGES = 75
+"""Only conversations with so many messages are opened, so that both hubs show equally many. The latest conversations of the lists
+would differ: the first hundred of a million contacts write more than the first hundred of ten thousand."""
 
 
 class Member:
-    """A member of the organization who goes from page to page."""
+    """A signed-in member of the organization."""
 
     def __init__(self, hub: Hub, server: Server) -> None:
         self._cookie, self._organization = hub.member(ORGANIZATION).split()
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
 
-    def look(self, path: str) -> tuple[float, bytes]:
-        """The seconds that a page took, and the page."""
+    def request(self, path: str) -> tuple[float, bytes]:
+        """Returns the seconds until the response was read, and its compressed body."""
         headers = {"Cookie": f"sessionid={self._cookie}", "Accept-Encoding": "gzip"}
         began = time.perf_counter()
         self._connection.request("GET", f"/o/{self._organization}/{path}", headers=headers)
-        answer = self._connection.getresponse()
-        body = answer.read()
-        passed = time.perf_counter() - began
-        if answer.status != 200:
-            raise Failed(f"{path} got {answer.status}")
-        return passed, body
+        response = self._connection.getresponse()
+        body = response.read()
+        seconds = time.perf_counter() - began
+        if response.status != 200:
+            raise Failed(f"{path} got {response.status}")
+        return seconds, body
 
     def page(self, path: str) -> bytes:
-        return gzip.decompress(self.look(path)[1])
+        return gzip.decompress(self.request(path)[1])
 
 
 def pages(big: Database, small: Database, directory: Path, contacts: int, messages: int) -> None:
-    """Figures of each page: p95 on the big hub, and its ratio to the small one."""
+    """Shows the figures of each page: p95 on the big hub, and its ratio to the small hub."""
     hubs = {"big": Hub(big, directory / "big"), "small": Hub(small, directory / "small")}
     for name, hub in hubs.items():
         share = 1 if name == "big" else 100
@@ -66,8 +66,8 @@ def pages(big: Database, small: Database, directory: Path, contacts: int, messag
     with ExitStack() as stack:
         stack.enter_context(default_buffer_pool(big))
         members = {name: Member(hub, stack.enter_context(hub.web())) for name, hub in hubs.items()}
-        took = _ask_in_turns(members, {name: _long_conversations(hub.database) for name, hub in hubs.items()})
-    p95 = {key: percentile(seconds, 0.95) for key, seconds in took.items()}
+        times = _measure(members, {name: _long_conversations(hub.database) for name, hub in hubs.items()})
+    p95 = {key: percentile(seconds, 0.95) for key, seconds in times.items()}
     for page in PAGES:
         show(f"pages.{page}_p95", 1000 * p95["big", page], "ms", goal=at_most(80))
         ratio = p95["big", page] / p95["small", page]
@@ -82,28 +82,29 @@ PAGES = ("inbox", "conversation", "older", "search_name", "search_number", "sear
 
 
 def _long_conversations(database: Database) -> list[str]:
-    """The ids of the contacts that have them, in any order."""
-    query = f"SELECT contact_id FROM chat_session_message GROUP BY contact_id HAVING COUNT(*) >= {LONG}"  # noqa: S608
+    """Returns the ids of contacts with at least `MIN_MESSAGES` messages, in random order."""
+    query = f"SELECT contact_id FROM chat_session_message GROUP BY contact_id HAVING COUNT(*) >= {MIN_MESSAGES}"  # noqa: S608
     with database.connect() as connection:
         ids = [str(row[0]) for row in fetch(connection, query)]
     random.Random(6).shuffle(ids)  # noqa: S311  repeatable, not secret
     return ids
 
 
-def _ask_in_turns(members: dict[str, Member], long: dict[str, list[str]]) -> dict[tuple[str, str], list[float]]:
-    took: dict[tuple[str, str], list[float]] = defaultdict(list)
-    walks = {name: _walk(member, cycle(long[name])) for name, member in members.items()}
+def _measure(members: dict[str, Member], conversations: dict[str, list[str]]) -> dict[tuple[str, str], list[float]]:
+    """Returns the seconds of each request by hub and page, without those of the first rounds."""
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    rounds = {name: _rounds(member, cycle(conversations[name])) for name, member in members.items()}
     for round_number in range(WARM_UP + REQUESTS):
-        for name, walk in walks.items():
-            for page, path in next(walk):
-                passed, _ = members[name].look(path)
+        for name, paths in rounds.items():
+            for page, path in next(paths):
+                seconds, _ = members[name].request(path)
                 if round_number >= WARM_UP:
-                    took[name, page].append(passed)
-    return took
+                    times[name, page].append(seconds)
+    return times
 
 
-def _walk(member: Member, conversations: Iterator[str]) -> Iterator[list[tuple[str, str]]]:
-    """Paths of one round: another part of the list, other people, other words, each time."""
+def _rounds(member: Member, conversations: Iterator[str]) -> Iterator[list[tuple[str, str]]]:
+    """Yields the pages and paths of each round, with other parts of the list, other conversations and other words each time."""
     dice = random.Random(5)  # noqa: S311  repeatable, not secret
     cursor = ""
     while True:

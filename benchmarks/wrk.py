@@ -1,4 +1,4 @@
-"""As many requests as a server takes: wrk, which costs the two cores that it shares with the servers next to nothing."""
+"""Sends as many requests as a server accepts, with wrk, which uses little of the two cores that it shares with the servers."""
 
 import json
 import os
@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("wrk.lua")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came back, all of it 200; percentiles in milliseconds, of a load that waits for its answers."""
+    """Responses of a run, all with 200. Percentiles in milliseconds, of a load that waits for each response."""
 
     completed: int
     seconds: float
@@ -30,7 +30,7 @@ class Outcome:
 
 
 def install() -> None:
-    """wrk from Debian's packages, if it is missing and we may. Failed otherwise."""
+    """Installs wrk from Debian's packages if it is missing. Raises Failed if that is not possible."""
     if shutil.which("wrk"):
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
@@ -40,23 +40,24 @@ def install() -> None:
 
 
 def write_requests(directory: Path, requests: Sequence[bytes]) -> None:
-    """The files that wrk.lua reads, one for each thread."""
+    """Writes the files that wrk.lua reads, one for each thread."""
     directory.mkdir(parents=True, exist_ok=True)
     for slice in range(THREADS):
         with (directory / f"requests-{slice}").open("wb") as file:
             file.writelines(b"%d\n%b" % (len(request), request) for request in requests[slice::THREADS])
-    os.sync()  # now, not while something is measured
+    os.sync()  # now, and not during a measurement
 
 
-def press(port: int, directory: Path, *, connections: int, seconds: float, start: float) -> Outcome:
-    """Keep every connection busy for so long, from the place `start` (0 to 1) in the files. Failed unless every answer was 200."""
+def run(port: int, directory: Path, *, connections: int, seconds: float, start: float) -> Outcome:
+    """Keeps every connection busy for `seconds`, beginning at the fraction `start` (0 to 1) of the files. Raises Failed unless
+    every response was 200."""
     command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT)]
     target = [f"http://127.0.0.1:{port}{PATH}", "--", str(directory), str(start)]
     result = subprocess.run([*command, *target], capture_output=True, text=True, timeout=seconds + 60, check=False)
     if result.returncode:
         raise Failed(f"wrk failed: {result.stdout}{result.stderr}")
-    told = json.loads(result.stdout.strip().splitlines()[-1])
-    refused, broken = told.pop("refused"), told.pop("broken")
-    if refused or broken or not told["completed"]:
-        raise Failed(f"{told['completed']} answers, of which {refused} were not 200; {broken} connections broke")
-    return Outcome(**told)
+    report = json.loads(result.stdout.strip().splitlines()[-1])
+    refused, broken = report.pop("refused"), report.pop("broken")
+    if refused or broken or not report["completed"]:
+        raise Failed(f"{report['completed']} responses, of which {refused} were not 200; {broken} connections broke")
+    return Outcome(**report)

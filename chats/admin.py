@@ -1,4 +1,4 @@
-"""Admin of messages: to read, with what became of each. Nothing here changes a conversation."""
+"""Admin of messages with their status events, read-only."""
 
 import uuid
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
-from organizations.admin.display import EMPTY, badge, compact_json, format_time, html_table, indented_json, list_link, row_link
-from organizations.admin.model_admins import MAX_COUNTED, MAX_FOUND, LargeTableAdmin, ReadOnlyAdmin, secret_columns
 
 from chats.models import Message, StatusEvent
 from contacts.models import Contact
 from contacts.selectors import contacts_with_phone
+from organizations.admin.display import EMPTY, badge, compact_json, format_time, html_table, indented_json, list_link, row_link
+from organizations.admin.model_admins import MAX_COUNTED, MAX_FOUND, LargeTableAdmin, ReadOnlyAdmin, secret_columns
 from organizations.models import PhoneNumber
 
 
@@ -68,20 +68,20 @@ class MessageAdmin(ReadOnlyAdmin, LargeTableAdmin[Message]):
     actions = None
 
     def matches(self, term: str) -> Iterable[QuerySet[Message]]:
-        """Ids are unique per number, so each number's part of the index is asked; a person's messages go by contact. A text is
-        looked for in the latest messages alone: no index has it."""
+        """Searches by wamid, by the contact's identifiers, by session, and by text in the latest messages, which needs no index."""
+        # With the numbers, the unique constraints (number, wamid) and (number, BSUID) serve as indexes.
         numbers = list(PhoneNumber.objects.values_list("phone_number_id", flat=True))
         yield Message.objects.filter(phone_number__phone_number_id__in=numbers, wamid=term)
-        people = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
-        known = (people.filter(bsuid=term), contacts_with_phone(term))
-        ids = {pk for rows in known for pk in rows.values_list("pk", flat=True)[:MAX_FOUND]}
+        of_numbers = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
+        by_identifier = (of_numbers.filter(bsuid=term), contacts_with_phone(term))
+        ids = {pk for rows in by_identifier for pk in rows.values_list("pk", flat=True)[:MAX_FOUND]}
         yield Message.objects.filter(contact__in=ids).order_by("-create_in")
         if session := _uuid(term):
             yield Message.objects.filter(session_id=session)
         first = Message.objects.order_by("-pk").values_list("pk", flat=True)[MAX_COUNTED : MAX_COUNTED + 1]
         latest = Message.objects.filter(pk__gt=next(iter(first), 0))
-        says = Q(edited_content=None, content__icontains=term) | Q(edited_content__icontains=term)
-        yield latest.filter(says, revoked_at=None)
+        contains_term = Q(edited_content=None, content__icontains=term) | Q(edited_content__icontains=term)
+        yield latest.filter(contains_term, revoked_at=None)
 
     @admin.display(description=_("sent at"))
     def when(self, message: Message) -> str:
@@ -131,11 +131,11 @@ class MessageAdmin(ReadOnlyAdmin, LargeTableAdmin[Message]):
 
     @admin.display(description=_("answers"))
     def quoted(self, message: Message) -> str:
-        return _by_wamid(message.quoted_wamid)
+        return _link_to_message(message.quoted_wamid)
 
     @admin.display(description=_("acts on"))
     def target(self, message: Message) -> str:
-        return _by_wamid(message.target_wamid)
+        return _link_to_message(message.target_wamid)
 
     @admin.display(description=_("acted on by"))
     def acting(self, message: Message) -> str:
@@ -182,7 +182,7 @@ def _event_row(event: StatusEvent) -> tuple[object, ...]:
     )
 
 
-def _by_wamid(wamid: str | None) -> str:
+def _link_to_message(wamid: str | None) -> str:
     return list_link("chats_message", wamid, q=wamid) if wamid else EMPTY
 
 

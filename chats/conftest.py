@@ -1,4 +1,4 @@
-"""Meta's side of what is sent, and people to send it to."""
+"""Fixtures that tests of conversations share: Graph as the simulator's stand-in, contacts, a bucket that fails."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ JOELMA = "556193217788"
 
 
 class Meta:
-    """The stand-in as the first number sees it."""
+    """The stand-in for Meta, from the point of view of the first number."""
 
     def __init__(self, standin: RunningStandIn) -> None:
         self._standin = standin
@@ -29,12 +29,12 @@ class Meta:
     def sent(self) -> list[dict[str, Any]]:
         return self._standin.sent(NUMBER)
 
-    def hears(self, words: str = "oi") -> str:
-        """Joelma writes, of which the hub is not told; the message's id."""
+    def receive_from_customer(self, words: str = "oi") -> str:
+        """Stores a message of Joelma at Meta, without a webhook to the hub. Returns its wamid."""
         return str(self._standin.say(NUMBER, JOELMA, words)["wamid"])
 
     def upload(self, content: bytes) -> str:
-        """The media id of a picture that a customer has sent."""
+        """Stores a picture of a customer at Meta. Returns its media ID."""
         return self._standin.upload(NUMBER, content, mime_type="image/jpeg")
 
     def read(self) -> list[str]:
@@ -47,21 +47,21 @@ class Meta:
         self._standin.clear_faults(NUMBER)
 
     def status_body(self, sent: dict[str, Any], word: str) -> bytes:
-        """A webhook that tells what became of a message."""
-        told = {"id": sent["wamid"], "status": word, "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
-        return body(value(NUMBER, statuses=[told | {"biz_opaque_callback_data": sent["callback_data"]}]))
+        """Returns a webhook with a status of a message that was sent."""
+        status = {"id": sent["wamid"], "status": word, "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
+        return body(value(NUMBER, statuses=[status | {"biz_opaque_callback_data": sent["callback_data"]}]))
 
 
 @pytest.fixture
 def meta(settings: Any, numbers: dict[str, PhoneNumber]) -> Iterator[Meta]:
-    """Graph over real HTTP, which knows the numbers; it tells no statuses by itself."""
+    """Graph over real HTTP, with the numbers connected. It sends no statuses automatically."""
     with running_standin() as standin:
         settings.META_GRAPH_URL = standin.url
         for phone_number_id, number in numbers.items():
             number.meta_token = f"token-of-{phone_number_id}"
             number.save(update_fields=["meta_token"])
-            known = {"wa_id": number.wa_id, "waba_id": number.waba_id, "app_secret": number.app_secret}
-            standin.connect(phone_number_id, statuses=False, **known)
+            credentials = {"wa_id": number.wa_id, "waba_id": number.waba_id, "app_secret": number.app_secret}
+            standin.connect(phone_number_id, statuses=False, **credentials)
             standin.add_customer(phone_number_id, name="Joelma", wa_id=JOELMA, wrote_at=timezone.now().timestamp())
         yield Meta(standin)
 
@@ -78,22 +78,22 @@ def other_number(numbers: dict[str, PhoneNumber]) -> PhoneNumber:
 
 @pytest.fixture
 def joelma(number: PhoneNumber) -> Contact:
-    """Somebody who has just written."""
+    """A contact who has just written."""
     return person(number, wa_id=JOELMA)
 
 
 @pytest.fixture
 def username_only(number: PhoneNumber) -> Contact:
-    """Somebody whose phone WhatsApp does not tell."""
+    """A contact without a phone, known by the BSUID."""
     return person(number, bsuid="BR.1874209365510427")
 
 
 @pytest.fixture
 def people(number: PhoneNumber) -> Callable[..., list[Contact]]:
-    """Any number of people who have just written to a number."""
+    """Creates any number of contacts who have just written to a number."""
 
     def make(count: int, *, number: PhoneNumber = number) -> list[Contact]:
-        return [person(number, wa_id=str(5561900000000 + place)) for place in range(count)]
+        return [person(number, wa_id=str(5561900000000 + index)) for index in range(count)]
 
     return make
 
@@ -112,16 +112,16 @@ def ana(organization: Organization) -> User:
 
 @pytest.fixture
 def bucket(settings: Any) -> Iterator[dict[str, Any]]:
-    """A bucket that answers everything with the error that the test sets, over HTTP."""
-    said = {"status": 403, "code": "AccessDenied"}
+    """A bucket that answers every request with the error that the test sets, over HTTP."""
+    error = {"status": 403, "code": "AccessDenied"}
 
     class Refusing(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _refuse(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            body = f"<Error><Code>{said['code']}</Code><Message>no</Message></Error>".encode()
-            self.send_response(said["status"])
+            body = f"<Error><Code>{error['code']}</Code><Message>no</Message></Error>".encode()
+            self.send_response(error["status"])
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
@@ -130,7 +130,7 @@ def bucket(settings: Any) -> Iterator[dict[str, Any]]:
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _refuse
 
         def log_message(self, *_: Any) -> None:
-            """Quiet."""
+            """Writes nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
     server.daemon_threads = True
@@ -139,7 +139,7 @@ def bucket(settings: Any) -> Iterator[dict[str, Any]]:
     options = {"bucket_name": "hub", "endpoint_url": f"http://127.0.0.1:{server.server_port}", "region_name": "us-east-1"}
     options |= {"access_key": "a", "secret_key": "s", "client_config": Config(retries={"max_attempts": 1})}
     settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}}
-    yield said
+    yield error
     server.shutdown()
     server.server_close()
     thread.join()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chats.inbox.views import alerts, attention, composer, conversation, files, inbox, template_picker
+from chats.inbox.views import alerts, composer, conversation, conversation_state, files, inbox, template_picker
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -16,9 +16,9 @@ urlpatterns = [
     path("<row:contact_id>/thread/", conversation.thread, name="thread"),
     path("<row:contact_id>/contact/", conversation.contact_pane, name="contact_pane"),
     path("<row:contact_id>/read/", conversation.mark_read, name="conversation_read"),
-    path("<row:contact_id>/done/", attention.done, name="conversation_done"),
-    path("<row:contact_id>/unread/", attention.unread, name="conversation_unread"),
-    path("<row:contact_id>/block/", attention.block, name="conversation_block"),
+    path("<row:contact_id>/done/", conversation_state.done, name="conversation_done"),
+    path("<row:contact_id>/unread/", conversation_state.unread, name="conversation_unread"),
+    path("<row:contact_id>/block/", conversation_state.block, name="conversation_block"),
     path("<row:contact_id>/composer/", composer.composer, name="composer"),
     path("<row:contact_id>/window/", composer.window, name="conversation_window"),
     path("<row:contact_id>/send/", composer.send, name="send_answer"),

@@ -267,5 +267,5 @@ def _texts(values: Iterable[object]) -> list[str]:
 def _joined(texts: Iterable[str]) -> str:
     """Joins these texts, each once, without texts that another one contains."""
     plain = list(dict.fromkeys(texts))
-    told = [text for text in plain if not any(text != other and text in other for other in plain)]
-    return ". ".join(told)[:LONGEST_REASON] + ("." if told else "")
+    texts = [text for text in plain if not any(text != other and text in other for other in plain)]
+    return ". ".join(texts)[:LONGEST_REASON] + ("." if texts else "")

@@ -85,9 +85,9 @@ def check_file(file: Content) -> None:
 
 
 def _check_location(message: Content) -> None:
-    place = mapping(message, "location")
+    location = mapping(message, "location")
     for field, most in (("latitude", 90), ("longitude", 180)):
-        degrees = place.get(field)
+        degrees = location.get(field)
         if degrees in (None, ""):
             raise InvalidMessage(field, EMPTY, code=PARAMETER_MISSING)
         try:
@@ -97,7 +97,7 @@ def _check_location(message: Content) -> None:
         if not is_there:
             raise InvalidMessage(field, _("At most %(limit)s degrees, north or south, east or west."), limit=most)
     for field in ("name", "address"):
-        check_text(field, place.get(field), required=False)
+        check_text(field, location.get(field), required=False)
 
 
 def _check_contacts(message: Content) -> None:

@@ -134,16 +134,16 @@ def _of_variables(header: str, body: str) -> Iterator[TemplateProblem]:
     """Yields problems of variables. A template uses numbers or names: numbers start at 1 in each text, without a gap."""
     numbered = False
     named = False
-    for place, written in (("header", header), ("body", body)):
+    for part, written in (("header", header), ("body", body)):
         names = variables_of(written)
         digits = [name for name in names if name.isascii() and name.isdigit()]
         numbered, named = numbered or bool(digits), named or len(digits) < len(names)
         if len(digits) == len(names) and sorted(names, key=int) != [str(number) for number in range(1, len(names) + 1)]:
-            yield TemplateProblem(place, _("Number the variables {{1}}, {{2}}, {{3}} … from 1 on, without a gap."))
+            yield TemplateProblem(part, _("Number the variables {{1}}, {{2}}, {{3}} … from 1 on, without a gap."))
         if any(not _VARIABLE_NAME.fullmatch(name) for name in names if name not in digits):
-            yield TemplateProblem(place, _("Names of variables are small letters, digits and _, such as {{order_id}}."))
+            yield TemplateProblem(part, _("Names of variables are small letters, digits and _, such as {{order_id}}."))
         if re.search(r"\{\{|\}\}", without_variables(written)):
-            yield TemplateProblem(place, _("There is a brace too many: a variable is written {{1}} or {{order_id}}."))
+            yield TemplateProblem(part, _("There is a brace too many: a variable is written {{1}} or {{order_id}}."))
     if numbered and named:
         yield TemplateProblem("body", _("Use numbers for all variables, or names for all."))
 
@@ -230,13 +230,13 @@ def _leads_to_whatsapp(url: str) -> bool:
     return any(f".{host}".endswith(f".{known}") for known in OF_WHATSAPP)
 
 
-def _of_examples(place: str, written: str, given: Content) -> Iterator[TemplateProblem]:
+def _of_examples(part: str, written: str, given: Content) -> Iterator[TemplateProblem]:
     names = variables_of(written)
     if all(name.isdecimal() for name in names):
         names.sort(key=int)  # the order of Meta's list
-    examples = examples_of(given, f"{place}_text", names)
+    examples = examples_of(given, f"{part}_text", names)
     for name in names:
-        yield from _of_example(f"{place}_{name}", examples.get(name, ""))
+        yield from _of_example(f"{part}_{name}", examples.get(name, ""))
 
 
 def _of_button_examples(buttons: Sequence[Content]) -> Iterator[TemplateProblem]:
@@ -250,11 +250,11 @@ def _of_button_examples(buttons: Sequence[Content]) -> Iterator[TemplateProblem]
                 yield TemplateProblem(f"example_button_{index}", _("A code has at most 15 characters."))
 
 
-def _of_example(place: str, example: str) -> Iterator[TemplateProblem]:
+def _of_example(part: str, example: str) -> Iterator[TemplateProblem]:
     if not example:
-        yield TemplateProblem(f"example_{place}", _("WhatsApp wants an example of every variable."))
+        yield TemplateProblem(f"example_{part}", _("WhatsApp wants an example of every variable."))
     elif len(example) > LONGEST_EXAMPLE or re.search(r"[\r\n\t{}]| {4}", example):
-        yield TemplateProblem(f"example_{place}", _("A short example in one line, as a customer would read it."))
+        yield TemplateProblem(f"example_{part}", _("A short example in one line, as a customer would read it."))
 
 
 def examples_of(given: Content, key: str, names: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Admin of people: who answers them, what they are known by, and where two of them share an identifier."""
+"""Admin of contacts: who answers, their identifiers, and conflicts."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from organizations.admin.display import EMPTY, format_time, list_link, row_link
-from organizations.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, secret_columns, selected_ids
 
 from contacts.lists.search import LAST_LETTER, MAX_WORD_LENGTH, MAX_WORDS, fold_limited
 from contacts.models import Contact, ContactWord, RetiredIdentity
 from contacts.selectors import contacts_with_phone
 from contacts.services import set_who_answers
+from organizations.admin.display import EMPTY, format_time, list_link, row_link
+from organizations.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, secret_columns, selected_ids
 from organizations.models import Organization, PhoneNumber, Profile, User
 
 
@@ -39,8 +39,8 @@ class RetiredIdentityInline(ReadOnlyAdmin, admin.TabularInline):  # type: ignore
     ordering = ("-retired_at",)
 
 
-def _by_words(term: str) -> QuerySet[Contact]:
-    """Those with words that begin so in their names, whatever their case and accents; what staff call them counts too."""
+def _find_by_words(term: str) -> QuerySet[Contact]:
+    """Returns the contacts of all organizations with names whose words begin like those of the search."""
     words = [word[:MAX_WORD_LENGTH] for word in fold_limited(term).split()[:MAX_WORDS]]
     organizations = list(Organization.objects.values_list("pk", flat=True))
     found = Contact.objects.all() if words else Contact.objects.none()
@@ -52,7 +52,7 @@ def _by_words(term: str) -> QuerySet[Contact]:
 
 @admin.register(Contact)
 class ContactAdmin(LargeTableAdmin[Contact]):
-    """Contacts come from webhooks, and so do their names and identifiers. Operators decide who answers them."""
+    """Contacts, names and identifiers come from webhooks. Superusers can only change who answers."""
 
     intro = _("People who wrote to one of the numbers. Each number has its own contacts.")
     list_display = (
@@ -109,15 +109,15 @@ class ContactAdmin(LargeTableAdmin[Contact]):
         return False
 
     def matches(self, term: str) -> Iterable[QuerySet[Contact]]:
-        """By identifier, through the unique constraints of each number and the index of phones; by name only if nobody is known by
-        it."""
+        """Searches by identifier. Searches by name if no contact has the identifier."""
+        # With the numbers, the unique constraint (number, BSUID) serves as index.
         numbers = list(PhoneNumber.objects.values_list("phone_number_id", flat=True))
-        known = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
-        exact = [known.filter(bsuid=term), contacts_with_phone(term)]
-        if any(rows.exists() for rows in exact):
-            return exact
-        names = Contact.objects.order_by("-pk")
-        return names.filter(name__istartswith=term), names.filter(username=term.removeprefix("@")), _by_words(term)
+        of_numbers = Contact.objects.filter(create_for_phone_number__phone_number_id__in=numbers)
+        by_identifier = [of_numbers.filter(bsuid=term), contacts_with_phone(term)]
+        if any(rows.exists() for rows in by_identifier):
+            return by_identifier
+        newest = Contact.objects.order_by("-pk")
+        return newest.filter(name__istartswith=term), newest.filter(username=term.removeprefix("@")), _find_by_words(term)
 
     @admin.display(description=_("WhatsApp ID"))
     def address(self, contact: Contact) -> str:
@@ -143,7 +143,6 @@ class ContactAdmin(LargeTableAdmin[Contact]):
 
     @admin.display(description=_("customer service window"))
     def window(self, contact: Contact) -> str:
-        """Free text may be sent only while it is open."""
         until = {"time": format_time(contact.window_expires_at)}
         if contact.is_window_open(timezone.now()):
             return gettext("open until %(time)s") % until
@@ -165,34 +164,33 @@ class ContactAdmin(LargeTableAdmin[Contact]):
         return row_link("contacts_contact", other.pk, f"{other} · {other.address}") if other else EMPTY
 
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
-        """Who answers is all that operators change of a contact."""
         if "profile" in form.changed_data:
-            self._let_answer(request, [obj], Profile(obj.profile))
+            self._set_who_answers(request, [obj], Profile(obj.profile))
 
-    def _let_answer(self, request: HttpRequest, contacts: Iterable[Contact], profile: Profile) -> int:
-        """Returns how many contacts these are, of whichever organizations."""
-        operator = cast("User", request.user)  # the admin lets nobody else in
+    def _set_who_answers(self, request: HttpRequest, contacts: Iterable[Contact], profile: Profile) -> int:
+        """Sets who answers contacts of any organizations. Returns the number of contacts."""
+        superuser = cast("User", request.user)  # the admin requires a superuser
         by_organization: dict[Organization, list[int]] = defaultdict(list)
         for contact in contacts:
             by_organization[contact.create_for_phone_number.organization].append(contact.pk)
         return sum(
-            set_who_answers(organization=organization, contact_ids=ids, profile=profile, by=operator, now=timezone.now())
+            set_who_answers(organization=organization, contact_ids=ids, profile=profile, by=superuser, now=timezone.now())
             for organization, ids in by_organization.items()
         )
 
-    def _let_chosen_answer(self, request: HttpRequest, queryset: QuerySet[Contact], profile: Profile) -> None:
-        count = self._let_answer(request, self.get_queryset(request).filter(pk__in=selected_ids(queryset)), profile)
+    def _set_for_selected(self, request: HttpRequest, queryset: QuerySet[Contact], profile: Profile) -> None:
+        count = self._set_who_answers(request, self.get_queryset(request).filter(pk__in=selected_ids(queryset)), profile)
         text = ngettext("%(count)d contact changed.", "%(count)d contacts changed.", count) % {"count": count}
         self.message_user(request, text, messages.SUCCESS)
 
     @admin.action(description=_("Let the team answer"))
     def team_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._let_chosen_answer(request, queryset, Profile.HUMAN)
+        self._set_for_selected(request, queryset, Profile.HUMAN)
 
     @admin.action(description=_("Let the bot answer"))
     def bot_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._let_chosen_answer(request, queryset, Profile.BOT)
+        self._set_for_selected(request, queryset, Profile.BOT)
 
     @admin.action(description=_("Let the AI answer"))
     def ai_answers(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        self._let_chosen_answer(request, queryset, Profile.AI)
+        self._set_for_selected(request, queryset, Profile.AI)

@@ -12,17 +12,17 @@ from organizations.models import User
 def record_changes(
     changed: Iterable[tuple[int, Mapping[str, Any]]], *, kind: ContactChange.Kind, by: User | None, now: datetime
 ) -> None:
-    """Store one line for each of these contacts' ids, with its values; `by` is None if the user is gone. Must run in the
-    transaction of the change."""
+    """Stores one line for each contact id, with its values. `by` is None if the user was deleted. Must run in the transaction of
+    the change."""
     insert_rows([ContactChange(contact_id=pk, actor=by, kind=kind, values=values, create_in=now) for pk, values in changed])
 
 
 def move_changes(absorbed: Contact, into: Contact) -> None:
-    """What staff changed about a contact that turned out to be another one. The changes of
-    names on WhatsApp are moved by `contacts.identities.profile_names`."""
+    """Moves the lines of changes by staff to `into`, who is the same person. `contacts.identities.profile_names` moves the changes
+    of profile names."""
     ContactChange.objects.filter(contact=absorbed, key=None).update(contact=into)
 
 
 def alias_changes(pairs: Iterable[tuple[Contact, str]]) -> list[tuple[int, dict[str, str]]]:
-    """The values of the lines for those of these contacts whose alias was another one before."""
+    """Returns the values of lines for the contacts whose alias changed. The pairs contain the alias before."""
     return [(contact.pk, {"from": before, "to": contact.alias}) for contact, before in pairs if before != contact.alias]

@@ -1,4 +1,4 @@
-"""Two organizations with numbers, and who works there."""
+"""Two organizations with numbers, members and contacts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -54,16 +54,16 @@ def admin(padaria: Organization) -> Client:
 
 @pytest.fixture
 def outsider(foreign_number: PhoneNumber) -> Client:
-    """Owns another organization."""
+    """A creator of another organization."""
     return sign_in(foreign_number.organization, Role.USER_CREATOR, "outsider@example.com")
 
 
 @pytest.fixture
-def meet(number: PhoneNumber) -> Callable[..., Contact]:
-    """Somebody who has written, as webhooks leave them."""
+def add_contact(number: PhoneNumber) -> Callable[..., Contact]:
+    """Adds a contact as webhooks do."""
 
-    def make(place: int = 0, *, at: PhoneNumber = number, **columns: Any) -> Contact:
-        columns = {"wa_id": f"5561{81500000 + place}", "name": f"Maria {place:03}"} | columns
+    def make(index: int = 0, *, at: PhoneNumber = number, **columns: Any) -> Contact:
+        columns = {"wa_id": f"5561{81500000 + index}", "name": f"Maria {index:03}"} | columns
         contact = Contact.objects.create(create_for_phone_number=at, **columns)
         index_names([contact])
         contact.save(update_fields=["search_name"])

@@ -1,4 +1,4 @@
-"""What people type about contacts."""
+"""Forms of contacts, notes and labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,14 @@ MAX_NAME_LENGTH = 150
 
 
 class SingleLineField(forms.CharField):
-    """Text with one space between its words."""
+    """A text in one line, with one space between words."""
 
     def to_python(self, value: Any) -> str:
         return collapse_whitespace(super().to_python(value) or "")
 
 
 class NumberForm(forms.Form):
-    """Which of the organization's numbers; not asked where there is one."""
+    """A choice among the organization's numbers, hidden if there is one number only."""
 
     number = forms.ChoiceField(label=_("On your number"))
 
@@ -37,12 +37,12 @@ class NumberForm(forms.Form):
             choice.required, choice.widget = False, forms.HiddenInput()
 
     def clean_number(self) -> PhoneNumber:
-        chosen = self.cleaned_data["number"] or next(iter(self.numbers))
-        return self.numbers[chosen]
+        phone_number_id = self.cleaned_data["number"] or next(iter(self.numbers))
+        return self.numbers[phone_number_id]
 
 
 class NewContactForm(NumberForm):
-    """A person typed in by hand. `phone` becomes the wa_ids that it may mean, the likeliest first."""
+    """A new contact. The cleaned `phone` is the wa_ids that it may mean, the likeliest first."""
 
     phone = forms.CharField(
         label=_("Phone"),

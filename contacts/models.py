@@ -1,5 +1,6 @@
-"""People who write to the organizations' numbers."""
+"""Contacts, their labels, notes, changes and former identifiers, and imports of contacts."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -9,20 +10,23 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.payloads import Person
 from cloud_api.wa_ids import same_person_key
+from jobs.bulk_writes import insert_rows
 from jobs.models import LeasedQuerySet, LeasedRow
 from organizations.fields import DerivedField, IdentifierField
 from organizations.models import Organization, PhoneNumber, Profile, User
 
 SERVICE_WINDOW = timedelta(hours=24)
-"""How long a customer's message lets the business answer freely (Meta: customer service window)."""
-
+"""How long after a customer's message the business may send free text (docs/meta-platform.md 7)."""
 
 CLOSING_SOON = timedelta(hours=3)
-"""Before the window closes, it is time to hurry."""
+"""A window that closes within this time is shown as closing."""
+
+ROWS_AT_ONCE = 2_000
+"""Rows of one query by id or identifier."""
 
 
 class Label(models.Model):
-    """A word that an organization puts on contacts."""
+    """A word that staff attach to contacts."""
 
     class Colour(models.TextChoices):
         GREY = "grey", _("grey")
@@ -40,7 +44,7 @@ class Label(models.Model):
         db_table = "contact_label"
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
-            # A label is known by its name.
+            # The name identifies the label.
             models.UniqueConstraint(fields=["organization", "name"], name="one_label_per_name"),
         ]
 
@@ -48,19 +52,25 @@ class Label(models.Model):
         return self.name
 
 
+def search_phones(wa_id: str | None) -> tuple[str, str]:
+    """Returns the columns by which the phone is found, both empty without a phone: `phone_key`, the phone without its optional
+    digit (docs/meta-platform.md 6), and `reversed_phone`, its digits from the last to the first."""
+    return same_person_key(wa_id or ""), (wa_id or "")[::-1]
+
+
 def phone_key(contact: "Contact") -> str:
-    """Returns the phone without its optional digit, so that it is found however it is typed (docs/meta-platform.md 6). Empty
-    without a phone."""
-    return same_person_key(contact.wa_id or "")
+    """Returns the contact's `phone_key`."""
+    return search_phones(contact.wa_id)[0]
 
 
 def reversed_phone(contact: "Contact") -> str:
-    """The phone's digits from the last to the first, by which its last digits are found."""
-    return (contact.wa_id or "")[::-1]
+    """Returns the contact's `reversed_phone`."""
+    return search_phones(contact.wa_id)[1]
 
 
 class OrganizationField(models.ForeignKey):  # type: ignore[type-arg]
-    """The organization of the contact's number, kept in the row too, so that lists over all numbers have their index."""
+    """The organization of the contact's number, as a column of its own for the indexes of lists over all numbers. Set when the row
+    is saved."""
 
     def pre_save(self, instance: Any, add: bool) -> Any:
         if instance.organization_id is None:
@@ -68,8 +78,34 @@ class OrganizationField(models.ForeignKey):  # type: ignore[type-arg]
         return instance.organization_id
 
 
+OwnerField = OrganizationField
+"""The former name, which migration 0002 uses."""
+
+
+class ContactManager(models.Manager["Contact"]):
+    """Adds inserts of many contacts."""
+
+    def insert(self, contacts: Sequence["Contact"]) -> None:
+        """Inserts new contacts in few statements, and sets their ids. Sets the columns that `save` derives. Must run in a
+        transaction."""
+        for contact in contacts:
+            contact.organization_id = contact.organization_id or contact.create_for_phone_number.organization_id
+            contact.phone_key, contact.reversed_phone = search_phones(contact.wa_id)
+        insert_rows(contacts)
+        added = {(each.create_for_phone_number_id, each.wa_id, each.bsuid): each for each in contacts}
+        for number in {each.create_for_phone_number_id for each in contacts}:
+            own = [each for each in contacts if each.create_for_phone_number_id == number]
+            for column in ("wa_id", "bsuid"):
+                # A contact with a phone is found by it. MySQL returns no ids from an INSERT of many rows.
+                values = [getattr(each, column) for each in own if getattr(each, column) and (column == "wa_id" or not each.wa_id)]
+                for start in range(0, len(values), ROWS_AT_ONCE):
+                    rows = self.filter(**{"create_for_phone_number": number, f"{column}__in": values[start : start + ROWS_AT_ONCE]})
+                    for pk, wa_id, bsuid in rows.values_list("pk", "wa_id", "bsuid"):
+                        added[number, wa_id, bsuid].pk = pk
+
+
 class Contact(models.Model):
-    """One person on one number: known by phone (`wa_id`, exactly as Meta gave it), by business-scoped user id, or both."""
+    """One person on one number, identified by phone (`wa_id`, exactly as Meta gave it), by BSUID, or by both."""
 
     create_for_phone_number = models.ForeignKey(
         PhoneNumber,
@@ -82,7 +118,7 @@ class Contact(models.Model):
     )
     organization = OrganizationField(
         Organization,
-        null=True,  # never for long: old code that still runs during an update does not know the column
+        null=True,  # only during an update: old code that still runs does not set the column
         on_delete=models.PROTECT,
         db_index=False,  # several indexes begin with it
         related_name="contacts",
@@ -90,7 +126,7 @@ class Contact(models.Model):
     )
     wa_id = IdentifierField(_("WhatsApp ID"), max_length=64, null=True, blank=True)
     wa_id_at = models.DateTimeField(null=True, editable=False)
-    """When the person was last seen with the phone, or with none: of two who were seen with one phone, the later has it."""
+    """When the person was last seen with this phone, or with none. Of two persons seen with one phone, the later one has it."""
     phone_key = DerivedField(derive=phone_key, max_length=64)
     reversed_phone = DerivedField(derive=reversed_phone, max_length=64)
     bsuid = IdentifierField(_("business-scoped user ID"), max_length=160, null=True, blank=True)
@@ -98,40 +134,41 @@ class Contact(models.Model):
     username = models.CharField(_("username"), max_length=64, blank=True)
     name = models.CharField(_("name"), max_length=255, blank=True)
     name_at = models.DateTimeField(null=True, editable=False)
-    """When the message was sent that last told the name, so that a late one does not bring back an old name."""
+    """The time of the latest message that contained the name. A late message does not restore an older name."""
     name_since = models.DateTimeField(null=True, editable=False)
-    """When the earliest message was sent that told this name; see `contacts.identities.profile_names`."""
+    """The time of the earliest message that contained this name: see `contacts.identities.profile_names`."""
     alias = models.CharField(_("name given by staff"), max_length=150, blank=True, default="", db_default="")
     search_name = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
-    """What the words in ContactWord were made from: see `contacts.lists.search`."""
+    """The text whose words are in ContactWord: see `contacts.lists.search`."""
     labels = models.ManyToManyField(Label, blank=True, related_name="contacts", db_table="contact_label_given")
     profile = models.CharField(_("who answers"), max_length=8, choices=Profile, default=Profile.HUMAN)
     activate_bot = models.BooleanField(_("bot on"), default=False)
-    """On for whom a bot or an AI answers: it always agrees with `profile`."""
+    """True if `profile` is bot or AI."""
     activate_automatic_message = models.BooleanField(_("automatic messages on"), default=True)
     marketing_stopped = models.BooleanField(_("stopped marketing"), default=False, editable=False)
     marketing_at = models.DateTimeField(null=True, editable=False)
-    """When that was; see `contacts.identities.marketing_choices`."""
+    """The time of the choice in `marketing_stopped`: see `contacts.identities.marketing_choices`."""
     marketing_refused_at = models.DateTimeField(null=True, editable=False)
-    """When the last message was sent that Meta refused because the person had stopped marketing."""
+    """The time of the last message that Meta refused because the person had stopped marketing."""
     create_in = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_message_timestamp = models.DateTimeField(_("last message"), null=True, editable=False)
     last_customer_message_at = models.DateTimeField(_("customer's last message"), null=True, editable=False)
     last_business_message_at = models.DateTimeField(_("business's last message"), null=True, editable=False)
     window_refused_at = models.DateTimeField(null=True, editable=False)
-    """When Meta last said that the window is closed (131047), whatever the times tell: it is, until the customer writes again."""
+    """The time of the last message that Meta refused because the window is closed (131047). The window then counts as closed until
+    the customer writes again, whatever the other times are."""
     waiting_since = models.DateTimeField(null=True, editable=False)
-    """The time of the customer's last message, if it needs an answer; see `update_waiting`."""
+    """The time of the customer's last message, if it needs an answer: see `update_waiting`."""
     done_until = models.DateTimeField(null=True, editable=False)
-    """The customer's messages up to this time need no answer, staff said. A time of Meta's, so that neither the order of arrival
+    """Staff marked the customer's messages up to this time as done. It is a time of Meta's, so that neither the order of arrival
     nor a rebuild changes what it covers."""
     blocked_at = models.DateTimeField(_("blocked"), null=True, editable=False)
-    """Since when the person is blocked: their messages are kept, and are neither unread nor waiting."""
+    """When the person was blocked. Messages of a blocked person are stored, and are neither unread nor unanswered."""
     unread_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     unread_at = models.DateTimeField(null=True, editable=False)
-    """The time of the latest message that nobody has read; null if all are read."""
+    """The time of the latest unread message, null if all are read."""
     read_webhook_id = models.BigIntegerField(default=0, db_default=0, editable=False)
-    """Messages that this webhook or an earlier one told have been read."""
+    """The read mark: messages of this webhook and of earlier ones have been read."""
     session_id = models.UUIDField(_("latest session"), null=True, editable=False)
     session_expires_at = models.DateTimeField(_("session expires"), null=True, editable=False)
     session_is_active = models.BooleanField(_("session running"), default=False, editable=False)
@@ -144,6 +181,8 @@ class Contact(models.Model):
         help_text=_("Another contact that Meta named together with this one; never merged without a person's decision."),
     )
 
+    objects = ContactManager()
+
     class Meta:
         db_table = "contacts"
         verbose_name = _("contact")
@@ -153,27 +192,27 @@ class Contact(models.Model):
             models.UniqueConstraint(fields=["create_for_phone_number", "wa_id"], name="one_contact_per_wa_id"),
             # A BSUID is one contact of a number.
             models.UniqueConstraint(fields=["create_for_phone_number", "bsuid"], name="one_contact_per_bsuid"),
-            # Somebody must be reachable somehow.
+            # A contact has at least one identifier.
             models.CheckConstraint(
                 condition=models.Q(wa_id__isnull=False) | models.Q(bsuid__isnull=False), name="contact_has_an_identifier"
             ),
         ]
         indexes: ClassVar = [
-            # The sweep that closes sessions which expired with nobody writing.
+            # The chore that closes expired sessions.
             models.Index(fields=["session_is_active", "session_expires_at"], name="contact_sessions_to_close"),
-            # The list of contacts and conversations, the latest first, and the search for common names along it.
+            # The list of contacts and conversations, the latest first, and the search for common names in it.
             models.Index(fields=["organization", "last_message_timestamp", "id", "search_name"], name="contact_latest_names"),
             # The same list of one number, by who answers, without the bot.
             models.Index(fields=["create_for_phone_number", "last_message_timestamp"], name="contact_latest_of_number"),
             models.Index(fields=["organization", "profile", "last_message_timestamp"], name="contact_latest_by_profile"),
             models.Index(fields=["organization", "activate_bot", "last_message_timestamp"], name="contact_latest_by_bot"),
-            # The lists of what is unread, of who waits, and of windows by when they close.
+            # The lists of unread and of unanswered conversations, and of windows by when they close.
             models.Index(fields=["organization", "unread_at"], name="contact_unread"),
             models.Index(fields=["organization", "waiting_since"], name="contact_waiting"),
             models.Index(fields=["organization", "last_customer_message_at"], name="contact_window"),
-            # The list of blocked people.
+            # The list of blocked contacts.
             models.Index(fields=["organization", "blocked_at"], name="contact_blocked"),
-            # Search by number: however it is typed, and by its last digits.
+            # Search by phone, and by its last digits.
             models.Index(fields=["organization", "phone_key"], name="contact_phone"),
             models.Index(fields=["organization", "reversed_phone"], name="contact_last_digits"),
         ]
@@ -182,25 +221,24 @@ class Contact(models.Model):
         return self.alias or self.name or self.username or self.address
 
     def clean(self) -> None:
-        """A form's empty text is no identifier at all."""
         super().clean()
-        self.wa_id, self.bsuid = self.wa_id or None, self.bsuid or None
+        self.wa_id, self.bsuid = self.wa_id or None, self.bsuid or None  # forms submit an empty text for none
 
     @property
     def address(self) -> str:
-        """The phone digits or, where Meta gave no phone, the BSUID."""
+        """The digits of the phone or, if Meta gave no phone, the BSUID."""
         return self.wa_id or self.bsuid or ""
 
     @property
     def window_expires_at(self) -> datetime | None:
-        """When the customer service window closes or closed; None if the customer never wrote."""
-        asked, refused = self.last_customer_message_at, self.window_refused_at
-        if asked is None:
+        """When the service window closes or closed, None if the customer has never written."""
+        last, refused = self.last_customer_message_at, self.window_refused_at
+        if last is None:
             return None
-        return min(asked + SERVICE_WINDOW, refused) if refused and refused >= asked else asked + SERVICE_WINDOW
+        return min(last + SERVICE_WINDOW, refused) if refused and refused >= last else last + SERVICE_WINDOW
 
     def record_message(self, at: datetime, *, from_customer: bool) -> None:
-        """A message of either side was sent at that time. Only the latest of each side count, so the order of arrival does not."""
+        """Sets the times of the last messages for a message that was sent at `at`. The order of calls makes no difference."""
         if from_customer:
             self.last_customer_message_at = max(self.last_customer_message_at or at, at)
         else:
@@ -208,33 +246,33 @@ class Contact(models.Model):
         self.update_waiting()
 
     def update_waiting(self) -> None:
-        """The customer's last message waits for an answer if it came after the business's last one, staff has not said that it
-        needs none, and the person is not blocked."""
-        asked, answered_or_done_until = self.last_customer_message_at, self.answered_or_done_until
-        is_settled = asked is None or (settled_until is not None and asked <= settled_until)
-        self.waiting_since = None if is_settled or self.blocked_at else asked
+        """Sets `waiting_since`. The customer's last message needs an answer if it is later than the business's last one, staff has
+        not marked it as done, and the person is not blocked."""
+        last, until = self.last_customer_message_at, self.answered_or_done_until
+        needs_no_answer = last is None or (until is not None and last <= until)
+        self.waiting_since = None if needs_no_answer or self.blocked_at else last
 
     @property
     def answered_or_done_until(self) -> datetime | None:
-        """The customer's messages up to this time need no answer: the business has written since, or staff said so."""
+        """The customer's messages up to this time need no answer: the business has written since, or staff marked them as done."""
         return max(filter(None, (self.last_business_message_at, self.done_until)), default=None)
 
     @property
     def is_done(self) -> bool:
-        """Whether staff has said that the customer's last message needs no answer, and nothing was answered since."""
-        asked, answered = self.last_customer_message_at, self.last_business_message_at
-        if asked is None or self.done_until is None or self.done_until < asked:
+        """Whether staff marked the customer's last message as done, and the business has not written since."""
+        last, answered = self.last_customer_message_at, self.last_business_message_at
+        if last is None or self.done_until is None or self.done_until < last:
             return False
-        return answered is None or answered < asked
+        return answered is None or answered < last
 
     def record_unread(self, at: datetime, webhook_id: int) -> None:
-        """A customer's message that is new here, and the webhook that told it. A blocked person's alerts nobody."""
+        """Counts a newly stored message of the customer as unread, unless the person is blocked or the webhook has been read."""
         if webhook_id > self.read_webhook_id and not self.blocked_at:
             self.unread_count += 1
             self.unread_at = max(self.unread_at or at, at)
 
     def record_profile(self, person: Person, at: datetime) -> None:
-        """What the person's WhatsApp profile said at that time; the latest word counts, whatever the order of arrival."""
+        """Sets name and username from the person's profile at that time. The latest profile counts, whatever the order of calls."""
         if person.name or person.username:
             name, username = person.name or self.name, person.username or ""
             if self.name_at is None or (at, name, username) > (self.name_at, self.name, self.username):
@@ -242,13 +280,14 @@ class Contact(models.Model):
         self.parent_bsuid = person.parent_bsuid or self.parent_bsuid
 
     def record_marketing_choice(self, *, stopped: bool, at: datetime) -> None:
-        """The person stopped or resumed marketing messages; the latest word counts, and of two at one time that they stopped."""
+        """Sets whether the person stopped marketing messages. The latest choice counts. Of two at the same time, “stopped”
+        counts."""
         if self.marketing_at is None or (at, stopped) > (self.marketing_at, self.marketing_stopped):
             self.marketing_stopped, self.marketing_at = stopped, at
 
     def record_refusal(self, window_at: datetime | None, *, marketing_at: datetime | None) -> None:
-        """Meta refused messages that were sent at these times, one because the window is closed, one because the person stopped
-        marketing; None where neither was."""
+        """Records the times of messages that Meta refused: because the window is closed (`window_at`), or because the person
+        stopped marketing messages (`marketing_at`). None if there was no such refusal."""
         if window_at and (self.window_refused_at is None or self.window_refused_at < window_at):
             self.window_refused_at = window_at
         if marketing_at:
@@ -256,12 +295,12 @@ class Contact(models.Model):
             self.record_marketing_choice(stopped=True, at=marketing_at)
 
     def is_window_open(self, now: datetime, *, margin: timedelta = timedelta()) -> bool:
-        """Whether free text may be sent at `now`, and for the `margin` after it."""
+        """Returns whether free text may be sent at `now`, and during the `margin` after it."""
         return self.window_expires_at is not None and now + margin < self.window_expires_at
 
 
 class ContactWord(models.Model):
-    """One word of a contact's names, without case and accents, by whose beginning the contact is found."""
+    """One folded word of a contact's names. Searches find the contact by the beginning of the word."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, db_index=False, related_name="words")
     organization_id = models.BigIntegerField()
@@ -270,7 +309,7 @@ class ContactWord(models.Model):
     class Meta:
         db_table = "contact_word"
         constraints: ClassVar = [
-            # Once each; checks further words of a contact that one word has found.
+            # Each word once. Also reads further words of a contact that one word has found.
             models.UniqueConstraint(fields=["contact", "word"], name="one_contact_word_each"),
         ]
         indexes: ClassVar = [
@@ -283,7 +322,7 @@ class ContactWord(models.Model):
 
 
 class Note(models.Model):
-    """What staff wrote about a contact, for each other."""
+    """A text of staff about a contact, for each other."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="notes")
     author = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -304,9 +343,9 @@ class Note(models.Model):
 
 
 class ContactChange(models.Model):
-    """Something about a contact changed: a small line in the conversation, with who did it and when.
+    """A change of a contact, which the thread shows as a line with its time and who made it.
 
-    Changes of phone numbers are not here: `RetiredIdentity` says them.
+    Changes of phones are not here but in `RetiredIdentity`.
     """
 
     class Kind(models.TextChoices):
@@ -327,12 +366,12 @@ class ContactChange(models.Model):
         related_name="changes",
     )
     actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    """Null for what WhatsApp told, and for users who are gone."""
+    """Null for changes from webhooks, and for deleted users."""
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     values = models.JSONField(_("values"))
-    """`from` and `to`, or the `label`; empty where the kind says it all."""
+    """`from` and `to`, or `label`. Empty for kinds without values."""
     key = IdentifierField(max_length=64, null=True)
-    """Of what webhooks told: tells one such change of a contact from another. Null for what staff did."""
+    """Identifies a change from webhooks among those of the contact. Null for changes by staff."""
     create_in = models.DateTimeField(_("changed at"))
 
     class Meta:
@@ -340,7 +379,7 @@ class ContactChange(models.Model):
         verbose_name = _("change of a contact")
         verbose_name_plural = _("changes of contacts")
         constraints: ClassVar = [
-            # What webhooks tell again is one change.
+            # A change from webhooks is stored once.
             models.UniqueConstraint(fields=["contact", "kind", "key"], name="one_contact_change_each"),
         ]
         indexes: ClassVar = [
@@ -353,23 +392,22 @@ class ContactChange(models.Model):
 
 
 class MarketingChoice(models.Model):
-    """A person stopped or resumed marketing messages: see `contacts.identities.marketing_choices`. A choice that is
-    repeated has one row."""
+    """A person stopped or resumed marketing messages: see `contacts.identities.marketing_choices`."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="marketing_choices")
     phone_number_id = IdentifierField(max_length=64)
     key = IdentifierField(max_length=64)
-    """Tells one choice of a number's from another."""
+    """Identifies a choice among those of the number."""
     stopped = models.BooleanField()
     wa_id = IdentifierField(max_length=64, blank=True)
-    """The phone that the person was seen with then, if it was told."""
+    """The person's phone at that time, if the webhook contained it."""
     told_at = models.DateTimeField()
-    """Meta's time or, where that cannot be true, when it first arrived."""
+    """Meta's time, or the time of the first arrival if Meta's cannot be true."""
 
     class Meta:
         db_table = "contact_marketing_choice"
         constraints: ClassVar = [
-            # What webhooks tell again is one choice.
+            # A repeated choice has one row.
             models.UniqueConstraint(fields=["phone_number_id", "key"], name="one_marketing_choice_each"),
         ]
 
@@ -382,7 +420,7 @@ class MarketingChoice(models.Model):
 
 
 class RetiredIdentity(models.Model):
-    """An identifier that a contact had until it changed. Late messages still find the person by it."""
+    """An identifier that a contact had earlier. Late messages still find the contact by it."""
 
     class Kind(models.TextChoices):
         WA_ID = "wa_id", _("WhatsApp ID")
@@ -399,7 +437,7 @@ class RetiredIdentity(models.Model):
         verbose_name = _("former identifier")
         verbose_name_plural = _("former identifiers")
         constraints: ClassVar = [
-            # Once per contact; its first columns serve the look-up of a late message's sender.
+            # Once per contact. Its first columns find the sender of a late message.
             models.UniqueConstraint(fields=["phone_number_id", "kind", "value", "contact"], name="one_retired_identity_each"),
         ]
 
@@ -408,10 +446,10 @@ class RetiredIdentity(models.Model):
 
 
 class ContactImport(LeasedRow):
-    """A file of contacts on its way in: see `contacts.csv.import_queue`. Its bytes count in the organization's storage."""
+    """A CSV file that is imported: see `contacts.csv.import_queue`. Its bytes count in the organization's storage use."""
 
     class Step(models.TextChoices):
-        """What is to be done next: by people, or by the worker (CHECK, STORE)."""
+        """The next step: by the worker (CHECK, STORE), or by a user (COLUMNS, CHECKED)."""
 
         COLUMNS = "columns"
         CHECK = "check"
@@ -421,18 +459,18 @@ class ContactImport(LeasedRow):
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="+")
     queue_id = models.BigIntegerField()
-    """The organization's id: the worker shares out among organizations."""
+    """The organization's id. Workers take equal shares of the organizations."""
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    """Who chose the file; once it is imported, who had it imported."""
+    """The user who submitted the file. From STORE on, the user who started the import."""
     create_in = models.DateTimeField(default=timezone.now, editable=False)
     step = models.CharField(max_length=8, choices=Step, default=Step.COLUMNS)
     phone_number_id = IdentifierField(max_length=64)
-    """The number whose the contacts are where the file does not say. No foreign key: the file does not belong to the number."""
+    """The number of contacts for which the file names none. Not a foreign key, because the file does not belong to the number."""
     file_name = models.CharField(max_length=255, blank=True)
     content = models.BinaryField(default=bytes)
-    """Compressed by zlib; empty once it is imported."""
+    """Compressed by zlib. Empty after the import."""
     size = models.PositiveIntegerField(default=0)
-    """Bytes of `content` that were counted in the organization's storage."""
+    """Bytes of `content` that count in the organization's storage use."""
     encoding = models.CharField(max_length=16)
     separator = models.CharField(max_length=1)
     has_header = models.BooleanField(default=True)
@@ -441,18 +479,19 @@ class ContactImport(LeasedRow):
     may_label = models.BooleanField(default=False)
     skips_wrong = models.BooleanField(default=False)
     language = models.CharField(max_length=8, blank=True)
-    """Of whoever asked last: in it the worker says what is wrong."""
+    """The language of the last request's user, in which the worker writes import problems."""
     counts: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
-    """Of the last check: added, updated, unchanged, wrong. Of an import, as far as it has come: added, updated, unchanged."""
+    """Counts of the last check (added, updated, unchanged, wrong, mistakes), or of the import so far (added, updated,
+    unchanged)."""
     shown: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """Rows as they would be stored: wa_id, name, whether they are new."""
+    """The first rows as they would be stored: `wa_id`, `name`, `is_new`."""
     faults: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """Of the last check: line and words of the first ones."""
+    """The first problems of the last check: pairs of line and text."""
     notes: "models.JSONField[Any, Any]" = models.JSONField(default=dict, null=True)
-    """Of the last check: how many lines are imported otherwise than they say (`count`), and line and words of the first ones
-    (`first`). None in rows of a version before."""
+    """Lines of which something was left out, by the last check: their number (`count`), and pairs of line and text of the first
+    ones (`first`). None in rows of an earlier version."""
     ignored: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """Headers of columns that nobody needs."""
+    """Headers of columns that are not imported."""
     last_line = models.PositiveIntegerField(default=0)
     """Rows up to this line have been stored."""
 
@@ -462,9 +501,9 @@ class ContactImport(LeasedRow):
     class Meta:
         db_table = "contact_import"
         indexes: ClassVar = [
-            # The worker's next one, by organization.
+            # The worker's next row, by organization.
             models.Index(fields=["state", "queue_id", "due_at", "id"], name="contact_import_queue"),
-            # Those of an organization and somebody who works there, and those that have expired.
+            # A member's imports in an organization, and expired imports.
             models.Index(fields=["organization", "created_by"], name="contact_import_of_user"),
             models.Index(fields=["create_in"], name="contact_import_age"),
         ]

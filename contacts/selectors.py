@@ -1,9 +1,10 @@
-"""What the pages about contacts show, apart from the lists themselves: see `contacts.lists.contact_list`."""
+"""Reads what pages show about contacts. The lists are in `contacts.lists.contact_list`."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 from django.db.models import Count, QuerySet
+from django.shortcuts import get_object_or_404
 
 from cloud_api.wa_ids import candidates, same_person_key
 from contacts.models import Contact, Label, Note
@@ -13,19 +14,24 @@ MAX_NOTES = 50
 
 
 def numbers_of(organization: Organization) -> list[PhoneNumber]:
-    """The organization's numbers, without their secrets."""
+    """Returns the organization's numbers without their secrets."""
     return list(PhoneNumber.objects.filter(organization=organization, replaced_by=None).defer(*PhoneNumber.SECRETS).order_by("pk"))
 
 
 def contacts_of(organization: Organization) -> QuerySet[Contact]:
-    """The organization's contacts, with their numbers, without the numbers' secrets."""
+    """Returns the organization's contacts with their numbers, without the numbers' secrets."""
     secrets = [f"create_for_phone_number__{column}" for column in PhoneNumber.SECRETS]
     return Contact.objects.filter(organization=organization).select_related("create_for_phone_number").defer(*secrets)
 
 
+def get_contact_or_404(organization: Organization, contact_id: int) -> Contact:
+    """Returns the organization's contact with its number. Raises Http404 for other organizations' contacts too."""
+    return get_object_or_404(contacts_of(organization), pk=contact_id)
+
+
 def contacts_with_phone(typed: str) -> QuerySet[Contact]:
-    """Contacts of all organizations that have this whole number, however it is typed; without a country code in each country in
-    which an organization is. What is no number is looked for as it stands. For operators."""
+    """Returns the contacts of all organizations that have this whole phone, in any way of writing. A phone without country code is
+    tried in the country of each organization. A text that is no phone is compared as it is. For superusers."""
     organizations = dict(Organization.objects.values_list("pk", "country"))
     wa_ids = {wa_id for country in {*organizations.values()} for wa_id in candidates(typed, country=country)}
     keys = {same_person_key(wa_id) for wa_id in wa_ids or {typed}}
@@ -33,14 +39,14 @@ def contacts_with_phone(typed: str) -> QuerySet[Contact]:
 
 
 def labels_with_counts(organization: Organization) -> QuerySet[Label]:
-    """The organization's labels, each with the `count` of contacts that have it."""
+    """Returns the organization's labels, each with the `count` of its contacts."""
     return Label.objects.filter(organization=organization).annotate(count=Count("contacts")).order_by("name")
 
 
 def labels_by_contact(contacts: Sequence[Contact], labels: Sequence[Label]) -> dict[int, list[Label]]:
-    """Which of the organization's labels each of these contacts has, by the contact's id. Without a join: MySQL would begin it at
-    the labels, and read all that have them."""
+    """Returns which of the organization's labels each contact has, by the contact's id."""
     given: dict[int, list[Label]] = defaultdict(list)
+    # Without a join: MySQL would begin it at the labels, and read all contacts that have them.
     rows = Contact.labels.through._default_manager.filter(contact__in=[contact.pk for contact in contacts])
     pairs = set(rows.values_list("contact", "label"))
     for contact in contacts:
@@ -49,5 +55,5 @@ def labels_by_contact(contacts: Sequence[Contact], labels: Sequence[Label]) -> d
 
 
 def latest_notes(contact: Contact) -> QuerySet[Note]:
-    """The latest notes about the contact, the newest first."""
+    """Returns the latest notes about the contact, the newest first."""
     return Note.objects.filter(contact=contact).select_related("author").order_by("-create_in", "-pk")[:MAX_NOTES]

@@ -1,19 +1,21 @@
-"""What staff does with contacts: who answers them, what they are called, their labels and notes, and contacts typed in by hand."""
+"""What staff do with contacts: who answers, aliases, new contacts, labels and notes."""
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, models
+from django.db.models import QuerySet
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.payloads.texts import is_visible
 from cloud_api.wa_ids import NotAPhoneNumber, read_phone_number, same_person_key
 from contacts.change_log import alias_changes, record_changes
 from contacts.lists.search import index_names
-from contacts.models import Contact, ContactChange, Label, Note
+from contacts.models import ROWS_AT_ONCE, Contact, ContactChange, Label, Note
 from jobs.bulk_writes import insert_rows
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
@@ -22,20 +24,20 @@ from organizations.numbers.ownership import raise_if_moved
 from organizations.phone_numbers import PHONE_PROBLEMS
 
 MAX_LABELS = 100
-"""Of one organization: a list to choose from has an end."""
+"""Of one organization."""
 LABEL_SEPARATORS = re.compile(r"[,;|]")
-"""Between labels in a file, and so never in one."""
+"""These stand between labels in CSV files, so no label contains them."""
 CONTROL_CHARACTERS = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
-"""Control characters that no text file has. Forms refuse NUL."""
+"""Control characters that text files do not contain. Forms refuse NUL."""
 GivenLabel: Any = Contact.labels.through
 
 
 class InvalidInput(ValueError):
-    """What was given cannot be; the words say why, and what to do."""
+    """A value from a user is not accepted. The text says why, and what to do."""
 
 
 class ContactExists(ValueError):
-    """The number has this contact already."""
+    """The number already has a contact with this phone."""
 
     def __init__(self, contact: Contact) -> None:
         super().__init__(contact.pk)
@@ -46,20 +48,20 @@ class ContactExists(ValueError):
 
 
 def read_profile(column: str, word: str) -> Profile:
-    """Who answers, which is the only switch, by the word that forms have for it. Raises Unfit."""
+    """Returns who answers, from the column and value that forms submit. Raises InvalidInput."""
     if column != "profile" or word not in Profile.values:
         raise InvalidInput(_("There is no such switch."))
     return Profile(word)
 
 
 def set_who_answers(*, organization: Organization, contact_ids: Collection[int], profile: Profile, by: User, now: datetime) -> int:
-    """Set who answers those of the organization's contacts that are among these; how many there are. The bot is on for whom a bot
-    or an AI answers, and off for whom the team answers."""
-    theirs = Contact.objects.filter(organization=organization, pk__in=contact_ids)
+    """Sets who answers these contacts, and switches the bot accordingly. Ignores contacts of other organizations. Returns the
+    number of contacts."""
+    contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids)
 
     def write() -> int:
-        before = dict(theirs.select_for_update().order_by("pk").values_list("pk", "profile"))
-        theirs.update(profile=profile, activate_bot=profile.has_bot)
+        before = dict(contacts.select_for_update().order_by("pk").values_list("pk", "profile"))
+        contacts.update(profile=profile, activate_bot=profile.has_bot)
         changed = [(pk, {"from": old, "to": profile.value}) for pk, old in before.items() if old != profile]
         record_changes(changed, kind=ContactChange.Kind.WHO_ANSWERS, by=by, now=now)
         publish_revisions([organization.pk])
@@ -68,11 +70,12 @@ def set_who_answers(*, organization: Organization, contact_ids: Collection[int],
     return run_in_transaction(write)
 
 
-# ---- Names and people typed in ----
+# ---- Aliases and new contacts ----
 
 
 def rename_contact(*, contact: Contact, alias: str, by: User, now: datetime) -> Contact:
-    """Call the contact this; an empty alias gives back the profile's name. Raises Contact.DoesNotExist if it is gone."""
+    """Sets the alias of the contact. With an empty one, pages show the profile name. Raises Contact.DoesNotExist if it was
+    deleted."""
 
     def write() -> Contact:
         locked = Contact.objects.select_for_update().get(pk=contact.pk)
@@ -91,14 +94,13 @@ def _announce(contact: Contact) -> None:
 
 
 def collapse_whitespace(text: str) -> str:
-    """With one space between words, and none around them, without control characters, which no text file has; empty where nothing
-    of it can be seen."""
+    """Returns the text in one line: one space between words, none around them, and no control characters. Empty if nothing of it is
+    visible."""
     return CONTROL_CHARACTERS.sub("", " ".join(text.split())).strip() if is_visible(text) else ""
 
 
 def read_phone(typed: str, *, country: str) -> tuple[str, ...]:
-    """The wa_ids that a number may have, typed by somebody in `country`, the likeliest first. Raises Unfit for what is no number,
-    with what to do."""
+    """Returns the wa_ids that a phone typed in `country` may mean, the likeliest first. Raises InvalidInput if it is no phone."""
     try:
         return read_phone_number(typed, country=country)
     except NotAPhoneNumber as refusal:
@@ -106,15 +108,15 @@ def read_phone(typed: str, *, country: str) -> tuple[str, ...]:
 
 
 def add_contact(*, number: PhoneNumber, wa_id: str, alias: str, now: datetime) -> Contact:
-    """A person whom WhatsApp has not shown yet: the wa_id is a guess until then (see `contacts.identities.resolution`).
-    Raises ContactExists; NumberMoved if the number has just gone to another organization, or rows are being moved to it."""
+    """Adds a contact who has not written yet. Its wa_id is a guess until then (see `contacts.identities.resolution`). Raises
+    ContactExists, and NumberMoved if the number has just moved to another organization, or its rows are being moved."""
 
     def write() -> Contact:
-        # Two who type the same person wait for each other.
+        # The lock serializes users who add the same person.
         list(PhoneNumber.objects.select_for_update().filter(pk=number.pk).values_list("pk"))
         raise_if_moved([number])
-        if there := find_contact_by_phone(number, wa_id):
-            raise ContactExists(there)
+        if existing := find_contact_by_phone(number, wa_id):
+            raise ContactExists(existing)
         contact = Contact(create_for_phone_number=number, wa_id=wa_id, alias=collapse_whitespace(alias), **number.contact_defaults)
         contact.create_in = now
         contact.save()
@@ -127,7 +129,7 @@ def add_contact(*, number: PhoneNumber, wa_id: str, alias: str, now: datetime) -
 
 
 def find_contact_by_phone(number: PhoneNumber, wa_id: str) -> Contact | None:
-    """Who has the phone on this number, with or without its optional digit; whoever has exactly this one first."""
+    """Returns the number's contact with this phone, with or without its optional digit. Prefers an exact match."""
     same = Contact.objects.filter(
         organization=number.organization_id, phone_key=same_person_key(wa_id), create_for_phone_number=number.phone_number_id
     )
@@ -138,13 +140,13 @@ def find_contact_by_phone(number: PhoneNumber, wa_id: str) -> Contact | None:
 
 
 def label_key(name: str) -> str:
-    """Equal for names that count as one: case, accents and spaces make no difference."""
+    """Returns a key that is equal for names that count as the same label: it ignores case, accents and spaces."""
     plain = unicodedata.normalize("NFKD", collapse_whitespace(name).casefold())
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def read_label_name(name: str) -> str:
-    """The name as it is kept. Raises Unfit."""
+    """Returns the name of a label as it is stored. Raises InvalidInput."""
     name = collapse_whitespace(name)
     if not name:
         raise InvalidInput(_("Give the label a name."))
@@ -156,48 +158,68 @@ def read_label_name(name: str) -> str:
 
 
 def save_label(*, label: Label, name: str, colour: str) -> None:
-    """Store a new label of its organization, or another name and colour of one. Raises Unfit."""
+    """Stores a new label of its organization, or the name and colour of an existing one. Raises InvalidInput."""
     name = read_label_name(name)
-    known_pk = label.pk
+    taken = _("There is such a label already.")
 
-    def write() -> None:
-        label.pk = known_pk  # a transaction that is run again must not take it for stored
-        others = Label.objects.filter(organization=label.organization).exclude(pk=label.pk)
+    def check(others: QuerySet[Label]) -> None:
         names = [other.name for other in others]
-        check_label_name_is_free(name, names)
+        if label_key(name) in {label_key(each) for each in names}:
+            raise InvalidInput(taken)
         if not label.pk:
             check_label_count(len(names) + 1)
-        label.name, label.colour = name, colour
-        if label.pk:  # and if it was deleted meanwhile, it stays so
-            Label.objects.filter(pk=label.pk).update(name=name, colour=colour)
-        else:
-            label.save()
-        publish_revisions([label.organization_id])
 
-    _with_unique_name(write)
-
-
-def check_label_name_is_free(name: str, names: Collection[str]) -> None:
-    """Raises Unfit if one of the organization's labels has the name."""
-    if label_key(name) in {label_key(each) for each in names}:
-        raise InvalidInput(_("There is such a label already."))
+    save_named_row(
+        row=label,
+        rows=Label.objects.filter(organization=label.organization),
+        values={"name": name, "colour": colour},
+        check=check,
+        taken=taken,
+        publish=lambda: publish_revisions([label.organization_id]),
+    )
 
 
 def check_label_count(count: int) -> None:
-    """Raises Unfit if these would be too many labels for an organization."""
+    """Raises InvalidInput if an organization may not have so many labels."""
     if count > MAX_LABELS:
         raise InvalidInput(_("An organization has at most 100 labels. Delete one that nobody needs."))
 
 
-def _with_unique_name(write: Callable[[], None]) -> None:
+def save_named_row(
+    *,
+    row: models.Model,
+    rows: QuerySet[Any],
+    values: Mapping[str, Any],
+    check: Callable[[QuerySet[Any]], None],
+    taken: str | Promise,
+    publish: Callable[[], None] = lambda: None,
+) -> None:
+    """Stores a new row, or new values of an existing one, in a list with unique names, such as labels or canned replies.
+
+    `rows` is the whole list. `check` gets its other rows, and raises InvalidInput if the name is taken or the list is full.
+    `publish` runs in the same transaction. Raises InvalidInput with the text `taken` if the database finds the name taken.
+    """
+    stored_pk = row.pk
+
+    def write() -> None:
+        row.pk = stored_pk  # an earlier run of this transaction, which was rolled back, may have set it
+        check(rows.exclude(pk=row.pk))
+        for column, value in values.items():
+            setattr(row, column, value)
+        if row.pk:
+            rows.filter(pk=row.pk).update(**values)  # not `save`: a row that was deleted meanwhile stays deleted
+        else:
+            row.save(force_insert=True)
+        publish()
+
     try:
         run_in_transaction(write)
-    except IntegrityError:  # somebody was faster, or the database compares names even more loosely
-        raise InvalidInput(_("There is such a label already.")) from None
+    except IntegrityError:  # stored concurrently, or the database's collation finds more names equal
+        raise InvalidInput(taken) from None
 
 
 def delete_label(*, label: Label) -> None:
-    """Take the label from all contacts that have it, and delete it."""
+    """Deletes the label, also from the contacts that have it."""
 
     def write() -> None:
         Label.objects.filter(pk=label.pk).delete()
@@ -207,39 +229,39 @@ def delete_label(*, label: Label) -> None:
 
 
 def change_labels(*, contact: Contact, give: Collection[int], take: Collection[int], by: User, now: datetime) -> None:
-    """Give the contact some labels and take others from it. Ids of labels that its organization does not have count for nothing."""
+    """Gives the contact labels and takes others from it. Ignores ids that are no labels of its organization."""
     organization = contact.organization_id
-    known = Label.objects.filter(organization=organization, pk__in=[*give, *take]).order_by("name").in_bulk()
+    labels_by_id = Label.objects.filter(organization=organization, pk__in=[*give, *take]).order_by("name").in_bulk()
 
     def write() -> None:
-        has = set(GivenLabel.objects.filter(contact=contact, label__in=list(known)).values_list("label_id", flat=True))
-        given = [label for pk, label in known.items() if pk in give and pk not in has]
-        taken = [label for pk, label in known.items() if pk in take and pk in has and pk not in give]
+        stored = set(GivenLabel.objects.filter(contact=contact, label__in=list(labels_by_id)).values_list("label_id", flat=True))
+        given = [label for pk, label in labels_by_id.items() if pk in give and pk not in stored]
+        taken = [label for pk, label in labels_by_id.items() if pk in take and pk in stored and pk not in give]
         contact.labels.remove(*taken)
         contact.labels.add(*given)
         for kind, labels in ((ContactChange.Kind.LABEL_TAKEN, taken), (ContactChange.Kind.LABEL_GIVEN, given)):
             record_changes([(contact.pk, {"label": each.name}) for each in labels], kind=kind, by=by, now=now)
         _announce(contact)
 
-    if known:
+    if labels_by_id:
         run_in_transaction(write)
 
 
 def set_label(
     *, organization: Organization, contact_ids: Collection[int], label: Label, give: bool, by: User, now: datetime
 ) -> int:
-    """Give one label of the organization to those of its contacts that are among these, or take it from them; how many there
-    are."""
+    """Gives the label to these contacts, or takes it from them. Ignores contacts of other organizations. Returns the number of
+    contacts."""
 
     def write() -> int:
-        theirs = Contact.objects.filter(organization=organization, pk__in=contact_ids).order_by("pk")
-        pks = list(theirs.values_list("pk", flat=True))
+        contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids).order_by("pk")
+        pks = list(contacts.values_list("pk", flat=True))
         if give:
             changed = {pk for pk, _label in insert_given_labels([(pk, label.pk) for pk in pks])}
         else:
-            having = GivenLabel.objects.filter(label=label, contact__in=pks)
-            changed = set(having.values_list("contact_id", flat=True))
-            having.delete()
+            given = GivenLabel.objects.filter(label=label, contact__in=pks)
+            changed = set(given.values_list("contact_id", flat=True))
+            given.delete()
         kind = ContactChange.Kind.LABEL_GIVEN if give else ContactChange.Kind.LABEL_TAKEN
         record_changes([(pk, {"label": label.name}) for pk in sorted(changed)], kind=kind, by=by, now=now)
         publish_revisions([organization.pk])
@@ -249,24 +271,24 @@ def set_label(
 
 
 def insert_given_labels(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Of these pairs of contact and label, store those that are not there; returns which those are. Must run in a transaction."""
-    gained: set[tuple[int, int]] = set()
-    for start in range(0, len(pairs), 2000):
-        part = dict.fromkeys(pairs[start : start + 2000])
-        there = GivenLabel.objects.filter(contact__in={pair[0] for pair in part})
-        have = set(there.values_list("contact_id", "label_id"))
-        fresh = [pair for pair in part if pair not in have]
-        rows: list[models.Model] = [GivenLabel(contact_id=contact, label_id=label) for contact, label in fresh]
+    """Stores those pairs of contact id and label id that are not stored yet, and returns them. Must run in a transaction."""
+    added: set[tuple[int, int]] = set()
+    for start in range(0, len(pairs), ROWS_AT_ONCE):
+        part = dict.fromkeys(pairs[start : start + ROWS_AT_ONCE])
+        given = GivenLabel.objects.filter(contact__in={pair[0] for pair in part})
+        stored = set(given.values_list("contact_id", "label_id"))
+        missing = [pair for pair in part if pair not in stored]
+        rows: list[models.Model] = [GivenLabel(contact_id=contact, label_id=label) for contact, label in missing]
         insert_rows(rows)
-        gained.update(fresh)
-    return gained
+        added.update(missing)
+    return added
 
 
 # ---- Notes ----
 
 
 def add_note(*, contact: Contact, text: str, by: User, now: datetime) -> Note:
-    """Write a note for colleagues."""
+    """Stores a note about the contact."""
 
     def write() -> Note:
         note = Note.objects.create(contact=contact, author=by, text=text, create_in=now)
@@ -277,10 +299,11 @@ def add_note(*, contact: Contact, text: str, by: User, now: datetime) -> Note:
 
 
 def delete_note(*, note: Note) -> None:
-    """Delete a note for ever."""
+    """Deletes the note."""
 
     def write() -> None:
-        Note.objects.filter(pk=note.pk).delete()  # the object forgets its id, and then cannot be deleted again
+        # Not `note.delete()`: it clears the object's id, which a second run of the transaction needs.
+        Note.objects.filter(pk=note.pk).delete()
         _announce(note.contact)
 
     run_in_transaction(write)

@@ -1,1 +1,1 @@
-"""Made-up contacts and conversations, to show and to measure the hub: `manage.py generate_data`."""
+"""Demonstration data: made-up contacts and conversations, to show the hub and to measure it (`manage.py generate_data`)."""

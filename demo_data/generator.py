@@ -1,5 +1,8 @@
-"""Fills an organization with made-up people and conversations that hold together as if webhooks had told them, fast enough for
-millions: plain rows in large INSERTs. `timetable` says who writes when, `made_up` what."""
+"""Fills an organization with demonstration data: contacts and conversations as they would be after webhooks.
+
+Writes plain rows in large INSERTs, which is fast enough for millions of messages. `schedule` plans who writes when, `texts` has
+what they write.
+"""
 
 import json
 import secrets
@@ -21,11 +24,10 @@ from django.db.models import Max
 
 from chats.conversations.sessions import session_id
 from chats.models import Message, MessageStatus, Origin, StatusEvent
-from cloud_api.wa_ids import same_person_key
-from contacts.lists.search import MAX_WORD_LENGTH, MAX_WORDS, fold_limited
-from contacts.models import Contact, ContactWord, Label, Note
+from contacts.lists.search import search_name, search_words_of
+from contacts.models import Contact, ContactWord, Label, Note, search_phones
 from demo_data import texts
-from demo_data.schedule import DAY, NEVER, STEP_BITS, ContactSummary, Plan, Script, Step, split_messages, next_session
+from demo_data.schedule import DAY, NEVER, STEP_BITS, ContactSummary, Plan, Script, Step, next_session, split_messages
 from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Profile
 
@@ -34,12 +36,12 @@ Row = tuple[Any, ...]
 
 STATEMENT_ROWS = 500
 TRANSACTION_ROWS = 5_000
-MOST_VALUES = 30_000
+MAX_VALUES = 30_000
 """In one statement; SQLite takes 32,766."""
 
-ONLY_BSUID, BOTH, LABELLED, NOTED = 0.02, 0.03, 0.08, 0.005
+ONLY_BSUID, WITH_BSUID, LABELLED, WITH_NOTE = 0.02, 0.03, 0.08, 0.005
 UNREAD = 0.06
-"""Of those whose latest message the business has not answered; about one contact in thirty."""
+"""Share of the unanswered contacts: about one contact in thirty."""
 PROFILES = (*[Profile.HUMAN] * 16, *[Profile.BOT] * 3, Profile.AI)
 LABELS = ("Cliente novo", "VIP", "Inadimplente", "Fornecedor", "Pós-venda", "Orçamento")
 WITHOUT_NINE = (31, 32, 34, 35, 41, 43, 47, 48, 51, 54, 61, 62, 65, 67, 71, 75, 79, 81, 83, 84, 85, 86, 91, 92, 98)
@@ -60,20 +62,21 @@ ERRORS = [
     )
 ]
 SPREAD = 0x9E3779B97F4A7C15F39D
-"""Odd, so that multiplying by it modulo a power of two gives another number for each key."""
+"""An odd factor: multiplied by it modulo a power of two, each key gives a different number."""
 
 
 class OrganizationNotEmpty(Exception):
-    """The organization has contacts; made-up ones are not mixed with them."""
+    """The organization has contacts already. Demonstration data is not mixed with them."""
 
 
 def generate(
     *, organization_name: str, contacts: int, messages: int, numbers: int, seed: int, now: datetime, progress: Progress
 ) -> Organization:
-    """Make the organization if it is missing, its numbers, so many contacts and in all so many messages of the last 18 months.
+    """Creates so many contacts with so many messages in all, of the last 18 months, and the organization and numbers if they are
+    missing.
 
-    `progress` is told, perhaps in another thread, how many rows of contacts and messages were just stored. Raises OrganizationNotEmpty.
-    What was stored stays if this is stopped half-way.
+    Calls `progress` with the number of contacts and messages that were just stored, possibly in another thread. Raises
+    OrganizationNotEmpty. If it is interrupted, the rows that were stored stay.
     """
     organization, _ = Organization.objects.get_or_create(organization_name=organization_name)
     if Contact.objects.filter(organization=organization).exists():
@@ -90,11 +93,11 @@ def generate(
 
 
 def _numbers(organization: Organization, count: int) -> list[PhoneNumber]:
-    """The organization's numbers, as many as are asked for at least. What Meta would call a new one must be nobody else's."""
-    random = SystemRandom()
+    """Returns the organization's numbers, at least `count`. Creates missing ones."""
+    random = SystemRandom()  # the ids must be unique in the hub, whatever the seed
     numbers = list(organization.numbers.order_by("pk"))
     while len(numbers) < count:
-        local = random.randrange(30_000_000, 40_000_000)  # a landline's, which no made-up contact has
+        local = random.randrange(30_000_000, 40_000_000)  # a landline, which no contact of the demonstration data has
         numbers.append(
             PhoneNumber.objects.create(
                 organization=organization,
@@ -112,40 +115,40 @@ Work = Callable[[], None]
 
 @contextmanager
 def _storing() -> Iterator[Callable[[Work], None]]:
-    """Gives a function that runs work on the database, one after the other, with a connection of its own on MySQL and MariaDB: the
-    server stores these rows while the next are made. SQLite stores in this process and gains nothing by it."""
+    """Yields a function that runs units of work in order. On MySQL and MariaDB they run in a thread with its own connection: the
+    server stores rows while the next ones are made. SQLite stores in this process and would gain nothing."""
     if connection.vendor == "sqlite":
         yield lambda work: work()
         return
     with ThreadPoolExecutor(1) as thread:
-        under_way = thread.submit(_do_without_foreign_key_checks)
+        running_work = thread.submit(_disable_foreign_key_checks)
 
         def store(work: Work) -> None:
-            nonlocal under_way
-            under_way.result()
-            under_way = thread.submit(work)
+            nonlocal running_work
+            running_work.result()
+            running_work = thread.submit(work)
 
         try:
             yield store
-            under_way.result()
+            running_work.result()
         finally:
             thread.submit(_disconnect).result()
 
 
-def _do_without_foreign_key_checks() -> None:
-    """In this session: rows come after those they point at, which need not be looked up."""
+def _disable_foreign_key_checks() -> None:
+    # Only for this connection. Each row is stored after the rows it refers to, so the checks would only cost time.
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION foreign_key_checks = 0")
 
 
 def _disconnect() -> None:
-    """Closes the connection of the thread that calls it."""
+    """Closes the connection of the current thread."""
     connection.close()
 
 
 class TableWriter:
-    """Rows of one model into its table. Values go to the driver as they are: times as text in UTC, JSON as text, UUIDs as `uuid`
-    writes them. Columns that are not named are left to the database."""
+    """Inserts rows of one model. The driver gets the values unchanged: times as text in UTC, JSON as text, UUIDs from `_uuid`.
+    Columns that are not named get the database's default."""
 
     def __init__(self, model: type[models.Model], columns: str, **constants: Any) -> None:
         quote = connection.ops.quote_name
@@ -153,25 +156,25 @@ class TableWriter:
         fields = [model._meta.get_field(name) for name in (*names, *constants)]
         written = ", ".join(quote(str(field.column)) for field in fields if isinstance(field, models.Field))
         self._start = f"INSERT INTO {quote(model._meta.db_table)} ({written}) VALUES "  # noqa: S608  no input in it
-        self._places = f"({', '.join(['%s'] * len(names) + [str(int(each)) for each in constants.values()])})"
-        self._at_once = min(STATEMENT_ROWS, MOST_VALUES // len(names))
+        self._placeholders = f"({', '.join(['%s'] * len(names) + [str(int(each)) for each in constants.values()])})"
+        self._rows_at_once = min(STATEMENT_ROWS, MAX_VALUES // len(names))
 
     def insert(self, rows: list[Row]) -> None:
         with connection.cursor() as cursor:
-            for start in range(0, len(rows), self._at_once):
-                chunk = rows[start : start + self._at_once]
-                places = ", ".join([self._places] * len(chunk))
+            for start in range(0, len(rows), self._rows_at_once):
+                chunk = rows[start : start + self._rows_at_once]
+                places = ", ".join([self._placeholders] * len(chunk))
                 cursor.execute(self._start + places, [value for row in chunk for value in row])
 
 
 def _uuid(value: UUID | bytes) -> str:
-    """As the database wants it."""
+    """Returns the UUID in the format of the database's column."""
     value = value if isinstance(value, UUID) else UUID(bytes=value)
     return str(value) if connection.features.has_native_uuid_field else value.hex
 
 
 class Clock:
-    """Writes the plan's seconds as the database wants times: much faster than `datetime` would."""
+    """Formats the plan's seconds as times for the database. Much faster than `datetime`."""
 
     def __init__(self, beginning: datetime) -> None:
         self.epoch = int(beginning.timestamp())
@@ -190,7 +193,7 @@ class Clock:
 
 
 class ContactStates:
-    """What is remembered of each contact while millions of messages are written: some forty bytes. Contacts are counted from 0."""
+    """The state of each contact while messages are written, some forty bytes each. Contacts are numbered from 0."""
 
     def __init__(self, random: Random, numbers: list[PhoneNumber], plan: Plan) -> None:
         self.random = random
@@ -200,14 +203,14 @@ class ContactStates:
         self.first_id = (Contact.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
         self._phone, self._bsuid, self._number = array("Q"), array("Q"), array("H")
         self._running = array("q")
-        """The key of the message that opened the session which runs now; -1 if none does."""
+        """The key of the message that opened the running session, -1 if no session is running."""
         self._opened_by, self._expires, self._sessions = array("q"), array("q"), bytearray()
 
     def add(self) -> int:
-        """A new contact with identifiers of its own."""
+        """Adds a contact with unique identifiers. Returns its number."""
         contact, luck = len(self._phone), self.random.random()
         self._phone.append(0 if luck < ONLY_BSUID else self._new_phone(contact))
-        self._bsuid.append(10**15 + (contact + 1) * 6_700_417_000_003 % (9 * 10**15) if luck < ONLY_BSUID + BOTH else 0)
+        self._bsuid.append(10**15 + (contact + 1) * 6_700_417_000_003 % (9 * 10**15) if luck < ONLY_BSUID + WITH_BSUID else 0)
         self._number.append(int(self.random.random() * len(self.numbers)))
         self._running.append(-1)
         self._opened_by.append(-1)
@@ -234,7 +237,7 @@ class ContactStates:
         return f"BR.{self._bsuid[contact]}" if self._bsuid[contact] else None
 
     def wamid(self, contact: int, key: int, *, from_customer: bool) -> str:
-        """Made as Meta makes them, as far as one can tell: the other side's digits, and hexadecimal digits of the message's own."""
+        """Returns a wamid like Meta's: it contains the customer's digits, and hexadecimal digits of the message."""
         digits = str(self._phone[contact] or self._bsuid[contact]).encode()
         if from_customer:
             rest = b"\x15\x02\x00\x12\x18\x14%020X\x00" % ((key + 1) * SPREAD % 2**80)
@@ -242,29 +245,29 @@ class ContactStates:
             rest = b"\x15\x02\x00\x11\x18\x12%018X\x00" % ((key + 1) * SPREAD % 2**72)
         return "wamid." + b2a_base64(b"\x1c\x18" + bytes([len(digits)]) + digits + rest, newline=False).decode()
 
-    def note_session(self, contact: int, facts: ContactSummary) -> UUID | None:
-        """The contact's latest session, which is remembered if it runs now."""
-        if facts.first is None:
+    def record_session(self, contact: int, summary: ContactSummary) -> UUID | None:
+        """Returns the id of the contact's latest session. Records it if it is running."""
+        if summary.first is None:
             return None
-        if facts.expires > self.plan.now:
-            self._running[contact] = facts.opened_by
-        return self._session_id(contact, facts.opened_by, from_customer=facts.opened_by_customer)
+        if summary.expires > self.plan.now:
+            self._running[contact] = summary.opened_by
+        return self._session_id(contact, summary.opened_by, from_customer=summary.opened_by_customer)
 
     def _session_id(self, contact: int, key: int, *, from_customer: bool) -> UUID:
         return session_id(self.number(contact).phone_number_id, self.wamid(contact, key, from_customer=from_customer))
 
-    def file(self, contact: int, key: int, at: int, *, from_customer: bool) -> tuple[bytes, int, bool]:
-        """The session of the contact's next message, its expiry, and whether it runs now."""
+    def assign_session(self, contact: int, key: int, at: int, *, from_customer: bool) -> tuple[bytes, int, bool]:
+        """Returns the session of the contact's next message, its expiry, and whether it is running."""
         begins, expires = next_session(self._expires[contact], at, from_customer=from_customer)
         self._expires[contact] = expires
-        place = contact * 16
+        start = contact * 16
         if begins:
             self._opened_by[contact] = key
-            self._sessions[place : place + 16] = self._session_id(contact, key, from_customer=from_customer).bytes
-        return bytes(self._sessions[place : place + 16]), expires, self._opened_by[contact] == self._running[contact]
+            self._sessions[start : start + 16] = self._session_id(contact, key, from_customer=from_customer).bytes
+        return bytes(self._sessions[start : start + 16]), expires, self._opened_by[contact] == self._running[contact]
 
     def webhook_id(self, at: int) -> int:
-        """Of a webhook that never was: below zero, so that all that real webhooks tell is later and therefore unread."""
+        """Returns the id of an imaginary webhook. It is negative, so messages of real webhooks come later and are unread."""
         return min(at - self.plan.now, 0) - 1
 
 
@@ -276,7 +279,7 @@ CONTACT_COLUMNS = (
 
 
 def _contacts(people: ContactStates, organization: Organization, shares: Iterable[int], progress: Progress) -> Iterator[Work]:
-    """Transactions that store the contacts and what belongs to them."""
+    """Yields transactions that store the contacts with their words, labels and notes."""
     contacts = TableWriter(Contact, CONTACT_COLUMNS, activate_automatic_message=True, marketing_stopped=False)
     words = TableWriter(ContactWord, "contact organization_id word")
     given = TableWriter(Contact.labels.through, "contact label")
@@ -287,9 +290,9 @@ def _contacts(people: ContactStates, organization: Organization, shares: Iterabl
     while chunk := list(islice(rows, TRANSACTION_ROWS)):
         stored = {
             contacts: chunk,
-            words: [(row[0], organization.pk, word) for row in chunk for word in _words(row[SEARCH_NAME])],
+            words: [(row[0], organization.pk, word) for row in chunk for word in search_words_of(row[SEARCH_NAME])],
             given: [(row[0], choice(labels)) for row in chunk if draw() < LABELLED],
-            notes: [(row[0], choice(texts.NOTES), row[CREATE_IN]) for row in chunk if draw() < NOTED],
+            notes: [(row[0], choice(texts.NOTES), row[CREATE_IN]) for row in chunk if draw() < WITH_NOTE],
         }
         yield partial(_insert, stored, progress, len(chunk))
 
@@ -307,52 +310,46 @@ CREATE_IN = CONTACT_COLUMNS.split().index("create_in")
 
 def _contact_row(people: ContactStates, organization: Organization, messages: int) -> Row:
     contact = people.add()
-    facts = people.plan.add_contact(contact, messages)
+    summary = people.plan.add_contact(contact, messages)
     when, draw, wa_id = people.clock.maybe, people.random.random, people.wa_id(contact)
     name = texts.full_name(people.random)
     username = texts.username(people.random, name) if people.bsuid(contact) and draw() < 0.6 else ""
-    session = people.note_session(contact, facts)
+    session = people.record_session(contact, summary)
     profile = PROFILES[int(draw() * len(PROFILES))]
-    first = when(facts.first) or when(int(draw() * people.plan.now))
+    first = when(summary.first) or when(int(draw() * people.plan.now))
     return (
         people.first_id + contact,
         people.number(contact).phone_number_id,
         organization.pk,
         wa_id,
-        when(facts.customer) if wa_id else None,
-        same_person_key(wa_id or ""),
-        (wa_id or "")[::-1],
+        when(summary.customer) if wa_id else None,
+        *search_phones(wa_id),
         people.bsuid(contact),
         "",
         username,
         name,
-        when(facts.customer) or first,
+        when(summary.customer) or first,
         "",
-        fold_limited(f"{name} {username}"),
+        search_name(name=name, username=username),
         profile.value,
         profile.has_bot,
         first,
-        when(facts.last),
-        when(facts.customer),
-        when(facts.business),
-        when(facts.waiting),
-        *_unread(people, facts),
+        when(summary.last),
+        when(summary.customer),
+        when(summary.business),
+        when(summary.waiting),
+        *_unread(people, summary),
         _uuid(session) if session else None,
-        when(facts.expires) if session else None,
-        facts.expires > people.plan.now,
+        when(summary.expires) if session else None,
+        summary.expires > people.plan.now,
     )
 
 
-def _unread(people: ContactStates, facts: ContactSummary) -> Row:
-    """How many messages nobody has read, the time of the latest, and the last webhook whose messages have been read."""
-    if facts.unanswered_from is None or not facts.unanswered or people.random.random() >= UNREAD:
+def _unread(people: ContactStates, summary: ContactSummary) -> Row:
+    """Returns `unread_count`, `unread_at` and `read_webhook_id`."""
+    if summary.unanswered_from is None or not summary.unanswered or people.random.random() >= UNREAD:
         return 0, None, 0
-    return facts.unanswered, people.clock.maybe(facts.unanswered_until), people.webhook_id(facts.unanswered_from) - 1
-
-
-def _words(search_name: str) -> list[str]:
-    """As `contacts.lists.search.index_names` keeps them."""
-    return list(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in search_name.split()))[:MAX_WORDS]
+    return summary.unanswered, people.clock.maybe(summary.unanswered_until), people.webhook_id(summary.unanswered_from) - 1
 
 
 MESSAGE_COLUMNS = (
@@ -362,7 +359,7 @@ MESSAGE_COLUMNS = (
 
 
 def _messages(people: ContactStates, random: Random, progress: Progress) -> Iterator[Work]:
-    """Transactions that store the messages, and why some of them failed."""
+    """Yields transactions that store the messages, and the status events of failed ones."""
     messages = TableWriter(Message, MESSAGE_COLUMNS, bot_replied=False)
     failures = TableWriter(StatusEvent, "phone_number wamid status participant occurred_at errors webhook_id")
     failed: list[Row] = []
@@ -374,55 +371,55 @@ def _messages(people: ContactStates, random: Random, progress: Progress) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class DraftMessage:
-    """A message that is about to be written, and those beside it that it may quote, act on, or be reacted to by."""
+    """A message before it becomes a row."""
 
     at: int
     contact: int
     step: Step
     wamid: str
     before: str
-    """The wamid of the message before it, if it quotes that or acts on it; else empty."""
+    """The wamid of the message before, if this one quotes it or is a reaction to it. Otherwise empty."""
     reaction: str
-    """The emoji of the reaction that comes next, if one does, or that this is; else empty."""
+    """The emoji of this reaction, or of the reaction that follows. Otherwise empty."""
 
 
 class MessageRows:
-    """Makes the rows of messages, in order of time, and hands over a status for each that failed."""
+    """The rows of messages in the order of time. Calls `on_failure` with the row of a status event for each failed message."""
 
-    def __init__(self, people: ContactStates, random: Random, fail: Callable[[Row], None]) -> None:
+    def __init__(self, people: ContactStates, random: Random, on_failure: Callable[[Row], None]) -> None:
         self._people = people
         self._draw = random.random
         self._texts = texts.Texts(random)
         self._objects = texts.objects(random)
-        self._fail = fail
+        self._on_failure = on_failure
         self._native_uuid = connection.features.has_native_uuid_field
 
     def rows(self) -> Iterator[Row]:
         for at, key, contact, script in self._people.plan.in_time_order():
-            place = key & ((1 << STEP_BITS) - 1)
-            step = script[place]
-            session, expires, running = self._people.file(contact, key, at, from_customer=step.from_customer)
-            yield self._row(self._turn(at, key, contact, script, place), session, expires, running)
+            index = key & ((1 << STEP_BITS) - 1)
+            step = script[index]
+            session, expires, running = self._people.assign_session(contact, key, at, from_customer=step.from_customer)
+            yield self._row(self._draft(at, key, contact, script, index), session, expires, running)
 
-    def _turn(self, at: int, key: int, contact: int, script: Script, place: int) -> DraftMessage:
-        step, wamid, before, reaction = script[place], self._people.wamid, "", ""
-        if step.quotes or step.made == "reaction":
-            before = wamid(contact, key - 1, from_customer=script[place - 1].from_customer)
-        if step.made == "reaction":
+    def _draft(self, at: int, key: int, contact: int, script: Script, index: int) -> DraftMessage:
+        step, wamid, before, reaction = script[index], self._people.wamid, "", ""
+        if step.quotes or step.content_kind == "reaction":
+            before = wamid(contact, key - 1, from_customer=script[index - 1].from_customer)
+        if step.content_kind == "reaction":
             reaction = EMOJI[key % len(EMOJI)]
-        elif place + 1 < len(script) and script[place + 1].made == "reaction":
+        elif index + 1 < len(script) and script[index + 1].content_kind == "reaction":
             reaction = EMOJI[(key + 1) % len(EMOJI)]
         return DraftMessage(at, contact, step, wamid(contact, key, from_customer=step.from_customer), before, reaction)
 
-    def _row(self, turn: DraftMessage, session: bytes, expires: int, running: bool) -> Row:
-        people, step, acts = self._people, turn.step, turn.step.made == "reaction"
-        number, at = people.number(turn.contact), people.clock.text(turn.at)
-        them = people.wa_id(turn.contact) or people.bsuid(turn.contact) or ""
-        kind, content, payload = self._say(turn, number.wa_id)
+    def _row(self, draft: DraftMessage, session: bytes, expires: int, running: bool) -> Row:
+        people, step, acts = self._people, draft.step, draft.step.content_kind == "reaction"
+        number, at = people.number(draft.contact), people.clock.text(draft.at)
+        them = people.wa_id(draft.contact) or people.bsuid(draft.contact) or ""
+        kind, content, payload = self._payload(draft, number.wa_id)
         return (
             number.phone_number_id,
-            people.first_id + turn.contact,
-            turn.wamid,
+            people.first_id + draft.contact,
+            draft.wamid,
             them if step.from_customer else number.wa_id,
             number.wa_id if step.from_customer else them,
             step.from_customer,
@@ -430,17 +427,17 @@ class MessageRows:
             kind,
             content,
             payload,
-            "received" if step.from_customer else self._status(turn, number.phone_number_id, at),
+            "received" if step.from_customer else self._status(draft, number.phone_number_id, at),
             self._uuid(session),
             people.clock.text(expires),
             running,
             "",
-            "" if acts else turn.before,
-            turn.before if acts else None,
-            json.dumps({them: turn.reaction}, ensure_ascii=False) if turn.reaction and not acts else None,
+            "" if acts else draft.before,
+            draft.before if acts else None,
+            json.dumps({them: draft.reaction}, ensure_ascii=False) if draft.reaction and not acts else None,
             at,
             at,
-            people.webhook_id(turn.at) if step.origin in WEBHOOK_ORIGINS else None,
+            people.webhook_id(draft.at) if step.origin in WEBHOOK_ORIGINS else None,
         )
 
     def _uuid(self, session: bytes) -> str:
@@ -449,53 +446,53 @@ class MessageRows:
             return digits
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
-    def _status(self, turn: DraftMessage, number: str, at: str) -> str:
+    def _status(self, draft: DraftMessage, number: str, at: str) -> str:
         luck = self._draw()
         status = next(status for most, status in STATUSES if luck < most)
         if status == MessageStatus.FAILED:
             errors = ERRORS[int(self._draw() * len(ERRORS))]
-            self._fail((number, turn.wamid, status.value, "", at, json.dumps(errors), self._people.webhook_id(turn.at)))
+            self._on_failure((number, draft.wamid, status.value, "", at, json.dumps(errors), self._people.webhook_id(draft.at)))
         return status.value
 
-    def _say(self, turn: DraftMessage, number: str) -> tuple[str, str, str]:
-        """The message's kind, content and API object."""
-        kind, content, said = self._made(turn)
-        if turn.step.from_customer:
-            return kind, content, self._told(turn, kind, said, sender=True, number=number)
-        if turn.step.origin == Origin.PHONE_APP:
-            return kind, content, self._told(turn, kind, said, sender=False, number=number)
-        people, contact = self._people, turn.contact
+    def _payload(self, draft: DraftMessage, number: str) -> tuple[str, str, str]:
+        """Returns the message's kind, content and API object."""
+        kind, content, part = self._content(draft)
+        if draft.step.from_customer:
+            return kind, content, self._webhook_object(draft, kind, part, sender=True, number=number)
+        if draft.step.origin == Origin.PHONE_APP:
+            return kind, content, self._webhook_object(draft, kind, part, sender=False, number=number)
+        people, contact = self._people, draft.contact
         wa_id = people.wa_id(contact)
         address = f'"to": "{wa_id}"' if wa_id else f'"recipient": "{people.bsuid(contact)}"'
-        quoted = f', "context": {{"message_id": "{turn.before}"}}' if turn.before else ""
+        quoted = f', "context": {{"message_id": "{draft.before}"}}' if draft.before else ""
         frame = '{"messaging_product": "whatsapp", "recipient_type": "individual"'
-        return kind, content, f'{frame}, {address}, "type": "{kind}", {said}{quoted}}}'
+        return kind, content, f'{frame}, {address}, "type": "{kind}", {part}{quoted}}}'
 
-    def _made(self, turn: DraftMessage) -> tuple[str, str, str]:
-        made = turn.step.made
-        if made == "text":
-            text = self._texts.customer() if turn.step.from_customer else self._texts.business()
-            return made, text, f'"text": {{"body": "{text}"}}'
-        if made == "reaction":
-            said = f'"reaction": {{"message_id": "{turn.before}", "emoji": "{turn.reaction}"}}'
-            return made, turn.reaction, said
-        stock = self._objects[made]
-        return (texts.MAKERS[made][0], *stock[int(self._draw() * len(stock))])
+    def _content(self, draft: DraftMessage) -> tuple[str, str, str]:
+        content_kind = draft.step.content_kind
+        if content_kind == "text":
+            text = self._texts.customer() if draft.step.from_customer else self._texts.business()
+            return content_kind, text, f'"text": {{"body": "{text}"}}'
+        if content_kind == "reaction":
+            part = f'"reaction": {{"message_id": "{draft.before}", "emoji": "{draft.reaction}"}}'
+            return content_kind, draft.reaction, part
+        stock = self._objects[content_kind]
+        return (texts.MAKERS[content_kind][0], *stock[int(self._draw() * len(stock))])
 
-    def _told(self, turn: DraftMessage, kind: str, said: str, *, sender: bool, number: str) -> str:
-        """The object of a webhook: a customer's message, or the echo of one that the phone app sent."""
+    def _webhook_object(self, draft: DraftMessage, kind: str, part: str, *, sender: bool, number: str) -> str:
+        """Returns the API object of a webhook: a customer's message, or an echo from the phone app."""
         people = self._people
-        wa_id, bsuid = people.wa_id(turn.contact), people.bsuid(turn.contact)
+        wa_id, bsuid = people.wa_id(draft.contact), people.bsuid(draft.contact)
         side = "from" if sender else "to"
         them = f'"{side}": "{wa_id}", ' if wa_id else ""
         if bsuid:
             them += f'"{side}_user_id": "{bsuid}", '
         us = "" if sender else f'"from": "{number}", '
-        quoted = f'"context": {{"id": "{turn.before}"}}, ' if turn.before and turn.step.quotes else ""
+        quoted = f'"context": {{"id": "{draft.before}"}}, ' if draft.before and draft.step.quotes else ""
         return (
-            f'{{{us}{them}{quoted}"id": "{turn.wamid}", "timestamp": "{people.clock.epoch + turn.at}", "type": "{kind}", {said}}}'
+            f'{{{us}{them}{quoted}"id": "{draft.wamid}", "timestamp": "{people.clock.epoch + draft.at}", "type": "{kind}", {part}}}'
         )
 
 
 WEBHOOK_ORIGINS = (Origin.LIVE, Origin.PHONE_APP)
-"""What webhooks tell of; the hub itself sends the rest."""
+"""Origins of messages from webhooks. The hub itself sends the others."""

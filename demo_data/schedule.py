@@ -1,8 +1,9 @@
-"""Who writes when, for `generate_data`: a plan of millions of messages in a few bytes each.
+"""The plan of demonstration data: who writes when. It needs a few bytes for each of millions of messages.
 
-A message is one step of an episode: some turns of one contact and the business, minutes apart. Episodes follow scripts made once; a
-plan says only which contact, which script and when it begins. Episodes of one contact do not overlap, so the messages of a
-contact all have different times. Times are whole seconds since the plan's beginning, midnight (UTC) of its first day.
+A message is a step of an episode: some messages of one contact and the business, minutes apart. An episode follows one of the
+scripts, which are made once. The plan has only the contact, the script and the beginning of each episode. Episodes of a contact do
+not overlap, so all messages of a contact have different times. Times are whole seconds since the plan's beginning, midnight (UTC)
+of its first day.
 """
 
 from array import array
@@ -23,37 +24,37 @@ LENGTH_ODDS = tuple(accumulate((10, 14, 16, 16, 13, 10, 8, 6, 4, 3)))
 VARIANTS = 200
 """Scripts of each length."""
 HOURS = tuple(accumulate((3, 2, 1, 0.5, 0.3, 0.2, 0.3, 0.5, 1, 2, 4, 8, 11, 12, 12, 11, 10, 11, 11, 11, 10, 8, 6, 5)))
-"""How much is written in each hour of the day in UTC; in most of Brazil it is three hours less."""
+"""Weights of the hours of the day in UTC, which is three hours ahead of most of Brazil."""
 WEEKDAYS = (1.1, 1.05, 1, 1, 1.05, 0.6, 0.3)
 STEP_BITS = 4
 KEY_BITS = 36
 NEVER = -(10**9)
 BEGUN_BY_CUSTOMER, ANSWERED, ANSWERED_BACK = 0.82, 0.62, 0.6
-"""The odds of each."""
+"""Probabilities."""
 QUOTED, REACTED = 0.02, 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One message of a script. What it quotes or reacts to is the step before it."""
+    """One message of a script. It may quote the step before, or be a reaction to it."""
 
     offset: int
     from_customer: bool
     origin: str
-    made: str
-    """The name of what it is made of: text, reaction, or one of `made_up.MAKERS`."""
+    content_kind: str
+    """“text”, “reaction”, or a key of `texts.MAKERS`."""
     quotes: bool = False
 
     @property
     def is_reaction(self) -> bool:
-        return self.made == "reaction"
+        return self.content_kind == "reaction"
 
 
 Script = tuple[Step, ...]
 
 
 def make_scripts(random: Random) -> list[Script]:
-    """`VARIANTS` scripts of each length, in the order of `LENGTHS`."""
+    """Returns `VARIANTS` scripts of each length, in the order of `LENGTHS`."""
     return [_script(random, length) for length in LENGTHS for _ in range(VARIANTS)]
 
 
@@ -72,7 +73,7 @@ def _next_step(random: Random, before: Step) -> Step:
     offset = before.offset + _pause(random, same_side=from_customer == before.from_customer)
     if not from_customer:
         return Step(offset, False, *_answer(random), quotes=not before.is_reaction and random.random() < QUOTED)
-    if not before.from_customer and before.made == "buttons":
+    if not before.from_customer and before.content_kind == "buttons":
         return Step(offset, True, Origin.LIVE, "interactive", quotes=True)
     if not before.from_customer and random.random() < REACTED:
         return Step(offset, True, Origin.LIVE, "reaction")
@@ -80,7 +81,7 @@ def _next_step(random: Random, before: Step) -> Step:
 
 
 def _pause(random: Random, *, same_side: bool) -> int:
-    """Seconds until the next message: mostly soon, at times on the same day, now and then only the next day."""
+    """Returns the seconds until the next message: mostly minutes, sometimes hours, rarely a day."""
     luck = random.random()
     if luck < 0.03:
         return random.randint(4 * 3600, 20 * 3600)
@@ -95,12 +96,12 @@ def _customers_kind(random: Random) -> str:
 
 
 def _opening(random: Random) -> tuple[str, str]:
-    """Of a conversation that the business begins."""
+    """Returns origin and content kind of the first message of an episode that the business begins."""
     return random.choice(((Origin.STAFF, "template"), (Origin.AUTOMATIC, "template"), (Origin.PHONE_APP, "text")))
 
 
 def _instant_answer(random: Random) -> tuple[str, str]:
-    """Nobody answers within seconds but machines."""
+    """Returns origin and content kind of an answer within seconds. Only bots and automatic messages are so fast."""
     return random.choice(((Origin.BOT, "buttons"), (Origin.BOT, "text"), (Origin.AUTOMATIC, "text")))
 
 
@@ -110,8 +111,8 @@ def _answer(random: Random) -> tuple[str, str]:
 
 
 def next_session(expires: int, at: int, *, from_customer: bool) -> tuple[bool, int]:
-    """The session rules of `chats.conversations.sessions`, for messages of both sides in time order: whether a session
-    begins with the message, and when the session expires after it."""
+    """Returns whether a message at `at` opens a session, and when the session then expires. These are the rules of
+    `chats.conversations.sessions` for messages in the order of time. `expires`: of the session before."""
     if at >= expires:
         return True, at + DAY
     return False, max(expires, at + DAY) if from_customer else expires
@@ -119,17 +120,17 @@ def next_session(expires: int, at: int, *, from_customer: bool) -> tuple[bool, i
 
 @dataclass(slots=True)
 class ContactSummary:
-    """What the messages of one contact come to."""
+    """What the messages of one contact mean for its row."""
 
     first: int | None = None
     customer: int | None = None
     business: int | None = None
     opened_by: int = -1
-    """The key of the message with which the latest session began."""
+    """The key of the message that opened the latest session."""
     opened_by_customer: bool = False
     expires: int = NEVER
     unanswered: int = 0
-    """The customer's messages, reactions apart, since the business last wrote."""
+    """The number of the customer's messages since the business last wrote, without reactions."""
     unanswered_from: int | None = None
     unanswered_until: int | None = None
 
@@ -139,10 +140,10 @@ class ContactSummary:
 
     @property
     def waiting(self) -> int | None:
-        """The time of the customer's last message, if nothing was answered since."""
+        """The time of the customer's last message, if the business has not written since."""
         return self.customer if self.customer == self.last else None
 
-    def note(self, at: int, key: int, step: Step) -> None:
+    def add(self, at: int, key: int, step: Step) -> None:
         if self.first is None:
             self.first = at
         begins, self.expires = next_session(self.expires, at, from_customer=step.from_customer)
@@ -158,7 +159,7 @@ class ContactSummary:
 
 
 class Plan:
-    """All episodes. A message's key is its episode and its place in it: `episode << STEP_BITS | place`."""
+    """All episodes. The key of a message consists of its episode and its step: `episode << STEP_BITS | index`."""
 
     def __init__(self, random: Random, now: datetime) -> None:
         self._random = random
@@ -172,7 +173,7 @@ class Plan:
         self._of_day = [array("I") for _ in self._days]
 
     def add_contact(self, contact: int, messages: int) -> ContactSummary:
-        """Plan so many messages of a contact; returns what they come to."""
+        """Plans so many messages of a contact. Returns what they mean for its row."""
         scripts = self._choose_scripts(messages)
         first_episode = len(self._contact)
         begins = self._choose_times(scripts)
@@ -181,23 +182,24 @@ class Plan:
             self._contact.append(contact)
             self._begins.append(at)
             self._script.append(script)
-        facts = ContactSummary()
+        summary = ContactSummary()
         for episode, at, script in zip(range(first_episode, len(self._contact)), begins, scripts, strict=True):
-            for place, step in enumerate(self._scripts[script]):
-                facts.note(at + step.offset, episode << STEP_BITS | place, step)
-        return facts
+            for index, step in enumerate(self._scripts[script]):
+                summary.add(at + step.offset, episode << STEP_BITS | index, step)
+        return summary
 
     def _choose_scripts(self, messages: int) -> list[int]:
         scripts = []
         while messages > 0:
-            longest = next(place for place in range(len(LENGTHS) - 1, -1, -1) if LENGTHS[place] <= messages)
+            longest = next(index for index in range(len(LENGTHS) - 1, -1, -1) if LENGTHS[index] <= messages)
             choice = min(longest, bisect_left(LENGTH_ODDS, self._random.random() * LENGTH_ODDS[-1]))
             scripts.append(choice * VARIANTS + int(self._random.random() * VARIANTS))
             messages -= LENGTHS[choice]
         return scripts
 
     def _choose_times(self, scripts: Sequence[int]) -> list[int]:
-        """When each begins, in this order: drawn, then moved into the past as far as is needed for the one after to begin later."""
+        """Returns when each script begins, in this order. The times are drawn, then moved back until the episodes do not
+        overlap."""
         draw, limit = self._random.random, self.now
         days = self._random.choices(self._days, cum_weights=self._day_odds, k=len(scripts))
         drawn = [day * DAY + bisect_left(HOURS, draw() * HOURS[-1]) * 3600 + int(draw() * 3600) for day in days]
@@ -210,7 +212,7 @@ class Plan:
         return times[::-1]
 
     def in_time_order(self) -> Iterator[tuple[int, int, int, Script]]:
-        """Every message: its time, its key, its contact and its script."""
+        """Yields the time, key, contact and script of each message."""
         later: list[int] = []
         for day, episodes in enumerate(self._of_day):
             events = sorted(later + [event for episode in episodes for event in self._events(episode)])
@@ -223,16 +225,15 @@ class Plan:
                 yield event >> KEY_BITS, key, self._contact[episode], self._scripts[self._script[episode]]
 
     def _events(self, episode: int) -> list[int]:
-        """Its messages as numbers that sort by time."""
+        """Returns the messages of an episode as integers that sort by time."""
         begins, first = self._begins[episode], episode << STEP_BITS
         return [
-            (begins + step.offset) << KEY_BITS | first | place for place, step in enumerate(self._scripts[self._script[episode]])
+            (begins + step.offset) << KEY_BITS | first | index for index, step in enumerate(self._scripts[self._script[episode]])
         ]
 
 
 def split_messages(random: Random, messages: int, contacts: int) -> Iterator[int]:
-    """How many of the messages each contact has: most have few, some hundreds, two have thousands if there are enough; in all,
-    exactly so many."""
+    """Yields how many messages each contact has, `messages` in all. Most have few, some have hundreds, two have thousands."""
     weights = array("d", (random.lognormvariate(0, 1.7) for _ in range(contacts)))
     usual = min(messages, contacts)
     rest = messages - usual

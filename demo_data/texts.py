@@ -1,4 +1,4 @@
-"""Made-up people and what they write to Brazilian businesses, for `generate_data`: names, sentences, the API's objects."""
+"""Names, sentences and API objects of demonstration data: customers of Brazilian businesses."""
 
 import json
 import unicodedata
@@ -10,7 +10,7 @@ from cloud_api.payloads.texts import content_of
 
 
 def _listed(words: str) -> list[str]:
-    """The words of a text, apart by spaces or, where words have spaces, by bars."""
+    """Splits a text at bars or, if it has none, at spaces."""
     return words.split("|" if "|" in words else " ")
 
 
@@ -142,16 +142,16 @@ NOTES = (
     "Combinado desconto de 10% na próxima compra.",
 )
 SENTENCES = 30_000
-"""Of each side; two of them and a greeting make many more texts."""
+"""Sentences of each side. Combined with greetings and with each other, they give many more texts."""
 OBJECTS = 600
-"""Of each kind that is not text."""
+"""API objects of each kind that is not text."""
 
-Made = tuple[str, str]
-"""What a person reads, and the part of the API's object that says it: JSON without its outer braces."""
+ContentAndObject = tuple[str, str]
+"""The readable text of a message, and its part of the API object: JSON without the outer braces."""
 
 
 def full_name(random: Random) -> str:
-    """A name as a WhatsApp profile has it: mostly two or three words, at times one, now and then with an emoji or in lower case."""
+    """Returns a profile name: mostly two or three words, sometimes one, rarely with an emoji or in lower case."""
     first = _common(random, FIRST_NAMES)
     if random.random() < 0.2:
         first = f"{first} {_common(random, FIRST_NAMES)}"
@@ -168,18 +168,18 @@ def full_name(random: Random) -> str:
 
 
 def username(random: Random, name: str) -> str:
-    """A username made from the name: “@ana.lima42”."""
+    """Returns a username for the name, such as “@ana.lima42”."""
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", name.lower()) if letter in "abcdefghijklmnopqrstuvwxyz ")
     return f"@{'.'.join(plain.split()[:2])}{random.randint(1, 999)}"
 
 
 def _common(random: Random, names: Sequence[str]) -> str:
-    """One of the names, the first ones much more often than the last."""
+    """Returns one of the names, the first ones much more often than the last."""
     return names[int(len(names) * random.random() ** 2)]
 
 
 class Texts:
-    """Endless texts of both sides, put together from sentences that are made once."""
+    """Texts of both sides, combined from sentences that are made once."""
 
     def __init__(self, random: Random) -> None:
         self._draw = random.random
@@ -209,17 +209,17 @@ def _sentence(random: Random, templates: Sequence[str]) -> str:
     words = {slot: random.choice(choices) for slot, choices in SLOTS.items()}
     number = random.randint(2, 99)
     code = f"{random.choice('ABCDEFGH')}{random.choice('KLMNPQRT')}-{random.randint(1000, 99999)}"
-    said = random.choice(templates)
-    return said.format(**words, place=random.choice(PLACES), number=number, code=code, price=random.randint(12, 2400))
+    template = random.choice(templates)
+    return template.format(**words, place=random.choice(PLACES), number=number, code=code, price=random.randint(12, 2400))
 
 
-def objects(random: Random) -> dict[str, list[Made]]:
-    """Kinds, and for each a stock of contents of the API's objects of that kind."""
-    return {name: [_made(kind, make(random)) for _ in range(OBJECTS)] for name, (kind, make) in MAKERS.items()}
+def objects(random: Random) -> dict[str, list[ContentAndObject]]:
+    """Returns `OBJECTS` contents and API objects for each key of `MAKERS`."""
+    return {name: [_with_content(kind, make(random)) for _ in range(OBJECTS)] for name, (kind, make) in MAKERS.items()}
 
 
-def _made(kind: str, made: dict[str, Any]) -> Made:
-    return content_of(kind, made), json.dumps(made, ensure_ascii=False)[1:-1]
+def _with_content(kind: str, payload: dict[str, Any]) -> ContentAndObject:
+    return content_of(kind, payload), json.dumps(payload, ensure_ascii=False)[1:-1]
 
 
 def _media(random: Random, mime_type: str, **more: Any) -> dict[str, Any]:

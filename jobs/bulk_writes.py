@@ -64,8 +64,8 @@ def update_columns(model: type[models.Model], columns: Sequence[str], values: Ma
             for index, convert in enumerate(converters):
                 for each in part:
                     arguments += (each, convert(values[each][index]))
-            places = ", ".join(["%s"] * len(part))
-            statement = f"UPDATE {quote(model._meta.db_table)} SET {changes} WHERE {pk} IN ({places})"  # noqa: S608  no input in it
+            all_values = ", ".join(["%s"] * len(part))
+            statement = f"UPDATE {quote(model._meta.db_table)} SET {changes} WHERE {pk} IN ({all_values})"  # noqa: S608  no input in it
             cursor.execute(statement, [*arguments, *part])
 
 
@@ -79,12 +79,12 @@ def _insert(
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(each.column)) for each in fields)
     start = f"{insert} {quote(rows[0]._meta.db_table)} ({columns}) VALUES "
-    place = f"({', '.join(['%s'] * len(fields))})"
+    row_values = f"({', '.join(['%s'] * len(fields))})"
     converted = [(each.attname, _converter(each)) for each in fields]
     with connection.cursor() as cursor:
         for chunk in _chunks([[convert(getattr(row, name)) for name, convert in converted] for row in rows]):
-            places = ", ".join([place] * len(chunk))
-            cursor.execute(f"{start}{places} {suffix}", [value for row in chunk for value in row])
+            all_values = ", ".join([row_values] * len(chunk))
+            cursor.execute(f"{start}{all_values} {suffix}", [value for row in chunk for value in row])
 
 
 def _chunks(rows: Sequence[list[Any]]) -> Iterator[list[list[Any]]]:

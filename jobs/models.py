@@ -87,9 +87,9 @@ class LeasedQuerySet(models.QuerySet[Row]):
         if first > last:
             return found
         # If there are more queues than scans, each lease starts at another queue.
-        begin = random.randint(first, last)  # noqa: S311  distribution, not a secret
+        start = random.randint(first, last)  # noqa: S311  distribution, not a secret
         sizes = iter([max(1, limit // (scan + 2)) for scan in range(MAX_SCANS)])
-        return found + self._shares(begin, last, sizes, weight) + self._shares(first, begin - 1, sizes, weight)
+        return found + self._shares(start, last, sizes, weight) + self._shares(first, start - 1, sizes, weight)
 
     def _shares(self, first: int, last: int, sizes: Iterator[int], weight: str | None) -> "list[_Candidate]":
         """Returns the longest due rows of each queue from `first` to `last`, by scans of these sizes. A scan that reaches its
@@ -157,17 +157,17 @@ def _share_out(candidates: "Sequence[_Candidate]", limit: int, budget: int) -> "
         queues[row.queue].append(row)
     shuffled = list(queues.values())
     random.shuffle(shuffled)  # so that no queue is always the first
-    turns: list[tuple[int, _Candidate]] = []
+    order: list[tuple[int, _Candidate]] = []
     for rows in shuffled:
         before = 0
         for row in rows:
-            turns.append((before, row))
+            order.append((before, row))
             before += row.weight
-    turns.sort(key=lambda turn: turn[0])
+    order.sort(key=lambda position: position[0])
     chosen: list[_Candidate] = []
     ended: set[int] = set()
     spent = 0
-    for _before, row in turns:
+    for _before, row in order:
         if len(chosen) == limit:
             break
         if row.queue in ended or (chosen and spent + row.weight > budget and row.weight > budget // limit):

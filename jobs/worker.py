@@ -99,7 +99,7 @@ class RunningTask(Generic[Task]):
     """A task in a thread of a side lane, and its start by `time.monotonic`."""
 
     task: Task
-    since: float
+    started_at: float
 
 
 class SideLane(Generic[Task, Outcome]):
@@ -141,8 +141,8 @@ class SideLane(Generic[Task, Outcome]):
         self._lease = lease
         self._threads: ThreadPoolExecutor | None = None
         self._renewal: LeaseRenewal | None = None
-        self._under_way: dict[Future[Outcome], RunningTask[Task]] = {}
-        self._not_begun: list[Task] = []
+        self._in_progress: dict[Future[Outcome], RunningTask[Task]] = {}
+        self._not_started: list[Task] = []
         self._unstored: list[tuple[Task, Outcome]] = []
         self._locked: list[tuple[Task, Outcome]] = []
         """Outcomes whose rows others had locked. They are stored in the next round."""
@@ -156,10 +156,10 @@ class SideLane(Generic[Task, Outcome]):
         """Stores finished tasks and starts as many new ones as threads are free. Returns how many tasks were stored or are not
         settled: 0 if there is nothing to do and the lane may wait for a wake-up."""
         stored = self._round()
-        unsettled = len(self._locked) + len(self._not_begun)
+        unsettled = len(self._locked) + len(self._not_started)
         if unsettled:
             time.sleep(MAX_PAUSE)
-        return stored + unsettled + len(self._under_way)
+        return stored + unsettled + len(self._in_progress)
 
     def drain(self, is_stopping: Callable[[], bool]) -> int:
         """Does everything that is due. Returns how many tasks that were."""
@@ -167,7 +167,7 @@ class SideLane(Generic[Task, Outcome]):
         while not is_stopping():
             stored = self._round()
             total += stored
-            if not (stored or self._under_way):
+            if not (stored or self._in_progress):
                 break
         return total + self.finish()
 
@@ -176,12 +176,12 @@ class SideLane(Generic[Task, Outcome]):
         comes. Returns how many tasks were stored."""
         self._cancel()
         self._return_tasks()
-        stored = self._put_away()
-        while self._under_way:  # one by one: a supervisor may kill a process that stops too slowly
-            wait(self._under_way, return_when=FIRST_COMPLETED)
-            self._gather()
-            stored += self._put_away()
-        stored += self._put_away()  # those whose rows were locked
+        stored = self._store_outcomes()
+        while self._in_progress:  # one by one: a supervisor may kill a process that stops too slowly
+            wait(self._in_progress, return_when=FIRST_COMPLETED)
+            self._collect_outcomes()
+            stored += self._store_outcomes()
+        stored += self._store_outcomes()  # those whose rows were locked
         self._drop_locked()
         if self._threads:
             self._threads.shutdown()
@@ -192,18 +192,18 @@ class SideLane(Generic[Task, Outcome]):
         return stored
 
     def _round(self) -> int:
-        self._gather()
+        self._collect_outcomes()
         self._return_tasks()
-        stored = self._put_away()
-        free = self._width - len(self._under_way)
+        stored = self._store_outcomes()
+        free = self._width - len(self._in_progress)
         for task in self._take(free) if free else ():
-            self._begin(task)
-        if self._under_way:
-            wait(self._under_way, timeout=MAX_PAUSE, return_when=FIRST_COMPLETED)
+            self._start(task)
+        if self._in_progress:
+            wait(self._in_progress, timeout=MAX_PAUSE, return_when=FIRST_COMPLETED)
             time.sleep(STORE_DELAY)
         return stored
 
-    def _begin(self, task: Task) -> None:
+    def _start(self, task: Task) -> None:
         """Passes the task to a thread.
 
         The lane has a Future of its own. The pool's Future would stay in the pool's queue if no thread could be started, and
@@ -216,9 +216,9 @@ class SideLane(Generic[Task, Outcome]):
         except RuntimeError as failure:
             if future.cancel():
                 log.error("lane %s cannot start a thread: %s", self.name, failure)
-                self._not_begun.append(task)
+                self._not_started.append(task)
                 return
-        self._under_way[future] = RunningTask(task, time.monotonic())
+        self._in_progress[future] = RunningTask(task, time.monotonic())
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
@@ -234,24 +234,24 @@ class SideLane(Generic[Task, Outcome]):
     def _renew_leases(self) -> None:
         """Runs in the renewal's thread. Copying a dictionary or a list is atomic."""
         now = time.monotonic()
-        under_way = [each.task for each in list(self._under_way.values()) if now - each.since < MAX_WORK_SECONDS]
+        in_progress = [each.task for each in list(self._in_progress.values()) if now - each.started_at < MAX_WORK_SECONDS]
         finished = [task for task, _ in [*self._unstored, *self._locked]]
-        tasks = [*under_way, *finished, *self._not_begun]
+        tasks = [*in_progress, *finished, *self._not_started]
         if self._renew and tasks:
             self._renew(tasks)
 
     def _cancel(self) -> None:
-        for future in [future for future in self._under_way if future.cancel()]:
-            self._not_begun.append(self._under_way.pop(future).task)
+        for future in [future for future in self._in_progress if future.cancel()]:
+            self._not_started.append(self._in_progress.pop(future).task)
 
     def _return_tasks(self) -> None:
-        if self._not_begun and self._give_back:
-            apply_batch(self._not_begun, apply=self._give_back, reject=self._leave)
-        self._not_begun = []
+        if self._not_started and self._give_back:
+            apply_batch(self._not_started, apply=self._give_back, reject=self._leave)
+        self._not_started = []
 
-    def _gather(self) -> None:
-        for future in [future for future in self._under_way if future.done()]:
-            task = self._under_way.pop(future).task
+    def _collect_outcomes(self) -> None:
+        for future in [future for future in self._in_progress if future.done()]:
+            task = self._in_progress.pop(future).task
             failure = future.exception()
             if failure is None:
                 self._unstored.append((task, future.result()))
@@ -260,7 +260,7 @@ class SideLane(Generic[Task, Outcome]):
             if self._fail:
                 self._unstored.append((task, self._fail(task, failure)))
 
-    def _put_away(self) -> int:
+    def _store_outcomes(self) -> int:
         """Stores all outcomes, and those with locked rows in the next round. Returns how many were stored or rejected."""
         self._unstored, self._locked = self._locked + self._unstored, []
         finished = len(self._unstored)
@@ -343,7 +343,7 @@ class Worker:
         self._chores = chores
         self._stopping = threading.Event()
         self._running = [RunningLane(lane) for lane in lanes]
-        self._asking = threading.Event()
+        self._query_soon = threading.Event()
         self._wakeups: WakeUps | None = None
 
     def stop(self) -> None:
@@ -355,7 +355,7 @@ class Worker:
         """Works until `stop` is called."""
         threads = [threading.Thread(target=self._run_lane, args=[each], name=each.lane.name) for each in self._running]
         threads += [threading.Thread(target=self._run_chore, args=[chore], name=chore.name) for chore in self._chores]
-        threads += [threading.Thread(target=self._ask_for_due_rows, name="due-times")]
+        threads += [threading.Thread(target=self._watch_due_times, name="due-times")]
         with WakeUps() as wakeups:
             self._wakeups = wakeups
             for thread in threads:
@@ -365,8 +365,8 @@ class Worker:
                 for each in self._running:
                     if each.lane.model._meta.label_lower in labels:
                         each.awake.set()
-                self._asking.set()
-            for event in (*(each.awake for each in self._running), self._asking):
+                self._query_soon.set()
+            for event in (*(each.awake for each in self._running), self._query_soon):
                 event.set()
             for thread in threads:
                 thread.join()
@@ -396,12 +396,12 @@ class Worker:
             running.awake.clear()
             if self._stopping.is_set():  # checked after clearing: a stop from now on wakes the lane
                 break
-            if self._persist(lane.name, lane.run_once):
+            if self._run_until_success(lane.name, lane.run_once):
                 has_worked = True
                 continue
             running.is_idle = True
             if has_worked:  # rows that it worked on may be due again soon
-                self._asking.set()
+                self._query_soon.set()
             has_worked = False
             self._stopping.wait(MIN_PAUSE)
             running.awake.wait()
@@ -413,46 +413,46 @@ class Worker:
     def _run_chore(self, chore: Chore) -> None:
         while not self._stopping.is_set():
             started = time.monotonic()
-            self._persist(chore.name, chore.run_once)
+            self._run_until_success(chore.name, chore.run_once)
             self._stopping.wait(max(0.0, chore.every - (time.monotonic() - started)))
         connection.close()
 
-    def _ask_for_due_rows(self) -> None:
+    def _watch_due_times(self) -> None:
         """Wakes the idle lanes whose rows are due. The longer nothing has happened, the longer the pause between queries."""
         due_times = DueTimes({each.lane.name: each.lane.rows.soonest() for each in self._running})
         pause = MIN_QUERY_INTERVAL
         while not self._stopping.is_set():
             idle = {each.lane.name: each for each in self._running if each.is_idle}
-            left = self._persist("due-times", partial(due_times.seconds_left, idle), runs_often=True) or {}
+            left = self._run_until_success("due-times", partial(due_times.seconds_left, idle), runs_often=True) or {}
             for name, seconds in left.items():
                 if seconds <= 0:
                     idle[name].awake.set()
             self._stopping.wait(MIN_QUERY_INTERVAL)
             ahead = min([pause, *(seconds for seconds in left.values() if seconds > 0)])
-            if self._asking.wait(max(0.0, ahead - MIN_QUERY_INTERVAL)):
-                self._asking.clear()
+            if self._query_soon.wait(max(0.0, ahead - MIN_QUERY_INTERVAL)):
+                self._query_soon.clear()
                 pause = MIN_QUERY_INTERVAL
             else:
                 pause = min(MAX_QUERY_INTERVAL, pause * 1.5)
         connection.close()
 
-    def _persist(self, name: str, run: Callable[[], Result], *, runs_often: bool = False) -> Result | None:
+    def _run_until_success(self, name: str, run: Callable[[], Result], *, runs_often: bool = False) -> Result | None:
         """Returns the result of `run`. Retries after a pause for as long as it fails. Returns None when the worker stops.
 
         With `runs_often`, for calls about once a second, the connection is checked after a failure only. Checking it each time
         would double the queries of an idle hub.
         """
-        trouble = 0
+        failures = 0
         while not self._stopping.is_set():
             try:
-                if trouble or not runs_often:
+                if failures or not runs_often:
                     close_old_connections()
                 return run()
             except Exception as failure:  # noqa: BLE001  the lane continues after any error
-                trouble += 1
+                failures += 1
                 what = type(failure).__name__ if is_away(failure) else format_without_message(failure)
                 log.error("%s failed, trying again: %s", name, what)
-                self._stopping.wait(_retry_pause(trouble))
+                self._stopping.wait(_retry_pause(failures))
         return None
 
 
@@ -475,5 +475,5 @@ def format_without_message(failure: BaseException) -> str:
     return f"{type(failure).__name__}\n{''.join(traceback.format_tb(failure.__traceback__))}"
 
 
-def _retry_pause(trouble: int) -> float:
-    return min(MAX_RETRY_PAUSE, 0.5 * 2.0 ** min(trouble, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  distribution, not a secret
+def _retry_pause(failures: int) -> float:
+    return min(MAX_RETRY_PAUSE, 0.5 * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  distribution, not a secret

@@ -1,4 +1,4 @@
-"""The countries of phone numbers by their codes of ISO 3166, with their names in Portuguese, English and Spanish (Unicode CLDR)."""
+"""Countries by their ISO 3166 codes, with names in Portuguese, English and Spanish (Unicode CLDR)."""
 
 import unicodedata
 
@@ -257,13 +257,13 @@ COUNTRIES = {
 
 
 def country_name(code: str) -> str:
-    """The country's name in the language of the page."""
+    """Returns the country's name in the language of the page."""
     language = get_language()
     names = COUNTRIES[code]
     return names[LANGUAGES.index(language)] if language in LANGUAGES else names[0]
 
 
 def country_choices() -> list[tuple[str, str]]:
-    """Each country with its calling code, by name: ("BR", "Brasil (+55)")."""
+    """Returns each country with its calling code, in the order of names: ("BR", "Brasil (+55)")."""
     named = [(code, f"{country_name(code)} (+{calling_code(code)})") for code in COUNTRIES]
     return sorted(named, key=lambda choice: unicodedata.normalize("NFKD", choice[1]).casefold())

@@ -1,4 +1,4 @@
-"""Columns of special kinds: identifiers compared byte by byte, secrets encrypted at rest, digests by which a secret is found."""
+"""Model fields: identifiers that are compared byte by byte, encrypted secrets, digests by which secrets are found."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class IdentifierField(models.CharField):  # type: ignore[type-arg]
-    """Text that is equal only when every byte is: MySQL's default collation ignores case, and Meta's ids do not."""
+    """Text that is compared byte by byte. MySQL's default collation ignores case, but Meta's ids differ by case."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
         parameters = super().db_parameters(connection)
@@ -23,10 +23,11 @@ class IdentifierField(models.CharField):  # type: ignore[type-arg]
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text stored as a Fernet token (keys: FIELD_ENCRYPTION_KEYS; the first encrypts, all decrypt). Empty stays empty.
+    """Text that is stored as a Fernet token. The first of FIELD_ENCRYPTION_KEYS encrypts, all of them decrypt. An empty text is
+    stored as it is.
 
-    A value that no key opens raises cryptography.fernet.InvalidToken; nothing is ever blanked. It cannot be searched: the same text
-    gives another token each time; add a DigestField for that.
+    Reading raises cryptography.fernet.InvalidToken if no key can decrypt the value. The column cannot be searched, because each
+    encryption of a text gives another token. Add a DigestField to search for it.
     """
 
     def get_prep_value(self, value: Any) -> Any:
@@ -39,7 +40,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 
 
 class DigestField(IdentifierField):
-    """A keyed digest of another field of the same row, made anew at each save, so that a secret can be looked up by index."""
+    """A keyed digest of another field of the same row, computed at each save. With it, a secret can be found through an index."""
 
     def __init__(self, *, of: str, **options: Any) -> None:
         self.of = of
@@ -60,10 +61,10 @@ class DigestField(IdentifierField):
 
 
 class DerivedField(IdentifierField):
-    """Text that is worked out from the row whenever it is saved, so that it can be looked up by index."""
+    """Text that is computed from the row at each save. With it, rows can be found through an index."""
 
     def __init__(self, *, derive: Callable[[Any], str] | None = None, **options: Any) -> None:
-        self.derive = derive  # None in migrations, whose rows keep what they have
+        self.derive = derive  # None in migrations: they do not change the stored text
         options.update(editable=False, blank=True, default="", db_default="")
         super().__init__(**options)
 
@@ -80,32 +81,33 @@ class DerivedField(IdentifierField):
 
 
 def digests(text: str) -> list[str]:
-    """The digests a row may carry for this text, one for each key of FIELD_ENCRYPTION_KEYS, the current one first."""
+    """Returns the digests that a row may have for this text: one for each of FIELD_ENCRYPTION_KEYS, the current key first."""
     return [
         hmac.new(key.encode(), b"hub.digest:" + text.encode(), hashlib.sha256).hexdigest() for key in settings.FIELD_ENCRYPTION_KEYS
     ]
 
 
 def encrypt(text: str) -> str:
-    """A token of the text, made with the first of FIELD_ENCRYPTION_KEYS: another one each time."""
-    return _box(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
+    """Returns the text as a token, encrypted with the first of FIELD_ENCRYPTION_KEYS. Each call returns another token."""
+    return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
 
 
 def is_encrypted(text: str) -> bool:
-    """Whether the text is a Fernet token: all begin with the version 0x80 and the high bytes of a time."""
+    """Returns whether the text is a Fernet token."""
+    # All tokens begin with the version 0x80 and the high bytes of a time, encoded as base64.
     return text.startswith("gAAAA")
 
 
 def decrypt(token: str) -> str:
-    """The text inside a stored token; InvalidToken if no key opens it."""
-    return _opened(token, tuple(settings.FIELD_ENCRYPTION_KEYS))
+    """Returns the text of a stored token. Raises InvalidToken if no key can decrypt it."""
+    return _decrypt(token, tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
 @functools.lru_cache(maxsize=4096)
-def _opened(token: str, keys: tuple[str, ...]) -> str:
-    return _box(keys).decrypt(token.encode()).decode()
+def _decrypt(token: str, keys: tuple[str, ...]) -> str:
+    return _cipher(keys).decrypt(token.encode()).decode()
 
 
 @functools.lru_cache(maxsize=4)
-def _box(keys: tuple[str, ...]) -> MultiFernet:
+def _cipher(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key.encode()) for key in keys])

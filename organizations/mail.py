@@ -1,11 +1,11 @@
-"""E-mails leave through a queue, so that no page waits for a mail server, and none tells by its time whether a mail was sent.
+"""Sends e-mails through a queue. No page waits for a mail server, and no response time reveals whether a mail was sent.
 
-    queue_mail    a row, whoever the mail is for, and also where nobody gets it
-    take          mails that are due, under a lease
-    send          in a thread, outside any transaction: the mail server is asked
-    store         what was sent is deleted; what was refused for now is tried again until its link expires; the rest is dead
+    queue_mail   adds a row, also for a mail that is to be sent to nobody
+    lease_due    leases the mails that are due
+    send         calls the mail server; in a thread, outside any transaction
+    store        deletes mails that were sent; a refused mail waits for a retry until its link expires, or becomes dead
 
-A worker that dies between sending and storing sends a mail twice, which harms nobody.
+If a worker dies between sending and storing, a mail is sent twice. That is acceptable.
 """
 
 import smtplib
@@ -24,30 +24,30 @@ from jobs.wakeups import wake_after_commit
 from jobs.worker import SideLane
 from organizations.models import Mail
 
-WIDTH = 4
-LEASE = 60.0
-"""Seconds; renewed while the mail server is asked (EMAIL_TIMEOUT is for each step of the exchange)."""
-FIRST_WAIT = timedelta(seconds=15)
-LONGEST_WAIT = timedelta(hours=1)
+THREADS = 4
+LEASE_SECONDS = 60.0
+"""Renewed while the mail server is called. EMAIL_TIMEOUT limits each step of that call."""
+FIRST_DELAY = timedelta(seconds=15)
+MAX_DELAY = timedelta(hours=1)
 UNREADABLE = "The stored mail cannot be decrypted with any of FIELD_ENCRYPTION_KEYS."
-TOO_LATE = "Its link expired before a mail server took it."
-NO_SERVER = "django.core.mail.backends.console.EmailBackend"
+EXPIRED = "Its link expired before a mail server accepted it."
+CONSOLE_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 
 def is_configured() -> bool:
-    """Whether mails reach people. Without EMAIL_URL they are printed where the worker runs."""
-    return bool(settings.EMAIL_BACKEND != NO_SERVER)
+    """Returns whether mails are sent. Without EMAIL_URL the worker prints them."""
+    return bool(settings.EMAIL_BACKEND != CONSOLE_BACKEND)
 
 
 def queue_mail(*, to: str, subject: str, text: str, expires_at: datetime) -> None:
-    """Have a mail sent by a worker. Without `to` nobody gets it, and it costs the caller as much."""
+    """Queues a mail, which a worker sends. With an empty `to` it is queued but never sent, so that the caller takes as long."""
     Mail.objects.create(to=to, subject=" ".join(subject.split())[:250], text=text, expires_at=expires_at)
     wake_after_commit(Mail)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A mail under a lease."""
+class LeasedMail:
+    """A mail, and the lease of its row."""
 
     mail_id: int
     to: str
@@ -59,23 +59,23 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a mail was not sent, and whether it never will be."""
+class SendFailure:
+    """Why a mail was not sent. If it is final, the mail is not sent again."""
 
     reason: str
     is_final: bool = False
 
 
-def take(free: int) -> list[Letter]:
-    """Up to so many mails that are due."""
-    lease = Mail.objects.all().lease(limit=free, seconds=LEASE)
+def lease_due(limit: int) -> list[LeasedMail]:
+    """Leases up to `limit` mails that are due."""
+    lease = Mail.objects.all().lease(limit=limit, seconds=LEASE_SECONDS)
     if lease is None:
         return []
-    return [letter for pk in lease.ids if (letter := _letter(pk, lease))]
+    return [mail for pk in lease.ids if (mail := _load(pk, lease))]
 
 
-def _letter(pk: int, lease: Lease) -> Letter | None:
-    """None where the mail has gone, or cannot be read any more."""
+def _load(pk: int, lease: Lease) -> LeasedMail | None:
+    """Returns None if the mail does not exist any more. A mail that cannot be decrypted becomes dead."""
     try:
         mail = Mail.objects.filter(pk=pk).first()
     except InvalidToken:
@@ -83,70 +83,70 @@ def _letter(pk: int, lease: Lease) -> Letter | None:
         return None
     if mail is None:
         return None
-    return Letter(pk, mail.to, mail.subject, mail.text, mail.attempts, mail.expires_at, lease)
+    return LeasedMail(pk, mail.to, mail.subject, mail.text, mail.attempts, mail.expires_at, lease)
 
 
-def send(letter: Letter) -> Refusal | None:
-    """Hand the mail to the mail server; None if that took it, or if nobody is to get it."""
-    if not letter.to:
+def send(mail: LeasedMail) -> SendFailure | None:
+    """Sends the mail. Returns None if the mail server accepted it, or if it is to be sent to nobody."""
+    if not mail.to:
         return None
-    if letter.expires_at <= timezone.now():
-        return Refusal(TOO_LATE, is_final=True)
+    if mail.expires_at <= timezone.now():
+        return SendFailure(EXPIRED, is_final=True)
     try:
-        EmailMessage(letter.subject, letter.text, None, [letter.to]).send()
+        EmailMessage(mail.subject, mail.text, None, [mail.to]).send()
     except smtplib.SMTPRecipientsRefused as failure:
         codes = [code for code, _ in failure.recipients.values()]
-        return Refusal(f"The mail server refuses the address ({', '.join(map(str, codes))}).", is_final=min(codes) >= 500)
-    except OSError as failure:  # all of smtplib's are, and those of the connection
-        return Refusal(f"The mail server cannot be used: {type(failure).__name__}.")
+        return SendFailure(f"The mail server refuses the address ({', '.join(map(str, codes))}).", is_final=min(codes) >= 500)
+    except OSError as failure:  # includes all errors of smtplib
+        return SendFailure(f"The mail server cannot be used: {type(failure).__name__}.")
     return None
 
 
-def fail(letter: Letter, failure: BaseException) -> Refusal:
-    """What nobody expected is tried again too, until the link expires."""
-    return Refusal(f"It could not be sent: {type(failure).__name__}.")
+def fail(mail: LeasedMail, failure: BaseException) -> SendFailure:
+    """Returns the failure for an unexpected exception. The mail is sent again until its link expires."""
+    return SendFailure(f"It could not be sent: {type(failure).__name__}.")
 
 
-def store(outcomes: Sequence[tuple[Letter, Refusal | None]]) -> None:
-    """Delete what was sent; let the rest wait, or be dead with its reason."""
-    for letter, refusal in outcomes:
-        held = letter.lease.held([letter.mail_id])
-        if refusal is None:
-            held.delete()
-        elif refusal.is_final:
-            letter.lease.set_dead([letter.mail_id], refusal.reason)
+def store(outcomes: Sequence[tuple[LeasedMail, SendFailure | None]]) -> None:
+    """Deletes the mails that were sent. The others wait for a retry, or become dead with their reason."""
+    for mail, failure in outcomes:
+        row = mail.lease.held([mail.mail_id])
+        if failure is None:
+            row.delete()
+        elif failure.is_final:
+            mail.lease.set_dead([mail.mail_id], failure.reason)
         else:
-            wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(letter.attempts, 20))
-            held.update(attempts=letter.attempts + 1, lease_token=None, due_at=Now() + wait, reason=refusal.reason)
+            delay = min(MAX_DELAY, FIRST_DELAY * 2 ** min(mail.attempts, 20))
+            row.update(attempts=mail.attempts + 1, lease_token=None, due_at=Now() + delay, reason=failure.reason)
 
 
-def reject(letter: Letter, refusal: Refusal | None, failure: Exception) -> None:
-    """A mail whose outcome cannot be stored is dead: it may have been sent, and is not sent again and again."""
-    letter.lease.set_dead([letter.mail_id], f"its outcome cannot be stored: {type(failure).__name__}")
+def reject(mail: LeasedMail, outcome: SendFailure | None, failure: Exception) -> None:
+    """Makes a mail dead whose outcome cannot be stored: it may have been sent, and must not be sent again and again."""
+    mail.lease.set_dead([mail.mail_id], f"its outcome cannot be stored: {type(failure).__name__}")
 
 
-def give_back(unsent: Sequence[Letter]) -> None:
-    """Let these be taken again at once."""
-    for letter in unsent:
-        letter.lease.give_back([letter.mail_id])
+def return_unsent(mails: Sequence[LeasedMail]) -> None:
+    """Ends the leases of mails that were not sent, with the mails due."""
+    for mail in mails:
+        mail.lease.give_back([mail.mail_id])
 
 
-def renew(under_way: Sequence[Letter]) -> None:
-    """Keep the leases of these for `LEASE` seconds from now."""
-    for lease in {letter.lease.token: letter.lease for letter in under_way}.values():
-        lease.renew(LEASE)
+def renew(mails: Sequence[LeasedMail]) -> None:
+    """Extends the leases of mails that are being sent to `LEASE_SECONDS` from now."""
+    for lease in {mail.lease.token: mail.lease for mail in mails}.values():
+        lease.renew(LEASE_SECONDS)
 
 
 LANE = SideLane(
     "mail",
     model=Mail,
-    take=take,
+    take=lease_due,
     do=send,
     store=store,
-    width=WIDTH,
+    width=THREADS,
     fail=fail,
     reject=reject,
-    give_back=give_back,
+    give_back=return_unsent,
     renew=renew,
-    lease=LEASE,
+    lease=LEASE_SECONDS,
 )

@@ -1,4 +1,4 @@
-"""Addresses outside any organization: signing in, one's own profile, joining and making organizations."""
+"""URLs outside any organization: sign-in, profile, invitations, and creating organizations."""
 
 from allauth.account import views as account
 from allauth.account.decorators import reauthentication_required

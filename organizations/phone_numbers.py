@@ -1,4 +1,4 @@
-"""Phone numbers that people type into forms: read in the country of their organization, or refused in words."""
+"""Phone numbers in forms: read with the country of the organization, or refused with an explanation."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ PHONE_PROBLEMS: dict[PhoneProblem, Any] = {
 
 
 def clean_phone(typed: str, *, country: str) -> tuple[str, ...]:
-    """For forms: the wa_ids that the number may have, the likeliest first. Raises ValidationError."""
+    """Returns the wa_ids that a typed phone number may have, the most likely first, for use in forms. Raises ValidationError."""
     try:
         return read_phone_number(typed, country=country)
-    except NotAPhoneNumber as refusal:
-        raise ValidationError(PHONE_PROBLEMS[refusal.problem]) from None
+    except NotAPhoneNumber as error:
+        raise ValidationError(PHONE_PROBLEMS[error.problem]) from None

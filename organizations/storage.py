@@ -1,8 +1,8 @@
-"""How much room an organization's files take, and may take.
+"""Storage quota: how many bytes an organization's files take, and may take.
 
-The use of each organization is counted in a row, in the transactions that store files. Files of staff are refused beyond the quota.
-Files of customers are not fetched while an organization has used its quota: those that are under way when it is reached still come,
-so it can be exceeded by as many as all workers fetch at once (8 each, of 100 MB at most).
+Each organization has a row with its use, which is updated in the transactions that store files. A file of staff that would exceed
+the quota is refused. Files of customers are not downloaded while the quota is used up. Downloads that run when it is reached are
+still stored, so the use can exceed the quota by what all workers download at once (8 files each, of at most 100 MB).
 """
 
 from collections.abc import Collection
@@ -19,32 +19,34 @@ class StorageFull(Exception):
 
 
 def quota_of(organization: Organization) -> int:
-    """In bytes."""
+    """Returns the quota in bytes."""
     return settings.STORAGE_QUOTA if organization.storage_quota is None else organization.storage_quota
 
 
 def storage_used(organization: Organization) -> int:
-    """In bytes."""
+    """Returns the use in bytes."""
     return StorageUse.objects.filter(organization=organization).values_list("used", flat=True).first() or 0
 
 
 def reserve(*, organization: Organization, size: int) -> None:
-    """Count a file of `size` bytes, in the transaction that stores it. Raises StorageFull, and then counts nothing: of two at once
-    that both fit alone only one may fit."""
+    """Adds a file of `size` bytes to the use. Must run in the transaction that stores the file. Raises StorageFull, and then adds
+    nothing."""
     StorageUse.objects.get_or_create(organization=organization)
+    # A conditional update: of two concurrent files that fit alone, but not together, only one is accepted.
     use = StorageUse.objects.filter(organization=organization, used__lte=quota_of(organization) - size)
     if not use.update(used=F("used") + size):
         raise StorageFull
 
 
 def record_stored_file(*, organization_id: int, size: int) -> None:
-    """Count a file of `size` bytes that is here already, whatever the quota. In the transaction of its row."""
+    """Adds `size` bytes of a stored file to the use, whatever the quota. A negative size removes them. Must run in the transaction
+    of the file's row."""
     StorageUse.objects.get_or_create(organization_id=organization_id)
     StorageUse.objects.filter(organization_id=organization_id).update(used=F("used") + size)
 
 
 def organizations_over_quota(organization_ids: Collection[int]) -> set[int]:
-    """Those of these organizations that have used their quota."""
+    """Returns the ids of those organizations that have used up their quota."""
     known = Organization.objects.filter(pk__in=organization_ids).annotate(used=Coalesce("storage_use__used", 0))
     full = known.filter(used__gte=Coalesce("storage_quota", settings.STORAGE_QUOTA))
     return set(full.values_list("pk", flat=True))

@@ -1,45 +1,46 @@
-"""Text and JSON of others, shown so that nothing is lost or made up."""
+"""Displays text and JSON of other systems without losing or inventing anything."""
 
 import json
 from typing import Any
 
 
 def printable(text: str) -> str:
-    """Text as it stands, whatever it holds: what UTF-8 cannot carry is shown as an escape."""
+    """Returns the text with an escape for each character that UTF-8 cannot encode."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def parse_exact_json(text: str) -> Any:
-    """The value of a JSON text; ValueError where printing it anew would tell something else, as with a repeated key."""
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_same_float)
+    """Returns the value of a JSON text. Raises ValueError if writing the value again would give another text, such as after a
+    repeated key."""
+    return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_exact_float)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key is given twice")
+        raise ValueError("a key is repeated")
     return value
 
 
-def _refuse(word: str) -> Any:
+def _refuse_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-def _same_float(text: str) -> float:
+def _exact_float(text: str) -> float:
     value = float(text)
     if repr(value) != text:
         raise ValueError(f"{text} would change")
     return value
 
 
-def indent_json(text: str, *, longest: int) -> str:
-    """A JSON text, indented. ValueError or RecursionError where that would tell something else, or where it becomes longer than so
-    many letters: deep nesting makes much of little."""
+def indent_json(text: str, *, max_length: int) -> str:
+    """Returns a JSON text, indented. Raises ValueError or RecursionError if indenting would change the value, or if the result is
+    longer than `max_length` characters: deep nesting makes a short text long."""
     parts: list[str] = []
     length = 0
     for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(parse_exact_json(text)):
         parts.append(part)
         length += len(part)
-        if length > longest:
+        if length > max_length:
             raise ValueError("too long")
     return "".join(parts)

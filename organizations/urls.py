@@ -2,15 +2,15 @@
 
 from django.urls import path
 
-from organizations.views import business_profile, invitations, members, numbers, organization
+from organizations.views import business_profile, invitations, members, number_setup, numbers, organization
 
 urlpatterns = [
     path("", numbers.settings, name="settings"),
     path("numbers/", numbers.numbers, name="numbers"),
     path("numbers/part/", numbers.numbers_part, name="numbers_part"),
     path("numbers/stopped/", numbers.stopped, name="numbers_stopped"),
-    path("numbers/new/", numbers.new_number, name="new_number"),
-    path("numbers/new/ids/", numbers.new_number_ids, name="new_number_ids"),
+    path("numbers/new/", number_setup.new_number, name="new_number"),
+    path("numbers/new/ids/", number_setup.new_number_ids, name="new_number_ids"),
     path("numbers/<row:number_id>/", numbers.number, name="number"),
     path("numbers/<row:number_id>/name/", numbers.name, name="number_name"),
     path("numbers/<row:number_id>/defaults/", numbers.defaults, name="number_defaults"),
@@ -19,8 +19,8 @@ urlpatterns = [
     path("numbers/<row:number_id>/resume/", numbers.resume, name="number_resume"),
     path("numbers/<row:number_id>/verify-token/", numbers.verify_token, name="number_verify_token"),
     path("numbers/<row:number_id>/switch/", numbers.switch, name="number_switch"),
-    path("numbers/<row:number_id>/setup/<slug:step>/", numbers.setup, name="number_setup"),
-    path("numbers/<row:number_id>/proof/", numbers.proof, name="number_proof"),
+    path("numbers/<row:number_id>/setup/<slug:step>/", number_setup.setup, name="number_setup"),
+    path("numbers/<row:number_id>/proof/", number_setup.proof, name="number_proof"),
     path("numbers/<row:number_id>/profile/", business_profile.business_profile, name="business_profile"),
     path("numbers/<row:number_id>/profile/picture/", business_profile.picture, name="business_profile_picture"),
     path("members/", members.members, name="members"),

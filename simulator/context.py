@@ -1,4 +1,4 @@
-"""For templates of all rooms: whether there is a phone to try the hub with."""
+"""Context processor: whether the simulator is on, for the templates of all packages."""
 
 from django.conf import settings
 from django.http import HttpRequest

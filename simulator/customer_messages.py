@@ -1,4 +1,4 @@
-"""What a customer may do at the phone: the form that asks for it, and the message that comes of it, for the stand-in."""
+"""What a customer may do on the phone page: the form of each action, and the message that it sends through the stand-in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,42 +12,44 @@ from simulator import forms
 from simulator.client import Content, Phones
 from simulator.phone_display import Bubble
 
-Typed = Mapping[str, Any]
+FormInput = Mapping[str, Any]
 
 CAPTIONED = ("image", "video", "document")
 
 
 @dataclass
 class Composer:
-    """Where the customer writes. `reply_to` and `edits` are wamids; `quoted` is the message that is meant."""
+    """The customer's composer. `reply_to` and `edits` are wamids, and `quoted` is the message with this wamid."""
 
     reply_to: str = ""
     edits: str = ""
-    typed: str = ""
+    entered_text: str = ""
     problem: str = ""
-    """Why what was asked for last was not sent."""
+    """Why the last message was not sent."""
     quoted: Bubble | None = None
 
     @classmethod
-    def read(cls, given: Mapping[str, str]) -> "Composer":
-        return cls(reply_to=given.get("reply_to", ""), edits=given.get("edits", ""), typed=given.get("text", ""))
+    def read(cls, parameters: Mapping[str, str]) -> "Composer":
+        return cls(
+            reply_to=parameters.get("reply_to", ""), edits=parameters.get("edits", ""), entered_text=parameters.get("text", "")
+        )
 
     @property
-    def meant(self) -> str:
+    def target(self) -> str:
         return self.edits or self.reply_to
 
     @property
     def text(self) -> str:
-        """What stands in the field."""
-        return self.typed or (self.quoted.face.words if self.edits and self.quoted else "")
+        """The text in the field."""
+        return self.entered_text or (self.quoted.content.words if self.edits and self.quoted else "")
 
     @property
     def file_form(self) -> Form:
         return forms.FileForm(auto_id="phone-file-%s")
 
     @property
-    def place_form(self) -> Form:
-        return forms.PlaceForm(initial=forms.PLACE, auto_id="phone-place-%s")
+    def location_form(self) -> Form:
+        return forms.LocationForm(initial=forms.LOCATION, auto_id="phone-place-%s")
 
     @property
     def card_form(self) -> Form:
@@ -55,27 +57,27 @@ class Composer:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
-    """A form, and what it makes of its answers."""
+class CustomerAction:
+    """A form, and the function that makes a message of its input."""
 
     form: type[Form]
-    message: Callable[[Phones, Typed], Content]
+    message: Callable[[Phones, FormInput], Content]
 
 
-def _text(phones: Phones, typed: Typed) -> Content:
-    body = {"type": "text", "text": {"body": typed["text"]}}
-    if typed["edits"]:
-        return {"type": "edit", "edit": {"original_message_id": typed["edits"], "message": body}}
-    return body | ({"reply_to": typed["reply_to"]} if typed["reply_to"] else {})
+def _text(phones: Phones, form_input: FormInput) -> Content:
+    body = {"type": "text", "text": {"body": form_input["text"]}}
+    if form_input["edits"]:
+        return {"type": "edit", "edit": {"original_message_id": form_input["edits"], "message": body}}
+    return body | ({"reply_to": form_input["reply_to"]} if form_input["reply_to"] else {})
 
 
-def _file(phones: Phones, typed: Typed) -> Content:
-    file, sent_as = typed["file"], typed["sent_as"]
+def _file(phones: Phones, form_input: FormInput) -> Content:
+    file, sent_as = form_input["file"], form_input["sent_as"]
     kind, name = _kind_of_file(file.content_type or "", sent_as), submitted_name(file.name)
     media_id = phones.upload(file, name=name, mime_type=file.content_type or "application/octet-stream")
     content: Content = {"id": media_id}
-    if kind in CAPTIONED and typed["caption"]:
-        content["caption"] = typed["caption"]
+    if kind in CAPTIONED and form_input["caption"]:
+        content["caption"] = form_input["caption"]
     if kind == "document":
         content["filename"] = name
     if sent_as == forms.VOICE:
@@ -90,47 +92,47 @@ def _kind_of_file(mime_type: str, sent_as: str) -> str:
     return "document" if kind == "sticker" and not sent_as else kind
 
 
-def _place(phones: Phones, typed: Typed) -> Content:
-    return {"type": "location", "location": {key: value for key, value in typed.items() if value != ""}}
+def _location(phones: Phones, form_input: FormInput) -> Content:
+    return {"type": "location", "location": {key: value for key, value in form_input.items() if value != ""}}
 
 
-def _card(phones: Phones, typed: Typed) -> Content:
-    first, _space, last = typed["name"].partition(" ")
-    name = {"formatted_name": typed["name"], "first_name": first} | ({"last_name": last} if last else {})
-    return {"type": "contacts", "contacts": [{"name": name, "phones": [{"phone": typed["phone"], "type": "CELL"}]}]}
+def _card(phones: Phones, form_input: FormInput) -> Content:
+    first, _space, last = form_input["name"].partition(" ")
+    name = {"formatted_name": form_input["name"], "first_name": first} | ({"last_name": last} if last else {})
+    return {"type": "contacts", "contacts": [{"name": name, "phones": [{"phone": form_input["phone"], "type": "CELL"}]}]}
 
 
-def _reaction(phones: Phones, typed: Typed) -> Content:
-    return {"type": "reaction", "reaction": {"message_id": typed["wamid"], "emoji": typed["emoji"]}}
+def _reaction(phones: Phones, form_input: FormInput) -> Content:
+    return {"type": "reaction", "reaction": {"message_id": form_input["wamid"], "emoji": form_input["emoji"]}}
 
 
-def _deletion(phones: Phones, typed: Typed) -> Content:
-    return {"type": "revoke", "revoke": {"original_message_id": typed["wamid"]}}
+def _deletion(phones: Phones, form_input: FormInput) -> Content:
+    return {"type": "revoke", "revoke": {"original_message_id": form_input["wamid"]}}
 
 
-def _poll(phones: Phones, typed: Typed) -> Content:
+def _poll(phones: Phones, form_input: FormInput) -> Content:
     return {"type": "unsupported", "unsupported": {"type": "poll_creation"}}
 
 
-def _tap(phones: Phones, typed: Typed) -> Content:
-    if typed["kind"] == "button":
-        answer: Content = {"type": "button", "button": {"payload": typed["id"], "text": typed["title"]}}
+def _tap(phones: Phones, form_input: FormInput) -> Content:
+    if form_input["kind"] == "button":
+        answer: Content = {"type": "button", "button": {"payload": form_input["id"], "text": form_input["title"]}}
     else:
-        chosen = {"id": typed["id"], "title": typed["title"]}
-        if typed["description"]:
-            chosen["description"] = typed["description"]
-        answer = {"type": "interactive", "interactive": {"type": typed["kind"], typed["kind"]: chosen}}
-    return answer | {"reply_to": typed["wamid"]}
+        chosen = {"id": form_input["id"], "title": form_input["title"]}
+        if form_input["description"]:
+            chosen["description"] = form_input["description"]
+        answer = {"type": "interactive", "interactive": {"type": form_input["kind"], form_input["kind"]: chosen}}
+    return answer | {"reply_to": form_input["wamid"]}
 
 
-SENDERS = {
-    "text": Sender(forms.TextForm, _text),
-    "file": Sender(forms.FileForm, _file),
-    "place": Sender(forms.PlaceForm, _place),
-    "card": Sender(forms.CardForm, _card),
-    "reaction": Sender(forms.ReactionForm, _reaction),
-    "deletion": Sender(forms.WamidForm, _deletion),
-    "poll": Sender(Form, _poll),
-    "tap": Sender(forms.TapForm, _tap),
+ACTIONS = {
+    "text": CustomerAction(forms.TextForm, _text),
+    "file": CustomerAction(forms.FileForm, _file),
+    "place": CustomerAction(forms.LocationForm, _location),
+    "card": CustomerAction(forms.CardForm, _card),
+    "reaction": CustomerAction(forms.ReactionForm, _reaction),
+    "deletion": CustomerAction(forms.WamidForm, _deletion),
+    "poll": CustomerAction(Form, _poll),
+    "tap": CustomerAction(forms.TapForm, _tap),
 }
-"""By their names in addresses."""
+"""By their names in URLs."""

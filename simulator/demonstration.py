@@ -1,4 +1,4 @@
-"""What a hub is given to be tried with: an organization, a simulated number, templates, and people who have just written."""
+"""Demonstration of a new hub: an organization, a simulated number, templates, and customers who have just written."""
 
 import secrets
 from datetime import timedelta
@@ -9,17 +9,18 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext
-from organizations.members.organizations import create_organization
 
 from chats.message_templates.accounts import Account
 from chats.message_templates.sync import request_sync
 from chats.models import CannedReply, MessageTemplate
 from organizations.live.revisions import publish_revisions
+from organizations.members.organizations import create_organization
 from organizations.models import Organization, PhoneNumber, Proof, User
 from simulator.client import Content, Phones
 
 MARKER_FILE = "demonstration"
-"""The file below VAR_DIR that tells that a demonstration was made once: whoever deletes it is not given another."""
+"""A file below VAR_DIR that marks that a demonstration was created. If an operator deletes the demonstration, it is not created
+again."""
 PICTURES = Path(__file__).parent / "pictures"
 BOUQUET = "bouquet.jpg"
 
@@ -28,20 +29,20 @@ def _text(body: str) -> Content:
     return {"type": "text", "text": {"body": body}}
 
 
-PLACE = {"latitude": -15.7939, "longitude": -47.8828, "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}
+LOCATION = {"latitude": -15.7939, "longitude": -47.8828, "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}
 FIRST_MESSAGES: dict[str, list[Content]] = {
     "553195550128": [_text("Boa tarde! O arranjo que encomendei para sexta já está pronto?")],
     "5215555550173": [_text("Hola, ¿entregan flores en Brasilia? Es para el cumpleaños de mi hermana 🎂")],
-    "5511955550142": [_text("Bom dia, queria receber um buquê aqui ainda hoje:"), {"type": "location", "location": PLACE}],
+    "5511955550142": [_text("Bom dia, queria receber um buquê aqui ainda hoje:"), {"type": "location", "location": LOCATION}],
     "BR.1000000000000004": [_text("oii, vcs montam cesta de café da manhã? quanto fica pra 2 pessoas?")],
     "556195550186": [
         _text("Oi! Vi este buquê no perfil de vocês 😍"),
         {"type": "image", "image": {"caption": "Dá para fazer um igual para sábado?"}},
     ],
 }
-"""What the stand-in's cast says first, by their keys, in this order: API objects, a photo's without its id."""
-LONG_AGO = {"553195550128": timedelta(hours=27)}
-"""Whose window is closed."""
+"""The first messages of the sample customers, by their keys, in this order: API objects. A photo is without its id."""
+SENT_BEFORE = {"553195550128": timedelta(hours=27)}
+"""Customers whose window is closed: how long ago they wrote."""
 
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -117,19 +118,20 @@ CANNED_REPLIES = {
 
 
 def make_demonstration() -> None:
-    """On a hub that has no organization and never had a demonstration: one, owned by the first superuser, with a number."""
-    made_before = settings.VAR_DIR / MARKER_FILE
+    """Creates an organization, owned by the first superuser, with a simulated number. Does nothing if the hub has an organization,
+    or ever had a demonstration."""
+    marker = settings.VAR_DIR / MARKER_FILE
     owner = User.objects.filter(is_superuser=True, activate=True).order_by("pk").first()
-    if owner is None or made_before.exists() or Organization.objects.exists():
+    if owner is None or marker.exists() or Organization.objects.exists():
         return
     with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
         organization = create_organization(name=gettext("Demonstration"), by=owner)
         create_simulated_number(organization=organization, by=owner)
-    made_before.touch()
+    marker.touch()
 
 
 def simulated_number(organization: Organization) -> PhoneNumber | None:
-    """The organization's number of the simulator's."""
+    """Returns the organization's simulated number."""
     return organization.numbers.filter(is_simulated=True).order_by("pk").first()
 
 
@@ -139,8 +141,9 @@ def simulated_numbers() -> list[PhoneNumber]:
 
 @transaction.atomic
 def create_simulated_number(*, organization: Organization, by: User) -> PhoneNumber:
-    """The organization's simulated number, made if it has none, and off until `begin_conversations`; canned replies, too."""
-    Organization.objects.select_for_update().get(pk=organization.pk)  # of two who ask at once, one makes it
+    """Returns the organization's simulated number, and creates it if there is none, together with canned replies. It is inactive
+    until `begin_conversations`."""
+    Organization.objects.select_for_update().get(pk=organization.pk)  # of two concurrent calls, one creates it
     if known := simulated_number(organization):
         return known
     number = PhoneNumber.objects.create(
@@ -152,9 +155,9 @@ def create_simulated_number(*, organization: Organization, by: User) -> PhoneNum
         app_secret=secrets.token_hex(16),
         webhook_verify_token=secrets.token_urlsafe(24),
         is_simulated=True,
-        proven_at=timezone.now(),  # the hub itself made it
+        proven_at=timezone.now(),  # the hub itself created it
         proven_by=Proof.OPERATOR,
-        activate=False,  # until the simulator knows it: nothing asks there before
+        activate=False,  # until the simulator knows it, so that no request is made before
     )
     Organization.objects.filter(pk=organization.pk).update(first_run=True)
     if not organization.canned_replies.exists():
@@ -165,7 +168,7 @@ def create_simulated_number(*, organization: Organization, by: User) -> PhoneNum
 
 
 def _meta_id() -> str:
-    """Fifteen digits, as Meta's are."""
+    """Returns fifteen digits, as Meta's ids have."""
     return f"5550{_digits(11)}"
 
 
@@ -173,42 +176,43 @@ def _digits(count: int) -> str:
     return f"{secrets.randbelow(10**count):0{count}}"
 
 
-def begin_conversations(number: PhoneNumber, *, patience: float = 0.0) -> None:
-    """Make the number known to the simulator, with its templates and people, and let those write who are new there. Safe to repeat.
+def begin_conversations(number: PhoneNumber, *, timeout: float = 0.0) -> None:
+    """Creates the number in the simulator, with its templates and customers, and lets new customers send their first messages.
+    Safe to repeat.
 
-    Waits up to `patience` seconds for the simulator. Raises SimulatorError.
+    Waits up to `timeout` seconds for the simulator. Raises SimulatorError.
     """
     phones = Phones(number)
-    phones.connect(verified_name=number.organization.organization_name, patience=patience)
-    _switch_on(number)
+    phones.connect(verified_name=number.organization.organization_name, timeout=timeout)
+    _activate(number)
     silent = {each["key"] for each in phones.customers() if each["last"] is None}
     if silent.issuperset(FIRST_MESSAGES):
-        _make_templates(phones)
+        _create_templates(phones)
     for key in [key for key in FIRST_MESSAGES if key in silent]:
-        _begin(phones, key)
+        _send_first_messages(phones, key)
 
 
 @transaction.atomic
-def _switch_on(number: PhoneNumber) -> None:
-    """The first time; later it is as somebody has left it."""
+def _activate(number: PhoneNumber) -> None:
+    """Activates the number the first time only. A later deactivation by an administrator stays."""
     if PhoneNumber.objects.filter(pk=number.pk, handshake_at=None).update(activate=True, handshake_at=timezone.now()):
         publish_revisions([number.organization_id])
 
 
-def _make_templates(phones: Phones) -> None:
+def _create_templates(phones: Phones) -> None:
     for each in TEMPLATES:
         status = MessageTemplate.Status.PAUSED if each["name"] in PAUSED else MessageTemplate.Status.APPROVED
         phones.put_template({"language": LANGUAGE, **each}, status=status)
     request_sync(Account(phones.number.organization_id, phones.number.waba_id))
 
 
-def _begin(phones: Phones, key: str) -> None:
-    at = timezone.now() - LONG_AGO.get(key, timedelta())
+def _send_first_messages(phones: Phones, key: str) -> None:
+    at = timezone.now() - SENT_BEFORE.get(key, timedelta())
     for content in FIRST_MESSAGES[key]:
-        phones.say(key, _with_photo(phones, content), at=at)
+        phones.send_from_customer(key, _with_media_id(phones, content), at=at)
 
 
-def _with_photo(phones: Phones, content: Content) -> Content:
+def _with_media_id(phones: Phones, content: Content) -> Content:
     if content["type"] != "image":
         return content
     with (PICTURES / BOUQUET).open("rb") as file:

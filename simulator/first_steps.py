@@ -1,4 +1,4 @@
-"""The first steps on a fresh hub: what somebody tries with the simulator before a number of their own is connected."""
+"""The first steps on a new hub: what users try with the simulator before they connect their own number."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from organizations.models import Organization
 from simulator.demonstration import simulated_number
 
 ANA = "556195550186"
-"""The customer of the stand-in's cast whose message waits for an answer: her key, and her number."""
-MOST_READ = 200
-"""Messages that are looked at, the latest first."""
+"""The key and the wa_id of the sample customer whose message has no answer yet."""
+MAX_READ = 200
+"""Messages that are read, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class FirstSteps:
     """Which steps are done."""
 
     conversation: int | None
-    """The id of Ana's contact, once her message has come."""
+    """The id of Ana's contact, after her message was received."""
     has_answered: bool
     has_seen_ticks: bool
     has_seen_failure: bool
@@ -34,21 +34,21 @@ class FirstSteps:
 
 
 def first_steps(organization: Organization) -> FirstSteps | None:
-    """Where the organization stands; None where there is nothing to show.
+    """Returns the organization's progress, or None if no steps are shown.
 
-    That is without the simulator, once all steps are done, once a number of its own is in use, or once somebody has put them away.
-    At most four queries; none for an organization that shows no steps.
+    They are not shown without the simulator, after all steps are done, after an own number has received a webhook, or after a user
+    has dismissed them. At most four queries, and none for an organization that shows no steps.
     """
     if not (settings.SIMULATOR and organization.first_run):
         return None
     number = simulated_number(organization)
-    own = organization.numbers.filter(is_simulated=False, replaced_by=None).values_list("first_webhook_at", flat=True)[:MOST_READ]
+    own = organization.numbers.filter(is_simulated=False, replaced_by=None).values_list("first_webhook_at", flat=True)[:MAX_READ]
     webhooks = list(own)
     if number is None or any(webhooks):
         return None
     ana = Contact.objects.filter(create_for_phone_number=number, wa_id=ANA).values_list("pk", flat=True).first()
     sent = Message.objects.filter(phone_number=number, is_user_message=False).order_by("-create_in")
-    statuses = list(sent.values_list("contact", "message_status")[:MOST_READ])
+    statuses = list(sent.values_list("contact", "message_status")[:MAX_READ])
     steps = FirstSteps(
         conversation=ana,
         has_answered=any(contact == ana for contact, _ in statuses),
@@ -59,6 +59,6 @@ def first_steps(organization: Organization) -> FirstSteps | None:
     return None if steps.done == FirstSteps.total else steps
 
 
-def put_away(organization: Organization) -> None:
-    """Show the steps no more."""
+def dismiss(organization: Organization) -> None:
+    """Hides the steps."""
     Organization.objects.filter(pk=organization.pk).update(first_run=False)

@@ -1,4 +1,4 @@
-"""What is typed at the phone, and what is to go wrong."""
+"""Forms of the phone page: what the customer sends, and simulated faults."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,39 +13,42 @@ from organizations.phone_numbers import clean_phone
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that can go wrong, as the stand-in names it; `code` is one of Meta's to begin with, where another may be chosen."""
+class FaultChoice:
+    """A fault that can be chosen. `kind` is its name in the stand-in. `code` is the initial value where an error code can be
+    chosen."""
 
     kind: str
     name: Any
-    what: Any
-    """What happens."""
+    description: Any
+    """The effect."""
     code: int | None = None
     asks_seconds: bool = False
 
 
 FAULTS = [
-    Fault("slow", _("Slow answers"), _("Graph waits before it answers."), asks_seconds=True),
-    Fault("429", _("Too many requests (429)"), _("Refused at Meta's door.")),
-    Fault("500", _("Server error (500)"), _("A page instead of an answer, without a code.")),
-    Fault("130429", _("Sending too fast (130429)"), _("The number has reached its messages a second.")),
-    Fault("131056", _("Too many to one person (131056)"), _("Number and customer have to rest from each other.")),
-    Fault("131047", _("Window closed (131047)"), _("Refused, whatever the hub thinks.")),
-    Fault("190", _("Token expired (190)"), _("Nothing is taken until an administrator mends it.")),
-    Fault("half_closed", _("Answer breaks off"), _("The message is taken; half of the answer comes.")),
-    Fault("no_answer", _("No answer"), _("The message is taken; nothing comes back.")),
-    Fault("error", _("Refused with another code"), _("One of Meta's, as the answer."), code=131026),
-    Fault("status", _("Fails later with a code"), _("The message is taken, and a webhook tells that it failed."), code=131026),
+    FaultChoice("slow", _("Slow answers"), _("Graph waits before it answers."), asks_seconds=True),
+    FaultChoice("429", _("Too many requests (429)"), _("Refused at Meta's door.")),
+    FaultChoice("500", _("Server error (500)"), _("A page instead of an answer, without a code.")),
+    FaultChoice("130429", _("Sending too fast (130429)"), _("The number has reached its messages a second.")),
+    FaultChoice("131056", _("Too many to one person (131056)"), _("Number and customer have to rest from each other.")),
+    FaultChoice("131047", _("Window closed (131047)"), _("Refused, whatever the hub thinks.")),
+    FaultChoice("190", _("Token expired (190)"), _("Nothing is taken until an administrator mends it.")),
+    FaultChoice("half_closed", _("Answer breaks off"), _("The message is taken; half of the answer comes.")),
+    FaultChoice("no_answer", _("No answer"), _("The message is taken; nothing comes back.")),
+    FaultChoice("error", _("Refused with another code"), _("One of Meta's, as the answer."), code=131026),
+    FaultChoice(
+        "status", _("Fails later with a code"), _("The message is taken, and a webhook tells that it failed."), code=131026
+    ),
 ]
-PLACE = {"latitude": "-15.7939", "longitude": "-47.8828", "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}
+LOCATION = {"latitude": "-15.7939", "longitude": "-47.8828", "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}
 CARD = {"name": "Joelma Prado", "phone": "+55 61 5550-7788"}
 WITH_CODE = [fault.kind for fault in FAULTS if fault.code]
-MOST_FILE = 100 * 2**20
+MAX_FILE = 100 * 2**20
 AS_IS, VOICE, STICKER, DOCUMENT = "", "voice", "sticker", "document"
 
 
 class TextForm(forms.Form):
-    """`edits` or `reply_to` is the wamid of the message that is meant."""
+    """`edits` or `reply_to` is the wamid of the target or the quoted message."""
 
     text = forms.CharField(max_length=MOST_TEXT, widget=forms.Textarea, error_messages={"required": _("Write something first.")})
     reply_to = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -53,7 +56,7 @@ class TextForm(forms.Form):
 
 
 class FileForm(forms.Form):
-    """A file of any type: what WhatsApp does not know as something else is a document."""
+    """A file of any type. A type without a kind of its own is sent as a document."""
 
     file = forms.FileField(label=_("File"), error_messages={"required": _("Choose a file.")})
     sent_as = forms.ChoiceField(
@@ -70,12 +73,12 @@ class FileForm(forms.Form):
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
-        if file.size > MOST_FILE:
+        if file.size > MAX_FILE:
             raise ValidationError(_("WhatsApp takes files of up to 100 MB."))
         return file
 
 
-class PlaceForm(forms.Form):
+class LocationForm(forms.Form):
     latitude = forms.FloatField(label=_("Latitude"), min_value=-90, max_value=90)
     longitude = forms.FloatField(label=_("Longitude"), min_value=-180, max_value=180)
     name = forms.CharField(label=_("Name"), required=False, max_length=200)
@@ -88,7 +91,7 @@ class CardForm(forms.Form):
 
 
 class ReactionForm(forms.Form):
-    """An empty emoji takes the reaction back."""
+    """An empty emoji removes the reaction."""
 
     wamid = forms.CharField()
     emoji = forms.CharField(required=False, max_length=32)
@@ -99,7 +102,7 @@ class WamidForm(forms.Form):
 
 
 class TapForm(forms.Form):
-    """A button, or a row of a list, of the message."""
+    """A button of the message, or a row of its list."""
 
     wamid = forms.CharField()
     kind = forms.ChoiceField(choices=[(each, each) for each in ("button", "button_reply", "list_reply")])
@@ -109,7 +112,7 @@ class TapForm(forms.Form):
 
 
 class CustomerForm(forms.Form):
-    """A made-up person: with a phone, with a username alone, or with both."""
+    """A made-up customer: with a phone, with a username only, or with both."""
 
     name = forms.CharField(label=_("Name"), max_length=100)
     phone = forms.CharField(
@@ -144,7 +147,7 @@ class CustomerForm(forms.Form):
 
 
 class FaultForm(forms.Form):
-    """`times` empty: until it is cleared. `code` is Meta's, where the kind asks for one."""
+    """`times` empty: until it is cleared. `code` is Meta's error code, for the kinds that need one."""
 
     kind = forms.ChoiceField(choices=[(fault.kind, fault.name) for fault in FAULTS])
     code = forms.IntegerField(required=False, min_value=0, max_value=9_999_999)
@@ -159,7 +162,7 @@ class FaultForm(forms.Form):
 
     @property
     def fault(self) -> str:
-        """As the stand-in names it, with its code."""
+        """The name of the fault in the stand-in, with its code."""
         kind, code = self.cleaned_data["kind"], self.cleaned_data["code"]
         return f"{kind}:{code}" if kind in WITH_CODE else str(kind)
 

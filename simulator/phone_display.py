@@ -1,4 +1,5 @@
-"""A conversation as the customer's phone shows it. The stand-in's objects are Meta's, and may have any shape that Graph took."""
+"""The conversation as the customer's phone shows it. The stand-in's objects are Meta's, and may have any form that Graph
+accepted."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,19 +18,19 @@ from simulator.forms import FAULTS
 
 Object = Mapping[str, Any]
 Definitions = Mapping[tuple[str, str], Sequence[Object]]
-"""The components of templates, by name and language."""
+"""The components of templates by name and language."""
 
-HERE = ("delivered", "read", "played")
+DELIVERED = ("delivered", "read", "played")
 MEDIA = ("image", "video", "audio", "document", "sticker")
 TICKS = {"sent": "check", "delivered": "check-check", "read": "check-check", "played": "check-check"}
 EARLIEST = datetime.fromtimestamp(0, UTC)
-MOST_RECEIVED = 20
-ANSWERED_BY_TAPPING = {"button": "button_reply", "list": "list_reply"}
+MAX_RECEIVED = 20
+REPLY_TYPES = {"button": "button_reply", "list": "list_reply"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """Something that the customer may tap; `kind` is the type of the answer that it sends."""
+    """A button or row that the customer may tap. `kind` is the type of the reply that it sends."""
 
     kind: str
     id: str
@@ -46,8 +47,8 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
-    """What a message shows."""
+class BubbleContent:
+    """What a bubble shows."""
 
     words: str = ""
     header: str = ""
@@ -55,22 +56,22 @@ class Face:
     file: File | None = None
     taps: Sequence[Tap] = ()
     labels: Sequence[str] = ()
-    """Buttons that lead out of the chat, which the simulator does not follow."""
+    """Buttons that lead to other apps. The simulator does not follow them."""
     icon: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """One message on the customer's phone; `is_mine` is the customer's own."""
+    """One message on the customer's phone. `is_mine`: it is the customer's own."""
 
     wamid: str
     seq: int
     is_mine: bool
     at: datetime
     kind: str
-    face: Face
+    content: BubbleContent
     line: str
-    """What it says, in one line."""
+    """The content in one line."""
     quoted: str = ""
     reactions: Sequence[str] = ()
     is_edited: bool = False
@@ -87,7 +88,7 @@ class Bubble:
 
     @property
     def awaits_reading(self) -> bool:
-        """Whether the business has not been told that the customer saw it."""
+        """Whether the business has not received a status “read” yet."""
         return not self.is_mine and self.status == "delivered"
 
     @property
@@ -97,7 +98,7 @@ class Bubble:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One made-up person, for the list."""
+    """A made-up customer, for the list."""
 
     key: str
     name: str
@@ -109,7 +110,7 @@ class Customer:
 
     @property
     def tint_number(self) -> int:
-        """For a colour that stays with the person."""
+        """Selects a colour that is always the same for a customer."""
         return crc32(self.key.encode())
 
     @property
@@ -117,28 +118,28 @@ class Customer:
         return not self.wa_id
 
 
-def customers(told: Iterable[Object]) -> list[Customer]:
-    """Those who wrote or were written to last come first."""
-    everybody = [_customer(each) for each in told]
-    return sorted(everybody, key=lambda each: (each.last_at is None, -(each.last_at or EARLIEST).timestamp()))
+def customers(items: Iterable[Object]) -> list[Customer]:
+    """Returns the customers with the latest messages first."""
+    unsorted = [_customer(each) for each in items]
+    return sorted(unsorted, key=lambda each: (each.last_at is None, -(each.last_at or EARLIEST).timestamp()))
 
 
-def _customer(told: Object) -> Customer:
-    last = mapping(told, "last")
+def _customer(item: Object) -> Customer:
+    last = mapping(item, "last")
     return Customer(
-        key=text(told, "key"),
-        name=text(told, "name"),
-        wa_id=text(told, "wa_id"),
-        username=text(told, "username"),
-        last=_line(last) if last and _is_here(last) else "",
+        key=text(item, "key"),
+        name=text(item, "name"),
+        wa_id=text(item, "wa_id"),
+        username=text(item, "username"),
+        last=_line(last) if last and _is_delivered(last) else "",
         last_at=_time(last) if last else None,
-        unread=int(told.get("unread") or 0),
+        unread=int(item.get("unread") or 0),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A message as Graph got it; `body` is its JSON, to be read."""
+class AcceptedMessage:
+    """A message that Graph accepted. `body` is the request's JSON, for display."""
 
     wamid: str
     at: datetime
@@ -147,57 +148,57 @@ class Received:
     body: str
 
 
-def received(sent: Sequence[Object]) -> list[Received]:
-    """The latest, the last first."""
-    return [_received(each) for each in reversed(sent[-MOST_RECEIVED:])]
+def accepted_messages(sent: Sequence[Object]) -> list[AcceptedMessage]:
+    """Returns the latest messages, the last one first."""
+    return [_accepted_message(each) for each in reversed(sent[-MAX_RECEIVED:])]
 
 
-def _received(told: Object) -> Received:
-    body = mapping(told, "request")
+def _accepted_message(item: Object) -> AcceptedMessage:
+    body = mapping(item, "request")
     kind = text(body, "type")
     written = json.dumps(body, indent=2, ensure_ascii=False)
-    return Received(text(told, "wamid"), _time(told), kind, content_of(kind, body), written)
+    return AcceptedMessage(text(item, "wamid"), _time(item), kind, content_of(kind, body), written)
 
 
-def _time(told: Object) -> datetime:
-    return datetime.fromtimestamp(float(told.get("at") or 0), UTC)
+def _time(item: Object) -> datetime:
+    return datetime.fromtimestamp(float(item.get("at") or 0), UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveFault:
-    """What goes wrong now; `times` None: until it is cleared."""
+    """A fault that is set now. `times` None: until it is cleared."""
 
     name: str
     times: int | None
     seconds: float | None
 
 
-def active_faults(told: Iterable[Object]) -> list[ActiveFault]:
-    return [_active(each) for each in told]
+def active_faults(items: Iterable[Object]) -> list[ActiveFault]:
+    return [_active(each) for each in items]
 
 
-def _active(told: Object) -> ActiveFault:
-    kind, _colon, code = text(told, "kind").partition(":")
+def _active(item: Object) -> ActiveFault:
+    kind, _colon, code = text(item, "kind").partition(":")
     name = next((str(fault.name) for fault in FAULTS if fault.kind == kind), kind)
-    return ActiveFault(f"{name}: {code}" if code else name, told.get("times"), told.get("seconds") if kind == "slow" else None)
+    return ActiveFault(f"{name}: {code}" if code else name, item.get("times"), item.get("seconds") if kind == "slow" else None)
 
 
 def definitions_of(number: PhoneNumber) -> Definitions:
-    """Of the number's account."""
+    """Returns the templates of the number's account."""
     rows = MessageTemplate.objects.filter(organization=number.organization_id, waba_id=number.waba_id)
     return {(row.name, row.language): row.components for row in rows.only("name", "language", "components")}
 
 
 def conversation(messages: Iterable[Object], definitions: Definitions) -> list[Bubble]:
-    """What the customer's phone has."""
-    shown = [each for each in messages if _is_here(each)]
+    """Returns the messages that the customer's phone shows."""
+    shown = [each for each in messages if _is_delivered(each)]
     known = {text(each, "wamid"): each for each in shown}
     return [_bubble(each, known, definitions) for each in shown]
 
 
-def _is_here(message: Object) -> bool:
-    """What the business sends is on its way for a while, or never comes."""
-    return message.get("from_customer") is True or text(message, "status") in HERE
+def _is_delivered(message: Object) -> bool:
+    """Whether the customer's phone has the message. A message of the business arrives later, or never."""
+    return message.get("from_customer") is True or text(message, "status") in DELIVERED
 
 
 def _bubble(message: Object, known: Mapping[str, Object], definitions: Definitions) -> Bubble:
@@ -209,7 +210,7 @@ def _bubble(message: Object, known: Mapping[str, Object], definitions: Definitio
         is_mine=message.get("from_customer") is True,
         at=_time(message),
         kind=kind,
-        face=_face(kind, payload, message, definitions),
+        content=_bubble_content(kind, payload, message, definitions),
         line=_line(message),
         quoted=_line(known[quoted]) if quoted in known else "",
         reactions=[str(emoji) for emoji in mapping(message, "reactions").values()],
@@ -228,32 +229,32 @@ def _line(message: Object) -> str:
     return content_of(text(message, "type"), mapping(message, "payload"))
 
 
-def _face(kind: str, payload: Object, message: Object, definitions: Definitions) -> Face:
+def _bubble_content(kind: str, payload: Object, message: Object, definitions: Definitions) -> BubbleContent:
     if kind == "template":
-        return _template_face(mapping(payload, "template"), definitions)
+        return _template_content(mapping(payload, "template"), definitions)
     if kind == "interactive" and mapping(payload, "interactive").get("action"):
-        return _interactive_face(mapping(payload, "interactive"))
+        return _interactive_content(mapping(payload, "interactive"))
     if kind in MEDIA:
-        return _file_face(kind, mapping(payload, kind), mapping(message, "media"))
+        return _file_content(kind, mapping(payload, kind), mapping(message, "media"))
     if kind == "unsupported":
-        return Face(_("Something that WhatsApp does not pass on (a poll)"), icon="circle-help")
+        return BubbleContent(_("Something that WhatsApp does not pass on (a poll)"), icon="circle-help")
     icons = {"location": "map-pin", "contacts": "contact", "button": "circle-check", "interactive": "circle-check"}
-    return Face(content_of(kind, payload), icon=icons.get(kind, ""))
+    return BubbleContent(content_of(kind, payload), icon=icons.get(kind, ""))
 
 
-def _file_face(kind: str, content: Object, media: Object) -> Face:
+def _file_content(kind: str, content: Object, media: Object) -> BubbleContent:
     name = text(content, "filename") or text(media, "name")
     file = File(text(content, "id") or text(media, "id"), kind, text(media, "mime_type") or text(content, "mime_type"), name)
-    return Face(text(content, "caption"), file=file)
+    return BubbleContent(text(content, "caption"), file=file)
 
 
-def _interactive_face(content: Object) -> Face:
+def _interactive_content(content: Object) -> BubbleContent:
     kind, action, header = text(content, "type"), mapping(content, "action"), mapping(content, "header")
     choices = [mapping(each, "reply") for each in objects(action, "buttons")]
     choices += [row for section in objects(action, "sections") for row in objects(section, "rows")]
-    answer = ANSWERED_BY_TAPPING.get(kind, "")
+    answer = REPLY_TYPES.get(kind, "")
     label = text(mapping(action, "parameters"), "display_text") or text(mapping(action, "parameters"), "flow_cta")
-    return Face(
+    return BubbleContent(
         words=text(mapping(content, "body"), "text"),
         header=text(header, "text"),
         footer=text(mapping(content, "footer"), "text"),
@@ -270,29 +271,29 @@ def _header_file(header: Object) -> File | None:
 
 @dataclass(slots=True)
 class _Values:
-    """What fills a template, as Graph was given it."""
+    """The parameters that fill a template, as Graph accepted them."""
 
     body: dict[str, str] = field(default_factory=dict)
     header: dict[str, str] = field(default_factory=dict)
     file: File | None = None
     payloads: dict[str, str] = field(default_factory=dict)
-    """Of quick replies, by the button's index."""
+    """Payloads of quick replies by the button's index."""
 
 
-def _template_face(content: Object, definitions: Definitions) -> Face:
+def _template_content(content: Object, definitions: Definitions) -> BubbleContent:
     values = _values(objects(content, "components"))
     definition = definitions.get((text(content, "name"), text(mapping(content, "language"), "code")))
     if definition is None:
-        return Face("\n".join([text(content, "name"), *values.body.values()]), file=values.file)
+        return BubbleContent("\n".join([text(content, "name"), *values.body.values()]), file=values.file)
     parts = {text(each, "type").upper(): each for each in definition}
     buttons = list(enumerate(objects(parts.get("BUTTONS", {}), "buttons")))
-    return Face(
+    return BubbleContent(
         words=fill_variables(text(parts.get("BODY", {}), "text"), values.body),
         header=fill_variables(text(parts.get("HEADER", {}), "text"), values.header),
         footer=text(parts.get("FOOTER", {}), "text"),
         file=values.file,
-        taps=[_quick_reply(place, each, values) for place, each in buttons if _is_quick_reply(each)],
-        labels=[text(each, "text") for _place, each in buttons if not _is_quick_reply(each)],
+        taps=[_quick_reply(index, each, values) for index, each in buttons if _is_quick_reply(each)],
+        labels=[text(each, "text") for _index, each in buttons if not _is_quick_reply(each)],
     )
 
 
@@ -300,9 +301,9 @@ def _is_quick_reply(button: Object) -> bool:
     return text(button, "type").upper() == "QUICK_REPLY"
 
 
-def _quick_reply(place: int, button: Object, values: _Values) -> Tap:
+def _quick_reply(index: int, button: Object, values: _Values) -> Tap:
     title = text(button, "text")
-    return Tap("button", values.payloads.get(str(place), title), title)
+    return Tap("button", values.payloads.get(str(index), title), title)
 
 
 def _values(components: Iterable[Object]) -> _Values:
@@ -313,6 +314,6 @@ def _values(components: Iterable[Object]) -> _Values:
             values.payloads |= {text(component, "index"): text(each, "payload") for each in parameters if text(each, "payload")}
         else:
             values.file = next(filter(None, map(_header_file, parameters)), values.file)
-            texts = {text(each, "parameter_name") or str(place): text(each, "text") for place, each in enumerate(parameters, 1)}
+            texts = {text(each, "parameter_name") or str(index): text(each, "text") for index, each in enumerate(parameters, 1)}
             (values.header if kind == "header" else values.body).update(texts)
     return values

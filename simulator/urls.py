@@ -1,4 +1,4 @@
-"""The phone in the browser, below /o/<organization>/simulator/."""
+"""The phone page, below /o/<organization>/simulator/."""
 
 from django.urls import path
 
@@ -7,7 +7,7 @@ from simulator import views
 urlpatterns = [
     path("", views.phone, name="simulator"),
     path("first-steps/", views.steps, name="first_steps"),
-    path("first-steps/put-away/", views.put_steps_away, name="put_first_steps_away"),
+    path("first-steps/put-away/", views.dismiss_steps, name="put_first_steps_away"),
     path("connect/", views.connect, name="simulator_connect"),
     path("customers/", views.customer_list, name="simulator_customers"),
     path("customers/new/", views.new_customer, name="simulator_new_customer"),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("faults/add/", views.add_fault, name="simulator_add_fault"),
     path("faults/clear/", views.clear_faults, name="simulator_clear_faults"),
     path("latency/", views.set_latency, name="simulator_latency"),
-    path("received/", views.calls, name="simulator_received"),
+    path("received/", views.received, name="simulator_received"),
     path("media/<str:media_id>/", views.media, name="simulator_media"),
     path("phones/<str:key>/", views.phone, name="simulator_phone"),
     path("phones/<str:key>/thread/", views.thread, name="simulator_thread"),

@@ -1,6 +1,6 @@
-"""The phone in the browser: what a customer of the simulated number sees and does, how WhatsApp is made to fail, what Graph got.
+"""The phone page: what a customer of the simulated number sees and does, simulated faults, and what Graph accepted.
 
-Whoever reaches these pages writes as any made-up customer, never as a real one. They exist where settings.SIMULATOR is on.
+Users of these pages write as made-up customers, never as real ones. The pages exist only if settings.SIMULATOR is on.
 """
 
 import functools
@@ -22,52 +22,53 @@ from organizations.numbers.graph import graph_for
 from organizations.permissions import Access, for_admins, for_members
 from simulator import first_steps
 from simulator.client import CustomerUnknown, NumberUnknown, Phones, SimulatorError, SimulatorUnreachable
-from simulator.customer_messages import SENDERS, Composer
+from simulator.customer_messages import ACTIONS, Composer
 from simulator.demonstration import begin_conversations, create_simulated_number, simulated_number
-from simulator.forms import FAULTS, MOST_FILE, CustomerForm, FaultForm, LatencyForm
-from simulator.phone_display import Bubble, active_faults, conversation, customers, definitions_of, received
+from simulator.forms import FAULTS, MAX_FILE, CustomerForm, FaultForm, LatencyForm
+from simulator.phone_display import Bubble, accepted_messages, active_faults, conversation, customers, definitions_of
 
 P = ParamSpec("P")
 PhonePage = Callable[Concatenate[HttpRequest, Access, Phones, P], HttpResponseBase]
 
 COMPOSER = "phone-composer"
-"""The element that a part is asked for by whoever writes; everything else that is sent comes from the thread."""
+"""The target element of requests from the composer. All other actions are in the thread."""
 EMOJIS = ("👍", "❤️", "😂", "😮", "🙏")
 SHOWN_INLINE = ("image/jpeg", "image/png", "image/webp", "audio/", "video/")
 
 
-def of_phones(page: PhonePage[P]) -> Callable[..., HttpResponseBase]:
-    """Makes a view of the simulator's, which is given the phones that the organization's simulated number talks to.
+def of_phones(view_function: PhonePage[P]) -> Callable[..., HttpResponseBase]:
+    """Decorator for views of the simulator: passes the phones of the organization's simulated number.
 
-    The simulator is off: 404. There is no such number: the page that offers one. The simulator does not do it: why.
+    If the simulator is off: 404. Without a simulated number: a page that offers to create one. After a SimulatorError: a page with
+    the reason.
     """
 
-    @functools.wraps(page)
+    @functools.wraps(view_function)
     def view(request: HttpRequest, access: Access, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        _raise_unless_on()
+        _check_simulator_is_on()
         number = simulated_number(access.organization)
         if number is None:
             return render(request, "simulator/offer.html", {"section": "simulator"})
         try:
-            return page(request, access, Phones(number), *args, **kwargs)
+            return view_function(request, access, Phones(number), *args, **kwargs)
         except CustomerUnknown:
             raise Http404 from None
-        except SimulatorError as failure:
-            return _out_of_order(request, failure)
+        except SimulatorError as error:
+            return _simulator_failed(request, error)
 
     return view
 
 
-def _raise_unless_on() -> None:
+def _check_simulator_is_on() -> None:
     if not settings.SIMULATOR:
         raise Http404
 
 
-def _out_of_order(request: HttpRequest, failure: SimulatorError) -> HttpResponse:
+def _simulator_failed(request: HttpRequest, error: SimulatorError) -> HttpResponse:
     context = {
         "section": "simulator",
-        "failure": failure,
-        "is_forgotten": isinstance(failure, NumberUnknown),
+        "failure": error,
+        "is_forgotten": isinstance(error, NumberUnknown),
         "address": settings.SIMULATOR_URL,
     }
     if request.headers.get("HX-Request"):
@@ -78,30 +79,30 @@ def _out_of_order(request: HttpRequest, failure: SimulatorError) -> HttpResponse
 @for_admins
 @require_POST
 def connect(request: HttpRequest, access: Access) -> HttpResponse:
-    """Give the organization a simulated number, or make it known to a simulator that has forgotten it."""
-    _raise_unless_on()
+    """Creates the organization's simulated number, or its copy in a simulator that does not know it any more."""
+    _check_simulator_is_on()
     number = create_simulated_number(organization=access.organization, by=access.user)
     try:
         begin_conversations(number)
-    except SimulatorError as failure:
-        return _out_of_order(request, failure)
+    except SimulatorError as error:
+        return _simulator_failed(request, error)
     return redirect("simulator", access.organization.pk)
 
 
 @for_admins
 @require_safe
 def steps(request: HttpRequest, access: Access) -> HttpResponse:
-    """The card with the first steps, alone."""
-    _raise_unless_on()
+    """The card with the first steps, as a fragment."""
+    _check_simulator_is_on()
     return render(request, "simulator/first_steps.html")
 
 
 @for_admins
 @require_POST
-def put_steps_away(request: HttpRequest, access: Access) -> HttpResponse:
-    """Show the first steps no more, to nobody of the organization."""
-    _raise_unless_on()
-    first_steps.put_away(access.organization)
+def dismiss_steps(request: HttpRequest, access: Access) -> HttpResponse:
+    """Hides the first steps for all members of the organization."""
+    _check_simulator_is_on()
+    first_steps.dismiss(access.organization)
     return redirect("inbox", access.organization.pk)
 
 
@@ -109,7 +110,7 @@ def put_steps_away(request: HttpRequest, access: Access) -> HttpResponse:
 @require_safe
 @of_phones
 def phone(request: HttpRequest, access: Access, phones: Phones, key: str = "") -> HttpResponse:
-    """The whole page, with one customer's phone, or none yet."""
+    """The whole page, with one customer's phone, or none."""
     return _page(request, phones, key, Composer.read(request.GET))
 
 
@@ -117,16 +118,16 @@ def phone(request: HttpRequest, access: Access, phones: Phones, key: str = "") -
 @require_safe
 @of_phones
 def faults(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
-    """The whole page; where it is narrow, what to make fail instead of a phone."""
+    """The whole page. On narrow screens it shows the faults instead of a phone."""
     return _page(request, phones, "", Composer(), shown="faults")
 
 
 def _page(
     request: HttpRequest, phones: Phones, key: str, composer: Composer, *, shown: str = "", status: int = 200
 ) -> HttpResponse:
-    context = _listed(phones, key) | _failing(phones) | _received(phones)
+    context = _list_context(phones, key) | _faults_context(phones) | _received_context(phones)
     if key:
-        context |= _thread(phones, key) | {"composer": composer}
+        context |= _thread_context(phones, key) | {"composer": composer}
         _find_quoted(composer, context["bubbles"])
     shown = shown or ("phone" if key else "list")
     return render(request, "simulator/phone.html", context | {"section": "simulator", "shown": shown}, status=status)
@@ -136,25 +137,25 @@ def _page(
 @require_safe
 @of_phones
 def customer_list(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
-    """The list alone; `open` is the customer whose phone is before it."""
-    return render(request, "simulator/_customers.html", _listed(phones, request.GET.get("open", "")))
+    """The list as a fragment. `open` is the customer whose phone is shown."""
+    return render(request, "simulator/_customers.html", _list_context(phones, request.GET.get("open", "")))
 
 
 @for_members
 @require_safe
 @of_phones
 def thread(request: HttpRequest, access: Access, phones: Phones, key: str) -> HttpResponse:
-    """The messages alone."""
-    return render(request, "simulator/_thread.html", _thread(phones, key))
+    """The messages as a fragment."""
+    return render(request, "simulator/_thread.html", _thread_context(phones, key))
 
 
 @for_members
 @require_safe
 @of_phones
 def compose(request: HttpRequest, access: Access, phones: Phones, key: str) -> HttpResponse:
-    """The place to write: a message, an answer to one (`reply_to`), or another text for it (`edits`)."""
+    """The composer as a fragment: for a message, a reply (`reply_to`), or an edit (`edits`)."""
     composer = Composer.read(request.GET)
-    _find_quoted(composer, _thread(phones, key)["bubbles"])
+    _find_quoted(composer, _thread_context(phones, key)["bubbles"])
     return render(request, "simulator/_composer.html", {"composer": composer, "key": key})
 
 
@@ -162,7 +163,7 @@ def compose(request: HttpRequest, access: Access, phones: Phones, key: str) -> H
 @require_POST
 @of_phones
 def read(request: HttpRequest, access: Access, phones: Phones, key: str) -> HttpResponse:
-    """The customer looks at the conversation."""
+    """The customer reads the conversation."""
     phones.open(key)
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204)
@@ -173,17 +174,17 @@ def read(request: HttpRequest, access: Access, phones: Phones, key: str) -> Http
 @require_POST
 @of_phones
 def send(request: HttpRequest, access: Access, phones: Phones, key: str, what: str) -> HttpResponse:
-    """The customer writes, or does something with a message."""
-    if what not in SENDERS:
+    """The customer sends a message, or reacts to one, edits it or deletes it."""
+    if what not in ACTIONS:
         raise Http404
-    form = SENDERS[what].form(request.POST, request.FILES)
+    form = ACTIONS[what].form(request.POST, request.FILES)
     if form.is_valid():
         try:
-            phones.say(key, SENDERS[what].message(phones, form.cleaned_data))
+            phones.send_from_customer(key, ACTIONS[what].message(phones, form.cleaned_data))
         except CustomerUnknown:
             raise
-        except SimulatorError as failure:
-            form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": failure})
+        except SimulatorError as error:
+            form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": error})
     problem = _first_error(form)
     composer = Composer.read(request.POST) if problem else Composer()
     composer.problem = problem
@@ -197,23 +198,25 @@ def _after_sending(request: HttpRequest, access: Access, phones: Phones, key: st
             return _page(request, phones, key, composer, status=status)
         return redirect("simulator_phone", access.organization.pk, key)
     if request.headers.get("HX-Target") != COMPOSER:
-        return render(request, "simulator/_thread.html", _thread(phones, key) | {"problem": composer.problem}, status=status)
-    _find_quoted(composer, _thread(phones, key)["bubbles"] if composer.meant else [])
-    answer = render(request, "simulator/_composer.html", {"composer": composer, "key": key}, status=status)
-    answer.headers["HX-Trigger"] = "phone:changed"
-    return answer
+        return render(
+            request, "simulator/_thread.html", _thread_context(phones, key) | {"problem": composer.problem}, status=status
+        )
+    _find_quoted(composer, _thread_context(phones, key)["bubbles"] if composer.target else [])
+    response = render(request, "simulator/_composer.html", {"composer": composer, "key": key}, status=status)
+    response.headers["HX-Trigger"] = "phone:changed"
+    return response
 
 
 @for_members
 @require_safe
 @of_phones
 def media(request: HttpRequest, access: Access, phones: Phones, media_id: str) -> HttpResponseBase:
-    """A file of either side, by way of Graph."""
+    """A file of either side, downloaded from Graph."""
     graph = graph_for(phones.number)
     file = BytesIO()
     try:
         found = graph.media(media_id)
-        graph.download(found.url, file, most=MOST_FILE)
+        graph.download(found.url, file, most=MAX_FILE)
     except (GraphError, TooLarge, ValueError):
         raise Http404 from None
     file.seek(0)
@@ -226,7 +229,7 @@ def media(request: HttpRequest, access: Access, phones: Phones, media_id: str) -
 @require_http_methods(["GET", "HEAD", "POST"])
 @of_phones
 def new_customer(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
-    """One more made-up person."""
+    """Creates a made-up customer."""
     form = CustomerForm(request.POST or None, country=access.organization.country)
     if form.is_valid():
         try:
@@ -234,8 +237,8 @@ def new_customer(request: HttpRequest, access: Access, phones: Phones) -> HttpRe
             return redirect("simulator_phone", access.organization.pk, key)
         except (SimulatorUnreachable, NumberUnknown):
             raise
-        except SimulatorError as failure:
-            form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": failure})
+        except SimulatorError as error:
+            form.add_error(None, _("The simulator does not take it: %(reason)s") % {"reason": error})
     context = {"form": form, "section": "simulator"}
     return render(request, "simulator/new_customer.html", context, status=422 if form.errors else 200)
 
@@ -243,9 +246,9 @@ def new_customer(request: HttpRequest, access: Access, phones: Phones) -> HttpRe
 @for_members
 @require_safe
 @of_phones
-def calls(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
-    """What Graph got, alone."""
-    return render(request, "simulator/_received.html", _received(phones))
+def received(request: HttpRequest, access: Access, phones: Phones) -> HttpResponse:
+    """What Graph accepted, as a fragment."""
+    return render(request, "simulator/_received.html", _received_context(phones))
 
 
 @for_members
@@ -279,7 +282,7 @@ def set_latency(request: HttpRequest, access: Access, phones: Phones) -> HttpRes
 def _after_change(request: HttpRequest, access: Access, phones: Phones, form: Form | None = None) -> HttpResponse:
     problem = _first_error(form) if form else ""
     if request.headers.get("HX-Request"):
-        context = _failing(phones) | {"problem": problem}
+        context = _faults_context(phones) | {"problem": problem}
         return render(request, "simulator/_faults.html", context, status=422 if problem else 200)
     if problem:
         messages.error(request, problem)
@@ -290,36 +293,36 @@ def _first_error(form: Form) -> str:
     return next((str(error) for errors in form.errors.values() for error in errors), "")
 
 
-def _listed(phones: Phones, key: str) -> dict[str, Any]:
-    """Http404 if there is no such customer."""
-    everybody = customers(phones.customers())
-    opened = next((each for each in everybody if each.key == key), None)
+def _list_context(phones: Phones, key: str) -> dict[str, Any]:
+    """Returns the context of the list. Raises Http404 if there is no such customer."""
+    all_customers = customers(phones.customers())
+    opened = next((each for each in all_customers if each.key == key), None)
     if key and opened is None:
         raise Http404
-    return {"customers": everybody, "opened": opened, "number": phones.number}
+    return {"customers": all_customers, "opened": opened, "number": phones.number}
 
 
-def _thread(phones: Phones, key: str) -> dict[str, Any]:
-    told = phones.conversation(key)
-    bubbles = conversation(told["messages"], definitions_of(phones.number))
+def _thread_context(phones: Phones, key: str) -> dict[str, Any]:
+    shown = phones.conversation(key)
+    bubbles = conversation(shown["messages"], definitions_of(phones.number))
     unread = [each.seq for each in bubbles if each.awaits_reading]
     return {
         "bubbles": bubbles,
         "key": key,
         "unread_up_to": max(unread, default=0),
-        "is_typing": told["typing"],
+        "is_typing": shown["typing"],
         "emojis": EMOJIS,
     }
 
 
 def _find_quoted(composer: Composer, bubbles: list[Bubble]) -> None:
-    composer.quoted = next((each for each in bubbles if each.wamid == composer.meant), None)
+    composer.quoted = next((each for each in bubbles if each.wamid == composer.target), None)
 
 
-def _failing(phones: Phones) -> dict[str, Any]:
-    known = phones.settings()
-    return {"kinds": FAULTS, "active": active_faults(known["faults"]), "latency": known["latency"]}
+def _faults_context(phones: Phones) -> dict[str, Any]:
+    number_settings = phones.settings()
+    return {"kinds": FAULTS, "active": active_faults(number_settings["faults"]), "latency": number_settings["latency"]}
 
 
-def _received(phones: Phones) -> dict[str, Any]:
-    return {"received": received(phones.sent()), "calls": phones.calls()}
+def _received_context(phones: Phones) -> dict[str, Any]:
+    return {"received": accepted_messages(phones.sent()), "calls": phones.calls()}

@@ -1,4 +1,4 @@
-"""Admin of the raw log: what came, what became of it, what still waits or is dead, and a way to apply it again."""
+"""Admin of webhooks and held items: their content, their state, and buttons to apply them again."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
@@ -16,25 +16,25 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
-from organizations.admin.display import badge, format_time, html_table, indented_json, list_link, preformatted, row_link
-from organizations.admin.model_admins import MAX_COUNTED, LargeTableAdmin, ReadOnlyAdmin, selected_ids
-from organizations.url_parameters import read_integer
 
 from jobs.models import LeasedRow, State
+from organizations.admin.display import badge, format_time, html_table, indented_json, list_link, preformatted, row_link
+from organizations.admin.model_admins import MAX_COUNTED, LargeTableAdmin, ReadOnlyAdmin, selected_ids
 from organizations.models import Organization, PhoneNumber
 from organizations.text_display import parse_exact_json
+from organizations.url_parameters import read_integer
 from webhooks.models import HeldItem, Webhook, queue_of
 from webhooks.processing.held_items import count_held_items, max_held_items
 from webhooks.processing.hold_reasons import translate_reason
 
 R = TypeVar("R", bound=LeasedRow)
 
-MOST_HELD = 200
-MOST_HEX = 16 * 1024
+MAX_HELD = 200
+MAX_HEX_BYTES = 16 * 1024
 
 
-class LeasedPage(ReadOnlyAdmin, LargeTableAdmin[R]):
-    """Rows that workers lease: the same state column, and the same way to have them worked on afresh."""
+class LeasedRowAdmin(ReadOnlyAdmin, LargeTableAdmin[R]):
+    """Admin of rows that workers lease, with a column for their state and an action that makes them due."""
 
     list_filter: ClassVar[Any] = ("state",)
     actions = ("apply_again",)
@@ -43,11 +43,11 @@ class LeasedPage(ReadOnlyAdmin, LargeTableAdmin[R]):
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_apply_again"
         view = method_decorator(require_POST)(type(self).apply_one_again)
-        own = path("<row:pk>/apply-again/", self.admin_site.admin_view(view.__get__(self)), name=name)
-        return [own, *super().get_urls()]
+        url = path("<row:pk>/apply-again/", self.admin_site.admin_view(view.__get__(self)), name=name)
+        return [url, *super().get_urls()]
 
     def apply_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The button on a row's own page."""
+        """Makes one row due: the button on its page."""
         row = get_object_or_404(self.model, pk=pk)
         self._make_due(request, [row.pk])
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]))
@@ -82,18 +82,18 @@ def held_items() -> QuerySet[Any]:
     return HeldItem.objects.all()
 
 
-def share_of_unapplied(queue_id: int) -> str:
-    """How many held items there are in the queue, of the most that are kept."""
-    count, most = count_held_items(queue_id), max_held_items(queue_id)
+def unapplied_text(queue_id: int) -> str:
+    """Returns, as text, the number of held items in the queue and its limit."""
+    count, limit = count_held_items(queue_id), max_held_items(queue_id)
     return gettext("%(count)s of at most %(most)s") % {
         "count": number_format(count, force_grouping=True),
-        "most": number_format(most, force_grouping=True),
+        "most": number_format(limit, force_grouping=True),
     }
 
 
 @admin.register(Webhook)
-class WebhookPage(LeasedPage[Webhook]):
-    """Webhooks as they came."""
+class WebhookAdmin(LeasedRowAdmin[Webhook]):
+    """Webhooks as they were received."""
 
     intro = _("Everything Meta sent, as it came, the latest first. What could not be applied is under “Held items”.")
     list_display = ("id", "received", "state_badge", "held", "why", "exact_size", "attempts")
@@ -140,11 +140,11 @@ class WebhookPage(LeasedPage[Webhook]):
 
     @admin.display(description=_("unapplied items of its organization"))
     def unapplied(self, webhook: Webhook) -> str:
-        return share_of_unapplied(queue_of(webhook.organization_id or webhook.first_signer))
+        return unapplied_text(queue_of(webhook.organization_id or webhook.first_signer))
 
     @admin.display(description=_("held items"))
     def held_table(self, webhook: Webhook) -> SafeString:
-        items = held_items().filter(webhook=webhook).order_by("pk")[:MOST_HELD]
+        items = held_items().filter(webhook=webhook).order_by("pk")[:MAX_HELD]
         rows = html_table(
             [_("place in the body"), _("cause"), _("reason"), _("state"), _("attempts")],
             [
@@ -168,7 +168,7 @@ class WebhookPage(LeasedPage[Webhook]):
                 _("Not UTF-8 text. A readable likeness:"),
                 preformatted(webhook.json),
                 _("The first bytes as they came:"),
-                preformatted(webhook.body[:MOST_HEX].hex(" ")),
+                preformatted(webhook.body[:MAX_HEX_BYTES].hex(" ")),
             )
         try:
             return indented_json(parse_exact_json(webhook.json))
@@ -177,8 +177,8 @@ class WebhookPage(LeasedPage[Webhook]):
 
 
 @admin.register(HeldItem)
-class HeldItemPage(LeasedPage[HeldItem]):
-    """What waits and what is dead."""
+class HeldItemAdmin(LeasedRowAdmin[HeldItem]):
+    """Items of webhooks that wait or are dead."""
 
     intro = _(
         "Parts of webhooks that could not be applied yet, or ever. What waits goes on by itself once its number is "
@@ -203,10 +203,10 @@ class HeldItemPage(LeasedPage[HeldItem]):
 
     @admin.display(description=_("unapplied items of its organization"))
     def unapplied(self, item: HeldItem) -> str:
-        return share_of_unapplied(item.queue_id)
+        return unapplied_text(item.queue_id)
 
     def matches(self, term: str) -> Iterable[QuerySet[HeldItem]]:
-        """The index of what waits begins with the state, so each state is named."""
+        # The index of held items begins with the state, so each state is named.
         by_state = held_items().filter(state__in=State.values)
         yield by_state.filter(phone_number_id=term)
         yield by_state.filter(waba_id=term)
@@ -219,5 +219,5 @@ class HeldItemPage(LeasedPage[HeldItem]):
 
     @admin.display(description=_("phone number ID"))
     def number(self, item: HeldItem) -> object:
-        known = PhoneNumber.objects.filter(phone_number_id=item.phone_number_id).values_list("pk", flat=True).first()
-        return row_link("organizations_phonenumber", known, item.phone_number_id) if known else item.phone_number_id
+        number_pk = PhoneNumber.objects.filter(phone_number_id=item.phone_number_id).values_list("pk", flat=True).first()
+        return row_link("organizations_phonenumber", number_pk, item.phone_number_id) if number_pk else item.phone_number_id

@@ -1,4 +1,4 @@
-"""The raw log: every webhook as it came, and those of its items that could not be applied yet, or ever."""
+"""The raw log: every webhook as it was received, and the items that could not be applied yet, or ever."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,13 +12,13 @@ from jobs.models import LeasedQuerySet, LeasedRow, State
 from organizations.fields import IdentifierField
 
 LARGE = 64 * 1024
-"""Bytes; Meta's usual webhooks have a few hundred to a few thousand. Larger ones have queues and a lane of their own, so that the
-work on them delays no other."""
+"""Bytes. Usual webhooks have a few hundred to a few thousand. Larger ones have queues and a lane of their own, so that they do not
+delay the others."""
 
 
 def queue_of(organization_id: int | None, *, size: int = 0) -> int:
-    """The queue of a webhook of `size` bytes or of an item: one for each organization, one (None) for what cannot be told apart,
-    because the platform's secret signed it. The queues of large webhooks are below zero."""
+    """Returns the queue of a webhook of `size` bytes or of an item. Each organization has one. None stands for what the platform's
+    app signed, whose organization is not known yet. The queues of large webhooks are below zero."""
     queue = organization_id or 0
     return -1 - queue if size > LARGE else queue
 
@@ -27,7 +27,7 @@ class WebhookQuerySet(LeasedQuerySet["Webhook"]):
     """The raw log as a queue."""
 
     def waiting_times(self) -> Iterator[timedelta]:
-        """Of each queue with due rows for how long the longest due of them has been due. One look-up by index for each queue."""
+        """Yields for each queue with due rows how long the oldest one has been due. One index lookup for each queue."""
         rows = self.due().order_by("queue_id", "due_at").values_list("queue_id", "due_at", Now())
         row = rows.first()
         while row:
@@ -36,30 +36,31 @@ class WebhookQuerySet(LeasedQuerySet["Webhook"]):
             row = rows.filter(queue_id__gt=queue_id).first()
 
     def dead_of(self, organization_id: int) -> Self:
-        """The dead webhooks in the organization's log. Those stored before there were queues are in the queues of nobody's."""
+        """Returns the dead webhooks in the organization's log."""
+        # Webhooks that are older than the queues are in the queues of no organization.
         queues = [queue_of(each, size=size) for each in (organization_id, None) for size in (0, LARGE + 1)]
         return self.dead().filter(organization_id=organization_id, queue_id__in=queues)
 
 
 class Webhook(LeasedRow):
-    """One POST of Meta's, stored before it got its 200. It is done when each of its items was applied or is held."""
+    """One POST of Meta's, stored before it was answered with 200. It is done when each of its items is applied or held."""
 
     date = models.DateTimeField(_("received"), db_default=Now(), editable=False)
     json = models.TextField(_("body"))
-    """The body as received; if that was not UTF-8, a readable likeness of it, and the exact bytes are in `raw`."""
+    """The body as received. If it was not UTF-8, this is a readable copy, and `raw` has the exact bytes."""
     raw = models.BinaryField(null=True)
     size = models.PositiveIntegerField(_("size"), help_text=_("bytes"))
     signed_for = models.JSONField(_("signed for"), null=True)
-    """The ids of the organizations whose app secret signed it; null where it was the platform's own."""
+    """The ids of the organizations whose app secret signed it. Null if it was the platform's."""
     signed_with = IdentifierField(max_length=64, default="", db_default="", editable=False)
-    """A mark of that secret: an organization that is given it later may be told what it signed."""
+    """A mark of that secret. An organization that gets the secret later also gets what it signed."""
 
     organization_id = models.BigIntegerField(null=True, editable=False)
-    """Whose log it is in: the one organization that it is signed for or, once it is applied, that all its items belong to; null
-    where there is not one."""
+    """The organization in whose log it is: the only one whose secret signed it or, once it is applied, the only one to which its
+    items belong. Null if there is no such organization."""
 
     queue_id = models.BigIntegerField(default=0, db_default=0, editable=False)
-    """See `queue_of`. Of an organization that is not the only one with the secret that signed it, until its owner is known."""
+    """See `queue_of`. Until the owner is known, it is the queue of the first organization that has the secret."""
 
     objects = WebhookQuerySet.as_manager()
     queue_column = "queue_id"
@@ -69,7 +70,7 @@ class Webhook(LeasedRow):
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
         indexes: ClassVar = [
-            # The worker's next batch, an equal share of each queue; the dead webhooks of an organization.
+            # The next lease of a worker, an equal share of each queue. The dead webhooks of an organization.
             models.Index(fields=["state", "queue_id", "due_at", "id"], name="webhook_queues"),
             # The log of an organization, the latest first.
             models.Index(fields=["organization_id", "id"], name="webhook_log"),
@@ -80,7 +81,7 @@ class Webhook(LeasedRow):
 
     @property
     def first_signer(self) -> int | None:
-        """The organization whose secret signed it, the first where several have it; None where it was the platform's."""
+        """The first organization whose secret signed it. None if it was the platform's."""
         return self.signed_for[0] if self.signed_for else None
 
     @property
@@ -91,18 +92,18 @@ class Webhook(LeasedRow):
 
 HELD_STATES = (State.DUE, State.WAITING, State.DEAD)
 ANY, PROVEN = 0, -1
-"""What a held item may wait for, apart from organizations' ids."""
+"""Values of `HeldItem.waits_for` besides ids of organizations."""
 
 
 class HeldItemQuerySet(LeasedQuerySet["HeldItem"]):
-    """What could not be applied, as a queue."""
+    """The held items as a queue."""
 
     def in_queue(self, queue_id: int) -> "HeldItemQuerySet":
-        """Those that count towards the queue's most unapplied items, whatever their state."""
+        """Returns the items that count towards the limit of the queue, whatever their state."""
         return self.filter(queue_id=queue_id, state__in=HELD_STATES)
 
     def queues(self) -> Iterator[int]:
-        """The queues that have items, each once for each of its states. One look-up by index for each."""
+        """Yields the queues that have items, once for each state of its items. One index lookup for each."""
         for state in HELD_STATES:
             rows = self.filter(state=state).order_by("queue_id").values_list("queue_id", flat=True)
             queue_id = rows.first()
@@ -112,8 +113,8 @@ class HeldItemQuerySet(LeasedQuerySet["HeldItem"]):
 
 
 class HeldItem(LeasedRow):
-    """One thing in a webhook that was not applied with its neighbours. It waits, is tried again, or is dead with its reason;
-    once applied it is gone."""
+    """An item that was not applied with the others of its webhook. It waits, is due for another attempt, or is dead with its
+    reason. It is deleted when it is applied."""
 
     class Cause(models.TextChoices):
         UNKNOWN_NUMBER = "unknown", _("number not connected")
@@ -129,13 +130,13 @@ class HeldItem(LeasedRow):
     phone_number_id = IdentifierField(_("phone number ID"), max_length=64, blank=True)
     waba_id = IdentifierField(_("WhatsApp Business Account ID"), max_length=64, blank=True)
     organization_id = models.BigIntegerField(null=True, editable=False)
-    """The webhook's, kept here too: of millions of webhooks an organization's log finds the few with problems by it."""
+    """The webhook's organization, stored here too: an organization's log finds the few webhooks with problems by it."""
 
     queue_id = models.BigIntegerField(default=0, db_default=0, editable=False)
-    """Of its owner or, while that is not known, the queue of its webhook: the share of workers' time and of the most items that are
-    kept unapplied."""
+    """The queue of its owner or, while that is not known, of its webhook. It decides its share of workers' time, and counts towards
+    the limit of unapplied items."""
     waits_for = models.BigIntegerField(default=ANY, db_default=ANY, editable=False)
-    """Which active number with its phone number ID, or of its account, lets it go on: `ANY`, one that is `PROVEN`, or one of the
+    """Which active number with its phone number ID, or of its account, releases it: `ANY`, one that is `PROVEN`, or one of the
     organization with this id."""
 
     objects = HeldItemQuerySet.as_manager()
@@ -150,9 +151,9 @@ class HeldItem(LeasedRow):
             models.UniqueConstraint(fields=["webhook", "position"], name="one_held_item_each"),
         ]
         indexes: ClassVar = [
-            # The worker's next batch, an equal share of each queue; how many items an organization has here.
+            # The next lease of a worker, an equal share of each queue. The count of a queue's items.
             models.Index(fields=["state", "queue_id", "due_at", "id"], name="held_item_queues"),
-            # The items that a number lets go on.
+            # The items that a number releases.
             models.Index(fields=["state", "phone_number_id", "waits_for", "waba_id"], name="held_item_waits_for"),
             # The webhooks with problems of an organization, the latest first.
             models.Index(fields=["organization_id", "webhook"], name="held_item_log"),

@@ -1,4 +1,4 @@
-"""The webhook log of an organization, below /o/<organization>/settings/webhooks/."""
+"""URLs of an organization's webhook log, below /o/<organization>/settings/webhooks/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""One port, composed of four: webhook receiver, event streams and /healthz in plain ASGI, and the Django site in threads."""
+"""The ASGI application of one port: webhook receiver, event streams, /healthz, and the Django site in threads."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -12,21 +12,21 @@ django_site = get_wsgi_application()
 
 from organizations.live.event_stream import EventStreams  # noqa: E402
 from webhooks.intake.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402
-from whatsapp_hub.health import HEALTHZ, PROBES, answer_healthz  # noqa: E402
+from whatsapp_hub.health import HEALTHZ, PROBES, respond_healthz  # noqa: E402
 from whatsapp_hub.server.site import Site  # noqa: E402
 from whatsapp_hub.server.threads import ThreadQueue  # noqa: E402
 
 page_threads = ThreadQueue("pages", threads=10)
 probe_threads = ThreadQueue("probes", threads=2)
-"""For machines, which need to see how the hub does above all when its pages are slow."""
+"""Separate, because monitoring needs these URLs most when pages are slow."""
 static_threads = ThreadQueue("static", threads=2)
-"""To find and open a static file needs no database, so no page can hold it up."""
+"""Separate, because static files need no database, and so slow pages need not delay them."""
 static_files = WhiteNoiseMiddleware()
-"""Knows which paths are static files. Django's own middleware of this class serves them."""
+"""Finds out which paths are static files. The middleware of the Django site serves them."""
 
 
 def threads_for(path: str) -> ThreadQueue:
-    """The threads that serve a path of the Django site."""
+    """Returns the threads that serve a path of the Django site."""
     if path in PROBES:
         return probe_threads
     is_static = static_files.find_file(path) if static_files.autorefresh else path in static_files.files
@@ -43,33 +43,33 @@ streams = EventStreams()
 
 
 class Hub:
-    """Each request to its part; all start and stop with the process."""
+    """Calls the application that serves the path of a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _part(scope["path"])(scope, receive, send)
+            await _application_for(scope["path"])(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _confirm_lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
     async def close(self) -> None:
-        """End what would never end by itself. The pages come back to whoever serves next."""
+        """Ends the event streams, which never end on their own. The pages connect again to the process that serves next."""
         await streams.close()
 
 
 application = Hub()
 
 
-def _part(path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def _application_for(path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     if path.startswith(PATH):
         return receiver
     if path == HEALTHZ:
-        return answer_healthz
+        return respond_healthz
     return streams if streams.serves(path) else site
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _confirm_lifespan(receive: Receive, send: Send) -> None:
     while True:
         event = await receive()
         await send({"type": f"{event['type']}.complete"})

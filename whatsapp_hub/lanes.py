@@ -1,4 +1,4 @@
-"""What the worker does, all of it."""
+"""All lanes and chores of the worker."""
 
 from chats.conversations.session_expiry import close_expired_sessions
 from chats.conversations.unmatched_statuses import delete_old_unmatched

@@ -1,7 +1,7 @@
-"""The hub's processes on one machine, side by side: started together, started again when one ends, and stopped together.
+"""Supervises the processes of a hub on one machine: starts them, starts a process again when it ends, and stops all of them.
 
-Each is the leader of a session of its own: a Ctrl-C meant for all reaches this supervisor alone, and what a killed process leaves
-behind can be ended with it.
+Each process is the leader of an operating system session of its own. So Ctrl-C reaches only the supervisor, and child processes
+that a killed process leaves behind can be killed with it.
 """
 
 import contextlib
@@ -21,34 +21,35 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-POLL = 0.25
-"""Seconds between two looks at the processes."""
-QUICK = 10.0
-"""Seconds; a process that fails sooner has failed to start."""
-MOST_QUICK_ENDS = 5
-PATIENCE_TO_STOP = 28.0
+POLL_SECONDS = 0.25
+"""Interval between two checks of the processes."""
+START_SECONDS = 10.0
+"""A process that fails sooner has failed to start."""
+MAX_FAILED_STARTS = 5
+STOP_SECONDS = 28.0
+"""Processes that have not ended so long after SIGTERM are killed."""
 SUPERVISED = "WHATSAPP_HUB_SUPERVISED"
-"""The environment variable by which a process knows that a supervisor started it, and the supervisor's id."""
+"""Environment variable with the process id of the supervisor, for processes that it started."""
 _PR_SET_PDEATHSIG = 1
 
 
 class SupervisorError(Exception):
-    """The processes cannot run; the message says why, for an operator."""
+    """The processes cannot run. The message explains the reason to an operator."""
 
 
 @dataclass
 class Process:
-    """One command and its life: it is begun again when it ends, where it ended at once after 1, 2, 4 … times `pause` seconds."""
+    """One command, which is started again when it ends. After failed starts it waits for 1, 2, 4 … times `pause` seconds."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     pause: float = 1.0
     is_needed: bool = True
-    """Whether the others stop where it never stays up."""
+    """Whether the other processes stop if this one cannot be started."""
     running: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
-    quick_ends: int = 0
+    failed_starts: int = 0
     due_at: float = 0.0
 
     def start(self) -> None:
@@ -56,37 +57,37 @@ class Process:
         self.running = subprocess.Popen(self.command, env=environment, start_new_session=True)  # noqa: S603  our own command
         self.started_at = time.monotonic()
 
-    def watch(self) -> None:
-        """Begin it again if it has ended. SupervisorError if it never stays up and is needed."""
+    def check(self) -> None:
+        """Starts the process again if it has ended. Raises SupervisorError if it cannot be started and is needed."""
         if self.running is None:
             if time.monotonic() >= self.due_at:
                 self.start()
         elif self.running.poll() is not None:
-            self._note_end(self.running)
+            self._handle_end(self.running)
 
-    def _note_end(self, ended: "subprocess.Popen[bytes]") -> None:
-        self.kill()  # whatever it left behind
+    def _handle_end(self, ended: "subprocess.Popen[bytes]") -> None:
+        self.kill()  # child processes that it left behind
         lived = time.monotonic() - self.started_at
-        failed = ended.returncode > 0  # below 0 a signal ended it, which says nothing of the process itself
-        self.quick_ends = self.quick_ends + 1 if failed and lived < QUICK else 0
+        failed = ended.returncode > 0  # negative if a signal ended it, which is no failure of the process
+        self.failed_starts = self.failed_starts + 1 if failed and lived < START_SECONDS else 0
         log.error("%s ended with %s after %.0f s", self.name, ended.returncode, lived)
-        if self.quick_ends >= MOST_QUICK_ENDS:
+        if self.failed_starts >= MAX_FAILED_STARTS:
             self._give_up()
         self.running = None
-        self.due_at = time.monotonic() + (self.pause * 2.0 ** (self.quick_ends - 1) if self.quick_ends else 0.0)
+        self.due_at = time.monotonic() + (self.pause * 2.0 ** (self.failed_starts - 1) if self.failed_starts else 0.0)
 
     def _give_up(self) -> None:
         if self.is_needed:
-            raise SupervisorError(f"{self.name} does not stay up; what it said is above")
+            raise SupervisorError(f"{self.name} cannot be started; its output is above")
         self.pause = math.inf
-        log.error("%s does not stay up; what it said is above. The hub runs without it until it is started again", self.name)
+        log.error("%s cannot be started; its output is above. The hub runs without it until the hub is started again", self.name)
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
         if self.running and self.running.poll() is None:
             self.running.terminate()
 
     def kill(self) -> None:
-        """End it and all that it started, at once."""
+        """Kills the process and all its child processes."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.running.pid, signal.SIGKILL)
@@ -94,31 +95,30 @@ class Process:
 
 
 class Supervisor:
-    """Runs processes until it is stopped."""
+    """Runs processes until `stop` is called."""
 
     def __init__(self, processes: Sequence[Process]) -> None:
         self._processes = processes
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """Safe in a signal handler."""
+        """Stops all processes. May be called in a signal handler."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Keep all of them up until `stop`; then all are asked to end, and ended if they do not. SupervisorError if one never stays
-        up."""
+        """Keeps all processes running until `stop`. Raises SupervisorError if a needed one cannot be started."""
         try:
             while not self._stopping.is_set():
                 for process in self._processes:
-                    process.watch()
-                self._stopping.wait(POLL)
+                    process.check()
+                self._stopping.wait(POLL_SECONDS)
         finally:
-            self._end_all()
+            self._stop_all()
 
-    def _end_all(self) -> None:
+    def _stop_all(self) -> None:
         for process in self._processes:
-            process.ask_to_stop()
-        until = time.monotonic() + PATIENCE_TO_STOP
+            process.terminate()
+        until = time.monotonic() + STOP_SECONDS
         for process in self._processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 if process.running:
@@ -127,24 +127,23 @@ class Supervisor:
 
 
 def end_with_supervisor() -> None:
-    """For a process that may have been started by a supervisor, or not: if so it ends with it."""
+    """Makes this process end when its supervisor ends. Does nothing if no supervisor started it."""
     if SUPERVISED in os.environ:
         end_with_parent(int(os.environ[SUPERVISED]))
 
 
 def end_with_parent(parent: int = 0) -> None:
-    """From now on this process gets a SIGTERM when its parent ends, however it ends; at once if that was `parent` and it has ended
-    already. Linux has this; elsewhere nothing happens."""
+    """Makes this process get a SIGTERM when its parent ends, in whatever way. If `parent` is given and has ended already, it gets
+    the signal now. Works on Linux only, and does nothing on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if parent and os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def wait_for_port(host: str, port: int, *, patience: float = 10.0) -> None:
-    """Return once the address can be listened on: a hub that was just stopped may still be letting go of it. SupervisorError if
-    somebody keeps it."""
-    until = time.monotonic() + patience
+def wait_for_port(host: str, port: int, *, timeout: float = 10.0) -> None:
+    """Waits until the port is free: a hub that was just stopped may still use it. Raises SupervisorError if it stays in use."""
+    until = time.monotonic() + timeout
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         with socket.socket(family) as probe:
@@ -156,7 +155,7 @@ def wait_for_port(host: str, port: int, *, patience: float = 10.0) -> None:
                     raise SupervisorError(f"{host}:{port} cannot be listened on ({failure.strerror}); {_remedy(failure)}") from None
             else:
                 return
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
 
 
 def _remedy(failure: OSError) -> str:

@@ -1,15 +1,16 @@
-"""All addresses of the Django site. The webhook's and the event streams are served beside it: see `whatsapp_hub.asgi`."""
+"""All URLs of the Django site. The URLs of webhooks and event streams are in `whatsapp_hub.asgi`."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
-from organizations.url_parameters import RowId
 
+from organizations.url_parameters import RowId
 from organizations.views.home import access, home
-from whatsapp_hub import health
+from whatsapp_hub import design_urls, health
 
 register_converter(RowId, "row")
 
-of_an_organization: list[URLPattern | URLResolver] = [
+organization_urlpatterns: list[URLPattern | URLResolver] = [
     path("access/", access, name="access"),
     path("inbox/", include("chats.urls")),
     path("contacts/", include("contacts.urls")),
@@ -24,10 +25,13 @@ of_an_organization: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("", home, name="home"),
-    path("o/<row:organization_id>/", include(of_an_organization)),
+    path("o/<row:organization_id>/", include(organization_urlpatterns)),
     path("", include("organizations.personal_urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
 ]
+
+if settings.DEBUG:
+    urlpatterns += design_urls.urlpatterns

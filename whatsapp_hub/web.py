@@ -1,4 +1,7 @@
-"""How gunicorn runs the web processes: `gunicorn -c python:whatsapp_hub.web`. Read `serving.py` for who starts it."""
+"""Gunicorn's configuration, and its workers, for the web processes: `gunicorn -c python:whatsapp_hub.web`.
+
+`supervisor.py` and `manage.py serve` start it.
+"""
 
 import asyncio
 import gc
@@ -22,47 +25,47 @@ from whatsapp_hub.supervisor import SUPERVISED, end_with_parent, end_with_superv
 
 end_with_supervisor()
 
+MAX_OPEN_FILES = 65_536
+"""Each open page of the site holds a connection. Many systems allow 1,024 by default."""
 
-MOST_FILES = 65_536
-"""Each open page of the site holds a connection; many systems allow 1,024 of them unless asked."""
 
-
-class Closing(Protocol):
-    """What the application can do beside answering: see asgi.Hub."""
+class ClosableApplication(Protocol):
+    """An ASGI application that can end its event streams: `asgi.Hub`."""
 
     async def close(self) -> None: ...
 
 
-TICK = 0.5
-"""Seconds between two looks at whether the process is to end. The parent's ten a second are most of what an idle process does."""
+CHECK_SECONDS = 0.5
+"""Interval between two checks of whether the process must end. The base class checks ten times a second, which would be most of the
+work of an idle process."""
 
 
 class WebServer(Server):
-    """A server that ends although event streams are open, and sleeps while there is nothing to do."""
+    """A server that can end while event streams are open, and that sleeps while it is idle."""
 
     async def main_loop(self) -> None:
-        while not await self.on_tick(0):  # noqa: ASYNC110  a signal handler sets what it looks at
-            await asyncio.sleep(TICK)
+        while not await self.on_tick(0):  # noqa: ASYNC110  a signal handler sets the value that it checks
+            await asyncio.sleep(CHECK_SECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await cast(Closing, self.config.app).close()
+        await cast(ClosableApplication, self.config.app).close()
         await super().shutdown(sockets)
 
 
 class WebWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
-    """A web process. Nothing here speaks WebSocket, and what the hub has to say of a request is in its metrics."""
+    """A web process. The hub has no WebSockets, and no access log: it has metrics."""
 
     CONFIG_KWARGS = UvicornWorker.CONFIG_KWARGS | {
         "http": Connection,
         "ws": "none",
         "access_log": False,
         "server_header": False,
-        "proxy_headers": False,  # the site reads them itself: see asgi.py
-        "timeout_graceful_shutdown": 15,  # seconds for what is under way, before `graceful_timeout` ends the process itself
+        "proxy_headers": False,  # asgi.py reads them
+        "timeout_graceful_shutdown": 15,  # seconds for running requests; it must be less than `graceful_timeout`
     }
 
     async def _serve(self) -> None:
-        """As the parent does it, with a server that ends."""
+        """Like the method of the base class, but with `WebServer`."""
         self.config.app = self.wsgi
         server = WebServer(config=self.config)
         self._install_sigquit_handler()
@@ -76,15 +79,15 @@ wsgi_app = "whatsapp_hub.asgi:application"
 worker_class = "whatsapp_hub.web.WebWorker"
 try:
     bind = f"[{settings.BIND}]:{settings.PORT}" if ":" in settings.BIND else f"{settings.BIND}:{settings.PORT}"
-except ImproperlyConfigured as refusal:
-    sys.exit(f"The hub cannot start: {refusal}")
+except ImproperlyConfigured as failure:
+    sys.exit(f"The hub cannot start: {failure}")
 workers = settings.WEB_CONCURRENCY
 reuse_port = True
-"""Each web process listens for itself, and the kernel deals out the connections; of one socket that all share, whoever is awake
-takes the most."""
+"""Each web process has a socket of its own, and the kernel distributes the connections. From a shared socket, the process that is
+awake would accept most of them."""
 backlog = 2048
 keepalive = 75
-"""Longer than a proxy in front keeps its idle connections, so that it never sends into one that is being closed."""
+"""Longer than a reverse proxy keeps its idle connections, so that it never sends a request on one that is being closed."""
 graceful_timeout = 20
 timeout = 60
 loglevel = "warning"
@@ -92,29 +95,28 @@ proc_name = "whatsapp-hub"
 
 
 def on_starting(server: Arbiter) -> None:
-    """Refuse to start with keys that do not open the stored secrets. In a process of its own, so that the web processes begin
-    without anything of Django's. Under a supervisor that has asked already."""
+    """Exits if the keys cannot decrypt the stored secrets. A supervisor has checked this already."""
     if SUPERVISED not in os.environ:
-        asked = subprocess.run([sys.executable, str(settings.BASE_DIR / "manage.py"), "check_secrets"], check=False)  # noqa: S603
-        if asked.returncode:
-            sys.exit(asked.returncode)
+        # In a process of its own, so that the web processes are forked without Django's state.
+        check = subprocess.run([sys.executable, str(settings.BASE_DIR / "manage.py"), "check_secrets"], check=False)  # noqa: S603
+        if check.returncode:
+            sys.exit(check.returncode)
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """A web process whose master was killed would keep the port from the next one."""
-    end_with_parent(worker.ppid)
+    end_with_parent(worker.ppid)  # otherwise a web process whose master was killed would keep the port
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if allowed == resource.RLIM_INFINITY else min(allowed, MOST_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, allowed))
+    limit = MAX_OPEN_FILES if allowed == resource.RLIM_INFINITY else min(allowed, MAX_OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, allowed))
 
 
 def post_worker_init(worker: Worker) -> None:
-    """What is there now stays: the garbage collector need not look at it again and again."""
+    """Excludes all objects that exist now from garbage collection, because they stay."""
     gc.collect()
     gc.freeze()
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
-    """The gauges of a process that has ended are no longer told."""
+    """Removes the gauges of a process that has ended from the metrics."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -2,16 +2,19 @@
 
 Modules and what other packages use of them:
 
+    persons              contacts of the persons that items name: apply_identity_changes, identity_change_of, store_persons,
+                         with_contacts
+    inbound_messages     stores received messages: UnknownMessage, store_messages
+    contact_columns      columns of a contact that come from its messages: recompute_contacts
     sessions             the rules of sessions, without a database: session_id
-    session_assignment   decides the session of stored messages
-    inbound_messages     stores received messages: record_messages, Arrival, contacts_of, correct_phone_times, move_conversation,
-                         remember_what_stays, times_of
-    statuses             stores statuses and moves messages forward: record_statuses, StatusArrival
-    unmatched_statuses   statuses of unknown messages: forget_old_unmatched
-    reactions_and_edits  what a reaction, edit or deletion changes: text_said
-    read_state           read marks and unread counts: first_unread, mark_as_read, mark_as_unread, to_be_read
-    done_and_blocked     what staff decides about a conversation
+    session_assignment   decides the session of stored messages: assign_rows
     session_expiry       the chore that closes sessions: close_expired_sessions
-    timeline             messages, notes and changes in the order of time: Cut, Line, Place, cut, in_time_order,
-                         newest_lines, oldest_lines
+    statuses             stores statuses and moves messages forward: apply_refusals, apply_stored_statuses, store_statuses
+    unmatched_statuses   statuses of unknown messages: delete_old_unmatched
+    reactions_and_edits  what a reaction, edit or deletion changes: ACTION_KINDS, SEARCHABLE_COLUMNS, apply_to_targets,
+                         searchable_text
+    read_state           read marks and unread counts: first_unread, mark_as_read, mark_as_unread, needs_reading
+    done_and_blocked     decisions of staff: block, mark_as_done, reopen, unblock
+    timeline             messages, notes and changes in order of time: EPOCH, MESSAGE, ThreadPart, ThreadPosition, TimelineLine,
+                         in_time_order, latest_part, microseconds, newest_lines, oldest_lines
 """

@@ -1,4 +1,4 @@
-"""What staff decides about whether a conversation needs them: it is done, it needs an answer after all, the person is blocked."""
+"""Decisions of staff: a conversation is done or reopened, a contact is blocked or unblocked."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,14 +15,14 @@ from organizations.models import User
 
 Kind = ContactChange.Kind
 COUNTS_AS_ANSWER = Q(group_id="") & ~Q(origin=Origin.HISTORY) & ~Q(kind="system")
-"""Messages that can wait for an answer, or be one. A group has its own window."""
+"""Messages that can need an answer, or be one. A group has its own window."""
 TICK = timedelta(microseconds=1)
 COLUMNS = ("done_until", "blocked_at", "waiting_since", "unread_count", "unread_at")
 
 
 def mark_as_done(*, contact: Contact, by: User, now: datetime, seen: datetime | None = None) -> bool:
-    """The customer's messages so far need no answer: it stops waiting until the next one. With `seen`, those sent later than that
-    wait on, since whoever decided did not have them before their eyes. Returns whether it waited."""
+    """Marks that the customer's messages so far need no answer. Messages that were sent after `seen`, if given, stay unanswered,
+    because the user had not seen them. Returns whether the conversation was unanswered."""
 
     def done(locked: Contact) -> Kind | None:
         if not locked.waiting_since:
@@ -34,7 +34,7 @@ def mark_as_done(*, contact: Contact, by: User, now: datetime, seen: datetime | 
 
 
 def reopen(*, contact: Contact, by: User, now: datetime) -> bool:
-    """The customer's last message needs an answer after all. Returns whether it was marked as done."""
+    """Marks that the customer's last message needs an answer. Returns whether it was marked as done."""
 
     def undone(locked: Contact) -> Kind | None:
         if not locked.is_done:
@@ -46,19 +46,19 @@ def reopen(*, contact: Contact, by: User, now: datetime) -> bool:
 
 
 def block(*, contact: Contact, by: User, now: datetime) -> bool:
-    """The person's messages are kept and alert nobody. Returns whether they were not blocked yet."""
+    """Blocks the contact: its messages are stored, and do not count as unread. Returns whether it was not blocked before."""
 
     def blocked(locked: Contact) -> Kind | None:
         if locked.blocked_at:
             return None
-        locked.blocked_at = now.replace(microsecond=0)  # Meta tells when messages were written in whole seconds
+        locked.blocked_at = now.replace(microsecond=0)  # Meta's times of messages are whole seconds
         return Kind.BLOCKED
 
     return _decide(contact, blocked, by=by, now=now)
 
 
 def unblock(*, contact: Contact, by: User, now: datetime) -> bool:
-    """The person's messages count again, those too that nobody has read meanwhile. Returns whether they were blocked."""
+    """Unblocks the contact. Messages that arrived meanwhile count as unread too. Returns whether it was blocked."""
 
     def unblocked(locked: Contact) -> Kind | None:
         if not locked.blocked_at:
@@ -70,17 +70,17 @@ def unblock(*, contact: Contact, by: User, now: datetime) -> bool:
 
 
 def merged_done_until(one: Contact, other: Contact) -> datetime | None:
-    """The `done_until` of two contacts that become one, while each has its own messages. What of either needed an answer still
-    does. For that, what was done of the one may wait again, if it came after what waited of the other."""
+    """Returns the `done_until` of two contacts that are merged, while each has its own messages. Unanswered messages of both stay
+    unanswered. So a message of one that was done is unanswered again if it came after an unanswered message of the other."""
     done = max(filter(None, (one.done_until, other.done_until)), default=None)
     if done is None:
         return None
-    waiting = [at for contact in (one, other) if (at := _first_waiting(contact)) and at <= done]
-    return min(waiting) - TICK if waiting else done
+    unanswered = [sent_at for contact in (one, other) if (sent_at := _first_unanswered(contact)) and sent_at <= done]
+    return min(unanswered) - TICK if unanswered else done
 
 
-def _first_waiting(contact: Contact) -> datetime | None:
-    """The time of the first of the customer's messages that needs an answer, whether the person is blocked or not."""
+def _first_unanswered(contact: Contact) -> datetime | None:
+    """Returns the time of the customer's first unanswered message, whether the contact is blocked or not."""
     rows = Message.objects.filter(COUNTS_AS_ANSWER, contact=contact, is_user_message=True)
     if settled_until := contact.answered_or_done_until:
         rows = rows.filter(create_in__gt=settled_until)
@@ -88,7 +88,8 @@ def _first_waiting(contact: Contact) -> datetime | None:
 
 
 def _decide(contact: Contact, change: Callable[[Contact], Kind | None], *, by: User, now: datetime) -> bool:
-    """Change the locked contact, and store what follows from it and a line that says it. False if there was nothing to change."""
+    """Changes the locked contact, and stores what depends on it and a line in the conversation. Returns False if `change` changed
+    nothing."""
 
     def write() -> bool:
         locked = Contact.objects.select_for_update().filter(pk=contact.pk).first()

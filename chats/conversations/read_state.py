@@ -1,8 +1,8 @@
 """What staff has read of a conversation. All members of an organization share it, as they share the conversations.
 
-One rule says what is unread, for the count in the list, the line in the conversation and the receipts alike: a customer's message
-that came live, is no action upon another and no notice of WhatsApp's, and was told by a later webhook than `read_webhook_id`.
-While a person is blocked, nothing of theirs is unread.
+One rule says what is unread, for the count in the list, the line in the conversation and the read receipts: a live message of the
+customer that does not change another message, is not a notice of WhatsApp's, and came with a later webhook than `read_webhook_id`.
+A blocked contact has nothing unread.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,57 +16,57 @@ from contacts.models import Contact
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
 
-NOBODY_S = (*ACTION_KINDS, "system")
-"""Kinds that nobody has to read: they show on another message, or nobody wrote them."""
-CONTACTS = 250
-"""In one query."""
-NOTHING: dict[str, Any] = {"count": 0, "latest": None}
+UNCOUNTED_KINDS = (*ACTION_KINDS, "system")
+"""Kinds that staff does not have to read: they show on another message, or are notices of WhatsApp's."""
+MAX_CONTACTS = 250
+"""Contacts in one query."""
+NO_UNREAD: dict[str, Any] = {"count": 0, "latest": None}
 
 
 def needs_reading(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """Those of these messages that a person has to read, or had to."""
-    return messages.filter(is_user_message=True, origin=Origin.LIVE, webhook_id__isnull=False).exclude(kind__in=NOBODY_S)
+    """Returns the messages that staff has to read, or had to."""
+    return messages.filter(is_user_message=True, origin=Origin.LIVE, webhook_id__isnull=False).exclude(kind__in=UNCOUNTED_KINDS)
 
 
-def is_to_be_read(message: Message) -> bool:
-    """The same of one message."""
+def message_needs_reading(message: Message) -> bool:
+    """Whether staff has to read the message, or had to."""
     is_live = message.is_user_message and message.origin == Origin.LIVE
-    return is_live and message.webhook_id is not None and message.kind not in NOBODY_S
+    return is_live and message.webhook_id is not None and message.kind not in UNCOUNTED_KINDS
 
 
 def first_unread(contact: Contact, messages: Iterable[Message]) -> int | None:
-    """The id of the first of these messages that nobody has read. A blocked contact has none."""
+    """Returns the id of the first unread message. A blocked contact has none."""
     if not contact.unread_count:
         return None
     read = contact.read_webhook_id
-    return next((each.pk for each in messages if is_to_be_read(each) and (each.webhook_id or 0) > read), None)
+    return next((each.pk for each in messages if message_needs_reading(each) and (each.webhook_id or 0) > read), None)
 
 
-def count_unread(fresh: Iterable[Message]) -> None:
-    """Count these messages, which are new here; the contacts are not saved."""
-    for row in fresh:
-        if is_to_be_read(row):
+def count_unread(new: Iterable[Message]) -> None:
+    """Adds these new messages to the unread counts of their contacts. The contacts are not saved."""
+    for row in new:
+        if message_needs_reading(row):
             row.contact.record_unread(row.create_in, row.webhook_id or 0)
 
 
 def recount_unread(contacts: Collection[Contact]) -> None:
-    """Count what these contacts have unread, from their messages. The contacts are locked, and not saved."""
+    """Counts the unread messages of these contacts. The contacts are locked, and not saved."""
     ordered = sorted(contacts, key=lambda contact: contact.pk)
-    for start in range(0, len(ordered), CONTACTS):
-        part = ordered[start : start + CONTACTS]
-        which = Q(pk__in=[])
+    for start in range(0, len(ordered), MAX_CONTACTS):
+        part = ordered[start : start + MAX_CONTACTS]
+        condition = Q(pk__in=[])
         for contact in part:
-            which |= Q(contact=contact, webhook_id__gt=contact.read_webhook_id)
-        counts = needs_reading(Message.objects.filter(which)).order_by().values("contact")
+            condition |= Q(contact=contact, webhook_id__gt=contact.read_webhook_id)
+        counts = needs_reading(Message.objects.filter(condition)).order_by().values("contact")
         found: dict[int, Any] = {each["contact"]: each for each in counts.annotate(count=Count("pk"), latest=Max("create_in"))}
         for contact in part:
-            own = found.get(contact.pk, NOTHING) if not contact.blocked_at else NOTHING
+            own = found.get(contact.pk, NO_UNREAD) if not contact.blocked_at else NO_UNREAD
             contact.unread_count, contact.unread_at = own["count"], own["latest"]
 
 
 def merged_read_mark(one: Contact, other: Contact) -> int:
-    """The `read_webhook_id` of two contacts that become one. What nobody has read of either stays unread. For that, what was read
-    of the one may count as unread again, if it came after what was not read of the other."""
+    """Returns the `read_webhook_id` of two contacts that are merged. Unread messages of both stay unread. So read messages of one
+    count as unread again if they came after unread messages of the other."""
     both = Q(contact=one, webhook_id__gt=one.read_webhook_id) | Q(contact=other, webhook_id__gt=other.read_webhook_id)
     first = needs_reading(Message.objects.filter(both)).aggregate(first=Min("webhook_id"))["first"]
     mark = max(one.read_webhook_id, other.read_webhook_id)
@@ -74,8 +74,8 @@ def merged_read_mark(one: Contact, other: Contact) -> int:
 
 
 def mark_as_read(contact: Contact, *, up_to: int) -> None:
-    """What that webhook and earlier ones told has been read. What came meanwhile stays unread, whoever says what first. A contact
-    that has just become another one has nothing to be read any more."""
+    """Marks the messages of that webhook and earlier ones as read. Later messages stay unread. Does nothing if the contact was
+    merged into another one."""
     run_in_transaction(lambda: _mark_as_read(contact.pk, up_to))
 
 
@@ -95,8 +95,8 @@ def _mark_as_read(contact_id: int, up_to: int) -> None:
 
 
 def mark_as_unread(contact: Contact) -> bool:
-    """The customer's latest message, and what the same webhook told, has not been read. Returns whether there is one: a blocked
-    person has none, nor has a conversation to which only the business has written."""
+    """Marks the customer's latest message, and others of the same webhook, as unread. Returns False if there is none: the contact
+    is blocked, or only the business has written."""
     return run_in_transaction(lambda: _mark_as_unread(contact.pk))
 
 

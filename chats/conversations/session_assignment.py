@@ -1,7 +1,7 @@
-"""Applies the session rules to rows: finds what the rules need to know of the messages before, and writes what they changed.
+"""Applies the session rules to rows: reads what the rules need to know of earlier messages, and writes what the rules change.
 
-Messages that come after all that is known need nothing but the contact's own columns. All other conversations of a group are filed
-anew together, with a number of statements that does not depend on how many they are (see `reassign`).
+Messages that are later than all stored ones need only the contact's own columns. All other conversations are reassigned together,
+with a number of statements that does not depend on the number of conversations (see `reassign`).
 """
 
 import uuid
@@ -29,17 +29,17 @@ from chats.models import Message, Origin
 from contacts.models import Contact
 from jobs.bulk_writes import update_columns
 
-SPANS = 250
+MAX_SPANS = 250
 """Conversations in one query: SQLite takes at most 1,000 conditions joined by OR, and MySQL plans each one as a range."""
 TICK = timedelta(microseconds=1)
-LONGEST_STEP = timedelta(days=32)
-"""Of one look at what follows a late message, which bounds the rows in memory."""
-LIVE = (SessionEffect.CUSTOMER, SessionEffect.BUSINESS)
-MOVED = ("session_id", "expires_at", "is_active", "updated_at")
+MAX_STEP = timedelta(days=32)
+"""Time that one query reads of what follows a late message. It limits the rows in memory."""
+LIVE_EFFECTS = (SessionEffect.CUSTOMER, SessionEffect.BUSINESS)
+SESSION_COLUMNS = ("session_id", "expires_at", "is_active", "updated_at")
 
 
 class StoredMessage(NamedTuple):
-    """A message that is in the table, as far as the rules need it."""
+    """The columns of a stored message that the rules need."""
 
     pk: int
     contact_id: int
@@ -59,135 +59,142 @@ class StoredMessage(NamedTuple):
         return self.callback_data or self.wamid or ""
 
 
-COLUMNS = ("pk", *StoredMessage._fields[1:])
+STORED_COLUMNS = ("pk", *StoredMessage._fields[1:])
 
 
 def effect_of_kind(origin: str, from_customer: bool, kind: str) -> SessionEffect:
-    """What a message of this sort does to sessions. System notices nobody wrote."""
+    """Returns what such a message does to sessions. System messages are notices of WhatsApp's."""
     if kind == "system":
-        return SessionEffect.ASIDE
+        return SessionEffect.NOTICE
     if origin == Origin.HISTORY:
         return SessionEffect.HISTORY
     return SessionEffect.CUSTOMER if from_customer else SessionEffect.BUSINESS
 
 
 def effect_of(row: StoredMessage | Message) -> SessionEffect:
-    """What this message does to sessions."""
+    """Returns what this message does to sessions."""
     return effect_of_kind(row.origin, row.is_user_message, row.kind)
 
 
 def assign_rows(
-    fresh: Sequence[Message],
-    promoted: Sequence[Message],
+    new: Sequence[Message],
+    changed: Sequence[Message],
     contacts: dict[int, Contact],
     now: datetime,
     *,
-    vacated: Mapping[int, datetime] = MappingProxyType({}),
+    old_times: Mapping[int, datetime] = MappingProxyType({}),
 ) -> None:
-    """Give each fresh row its session, and each promoted one, which is stored with another role or time than it now has; move what
-    that changes of other rows. `vacated`: by primary key, the times that promoted rows are stored with. The contacts are locked;
-    they are updated, not saved."""
+    """Sets the session of `new` and `changed` rows, and updates other rows whose session changes because of them.
+
+    The rows of `changed` are stored with another effect or time than they now have. `old_times` are the stored times of those that
+    have another time, by primary key. The contacts are locked. They are updated, not saved.
+    """
     by_contact: dict[int, list[Message]] = defaultdict(list)
-    for row in (*fresh, *promoted):
+    for row in (*new, *changed):
         by_contact[row.contact_id].append(row)
-    late: list[ReassignedSpan] = []
+    spans: list[ReassignedSpan] = []
     closed: set[uuid.UUID] = set()
     reopened: set[uuid.UUID] = set()
     for contact_id, rows in by_contact.items():
         contact = contacts[contact_id]
-        if not _come_after_all(contact, rows):
-            times = [at for row in rows for at in (row.create_in, vacated.get(row.pk)) if at]
-            late.append(ReassignedSpan(contact, min(times), max(times), {row.name: row for row in rows}))
+        if not _are_latest(contact, rows):
+            times = [time for row in rows for time in (row.create_in, old_times.get(row.pk)) if time]
+            spans.append(ReassignedSpan(contact, min(times), max(times), {row.name: row for row in rows}))
             continue
-        known, was_running = {contact.session_id}, _running(contact)
-        _continue(contact, rows, now)
-        closed |= was_running - _running(contact)
-        reopened |= (_running(contact) - was_running) & known  # closed by the sweep, and then a message came late
+        stored_id, was_running = {contact.session_id}, _running_ids(contact)
+        _assign_latest(contact, rows, now)
+        closed |= was_running - _running_ids(contact)
+        # A session that the chore closed before this late message arrived.
+        reopened |= (_running_ids(contact) - was_running) & stored_id
     _set_active(closed, False, now)
     _set_active(reopened, True, now)
-    reassign(late, now)
+    reassign(spans, now)
 
 
 @dataclass(slots=True)
 class ReassignedSpan:
-    """Part of a conversation in which messages are new, have another role than before, or came from another conversation.
+    """Part of a conversation in which messages are new, have another effect than before, or came from another conversation.
 
-    `since` and `until` are the times of the first and the last of them. `rows` are, by name, those that the table does not have as
-    they are now; without any, the stored ones count.
+    `first_at` and `last_at` are the times of the first and the last of these messages. `rows` are, by name, the messages that the
+    table does not contain as they are now. If there are none, the stored messages count.
     """
 
     contact: Contact
-    since: datetime
-    until: datetime
+    first_at: datetime
+    last_at: datetime
     rows: dict[str, Message] = field(default_factory=dict)
-    before: datetime | None = None
-    """The time of the last message before, if one may say which session ran then."""
+    previous_at: datetime | None = None
+    """The time of the last message before the span, if its session may still run. None once that session is known."""
     start: datetime = field(init=False)
     end: datetime = field(init=False)
-    """What lies between them is the next to be filed."""
+    """The messages from `start` to `end` are assigned next."""
     running: Session | None = None
     latest: Session | None = None
-    """The last live session, where the contact has to learn it."""
-    last_at: datetime | None = None
-    """The time of the last message filed anew that says which session ran then."""
-    filings: list[tuple[SessionAssignment, StoredMessage | None]] = field(default_factory=list)
-    """Of the new rows, and of the stored ones that may have to change."""
+    """The last live session, if the contact has to be updated with it."""
+    assigned_until: datetime | None = None
+    """The time of the last assigned message that determines which session runs."""
+    assignments: list[tuple[SessionAssignment, StoredMessage | None]] = field(default_factory=list)
+    """Of the new rows (with None), and of the stored rows that may have to change."""
 
     def __post_init__(self) -> None:
-        self.start, self.end = self.since, self.until + SESSION
+        self.start, self.end = self.first_at, self.last_at + SESSION
 
     @property
-    def touches_live(self) -> bool:
-        """Whether live sessions may change: live messages alone decide them, neither history nor notices."""
-        return not self.rows or any(effect_of(row) in LIVE for row in self.rows.values())
+    def changes_live_sessions(self) -> bool:
+        """Whether live sessions may change: only live messages decide them, neither history nor notices."""
+        return not self.rows or any(effect_of(row) in LIVE_EFFECTS for row in self.rows.values())
 
-    def begin_after(self, time: datetime) -> None:
-        """File what is later than the message of this time."""
-        self.before, self.start = time, time + TICK
+    def start_after(self, previous_at: datetime) -> None:
+        """Start after the stored message of this time."""
+        self.previous_at, self.start = previous_at, previous_at + TICK
 
-    def look(self, found: Sequence[StoredMessage]) -> bool:
-        """File anew what lies between `start` and `end`. `found` are its stored rows, and those of the time `before`. Returns
-        whether that was all: what follows stays as it is."""
-        if self.before:
-            self.running, self.before = _session_left_by(row for row in found if row.create_in == self.before), None
-        rows = [row for row in found if row.name not in self.rows and row.create_in >= self.start]
-        fresh = [row for row in self.rows.values() if row.create_in >= self.start]
-        stored = {row.name: row for row in rows}
-        entries = [*map(_entry, rows), *map(_entry, fresh)]
-        for filing in assign_sessions(entries, scope=self.contact.create_for_phone_number_id, running=self.running):
-            row = stored.get(filing.entry.key)
-            if row and self._is_settled(filing, row):
+    def assign(self, stored: Sequence[StoredMessage]) -> bool:
+        """Assigns the messages from `start` to `end`. `stored` are the stored rows of that time and those of `previous_at`. Returns
+        whether the span is complete: all later messages keep their sessions."""
+        if self.previous_at:
+            self.running = _session_after_last(row for row in stored if row.create_in == self.previous_at)
+            self.previous_at = None
+        by_name = {row.name: row for row in stored if row.name not in self.rows and row.create_in >= self.start}
+        messages = [_session_message(row) for row in by_name.values()]
+        messages += [_session_message(row) for row in self.rows.values() if row.create_in >= self.start]
+        for assignment in assign_sessions(messages, scope=self.contact.create_for_phone_number_id, running=self.running):
+            row = by_name.get(assignment.message.key)
+            if row and self._is_unchanged(assignment, row):
                 self.latest = None
                 return True
-            self._keep(filing, row)
-        return self._is_followed_by_nothing()
+            self._add(assignment, row)
+        return self._is_last()
 
-    def go_on(self, step: timedelta) -> None:
-        """Look further."""
+    def extend(self, step: timedelta) -> None:
+        """Continue with the messages that follow, as far as `step`."""
         self.start, self.end = self.end + TICK, self.end + step
 
-    def _keep(self, filing: SessionAssignment, row: StoredMessage | None) -> None:
-        if left := session_after(filing.entry, filing.session_id, filing.expires_at):
-            self.running, self.last_at = left, filing.entry.at
-        if filing.entry.role in LIVE:
-            self.latest = filing.latest
-        if row is None or row.is_active or (row.session_id, row.expires_at) != (filing.session_id, filing.expires_at):
-            self.filings.append((filing, row))
+    def _add(self, assignment: SessionAssignment, row: StoredMessage | None) -> None:
+        message = assignment.message
+        if session := session_after(message, assignment.session_id, assignment.expires_at):
+            self.running, self.assigned_until = session, message.sent_at
+        if message.effect in LIVE_EFFECTS:
+            self.latest = assignment.latest
+        is_changed = row and (row.session_id, row.expires_at) != (assignment.session_id, assignment.expires_at)
+        if row is None or row.is_active or is_changed:
+            self.assignments.append((assignment, row))
 
-    def _is_settled(self, filing: SessionAssignment, row: StoredMessage) -> bool:
-        """Whether this row leaves the same session as before, so that all that follows stays as it is."""
-        if filing.entry.at <= self.until or (row.session_id, row.expires_at) != (filing.session_id, filing.expires_at):
+    def _is_unchanged(self, assignment: SessionAssignment, row: StoredMessage) -> bool:
+        """Whether the same session runs after this row as before, so that all later messages keep their sessions."""
+        message = assignment.message
+        is_changed = (row.session_id, row.expires_at) != (assignment.session_id, assignment.expires_at)
+        if message.sent_at <= self.last_at or is_changed:
             return False
-        if filing.entry.role in LIVE:
+        if message.effect in LIVE_EFFECTS:
             return True
-        return not self.touches_live and session_after(filing.entry, row.session_id, row.expires_at) is not None
+        return not self.changes_live_sessions and session_after(message, row.session_id, row.expires_at) is not None
 
-    def _is_followed_by_nothing(self) -> bool:
-        """Whether the conversation ends here, or pauses for so long that what follows begins anew, as it did before."""
+    def _is_last(self) -> bool:
+        """Whether the conversation ends here, or pauses for so long that the next message opens a session, as it did before."""
         last = self.contact.last_message_timestamp
         if last is None or last <= self.end:
             return True
-        if self.last_at and self.last_at + SESSION > self.end:
+        if self.assigned_until and self.assigned_until + SESSION > self.end:
             return False
         known_until = self.contact.session_expires_at
         if known_until and known_until > self.end:  # of a session that begins after the pause
@@ -195,89 +202,20 @@ class ReassignedSpan:
         return True
 
 
-def reassign(stretches: Sequence[ReassignedSpan], now: datetime) -> None:
-    """File these parts of conversations anew, at most one of each contact, and what follows them as far as they change it. The
-    contacts are locked; they are updated, not saved.
+def reassign(spans: Sequence[ReassignedSpan], now: datetime) -> None:
+    """Assigns sessions again in these parts of conversations, at most one part for each contact, and after them as far as sessions
+    change. The contacts are locked. They are updated, not saved.
 
-    The number of statements does not depend on how many they are, up to `SPANS` at a time: one finds where each has to begin, one
-    reads a day of what follows, and few write what is to change. Only where that day does not settle it, the next days are read.
+    The number of statements does not depend on the number of spans, up to `MAX_SPANS` at a time: one finds where each span starts,
+    one reads a day of what follows, and few write the changes. More days are read only if that day does not complete the span.
     """
-    for begin in range(0, len(stretches), SPANS):
-        _refile(stretches[begin : begin + SPANS], now)
-
-
-def _refile(stretches: Sequence[ReassignedSpan], now: datetime) -> None:
-    _find_starts(stretches)
-    unsettled, step = list(stretches), SESSION
-    while unsettled:
-        found = _read(unsettled)
-        unsettled = [stretch for stretch in unsettled if not stretch.look(found[stretch.contact.pk])]
-        step = min(2 * step, LONGEST_STEP)
-        for stretch in unsettled:
-            stretch.go_on(step)
-    moved: dict[int, tuple[Any, ...]] = {}
-    closed: set[uuid.UUID] = set()
-    opened: set[uuid.UUID] = set()
-    for stretch in stretches:
-        was_running = _running(stretch.contact)
-        if stretch.latest:
-            _remember(stretch.contact, stretch.latest, now)
-        moved |= _put_all(stretch, now)
-        closed |= was_running - _running(stretch.contact)
-        opened |= _running(stretch.contact) - was_running
-    update_columns(Message, MOVED, moved)
-    _set_active(closed, False, now)
-    _set_active(opened, True, now)
-
-
-def _find_starts(stretches: Sequence[ReassignedSpan]) -> None:
-    """The last message before each stretch that says which session ran. One of more than a day before has no say any more."""
-    spans = [(stretch.contact.pk, stretch.since - SESSION, stretch.since - TICK) for stretch in stretches]
-    rows = Message.objects.filter(_within(spans)).exclude(kind="system").order_by()
-    starts = dict(rows.values_list("contact").annotate(Max("create_in")))
-    for stretch in stretches:
-        if time := starts.get(stretch.contact.pk):
-            stretch.begin_after(time)
-
-
-def _read(stretches: Iterable[ReassignedSpan]) -> dict[int, list[StoredMessage]]:
-    """The stored rows from where each of these begins to where it ends for now, by contact."""
-    spans = [(stretch.contact.pk, stretch.before or stretch.start, stretch.end) for stretch in stretches]
-    found: dict[int, list[StoredMessage]] = defaultdict(list)
-    for values in Message.objects.filter(_within(spans)).order_by().values_list(*COLUMNS):
-        found[values[1]].append(StoredMessage(*values))
-    return found
-
-
-def _within(spans: Sequence[tuple[int, datetime, datetime]]) -> RawSQL:
-    """Messages of these contacts, of each from one time to another. To build the same from Q objects costs more than the query."""
-    moment = connection.ops.adapt_datetimefield_value
-    arguments = [each for contact, first, last in spans for each in (contact, moment(first), moment(last))]
-    which = " OR ".join(["(contact_id = %s AND create_in >= %s AND create_in <= %s)"] * len(spans))
-    return RawSQL(which, arguments, output_field=BooleanField())  # noqa: S611  no input in it
-
-
-def _session_left_by(rows: Iterable[StoredMessage]) -> Session | None:
-    """What the last of these messages of one second left; the rules order them by name."""
-    last = max((row for row in rows if row.kind != "system"), key=lambda row: row.name)
-    return session_after(_entry(last), last.session_id, last.expires_at)
-
-
-def _put_all(stretch: ReassignedSpan, now: datetime) -> dict[int, tuple[Any, ...]]:
-    """Write the filings into the new rows; returns `MOVED` of the stored ones that change, by primary key."""
-    moved: dict[int, tuple[Any, ...]] = {}
-    for filing, row in stretch.filings:
-        if row is None:
-            _put(stretch.rows[filing.entry.key], filing, stretch.contact)
-            continue
-        values = (filing.session_id, filing.expires_at, _is_active(filing, stretch.contact))
-        if values != (row.session_id, row.expires_at, row.is_active):
-            moved[row.pk] = (*values, now)
-    return moved
+    for begin in range(0, len(spans), MAX_SPANS):
+        _reassign(spans[begin : begin + MAX_SPANS], now)
 
 
 def close_sessions(contacts: Iterable[Contact], now: datetime) -> int:
-    """Close these contacts' sessions, which have expired; returns how many messages that changed."""
+    """Closes the expired sessions of these contacts. Returns the number of changed messages. The contacts are updated, not
+    saved."""
     ids = []
     for contact in contacts:
         contact.session_is_active = False
@@ -285,47 +223,118 @@ def close_sessions(contacts: Iterable[Contact], now: datetime) -> int:
     return _set_active({each for each in ids if each}, False, now)
 
 
-def _running(contact: Contact) -> set[uuid.UUID]:
-    """The id of the session that is marked as running, if one is."""
+def _reassign(spans: Sequence[ReassignedSpan], now: datetime) -> None:
+    _find_starts(spans)
+    incomplete, step = list(spans), SESSION
+    while incomplete:
+        stored = _read(incomplete)
+        incomplete = [span for span in incomplete if not span.assign(stored[span.contact.pk])]
+        step = min(2 * step, MAX_STEP)
+        for span in incomplete:
+            span.extend(step)
+    changed: dict[int, tuple[Any, ...]] = {}
+    closed: set[uuid.UUID] = set()
+    opened: set[uuid.UUID] = set()
+    for span in spans:
+        was_running = _running_ids(span.contact)
+        if span.latest:
+            _set_session_of_contact(span.contact, span.latest, now)
+        changed |= _set_sessions_of_rows(span, now)
+        closed |= was_running - _running_ids(span.contact)
+        opened |= _running_ids(span.contact) - was_running
+    update_columns(Message, SESSION_COLUMNS, changed)
+    _set_active(closed, False, now)
+    _set_active(opened, True, now)
+
+
+def _find_starts(spans: Sequence[ReassignedSpan]) -> None:
+    """Finds the last message before each span that determines which session ran. One of more than a day before has no effect."""
+    ranges = [(span.contact.pk, span.first_at - SESSION, span.first_at - TICK) for span in spans]
+    rows = Message.objects.filter(_in_ranges(ranges)).exclude(kind="system").order_by()
+    starts = dict(rows.values_list("contact").annotate(Max("create_in")))
+    for span in spans:
+        if time := starts.get(span.contact.pk):
+            span.start_after(time)
+
+
+def _read(spans: Iterable[ReassignedSpan]) -> dict[int, list[StoredMessage]]:
+    """Returns the stored rows of the current part of each span, by contact."""
+    ranges = [(span.contact.pk, span.previous_at or span.start, span.end) for span in spans]
+    found: dict[int, list[StoredMessage]] = defaultdict(list)
+    for values in Message.objects.filter(_in_ranges(ranges)).order_by().values_list(*STORED_COLUMNS):
+        found[values[1]].append(StoredMessage(*values))
+    return found
+
+
+def _in_ranges(ranges: Sequence[tuple[int, datetime, datetime]]) -> RawSQL:
+    """Returns a condition for the messages of these contacts, each between two times."""
+    # Building the same condition from Q objects takes longer than the query.
+    adapt = connection.ops.adapt_datetimefield_value
+    arguments = [each for contact, first, last in ranges for each in (contact, adapt(first), adapt(last))]
+    condition = " OR ".join(["(contact_id = %s AND create_in >= %s AND create_in <= %s)"] * len(ranges))
+    return RawSQL(condition, arguments, output_field=BooleanField())  # noqa: S611  contains no input
+
+
+def _session_after_last(rows: Iterable[StoredMessage]) -> Session | None:
+    """Returns the session after the last of these messages of one time. The rules order them by name."""
+    last = max((row for row in rows if row.kind != "system"), key=lambda row: row.name)
+    return session_after(_session_message(last), last.session_id, last.expires_at)
+
+
+def _set_sessions_of_rows(span: ReassignedSpan, now: datetime) -> dict[int, tuple[Any, ...]]:
+    """Writes the assignments into the new rows. Returns `SESSION_COLUMNS` of the stored rows that change, by primary key."""
+    changed: dict[int, tuple[Any, ...]] = {}
+    for assignment, row in span.assignments:
+        if row is None:
+            _set_session(span.rows[assignment.message.key], assignment, span.contact)
+            continue
+        values = (assignment.session_id, assignment.expires_at, _is_active(assignment, span.contact))
+        if values != (row.session_id, row.expires_at, row.is_active):
+            changed[row.pk] = (*values, now)
+    return changed
+
+
+def _running_ids(contact: Contact) -> set[uuid.UUID]:
+    """Returns the id of the session that is marked as running, if there is one."""
     return {contact.session_id} if contact.session_id and contact.session_is_active else set()
 
 
-def _come_after_all(contact: Contact, rows: Iterable[Message]) -> bool:
-    """Whether the contact's own columns say all that the rules need to know."""
+def _are_latest(contact: Contact, rows: Iterable[Message]) -> bool:
+    """Whether the contact's own columns contain all that the rules need to know."""
     last = contact.last_message_timestamp
-    return all(row._state.adding and (last is None or row.create_in > last) and effect_of(row) in LIVE for row in rows)
+    return all(row._state.adding and (last is None or row.create_in > last) and effect_of(row) in LIVE_EFFECTS for row in rows)
 
 
-def _continue(contact: Contact, rows: Sequence[Message], now: datetime) -> None:
+def _assign_latest(contact: Contact, rows: Sequence[Message], now: datetime) -> None:
     running = None
     if contact.session_id and contact.session_expires_at:
         running = Session(contact.session_id, contact.session_expires_at)
-    by_key = {row.name: row for row in rows}
-    entries = [_entry(row) for row in rows]
-    filings = list(assign_sessions(entries, scope=contact.create_for_phone_number_id, running=running))
-    if filings[-1].latest:
-        _remember(contact, filings[-1].latest, now)
-    for filing in filings:
-        _put(by_key[filing.entry.key], filing, contact)
+    by_name = {row.name: row for row in rows}
+    messages = [_session_message(row) for row in rows]
+    assignments = list(assign_sessions(messages, scope=contact.create_for_phone_number_id, running=running))
+    if assignments[-1].latest:
+        _set_session_of_contact(contact, assignments[-1].latest, now)
+    for assignment in assignments:
+        _set_session(by_name[assignment.message.key], assignment, contact)
 
 
-def _entry(row: StoredMessage | Message) -> SessionMessage:
+def _session_message(row: StoredMessage | Message) -> SessionMessage:
     return SessionMessage(row.name, row.create_in, effect_of(row))
 
 
-def _remember(contact: Contact, session: Session, now: datetime) -> None:
+def _set_session_of_contact(contact: Contact, session: Session, now: datetime) -> None:
     contact.session_id = session.id
     contact.session_expires_at = session.expires_at
     contact.session_is_active = session.runs_at(now)
 
 
-def _put(row: Message, filing: SessionAssignment, contact: Contact) -> None:
-    row.session_id, row.expires_at = filing.session_id, filing.expires_at
-    row.is_active = _is_active(filing, contact)
+def _set_session(row: Message, assignment: SessionAssignment, contact: Contact) -> None:
+    row.session_id, row.expires_at = assignment.session_id, assignment.expires_at
+    row.is_active = _is_active(assignment, contact)
 
 
-def _is_active(filing: SessionAssignment, contact: Contact) -> bool:
-    return contact.session_is_active and filing.session_id == contact.session_id
+def _is_active(assignment: SessionAssignment, contact: Contact) -> bool:
+    return contact.session_is_active and assignment.session_id == contact.session_id
 
 
 def _set_active(sessions: set[uuid.UUID], active: bool, now: datetime) -> int:

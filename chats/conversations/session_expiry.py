@@ -1,4 +1,4 @@
-"""Closes sessions that expired with nobody writing. Screens judge by time, so they are right even before it."""
+"""Closes sessions that expired without another message. Screens compare times, so they are right before that."""
 
 import logging
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ from jobs.transactions import run_in_transaction
 
 log = logging.getLogger(__name__)
 
-GROUP = 500
-MOST_FAILED = 500
-"""Sessions that cannot be closed, after which a sweep ends."""
+BATCH = 500
+"""Contacts in one transaction."""
+MAX_FAILED = 500
+"""Sessions that cannot be closed, after which the chore stops."""
 
 
 def close_expired_sessions() -> int:
-    """Close every session that has expired; returns how many contacts that concerned. One that cannot be closed costs no other."""
+    """Closes every expired session. Returns the number of contacts. A session that cannot be closed does not stop the others."""
     closed: list[int] = []
     failed: list[int] = []
 
@@ -30,15 +31,15 @@ def close_expired_sessions() -> int:
         log.error("the session of contact %s could not be closed: %s", contact_id, type(failure).__name__)
         failed.append(contact_id)
 
-    while len(failed) < MOST_FAILED and (contact_ids := _expired(failed)):
+    while len(failed) < MAX_FAILED and (contact_ids := _expired(failed)):
         apply_batch(contact_ids, apply=close, reject=reject)
     return sum(closed)
 
 
 def _expired(failed: Sequence[int]) -> list[int]:
-    """The next contacts whose sessions have expired, without those that failed."""
+    """Returns the next contacts whose sessions have expired, without those that failed."""
     expired = Contact.objects.filter(session_is_active=True, session_expires_at__lte=timezone.now()).exclude(pk__in=failed)
-    return list(expired.order_by("session_expires_at").values_list("pk", flat=True)[:GROUP])
+    return list(expired.order_by("session_expires_at").values_list("pk", flat=True)[:BATCH])
 
 
 def _close(contact_ids: Sequence[int]) -> int:

@@ -1,14 +1,14 @@
-"""The session rules (docs/architecture.md "Sessions and the service window"), as a fold over a conversation's messages in order of
+"""The session rules (docs/architecture.md "Sessions and the service window"), applied to the messages of a conversation in order of
 time.
 
-    customer at t    joins the session running at t and moves its expiry to t + 24 h at least, else opens one
-    business at t    joins it and moves nothing, else opens one that expires at t + 24 h
-    aside at t       (WhatsApp's own notices) joins it, else is filed alone, already closed; opens nothing
-    history at t     joins it and moves nothing, else is filed with its imported neighbours, already closed; opens nothing
+    customer at t    joins the session that runs at t and moves its expiry to at least t + 24 h; otherwise opens one
+    business at t    joins it and moves nothing; otherwise opens one that expires at t + 24 h
+    notice at t      (WhatsApp's own) joins it; otherwise gets a closed session of its own; opens nothing
+    history at t     joins it and moves nothing; otherwise gets a closed session with its imported neighbours; opens nothing
 
-A session runs at t if t < its expiry. Times alone decide, so the result is the same whatever the order of arrival: a late message
-may lengthen a session, join two, or part them. A session's id is made from its earliest message, shaped like a uuid4: it too is the
-same after any order of arrival and after a rebuild, and of two sessions that become one, the earlier one's id stays.
+A session runs at t if t < its expiry. Only times decide, so every order of arrival has the same result. A late message may lengthen
+a session, join two or divide them. The id of a session is computed from its earliest message and has the form of a uuid4. Therefore
+it also does not depend on the order of arrival, and a rebuild gives the same id. If two sessions become one, the earlier id stays.
 """
 
 import hashlib
@@ -26,83 +26,82 @@ class SessionEffect(Enum):
 
     CUSTOMER = "customer"
     BUSINESS = "business"
-    ASIDE = "aside"
+    NOTICE = "notice"
     HISTORY = "history"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionMessage:
-    """A message as the rules see it. `key` is unique in its number, never changes, and breaks ties of time."""
+    """A message as the rules see it. `key` is unique in its number, never changes, and orders messages of the same time."""
 
     key: str
-    at: datetime
-    role: SessionEffect
+    sent_at: datetime
+    effect: SessionEffect
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A running session. One of imported history alone is not live: nothing live joins it."""
+    """A running session. One that consists of imported history is not live: no live message joins it."""
 
     id: uuid.UUID
     expires_at: datetime
-    live: bool = True
+    is_live: bool = True
 
-    def runs_at(self, at: datetime) -> bool:
-        return at < self.expires_at
+    def runs_at(self, time: datetime) -> bool:
+        return time < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class SessionAssignment:
-    """Where an entry belongs, and the session's expiry as known once it was there."""
+    """The session of a message, and the expiry of that session as known after the message."""
 
-    entry: SessionMessage
+    message: SessionMessage
     session_id: uuid.UUID
     expires_at: datetime
     latest: Session | None
-    """The live session that runs or ran last, up to this entry."""
+    """The last live session up to this message. It may have expired."""
 
 
 def assign_sessions(
-    entries: Iterable[SessionMessage], *, scope: str, running: Session | None = None
+    messages: Iterable[SessionMessage], *, scope: str, running: Session | None = None
 ) -> Iterator[SessionAssignment]:
-    """File the entries, in order of time. `running` is the session that the entries before them left (see `session_after`); `scope` (the
-    phone_number_id) keeps session ids of different numbers apart."""
-    latest = running if running and running.live else None
-    for entry in sorted(entries, key=lambda entry: (entry.at, entry.key)):
-        joined = running if running and running.runs_at(entry.at) else None
-        if entry.role in (SessionEffect.CUSTOMER, SessionEffect.BUSINESS):
-            running = latest = _speak(entry, joined, scope)
-            yield SessionAssignment(entry, running.id, running.expires_at, latest)
-        elif joined and joined.live:
-            yield SessionAssignment(entry, joined.id, joined.expires_at, latest)
-        elif entry.role is SessionEffect.HISTORY:
-            running = _import(entry, joined, scope)
-            yield SessionAssignment(entry, running.id, entry.at, latest)
+    """Yields the session of each message, in order of time.
+
+    `running` is the session after the messages before these (see `session_after`). `scope` is the phone_number_id: it keeps session
+    ids of different numbers apart.
+    """
+    latest = running if running and running.is_live else None
+    for message in sorted(messages, key=lambda message: (message.sent_at, message.key)):
+        joined = running if running and running.runs_at(message.sent_at) else None
+        if message.effect in (SessionEffect.CUSTOMER, SessionEffect.BUSINESS):
+            running = latest = _join_or_open(message, joined, scope)
+            yield SessionAssignment(message, running.id, running.expires_at, latest)
+        elif joined and joined.is_live:
+            yield SessionAssignment(message, joined.id, joined.expires_at, latest)
+        elif message.effect is SessionEffect.HISTORY:
+            running = Session(joined.id if joined else session_id(scope, message.key), message.sent_at + SESSION, is_live=False)
+            yield SessionAssignment(message, running.id, message.sent_at, latest)
         else:
-            yield SessionAssignment(entry, joined.id if joined else session_id(scope, entry.key), entry.at, latest)
+            own_id = joined.id if joined else session_id(scope, message.key)
+            yield SessionAssignment(message, own_id, message.sent_at, latest)
 
 
-def session_after(entry: SessionMessage, session_id: uuid.UUID, expires_at: datetime) -> Session | None:
-    """The session that an entry left when it was filed with these values, so that filing can go on after it. None for a notice that
-    joined no live session: it changes none, and does not say which there was."""
-    if entry.role in (SessionEffect.CUSTOMER, SessionEffect.BUSINESS) or entry.at < expires_at:
+def session_after(message: SessionMessage, session_id: uuid.UUID, expires_at: datetime) -> Session | None:
+    """Returns the session that runs after a message with these stored values, so that assignment can continue after it. None for a
+    notice outside a live session: it changes none, and does not say which one there was."""
+    if message.effect in (SessionEffect.CUSTOMER, SessionEffect.BUSINESS) or message.sent_at < expires_at:
         return Session(session_id, expires_at)
-    return Session(session_id, entry.at + SESSION, live=False) if entry.role is SessionEffect.HISTORY else None
-
-
-def _speak(entry: SessionMessage, joined: Session | None, scope: str) -> Session:
-    if joined is None or not joined.live:
-        return Session(session_id(scope, entry.key), entry.at + SESSION)
-    if entry.role is SessionEffect.BUSINESS:
-        return joined
-    return replace(joined, expires_at=max(joined.expires_at, entry.at + SESSION))
-
-
-def _import(entry: SessionMessage, joined: Session | None, scope: str) -> Session:
-    until = entry.at + SESSION
-    return replace(joined, expires_at=until) if joined else Session(session_id(scope, entry.key), until, live=False)
+    return Session(session_id, message.sent_at + SESSION, is_live=False) if message.effect is SessionEffect.HISTORY else None
 
 
 def session_id(scope: str, key: str) -> uuid.UUID:
-    """The id of the session that begins with this message."""
+    """Returns the id of the session that begins with the message that has this key."""
     return uuid.UUID(bytes=hashlib.sha256(f"{scope} {key}".encode()).digest()[:16], version=4)
+
+
+def _join_or_open(message: SessionMessage, joined: Session | None, scope: str) -> Session:
+    if joined is None or not joined.is_live:
+        return Session(session_id(scope, message.key), message.sent_at + SESSION)
+    if message.effect is SessionEffect.BUSINESS:
+        return joined
+    return replace(joined, expires_at=max(joined.expires_at, message.sent_at + SESSION))

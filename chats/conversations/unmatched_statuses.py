@@ -1,7 +1,7 @@
-"""Statuses of messages that the hub does not know: noted while somebody may look into them, and then forgotten.
+"""Statuses of messages that the hub does not know. They are listed for some time, and then deleted from the list.
 
-Whoever sends with another system too gets some with each of its messages, for ever. The note alone is forgotten: the status event
-stays, and is applied if its message comes.
+An organization that also sends with another system gets them with each of its messages. Only the row of the list is deleted. The
+status event stays, and is applied if its message arrives.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,16 +15,16 @@ from jobs.bulk_writes import insert_rows
 from jobs.transactions import run_in_transaction
 
 KEPT_FOR = timedelta(days=90)
-"""After the webhook that told the status arrived."""
+"""After the webhook of the status arrived."""
 STEP = 1_000
 """Rows that are deleted in one transaction."""
-MOST_IN_ROUND = 200_000
-"""Rows that one round of the chore deletes at most."""
+MAX_IN_RUN = 200_000
+"""Rows that one run of the chore deletes at most."""
 
 
 def store_unmatched(events: Iterable[StatusEvent], received_at: Mapping[int, datetime], now: datetime) -> None:
-    """Keep which of these events are about messages that the hub does not know. `received_at`: when their webhooks arrived, by id.
-    A rebuild tells those of long ago again: they are not noted, as they would be forgotten at once."""
+    """Lists these events, whose messages the hub does not know. `received_at`: when their webhooks arrived, by id."""
+    # A rebuild applies old ones again. They are left out, because the chore would delete them at once.
     since = now - KEPT_FOR
     insert_rows(
         [
@@ -42,10 +42,10 @@ def store_unmatched(events: Iterable[StatusEvent], received_at: Mapping[int, dat
 
 
 def delete_old_unmatched() -> int:
-    """A chore: delete notes that are older than `KEPT_FOR`, the oldest first; returns how many."""
+    """A chore: deletes rows that are older than `KEPT_FOR`, the oldest first. Returns how many."""
     old = UnmatchedStatus.objects.filter(received_at__lt=timezone.now() - KEPT_FOR).order_by("received_at")
     total = 0
-    while total < MOST_IN_ROUND and (ids := list(old.values_list("pk", flat=True)[:STEP])):
+    while total < MAX_IN_RUN and (ids := list(old.values_list("pk", flat=True)[:STEP])):
         run_in_transaction(partial(UnmatchedStatus.objects.filter(pk__in=ids).delete))
         total += len(ids)
     return total

@@ -1,9 +1,12 @@
-"""A thread as people read it: each message becomes a Bubble, which says what to draw and with which words. What Meta sends may have
-any shape: nothing here believes it, and what is not understood is shown as a card that opens the raw object."""
+"""Messages as the thread shows them: each becomes a Bubble, with the template and the texts to draw it.
+
+Payloads from Meta may have any shape, so every value of them is checked. A message of an unknown kind becomes a card that opens the
+API object.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -26,10 +29,10 @@ from organizations.models import User
 
 Body = dict[str, Any]
 
-GROUPED_FOR = 300
-"""Seconds within which messages of one sender belong together."""
+GROUP_SECONDS = 300
+"""Messages of one sender within so many seconds are drawn together."""
 
-KIND_WORDS = {
+KIND_LABELS = {
     "image": _("Photo"),
     "video": _("Video"),
     "audio": _("Audio"),
@@ -73,11 +76,11 @@ ICONS = {
     "form": "list-checks",
     "media_placeholder": "image",
 }
-SAID_FOR_NOTHING = {"voice message", "audio", "media", "call", MISSED_CALL, FORM_SENT, "opened the chat", "message deleted"}
-"""What stands in `content` where a message has no words of its own, beside the kind's name: see cloud_api.payloads.texts."""
-METAS = ("unsupported", "unknown", "system")
-"""Kinds of which `content` is Meta's own English."""
-NOT_PASSED_ON = {
+PLACEHOLDER_CONTENTS = {"voice message", "audio", "media", "call", MISSED_CALL, FORM_SENT, "opened the chat", "message deleted"}
+"""The `content` of messages without a text of their own, apart from the kind's name: see cloud_api.payloads.texts."""
+META_TEXT_KINDS = ("unsupported", "unknown", "system")
+"""Kinds whose `content` is a text of Meta's in English."""
+UNSUPPORTED_LABELS = {
     "gif": _("GIF"),
     "group_invite": _("Invitation to a group"),
     "hsm": _("Message template"),
@@ -94,7 +97,7 @@ NOT_PASSED_ON = {
     "product": _("Product"),
     "reaction": _("Reaction"),
 }
-"""By `unsupported.type`, what it was (docs/meta-platform.md 3)."""
+"""By `unsupported.type` (docs/meta-platform.md 3)."""
 CALL_PERMISSION = {
     "call permission: accept": _("Allows you to call"),
     "call permission: reject": _("Does not allow you to call"),
@@ -107,7 +110,7 @@ NOTICES = {
 }
 """By `system.type`."""
 
-TICKS = {
+STATUS_ICONS = {
     MessageStatus.QUEUED: "clock",
     MessageStatus.SENDING: "clock",
     MessageStatus.UNCERTAIN: "circle-help",
@@ -117,7 +120,7 @@ TICKS = {
     MessageStatus.PLAYED: "check-check",
     MessageStatus.FAILED: "triangle-alert",
 }
-UNDER_WAY = {
+PENDING_LABELS = {
     MessageStatus.QUEUED: _("waiting to be sent"),
     MessageStatus.SENDING: _("being sent"),
 }
@@ -130,13 +133,13 @@ SENDERS = {
     Origin.STANDBY: ("sparkles", _("Meta Business Agent")),
 }
 
-WITH_MARKS = {"text": "words", "form": "words", "order": "words", "media": "caption"}
-"""By the template that draws a message's content, what of the content it draws with WhatsApp's marks."""
+FORMATTED_KEYS = {"text": "words", "form": "words", "order": "words", "media": "caption"}
+"""By template of the content: the key of the text that the template formats with WhatsApp's marks."""
 
 
 @dataclass(frozen=True)
 class MessagePreview:
-    """A message in one line."""
+    """A message in one line, for lists and quotes."""
 
     icon: str
     words: str
@@ -144,7 +147,7 @@ class MessagePreview:
 
 @dataclass(frozen=True)
 class Bubble:
-    """One message and how to draw it. `part` is the template below chats/kinds/ that draws its content."""
+    """A message as the template draws it. `part` is the template below chats/kinds/ for its content `body`."""
 
     message: Message
     part: str
@@ -153,44 +156,44 @@ class Bubble:
     new_session: bool = False
     first_unread: bool = False
     joined: bool = False
-    """It belongs with the one before: the same sender, moments later."""
+    """Whether it is drawn together with the message before: same sender, within `GROUP_SECONDS`."""
     quoted: Message | None = None
     quotes_unknown: bool = False
     failure: str = ""
     failure_details: str = ""
-    """Meta's own words about why it failed, in English, where they say more."""
+    """Meta's English text about the failure, if it contains more than `failure`."""
     is_final: bool = False
-    """It failed, and sending the same once more would not help."""
+    """Whether it failed and cannot be resent."""
     written: str = ""
-    """The text that was written, to be used again; empty if it had none."""
+    """Its text, to be used again. Empty if it has none."""
     may_be_sent_again: bool = False
     was_sent_again: bool = False
     doubt: str = ""
-    """Why nobody knows whether it arrived; a person has to decide."""
+    """Why it is uncertain whether it arrived. Staff has to decide."""
     may_react: bool = False
     reaction_failure: str = ""
-    """Why our latest reaction to it did not arrive."""
+    """Why the business's latest reaction to it failed."""
     reaction_details: str = ""
     is_reaction_uncertain: bool = False
-    """Nobody knows whether our latest reaction to it arrived."""
+    """Whether the business's latest reaction to it is uncertain."""
     referral: Mapping[str, str] = field(default_factory=dict)
     forwarded: str = ""
     product: str = ""
-    """What the customer asks about, as the catalogue of the business knows it (its SKU)."""
+    """The product that the customer asks about, by its SKU in the business's catalogue."""
 
     @property
     def is_notice(self) -> bool:
-        """A line in the middle, which nobody said."""
+        """Whether it is drawn as a centred line, because it is a notice and has no sender."""
         return self.part == "notice"
 
     @property
     def tick(self) -> str:
-        return "" if self.message.is_user_message else TICKS.get(MessageStatus(self.message.message_status), "clock")
+        return "" if self.message.is_user_message else STATUS_ICONS.get(MessageStatus(self.message.message_status), "clock")
 
     @property
     def status_words(self) -> str:
         status = MessageStatus(self.message.message_status)
-        return str(UNDER_WAY.get(status, status.label))
+        return str(PENDING_LABELS.get(status, status.label))
 
     @property
     def is_uncertain(self) -> bool:
@@ -198,7 +201,7 @@ class Bubble:
 
     @property
     def sender(self) -> tuple[str, Any] | None:
-        """An icon and a word for who sent it, where that is not the customer, nor unknown as in imported history."""
+        """The icon and name of the sender. None for customers, and for imported history, whose sender is unknown."""
         known = None if self.message.is_user_message else SENDERS.get(Origin(self.message.origin))
         author = self.message.written_by
         return (known[0], author.name or author.email) if known and author else known
@@ -213,25 +216,25 @@ class Bubble:
 
 
 def preview(message: Message) -> MessagePreview:
-    """The message in one line, for lists and quotations."""
+    """Returns the message in one line."""
     if message.revoked_at:
         return MessagePreview("ban", gettext("Deleted message"))
-    return MessagePreview(ICONS.get(_kind(message), ""), _plain_words(message))
+    return MessagePreview(ICONS.get(_kind(message), ""), _plain_text(message))
 
 
-def _plain_words(message: Message) -> str:
-    """What the message says, without the marks that the thread draws. Where it draws none, as in the name of a file, all letters
-    stay."""
+def _plain_text(message: Message) -> str:
+    """Returns the message's text without the marks that the thread formats. Other texts, such as file names, stay unchanged."""
     words = message_text(message)
     plain = as_plain(words)
     if plain == words or message.kind in ("text", "edit"):
         return plain
-    part, body = bubble_content(message)  # reads the payload, which lists leave out, of the few that have marks
-    return plain if body.get(WITH_MARKS.get(part, "")) == words else words
+    # This reads the payload, which the queries of lists defer, but only of the few messages with marks.
+    part, body = bubble_content(message)
+    return plain if body.get(FORMATTED_KEYS.get(part, "")) == words else words
 
 
 def author_label(message: Message, reader: User) -> str:
-    """Who wrote a message of the business's, in a word; empty for the customer's."""
+    """Returns the author of the business's message in one word. Empty for the customer's messages."""
     if message.is_user_message:
         return ""
     author = message.written_by
@@ -244,28 +247,29 @@ def author_label(message: Message, reader: User) -> str:
 
 
 def message_text(message: Message) -> str:
-    """What the message says; where it has no words of its own, what it is."""
-    said = (message.edited_content or message.content).strip()
+    """Returns the text of the message, or the label of its kind if it has none."""
+    content = (message.edited_content or message.content).strip()
     if message.kind == "text":
-        return said
-    if message.kind == "reaction" and said != "reaction removed":
-        return gettext("Reacted with %(emoji)s") % {"emoji": said}
-    if message.kind in METAS or said in (message.kind, "reaction removed") or said in SAID_FOR_NOTHING:
+        return content
+    if message.kind == "reaction" and content != "reaction removed":
+        return gettext("Reacted with %(emoji)s") % {"emoji": content}
+    is_placeholder = content in (message.kind, "reaction removed") or content in PLACEHOLDER_CONTENTS
+    if message.kind in META_TEXT_KINDS or is_placeholder:
         kind = _kind(message)
-        return str(KIND_WORDS.get(kind, kind))
-    if message.kind == "interactive" and said.startswith("payment method: "):
-        return gettext("Payment method: %(words)s") % {"words": said.removeprefix("payment method: ")}
-    return str(CALL_PERMISSION.get(said, said)) if message.kind == "interactive" else said
+        return str(KIND_LABELS.get(kind, kind))
+    if message.kind == "interactive" and content.startswith("payment method: "):
+        return gettext("Payment method: %(words)s") % {"words": content.removeprefix("payment method: ")}
+    return str(CALL_PERMISSION.get(content, content)) if message.kind == "interactive" else content
 
 
 def _kind(message: Message) -> str:
-    """The kind as people tell kinds apart."""
+    """Returns the kind, with voice messages, missed calls and forms as kinds of their own."""
     own = {("audio", "voice message"): "voice", ("call", MISSED_CALL): "missed_call", ("interactive", FORM_SENT): "form"}
     return own.get((message.kind, message.content), message.kind)
 
 
 def build_bubbles(thread: Thread, *, first_unread: int | None = None) -> list[Bubble]:
-    """The thread's messages as bubbles. `first_unread` is the id of the first message that nobody has read."""
+    """Returns the thread's messages as bubbles. `first_unread` is the id of the first unread message."""
     before, reactions = thread.before, _our_reactions(thread)
     bubbles = []
     for message in thread.messages:
@@ -280,7 +284,7 @@ def build_bubbles(thread: Thread, *, first_unread: int | None = None) -> list[Bu
 
 
 def _with_reaction(bubble: Bubble, reaction: Message, errors: list[Any]) -> Bubble:
-    """`reaction`: our latest to the bubble's message."""
+    """Returns the bubble with the state of `reaction`, the business's latest reaction to its message."""
     return replace(
         bubble,
         reaction_failure=_failure(reaction, errors),
@@ -290,19 +294,19 @@ def _with_reaction(bubble: Bubble, reaction: Message, errors: list[Any]) -> Bubb
 
 
 def _our_reactions(thread: Thread) -> dict[str, Message]:
-    """By the wamid of the message reacted to, our latest reaction to it."""
+    """Returns the business's latest reaction to each message, by the message's wamid."""
     return {each.target_wamid or "": each for each in thread.messages if each.kind == "reaction" and not each.is_user_message}
 
 
 def _is_shown_elsewhere(message: Message, thread: Thread) -> bool:
-    """Reactions, edits and deletions are shown on what they act on, if that is known."""
+    """Returns whether the message is a reaction, edit or deletion whose target is stored. Its target shows it."""
     return message.kind in ACTION_KINDS and (message.target_wamid or "") in thread.referred
 
 
 def _bubble(message: Message, before: Message | None, thread: Thread, first_unread: int | None) -> Bubble:
     part, body = bubble_content(message, thread.files.get(key_of(message), ()))
-    day = _day(message.create_in)
-    is_new_day = before is None or _day(before.create_in) != day
+    day = timezone.localdate(message.create_in)
+    is_new_day = before is None or timezone.localdate(before.create_in) != day
     is_new_session = before is not None and before.session_id != message.session_id
     is_first_unread = message.pk == first_unread
     quoted = thread.referred.get(message.quoted_wamid)
@@ -316,7 +320,7 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
         new_day=day_label(day) if is_new_day else "",
         new_session=is_new_session,
         first_unread=is_first_unread,
-        joined=not (is_new_day or is_new_session or is_first_unread) and _belongs_with(before, message),
+        joined=not (is_new_day or is_new_session or is_first_unread) and _is_joined(before, message),
         quoted=quoted,
         quotes_unknown=bool(message.quoted_wamid) and quoted is None and not product,
         failure=_failure(message, errors),
@@ -324,7 +328,7 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
         doubt=_doubt(message),
         may_be_sent_again=may_be_sent_again,
         is_final=_is_final(message) and not may_be_sent_again and message.pk not in thread.resent,
-        written=written(message),
+        written=written_text(message),
         was_sent_again=message.pk in thread.resent,
         may_react=may_react(message, timezone.now()),
         referral=_referral(payload),
@@ -334,19 +338,19 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
 
 
 def _is_final(message: Message) -> bool:
-    """Whether it is one of ours that failed, apart from old conversations that were imported."""
+    """Returns whether the message failed, except deleted messages and imported history."""
     return message.message_status == MessageStatus.FAILED and message.origin != Origin.HISTORY and not message.revoked_at
 
 
-def written(message: Message) -> str:
-    """The text of a message of ours, as it was written; empty if it had none, or was deleted. A file's own name is none."""
+def written_text(message: Message) -> str:
+    """Returns the text of a business's message as it was written. Empty if it has none or was deleted. A file name is no text."""
     if message.is_user_message or message.revoked_at:
         return ""
     if message.kind in FILE_KINDS:
         payload = message.payload if isinstance(message.payload, dict) else {}
         return text(mapping(payload, message.kind), "caption").strip()
-    said = (message.edited_content or message.content).strip()
-    return "" if said == message.kind or (message.kind != "text" and said in SAID_FOR_NOTHING) else said
+    content = (message.edited_content or message.content).strip()
+    return "" if content == message.kind or (message.kind != "text" and content in PLACEHOLDER_CONTENTS) else content
 
 
 def _product(payload: Mapping[str, Any]) -> str:
@@ -354,68 +358,66 @@ def _product(payload: Mapping[str, Any]) -> str:
     return (text(referred, "product_retailer_id") or text(referred, "catalog_id"))[:200]
 
 
-def _day(moment: datetime) -> date:
-    return timezone.localtime(moment).date()
-
-
 def day_label(day: date) -> str:
-    """Today, yesterday, or the date."""
+    """Returns “Today”, “Yesterday”, or the date."""
     passed = (timezone.localdate() - day).days
     if passed in (0, 1):
         return gettext("Yesterday") if passed else gettext("Today")
     return date_format(day, "DATE_FORMAT")
 
 
-def _belongs_with(before: Message | None, message: Message) -> bool:
+def _is_joined(before: Message | None, message: Message) -> bool:
     return (
         before is not None
         and before.is_user_message == message.is_user_message
         and (before.origin, before.written_by_id) == (message.origin, message.written_by_id)
-        and (message.create_in - before.create_in).total_seconds() < GROUPED_FOR
+        and (message.create_in - before.create_in).total_seconds() < GROUP_SECONDS
     )
 
 
 def _errors(message: Message, thread: Thread) -> list[Any]:
-    """Meta's, whether Graph answered with them or a status told them."""
+    """Returns Meta's errors, from Graph's response and from statuses."""
     return [*(message.errors or ()), *thread.failures.get(message.wamid or "", ())]
 
 
 def _failure(message: Message, errors: Iterable[Any]) -> str:
-    """Why it failed, in plain words, and the code, for whoever looks it up."""
+    """Returns why the message failed, with Meta's code. Empty if it did not fail."""
     if message.message_status != MessageStatus.FAILED:
         return ""
     for code in codes_of(errors):
         return f"{gettext(meaning_of(code).words)} ({code})"
-    if words := _own_words(message):
+    if words := _send_problem_text(message):
         return words
     was_reached = not message.errors
     return gettext("WhatsApp could not deliver it.") if was_reached else gettext("WhatsApp could not be reached.")
 
 
 def _failure_details(message: Message, errors: Iterable[Any]) -> str:
-    """Meta's own words where they say more than the hub's. What has neither a code nor a title is not an error of Meta's."""
+    """Returns Meta's text about the failure if it contains more than the hub's text."""
     if message.message_status != MessageStatus.FAILED:
         return ""
-    metas = (error for error in errors if isinstance(error, dict) and "problem" not in error and "reason" not in error)
-    return next(filter(None, map(meta_words, metas)), "")
+    # Errors with a problem or reason are the hub's own.
+    meta_errors = (error for error in errors if isinstance(error, dict) and "problem" not in error and "reason" not in error)
+    return next(filter(None, map(meta_words, meta_errors)), "")
 
 
 def _doubt(message: Message) -> str:
+    """Returns why it is uncertain whether the message arrived. Empty if it is not uncertain."""
     if message.message_status != MessageStatus.UNCERTAIN:
         return ""
-    return _own_words(message) or gettext("WhatsApp did not answer. The message may have arrived.")
+    return _send_problem_text(message) or gettext("WhatsApp did not answer. The message may have arrived.")
 
 
-def _own_words(message: Message) -> str:
-    """Of an error that is not Meta's but the hub's own; empty if it has none."""
+def _send_problem_text(message: Message) -> str:
+    """Returns the text of the message's send problem. Empty if it has none."""
     problems = [error.get("problem") for error in message.errors or () if isinstance(error, dict)]
     return next((str(SendProblem(problem).label) for problem in problems if problem in SendProblem.values), "")
 
 
 def _referral(payload: Mapping[str, Any]) -> Mapping[str, str]:
-    """The ad or post that the person came from."""
-    told = mapping(payload, "referral")
-    found = {key: text(told, key)[:500] for key in ("headline", "body", "source_url", "source_type")}
+    """Returns the ad or post from which the customer came. Empty if there is none."""
+    referral = mapping(payload, "referral")
+    found = {key: text(referral, key)[:500] for key in ("headline", "body", "source_url", "source_type")}
     return {**found, "source_url": safe_url(found["source_url"])} if any(found.values()) else {}
 
 
@@ -426,36 +428,35 @@ def _forwarded(payload: Mapping[str, Any]) -> str:
     return gettext("Forwarded") if context.get("forwarded") is True else ""
 
 
-def safe_url(address: str) -> str:
-    """The address if it is safe to follow, else nothing."""
-    return address if address.startswith(("https://", "http://")) and not set(address) & set(" \t\r\n\"'<>\\") else ""
+def safe_url(url: str) -> str:
+    """Returns the URL if it is safe to follow, else an empty text."""
+    return url if url.startswith(("https://", "http://")) and not set(url) & set(" \t\r\n\"'<>\\") else ""
 
 
 def bubble_content(message: Message, files: Sequence[Attachment] = ()) -> tuple[str, Body]:
-    """The template that draws a message's content, and what it draws. `files`: the message's, whether they are here already or
-    not."""
+    """Returns the template of a message's content, and its context. `files`: the message's, downloaded or not."""
     if message.revoked_at:
         return "revoked", {}
     payload = message.payload if isinstance(message.payload, dict) else {}
-    drawn = CONTENT_BUILDERS.get(message.kind)
-    if drawn is _choice:
+    builder = CONTENT_BUILDERS.get(message.kind)
+    if builder is _choice:
         part, body = _choice(message, payload)
         return part, body | {"files": [_file_of_form(file) for file in files]}
-    if drawn is _media or files:
+    if builder is _media or files:
         part, body = _media(message, payload)
         return part, body | describe_file(files[0] if files else None)
-    return drawn(message, payload) if drawn else _not_passed_on(message, payload)
+    return builder(message, payload) if builder else _unsupported(message, payload)
 
 
-def _not_passed_on(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
-    """What WhatsApp does not pass on, or the hub does not know: what it was, and why it is not here, as far as that is told."""
+def _unsupported(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
+    """A message that WhatsApp does not pass on, or of a kind that the hub does not know: its kind, and Meta's reason."""
     errors = objects(payload, "errors")
     kind = text(mapping(payload, "unsupported"), "type")
     body = {
-        "title": NOT_PASSED_ON.get(kind) or (KIND_WORDS["unsupported"] if errors or message.kind in METAS else ""),
+        "title": UNSUPPORTED_LABELS.get(kind) or (KIND_LABELS["unsupported"] if errors or message.kind in META_TEXT_KINDS else ""),
         "words": next((gettext(meaning_of(code).words) for code in codes_of(errors) if has_text(code)), ""),
         "details": next(filter(None, map(meta_words, errors)), ""),
-        "said": "" if errors or message.kind in METAS else message_text(message),
+        "said": "" if errors or message.kind in META_TEXT_KINDS else message_text(message),
     }
     return "unknown", body
 
@@ -468,8 +469,8 @@ def _text(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 
 
 def _file_of_form(file: Attachment) -> Body:
-    """As a message of its own would be drawn; `query` names it among the message's files."""
-    body = {"icon": ICONS.get(file.kind, "file-text"), "word": KIND_WORDS.get(file.kind, file.kind), "file_name": file.file_name}
+    """A file of a form's answers, drawn like a message with a file. `query` selects it among the message's files."""
+    body = {"icon": ICONS.get(file.kind, "file-text"), "word": KIND_LABELS.get(file.kind, file.kind), "file_name": file.file_name}
     return body | {"query": f"?position={file.position}"} | describe_file(file)
 
 
@@ -479,7 +480,7 @@ def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     template = text(mapping(payload, "template"), "name")[:100]
     return "media", {
         "icon": ICONS.get(kind, "image"),
-        "word": KIND_WORDS.get(kind, kind),
+        "word": KIND_LABELS.get(kind, kind),
         "file_name": text(media, "filename")[:200],
         "caption": message_text(message) if template else (message.edited_content or text(media, "caption")).strip(),
         "template": template,
@@ -487,21 +488,21 @@ def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 
 
 def _location(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
-    place = mapping(payload, "location")
-    at = [_coordinate(place, "latitude", 90), _coordinate(place, "longitude", 180)]
-    map_address = ""
+    location = mapping(payload, "location")
+    at = [_coordinate(location, "latitude", 90), _coordinate(location, "longitude", 180)]
+    map_url = ""
     if None not in at:
-        map_address = f"https://www.openstreetmap.org/?mlat={at[0]}&mlon={at[1]}#map=16/{at[0]}/{at[1]}"
-    words = {key: text(place, key)[:500] for key in ("name", "address")}
-    return "location", {**words, "at": [each for each in at if each is not None], "map": map_address}
+        map_url = f"https://www.openstreetmap.org/?mlat={at[0]}&mlon={at[1]}#map=16/{at[0]}/{at[1]}"
+    words = {key: text(location, key)[:500] for key in ("name", "address")}
+    return "location", {**words, "at": [each for each in at if each is not None], "map": map_url}
 
 
-def _coordinate(place: Mapping[str, Any], key: str, most: int) -> float | None:
+def _coordinate(location: Mapping[str, Any], key: str, limit: int) -> float | None:
     try:
-        value = float(text(place, key))
+        value = float(text(location, key))
     except ValueError:
         return None
-    return value if -most <= value <= most else None
+    return value if -limit <= value <= limit else None
 
 
 def _cards(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
@@ -518,17 +519,17 @@ def _cards(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 
 
 def _choice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
-    """What a customer chose; what the business offered; the answers in a form."""
-    chosen = mapping(payload, "interactive")
-    if "nfm_reply" in chosen:
+    """A customer's choice, the choices that the business offered, or a form's answers."""
+    interactive = mapping(payload, "interactive")
+    if "nfm_reply" in interactive:
         return "form", {"words": "" if message.content == FORM_SENT else message_text(message)}
     if errors := objects(payload, "errors"):
         words = next((gettext(meaning_of(code).words) for code in codes_of(errors) if has_text(code)), "")
         details = next(filter(None, map(meta_words, errors)), "")
-        return "unknown", {"title": KIND_WORDS["interactive"], "words": words, "details": details, "said": ""}
-    if reply := chosen_reply(chosen):
+        return "unknown", {"title": KIND_LABELS["interactive"], "words": words, "details": details, "said": ""}
+    if reply := chosen_reply(interactive):
         return "choice", {"words": message_text(message), "about": text(reply, "description")[:300]}
-    action = mapping(chosen, "action")
+    action = mapping(interactive, "action")
     buttons = [text(mapping(each, "reply"), "title") for each in objects(action, "buttons")[:10]]
     rows = [text(row, "title") for section in objects(action, "sections")[:10] for row in objects(section, "rows")[:10]]
     return "text", {"words": message_text(message), "offered": [each[:100] for each in (*buttons, *rows) if each]}
@@ -552,7 +553,7 @@ def _order(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 
 
 def _price(item: Mapping[str, Any]) -> str:
-    """With the reader's decimal comma; what is no number stays as Meta sent it."""
+    """Returns the price in the user's number format. A text that is no number stays as Meta sent it."""
     written = text(item, "item_price")[:20]
     try:
         return number_format(Decimal(written), decimal_pos=2, force_grouping=True)
@@ -566,7 +567,7 @@ def _template(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
 
 def _notice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     notice = NOTICES.get(text(mapping(payload, "system"), "type"))
-    return "notice", {"icon": ICONS.get(_kind(message), "message-circle"), "words": str(notice or _plain_words(message))[:500]}
+    return "notice", {"icon": ICONS.get(_kind(message), "message-circle"), "words": str(notice or _plain_text(message))[:500]}
 
 
 CONTENT_BUILDERS: dict[str, Callable[[Message, Mapping[str, Any]], tuple[str, Body]]] = {

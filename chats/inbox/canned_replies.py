@@ -1,4 +1,5 @@
-"""Canned replies: the organization's, kept by administrators, and each member's own; filled in for whoever is written to."""
+"""Canned replies: of the organization, edited by administrators, and each member's own. Their placeholders are filled for a
+contact."""
 
 import re
 import unicodedata
@@ -6,21 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from chats.models import CannedReply, OwnCannedReply
 from contacts.models import Contact
-from contacts.services import InvalidInput
-from jobs.transactions import run_in_transaction
+from contacts.services import InvalidInput, save_named_row
 from organizations.models import Organization, User
 
 MAX_REPLIES = 200
-"""Of one organization, and of one member: a list to choose from has an end."""
+"""Of one organization, and of one member."""
 MAX_SHORTCUT_LENGTH = 32
 PLACEHOLDERS = ("name", "first_name", "agent")
-IN_TEXT = re.compile(r"( ?)\{(" + "|".join(PLACEHOLDERS) + r")\}")
+PLACEHOLDER = re.compile(r"( ?)\{(" + "|".join(PLACEHOLDERS) + r")\}")
 
 
 AnyCannedReply = CannedReply | OwnCannedReply
@@ -28,7 +27,7 @@ AnyCannedReply = CannedReply | OwnCannedReply
 
 @dataclass(frozen=True, slots=True)
 class FilledReply:
-    """A reply as it would be sent to somebody."""
+    """A canned reply, and its text for one contact."""
 
     reply: AnyCannedReply
     text: str
@@ -44,8 +43,8 @@ def own_replies_of(user: User, organization: Organization) -> list[OwnCannedRepl
 
 
 def replies_for(contact: Contact, *, by: User, organization: Organization) -> Iterator[FilledReply]:
-    """The replies of whoever writes and the organization's, each with this contact's names. Of two with one shortcut one's
-    own comes first."""
+    """Yields the member's own replies and the organization's, filled for the contact, by shortcut. Of two with the same shortcut,
+    the member's own one is first."""
     replies: list[AnyCannedReply] = [*own_replies_of(by, organization), *replies_of(organization)]
     for reply in sorted(replies, key=lambda reply: reply.shortcut):
         text = fill_placeholders(reply.text, name=contact.alias or contact.name, agent=by.name)
@@ -53,18 +52,18 @@ def replies_for(contact: Contact, *, by: User, organization: Organization) -> It
 
 
 def fill_placeholders(text: str, *, name: str, agent: str) -> str:
-    """The text with its placeholders filled. One for which there is nothing goes, and the space before it too."""
+    """Returns the text with its placeholders filled. Removes an empty one, with the space before it."""
     values = {"name": name, "first_name": name.partition(" ")[0], "agent": agent}
 
     def value(found: re.Match[str]) -> str:
         space, key = found.groups()
         return f"{space}{values[key]}" if values[key] else ""
 
-    return IN_TEXT.sub(value, text)
+    return PLACEHOLDER.sub(value, text)
 
 
 def read_shortcut(typed: str) -> str:
-    """The shortcut as it is kept, without the / that people type before it. Raises Unfit."""
+    """Returns the shortcut as it is stored, without the / that people type before it. Raises InvalidInput."""
     shortcut = unicodedata.normalize("NFC", typed.strip().removeprefix("/").lower())
     if not 0 < len(shortcut) <= MAX_SHORTCUT_LENGTH or not all(map(_may_be_in_shortcut, shortcut)):
         raise InvalidInput(_("A shortcut has up to 32 letters, digits, - and _, and no spaces."))
@@ -76,36 +75,27 @@ def _may_be_in_shortcut(sign: str) -> bool:
 
 
 def save_reply(*, reply: AnyCannedReply, shortcut: str, text: str) -> None:
-    """Store a new reply of its organization or its member, or another shortcut and text of one. Raises Unfit."""
+    """Stores a new reply of its organization or member, or the shortcut and text of an existing one. Raises InvalidInput."""
     shortcut = read_shortcut(shortcut)
-    known_pk = reply.pk
+    taken = _("There is a reply with this shortcut already.")
 
-    def write() -> None:
-        reply.pk = known_pk  # a transaction that is run again must not take it for stored
-        others = _beside(reply).exclude(pk=reply.pk)
+    def check(others: "QuerySet[Any]") -> None:
         if others.filter(shortcut=shortcut).exists():
-            raise InvalidInput(_("There is a reply with this shortcut already."))
-        if reply.pk:  # and if it was deleted meanwhile, it stays so
-            _beside(reply).filter(pk=reply.pk).update(shortcut=shortcut, text=text)
-            return
-        if others.count() >= MAX_REPLIES:
+            raise InvalidInput(taken)
+        if not reply.pk and others.count() >= MAX_REPLIES:
             raise InvalidInput(_("There may be at most 200 canned replies. Delete one that nobody needs."))
-        reply.shortcut, reply.text = shortcut, text
-        reply.save(force_insert=True)
 
-    try:
-        run_in_transaction(write)
-    except IntegrityError:  # somebody was faster
-        raise InvalidInput(_("There is a reply with this shortcut already.")) from None
+    values = {"shortcut": shortcut, "text": text}
+    save_named_row(row=reply, rows=_list_of(reply), values=values, check=check, taken=taken)
 
 
-def _beside(reply: AnyCannedReply) -> "QuerySet[Any]":
-    """The replies among which a shortcut means one: the organization's, or the member's in it."""
+def _list_of(reply: AnyCannedReply) -> "QuerySet[Any]":
+    """Returns the replies among which a shortcut is unique: the organization's, or the member's own in the organization."""
     if isinstance(reply, OwnCannedReply):
         return OwnCannedReply.objects.filter(organization=reply.organization, user=reply.user)
     return CannedReply.objects.filter(organization=reply.organization)
 
 
 def delete_reply(*, reply: AnyCannedReply) -> None:
-    """Delete it for everybody who has it."""
-    _beside(reply).filter(pk=reply.pk).delete()
+    """Deletes the reply."""
+    _list_of(reply).filter(pk=reply.pk).delete()

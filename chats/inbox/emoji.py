@@ -1,4 +1,4 @@
-"""The emoji that pages offer, and the words by which they are found."""
+"""The emoji that pages offer, with the words by which they are found."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -225,7 +225,7 @@ NAMES = {
     "🇧🇷": ("brasil bandeira", "brazil flag", "brasil bandera"),
 }
 # fmt: on
-"""What each shows, in the languages of the pages; the first word or two are its name."""
+"""The name of each emoji in the languages of the pages, followed by further words."""
 
 EMOJI = tuple(NAMES)
 
@@ -234,13 +234,13 @@ EMOJI = tuple(NAMES)
 class NamedEmoji:
     emoji: str
     name: str
-    """In the reader's language."""
+    """In the user's language."""
     words: str
-    """By which it is found, in all languages."""
+    """For the search, in all languages."""
 
 
 def named_emoji() -> Iterator[NamedEmoji]:
-    """All of them, for somebody who reads the pages in the language of now."""
+    """Yields all emoji, with names in the active language."""
     language = get_language()
     index = LANGUAGES.index(language) if language in LANGUAGES else 0
     for emoji, names in NAMES.items():

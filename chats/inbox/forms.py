@@ -1,4 +1,4 @@
-"""What people type in the composer, and canned replies."""
+"""Forms of the composer and of canned replies."""
 
 from typing import Any
 
@@ -18,16 +18,16 @@ from contacts.models import Contact
 from contacts.services import InvalidInput
 
 MAX_FILES = 10
-"""Of one answer."""
+"""Files of one answer."""
 
 
 def invalid_message_text(refusal: InvalidMessage) -> str:
-    """In the reader's language."""
+    """Returns why the message is invalid, in the user's language."""
     return gettext(refusal.words) % {"limit": refusal.limit}
 
 
 class TextField(forms.CharField):
-    """A text of several lines, which end as WhatsApp has them, and not as browsers send them."""
+    """A text of several lines, which end with \\n as in WhatsApp, and not with \\r\\n as browsers send them."""
 
     widget = forms.Textarea
 
@@ -40,7 +40,7 @@ class MultipleFileInput(forms.FileInput):
 
 
 class MultipleFileField(forms.FileField):
-    """Several files, as they came."""
+    """Several files."""
 
     widget = MultipleFileInput
 
@@ -52,21 +52,21 @@ class MultipleFileField(forms.FileField):
 
 
 class TokenField(forms.UUIDField):
-    """Made by whoever writes, so that what is sent twice is written once."""
+    """A form token: an answer that is posted twice is stored once."""
 
     def __init__(self) -> None:
         super().__init__(widget=forms.HiddenInput)
 
 
 class AnswerForm(forms.Form):
-    """A text, files, or both. Valid, it holds the `answer`."""
+    """The composer: a text, files, or both. A valid form has the `answer`."""
 
     text = TextField(label=_("Your answer"), required=False)
     file = MultipleFileField(label=_("Files"), required=False)
     file_name = forms.CharField(required=False, strip=False, max_length=1000, widget=forms.HiddenInput)
-    """Of a single file, exactly as it is called; browsers escape what they write into the file's own field."""
+    """The exact name of a single file. Browsers escape the name in the file's own field."""
     as_document = forms.BooleanField(required=False, widget=forms.HiddenInput)
-    """Pictures are sent as they are."""
+    """Images are sent unchanged, as documents."""
     voice = forms.BooleanField(required=False, widget=forms.HiddenInput)
     quoted = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
     token = TokenField()
@@ -76,7 +76,7 @@ class AnswerForm(forms.Form):
         self.contact = contact
         self.answer = StaffAnswer()
         self.is_spent = False
-        """Its token has written something else already."""
+        """Whether the token was used for another answer."""
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
@@ -85,35 +85,35 @@ class AnswerForm(forms.Form):
         return text
 
     def clean_quoted(self) -> Message | None:
-        """A message of this conversation that WhatsApp knows."""
-        wanted = self.cleaned_data["quoted"]
-        if not wanted:
+        message_id = self.cleaned_data["quoted"]
+        if not message_id:
             return None
-        quoted = Message.objects.filter(contact=self.contact, pk=wanted).exclude(wamid=None).first()
+        # Only a message with a wamid can be quoted.
+        quoted = Message.objects.filter(contact=self.contact, pk=message_id).exclude(wamid=None).first()
         if quoted is None:
             raise ValidationError(_("The message that you answer is not in this conversation."))
         return quoted
 
     def clean(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        if not self.errors and not given["text"] and not given["file"]:
+        cleaned = self.cleaned_data
+        if not self.errors and not cleaned["text"] and not cleaned["file"]:
             raise ValidationError(_("Write something first."))
         if not self.errors:
-            files = [self._read(file) for file in given["file"]]
-            self.answer = StaffAnswer(text=given["text"], files=files, quoted=given["quoted"])
-        return given
+            files = [self._read(file) for file in cleaned["file"]]
+            self.answer = StaffAnswer(text=cleaned["text"], files=files, quoted=cleaned["quoted"])
+        return cleaned
 
     def _read(self, file: Any) -> SubmittedFile:
-        given = self.cleaned_data
-        name = given["file_name"] if len(given["file"]) == 1 else ""
+        cleaned = self.cleaned_data
+        name = cleaned["file_name"] if len(cleaned["file"]) == 1 else ""
         try:
-            return read_submitted_file(file, name=name, voice=given["voice"], as_document=given["as_document"])
+            return read_submitted_file(file, name=name, voice=cleaned["voice"], as_document=cleaned["as_document"])
         except InvalidMessage as refusal:
             raise ValidationError(f"{name or submitted_name(file.name)}: {invalid_message_text(refusal)}") from None
 
 
 class ReactionForm(forms.Form):
-    """An emoji that pages offer, or none, to take the reaction back."""
+    """An emoji that pages offer, or none to remove the reaction."""
 
     emoji = forms.ChoiceField(required=False, choices=[(each, each) for each in dict.fromkeys((*QUICK, *EMOJI))])
     token = TokenField()

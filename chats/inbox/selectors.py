@@ -1,4 +1,4 @@
-"""What the inbox shows: conversations with their last message, their messages part by part, and where a text was said."""
+"""Reads what the inbox shows: last messages of contacts, threads part by part, sessions, and possible duplicates."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from chats.conversations.timeline import (
@@ -22,17 +23,18 @@ from chats.conversations.timeline import (
 from chats.media.message_files import FileKey, all_files_of
 from chats.models import Attachment, Message, MessageStatus, StatusEvent
 from contacts.models import Contact
+from organizations.url_parameters import read_integer
 
 PAGE_SIZE = 50
 OLDER_PAGE_SIZE = 25
-"""Fewer, because each of them is a read from the disk: nobody has looked at them for long, and they stand far apart."""
+"""Fewer, because older messages are not cached and are far apart on the disk."""
 MAX_SHOWN = 500
-"""Messages that one part of a thread shows at most."""
+"""Messages of one part of a thread."""
 MAX_SESSIONS = 20
 
 
 def last_messages(contacts: Sequence[Contact]) -> dict[int, Message]:
-    """The last message of each of these contacts, by the contact's id."""
+    """Returns the last message of each contact, by the contact's id."""
     newest = Message.objects.filter(contact=OuterRef("pk")).order_by("-create_in", "-pk").values("pk")[:1]
     ids = Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).values_list(Subquery(newest), flat=True)
     columns = (
@@ -52,25 +54,38 @@ def last_messages(contacts: Sequence[Contact]) -> dict[int, Message]:
     return {message.contact_id: message for message in found}
 
 
+def get_message_or_404(contact: Contact, message_id: int) -> Message:
+    """Returns a message of the contact, with this `contact` object. Raises Http404 for other contacts' messages too."""
+    message: Message = get_object_or_404(Message.objects.filter(contact=contact), pk=message_id)
+    message.contact = contact
+    return message
+
+
+def find_message(contact: Contact, text: str) -> Message | None:
+    """Returns the contact's message whose id a URL contains. None if there is no such message or the text is no id."""
+    pk = read_integer(text)
+    return None if pk is None else Message.objects.filter(contact=contact, pk=pk).first()
+
+
 @dataclass(frozen=True)
 class Thread:
-    """Part of a conversation, the oldest message first, what its messages refer to, and the lines that stand among them."""
+    """Part of a conversation, the oldest message first, with its lines and what its messages refer to."""
 
     messages: list[Message]
     before: Message | None
-    """The message before the first, which the page does not show but has to know; None at the beginning."""
+    """The message before the first one, which is not shown. None at the beginning."""
     lines: list[TimelineLine] = field(default_factory=list)
     position_before: ThreadPosition | None = None
-    """Where what comes before this part stands; None at the beginning."""
+    """The position of what comes before this part. None at the beginning."""
     has_newer: bool = False
     referred: dict[str, Message] = field(default_factory=dict)
-    """By wamid, messages that are quoted or acted on."""
+    """Messages that are quoted, or that are targets, by wamid."""
     failures: dict[str, list[Any]] = field(default_factory=dict)
-    """By wamid, Meta's errors of those that failed."""
+    """Meta's errors of failed messages, by wamid."""
     resent: set[int] = field(default_factory=set)
-    """Ids of those that were sent once more, as another message."""
+    """Ids of messages that were resent."""
     files: dict[FileKey, list[Attachment]] = field(default_factory=dict)
-    """By the messages' names in their numbers, their files."""
+    """Files by the key of their message."""
 
     @property
     def first(self) -> ThreadPosition | None:
@@ -86,44 +101,45 @@ class Thread:
 
 
 def read_latest(contact: Contact, *, limit: int = PAGE_SIZE) -> Thread:
-    """The end of the conversation."""
-    return _thread(contact, latest_part(_newest_first(_of(contact), limit + 1), newest_lines(contact, limit + 1), limit))
+    """Returns the end of the conversation."""
+    return _thread(contact, latest_part(_newest_first(_messages_of(contact), limit + 1), newest_lines(contact, limit + 1), limit))
 
 
-def read_older(contact: Contact, place: ThreadPosition, *, limit: int = OLDER_PAGE_SIZE) -> Thread:
-    """What stands just before that place."""
-    messages = _newest_first(_of(contact).filter(place.rows_before(MESSAGE)), limit + 1)
-    return _thread(contact, latest_part(messages, newest_lines(contact, limit + 1, before=place), limit))
+def read_older(contact: Contact, position: ThreadPosition, *, limit: int = OLDER_PAGE_SIZE) -> Thread:
+    """Returns the part before a position."""
+    messages = _newest_first(_messages_of(contact).filter(position.rows_before(MESSAGE)), limit + 1)
+    return _thread(contact, latest_part(messages, newest_lines(contact, limit + 1, before=position), limit))
 
 
 def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | None) -> Thread:
-    """What stands from one place to the other, or to the end: what a page shows already, and what has come since."""
-    shown = _of(contact).filter(first.rows_from(MESSAGE))
+    """Returns the part from one position to another, or to the end. Open pages refresh their part with it."""
+    shown = _messages_of(contact).filter(first.rows_from(MESSAGE))
     end = last and last.next
     if end:
         shown = shown.filter(end.rows_before(MESSAGE))
     messages = _newest_first(shown, MAX_SHOWN)
     lines = newest_lines(contact, MAX_SHOWN, before=end, since=first)
-    edge = _newest_first(_of(contact).filter(first.rows_before(MESSAGE)), 1)
-    is_edge_known = edge and timezone.localdate(edge[0].create_in) == timezone.localdate(first.at)
-    edge_lines = [] if is_edge_known else newest_lines(contact, 1, before=first)  # on whose day the part begins
-    return _thread(contact, latest_part(messages + edge, lines + edge_lines, min(len(messages) + len(lines), MAX_SHOWN)))
+    before = _newest_first(_messages_of(contact).filter(first.rows_before(MESSAGE)), 1)
+    is_same_day = before and timezone.localdate(before[0].create_in) == timezone.localdate(first.at)
+    # A line before the part decides whether the part begins a new day, unless a message of that day does.
+    lines_before = [] if is_same_day else newest_lines(contact, 1, before=first)
+    return _thread(contact, latest_part(messages + before, lines + lines_before, min(len(messages) + len(lines), MAX_SHOWN)))
 
 
 def read_around(contact: Contact, message: Message, *, limit: int = PAGE_SIZE) -> Thread:
-    """What stands before and after a message."""
-    place, half = ThreadPosition.of(message), limit // 2
-    older = _newest_first(_of(contact).filter(place.rows_before(MESSAGE)), half + 1)
-    before = latest_part(older, newest_lines(contact, half + 1, before=place), half)
-    newer = list(_of(contact).filter(place.rows_after(MESSAGE)).order_by("create_in", "pk")[: half + 1])
-    following = in_time_order(newer, oldest_lines(contact, half + 1, after=place))
+    """Returns the part around a message."""
+    position, half = ThreadPosition.of(message), limit // 2
+    older = _newest_first(_messages_of(contact).filter(position.rows_before(MESSAGE)), half + 1)
+    before = latest_part(older, newest_lines(contact, half + 1, before=position), half)
+    newer = list(_messages_of(contact).filter(position.rows_after(MESSAGE)).order_by("create_in", "pk")[: half + 1])
+    following = in_time_order(newer, oldest_lines(contact, half + 1, after=position))
     shown = following[:half]
     messages = [*before.messages, message, *(each for each in shown if isinstance(each, Message))]
     lines = [*before.lines, *(each for each in shown if isinstance(each, TimelineLine))]
     return _thread(contact, replace(before, messages=messages, lines=lines), has_newer=len(following) > half)
 
 
-def _of(contact: Contact) -> QuerySet[Message]:
+def _messages_of(contact: Contact) -> QuerySet[Message]:
     return Message.objects.filter(contact=contact).select_related("written_by").defer("flow_state", "written_by__password")
 
 
@@ -147,16 +163,17 @@ def _thread(contact: Contact, shown: ThreadPart, *, has_newer: bool = False) -> 
 
 
 def _referred(contact: Contact, messages: Iterable[Message]) -> dict[str, Message]:
-    known = {message.wamid: message for message in messages if message.wamid}
-    named = {wamid for message in messages for wamid in (message.quoted_wamid, message.target_wamid) if wamid}
-    missing = [(contact.create_for_phone_number_id, wamid) for wamid in named - set(known)]
+    shown = {message.wamid: message for message in messages if message.wamid}
+    wamids = {wamid for message in messages for wamid in (message.quoted_wamid, message.target_wamid) if wamid}
+    missing = [(contact.create_for_phone_number_id, wamid) for wamid in wamids - set(shown)]
     rows = Message.objects.named(missing).filter(contact=contact) if missing else ()
-    return {wamid: known[wamid] for wamid in named & set(known)} | {row.wamid or "": row for row in rows}
+    return {wamid: shown[wamid] for wamid in wamids & set(shown)} | {row.wamid or "": row for row in rows}
 
 
 def _resent(messages: Iterable[Message]) -> set[int]:
-    stuck = [message.pk for message in messages if message.message_status in (MessageStatus.FAILED, MessageStatus.UNCERTAIN)]
-    return {pk for pk in Message.objects.filter(resends__in=stuck).values_list("resends", flat=True) if pk} if stuck else set()
+    statuses = (MessageStatus.FAILED, MessageStatus.UNCERTAIN)
+    ids = [message.pk for message in messages if message.message_status in statuses]
+    return {pk for pk in Message.objects.filter(resends__in=ids).values_list("resends", flat=True) if pk} if ids else set()
 
 
 def _failures(contact: Contact, messages: Iterable[Message]) -> dict[str, list[Any]]:
@@ -167,7 +184,7 @@ def _failures(contact: Contact, messages: Iterable[Message]) -> dict[str, list[A
 
 @dataclass(frozen=True)
 class SessionSummary:
-    """A session in a contact's list of them."""
+    """A session of a contact."""
 
     session_id: Any
     first: datetime
@@ -177,16 +194,17 @@ class SessionSummary:
 
 
 def sessions_of(contact: Contact) -> list[SessionSummary]:
-    """The contact's latest sessions, the newest first: of their last 2,000 messages."""
+    """Returns the sessions of the contact's last 2,000 messages, the newest first, at most `MAX_SESSIONS`."""
     recent = Message.objects.filter(contact=contact).order_by("-create_in", "-pk").values("pk")[:2000]
     ids = list(recent.values_list("pk", flat=True))
     rows = Message.objects.filter(pk__in=ids).order_by().values("session_id")
-    facts = rows.annotate(first=Min("create_in"), last=Max("create_in"), expires_at=Max("expires_at"), count=Count("pk"))
-    return [SessionSummary(**row) for row in facts.order_by("-first")[:MAX_SESSIONS]]
+    sessions = rows.annotate(first=Min("create_in"), last=Max("create_in"), expires_at=Max("expires_at"), count=Count("pk"))
+    return [SessionSummary(**row) for row in sessions.order_by("-first")[:MAX_SESSIONS]]
 
 
 def possible_duplicates(contact: Contact) -> dict[str, list[Contact]]:
-    """Who may be the same person: `number`, with the same phone but for its optional digit; `conflict`, as Meta has named both."""
+    """Returns contacts that may be the same person: `number` has the same phone, apart from its optional digit; `conflict` shares
+    an identifier."""
     found: dict[str, list[Contact]] = defaultdict(list)
     if contact.phone_key:
         same = Contact.objects.filter(organization=contact.organization_id, phone_key=contact.phone_key)

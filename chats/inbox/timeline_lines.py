@@ -1,4 +1,4 @@
-"""The lines of a conversation as people read them, among its bubbles: notes, and in small what changed, who did it and when."""
+"""The lines between the bubbles of a thread: notes, and what changed about the contact, with author and time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from chats.inbox.bubbles import Bubble, day_label
 from chats.inbox.selectors import Thread
 from cloud_api.wa_ids import formatted
 from contacts.models import Contact, ContactChange, Note, RetiredIdentity
-from organizations.models import Profile, User
+from organizations.models import Profile
 
 Kind = ContactChange.Kind
-SAME_MOMENT = 2.0
-"""Seconds. WhatsApp's own notice of a changed number stands in the conversation too: the hub does not repeat it."""
+SAME_TIME_SECONDS = 2.0
+"""A changed phone gets no line if WhatsApp's own notice of it is shown, which has almost the same time."""
 
 ICONS = {
     Kind.WHO_ANSWERS: "bot",
@@ -46,7 +46,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class DisplayedLine:
-    """A line and how to draw it. `element` is the id of its element."""
+    """A line as the template draws it. `element` is the id of its HTML element."""
 
     element: str
     at: datetime
@@ -60,35 +60,35 @@ ThreadElement = Bubble | DisplayedLine
 
 
 def merge_lines(bubbles: Sequence[Bubble], thread: Thread, contact: Contact) -> list[ThreadElement]:
-    """Bubbles and lines in time order, a line above what was written at the same moment. A new day is announced at whichever comes
-    first on it."""
+    """Returns bubbles and lines in time order, a line above messages of the same time. The first element of a day has its
+    `new_day`."""
     if not thread.lines:
         return list(bubbles)
-    numbers = _numbers_after(contact, thread)
-    lines = [drawn for line in thread.lines if (drawn := _drawn(line, thread, numbers))]
-    ordered: list[ThreadElement] = sorted([*lines, *bubbles], key=_time)
-    return _with_days(ordered, thread.position_before.at if thread.position_before else None)
+    next_phones = _next_phones(contact, thread)
+    lines = [displayed for line in thread.lines if (displayed := _display(line, thread, next_phones))]
+    elements: list[ThreadElement] = sorted([*lines, *bubbles], key=_time)
+    return _with_days(elements, thread.position_before.at if thread.position_before else None)
 
 
-def _time(drawn: ThreadElement) -> datetime:
-    return drawn.at if isinstance(drawn, DisplayedLine) else drawn.message.create_in
+def _time(element: ThreadElement) -> datetime:
+    return element.at if isinstance(element, DisplayedLine) else element.message.create_in
 
 
-def _with_days(ordered: Sequence[ThreadElement], before: datetime | None) -> list[ThreadElement]:
-    found: list[ThreadElement] = []
-    for each in ordered:
+def _with_days(elements: Sequence[ThreadElement], before: datetime | None) -> list[ThreadElement]:
+    dated: list[ThreadElement] = []
+    for each in elements:
         day = timezone.localdate(_time(each))
         is_new_day = before is None or timezone.localdate(before) != day
-        drawn = replace(each, new_day=day_label(day) if is_new_day else "")
-        if isinstance(drawn, Bubble) and found and isinstance(found[-1], DisplayedLine):
-            drawn = replace(drawn, joined=False)
-        found.append(drawn)
+        element = replace(each, new_day=day_label(day) if is_new_day else "")
+        if isinstance(element, Bubble) and dated and isinstance(dated[-1], DisplayedLine):
+            element = replace(element, joined=False)
+        dated.append(element)
         before = _time(each)
-    return found
+    return dated
 
 
-def _drawn(line: TimelineLine, thread: Thread, numbers: Mapping[int, str]) -> DisplayedLine | None:
-    """None for what is no change, or is told by a message that is shown."""
+def _display(line: TimelineLine, thread: Thread, next_phones: Mapping[int, str]) -> DisplayedLine | None:
+    """Returns None for a line without a change, and for one whose change a shown message already contains."""
     row, at = line.row, line.position.at
     if isinstance(row, Note):
         return DisplayedLine(f"line-note-{row.pk}", at, row.text, "sticky-note", note=row)
@@ -96,40 +96,39 @@ def _drawn(line: TimelineLine, thread: Thread, numbers: Mapping[int, str]) -> Di
         words = change_text(row)
         return DisplayedLine(f"line-change-{row.pk}", at, words, ICONS[Kind(row.kind)]) if words else None
     notices = (message.create_in for message in thread.messages if message.kind == "system")
-    if any(abs((noticed_at - at).total_seconds()) <= SAME_MOMENT for noticed_at in notices):
+    if any(abs((noticed_at - at).total_seconds()) <= SAME_TIME_SECONDS for noticed_at in notices):
         return None
-    return DisplayedLine(f"line-number-{row.pk}", at, _words_of_number(row, numbers.get(row.pk, "")), "phone")
+    return DisplayedLine(f"line-number-{row.pk}", at, _phone_change_text(row, next_phones.get(row.pk, "")), "phone")
 
 
 def change_text(change: ContactChange) -> str:
-    """What changed and who did it, in one sentence; empty for the first name on WhatsApp, which changed nothing."""
+    """Returns a sentence with the change and its author. Empty for the first profile name, which is no change."""
     values: dict[str, Any] = change.values if isinstance(change.values, dict) else {}
     if change.kind == Kind.PROFILE_NAME and not values.get("from"):
         return ""
     if change.kind == Kind.WHO_ANSWERS:
         labels = dict(Profile.choices)
         values = {key: labels.get(value, value) for key, value in values.items()}
-    values = {"who": _who(change.actor), "from": "", "to": "", "label": ""} | values
+    actor = change.actor
+    who = (actor.name or actor.email) if actor else gettext("Somebody who left")
+    values = {"who": who, "from": "", "to": "", "label": ""} | values
     if change.kind == Kind.ALIAS and not values["to"]:
         return gettext("%(who)s took away the name “%(from)s”") % values
     return str(SENTENCES[Kind(change.kind)] % values)
 
 
-def _who(actor: User | None) -> str:
-    return (actor.name or actor.email) if actor else gettext("Somebody who left")
-
-
-def _numbers_after(contact: Contact, thread: Thread) -> dict[int, str]:
-    """By the ids of the phones that the contact no longer has, the phone that came after each; empty where that is not known."""
+def _next_phones(contact: Contact, thread: Thread) -> dict[int, str]:
+    """Returns the phone that followed each retired phone, by the id of the retired one. Empty text if it is not known."""
     if not any(isinstance(line.row, RetiredIdentity) for line in thread.lines):
         return {}
     retired = RetiredIdentity.objects.filter(contact=contact, kind=RetiredIdentity.Kind.WA_ID).order_by("retired_at", "pk")
     rows = list(retired)
     following = [*(row.value for row in rows[1:]), contact.wa_id or ""]
-    return {row.pk: after for row, after in zip(rows, following, strict=True)}
+    return {row.pk: phone for row, phone in zip(rows, following, strict=True)}
 
 
-def _words_of_number(row: RetiredIdentity, after: str) -> str:
-    if after:
-        return gettext("Changed the number: %(to)s, before %(from)s") % {"to": formatted(after), "from": formatted(row.value)}
+def _phone_change_text(row: RetiredIdentity, next_phone: str) -> str:
+    if next_phone:
+        values = {"to": formatted(next_phone), "from": formatted(row.value)}
+        return gettext("Changed the number: %(to)s, before %(from)s") % values
     return gettext("No longer has the number %(from)s") % {"from": formatted(row.value)}

@@ -1,5 +1,4 @@
-"""Files on their way out: read from the storage, their place in the API object once Meta has them, and those of messages that are
-sent once more."""
+"""The file of an outbound message: read from the storage, put into the API object by its media ID, copied for a resent message."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -15,16 +14,16 @@ from jobs.models import State
 
 
 class StoredFileUnreadable(Exception):
-    """The storage does not give a file that it should have; the message says why, for operators."""
+    """The storage does not return a file that it should have. The message says why, for operators."""
 
-    def __init__(self, failure: Exception) -> None:
-        super().__init__(storage_error_text(failure))
-        self.is_missing = isinstance(failure, FileNotFoundError)
+    def __init__(self, error: Exception) -> None:
+        super().__init__(storage_error_text(error))
+        self.is_missing = isinstance(error, FileNotFoundError)
 
 
 class StoredFile(io.RawIOBase):
-    """A file of the storage, opened by `with` and read as it is sent. Whatever the storage raises, at whatever moment, becomes
-    StoredFileUnreadable, so that it is not taken for an error of the connection to Meta."""
+    """A file of the storage, opened by `with` and read while it is sent. Every error of the storage becomes StoredFileUnreadable,
+    so that it is not mistaken for an error of the connection to Meta."""
 
     def __init__(self, file: FieldFile) -> None:
         self._stored = file
@@ -58,12 +57,12 @@ class StoredFile(io.RawIOBase):
 def _storage_errors() -> Iterator[None]:
     try:
         yield
-    except Exception as failure:  # noqa: BLE001  each storage has exceptions of its own: OSError, those of botocore, of urllib3
-        raise StoredFileUnreadable(failure) from None
+    except Exception as error:  # noqa: BLE001  each storage has exceptions of its own: OSError, those of botocore, of urllib3
+        raise StoredFileUnreadable(error) from None
 
 
 def with_media_id(api_object: Mapping[str, Any], media_id: str) -> dict[str, Any]:
-    """Returns the API object with Meta's id of its file, in the object of its kind or in a template's header.
+    """Returns the API object with the media ID of its file, in the object of its kind or in a template's header.
 
     See docs/meta-platform.md 8.2.
     """
@@ -71,17 +70,17 @@ def with_media_id(api_object: Mapping[str, Any], media_id: str) -> dict[str, Any
     if kind != "template":
         return {**api_object, kind: {**api_object[kind], "id": media_id}}
     template = api_object["template"]
-    components = [_header(each, media_id) if each["type"] == "header" else each for each in template["components"]]
+    components = [_header_with_media_id(each, media_id) if each["type"] == "header" else each for each in template["components"]]
     return {**api_object, "template": {**template, "components": components}}
 
 
-def _header(component: Mapping[str, Any], media_id: str) -> dict[str, Any]:
+def _header_with_media_id(component: Mapping[str, Any], media_id: str) -> dict[str, Any]:
     parameters = [{**each, each["type"]: {**each[each["type"]], "id": media_id}} for each in component["parameters"]]
     return {**component, "parameters": parameters}
 
 
 def attach_again(message: Message, earlier: Message) -> None:
-    """A message that is sent once more has the same file."""
+    """Copies the attachment of `earlier`, if it has one, to `message`, which resends it. Both use the same stored file."""
     file = files_of([earlier]).get(key_of(earlier))
     if file is None:
         return

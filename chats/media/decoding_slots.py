@@ -1,4 +1,4 @@
-"""How many files a process, web or worker, decodes at once: each takes memory and time as its sender likes."""
+"""How many files a process, web or worker, decodes at once. The sender of a file decides how much memory and time that takes."""
 
 import threading
 from collections.abc import Iterator
@@ -6,20 +6,20 @@ from contextlib import contextmanager
 
 
 class DecodersBusy(Exception):
-    """Others have been in work all the while; the file can be tried again."""
+    """No slot became free in time. The file can be tried again."""
 
 
 class DecodingSlots:
-    """Places for `count` files at once. Whoever finds none free waits for `patience` seconds at most."""
+    """`count` slots, of which each file takes one. If none is free, the caller waits for at most `timeout` seconds."""
 
-    def __init__(self, count: int, *, patience: float) -> None:
-        self.patience = patience
+    def __init__(self, count: int, *, timeout: float) -> None:
+        self.timeout = timeout
         self._free = threading.BoundedSemaphore(count)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """With one of them. Raises DecodersBusy."""
-        if not self._free.acquire(timeout=self.patience):
+    def reserve(self) -> Iterator[None]:
+        """Reserves a slot for the time of the context. Raises DecodersBusy."""
+        if not self._free.acquire(timeout=self.timeout):
             raise DecodersBusy
         try:
             yield
@@ -27,7 +27,7 @@ class DecodingSlots:
             self._free.release()
 
 
-PICTURE_SLOTS = DecodingSlots(1, patience=20.0)
-RECORDING_SLOTS = DecodingSlots(2, patience=20.0)
-SUBMITTED_FILE_SLOTS = DecodingSlots(5, patience=1.0)
-"""Of what staff send, in work or waiting for the places above: half the threads that serve pages stay free for others."""
+PICTURE_SLOTS = DecodingSlots(1, timeout=20.0)
+RECORDING_SLOTS = DecodingSlots(2, timeout=20.0)
+SUBMITTED_FILE_SLOTS = DecodingSlots(5, timeout=1.0)
+"""For files that staff submits, in work or waiting for one of the slots above. Half of the threads that serve pages stay free."""

@@ -1,11 +1,11 @@
-"""Fetching files from Meta, which keeps them for a week (docs/meta-platform.md 8.3).
+"""Downloads files from Meta, which keeps them for a week (docs/meta-platform.md 8.3).
 
-    take     files that are due, under a lease
-    fetch    in a thread, outside any transaction: download, compare with the webhook's digest, put into the storage
-    store    the rows say that the files are here, or why not, as far as they are still this worker's
+    lease       leases files that are due
+    download    in a thread, outside any transaction: downloads, compares with the webhook's digest, saves in the storage
+    store       stores that the hub has the files, or why not, as far as their leases are still this worker's
 
-A file is in the storage before its row says so. A worker that dies in between leaves one that no row names; the row is due again
-when its lease ends, and the file is fetched once more under another name.
+A file is saved in the storage before its row says so. If a worker dies in between, the stored file has no row. The row is due again
+when its lease ends, and the file is downloaded once more under another name.
 """
 
 import logging
@@ -44,49 +44,49 @@ from organizations.storage import organizations_over_quota, record_stored_file
 
 log = logging.getLogger(__name__)
 
-WIDTH = 8
-"""Downloads side by side in one worker."""
-LEASE = 240.0
-"""Seconds; longer than asking for the address and a download may take together, and putting the file away."""
+MAX_IN_FLIGHT = 8
+"""Concurrent downloads of one worker."""
+LEASE_SECONDS = 240.0
+"""Longer than the request for the media URL, the download and saving take together."""
 MAX_BYTES = 100 * 2**20
-"""Bytes: the largest file that Meta passes on (docs/meta-platform.md 8.3)."""
-MOST_DAMAGED = 3
-"""Tries of a file that comes otherwise than the webhook says."""
-FIRST_WAIT = 15.0
-LONGEST_WAIT = 6 * 3600.0
-WAIT_FOR_ROOM = 1800.0
-"""Seconds between two looks whether an organization that has used its quota has room again."""
-NO_ROOM = "The organization has used its storage quota."
-WITH_THUMBNAIL = ("image", "sticker")
+"""The largest file that Meta passes on (docs/meta-platform.md 8.3)."""
+MAX_DIGEST_MISMATCHES = 3
+"""Attempts to download a file whose digest differs from the webhook's."""
+FIRST_BACKOFF = 15.0
+"""Seconds."""
+MAX_BACKOFF = 6 * 3600.0
+QUOTA_CHECK_INTERVAL = 1800.0
+"""Seconds between two checks whether an organization that has used its quota has space again."""
+QUOTA_USED = "The organization has used its storage quota."
+KINDS_WITH_THUMBNAIL = ("image", "sticker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A file to be fetched, and all that it takes."""
+    """A leased file, with everything that its download needs."""
 
     attachment_id: int
     organization_id: int
     phone_number_id: str
-    token: uuid.UUID
-    """The lease."""
+    lease_token: uuid.UUID
     attempts: int
-    """With this one."""
-    until: datetime
-    """When Meta forgets it."""
+    """Including this one."""
+    available_until: datetime
+    """When Meta deletes the file."""
     is_probe: bool
-    """Meta has refused the number's access token: this one is tried to see whether it accepts it again."""
+    """Meta has refused the number's access token. This download tests whether Meta accepts it again."""
     graph: Graph
     media_id: str
     kind: str
     sha256: str
-    """What the webhook promised, in lower-case hex; empty if it said nothing."""
+    """The digest from the webhook, in lower-case hex; empty if it had none."""
     names: tuple[str, str]
-    """In the storage: the file's and its thumbnail's. No other try has the same."""
+    """Of the file and of its thumbnail in the storage. No other attempt has the same names."""
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadedFile:
-    """The file is in the storage. Without a thumbnail, `width` and `height` are not known."""
+    """The file is in the storage. Without a thumbnail, `width` and `height` are None."""
 
     sha256: str
     size: int
@@ -98,29 +98,30 @@ class DownloadedFile:
 
 @dataclass(frozen=True, slots=True)
 class FailedDownload:
-    """The file could not be fetched, because of `problem`; if that `is_final` it is not tried again. `wait`: seconds before the
-    next try, at least. `error`: what Meta said, where it refused."""
+    """The file could not be downloaded, because of `problem`. There are no more attempts if `is_final`."""
 
     reason: str
     problem: DownloadProblem = DownloadProblem.NONE
-    wait: float = 0.0
+    min_backoff: float = 0.0
+    """Seconds before the next attempt, at least."""
     is_final: bool = False
     error: Mapping[str, Any] | None = None
+    """Meta's error, if Meta refused."""
     token_refusal: GraphError | None = None
-    """Nothing is wrong with the file, but with the access token."""
+    """Set if Meta refused the access token, not the file."""
 
 
-Outcome: TypeAlias = DownloadedFile | FailedDownload
+DownloadOutcome: TypeAlias = DownloadedFile | FailedDownload
 
 
 class DigestMismatch(Exception):
-    """What came is not what the webhook told of."""
+    """The downloaded bytes are not those whose digest the webhook has."""
 
 
-def lease_downloads(free: int) -> list[Download]:
-    """Up to so many files that are due. Those that Meta has forgotten, and that were tried before, are given up. Those of an
-    organization without room wait for it."""
-    lease = Attachment.objects.lease(limit=free, seconds=LEASE)
+def lease_downloads(limit: int) -> list[Download]:
+    """Leases up to `limit` files that are due. Gives up files that Meta has deleted and that were tried before. Files of an
+    organization that has used its quota wait."""
+    lease = Attachment.objects.lease(limit=limit, seconds=LEASE_SECONDS)
     if lease is None:
         return []
     rows = list(lease.held())
@@ -130,66 +131,66 @@ def lease_downloads(free: int) -> list[Download]:
         row.phone_number = by_id[row.phone_number_id]
     full = organizations_over_quota({row.phone_number.organization_id for row in rows})
     now = timezone.now()
-    late = [row for row in rows if (row.attempts or row.problem) and _until(row) <= now]
-    waiting = [row for row in rows if row.phone_number.organization_id in full and row not in late]
-    _give_up(lease, late)
-    _wait_for_room(lease, waiting)
-    wanted = _without_token(lease, [row for row in rows if row not in late and row not in waiting])
-    lease.held([row.pk for row in wanted]).update(attempts=F("attempts") + 1)
-    return list(_fetches(wanted, lease.token))
+    expired = [row for row in rows if (row.attempts or row.problem) and _available_until(row) <= now]
+    over_quota = [row for row in rows if row.phone_number.organization_id in full and row not in expired]
+    _give_up(lease, expired)
+    _postpone_over_quota(lease, over_quota)
+    rows = _postpone_without_token(lease, [row for row in rows if row not in expired and row not in over_quota])
+    lease.held([row.pk for row in rows]).update(attempts=F("attempts") + 1)
+    return list(_downloads(rows, lease.token))
 
 
 def _give_up(lease: Lease, rows: Sequence[Attachment]) -> None:
-    """Meta has forgotten them. What kept them from being fetched until then stays their problem."""
+    """Makes rows dead whose files Meta has deleted. They keep the problem of their last attempt."""
     for problem in {row.problem for row in rows}:
         ids = [row.pk for row in rows if row.problem == problem]
         lease.held(ids).update(state=State.DEAD, lease_token=None, problem=problem or DownloadProblem.EXPIRED)
     publish_revisions({row.phone_number.organization_id for row in rows})
 
 
-def _wait_for_room(lease: Lease, rows: Sequence[Attachment]) -> None:
-    due_at = Now() + timedelta(seconds=WAIT_FOR_ROOM)
-    columns = {"due_at": due_at, "problem": DownloadProblem.NO_ROOM, "reason": NO_ROOM}
+def _postpone_over_quota(lease: Lease, rows: Sequence[Attachment]) -> None:
+    due_at = Now() + timedelta(seconds=QUOTA_CHECK_INTERVAL)
+    columns = {"due_at": due_at, "problem": DownloadProblem.NO_ROOM, "reason": QUOTA_USED}
     lease.held([row.pk for row in rows]).update(lease_token=None, **columns)
     publish_revisions({row.phone_number.organization_id for row in rows if row.problem != DownloadProblem.NO_ROOM})
 
 
-def _without_token(lease: Lease, rows: Sequence[Attachment]) -> list[Attachment]:
-    """These rows, but of each number whose access token Meta has refused only one, which tells whether that still holds. The others
-    wait, and are not asked for in vain."""
-    wanted: list[Attachment] = []
-    waiting: list[Attachment] = []
+def _postpone_without_token(lease: Lease, rows: Sequence[Attachment]) -> list[Attachment]:
+    """Returns the rows that are downloaded now. Of each number whose access token Meta has refused this is one, the probe; its
+    others wait."""
+    downloaded: list[Attachment] = []
+    postponed: list[Attachment] = []
     probed: set[str] = set()
     for row in rows:
         is_refused = needs_token(row.phone_number)
-        (waiting if is_refused and row.phone_number_id in probed else wanted).append(row)
+        (postponed if is_refused and row.phone_number_id in probed else downloaded).append(row)
         if is_refused:
             probed.add(row.phone_number_id)
     columns = {"due_at": Now() + PROBE_INTERVAL, "problem": DownloadProblem.TOKEN}
-    lease.held([row.pk for row in waiting]).update(lease_token=None, **columns)
-    publish_revisions({row.phone_number.organization_id for row in waiting if row.problem != DownloadProblem.TOKEN})
-    return wanted
+    lease.held([row.pk for row in postponed]).update(lease_token=None, **columns)
+    publish_revisions({row.phone_number.organization_id for row in postponed if row.problem != DownloadProblem.TOKEN})
+    return downloaded
 
 
-def _until(row: Attachment) -> datetime:
+def _available_until(row: Attachment) -> datetime:
     return row.media_id_until or row.create_in
 
 
-def _fetches(rows: Iterable[Attachment], token: uuid.UUID) -> Iterator[Download]:
+def _downloads(rows: Iterable[Attachment], lease_token: uuid.UUID) -> Iterator[Download]:
     graphs: dict[PhoneNumber, Graph | None] = {}
     for row in rows:
         number = row.phone_number
         if number not in graphs:
             graphs[number] = _graph(number)
         if (graph := graphs[number]) is None:
-            continue  # its files are due again when the lease ends, until Meta forgets them
+            continue  # due again when the lease ends, until Meta has deleted the file
         yield Download(
             attachment_id=row.pk,
             organization_id=number.organization_id,
             phone_number_id=number.phone_number_id,
-            token=token,
+            lease_token=lease_token,
             attempts=row.attempts + 1,
-            until=_until(row),
+            available_until=_available_until(row),
             is_probe=needs_token(number),
             graph=graph,
             media_id=row.media_id,
@@ -200,140 +201,151 @@ def _fetches(rows: Iterable[Attachment], token: uuid.UUID) -> Iterator[Download]
 
 
 def _graph(number: PhoneNumber) -> Graph | None:
-    """None if no client can be made for the number, as for a simulated one without a simulator: no other loses its files."""
+    """Returns the number's Graph client; None if it has none, such as a simulated number without a simulator."""
     try:
         return graph_for(number)
-    except (TypeError, ValueError) as failure:
-        log.error("no files for number %s: %s", number.phone_number_id, type(failure).__name__)
+    except (TypeError, ValueError) as error:  # caught here, so that files of other numbers are downloaded
+        log.error("no downloads for number %s: %s", number.phone_number_id, type(error).__name__)
         return None
 
 
-def download(wanted: Download) -> Outcome:
-    """Ask Meta and keep what comes; never the database."""
+def download(task: Download) -> DownloadOutcome:
+    """Downloads the file and saves it in the storage. Runs in a thread, so it must not use the database."""
     try:
         with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as content:
-            return _keep(wanted, content, _download(wanted, content))
+            return _save(task, content, _receive(task, content))
     except GraphError as error:
         return _refused(error)
-    except TooLarge as refusal:
-        return FailedDownload(str(refusal), DownloadProblem.TOO_BIG, is_final=True)
-    except WrongHost as refusal:
-        return FailedDownload(str(refusal))
+    except TooLarge as error:
+        return FailedDownload(str(error), DownloadProblem.TOO_BIG, is_final=True)
+    except WrongHost as error:
+        return FailedDownload(str(error))
     except DigestMismatch:
-        reason = "Its SHA-256 is not the one that the webhook told."
-        return FailedDownload(reason, DownloadProblem.DAMAGED, is_final=wanted.attempts >= MOST_DAMAGED)
+        reason = "Its SHA-256 differs from the webhook's."
+        return FailedDownload(reason, DownloadProblem.DAMAGED, is_final=task.attempts >= MAX_DIGEST_MISMATCHES)
     except DecodersBusy:
         return FailedDownload("Too many pictures are being opened.")
-    except StorageFailed as failure:
-        delete_files(wanted.names)
-        return FailedDownload(f"It could not be put into the storage: {failure}", DownloadProblem.STORAGE)
-    except OSError as failure:  # the directory for temporary files
-        return FailedDownload(f"It could not be put into the storage: {storage_error_text(failure)}", DownloadProblem.STORAGE)
+    except StorageFailed as error:
+        delete_files(task.names)
+        return FailedDownload(f"It could not be put into the storage: {error}", DownloadProblem.STORAGE)
+    except OSError as error:  # of the directory for temporary files
+        return FailedDownload(f"It could not be put into the storage: {storage_error_text(error)}", DownloadProblem.STORAGE)
 
 
 def _refused(error: GraphError) -> FailedDownload:
     if error.is_token_refused:
         return FailedDownload(str(error), DownloadProblem.TOKEN, token_refusal=error, error=error.as_object)
-    is_refused = error.code == FILE_NOT_GIVEN
-    problem = DownloadProblem.REFUSED if is_refused else DownloadProblem.NONE
-    told = error.as_object if error.code is not None else None
-    return FailedDownload(str(error), problem, error.retry_after or 0.0, is_final=is_refused, error=told)
+    return FailedDownload(
+        str(error),
+        DownloadProblem.REFUSED if error.code == FILE_NOT_GIVEN else DownloadProblem.NONE,
+        error.retry_after or 0.0,
+        is_final=error.code == FILE_NOT_GIVEN,
+        error=error.as_object if error.code is not None else None,
+    )
 
 
-def _download(wanted: Download, content: IO[bytes]) -> Downloaded:
-    media = wanted.graph.media(wanted.media_id, phone_number_id=wanted.phone_number_id)
-    came = wanted.graph.download(media.url, content, most=MAX_BYTES)  # type: ignore[arg-type]  # what tempfile gives is one
-    promised = wanted.sha256 or media.sha256
-    if promised and came.sha256 != promised:
+def _receive(task: Download, content: IO[bytes]) -> Downloaded:
+    """Writes the file to `content`. Raises DigestMismatch."""
+    media = task.graph.media(task.media_id, phone_number_id=task.phone_number_id)
+    received = task.graph.download(media.url, content, most=MAX_BYTES)  # type: ignore[arg-type]  # what tempfile gives is one
+    expected = task.sha256 or media.sha256
+    if expected and received.sha256 != expected:
         raise DigestMismatch
-    return came
+    return received
 
 
-def _keep(wanted: Download, content: IO[bytes], came: Downloaded) -> DownloadedFile:
-    name, thumbnail_name = wanted.names
+def _save(task: Download, content: IO[bytes], received: Downloaded) -> DownloadedFile:
+    """Saves the file, and a thumbnail if it is a picture, in the storage."""
+    name, thumbnail_name = task.names
     content.seek(0)
     mime_type = detect_type(content.read(HEAD))
-    small = make_thumbnail(content) if wanted.kind in WITH_THUMBNAIL else None
+    thumbnail = make_thumbnail(content) if task.kind in KINDS_WITH_THUMBNAIL else None
     content.seek(0)
     save_file(name, File(content))
-    if small is None:
-        return DownloadedFile(came.sha256, came.size, mime_type)
-    save_file(thumbnail_name, ContentFile(small.content))
-    return DownloadedFile(came.sha256, came.size, mime_type, thumbnail_name, small.width, small.height)
+    if thumbnail is None:
+        return DownloadedFile(received.sha256, received.size, mime_type)
+    save_file(thumbnail_name, ContentFile(thumbnail.content))
+    return DownloadedFile(received.sha256, received.size, mime_type, thumbnail_name, thumbnail.width, thumbnail.height)
 
 
-def store_outcomes(outcomes: Sequence[tuple[Download, Outcome]]) -> None:
-    """Let the rows say what came of it. Whoever lost the lease meanwhile has fetched for nothing."""
-    for wanted, outcome in outcomes:
-        _note_token(wanted, outcome)
-    for wanted in run_in_transaction(partial(_store, outcomes, timezone.now())):
-        delete_files(wanted.names)
+def store_outcomes(outcomes: Sequence[tuple[Download, DownloadOutcome]]) -> None:
+    """Stores the outcomes in their rows. Deletes the files of downloads that have lost their lease."""
+    for task, outcome in outcomes:
+        refusal = outcome.token_refusal if isinstance(outcome, FailedDownload) else None
+        if refusal or (isinstance(outcome, DownloadedFile) and task.is_probe):
+            number_id, organization_id = task.phone_number_id, task.organization_id
+            record_token_result(task.graph, phone_number_id=number_id, organization_id=organization_id, refusal=refusal)
+    for task in run_in_transaction(partial(_store_outcomes, outcomes, timezone.now())):
+        delete_files(task.names)
 
 
-def _note_token(wanted: Download, outcome: Outcome) -> None:
-    refusal = outcome.token_refusal if isinstance(outcome, FailedDownload) else None
-    if refusal or (isinstance(outcome, DownloadedFile) and wanted.is_probe):
-        record_token_result(
-            wanted.graph, phone_number_id=wanted.phone_number_id, organization_id=wanted.organization_id, refusal=refusal
-        )
-
-
-def _store(outcomes: Sequence[tuple[Download, Outcome]], now: datetime) -> list[Download]:
-    """Those whose files no row names."""
-    lost, sizes = [], Counter[int]()
-    for wanted, outcome in outcomes:
-        row = Attachment.objects.filter(pk=wanted.attachment_id)
-        stored = row.filter(lease_token=wanted.token).update(lease_token=None, **_columns(wanted, outcome, now))
-        if isinstance(outcome, DownloadedFile) and stored:
-            sizes[wanted.organization_id] += outcome.size
-        elif isinstance(outcome, DownloadedFile) and not row.filter(file=wanted.names[0]).exists():
-            lost.append(wanted)
+def _store_outcomes(outcomes: Sequence[tuple[Download, DownloadOutcome]], now: datetime) -> list[Download]:
+    """Returns the downloads whose saved files no row refers to."""
+    unused, sizes = [], Counter[int]()
+    for task, outcome in outcomes:
+        row = Attachment.objects.filter(pk=task.attachment_id)
+        is_stored = row.filter(lease_token=task.lease_token).update(lease_token=None, **_columns(task, outcome, now))
+        if isinstance(outcome, DownloadedFile) and is_stored:
+            sizes[task.organization_id] += outcome.size
+        elif isinstance(outcome, DownloadedFile) and not row.filter(file=task.names[0]).exists():
+            unused.append(task)
     for organization_id, size in sorted(sizes.items()):
         record_stored_file(organization_id=organization_id, size=size)
-    publish_revisions({wanted.organization_id for wanted, _ in outcomes})
-    return lost
+    publish_revisions({task.organization_id for task, _ in outcomes})
+    return unused
 
 
-def _columns(wanted: Download, outcome: Outcome, now: datetime) -> dict[str, Any]:
+def _columns(task: Download, outcome: DownloadOutcome, now: datetime) -> dict[str, Any]:
+    """Returns the new values of the row's columns."""
     if isinstance(outcome, DownloadedFile):
-        here = {"file": wanted.names[0], "sha256": outcome.sha256, "size": outcome.size, "thumbnail": outcome.thumbnail}
-        kept = {"width": outcome.width, "height": outcome.height, "problem": DownloadProblem.NONE, "reason": "", "errors": None}
-        told = {"mime_type": outcome.mime_type} if outcome.mime_type else {}
-        return {"state": State.DONE, **here, **kept, **told}
+        detected = {"mime_type": outcome.mime_type} if outcome.mime_type else {}
+        return {
+            "state": State.DONE,
+            "file": task.names[0],
+            "sha256": outcome.sha256,
+            "size": outcome.size,
+            "thumbnail": outcome.thumbnail,
+            "width": outcome.width,
+            "height": outcome.height,
+            "problem": DownloadProblem.NONE,
+            "reason": "",
+            "errors": None,
+            **detected,
+        }
     errors = [outcome.error] if outcome.error else None
-    refused: dict[str, Any] = {"problem": outcome.problem, "reason": outcome.reason[:500], "errors": errors}
-    if outcome.is_final or wanted.until <= now:
-        return {"state": State.DEAD, **refused, "problem": outcome.problem or DownloadProblem.EXPIRED}
+    failure: dict[str, Any] = {"problem": outcome.problem, "reason": outcome.reason[:500], "errors": errors}
+    if outcome.is_final or task.available_until <= now:
+        return {"state": State.DEAD, **failure, "problem": outcome.problem or DownloadProblem.EXPIRED}
     if outcome.token_refusal:
-        return {"due_at": Now() + PROBE_INTERVAL, "attempts": F("attempts") - 1, **refused}
-    wait = max(outcome.wait, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(wanted.attempts - 1, 20)))
-    wait *= random.uniform(0.7, 1.3)  # noqa: S311  spread, not secret
-    return {"due_at": Now() + timedelta(seconds=wait), **refused}
+        return {"due_at": Now() + PROBE_INTERVAL, "attempts": F("attempts") - 1, **failure}
+    backoff = max(outcome.min_backoff, min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(task.attempts - 1, 20)))
+    backoff *= random.uniform(0.7, 1.3)  # noqa: S311  spread, not secret
+    return {"due_at": Now() + timedelta(seconds=backoff), **failure}
 
 
-def fail(wanted: Download, failure: BaseException) -> Outcome:
-    """An unexpected error in `download` is tried again until Meta forgets the file."""
-    return FailedDownload(f"unexpected: {type(failure).__name__}")
+def outcome_of_exception(task: Download, error: BaseException) -> DownloadOutcome:
+    """Returns the outcome of a task whose `download` raised an unexpected error: it is retried until Meta has deleted the file."""
+    return FailedDownload(f"unexpected: {type(error).__name__}")
 
 
-def reject(wanted: Download, outcome: Outcome, failure: Exception) -> None:
-    """A file whose outcome cannot be stored is fetched again later, until Meta forgets it."""
-    store_outcomes([(wanted, FailedDownload(f"its outcome could not be stored: {type(failure).__name__}"))])
+def reject_outcome(task: Download, outcome: DownloadOutcome, error: Exception) -> None:
+    """Stores that the outcome cannot be stored: the file is downloaded again later, until Meta has deleted it."""
+    store_outcomes([(task, FailedDownload(f"its outcome could not be stored: {type(error).__name__}"))])
 
 
-def return_downloads(unfetched: Sequence[Download]) -> None:
-    """Let these be taken again at once."""
-    _leased(unfetched).update(lease_token=None, due_at=Now(), attempts=F("attempts") - 1)
+def return_downloads(tasks: Sequence[Download]) -> None:
+    """Ends the leases of downloads that no thread has started. They are due again at once."""
+    _leased(tasks).update(lease_token=None, due_at=Now(), attempts=F("attempts") - 1)
 
 
-def renew(under_way: Sequence[Download]) -> None:
-    """Keep the leases of these for `LEASE` seconds from now."""
-    _leased(under_way).update(due_at=Now() + timedelta(seconds=LEASE))
+def renew_leases(tasks: Sequence[Download]) -> None:
+    """Renews the leases of these downloads: they end LEASE_SECONDS from now."""
+    _leased(tasks).update(due_at=Now() + timedelta(seconds=LEASE_SECONDS))
 
 
-def _leased(fetches: Sequence[Download]) -> LeasedQuerySet[Attachment]:
-    """Those rows that are still this worker's."""
-    tokens, ids = {each.token for each in fetches}, [each.attachment_id for each in fetches]
+def _leased(tasks: Sequence[Download]) -> LeasedQuerySet[Attachment]:
+    """Returns the rows of downloads that still have their lease."""
+    tokens, ids = {task.lease_token for task in tasks}, [task.attachment_id for task in tasks]
     rows: LeasedQuerySet[Attachment] = Attachment.objects.filter(pk__in=ids, lease_token__in=tokens)
     return rows
 
@@ -341,13 +353,13 @@ def _leased(fetches: Sequence[Download]) -> LeasedQuerySet[Attachment]:
 LANE = SideLane(
     "files",
     model=Attachment,
-    lease_downloads=lease_downloads,
+    take=lease_downloads,
     do=download,
-    store_outcomes=store_outcomes,
-    width=WIDTH,
-    fail=fail,
-    reject=reject,
-    return_downloads=return_downloads,
-    renew=renew,
-    lease=LEASE,
+    store=store_outcomes,
+    width=MAX_IN_FLIGHT,
+    fail=outcome_of_exception,
+    reject=reject_outcome,
+    give_back=return_downloads,
+    renew=renew_leases,
+    lease=LEASE_SECONDS,
 )

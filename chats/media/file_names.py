@@ -1,11 +1,11 @@
-"""What files are called. A sender's name for a file is shown and offered, and never a path in the storage."""
+"""Names of files. The name that a sender gave is displayed and offered for saving. It is never a path in the storage."""
 
 import re
 import unicodedata
 
 MAX_LENGTH = 255
 MAX_CHARACTERS_READ = 2_000
-"""Characters of a name that are looked at."""
+"""More characters of a name are ignored."""
 EXTENSIONS = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -23,28 +23,29 @@ EXTENSIONS = {
 }
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Categories of Unicode with what would break a header or turn a name around: control, bidi, surrogates, line ends."""
+"""Unicode categories of characters that break a header or reverse a name: control, bidi, surrogates, line ends."""
 _SEPARATOR = re.compile(r"[/\\]")
 
 
 def clean_name(name: str) -> str:
-    """The name without path, control and bidi characters, at most 255 long with its ending kept; empty if nothing is left."""
-    if len(name) > MAX_CHARACTERS_READ:  # to order many accents on one letter takes the square of their number
+    """Returns the name without path, control and bidi characters, at most 255 characters long with its suffix kept. Returns an
+    empty string if nothing is left."""
+    if len(name) > MAX_CHARACTERS_READ:  # NFC takes quadratic time if many accents are on one letter
         name = name[: MAX_CHARACTERS_READ // 2] + name[-MAX_CHARACTERS_READ // 2 :]
     visible = "".join(each for each in unicodedata.normalize("NFC", name) if unicodedata.category(each) not in _INVISIBLE)
     last = " ".join(_SEPARATOR.split(visible)[-1].split()).strip(". ")
     if len(last) <= MAX_LENGTH:
         return last
-    stem, dot, ending = last.rpartition(".")
-    kept = f"{dot}{ending}" if stem and len(ending) <= 10 else ""
-    return last[: MAX_LENGTH - len(kept)] + kept
+    stem, dot, extension = last.rpartition(".")
+    suffix = f"{dot}{extension}" if stem and len(extension) <= 10 else ""
+    return last[: MAX_LENGTH - len(suffix)] + suffix
 
 
 def submitted_name(name: str) -> str:
-    """The name of a file that came in a form. Browsers escape quotation marks there (WHATWG HTML, multipart/form-data)."""
+    """Returns the name of a file from a form. Browsers escape quotation marks there (WHATWG HTML, multipart/form-data)."""
     return name.replace("%22", '"')
 
 
 def offered_name(file_name: str, kind: str, mime_type: str) -> str:
-    """What the file is saved as: the sender's name for it, or one of its kind."""
+    """Returns the name under which a browser saves the file: the sender's name, or one made from kind and type."""
     return clean_name(file_name) or f"{clean_name(kind) or 'file'}{EXTENSIONS.get(mime_type, '')}"

@@ -1,4 +1,4 @@
-"""Giving out stored files: whole or in part, in pieces, and so that nothing in them can act in a browser."""
+"""Responses with stored files, whole or as a byte range. No file can run a script in a browser."""
 
 import re
 from dataclasses import dataclass
@@ -14,33 +14,34 @@ from chats.media.file_names import offered_name
 from chats.media.file_types import HEAD, detect_type
 
 MAX_OPEN_RANGE = 2 * 2**20
-"""Bytes of a part that a player asks for without an end: it reads some, and holds on to the rest while it plays."""
+"""Bytes of a range without an end. A player that requests one reads some bytes, and keeps the connection open while it plays."""
 MAX_AGE = 7 * 24 * 3600
+"""Seconds for which browsers cache a file."""
 PICTURE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 PLAYABLE_TYPES = frozenset({"video/mp4", "video/3gpp", "audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"})
-"""What browsers may show, decided by the file's own bytes: none of these can hold a script. All else is saved."""
+"""Types that browsers may show, by the first bytes of the file. None can contain a script. Other files are saved."""
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open file of the storage, and what is known of it."""
+    """An open file of the storage."""
 
     content: IO[bytes]
     size: int
     name: str
-    """As the sender called it."""
+    """The name that the sender gave."""
     kind: str
     sha256: str
 
 
 class RangeNotSatisfiable(Exception):
-    """The part that was asked for is not in the file."""
+    """The requested range is not in the file."""
 
 
 class FilePart:
-    """`length` bytes of a file, from `start` on, to be read as a file of their own."""
+    """A file-like object with `length` bytes of a file, from `start` on."""
 
     def __init__(self, content: IO[bytes], start: int, length: int) -> None:
         content.seek(start)
@@ -48,7 +49,7 @@ class FilePart:
         self._left = length
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most `size`; none after the last."""
+        """Returns at most `size` bytes; none after the last."""
         chunk = self._content.read(min(size, self._left))
         self._left -= len(chunk)
         return chunk
@@ -58,27 +59,28 @@ class FilePart:
 
 
 def file_response(request: HttpRequest, stored: OpenFile) -> HttpResponseBase:
-    """The file, or the part that the request asks for (RFC 9110, 14)."""
+    """Returns a response with the file, or with the range that the request asks for (RFC 9110, 14). Closes the file."""
     mime_type = detect_type(stored.content.read(HEAD))
     headers = _headers(stored, mime_type)
     tag = headers.get("ETag")
-    if known := get_conditional_response(request, etag=tag):  # here, because a middleware that does it does not close the file
+    # Not by Django's middleware, which would not close the file.
+    if not_modified := get_conditional_response(request, etag=tag):
         stored.content.close()
-        return known
+        return not_modified
     try:
-        part = _part(request, stored.size, tag, is_played=mime_type in PLAYABLE_TYPES)
+        byte_range = _byte_range(request, stored.size, tag, is_playable=mime_type in PLAYABLE_TYPES)
     except RangeNotSatisfiable:
         stored.content.close()
         return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers={"Content-Range": f"bytes */{stored.size}"})
-    start, length = part or (0, stored.size)
+    start, length = byte_range or (0, stored.size)
     headers["Content-Length"] = str(length)
-    if part:
+    if byte_range:
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{stored.size}"
-    status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
+    status = HTTPStatus.PARTIAL_CONTENT if byte_range else HTTPStatus.OK
     if request.method == "HEAD":
         stored.content.close()
         return HttpResponse(status=status, headers=headers)
-    content_type = headers.pop("Content-Type")  # FileResponse would find one of its own if it came with the headers
+    content_type = headers.pop("Content-Type")  # with the headers, FileResponse would replace it
     return FileResponse(FilePart(stored.content, start, length), status=status, headers=headers, content_type=content_type)
 
 
@@ -88,7 +90,7 @@ def _headers(stored: OpenFile, mime_type: str) -> dict[str, str]:
     headers = {
         "Content-Type": mime_type if is_shown or mime_type == "application/pdf" else "application/octet-stream",
         "Content-Disposition": content_disposition_header(not is_shown, name) or "attachment",
-        "Content-Encoding": "identity",  # compressed, its parts would be other bytes
+        "Content-Encoding": "identity",  # ranges count the bytes of the file, not of a compressed body
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cross-Origin-Resource-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
@@ -98,31 +100,31 @@ def _headers(stored: OpenFile, mime_type: str) -> dict[str, str]:
     return headers | ({"ETag": f'"{stored.sha256}"'} if stored.sha256 else {})
 
 
-def _part(request: HttpRequest, size: int, tag: str | None, *, is_played: bool) -> tuple[int, int] | None:
-    """Where the part begins and how long it is; None for the whole. Raises Unsatisfiable. A header that asks for several parts, or
-    that cannot be read, counts for nothing, and so does one for another version of the file."""
-    asked = _RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
-    if not asked or asked.group(0) == "bytes=-" or request.headers.get("If-Range", tag) != tag:
+def _byte_range(request: HttpRequest, size: int, tag: str | None, *, is_playable: bool) -> tuple[int, int] | None:
+    """Returns start and length of the requested range; None for the whole file. Ignores a header that asks for several ranges, is
+    malformed, or is for another version of the file. Raises RangeNotSatisfiable."""
+    requested = _RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
+    if not requested or requested.group(0) == "bytes=-" or request.headers.get("If-Range", tag) != tag:
         return None
-    first, last = asked.groups()
+    first, last = requested.groups()
     if not first:
         length = min(int(last), size)
-        return _existing(size - length, length, size)
+        return _checked_range(size - length, length, size)
     if last and int(last) < int(first):
         return None
-    most = size if last or not is_played else MAX_OPEN_RANGE
+    limit = size if last or not is_playable else MAX_OPEN_RANGE
     end = min(int(last) + 1 if last else size, size)
-    return _existing(int(first), min(end - int(first), most), size)
+    return _checked_range(int(first), min(end - int(first), limit), size)
 
 
-def _existing(start: int, length: int, size: int) -> tuple[int, int]:
+def _checked_range(start: int, length: int, size: int) -> tuple[int, int]:
     if start >= size or length <= 0:
         raise RangeNotSatisfiable
     return start, length
 
 
 def open_stored_file(field: Any, *, name: str, kind: str, sha256: str) -> OpenFile | None:
-    """The file that a column names; None if the storage has it no more."""
+    """Opens the file of a FileField's value. Returns None if the storage no longer has it."""
     try:
         content = field.storage.open(field.name, "rb")
         return OpenFile(content=content, size=content.size, name=name, kind=kind, sha256=sha256)

@@ -1,9 +1,9 @@
-"""What a file is, by its own first bytes: neither a sender's word nor the name's ending is proof."""
+"""The type of a file by its first bytes. The type that a sender states, and the suffix of the name, may be wrong."""
 
 HEAD = 64
-"""Bytes that are enough to tell."""
+"""How many bytes `detect_type` needs."""
 
-_BEGINNINGS = (
+_SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"GIF87a", "image/gif"),
@@ -27,23 +27,24 @@ _BRANDS = (
     (b"msf1", "image/heic"),
     (b"avi", "image/avif"),
 )
-"""The brands that files in boxes (ISO 14496-12) begin with; the others are of videos."""
+"""How the brand of an ISO base media file (ISO 14496-12) begins. Files of other brands are videos."""
 
 
 def detect_type(head: bytes) -> str:
-    """The type that a file which begins so has; empty for all that has no sign of its own, such as texts."""
-    for beginning, mime_type in _BEGINNINGS:
-        if head.startswith(beginning):
+    """Returns the MIME type of a file that begins with `head`; an empty string if it is not recognized, such as that of texts."""
+    for signature, mime_type in _SIGNATURES:
+        if head.startswith(signature):
             return mime_type
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     if head[4:8] == b"ftyp":
         return next((mime_type for brand, mime_type in _BRANDS if head[8:12].startswith(brand)), "video/mp4")
-    return _by_sync_word(head)
+    return _audio_type(head)
 
 
-def _by_sync_word(head: bytes) -> str:
-    """Audio without a container begins with a frame: 11 or 12 bits set, then the layer, which is 0 in AAC and 1 in MP3."""
+def _audio_type(head: bytes) -> str:
+    """Returns the type of audio without a container, which begins with a frame; an empty string if it is none."""
+    # The sync word: 11 or 12 bits set, then the layer, which is 0 in AAC and 1 in MP3.
     if len(head) < 2 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return ""
     if head[1] & 0xF6 == 0xF0:

@@ -1,4 +1,4 @@
-"""Which file belongs to which message: they know each other by the message's name in its number."""
+"""Which files a message has. A file refers to its message by the number and the message's name."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,34 +9,34 @@ from chats.models import Attachment, Message
 
 FILE_KINDS = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
 """Kinds of messages that are files (docs/meta-platform.md 3)."""
-# A customer's answer to a form may have some too.
+# A customer's reply to a form may have files too.
 MAY_HAVE_FILE = FILE_KINDS | {"template", "unsupported", "media_placeholder"}
 
 FileKey = tuple[str, str]
 
 
 def key_of(message: Message) -> FileKey:
-    """The number's phone_number_id and the message's name there."""
+    """Returns the number's phone_number_id and the message's name."""
     return message.phone_number_id, message.name
 
 
 def files_of(messages: Iterable[Message]) -> dict[FileKey, Attachment]:
-    """The files of those of these messages that have one, in one query if any may; of several the first."""
+    """Returns the first file of each message that has files. Makes no query if none of the messages may have one, else one."""
     return {key: files[0] for key, files in all_files_of(messages).items()}
 
 
 def all_files_of(messages: Iterable[Message]) -> dict[FileKey, list[Attachment]]:
-    """All files of these messages, in their order, in one query if any may have one."""
-    named: dict[str, set[str]] = defaultdict(set)
+    """Returns all files of each message that has files, in order. Makes no query if none of the messages may have one, else one."""
+    names_by_number: dict[str, set[str]] = defaultdict(set)
     for message in messages:
         if message.kind in MAY_HAVE_FILE or (message.kind == "interactive" and message.is_user_message):
-            named[message.phone_number_id].add(message.name)
-    if not named:
+            names_by_number[message.phone_number_id].add(message.name)
+    if not names_by_number:
         return {}
-    which = Q(pk__in=[])
-    for number, names in named.items():
-        which |= Q(phone_number=number, message_name__in=names)
+    condition = Q(pk__in=[])
+    for phone_number_id, names in names_by_number.items():
+        condition |= Q(phone_number=phone_number_id, message_name__in=names)
     found: dict[FileKey, list[Attachment]] = defaultdict(list)
-    for file in sorted(Attachment.objects.filter(which), key=lambda each: each.position):
+    for file in sorted(Attachment.objects.filter(condition), key=lambda each: each.position):
         found[file.phone_number_id, file.message_name].append(file)
     return found

@@ -1,4 +1,4 @@
-"""Files that staff send: checked before anything is written, and kept."""
+"""Files that staff submits: checked before the message is stored, then saved in the storage."""
 
 import hashlib
 import logging
@@ -27,12 +27,12 @@ from organizations.storage import StorageFull, reserve
 log = logging.getLogger(__name__)
 
 CHUNK = 64 * 2**10
-READ_AS_TEXT = 4096
-"""Bytes of a text that are looked at."""
+TEXT_HEAD = 4096
+"""How many bytes are examined to recognize a text."""
 PNG_HEADER = slice(24, 26)
-"""Bits of a channel, and which channels there are (PNG 11.2.2)."""
+"""Bytes with the bits per channel and the kind of channels (PNG 11.2.2)."""
 PLAIN_PNG = ((8, 2), (8, 6))
-"""Eight bits, RGB or RGBA: all that WhatsApp takes (docs/meta-platform.md 8.3)."""
+"""Values of `PNG_HEADER` that WhatsApp accepts: 8 bits, RGB or RGBA (docs/meta-platform.md 8.3)."""
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 DOCUMENTS = {
@@ -43,14 +43,15 @@ DOCUMENTS = {
     ("application/x-ole-storage", ".xls"): "application/vnd.ms-excel",
     ("application/x-ole-storage", ".ppt"): "application/vnd.ms-powerpoint",
 }
-"""What office documents are, by what they are packed in and their name's ending."""
+"""Types of office documents, by the type of their container and the suffix of their name."""
 
 BROWSER_MIME_TYPES = {
     "audio": ("audio/opus", "audio/x-m4a", "audio/m4a", "audio/mp3", "audio/x-aac", "audio/vnd.dlna.adts"),
     "image": ("image/jpg",),
     "video": ("video/x-m4v",),
 }
-"""Other names that browsers and systems have for types that WhatsApp takes. What counts is what the file's bytes say."""
+"""Other names of browsers and systems for types that WhatsApp accepts. Only for the file dialog: the file's bytes decide its
+type."""
 
 WRONG_TYPE = _(
     "WhatsApp does not take this type of file. It takes JPEG, PNG and WebP images, MP4 and 3GP videos, AAC, AMR, MP3, M4A and OGG "
@@ -64,7 +65,7 @@ STORAGE_FAILS = _("The hub cannot store files at the moment. Try again later, or
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedFile:
-    """A file that WhatsApp takes as a message of this kind. `size` is in bytes."""
+    """A file that WhatsApp accepts in a message of this kind. `size` is in bytes."""
 
     file: "File[Any]"
     kind: str
@@ -79,33 +80,36 @@ class SubmittedFile:
 def read_submitted_file(
     file: "UploadedFile[Any]", *, name: str = "", voice: bool = False, as_document: bool = False
 ) -> SubmittedFile:
-    """The file, if WhatsApp takes it. `name`: exactly how it is called, where the form's own field cannot say so. With `voice` it
-    is a browser's recording and becomes a voice note. With `as_document` a picture is sent as it is, and WhatsApp does not make it
-    smaller. Raises InvalidMessage, whose words say what WhatsApp does take."""
+    """Checks a file from a form and returns it.
+
+    `name` is the exact name of the file, if that of the form's field is escaped. `voice`: the file is a recording of a browser, and
+    is converted into a voice note. `as_document`: the file is sent as it is, so that WhatsApp does not reduce a picture. Raises
+    InvalidMessage with the reason if WhatsApp does not accept the file.
+    """
     try:
-        with SUBMITTED_FILE_SLOTS.taken():
-            return _read_recording(file) if voice else _read_file(file, name, as_document=as_document)
+        with SUBMITTED_FILE_SLOTS.reserve():
+            if voice:
+                return _submitted_file(ContentFile(make_voice_note(file)), "voice.ogg", "audio/ogg", voice=True)
+            return _read_file(file, name, as_document=as_document)
     except DecodersBusy:
         raise InvalidMessage("file", BUSY) from None
 
 
-def _read_recording(file: "UploadedFile[Any]") -> SubmittedFile:
-    return _upload(ContentFile(make_voice_note(file)), "voice.ogg", "audio/ogg", voice=True)
-
-
 def _read_file(file: "UploadedFile[Any]", name: str, *, as_document: bool) -> SubmittedFile:
     name = clean_name(name or submitted_name(file.name or ""))
-    mime_type = _type_of(file, name)
+    mime_type = _detect_type(file, name)
     if file.size and mime_type is None:
         raise InvalidMessage("file", WRONG_TYPE)
     if as_document and mime_type in MEDIA_LIMITS["document"].mime_types:
-        return _upload(file, name, mime_type, kind="document")
-    upload = _upload(file, name, mime_type or "text/plain")
-    check = CHECKS.get(upload.mime_type)
-    return check(upload) if check else upload
+        return _submitted_file(file, name, mime_type, kind="document")
+    submitted = _submitted_file(file, name, mime_type or "text/plain")
+    check = CHECKS.get(submitted.mime_type)
+    return check(submitted) if check else submitted
 
 
-def _upload(file: "File[Any]", name: str, mime_type: str, *, kind: str | None = None, voice: bool = False) -> SubmittedFile:
+def _submitted_file(file: "File[Any]", name: str, mime_type: str, *, kind: str | None = None, voice: bool = False) -> SubmittedFile:
+    """Returns the file, of `kind` or of the kind that fits its type. Raises InvalidMessage if its type, size or content is
+    wrong."""
     kind = kind or fitting_kind(mime_type)
     if kind is None:
         raise InvalidMessage("file", WRONG_TYPE)
@@ -113,91 +117,89 @@ def _upload(file: "File[Any]", name: str, mime_type: str, *, kind: str | None = 
     file.seek(0)
     check_content(mime_type, file.read(HEAD), file.size)
     file.seek(0)
-    named = fitting_name(offered_name(name, kind, mime_type), mime_type)
-    return SubmittedFile(file=file, kind=kind, mime_type=mime_type, file_name=named, size=file.size, voice=voice)
+    file_name = fitting_name(offered_name(name, kind, mime_type), mime_type)
+    return SubmittedFile(file=file, kind=kind, mime_type=mime_type, file_name=file_name, size=file.size, voice=voice)
 
 
-def _type_of(file: "UploadedFile[Any]", name: str) -> str | None:
-    """By the file's own bytes; the browser's word and the name's ending only tell apart what begins alike."""
+def _detect_type(file: "UploadedFile[Any]", name: str) -> str | None:
+    """Returns the type by the file's bytes; None if it is unknown. The type from the browser and the suffix of the name only
+    distinguish files that begin alike."""
     file.seek(0)
-    head = file.read(READ_AS_TEXT)
-    seen, ending = detect_type(head), PurePath(name).suffix.lower()
-    if not seen:
-        return "text/plain" if ending == ".txt" and _is_text(head) else None
-    if seen == "video/mp4" and (str(file.content_type).startswith("audio/") or ending == ".m4a"):
+    head = file.read(TEXT_HEAD)
+    detected, suffix = detect_type(head), PurePath(name).suffix.lower()
+    if not detected:
+        is_text = suffix == ".txt" and b"\0" not in head  # in any encoding without zero bytes
+        return "text/plain" if is_text else None
+    if detected == "video/mp4" and (str(file.content_type).startswith("audio/") or suffix == ".m4a"):
         return "audio/mp4"
-    return DOCUMENTS.get((seen, ending), seen)
+    return DOCUMENTS.get((detected, suffix), detected)
 
 
-def _is_text(head: bytes) -> bool:
-    """In whatever encoding that leaves no zero bytes."""
-    return b"\0" not in head
-
-
-def _checked_picture(upload: SubmittedFile, *, make_plain: bool = False) -> SubmittedFile:
-    """With its thumbnail: it is opened here and never again."""
-    thumbnail = make_thumbnail(upload.file, make_plain=make_plain)
+def _with_thumbnail(submitted: SubmittedFile, *, with_plain_png: bool = False) -> SubmittedFile:
+    """Returns the picture with its thumbnail. Raises InvalidMessage if it cannot be decoded."""
+    thumbnail = make_thumbnail(submitted.file, with_plain_png=with_plain_png)
     if thumbnail is None:
         raise InvalidMessage("file", NO_PICTURE)
-    return replace(upload, thumbnail=thumbnail)
+    return replace(submitted, thumbnail=thumbnail)
 
 
-def _plain_png(upload: SubmittedFile) -> SubmittedFile:
-    """Of a PNG in other colours than WhatsApp takes, such as a palette's, one that it takes."""
-    upload.file.seek(0)
-    if tuple(upload.file.read(PNG_HEADER.stop)[PNG_HEADER]) in PLAIN_PNG:
-        return _checked_picture(upload)
-    checked = _checked_picture(upload, make_plain=True)
-    plain = ContentFile(checked.thumbnail.plain_png if checked.thumbnail else b"")
-    return replace(_upload(plain, upload.file_name, upload.mime_type), thumbnail=checked.thumbnail)
+def _plain_png(submitted: SubmittedFile) -> SubmittedFile:
+    """Returns the PNG with its thumbnail. Converts it if it has colours that WhatsApp does not accept, such as a palette."""
+    submitted.file.seek(0)
+    if tuple(submitted.file.read(PNG_HEADER.stop)[PNG_HEADER]) in PLAIN_PNG:
+        return _with_thumbnail(submitted)
+    decoded = _with_thumbnail(submitted, with_plain_png=True)
+    plain_png = ContentFile(decoded.thumbnail.plain_png if decoded.thumbnail else b"")
+    return replace(_submitted_file(plain_png, submitted.file_name, submitted.mime_type), thumbnail=decoded.thumbnail)
 
 
 CHECKS: dict[str, Callable[[SubmittedFile], SubmittedFile]] = {
-    "image/jpeg": _checked_picture,
+    "image/jpeg": _with_thumbnail,
     "image/png": _plain_png,
-    "image/webp": _checked_picture,
+    "image/webp": _with_thumbnail,
 }
 
 
-def attach_file(message: Message, upload: SubmittedFile) -> Attachment:
-    """Keep the file of a message of ours, which has just been written; in its transaction. If that is rolled back, the storage has
-    a file that no row names. Raises InvalidMessage if the organization's quota or the storage has no room for it."""
+def attach_file(message: Message, file: SubmittedFile) -> Attachment:
+    """Saves the file of an outbound message and returns its attachment. Must run in the transaction that stores the message. If
+    that is rolled back, the file stays in the storage without a row. Raises InvalidMessage if it exceeds the organization's quota,
+    or if the storage fails."""
     attachment = Attachment(
         phone_number_id=message.phone_number_id,
         message_name=message.name,
-        kind=upload.kind,
-        mime_type=upload.mime_type,
-        file_name=upload.file_name,
-        sha256=_digest(upload.file),
-        size=upload.size,
+        kind=file.kind,
+        mime_type=file.mime_type,
+        file_name=file.file_name,
+        sha256=_sha256(file.file),
+        size=file.size,
         state=State.DONE,
     )
     try:
-        reserve(organization=attachment.phone_number.organization, size=upload.size)
-        # As a plain file: the storage would move an uploaded one away, and the transaction may be run again.
-        attachment.file = _kept(attachment, File(upload.file))
-        if small := upload.thumbnail:
-            attachment.width, attachment.height = small.width, small.height
-            attachment.thumbnail = _kept(attachment, ContentFile(small.content))
+        reserve(organization=attachment.phone_number.organization, size=file.size)
+        # As a plain File: the storage would move an UploadedFile away, and the transaction may run again.
+        attachment.file = _save(attachment, File(file.file))
+        if thumbnail := file.thumbnail:
+            attachment.width, attachment.height = thumbnail.width, thumbnail.height
+            attachment.thumbnail = _save(attachment, ContentFile(thumbnail.content))
     except StorageFull:
         raise InvalidMessage("file", NO_ROOM) from None
-    except StorageFailed as failure:
-        delete_files([attachment.file.name or ""] if attachment.file else [])  # it may be there without its thumbnail
-        log.error("a file of staff could not be stored: %s", failure)
+    except StorageFailed as error:
+        delete_files([attachment.file.name or ""] if attachment.file else [])  # saved, if only the thumbnail failed
+        log.error("a submitted file could not be saved: %s", error)
         raise InvalidMessage("file", STORAGE_FAILS) from None
     attachment.save(force_insert=True)
     return attachment
 
 
-def _kept(attachment: Attachment, content: "File[Any]") -> str:
-    """Its name in the storage."""
+def _save(attachment: Attachment, content: "File[Any]") -> str:
+    """Saves the content and returns its name in the storage."""
     name = stored_name(attachment, "")
     content.seek(0)
     save_file(name, content)
     return name
 
 
-def _digest(file: "File[Any]") -> str:
+def _sha256(file: "File[Any]") -> str:
     digest = hashlib.sha256()
     for chunk in file.chunks(CHUNK):
         digest.update(chunk)

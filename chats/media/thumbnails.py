@@ -1,7 +1,7 @@
-"""Small pictures of pictures, for conversations.
+"""Thumbnails of pictures, for conversations.
 
-A picture is opened within the bounds of `picture_bounds`, and one at a time in each process, web and worker alike, always in the
-same thread: how many people send at once does not decide how much memory the process takes.
+A picture is decoded within the limits of `picture_limits`. Each process, web or worker, decodes one picture at a time, always in
+the same thread, so its memory does not depend on how many people send pictures at once.
 """
 
 import io
@@ -21,17 +21,17 @@ MAX_SIDE = 480
 """Pixels of the longer side."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 QUALITY = 78
-TURNED = range(5, 9)
-"""Values of EXIF's orientation with which width and height change places."""
+ROTATED = range(5, 9)
+"""Values of EXIF's orientation that swap width and height."""
 ORIENTATION = 0x0112
 DECODER = ThreadPoolExecutor(1, thread_name_prefix="pictures")
-"""The C library keeps memory that was freed for the thread that had it: each thread that decodes would keep a hundred megabytes."""
+"""One thread, because the C library keeps freed memory for the thread that used it, about a hundred megabytes a thread."""
 
 UNREADABLE = (
     *(OSError, ValueError, TypeError, SyntaxError, LookupError, ArithmeticError, MemoryError),
     *(struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
 )
-"""What Pillow raises for pictures that are none, or none that it can read."""
+"""What Pillow raises for files that are no picture, or that it cannot read."""
 
 Image.MAX_IMAGE_PIXELS = max(MAX_PIXELS.values())
 PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20
@@ -40,61 +40,62 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A WebP without metadata; `width` and `height` are the whole picture's, as it is looked at."""
+    """A WebP without metadata. `width` and `height` are those of the original picture, upright."""
 
     content: bytes
     width: int
     height: int
     is_animated: bool = False
-    """Whether the whole picture moves."""
+    """Whether the original is an animation."""
     plain_png: bytes = b""
-    """Of a PNG that was to be made plain: the whole picture in 8 bits, RGB or RGBA."""
+    """The original as PNG with 8 bits a channel, RGB or RGBA, if that was asked for."""
 
 
-def make_thumbnail(file: IO[Any], *, make_plain: bool = False) -> Thumbnail | None:
-    """None if the file is no picture that can be shown, or too large a one. Raises DecodersBusy. With `make_plain` the picture
-    is a PNG, and given in plain colours too."""
+def make_thumbnail(file: IO[Any], *, with_plain_png: bool = False) -> Thumbnail | None:
+    """Returns the thumbnail of a picture; None if the file is no picture that can be decoded, or is too large. The file must be a
+    PNG for `with_plain_png`. Raises DecodersBusy."""
     file.seek(0)
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES or not has_few_parts(content):
         return None
-    with PICTURE_SLOTS.taken():
-        return DECODER.submit(_decoded, content, make_plain=make_plain).result()
+    with PICTURE_SLOTS.reserve():
+        return DECODER.submit(_decode, content, with_plain_png=with_plain_png).result()
 
 
-def _decoded(content: bytes, *, make_plain: bool) -> Thumbnail | None:
+def _decode(content: bytes, *, with_plain_png: bool) -> Thumbnail | None:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            return _small(picture, make_plain=make_plain) if is_small_enough(picture, content) else None
+            return _reduce(picture, with_plain_png=with_plain_png) if is_small_enough(picture, content) else None
     except UNREADABLE:
         return None
 
 
-def _small(picture: Image.Image, *, make_plain: bool) -> Thumbnail:
+def _reduce(picture: Image.Image, *, with_plain_png: bool) -> Thumbnail:
     width, height = picture.size
     is_animated = bool(getattr(picture, "is_animated", False))
-    plain = _plain(picture) if make_plain else b""
-    _decode_in_small(picture)
-    if picture.getexif().get(ORIENTATION) in TURNED:
+    plain_png = _plain_png(picture) if with_plain_png else b""
+    _set_reduced_size(picture)
+    if picture.getexif().get(ORIENTATION) in ROTATED:
         width, height = height, width
-    shown = picture.convert("RGB") if picture.mode.startswith("I") else picture  # Pillow makes no picture in 16 bits small
-    shown.thumbnail((MAX_SIDE, MAX_SIDE))
-    upright = ImageOps.exif_transpose(shown)
-    drawn = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    small = io.BytesIO()
-    drawn.save(small, "WEBP", quality=QUALITY, exif=b"", xmp=b"", icc_profile=b"")
-    return Thumbnail(small.getvalue(), width, height, is_animated, plain)
+    reduced = picture.convert("RGB") if picture.mode.startswith("I") else picture  # Pillow cannot reduce 16 bits a channel
+    reduced.thumbnail((MAX_SIDE, MAX_SIDE))
+    upright = ImageOps.exif_transpose(reduced)
+    converted = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+    content = io.BytesIO()
+    converted.save(content, "WEBP", quality=QUALITY, exif=b"", xmp=b"", icc_profile=b"")
+    return Thumbnail(content.getvalue(), width, height, is_animated, plain_png)
 
 
-def _decode_in_small(picture: Image.Image) -> None:
-    """A JPEG, whatever its shape. Pillow's own `thumbnail` looks at the shorter side, and would decode a long strip whole."""
+def _set_reduced_size(picture: Image.Image) -> None:
+    """Makes a JPEG decode at a reduced size, whatever its proportions."""
+    # Pillow's own `thumbnail` considers the shorter side, and would decode a long strip at full size.
     longest = max(picture.size)
-    wanted = [max(1, side * 2 * MAX_SIDE // longest) for side in picture.size]
+    size = [max(1, side * 2 * MAX_SIDE // longest) for side in picture.size]
     if longest > 2 * MAX_SIDE:
-        picture.draft(None, (wanted[0], wanted[1]))
+        picture.draft(None, (size[0], size[1]))
 
 
-def _plain(picture: Image.Image) -> bytes:
-    plain = io.BytesIO()
-    picture.convert("RGBA" if picture.has_transparency_data else "RGB").save(plain, "PNG")
-    return plain.getvalue()
+def _plain_png(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.convert("RGBA" if picture.has_transparency_data else "RGB").save(content, "PNG")
+    return content.getvalue()

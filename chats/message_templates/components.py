@@ -1,4 +1,4 @@
-"""The parts of a template, read from Meta's components (docs/meta-platform.md 8.2), and the fields to fill in when it is sent."""
+"""Texts, buttons and fields of a template, read from Meta's components (docs/meta-platform.md 8.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from cloud_api.template_variables import variables_of
 
 HEADER_FILE_KINDS = ("image", "video", "document")
 PLAIN_BUTTONS = ("QUICK_REPLY", "PHONE_NUMBER")
-"""Buttons that nothing has to be told of."""
+"""Buttons without a field."""
 KNOWN_BUTTONS = (*PLAIN_BUTTONS, "URL", "COPY_CODE")
 
 
 class VariablePosition(StrEnum):
-    """Where a variable stands."""
+    """Which part of a template a variable or field belongs to."""
 
     HEADER = "header"
     BODY = "body"
@@ -28,10 +28,13 @@ class VariablePosition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TemplateField:
-    """Something to be filled in. `key` names it among a template's; `name` is the variable's, `button` the button's index."""
+    """Something to fill in when a template is sent.
+
+    `key` is unique in the template. `name` is the name of the variable. `button` is the index of the button.
+    """
 
     key: str
-    place: VariablePosition
+    position: VariablePosition
     kind: str
     """text, coupon_code, or the kind of the header's file: image, video, document."""
     name: str = ""
@@ -47,7 +50,7 @@ class TemplateField:
 
 @dataclass(frozen=True, slots=True)
 class TemplateButton:
-    """A button as Meta has it; `value` is its address, phone number or code."""
+    """A button. `value` is its URL, phone number or code."""
 
     kind: str
     text: str
@@ -56,17 +59,18 @@ class TemplateButton:
 
 @dataclass(frozen=True, slots=True)
 class TemplateTexts:
-    """A template's texts as they are written, variables and all."""
+    """The texts of a template, with its variables."""
 
     header: str
     header_kind: str
-    """text, image, video, document, Meta's other words in lower case, or nothing."""
+    """text, image, video, document, or another format of Meta in lower case. Empty without a header."""
     body: str
     footer: str
     buttons: Sequence[TemplateButton]
 
 
 def texts_of(template: MessageTemplate) -> TemplateTexts:
+    """Returns the texts of the template. Parts that it does not have are empty."""
     header = _component(template, "HEADER")
     return TemplateTexts(
         header=text(header, "text"),
@@ -78,12 +82,16 @@ def texts_of(template: MessageTemplate) -> TemplateTexts:
 
 
 def fields_of(template: MessageTemplate) -> list[TemplateField]:
-    """All that has to be filled in, from the top to the bottom."""
-    return [*_of_header(template), *_of_body(template), *_of_buttons(template)]
+    """Returns all fields of the template, from the top to the bottom."""
+    return [
+        *_header_fields(_component(template, "HEADER")),
+        *_text_fields(VariablePosition.BODY, _component(template, "BODY"), "body_text"),
+        *_button_fields(_component(template, "BUTTONS")),
+    ]
 
 
 def unsupported_reason(template: MessageTemplate) -> Any:
-    """Why a template cannot be sent from the hub, in a sentence; nothing if it can. Whether Meta takes it now is another matter."""
+    """Returns why staff cannot send the template, as a sentence; an empty string if it can. Ignores its status at Meta."""
     if not _component(template, "BODY"):
         return _("Its text is not known here yet. An administrator can bring the templates up to date.")
     if template.category == MessageTemplate.Category.AUTHENTICATION:
@@ -114,34 +122,29 @@ def _button(button: Mapping[str, Any]) -> TemplateButton:
     return TemplateButton(text(button, "type").upper(), text(button, "text"), value)
 
 
-def _of_header(template: MessageTemplate) -> Iterator[TemplateField]:
-    header = _component(template, "HEADER")
+def _header_fields(header: Mapping[str, Any]) -> Iterator[TemplateField]:
     kind = text(header, "format").lower()
     if kind in HEADER_FILE_KINDS:
         yield TemplateField("header_file", VariablePosition.HEADER, kind)
     else:
-        yield from _of_text(VariablePosition.HEADER, header, "header_text")
+        yield from _text_fields(VariablePosition.HEADER, header, "header_text")
 
 
-def _of_body(template: MessageTemplate) -> Iterator[TemplateField]:
-    yield from _of_text(VariablePosition.BODY, _component(template, "BODY"), "body_text")
-
-
-def _of_text(place: VariablePosition, component: Mapping[str, Any], example: str) -> Iterator[TemplateField]:
+def _text_fields(position: VariablePosition, component: Mapping[str, Any], example_key: str) -> Iterator[TemplateField]:
     names = variables_of(text(component, "text"))
     if all(name.isdecimal() for name in names):
-        names.sort(key=int)  # which is the order of Meta's parameters
-    examples = examples_of(mapping(component, "example"), example, names)
+        names.sort(key=int)  # the order of Meta's parameters
+    examples = examples_of(mapping(component, "example"), example_key, names)
     for name in names:
-        yield TemplateField(f"{place}_{name}", place, "text", name, examples.get(name, ""))
+        yield TemplateField(f"{position}_{name}", position, "text", name, examples.get(name, ""))
 
 
-def _of_buttons(template: MessageTemplate) -> Iterator[TemplateField]:
-    for place, button in enumerate(objects(_component(template, "BUTTONS"), "buttons")):
+def _button_fields(component: Mapping[str, Any]) -> Iterator[TemplateField]:
+    for index, button in enumerate(objects(component, "buttons")):
         kind, label, example = text(button, "type").upper(), text(button, "text"), first_of(button.get("example"))
         names = variables_of(text(button, "url")) if kind == "URL" else []
         if names:
             example = example.removeprefix(text(button, "url").partition("{{")[0])
-            yield TemplateField(f"button_{place}", VariablePosition.BUTTON, "text", names[0], example, place, label)
+            yield TemplateField(f"button_{index}", VariablePosition.BUTTON, "text", names[0], example, index, label)
         elif kind == "COPY_CODE":
-            yield TemplateField(f"button_{place}", VariablePosition.BUTTON, "coupon_code", "", example, place, label)
+            yield TemplateField(f"button_{index}", VariablePosition.BUTTON, "coupon_code", "", example, index, label)

@@ -1,4 +1,4 @@
-"""What of a template can be filled in from the contact: the name after a greeting, and variables that are called after it."""
+"""Values of a template's fields from the contact: the name after a greeting, and variables named after a name or phone."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ GREETING = re.compile(
     r"\b(ola|oi|oie|bom dia|boa tarde|boa noite|prezad[oa](?:\(a\))?|car[oa](?:\(a\))?|hola|buenos dias|buenas tardes|buenas noches"
     r"|estimad[oa](?:\(a\))?|hi|hello|hey|dear|good morning|good afternoon|good evening)[\s,*_]*$"
 )
-"""What stands before a name, without accents, at the end of a text."""
+"""A greeting at the end of a text without accents. A name follows it."""
 FIRST_NAMES = {"first_name", "firstname", "primeiro_nome", "primer_nombre"}
 NAMES = {
     *("name", "nome", "nombre", "full_name", "fullname", "nome_completo", "nombre_completo"),
@@ -33,13 +33,13 @@ PHONES = {"phone", "phone_number", "telefone", "celular", "telefono", "numero_de
 
 
 def values_from_contact(template: MessageTemplate, contact: Contact) -> dict[str, str]:
-    """Texts for the template's blanks, by their keys, as far as the contact tells them."""
-    greeted = {
-        *(f"{VariablePosition.HEADER}_{name}" for name in _after_greetings(texts_of(template).header)),
-        *(f"{VariablePosition.BODY}_{name}" for name in _after_greetings(texts_of(template).body)),
+    """Returns values for the template's fields, by their keys. Fields that the contact has no value for are left out."""
+    greeting_keys = {
+        *(f"{VariablePosition.HEADER}_{name}" for name in _names_after_greetings(texts_of(template).header)),
+        *(f"{VariablePosition.BODY}_{name}" for name in _names_after_greetings(texts_of(template).body)),
     }
-    texts = [blank for blank in fields_of(template) if blank.place != VariablePosition.BUTTON and not blank.is_file]
-    values = {blank.key: _value(blank.name, contact, is_greeted=blank.key in greeted) for blank in texts}
+    text_fields = [field for field in fields_of(template) if field.position != VariablePosition.BUTTON and not field.is_file]
+    values = {field.key: _value(field.name, contact, is_greeted=field.key in greeting_keys) for field in text_fields}
     return {key: value for key, value in values.items() if value}
 
 
@@ -52,11 +52,11 @@ def _value(variable: str, contact: Contact, *, is_greeted: bool) -> str:
     return name if variable in NAMES else ""
 
 
-def _after_greetings(text: str) -> Iterator[str]:
-    """Names of the variables that are greeted."""
-    for begin, end in spans_of(text):
-        if GREETING.search(_without_accents(text[:begin])):
-            yield from variables_of(text[begin:end])
+def _names_after_greetings(text: str) -> Iterator[str]:
+    """Yields the names of the variables that follow a greeting."""
+    for start, end in spans_of(text):
+        if GREETING.search(_without_accents(text[:start])):
+            yield from variables_of(text[start:end])
 
 
 def _without_accents(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A template with its blanks filled: the parameters for Graph, and how it will look."""
+"""A template with its fields filled in: the components for Graph, and a preview of the message."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from chats.message_templates.variables import fill_variables
 from chats.models import MessageTemplate
 
 FieldValues = Mapping[str, str | SubmittedFile | None]
-"""By the blanks' keys."""
+"""Values by the keys of the fields."""
 
 
 class ValuesMismatch(ValueError):
-    """There are not the values that the template asks for, no more and no fewer."""
+    """The values do not match the fields of the template."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplatePreview:
-    """How the message will look. `file_name` is that of the header's file, once there is one."""
+    """How the message will look. `file_name` is the name of the header's file; empty if no file is chosen yet."""
 
     header: str
     header_kind: str
@@ -30,63 +30,65 @@ class TemplatePreview:
 
     @property
     def content(self) -> str:
-        """What people read of it."""
+        """The readable text of the message."""
         return "\n\n".join(filter(None, (self.header, self.body)))
 
 
 def fill_components(template: MessageTemplate, values: FieldValues) -> list[dict[str, Any]]:
-    """The components for `cloud_api.messages.template`; a header's file has no media id yet. Raises ValuesMismatch."""
-    blanks = fields_of(template)
-    if {blank.key for blank in blanks} != set(values) or not all(values.values()):
+    """Returns the components for `cloud_api.messages.template`. A header's file has no media ID yet. Raises ValuesMismatch."""
+    fields = fields_of(template)
+    if {field.key for field in fields} != set(values) or not all(values.values()):
         raise ValuesMismatch(template.pk)
     components = []
-    for place in (VariablePosition.HEADER, VariablePosition.BODY):
-        parameters = [_parameter(template, blank, values[blank.key]) for blank in blanks if blank.place == place]
+    for position in (VariablePosition.HEADER, VariablePosition.BODY):
+        parameters = [_parameter(template, field, values[field.key]) for field in fields if field.position == position]
         if parameters:
-            components.append({"type": str(place), "parameters": parameters})
-    return components + [_button(blank, values[blank.key]) for blank in blanks if blank.place == VariablePosition.BUTTON]
+            components.append({"type": str(position), "parameters": parameters})
+    return components + [
+        _button_component(field, values[field.key]) for field in fields if field.position == VariablePosition.BUTTON
+    ]
 
 
-def _parameter(template: MessageTemplate, blank: TemplateField, value: Any) -> dict[str, Any]:
-    if blank.is_file:
-        return {"type": blank.kind, blank.kind: {"filename": value.file_name} if blank.kind == "document" else {}}
-    named = {"parameter_name": blank.name} if template.parameter_format == MessageTemplate.Format.NAMED else {}
+def _parameter(template: MessageTemplate, field: TemplateField, value: Any) -> dict[str, Any]:
+    if field.is_file:
+        return {"type": field.kind, field.kind: {"filename": value.file_name} if field.kind == "document" else {}}
+    named = {"parameter_name": field.name} if template.parameter_format == MessageTemplate.Format.NAMED else {}
     return {"type": "text", **named, "text": value}
 
 
-def _button(blank: TemplateField, value: Any) -> dict[str, Any]:
-    is_code = blank.kind == "coupon_code"
+def _button_component(field: TemplateField, value: Any) -> dict[str, Any]:
+    is_code = field.kind == "coupon_code"
     parameter = {"type": "coupon_code", "coupon_code": value} if is_code else {"type": "text", "text": value}
     sub_type = "copy_code" if is_code else "url"
-    return {"type": "button", "sub_type": sub_type, "index": str(blank.button), "parameters": [parameter]}
+    return {"type": "button", "sub_type": sub_type, "index": str(field.button), "parameters": [parameter]}
 
 
 def build_preview(template: MessageTemplate, values: FieldValues) -> TemplatePreview:
-    """With these values; what has none keeps its variable."""
-    parts = texts_of(template)
+    """Returns how the message looks with these values. Variables without a value stay."""
+    texts = texts_of(template)
     file = values.get("header_file")
     return TemplatePreview(
-        header=fill_variables(parts.header, _of(VariablePosition.HEADER, template, values)),
-        header_kind=parts.header_kind,
+        header=fill_variables(texts.header, _values_by_variable(VariablePosition.HEADER, template, values)),
+        header_kind=texts.header_kind,
         file_name=file.file_name if isinstance(file, SubmittedFile) else "",
-        body=fill_variables(parts.body, _of(VariablePosition.BODY, template, values)),
-        footer=parts.footer,
-        buttons=[_shown(place, button, values) for place, button in enumerate(parts.buttons)],
+        body=fill_variables(texts.body, _values_by_variable(VariablePosition.BODY, template, values)),
+        footer=texts.footer,
+        buttons=[_fill_button(index, button, values) for index, button in enumerate(texts.buttons)],
     )
 
 
 def build_example_preview(template: MessageTemplate) -> TemplatePreview:
-    """With the examples that Meta was given."""
-    return build_preview(template, {blank.key: blank.example for blank in fields_of(template) if not blank.is_file})
+    """Returns how the message looks with the template's examples."""
+    return build_preview(template, {field.key: field.example for field in fields_of(template) if not field.is_file})
 
 
-def _of(place: VariablePosition, template: MessageTemplate, values: FieldValues) -> dict[str, str]:
-    blanks = [blank for blank in fields_of(template) if blank.place == place and not blank.is_file]
-    return {blank.name: str(values.get(blank.key) or "") for blank in blanks}
+def _values_by_variable(position: VariablePosition, template: MessageTemplate, values: FieldValues) -> dict[str, str]:
+    fields = [field for field in fields_of(template) if field.position == position and not field.is_file]
+    return {field.name: str(values.get(field.key) or "") for field in fields}
 
 
-def _shown(place: int, button: TemplateButton, values: FieldValues) -> TemplateButton:
-    value = str(values.get(f"button_{place}") or "")
+def _fill_button(index: int, button: TemplateButton, values: FieldValues) -> TemplateButton:
+    value = str(values.get(f"button_{index}") or "")
     if not value:
         return button
     if button.kind == "COPY_CODE":

@@ -1,4 +1,4 @@
-"""Forms about templates: one for the blanks of a template that is there, made anew for each, and one for a template to be."""
+"""Django forms about templates: the fields of one template, and the editor of a new template."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,23 +33,24 @@ FILE_WORDS = {"image": _("Image"), "video": _("Video"), "document": _("Document"
 
 
 class ParameterField(forms.CharField):
-    """The value of a variable, the end of a button's address or a code: `check` raises InvalidMessage for what WhatsApp refuses."""
+    """The value of a variable, the end of a button's URL, or a code. `check` raises InvalidMessage if WhatsApp refuses the
+    value."""
 
     def __init__(self, *, check: Callable[[str], None], **options: Any) -> None:
         super().__init__(widget=forms.TextInput({"autocomplete": "off"}), **options)
         self.check = check
 
     def clean(self, value: Any) -> str:
-        line = str(super().clean(value))
+        text = str(super().clean(value))
         try:
-            self.check(line)
+            self.check(text)
         except InvalidMessage as refusal:
             raise ValidationError(gettext(refusal.words) % {"limit": refusal.limit}) from None
-        return line
+        return text
 
 
 class HeaderFileField(forms.FileField):
-    """The file of a header, which becomes an Upload of its kind."""
+    """The file of a header. Its cleaned value is a SubmittedFile."""
 
     def __init__(self, *, kind: str, **options: Any) -> None:
         accepted = ",".join(sorted(MEDIA_LIMITS[kind].mime_types))
@@ -59,25 +60,26 @@ class HeaderFileField(forms.FileField):
     def clean(self, value: Any, initial: Any = None) -> Any:
         file = super().clean(value, initial)
         try:
-            upload = read_submitted_file(file)
+            submitted = read_submitted_file(file)
         except InvalidMessage as refusal:
             raise ValidationError(gettext(refusal.words) % {"limit": refusal.limit}) from None
-        if upload.kind != self.kind:
+        if submitted.kind != self.kind:
             words = gettext("This is another kind of file. This template needs: %(kind)s.")
             raise ValidationError(words % {"kind": FILE_WORDS[self.kind]})
-        return upload
+        return submitted
 
 
 class TemplateFieldsForm(forms.Form):
-    """A field for every blank of the template. What comes for a blank that it has not means that it was changed meanwhile."""
+    """A form field for each field of the template. A value for another field means that the template has changed in the
+    meantime."""
 
     prefix = PREFIX
 
     def __init__(self, *args: Any, template: MessageTemplate, **options: Any) -> None:
         super().__init__(*args, **options)
         self.template = template
-        for blank in fields_of(template):
-            self.fields[blank.key] = _field(blank)
+        for field in fields_of(template):
+            self.fields[field.key] = _form_field(field)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -89,64 +91,62 @@ class TemplateFieldsForm(forms.Form):
         return cleaned
 
     def _check_lengths(self, values: FieldValues) -> None:
-        shown = build_preview(self.template, values)
-        if len(shown.body) > LONGEST_BODY:
-            raise ValidationError(_too_long(LONGEST_BODY, len(shown.body) - LONGEST_BODY))
-        if len(shown.header) > LONGEST_HEADER:
+        preview = build_preview(self.template, values)
+        if error := length_error(preview):
+            raise ValidationError(error)
+        if len(preview.header) > LONGEST_HEADER:
             raise ValidationError(_("With this, the header is longer than the 60 characters that WhatsApp takes."))
 
     @property
     def values(self) -> FieldValues:
-        """By the blanks' keys; of a form that is valid."""
+        """The values by the keys of the fields. The form must be valid."""
         return {key: self.cleaned_data[key] for key in self.fields}
 
     @property
     def upload(self) -> SubmittedFile | None:
-        """The header's file; of a form that is valid."""
+        """The header's file. The form must be valid."""
         return self.cleaned_data.get("header_file")
 
 
 def submitted_values(template: MessageTemplate, posted: Mapping[str, str]) -> dict[str, str]:
-    """What has been typed so far, by the blanks' keys, right or wrong."""
-    return {blank.key: posted.get(f"{PREFIX}-{blank.key}", "").strip() for blank in fields_of(template) if not blank.is_file}
+    """Returns the submitted values by the keys of the fields, without checking them."""
+    return {field.key: posted.get(f"{PREFIX}-{field.key}", "").strip() for field in fields_of(template) if not field.is_file}
 
 
-def length_error(shown: TemplatePreview) -> str:
-    """How much too long it is, in a sentence; nothing if it is not."""
-    over = len(shown.body) - LONGEST_BODY
-    return _too_long(LONGEST_BODY, over) if over > 0 else ""
+def length_error(preview: TemplatePreview) -> str:
+    """Returns how much too long the body is, as a sentence; an empty string if it is not."""
+    over = len(preview.body) - LONGEST_BODY
+    if over <= 0:
+        return ""
+    text = gettext("The text may have %(limit)s characters with everything filled in: it has %(over)s too many.")
+    return text % {"limit": LONGEST_BODY, "over": over}
 
 
-def _too_long(limit: int, over: int) -> str:
-    words = gettext("The text may have %(limit)s characters with everything filled in: it has %(over)s too many.")
-    return words % {"limit": limit, "over": over}
-
-
-def _field(blank: TemplateField) -> forms.Field:
-    if blank.is_file:
-        return HeaderFileField(kind=blank.kind, label=FILE_WORDS[blank.kind])
-    hint = format_html(gettext("For example: {}"), blank.example) if blank.example else ""
-    longest = LONGEST_VALUE
+def _form_field(field: TemplateField) -> forms.Field:
+    if field.is_file:
+        return HeaderFileField(kind=field.kind, label=FILE_WORDS[field.kind])
+    hint = format_html(gettext("For example: {}"), field.example) if field.example else ""
+    max_length = LONGEST_VALUE
     check: Callable[[str], None] = check_value
-    if blank.kind == "coupon_code":
-        longest, check = LONGEST_COUPON_CODE, check_coupon_code
-    elif blank.place == VariablePosition.BUTTON:
+    if field.kind == "coupon_code":
+        max_length, check = LONGEST_COUPON_CODE, check_coupon_code
+    elif field.position == VariablePosition.BUTTON:
         check = check_address_end
-    field = ParameterField(label=_label(blank), check=check, max_length=longest, help_text=hint)
-    field.widget.attrs["placeholder"] = blank.example
-    return field
+    form_field = ParameterField(label=_label(field), check=check, max_length=max_length, help_text=hint)
+    form_field.widget.attrs["placeholder"] = field.example
+    return form_field
 
 
-def _label(blank: TemplateField) -> str:
-    name = f"{{{{{blank.name}}}}}"
-    if blank.place == VariablePosition.HEADER:
-        return gettext("%(variable)s in the header") % {"variable": name}
-    if blank.place == VariablePosition.BODY:
-        return name
-    words = (
-        gettext("Code of the button “%(button)s”") if blank.kind == "coupon_code" else gettext("Address of the button “%(button)s”")
+def _label(field: TemplateField) -> str:
+    variable = f"{{{{{field.name}}}}}"
+    if field.position == VariablePosition.HEADER:
+        return gettext("%(variable)s in the header") % {"variable": variable}
+    if field.position == VariablePosition.BODY:
+        return variable
+    text = (
+        gettext("Code of the button “%(button)s”") if field.kind == "coupon_code" else gettext("Address of the button “%(button)s”")
     )
-    return words % {"button": blank.label}
+    return text % {"button": field.label}
 
 
 CATEGORIES = [
@@ -162,8 +162,11 @@ BUTTON_KINDS = [
 
 
 class DraftForm(forms.Form):
-    """A template to be. It has lines for buttons and fields for the variables' examples as far as what was typed asks for them, so
-    that it is shown anew while somebody types: then with `initial` alone, and no errors."""
+    """The editor of a new template. It has fields for the examples of the variables, and lines for buttons.
+
+    The page requests the form again while staff types, because the fields depend on the texts. It is then not bound: it has
+    `initial`, and no errors.
+    """
 
     name = forms.CharField(
         label=_("Name"),
@@ -199,13 +202,13 @@ class DraftForm(forms.Form):
     def __init__(self, *args: Any, country: str = BRAZIL, **options: Any) -> None:
         super().__init__(*args, **options)
         self._country = country
-        self._written: Mapping[str, Any] = self.data if self.is_bound else self.initial
+        self._values: Mapping[str, Any] = self.data if self.is_bound else self.initial
         for row in range(MOST_BUTTONS):
             self.fields |= _button_fields(row)
         self.draft = self._read()
-        for blank in fields_of(template_of(self.draft)):
-            self.fields[f"example_{blank.key}"] = forms.CharField(
-                label=_label(blank), required=False, widget=forms.TextInput({"autocomplete": "off"})
+        for field in fields_of(template_of(self.draft)):
+            self.fields[f"example_{field.key}"] = forms.CharField(
+                label=_label(field), required=False, widget=forms.TextInput({"autocomplete": "off"})
             )
         self.draft = self._read()
 
@@ -217,29 +220,26 @@ class DraftForm(forms.Form):
         return cleaned
 
     def _read(self) -> TemplateDraft:
-        submitted_values = {name: self._typed(name) for name in self.fields}
+        values = {name: self._value(name) for name in self.fields}
         buttons = [
-            DraftButton(
-                row, kind, submitted_values[f"button_{row}_text"], self._button_value(kind, submitted_values[f"button_{row}_value"])
-            )
+            DraftButton(row, kind, values[f"button_{row}_text"], self._button_value(kind, values[f"button_{row}_value"]))
             for row in range(MOST_BUTTONS)
-            if (kind := submitted_values[f"button_{row}_kind"])
+            if (kind := values[f"button_{row}_kind"])
         ]
-        examples = {
-            name.removeprefix("example_"): submitted_values[name] for name in submitted_values if name.startswith("example_")
-        }
+        examples = {name.removeprefix("example_"): values[name] for name in values if name.startswith("example_")}
         columns = ("name", "language", "category", "header", "body", "footer")
-        return TemplateDraft(**{name: submitted_values[name] for name in columns}, buttons=buttons, examples=examples)
+        return TemplateDraft(**{name: values[name] for name in columns}, buttons=buttons, examples=examples)
 
-    def _button_value(self, kind: str, submitted_values: str) -> str:
-        """A phone number with its country code, however it is typed."""
-        if kind == "PHONE_NUMBER" and (wa_ids := candidates(submitted_values, country=self._country)):
+    def _button_value(self, kind: str, value: str) -> str:
+        """Returns the value of a button. A phone number gets its country code."""
+        if kind == "PHONE_NUMBER" and (wa_ids := candidates(value, country=self._country)):
             return f"+{wa_ids[0]}"
-        return submitted_values
+        return value
 
-    def _typed(self, name: str) -> str:
-        written = self._written.get(name)
-        return str(self.fields[name].initial or "" if written is None else written).replace("\r\n", "\n").strip()
+    def _value(self, name: str) -> str:
+        """Returns the value of a field as it was entered."""
+        value = self._values.get(name)
+        return str(self.fields[name].initial or "" if value is None else value).replace("\r\n", "\n").strip()
 
     @property
     def example_fields(self) -> list[forms.BoundField]:
@@ -247,16 +247,16 @@ class DraftForm(forms.Form):
 
     @property
     def button_rows(self) -> list[dict[str, Any]]:
-        """The lines that are in use, and one to go on with."""
+        """The lines that are in use, and an empty one."""
         used = max((button.row for button in self.draft.buttons), default=-1) + 1
         return [
-            {part: self[f"button_{row}_{part}"] for part in ("kind", "text", "value")} | {"is": self._typed(f"button_{row}_kind")}
+            {part: self[f"button_{row}_{part}"] for part in ("kind", "text", "value")} | {"is": self._value(f"button_{row}_kind")}
             for row in range(min(used + 1, MOST_BUTTONS))
         ]
 
     @property
-    def build_preview(self) -> TemplatePreview:
-        """With the examples that are there."""
+    def preview(self) -> TemplatePreview:
+        """How a message of the template looks, with its examples."""
         return build_example_preview(template_of(self.draft))
 
 

@@ -1,4 +1,4 @@
-"""A new template as somebody writes it, and what Meta would refuse of it (`cloud_api.template_checks`)."""
+"""A new template as staff writes it, and what Meta would refuse of it (`cloud_api.template_checks`)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from cloud_api.template_variables import variables_of
 
 @dataclass(frozen=True, slots=True)
 class DraftButton:
-    """A button to be; `row` is its line in the form, `value` its address or phone number."""
+    """A button of a new template. `row` is its line in the form, `value` its URL or phone number."""
 
     row: int
     kind: str
@@ -25,7 +25,7 @@ class DraftButton:
 
 @dataclass(frozen=True, slots=True)
 class TemplateDraft:
-    """A template to be. `examples` are by the keys of the variables' blanks (see `chats.message_templates.components`)."""
+    """A new template. `examples` are by the keys of its fields (see `chats.message_templates.components`)."""
 
     name: str
     language: str
@@ -39,32 +39,32 @@ class TemplateDraft:
 
 @dataclass(frozen=True, slots=True)
 class DraftProblem:
-    """Why Meta would refuse it: the form's field, and a sentence."""
+    """Why Meta would refuse the template: the field of the form, and a sentence."""
 
     field: str
     words: Any
 
 
 def draft_problems(draft: TemplateDraft) -> list[DraftProblem]:
-    """All that can be told without asking Meta."""
-    return [_problem(draft, found) for found in template_problems(template_definition(draft))]
+    """Returns all problems that are found without a request to Meta."""
+    return [_draft_problem(draft, problem) for problem in template_problems(template_definition(draft))]
 
 
-def _problem(draft: TemplateDraft, found: TemplateProblem) -> DraftProblem:
-    """At the draft's own line of the form, where it is about a button."""
-    field = found.field if found.button is None else f"button_{draft.buttons[found.button].row}_{found.field}"
-    return DraftProblem(field, gettext(found.words))
+def _draft_problem(draft: TemplateDraft, problem: TemplateProblem) -> DraftProblem:
+    if problem.button is None:
+        return DraftProblem(problem.field, gettext(problem.words))
+    return DraftProblem(f"button_{draft.buttons[problem.button].row}_{problem.field}", gettext(problem.words))
 
 
 def template_of(draft: TemplateDraft) -> MessageTemplate:
-    """The template as it would be, not stored."""
-    made = template_definition(draft)
+    """Returns the template that the draft describes, not stored."""
+    described = template_definition(draft)
     columns = ("name", "language", "category", "parameter_format", "components")
-    return MessageTemplate(status=MessageTemplate.Status.PENDING, **{column: made[column] for column in columns})
+    return MessageTemplate(status=MessageTemplate.Status.PENDING, **{column: described[column] for column in columns})
 
 
 def template_definition(draft: TemplateDraft) -> dict[str, Any]:
-    """What Graph is asked to create (docs/meta-platform.md 8.2, 8.4)."""
+    """Returns the request to Graph that creates the template (docs/meta-platform.md 8.2, 8.4)."""
     names = [*variables_of(draft.header), *variables_of(draft.body)]
     is_named = any(not name.isdecimal() for name in names)
     header: dict[str, Any] = {"type": "HEADER", "format": "TEXT", "text": normalize_variables(draft.header)}
@@ -72,38 +72,40 @@ def template_definition(draft: TemplateDraft) -> dict[str, Any]:
     footer: dict[str, Any] = {"type": "FOOTER", "text": draft.footer}
     buttons: dict[str, Any] = {
         "type": "BUTTONS",
-        "buttons": [_button(place, each, draft) for place, each in enumerate(draft.buttons)],
+        "buttons": [_button(index, each, draft) for index, each in enumerate(draft.buttons)],
     }
     header |= _example("header", draft.header, draft, is_named)
     body |= _example("body", draft.body, draft, is_named)
-    given = [(draft.header, header), (True, body), (draft.footer, footer), (draft.buttons, buttons)]
+    components = [(draft.header, header), (True, body), (draft.footer, footer), (draft.buttons, buttons)]
     return {
         "name": draft.name,
         "language": draft.language,
         "category": draft.category,
         "parameter_format": "NAMED" if is_named else "POSITIONAL",
-        "components": [component for is_there, component in given if is_there],
+        "components": [component for is_used, component in components if is_used],
     }
 
 
-def _example(place: str, written: str, draft: TemplateDraft, is_named: bool) -> dict[str, Any]:
-    names = variables_of(written)
+def _example(position: str, text: str, draft: TemplateDraft, is_named: bool) -> dict[str, Any]:
+    """Returns the key `example` of a component, with the examples of its variables."""
+    names = variables_of(text)
     if not names:
         return {}
-    given = {name: draft.examples.get(f"{place}_{name}", "") for name in names}
+    examples = {name: draft.examples.get(f"{position}_{name}", "") for name in names}
     if is_named:
-        params = [{"param_name": name, "example": example} for name, example in given.items()]
-        return {"example": {f"{place}_text_named_params": params}}
-    listed = [given[name] for name in sorted(names, key=int)]
-    return {"example": {f"{place}_text": [listed] if place == "body" else listed}}
+        params = [{"param_name": name, "example": example} for name, example in examples.items()]
+        return {"example": {f"{position}_text_named_params": params}}
+    listed = [examples[name] for name in sorted(names, key=int)]
+    return {"example": {f"{position}_text": [listed] if position == "body" else listed}}
 
 
-def _button(place: int, button: DraftButton, draft: TemplateDraft) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": button.kind, "text": button.text}
+def _button(index: int, button: DraftButton, draft: TemplateDraft) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": button.kind, "text": button.text}
     if button.kind == "PHONE_NUMBER":
-        return made | {"phone_number": re.sub(r"[\s().-]", "", button.value)}
+        return described | {"phone_number": re.sub(r"[\s().-]", "", button.value)}
     if button.kind == "URL":
-        made["url"] = normalize_variables(button.value)
+        described["url"] = normalize_variables(button.value)
         if variables_of(button.value):
-            made["example"] = [made["url"].partition("{{")[0] + draft.examples.get(f"button_{place}", "")]
-    return made
+            fixed_part = described["url"].partition("{{")[0]
+            described["example"] = [fixed_part + draft.examples.get(f"button_{index}", "")]
+    return described

@@ -1,4 +1,4 @@
-"""What Meta says of a template, in plain words."""
+"""Statuses, qualities, reasons and languages of templates, as texts."""
 
 from typing import Any
 
@@ -28,42 +28,42 @@ QUALITY_TEXTS = {"GREEN": _("high"), "YELLOW": _("medium"), "RED": _("low")}
 
 
 def status_name(template: MessageTemplate) -> Any:
-    """The status in a word; Meta's own where the hub has none."""
+    """Returns the name of the status; Meta's own in lower case if the hub has none."""
     names = dict(MessageTemplate.Status.choices)
     return names.get(template.status, template.status.lower())
 
 
 def category_name(template: MessageTemplate) -> Any:
-    """The category in a word; Meta's own where the hub has none."""
+    """Returns the name of the category; Meta's own in lower case if the hub has none."""
     names = dict(MessageTemplate.Category.choices)
     return names.get(template.category, template.category.lower())
 
 
 def status_text(template: MessageTemplate) -> Any:
-    """What its status means for whoever wants to send it; nothing if it may be sent."""
+    """Returns why its status does not allow sending it, as a sentence; an empty string if it may be sent."""
     if template.is_sendable:
         return ""
     return STATUS_TEXTS.get(template.status, _("WhatsApp does not take this template now."))
 
 
 def reason_text(template: MessageTemplate) -> Any:
-    """Why it was rejected, paused or disabled; nothing where Meta has not said."""
+    """Returns why it was rejected, paused or disabled; an empty string if Meta gave no reason."""
     return REASON_TEXTS.get(template.reason, template.reason)
 
 
 def is_metas_reason(template: MessageTemplate) -> bool:
-    """Whether the reason is in Meta's own words, which are English."""
+    """Returns whether `reason_text` is Meta's own text, which is English."""
     return bool(template.reason) and template.reason not in REASON_TEXTS
 
 
 def quality_text(template: MessageTemplate) -> Any:
-    """Nothing where Meta has no opinion yet."""
+    """Returns the quality in a word; an empty string if Meta has not rated it yet."""
     return QUALITY_TEXTS.get(template.quality, "")
 
 
 def language_text(language: str) -> Any:
-    """The language's name; Meta's code where that is all there is."""
-    return NAMES.get(language, language)
+    """Returns the name of the language; Meta's code if the hub has no name."""
+    return LANGUAGE_NAMES.get(language, language)
 
 
 LANGUAGES = [
@@ -80,5 +80,5 @@ LANGUAGES = [
     ("de", _("German")),
     ("it", _("Italian")),
 ]
-"""Those that a new template may be in; Meta knows more."""
-NAMES = dict(LANGUAGES)
+"""Languages of new templates. Meta has more."""
+LANGUAGE_NAMES = dict(LANGUAGES)

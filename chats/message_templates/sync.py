@@ -1,4 +1,4 @@
-"""Bringing the templates up to date with what Meta has: by a person, and by the worker every few hours."""
+"""Syncs the templates of accounts with Meta's list: when staff asks for it, and by a chore of the worker every few hours."""
 
 import logging
 import time
@@ -23,171 +23,172 @@ log = logging.getLogger(__name__)
 
 SYNC_INTERVAL = timedelta(hours=6)
 FIRST_BACKOFF = timedelta(minutes=2)
-"""After a failure; twice as long after each further one, up to AGAIN."""
+"""Delay after a failed sync. It doubles with each further failure, up to SYNC_INTERVAL."""
 CLOCK_TOLERANCE = timedelta(seconds=10)
-"""By so much Meta's clock, which dates its webhooks, may be behind ours, which dates what we ask."""
+"""How far Meta's clock, which sets the times of webhooks, may be behind the hub's, which sets the times of syncs."""
 MAX_ACCOUNTS = 10
-"""Accounts in one round of the worker's."""
+"""Accounts that one run of the chore syncs."""
 MAX_RUN_SECONDS = 10.0
-"""Seconds after which a round begins no further account: a worker that is told to stop finishes its round."""
+"""A run of the chore begins no further account after this time, because a worker that stops waits for its chores."""
 COLUMNS = ("template_id", "category", "status", "quality", "reason", "parameter_format", "components")
 SYNC_MEMORY = 30 * 24 * 3600
-"""Seconds after which the cache forgets how an account's last try went."""
+"""Seconds for which the cache keeps the result of an account's last sync."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncChanges:
-    """How many of an account's templates Meta told of, and what was different here."""
+    """How many templates Meta has listed for an account, and how many rows a sync has created, changed and deleted."""
 
     total: int = 0
     new: int = 0
     changed: int = 0
-    gone: int = 0
+    deleted: int = 0
 
     @property
     def rows(self) -> int:
-        return self.new + self.changed + self.gone
+        return self.new + self.changed + self.deleted
 
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """How bringing an account up to date went: when it last worked, and since then the failures, with Meta's code of the last."""
+    """When an account was last synced, how many syncs have failed since then, and Meta's code of the last failure."""
 
-    worked_at: datetime | None = None
+    succeeded_at: datetime | None = None
     failures: int = 0
     code: int | None = None
 
 
 def sync_templates(account: Account) -> SyncChanges:
-    """Make the account's templates those that Meta has. Nothing changes unless Meta has told all of them.
+    """Makes the account's templates equal to Meta's list. Changes nothing unless the whole list was read.
 
-    Raises GraphError; NoUsableNumber.
+    Raises GraphError and NoUsableNumber.
     """
-    started = timezone.now() - CLOCK_TOLERANCE
-    _claim(account)
+    started_at = timezone.now() - CLOCK_TOLERANCE
+    cache.set(_key("turn", account), "", SYNC_INTERVAL.total_seconds())
     try:
         with graph_for_account(account) as graph:
-            told = _read(account, graph.templates(account.waba_id))
-    except GraphError as refusal:
-        _note_failure(account, refusal.code, refusal.retry_after)
+            listed = _read(account, graph.templates(account.waba_id))
+    except GraphError as error:
+        _record_failure(account, error.code, error.retry_after)
         raise
-    changes = run_in_transaction(lambda: _store(account, told, started))
-    cache.set(_key("try", account), LastSync(timezone.now()), SYNC_MEMORY)
+    changes = run_in_transaction(lambda: _store(account, listed, started_at))
+    cache.set(_key("last-sync", account), LastSync(timezone.now()), SYNC_MEMORY)
     return changes
 
 
 def sync_due_templates() -> int:
-    """Bring those accounts up to date that were not for some hours, are new, or of which a webhook told what is not known here;
-    returns how many templates changed. Any number of workers may do this at once: each account is one's."""
+    """Syncs the accounts that are due: new ones, those whose last sync is some hours old, and those with a request (see
+    `request_sync`). Returns how many templates changed. Safe to run on several workers at once: each account is synced by one."""
     accounts = all_accounts()
-    # For no keys at all, Django's cache asks MySQL what it cannot parse.
+    # Without any keys, Django's cache makes a query that MySQL cannot parse.
     waiting = cache.get_many([_key("turn", account) for account in accounts]) if accounts else {}
     due = [account for account in accounts if _key("turn", account) not in waiting]
     changed = 0
-    until = time.monotonic() + MAX_RUN_SECONDS
+    deadline = time.monotonic() + MAX_RUN_SECONDS
     for account in due[:MAX_ACCOUNTS]:
-        if time.monotonic() < until and cache.add(_key("turn", account), "", SYNC_INTERVAL.total_seconds()):
-            changed += _try(account)
+        if time.monotonic() < deadline and cache.add(_key("turn", account), "", SYNC_INTERVAL.total_seconds()):
+            changed += _sync_or_log(account)
     return changed
 
 
 def request_sync(account: Account) -> None:
-    """Something is known to be out of date: the worker's next round brings the account up to date."""
+    """Makes the account due for the next run of the chore, because a template is known to be out of date."""
     cache.delete(_key("turn", account))
 
 
 def last_sync(account: Account) -> LastSync:
-    found = cache.get(_key("try", account))
+    """Returns the result of the account's last sync; an empty one if the cache has none."""
+    found = cache.get(_key("last-sync", account))
     return found if isinstance(found, LastSync) else LastSync()
 
 
-def _try(account: Account) -> int:
+def _sync_or_log(account: Account) -> int:
+    """Syncs the account and returns how many rows changed. An error is logged, so that the next account is synced."""
     try:
         return sync_templates(account).rows
     except NoUsableNumber:
         return 0
-    except GraphError as refusal:
-        log.warning("the templates of account %s could not be read: code %s", account.waba_id, refusal.code)
+    except GraphError as error:
+        log.warning("the templates of account %s could not be read: code %s", account.waba_id, error.code)
         return 0
-    except Exception as failure:
-        if is_away(failure):
+    except Exception as error:
+        if is_away(error):
             raise
-        log.error("the templates of account %s could not be synced: %s", account.waba_id, type(failure).__name__)
-        _note_failure(account)  # whatever it is, the next account goes on, and this one is tried again later
+        log.error("the templates of account %s could not be synced: %s", account.waba_id, type(error).__name__)
+        _record_failure(account)
         return 0
 
 
-def _claim(account: Account) -> None:
-    cache.set(_key("turn", account), "", SYNC_INTERVAL.total_seconds())
+def _record_failure(account: Account, code: int | None = None, retry_after: float | None = None) -> None:
+    """Makes the account due again after a backoff of at least `retry_after` seconds. `code` is Meta's, if Meta refused."""
+    previous = last_sync(account)
+    failed = LastSync(previous.succeeded_at, previous.failures + 1, code)
+    cache.set(_key("last-sync", account), failed, SYNC_MEMORY)
+    backoff = min(SYNC_INTERVAL, FIRST_BACKOFF * 2 ** min(previous.failures, 10))
+    cache.set(_key("turn", account), "", max(backoff.total_seconds(), retry_after or 0.0))
 
 
-def _note_failure(account: Account, code: int | None = None, retry_after: float | None = None) -> None:
-    """Have the account tried again after a pause, at least `retry_after` seconds. The code is Meta's, if Meta refused."""
-    before = last_sync(account)
-    cache.set(_key("try", account), LastSync(before.worked_at, before.failures + 1, code), SYNC_MEMORY)
-    pause = min(SYNC_INTERVAL, FIRST_BACKOFF * 2 ** min(before.failures, 10))
-    cache.set(_key("turn", account), "", max(pause.total_seconds(), retry_after or 0.0))
-
-
-def _key(what: str, account: Account) -> str:
-    return f"message-templates:{what}:{account.organization_id}:{quote(account.waba_id, safe='')}"
+def _key(value: str, account: Account) -> str:
+    """Returns a key of the cache. `turn` exists while the account waits for its next sync. `last-sync` is its LastSync."""
+    return f"message-templates:{value}:{account.organization_id}:{quote(account.waba_id, safe='')}"
 
 
 TemplateKey = tuple[str, str]
 """Name and language."""
 
 
-def _read(account: Account, told: Iterable[Mapping[str, Any]]) -> dict[TemplateKey, MessageTemplate]:
-    """Rows as Meta's list has them, without what could not be one."""
-    rows = (template_from_meta(account, clean(dict(each))) for each in told)
+def _read(account: Account, listed: Iterable[Mapping[str, Any]]) -> dict[TemplateKey, MessageTemplate]:
+    """Returns the templates of Meta's list, not stored. Leaves out objects without a valid name or language."""
+    rows = (template_from_meta(account, clean(dict(each))) for each in listed)
     return {(row.name, row.language): row for row in rows if row}
 
 
-def template_from_meta(account: Account, told: Mapping[str, Any]) -> MessageTemplate | None:
-    """A template as Meta gives it, not stored; None without its name and language."""
-    name, language = text(told, "name"), text(told, "language")
+def template_from_meta(account: Account, described: Mapping[str, Any]) -> MessageTemplate | None:
+    """Returns the template that Meta describes, not stored; None without a valid name and language."""
+    name, language = text(described, "name"), text(described, "language")
     if not 0 < len(name) <= 512 or not 0 < len(language) <= 20:
         return None
-    is_named = text(told, "parameter_format").upper() == MessageTemplate.Format.NAMED
+    is_named = text(described, "parameter_format").upper() == MessageTemplate.Format.NAMED
     return MessageTemplate(
         organization_id=account.organization_id,
         waba_id=account.waba_id,
-        template_id=text(told, "id")[:64],
+        template_id=text(described, "id")[:64],
         name=name,
         language=language,
-        category=text(told, "category").upper()[:40],
-        status=text(told, "status").upper()[:40],
-        quality=text(mapping(told, "quality_score"), "score").upper()[:20],
+        category=text(described, "category").upper()[:40],
+        status=text(described, "status").upper()[:40],
+        quality=text(mapping(described, "quality_score"), "score").upper()[:20],
         parameter_format=MessageTemplate.Format.NAMED if is_named else MessageTemplate.Format.POSITIONAL,
-        components=[dict(each) for each in objects(told, "components")],
+        components=[dict(each) for each in objects(described, "components")],
     )
 
 
-def _store(account: Account, told: Mapping[TemplateKey, MessageTemplate], started: datetime) -> SyncChanges:
-    """What a webhook has told since the reading began is left as it is."""
+def _store(account: Account, listed: Mapping[TemplateKey, MessageTemplate], started_at: datetime) -> SyncChanges:
+    """Creates, updates and deletes rows. Rows that a webhook has changed since `started_at` stay as they are."""
     rows = MessageTemplate.objects.select_for_update().filter(organization=account.organization_id, waba_id=account.waba_id)
-    known = {(row.name, row.language): row for row in rows}
-    new = [row for key, row in told.items() if key not in known]
-    gone = [row.pk for key, row in known.items() if key not in told and row.told_at <= started]
-    fresh = [(row, told[key]) for key, row in known.items() if key in told and row.told_at <= started]
-    changed = [row for row, now in fresh if _take_over(row, now)]
+    stored = {(row.name, row.language): row for row in rows}
+    new = [row for key, row in listed.items() if key not in stored]
+    deleted = [row.pk for key, row in stored.items() if key not in listed and row.told_at <= started_at]
+    matched = [(row, listed[key]) for key, row in stored.items() if key in listed and row.told_at <= started_at]
+    changed = [row for row, described in matched if _update(row, described)]
     for row in new:
-        row.told_at = started
+        row.told_at = started_at
     MessageTemplate.objects.bulk_create(new)
     MessageTemplate.objects.bulk_update(changed, COLUMNS)
-    MessageTemplate.objects.filter(pk__in=[row.pk for row, _ in fresh]).update(told_at=started)
-    MessageTemplate.objects.filter(pk__in=gone).delete()
-    changes = SyncChanges(len(told), len(new), len(changed), len(gone))
+    MessageTemplate.objects.filter(pk__in=[row.pk for row, _ in matched]).update(told_at=started_at)
+    MessageTemplate.objects.filter(pk__in=deleted).delete()
+    changes = SyncChanges(len(listed), len(new), len(changed), len(deleted))
     if changes.rows:
         publish_revisions([account.organization_id])
     return changes
 
 
-def _take_over(row: MessageTemplate, now: MessageTemplate) -> bool:
-    """Whether anything is different. Lists do not tell a reason: the one of the last webhook holds while the status does."""
-    now.reason = row.reason if row.status == now.status else ""
-    if all(getattr(row, column) == getattr(now, column) for column in COLUMNS):
+def _update(row: MessageTemplate, described: MessageTemplate) -> bool:
+    """Copies the columns of `described` to `row`, without saving it. Returns whether any differ."""
+    # Meta's list has no reasons: the reason from the last webhook stays as long as the status does.
+    described.reason = row.reason if row.status == described.status else ""
+    if all(getattr(row, column) == getattr(described, column) for column in COLUMNS):
         return False
     for column in COLUMNS:
-        setattr(row, column, getattr(now, column))
+        setattr(row, column, getattr(described, column))
     return True

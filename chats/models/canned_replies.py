@@ -1,4 +1,4 @@
-"""Canned replies: texts that a team uses again and again."""
+"""Canned replies."""
 
 from typing import ClassVar
 
@@ -10,8 +10,8 @@ from organizations.models import Organization, User
 
 
 class CannedReply(models.Model):
-    """A text that staff put into the composer by typing / and the shortcut. `{name}`, `{first_name}` and `{agent}` stand for the
-    contact's name, its first word, and whoever writes."""
+    """A text that staff insert into the composer by typing / and the shortcut. The placeholders `{name}`, `{first_name}` and
+    `{agent}` are filled with the contact's name, its first word, and the name of the member who writes."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="canned_replies")
     shortcut = IdentifierField(_("shortcut"), max_length=32)
@@ -23,7 +23,7 @@ class CannedReply(models.Model):
         verbose_name_plural = _("canned replies")
         ordering: ClassVar = ["shortcut"]
         constraints: ClassVar = [
-            # A shortcut means one text.
+            # A shortcut is unique in the organization.
             models.UniqueConstraint(fields=["organization", "shortcut"], name="one_canned_reply_per_shortcut"),
         ]
 
@@ -32,7 +32,7 @@ class CannedReply(models.Model):
 
 
 class OwnCannedReply(models.Model):
-    """A canned reply that a member keeps for themselves. Colleagues neither see nor use it."""
+    """A canned reply of one member. Other members neither see nor use it."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -45,7 +45,7 @@ class OwnCannedReply(models.Model):
         verbose_name_plural = _("own canned replies")
         ordering: ClassVar = ["shortcut"]
         constraints: ClassVar = [
-            # A shortcut means one text of a member's; its first columns find their replies.
+            # A shortcut is unique among a member's replies. The first columns find these.
             models.UniqueConstraint(fields=["organization", "user", "shortcut"], name="one_own_canned_reply_per_shortcut"),
         ]
 

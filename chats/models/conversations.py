@@ -1,4 +1,4 @@
-"""Conversations: messages, and what became of those we sent."""
+"""Conversations: messages, and the statuses of sent messages."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,38 +17,38 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class WamidQuerySet(models.QuerySet[Row]):
-    """Rows that carry Meta's message ids, which are unique in their number only."""
+    """Rows with Meta's message ids, which are unique only in their number."""
 
     def named(self, keys: Iterable[tuple[str, str | None]], *, column: str = "wamid") -> Self:
-        """Those whose (phone_number_id, `column`) is among the keys."""
+        """Returns the rows whose (phone_number_id, `column`) is among the keys."""
         by_number: dict[str, set[str]] = defaultdict(set)
         for number, wamid in keys:
             if wamid:
                 by_number[number].add(wamid)
-        which = models.Q(pk__in=[])
+        condition = models.Q(pk__in=[])
         for number, wamids in by_number.items():
-            which |= models.Q(**{"phone_number": number, f"{column}__in": wamids})
-        return self.filter(which)
+            condition |= models.Q(**{"phone_number": number, f"{column}__in": wamids})
+        return self.filter(condition)
 
 
 class MessageStatus(models.TextChoices):
-    """How far a message came.
+    """The status of a message.
 
         received                                         a customer's message
         queued ─> sending ─> sent ─> failed
                      │         └──> delivered ─> read ─> played
-                     └─> uncertain ─> any of these, once a status or a person tells
+                     └─> uncertain ─> any of these, once a status arrives or a person decides
 
-    A message only moves to a higher rank, whatever the order in which statuses arrive (docs/meta-platform.md 4): `failed` wins over
-    nothing and `sent`, and loses to proof that the message arrived. Only the outbox goes back, from sending to queued, if Graph
-    has surely not accepted the message.
+    A message only moves to a higher rank, whatever the order in which statuses arrive (docs/meta-platform.md 4). `failed` is higher
+    than `sent`, and lower than the statuses that prove that the message arrived. Only the outbox moves a message back, from sending
+    to queued, if Graph has certainly not accepted it.
     """
 
     RECEIVED = "received", _("received")
     QUEUED = "queued", _("queued")
     SENDING = "sending", _("sending")
     UNCERTAIN = "uncertain", _("uncertain")
-    """Its request left, and nobody knows whether Graph accepted it. Never sent again but by a person's decision."""
+    """The request left, and it is not known whether Graph accepted it. Only a person can have it sent again."""
     SENT = "sent", _("sent")
     FAILED = "failed", _("failed")
     DELIVERED = "delivered", _("delivered")
@@ -64,7 +64,7 @@ RANKS = {status: rank for rank, status in enumerate(MessageStatus)}
 
 
 class Origin(models.TextChoices):
-    """Who wrote a message, or by which way it came to the hub."""
+    """Who wrote a message, or how it came to the hub."""
 
     STAFF = "staff", _("team")
     BOT = "bot", _("bot")
@@ -79,8 +79,8 @@ class Origin(models.TextChoices):
 class Message(models.Model):
     """One message of either side, in a session of a conversation (one contact on one number).
 
-    `content` is what a person reads and stays as first written; `edited_content` is the latest edit. Reactions, edits and
-    deletions are rows of their own, and `target_wamid` names the message they act on.
+    `content` is the readable text as first written. `edited_content` is the latest edit. Reactions, edits and deletions are rows of
+    their own, and `target_wamid` is the message that they change.
     """
 
     phone_number = models.ForeignKey(
@@ -119,28 +119,29 @@ class Message(models.Model):
     edited_at = models.DateTimeField(_("edited at"), null=True)
     revoked_at = models.DateTimeField(_("deleted at"), null=True)
     reactions = models.JSONField(_("reactions"), null=True)
-    """Sender to emoji, of those who have a reaction on this message."""
+    """The emoji of each sender who has a reaction on this message."""
     create_in = models.DateTimeField(_("sent at"))
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
     webhook_id = models.BigIntegerField(_("webhook"), null=True)
-    """The webhook that told it; null for what the hub itself wrote."""
+    """The webhook that contained it. Null if the hub sent it."""
     callback_data = IdentifierField(_("the hub's own ID"), max_length=64, null=True, editable=False)
-    """Of what the hub wrote: a UUID that whoever wrote it made. Sent as `biz_opaque_callback_data`, it comes back in statuses."""
+    """Of messages that the hub sends: a UUID that its writer made. Sent as `biz_opaque_callback_data`, it comes back in
+    statuses."""
     errors = models.JSONField(_("errors"), null=True)
-    """Meta's errors, where Graph itself refused it; those that statuses tell are in their events."""
+    """Meta's errors, if Graph refused the request. The errors of statuses are in their events."""
     written_by = models.ForeignKey(
         User,
         verbose_name=_("written by"),
         null=True,
         on_delete=models.SET_NULL,
-        db_index=False,  # nothing looks a message up by it
-        db_constraint=False,  # nor may it cost the writes of a table this large
+        db_index=False,  # no query uses it
+        db_constraint=False,  # it would slow down the writes of a table this large
         related_name="+",
     )
     resends = models.OneToOneField(
         "self", verbose_name=_("sends again"), null=True, on_delete=models.SET_NULL, related_name="resent_as"
     )
-    """The message that failed, or of which nobody knows, and that a person had sent again as this one; once each."""
+    """The failed or uncertain message that a person had sent again as this one. Each is sent again once."""
 
     objects = WamidQuerySet["Message"].as_manager()
 
@@ -149,17 +150,17 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints: ClassVar = [
-            # A message is stored once, however often it is told; statuses find theirs by it.
+            # A message is stored once, however often it is delivered. Statuses find their message by it.
             models.UniqueConstraint(fields=["phone_number", "wamid"], name="one_message_per_wamid"),
-            # A message that is posted twice is written once; a status finds what has no wamid yet.
+            # A message that is posted twice is stored once. A status finds a message without a wamid by it.
             models.UniqueConstraint(fields=["phone_number", "callback_data"], name="one_message_per_callback_data"),
         ]
         indexes: ClassVar = [
-            # A conversation in time order; the sessions that a late message touches.
+            # A conversation in time order. The sessions that a late message changes.
             models.Index(fields=["contact", "create_in", "id"], name="message_conversation"),
             # All rows of a session, to close it.
             models.Index(fields=["session_id"], name="message_session"),
-            # What acts on a message that arrives after it.
+            # Reactions, edits and deletions that arrived before their target.
             models.Index(fields=["phone_number", "target_wamid"], name="message_target"),
             # Search in texts, from the latest message back.
             models.Index(fields=["phone_number", "create_in"], name="message_latest"),
@@ -174,7 +175,7 @@ class Message(models.Model):
 
     @property
     def name(self) -> str:
-        """What it is known by in its number for as long as it lives: the hub's own ID, or the wamid of what webhooks told."""
+        """Identifies the message in its number, and never changes: the callback data, or the wamid of a received message."""
         return self.callback_data or self.wamid or ""
 
     @property
@@ -183,7 +184,7 @@ class Message(models.Model):
 
 
 class StatusEvent(models.Model):
-    """One thing that Meta told about a message we sent; kept whether the message is known or not. In a group each participant has
+    """One status of a sent message, as Meta reported it. It is stored even if the message is not. In a group each participant has
     their own."""
 
     phone_number = models.ForeignKey(
@@ -203,7 +204,8 @@ class StatusEvent(models.Model):
     errors = models.JSONField(_("errors"), null=True)
     webhook_id = models.BigIntegerField(_("webhook"))
     is_time_of_arrival = False
-    """While it is being recorded: `occurred_at` is when the webhook arrived, as Meta's own time cannot be true. Not a column."""
+    """While it is being stored: `occurred_at` is when the webhook arrived, because Meta's time is missing or wrong. Not a
+    column."""
 
     objects = WamidQuerySet["StatusEvent"].as_manager()
 
@@ -212,7 +214,7 @@ class StatusEvent(models.Model):
         verbose_name = _("status event")
         verbose_name_plural = _("status events")
         constraints: ClassVar = [
-            # A status told twice is one event; its first columns find what is known of a message that is stored late.
+            # A status that arrives twice is one event. The first columns find the events of a message that is stored late.
             models.UniqueConstraint(fields=["phone_number", "wamid", "status", "participant"], name="one_status_event_each"),
         ]
 
@@ -221,40 +223,40 @@ class StatusEvent(models.Model):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Of the message it is about."""
+        """The key of its message."""
         return self.phone_number_id, self.wamid
 
 
 class UnmatchedStatus(models.Model):
-    """A status event of a message that the hub does not know: something else sends with the number, or the message was lost. Gone
-    once the message is known, or after a while: see `chats.conversations.unmatched_statuses`. A table of its own,
-    since of most status events the message is known."""
+    """A status event of a message that is not stored: another system sends with the number, or the message was lost. Deleted once
+    the message is stored, or after some time (see `chats.conversations.unmatched_statuses`). It has its own table, because the
+    message of most status events is stored."""
 
     phone_number = models.ForeignKey(
         PhoneNumber,
         on_delete=models.PROTECT,
         to_field="phone_number_id",
         db_index=False,  # an index begins with it
-        db_constraint=False,  # it may not cost the writes of whoever sends with another system too
+        db_constraint=False,  # it would slow down organizations that also send with another system
         related_name="+",
     )
     organization_id = models.BigIntegerField(editable=False)
-    """The number's when the status was told: in its log the webhook is found."""
+    """The number's organization when the status arrived: its log contains the webhook."""
     wamid = IdentifierField(_("message ID"), max_length=255)
     webhook_id = models.BigIntegerField(_("webhook"))
     received_at = models.DateTimeField(db_default=Now())
-    """When that webhook arrived. Of rows stored before the column was there: when it was added."""
+    """When that webhook arrived. In rows that are older than the column: when the column was added."""
 
     objects = WamidQuerySet["UnmatchedStatus"].as_manager()
 
     class Meta:
         db_table = "chat_unmatched_status"
         indexes: ClassVar = [
-            # What is known of a message that is stored late.
+            # The statuses of a message that is stored late.
             models.Index(fields=["phone_number", "wamid"], name="unmatched_status_message"),
-            # The webhooks in an organization's log that tell of unknown messages, the latest first.
+            # The webhooks with statuses of unknown messages in an organization's log, the latest first.
             models.Index(fields=["organization_id", "webhook_id"], name="unmatched_status_log"),
-            # Those that are old enough to be forgotten.
+            # The rows that are old enough to be deleted.
             models.Index(fields=["received_at"], name="unmatched_status_age"),
         ]
 

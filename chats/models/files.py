@@ -1,4 +1,4 @@
-"""Files of messages, of both sides."""
+"""Files of inbound and outbound messages."""
 
 import secrets
 from datetime import datetime
@@ -14,12 +14,13 @@ from organizations.models import PhoneNumber
 
 
 def stored_name(attachment: "Attachment", filename: str) -> str:
-    """A name that tells nothing and that nobody guesses, in a directory of its organization."""
+    """Returns a random name, which cannot be guessed, in a directory of the organization."""
     return f"files/{attachment.phone_number.organization_id}/{timezone.now():%Y/%m}/{secrets.token_urlsafe(18)}"
 
 
 class DownloadProblem(models.TextChoices):
-    """Why a customer's file is not here: of a file that is due the reason of its last try, of one that is dead for good."""
+    """Why the hub does not have a customer's file: the reason of the last attempt if the file is due, the final one if it is
+    dead."""
 
     NONE = "", ""
     EXPIRED = "expired", _("WhatsApp keeps files for a few days only, and this one is gone.")
@@ -32,11 +33,11 @@ class DownloadProblem(models.TextChoices):
 
 
 class Attachment(LeasedRow):
-    """A file of a message. Most messages have one at most; the answer to a form has as many as were put into it.
+    """A file of a message. Most messages have one at most. A reply to a form may have several.
 
-    A customer's is fetched by a lane: due until it is here (done) or cannot be had (dead, with its problem); one of ours is here
-    from the beginning. It belongs to a message by the message's name, so that a rebuild, which makes the messages anew, keeps the
-    files that Meta no longer has.
+    A lane downloads the files of inbound messages: they are due until the download succeeds (done) or is given up (dead, with its
+    problem). The files of outbound messages are done from the beginning. A file refers to its message by the message's name, not
+    its id, so that a rebuild, which creates the messages again, keeps files that Meta no longer has.
     """
 
     phone_number = models.ForeignKey(
@@ -49,25 +50,26 @@ class Attachment(LeasedRow):
     message_name = IdentifierField(max_length=255)
     """Message.name"""
     position = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
-    """Of several files of one message, from 0."""
+    """Among the files of one message, from 0."""
     kind = models.CharField(_("kind"), max_length=32)
     mime_type = models.CharField(_("type"), max_length=255, blank=True)
     file_name = models.CharField(_("file name"), max_length=255, blank=True)
-    """As the sender called it: to be shown and offered, never to be trusted as a path."""
+    """The name that the sender gave. It is displayed and offered for saving, and never used as a path."""
     media_id = IdentifierField(_("media ID"), max_length=255, blank=True)
-    """Meta's id of the file. From a webhook it works for 7 days, from an upload for 30 (docs/meta-platform.md 8.3)."""
+    """Meta's id of the file. Valid for 7 days if it is from a webhook, for 30 if it is from an upload
+    (docs/meta-platform.md 8.3)."""
     media_id_until = models.DateTimeField(null=True)
     sha256 = IdentifierField(max_length=64, blank=True)
-    """Lower-case hex: what the webhook promised, and what is stored."""
+    """Lower-case hex. Before the download it is the digest from the webhook, afterwards that of the stored file."""
     size = models.BigIntegerField(_("size"), null=True, help_text=_("bytes"))
     file = models.FileField(upload_to=stored_name, max_length=255, blank=True)
     thumbnail = models.FileField(upload_to=stored_name, max_length=255, blank=True)
     width = models.PositiveIntegerField(null=True)
-    """Of the image, in pixels, so that a page keeps its room before it is there."""
+    """Of the image, in pixels, so that a page reserves its space before it is loaded."""
     height = models.PositiveIntegerField(null=True)
     problem = models.CharField(_("problem"), max_length=12, choices=DownloadProblem, blank=True, default=DownloadProblem.NONE)
     errors = models.JSONField(_("errors"), null=True)
-    """Meta's, of the last try or from the webhook, where it refused the file."""
+    """Meta's errors, of the last attempt or from the webhook, if Meta refused the file."""
     create_in = models.DateTimeField(default=timezone.now)
 
     objects: Any = LeasedQuerySet["Attachment"].as_manager()
@@ -77,11 +79,11 @@ class Attachment(LeasedRow):
         verbose_name = _("file")
         verbose_name_plural = _("files")
         constraints: ClassVar = [
-            # A message has each of its files once; pages find them by this.
+            # A message has each of its files once. Pages find them by it.
             models.UniqueConstraint(fields=["phone_number", "message_name", "position"], name="one_attachment_per_position"),
         ]
         indexes: ClassVar = [
-            # The files to be fetched next.
+            # The downloads that are due.
             models.Index(fields=["state", "due_at"], name="attachment_queue"),
         ]
 
@@ -89,5 +91,5 @@ class Attachment(LeasedRow):
         return str(self.pk)
 
     def is_uploaded(self, now: datetime) -> bool:
-        """Whether Meta has it and still will when a message with it is sent."""
+        """Returns whether Meta has the file and its media ID is valid."""
         return bool(self.media_id) and self.media_id_until is not None and now < self.media_id_until

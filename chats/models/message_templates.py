@@ -1,4 +1,4 @@
-"""Message templates: what may be sent outside the window, as Meta has them."""
+"""Message templates. They may be sent outside the window."""
 
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from organizations.models import Organization
 
 
 class MessageTemplate(models.Model):
-    """One language of an account's template, as Meta last described it. Name and language are the key
+    """One language of an account's template, as Meta last described it. Unique by name and language in the account
     (docs/meta-platform.md 8.4)."""
 
     class Status(models.TextChoices):
-        """Those that the hub has words for; Meta's others are kept as they are."""
+        """Statuses for which the hub has texts. Meta's other statuses are stored as they are."""
 
         APPROVED = "APPROVED", _("approved")
         PENDING = "PENDING", _("in review")
@@ -32,7 +32,7 @@ class MessageTemplate(models.Model):
         AUTHENTICATION = "AUTHENTICATION", _("authentication")
 
     class Format(models.TextChoices):
-        """How the variables are named: {{1}} or {{order_id}}."""
+        """How variables are named: {{1}} or {{order_id}}."""
 
         POSITIONAL = "POSITIONAL"
         NAMED = "NAMED"
@@ -45,14 +45,14 @@ class MessageTemplate(models.Model):
     category = models.CharField(_("category"), max_length=40, blank=True)
     status = models.CharField(_("status"), max_length=40)
     quality = models.CharField(_("quality"), max_length=20, blank=True)
-    """GREEN, YELLOW, RED, or UNKNOWN or nothing where Meta has no opinion yet."""
+    """GREEN, YELLOW or RED; UNKNOWN or empty if Meta has not rated the template yet."""
     reason = models.CharField(_("reason"), max_length=500, blank=True)
-    """Meta's, why it was rejected, paused or disabled."""
+    """Meta's reason why it was rejected, paused or disabled."""
     parameter_format = models.CharField(max_length=12, choices=Format, default=Format.POSITIONAL)
     components = models.JSONField(default=list)
-    """As Meta gives them: header, body, footer, buttons."""
+    """Meta's objects: header, body, footer, buttons."""
     told_at = models.DateTimeField()
-    """When Meta last told of it, so that a late webhook does not bring back an old status."""
+    """The time of Meta's last description, so that a late webhook does not restore an old status."""
 
     class Meta:
         db_table = "chat_message_template"
@@ -60,7 +60,7 @@ class MessageTemplate(models.Model):
         verbose_name_plural = _("message templates")
         ordering: ClassVar = ["name", "language"]
         constraints: ClassVar = [
-            # Meta's own key; a page lists an organization's by it.
+            # Meta's own key. Pages list the templates of an organization by it.
             models.UniqueConstraint(fields=["organization", "waba_id", "name", "language"], name="one_template_per_language"),
         ]
 
@@ -69,5 +69,5 @@ class MessageTemplate(models.Model):
 
     @property
     def is_sendable(self) -> bool:
-        """Whether Meta takes messages of it now."""
+        """Returns whether Meta accepts messages of the template now."""
         return self.status == self.Status.APPROVED

@@ -16,8 +16,8 @@ from organizations.numbers.suspension import PROBE_INTERVAL
 
 
 class SendProblem(models.TextChoices):
-    """Why the hub itself, not Meta, could not send a message or does not know what became of it. It stands in `Message.errors` as
-    `problem`, where Meta's errors have a `code`."""
+    """Why the hub itself, not Meta, could not send a message or could not store its result. Stored in `Message.errors` as
+    `problem`, next to the `code` of Meta's errors."""
 
     STORAGE = "storage", _("The hub could not read the file from its storage. Try again later, or attach the file again.")
     MALFORMED = "malformed", _("The hub cannot send this message as it is stored. Write it again.")
@@ -47,16 +47,15 @@ class QueuedMessage(models.Model):
 
 
 EMPTY_LEASE: dict[str, Any] = {"lease_token": None, "attempts": 0, "reason": "", "due_at": Now()}
-"""Columns of a queue without a lease, whose next message was not attempted yet."""
+"""Columns of a queue without a lease, whose head has not been attempted yet."""
 
 
 class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
-    """The send queues. Whoever locks several rows of a conversation locks the contact first, then its queue, then messages
-    (docs/decisions/0012)."""
+    """Send queues. Lock order of a conversation: first its contact, then its queue, then its messages (docs/decisions/0012)."""
 
     def schedule(self, contact: Contact) -> None:
-        """Makes the contact's queue due if it was done, and creates it if it does not exist. Must run in the transaction that
-        queues a message, after the contact was locked and before its messages are."""
+        """Makes the contact's queue due if it is done. Creates the queue if it does not exist. Must run in the transaction that
+        queues a message, after the contact is locked and before its messages are."""
         queue, _ = self.select_for_update().get_or_create(
             contact=contact, defaults={"phone_number_id": contact.create_for_phone_number_id, "state": State.DONE}
         )
@@ -65,8 +64,10 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
             self.filter(pk=queue.pk).update(state=State.DUE, **EMPTY_LEASE)
 
     def advance(self, contact_ids: Collection[int]) -> None:
-        """Moves queues on to their next message. A queue without messages becomes done. Must run in a transaction. The caller must
-        hold the leases of these queues, and this ends them."""
+        """Moves queues on to their next message. A queue without messages becomes done.
+
+        Must run in a transaction. The caller must hold the leases of these queues, and this ends them.
+        """
         if not contact_ids:
             return
         # Lock before reading: a message that is added at the same time is either seen here, or makes the queue due afterwards.
@@ -83,10 +84,13 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
             self.schedule(kept)
 
     def soonest(self) -> "models.QuerySet[Any, Any]":
-        """Returns the active numbers that have a queue, each with `soonest`: when it may send its next message. The query has one
-        index lookup for each number, so the length of its queues does not matter."""
-        waiting = self.filter(state=State.DUE, phone_number=models.OuterRef("phone_number_id"))
-        first = waiting.order_by("state", "phone_number_id", "due_at").values("due_at")[:1]  # as the index has them, for MySQL
+        """Returns the active numbers with a queue that is or will be due, each with `soonest`: when it may send its next message.
+
+        The query makes one index lookup for each number, so the length of the queues does not matter.
+        """
+        queues = self.filter(state=State.DUE, phone_number=models.OuterRef("phone_number_id"))
+        # In the order of the index, so that MySQL uses it.
+        first = queues.order_by("state", "phone_number_id", "due_at").values("due_at")[:1]
         next_slot_at = NumberRateLimit.objects.filter(pk=models.OuterRef("phone_number_id")).values("next_slot_at")
         numbers = PhoneNumber.objects.active().annotate(first=models.Subquery(first)).exclude(first=None).order_by()
         return numbers.annotate(
@@ -97,13 +101,13 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
             )
         )
 
-    def due_numbers(self, horizon: timedelta) -> "models.QuerySet[PhoneNumber]":
-        """Returns the active numbers that have a due queue and may send within `horizon` from now."""
+    def due_numbers(self, within: timedelta) -> "models.QuerySet[PhoneNumber]":
+        """Returns the active numbers that have a due queue and a slot within `within` from now, and are not stopped."""
         of_number = {"phone_number": models.OuterRef("phone_number_id")}
         is_due = models.Exists(self.due().filter(**of_number))
-        is_held = models.Exists(NumberRateLimit.objects.filter(**of_number, next_slot_at__gt=Now() + horizon))
+        has_no_slot = models.Exists(NumberRateLimit.objects.filter(**of_number, next_slot_at__gt=Now() + within))
         is_stopped = models.Q(sending_stopped_at__gt=Now() - PROBE_INTERVAL)
-        return PhoneNumber.objects.active().filter(is_due, ~is_held, ~is_stopped)
+        return PhoneNumber.objects.active().filter(is_due, ~has_no_slot, ~is_stopped)
 
 
 class SendQueue(LeasedRow):
@@ -156,7 +160,7 @@ class NumberRateLimit(models.Model):
 
 
 class ReadReceipt(LeasedRow):
-    """That a person has seen a conversation up to this message of the customer's, to be told to WhatsApp."""
+    """A read receipt: staff has read the conversation up to this message of the customer. A lane sends it to WhatsApp."""
 
     contact = models.OneToOneField(Contact, primary_key=True, on_delete=models.CASCADE, related_name="+")
     wamid = models.CharField(_("message ID"), max_length=255)

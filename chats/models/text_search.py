@@ -1,4 +1,4 @@
-"""The index of what messages say: see `chats.text_search`."""
+"""The index of the texts of messages: see `chats.text_search`."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from organizations.fields import IdentifierField
 
 
 class IndexedWord(models.Model):
-    """A word that messages of an organization have in them, folded."""
+    """A folded word that messages of an organization contain."""
 
     organization_id = models.BigIntegerField()
     word = IdentifierField(max_length=40)
@@ -16,7 +16,7 @@ class IndexedWord(models.Model):
     class Meta:
         db_table = "chat_indexed_word"
         constraints: ClassVar = [
-            # Once each; finds the words that begin as somebody types.
+            # Each word once. Also finds words by their beginning.
             models.UniqueConstraint(fields=["organization_id", "word"], name="one_indexed_word_each"),
         ]
 
@@ -25,9 +25,9 @@ class IndexedWord(models.Model):
 
 
 class WordSpan(models.Model):
-    """A time at which messages have the word, or the first and last of many: in microseconds since 1970.
+    """The time of a message that contains the word, or the last and first time of many messages, in microseconds since 1970.
 
-    The table is its own index: the latest spans of a word stand together.
+    The primary key serves as index: the latest spans of a word are next to each other.
     """
 
     pk = models.CompositePrimaryKey("word_id", "until", "since")
@@ -43,7 +43,7 @@ class WordSpan(models.Model):
 
 
 class ChangedText(models.Model):
-    """A message whose text changed after it was stored, and has yet to be indexed anew."""
+    """A message whose text changed after it was stored, and which is to be indexed again."""
 
     message_id = models.BigIntegerField()
 
@@ -55,15 +55,15 @@ class ChangedText(models.Model):
 
 
 class TextIndexProgress(models.Model):
-    """Which messages the index has, by their ids, for all organizations in one row. Whoever writes to the index locks it."""
+    """The range of message ids that are indexed, one row for all organizations. A transaction that writes to the index locks it."""
 
     down_to = models.BigIntegerField(null=True)
-    """Messages from this id up to `up_to` are indexed; 0 once all older ones are too. Null before it begins."""
+    """Messages from this id to `up_to` are indexed. 0 if all older ones are too. Null before the first run."""
     up_to = models.BigIntegerField(null=True)
     settled_id = models.BigIntegerField(null=True)
-    """No transaction is open any more that stores a message with this id or a smaller one."""
+    """All messages with this id or a smaller one are committed."""
     seen_id = models.BigIntegerField()
-    """The newest message at `seen_at`."""
+    """The id of the newest message at `seen_at`."""
     seen_at = models.DateTimeField()
 
     class Meta:

@@ -2,10 +2,10 @@
 
 The models are in `chats.models.outbox`. Modules and what other packages use of them:
 
-    message_queue   stores a message and queues it: queue_message, may_be_sent_again, try_again, settle, WindowClosed,
-                    CannotSendAgain
-    rate_limits     Meta's limits for a number and for a pair of number and contact
-    sender          the lane of the worker: leases send attempts and calls Graph
-    send_results    stores results: accepted, retried with a backoff, failed, uncertain
-    read_receipts   tells WhatsApp that staff has read: note_seen
+    message_queue   stores a message and queues it: queue_message, can_resend, resend_message, mark_as_sent, WindowClosed,
+                    CannotResend
+    rate_limits     Meta's limits for a number and for a pair of number and contact: reserve_slots, pause_number, pair_delay
+    sender          the worker lane `LANE`: leases send attempts and calls Graph
+    send_results    stores the results of attempts: accepted, retried with a backoff, failed, uncertain
+    read_receipts   the worker lane `LANE`: sends read receipts to WhatsApp. queue_read_receipt
 """

@@ -1,5 +1,7 @@
-"""The one way by which anything is written to a customer: by staff, bots and the API alike. What is written is a message of the
-conversation at once, `queued`; the outbox sends it (see `chats.outbox.sender`)."""
+"""Stores outbound messages and queues them. Staff, bots and the API use `queue_message`.
+
+A queued message is part of its conversation at once, with the status `queued`. The outbox sends it (`chats.outbox.sender`).
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -19,10 +21,11 @@ from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber, User
 
 WINDOW_MARGIN = timedelta(minutes=1)
-"""What is written so shortly before the window closes might reach Meta too late."""
-NEXT = timedelta(milliseconds=1)
+"""Free text is refused so long before the window closes, because it might reach Meta too late."""
+MIN_GAP = timedelta(milliseconds=1)
+"""Between the times of two messages of a conversation."""
 MAX_CLOCK_SKEW = timedelta(minutes=5)
-"""How much Meta's clock may be ahead of ours."""
+"""How far Meta's clock may be ahead of the hub's."""
 CONTACT_COLUMNS = [
     *("last_message_timestamp", "last_business_message_at", "waiting_since"),
     *("session_id", "session_expires_at", "session_is_active"),
@@ -30,11 +33,11 @@ CONTACT_COLUMNS = [
 
 
 class WindowClosed(Exception):
-    """Only a message template may be written: the customer has not written for 24 hours, or Meta says so."""
+    """Only a message template may be sent: the customer's last message is older than 24 hours, or Meta has refused free text."""
 
 
 class CannotResend(Exception):
-    """It was sent again already, or it would only fail again, or it did not fail."""
+    """The message was sent again already, would fail again, or has not failed."""
 
 
 def queue_message(
@@ -50,11 +53,12 @@ def queue_message(
     file: SubmittedFile | None = None,
     resends: Message | None = None,
 ) -> Message:
-    """Write a message to the contact; it is sent as soon as it is its turn.
+    """Stores a message to the contact and queues it for sending. Returns the message.
 
-    `message` is an API object of `cloud_api.messages`, without a media id where `file` is to be sent with it; `content` is what
-    people read of it where that is more than it says. `token` is made by whoever writes: with the same one, the message that is
-    there is returned, and nothing is written. `quoted` is a message of the same conversation. Raises WindowClosed.
+    `message` is an API object of `cloud_api.messages`, without a media ID if `file` is sent with it. `content` is the readable text
+    if it differs from the text of `message`. The caller makes `token`: a second call with the same token stores nothing and returns
+    the message of the first. `quoted` is a message of the same conversation. Raises WindowClosed, and InvalidMessage if the file
+    cannot be stored.
     """
     columns = {
         "phone_number_id": contact.create_for_phone_number_id,
@@ -71,48 +75,49 @@ def queue_message(
         "written_by": by,
         "resends": resends,
     }
-    return run_in_transaction(lambda: _queue(Message(**columns), file, now))
+    return run_in_transaction(lambda: _queue_message(Message(**columns), file, now))
 
 
-def _queue(draft: Message, file: SubmittedFile | None, now: datetime) -> Message:
-    known = Message.objects.filter(phone_number=draft.phone_number_id, callback_data=draft.callback_data).first()
-    if known:
-        return known
-    contact = Contact.objects.select_for_update().get(pk=draft.contact_id)
-    if draft.kind != "template" and not contact.is_window_open(now, margin=WINDOW_MARGIN):
+def _queue_message(message: Message, file: SubmittedFile | None, now: datetime) -> Message:
+    found = Message.objects.filter(phone_number=message.phone_number_id, callback_data=message.callback_data).first()
+    if found:
+        return found
+    contact = Contact.objects.select_for_update().get(pk=message.contact_id)
+    if message.kind != "template" and not contact.is_window_open(now, margin=WINDOW_MARGIN):
         raise WindowClosed
     SendQueue.objects.schedule(contact)  # before messages are locked
-    _place(draft, contact, now)
-    draft.save(force_insert=True)
+    _add_to_conversation(message, contact, now)
+    message.save(force_insert=True)
     if file:
-        attach_file(draft, file)
-    elif draft.resends:
-        attach_again(draft, draft.resends)
-    QueuedMessage.objects.create(message=draft, contact=contact)
+        attach_file(message, file)
+    elif message.resends:
+        attach_again(message, message.resends)
+    QueuedMessage.objects.create(message=message, contact=contact)
     wake_after_commit(SendQueue)
-    reactions_and_edits.apply_to_targets([draft], now)
+    reactions_and_edits.apply_to_targets([message], now)
     publish_revisions([contact.organization_id or 0])
-    return draft
+    return message
 
 
-def _place(draft: Message, contact: Contact, now: datetime) -> None:
-    """Into the conversation, after all that is in it: an answer stands below its question, whatever our clock says."""
+def _add_to_conversation(message: Message, contact: Contact, now: datetime) -> None:
+    """Sets the message's number, time and session, and updates the contact. The message is not saved, the contact is."""
     number = PhoneNumber.objects.only("wa_id", "phone_number_id").get(phone_number_id=contact.create_for_phone_number_id)
     last = contact.last_message_timestamp
-    draft.contact = contact
-    draft.phone_number_id = number.phone_number_id  # as it is now: a number may move while somebody writes
-    draft.wa_id, draft.wa_id_received = number.wa_id, contact.address
-    draft.create_in = max(now, min(last + NEXT, now + MAX_CLOCK_SKEW)) if last else now
-    draft.updated_at = now
-    session_assignment.assign_rows([draft], [], {contact.pk: contact}, now)
-    contact.last_message_timestamp = max(last or draft.create_in, draft.create_in)
-    contact.record_message(draft.create_in, from_customer=False)
+    message.contact = contact
+    message.phone_number_id = number.phone_number_id  # as it is now: a number may move to another row at the same time
+    message.wa_id, message.wa_id_received = number.wa_id, contact.address
+    # After all stored messages, even if Meta's clock is ahead: an answer must stand below the message that it answers.
+    message.create_in = max(now, min(last + MIN_GAP, now + MAX_CLOCK_SKEW)) if last else now
+    message.updated_at = now
+    session_assignment.assign_rows([message], [], {contact.pk: contact}, now)
+    contact.last_message_timestamp = max(last or message.create_in, message.create_in)
+    contact.record_message(message.create_in, from_customer=False)
     contact.save(update_fields=CONTACT_COLUMNS)
 
 
 def resend_message(*, message: Message, by: User, token: uuid.UUID, now: datetime) -> Message:
-    """Write a message once more that failed for a reason that may have passed, or of which nobody knows whether it arrived; the old
-    one stays as it is. Raises CannotResend and WindowClosed."""
+    """Queues a copy of a message that failed or is uncertain. Returns the copy; the original stays as it is. A second call with the
+    same token queues nothing and returns the first copy. Raises CannotResend and WindowClosed."""
     events = StatusEvent.objects.named([message.key]).exclude(errors=None)
     if not can_resend(message, [error for event in events for error in event.errors or ()]):
         raise CannotResend
@@ -131,22 +136,24 @@ def resend_message(*, message: Message, by: User, token: uuid.UUID, now: datetim
     )
 
 
-def can_resend(message: Message, told: Iterable[Any]) -> bool:
-    """Whether sending it once more can help, if that was not done already. `told` are the errors that its statuses told. What was
-    deleted on a phone has arrived, and is not wanted any more."""
+def can_resend(message: Message, status_errors: Iterable[Any]) -> bool:
+    """Returns whether sending the message once more can succeed. `status_errors` are the errors of its status events. Does not
+    check whether it was sent again already."""
+    # A message that was deleted on a phone has arrived, and is not wanted any more.
     if message.is_user_message or not message.callback_data or message.revoked_at:
         return False
     if message.message_status == MessageStatus.UNCERTAIN:
         return True
-    return message.message_status == MessageStatus.FAILED and all(map(can_be_resent, codes_of([*(message.errors or ()), *told])))
+    codes = codes_of([*(message.errors or ()), *status_errors])
+    return message.message_status == MessageStatus.FAILED and all(map(can_be_resent, codes))
 
 
 def mark_as_sent(*, message: Message, by: User, now: datetime) -> None:
-    """A person says that an uncertain message has arrived. What Meta tells of it later still counts."""
+    """Marks an uncertain message as sent, because a person knows that it arrived. Later statuses of Meta still apply."""
 
-    def count_as_sent() -> None:
+    def update() -> None:
         uncertain = Message.objects.filter(pk=message.pk, message_status=MessageStatus.UNCERTAIN)
         if uncertain.update(message_status=MessageStatus.SENT, updated_at=now):
             publish_revisions([message.contact.organization_id or 0])
 
-    run_in_transaction(count_as_sent)
+    run_in_transaction(update)

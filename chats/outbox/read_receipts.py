@@ -1,5 +1,7 @@
-"""Telling WhatsApp that a person has seen a conversation, so that the customer's messages get their blue ticks. Best effort: it is
-tried a few times and then forgotten."""
+"""Read receipts: tell WhatsApp that staff has read a conversation, so that the customer's messages get blue ticks.
+
+Best effort: a receipt is retried a few times and then given up.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -23,21 +25,22 @@ from organizations.numbers.suspension import record_token_result
 
 log = logging.getLogger(__name__)
 
-WIDTH = 8
-LEASE = 60.0
-OLDEST = timedelta(days=29)
-"""Meta takes receipts for 30 days."""
+MAX_IN_FLIGHT = 8
+"""Concurrent requests to Graph of one worker."""
+LEASE_SECONDS = 60.0
+MAX_AGE = timedelta(days=29)
+"""Of a message. Meta accepts receipts for 30 days."""
 
 
 def queue_read_receipt(contact: Contact, *, up_to: int) -> None:
-    """A person has seen the conversation up to what this webhook told; WhatsApp is told, if the number does that."""
+    """Queues a receipt for the contact's last message up to the webhook with the id `up_to`, if the number sends receipts."""
     if not contact.create_for_phone_number.sends_read_receipts:
         return
-    theirs = needs_reading(Message.objects.filter(contact=contact, webhook_id__lte=up_to))
-    theirs = theirs.filter(create_in__gt=timezone.now() - OLDEST, wamid__isnull=False)
-    wamid = theirs.order_by("-create_in", "-pk").values_list("wamid", flat=True).first()
-    known = ReadReceipt.objects.filter(contact=contact).first()
-    if wamid is None or (known and known.wamid == wamid):
+    inbound = needs_reading(Message.objects.filter(contact=contact, webhook_id__lte=up_to))
+    inbound = inbound.filter(create_in__gt=timezone.now() - MAX_AGE, wamid__isnull=False)
+    wamid = inbound.order_by("-create_in", "-pk").values_list("wamid", flat=True).first()
+    previous = ReadReceipt.objects.filter(contact=contact).first()
+    if wamid is None or (previous and previous.wamid == wamid):
         return
     due = {"wamid": wamid, "state": State.DUE, "due_at": Now(), "lease_token": None, "attempts": 0, "reason": ""}
     run_in_transaction(lambda: ReadReceipt.objects.update_or_create(contact=contact, defaults=due))
@@ -45,8 +48,8 @@ def queue_read_receipt(contact: Contact, *, up_to: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt to be sent, and the lease it is under."""
+class ReceiptTask:
+    """A leased receipt, with everything that the request needs."""
 
     contact_id: int
     organization_id: int
@@ -56,89 +59,93 @@ class Receipt:
     lease: Lease
 
 
-def take(free: int) -> list[Receipt]:
-    """Up to so many receipts that are due; those of numbers that are off, stopped or cannot be asked are forgotten."""
-    lease = ReadReceipt.objects.lease(limit=free, seconds=LEASE)
+ReceiptOutcome = GraphError | OutcomeUnknown | None
+"""None: Graph accepted the receipt."""
+
+
+def lease_receipts(limit: int) -> list[ReceiptTask]:
+    """Leases up to `limit` due receipts. Gives up those of numbers that are inactive, stopped or have no Graph client."""
+    lease = ReadReceipt.objects.lease(limit=limit, seconds=LEASE_SECONDS)
     if lease is None:
         return []
     rows = ReadReceipt.objects.filter(pk__in=lease.ids).select_related("contact")
-    numbers = PhoneNumber.objects.active().filter(sending_stopped_at=None)
-    wanted = numbers.filter(phone_number_id__in={row.contact.create_for_phone_number_id for row in rows})
-    graphs = {number.phone_number_id: (number, graph) for number in load_with_secrets(wanted) if (graph := _graph(number))}
-    sendable = [row for row in rows if row.contact.create_for_phone_number_id in graphs]
+    sending = PhoneNumber.objects.active().filter(sending_stopped_at=None)
+    numbers = sending.filter(phone_number_id__in={row.contact.create_for_phone_number_id for row in rows})
+    clients = {number.phone_number_id: (number, graph) for number in load_with_secrets(numbers) if (graph := _graph(number))}
+    sendable = [row for row in rows if row.contact.create_for_phone_number_id in clients]
     lease.finish([pk for pk in lease.ids if pk not in {row.pk for row in sendable}])
-    taken = []
+    tasks = []
     for row in sendable:
-        number, graph = graphs[str(row.contact.create_for_phone_number_id)]
-        taken.append(Receipt(row.pk, number.organization_id, number.phone_number_id, row.wamid, graph, lease))
-    return taken
+        number, graph = clients[str(row.contact.create_for_phone_number_id)]
+        tasks.append(ReceiptTask(row.pk, number.organization_id, number.phone_number_id, row.wamid, graph, lease))
+    return tasks
 
 
 def _graph(number: PhoneNumber) -> Graph | None:
-    """None if no client can be made for the number, as for a simulated one without a simulator: no other loses its receipts."""
+    """Returns the number's Graph client; None if it has none, such as a simulated number without a simulator."""
     try:
         return graph_for(number)
-    except (TypeError, ValueError) as failure:
-        log.error("no receipts for number %s: %s", number.phone_number_id, type(failure).__name__)
+    except (TypeError, ValueError) as error:  # caught here, so that other numbers keep their receipts
+        log.error("no read receipts for number %s: %s", number.phone_number_id, type(error).__name__)
         return None
 
 
-def tell(receipt: Receipt) -> GraphError | OutcomeUnknown | None:
-    """Call Graph; None if it took it."""
+def send_receipt(task: ReceiptTask) -> ReceiptOutcome:
+    """Calls Graph. Runs in a thread, so it must not use the database."""
     try:
-        receipt.graph.mark_read(receipt.phone_number_id, receipt.wamid)
-    except (GraphError, OutcomeUnknown) as failure:
-        return failure
+        task.graph.mark_read(task.phone_number_id, task.wamid)
+    except (GraphError, OutcomeUnknown) as error:
+        return error
     return None
 
 
-def store(told: Sequence[tuple[Receipt, GraphError | OutcomeUnknown | None]]) -> None:
-    """Finish those that were taken; try again what may pass, forget the rest."""
-    for receipt, failure in told:
-        if isinstance(failure, GraphError):
-            number_id, organization_id = receipt.phone_number_id, receipt.organization_id
-            record_token_result(receipt.graph, phone_number_id=number_id, organization_id=organization_id, refusal=failure)
-        if failure is None:
-            receipt.lease.finish([receipt.contact_id])
-        elif isinstance(failure, GraphError) and failure.permanent:
-            receipt.lease.set_dead([receipt.contact_id], str(failure))
+def store_outcomes(outcomes: Sequence[tuple[ReceiptTask, ReceiptOutcome]]) -> None:
+    """Finishes accepted receipts, retries those whose error may pass, and gives up the others."""
+    for task, outcome in outcomes:
+        if isinstance(outcome, GraphError):
+            number_id, organization_id = task.phone_number_id, task.organization_id
+            record_token_result(task.graph, phone_number_id=number_id, organization_id=organization_id, refusal=outcome)
+        if outcome is None:
+            task.lease.finish([task.contact_id])
+        elif isinstance(outcome, GraphError) and outcome.permanent:
+            task.lease.set_dead([task.contact_id], str(outcome))
         else:
-            receipt.lease.retry([receipt.contact_id], str(failure))
+            task.lease.retry([task.contact_id], str(outcome))
 
 
-def fail(receipt: Receipt, failure: BaseException) -> GraphError:
-    """An unexpected error in `tell` is tried again like any that may pass."""
-    return GraphError(None, type(failure).__name__)
+def outcome_of_exception(task: ReceiptTask, error: BaseException) -> GraphError:
+    """Returns the outcome of a task whose `send_receipt` raised an unexpected error: it is retried."""
+    return GraphError(None, type(error).__name__)
 
 
-def reject(receipt: Receipt, told: GraphError | OutcomeUnknown | None, failure: Exception) -> None:
-    """A receipt whose outcome cannot be stored is forgotten."""
-    reason = f"its outcome cannot be stored: {type(failure).__name__}"
-    receipt.lease.set_dead([receipt.contact_id], reason)
+def reject_outcome(task: ReceiptTask, outcome: ReceiptOutcome, error: Exception) -> None:
+    """Gives up a receipt whose outcome cannot be stored."""
+    reason = f"its outcome cannot be stored: {type(error).__name__}"
+    task.lease.set_dead([task.contact_id], reason)
 
 
-def give_back(unsent: Sequence[Receipt]) -> None:
-    """Let these be taken again at once."""
-    for receipt in unsent:
-        receipt.lease.held([receipt.contact_id]).update(lease_token=None, due_at=Now())
+def return_receipts(tasks: Sequence[ReceiptTask]) -> None:
+    """Ends the leases of tasks that no thread has started. Their receipts are due again at once."""
+    for task in tasks:
+        task.lease.held([task.contact_id]).update(lease_token=None, due_at=Now())
 
 
-def renew(under_way: Sequence[Receipt]) -> None:
-    """Keep the leases of these for `LEASE` seconds from now."""
-    for lease in {receipt.lease.token: receipt.lease for receipt in under_way}.values():
-        lease.renew(LEASE)
+def renew_leases(tasks: Sequence[ReceiptTask]) -> None:
+    """Renews the leases of these tasks: they end LEASE_SECONDS from now."""
+    for lease in {task.lease.token: task.lease for task in tasks}.values():
+        lease.renew(LEASE_SECONDS)
 
 
 LANE = SideLane(
     "receipts",
     model=ReadReceipt,
-    take=take,
-    do=tell,
-    store=store,
-    width=WIDTH,
-    fail=fail,
-    reject=reject,
-    give_back=give_back,
-    renew=renew,
-    lease=LEASE,
+    take=lease_receipts,
+    do=send_receipt,
+    store=store_outcomes,
+    width=MAX_IN_FLIGHT,
+    fail=outcome_of_exception,
+    reject=reject_outcome,
+    give_back=return_receipts,
+    renew=renew_leases,
+    lease=LEASE_SECONDS,
 )

@@ -1,24 +1,26 @@
-"""What becomes of messages that were handed to Graph: its answers, many in one transaction.
+"""Send attempts and their results: what happens to a message after its request to Graph.
 
-    accepted             the wamid is kept; sent, or what statuses have told already
-    refused for now      queued again, and its conversation or the whole number waits as the error's policy says
-    refused for good     failed, with Meta's error
-    refused, and more    the number is stopped, its queue kept, until an administrator has mended what is wrong
-    nobody knows         uncertain; never sent again by itself
-    the hub failed       tried again as the failure's policy says, then failed, with the hub's own reason
+    Sent                              sent, or further if a status arrived first; its wamid is stored
+    FileUploaded                      stays queued; its next attempt sends the message with the media ID
+    GraphError that may be retried    queued again; its conversation, or the whole number, backs off
+    GraphError that stops the number  queued again; the number stops until an administrator acts
+    GraphError that is final          failed, with Meta's error
+    OutcomeUnknown                    uncertain; never sent again automatically
+    HubError                          queued again as its retry policy says, then failed, with the hub's reason
 
-A turn moves on only if it is still this worker's. An answer that comes later than its lease still tells what became of the message.
+A result is stored even if the attempt's lease has ended. Only the holder of the lease changes the queue.
 
-What answers tell of a number is stored first, in a transaction of its own. The conversations' transaction locks contacts, turns and
-messages, in this order (docs/decisions/0012), and never a number: whoever writes a message has a lock on the number's row.
+Effects on numbers are stored first, in a transaction of their own. The transaction of the conversations locks contacts, queues and
+messages, in this order (docs/decisions/0012), and never a number: a transaction that queues a message has a lock on the number's
+row.
 """
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -37,26 +39,28 @@ from organizations.numbers.suspension import MIN_PAUSE, clear_stop, has_current_
 
 Row = TypeVar("Row", bound=models.Model)
 
-UPLOAD_KEPT = timedelta(days=29)
-"""Meta keeps an upload for 30 days (docs/meta-platform.md 8.3)."""
-NOT_REACHED = Retry(first=2, factor=2, tries=12)
-"""Graph was surely not reached, or asked to wait without saying why: for two hours."""
+MEDIA_ID_LIFETIME = timedelta(days=29)
+"""Meta deletes an uploaded file after 30 days (docs/meta-platform.md 8.3)."""
+RETRY_WITHOUT_CODE = Retry(first=2, factor=2, tries=12)
+"""For errors without a code: Graph was not reached, or asked to wait without a reason. Gives up after about two hours."""
 RETRY_STORAGE_ERROR = Retry(first=2, factor=2, tries=8)
-"""The hub's storage did not give a file, or something unexpected went wrong before the message was sent: for eight minutes."""
-LONGEST_WAIT = 3600.0
-LONGEST_WAMID = 255
+"""For errors of the hub before the message was sent, such as a file that its storage does not return. Gives up after about eight
+minutes."""
+MAX_BACKOFF = 3600.0
+"""Seconds."""
+MAX_WAMID_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
 class FileUploaded:
-    """A file that Meta has now, by its media id there."""
+    """Result of an attempt that uploaded the message's file."""
 
     media_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class HubError:
-    """The hub itself could not send a message, and Graph surely has not got it. Final without `retry`; the reason is for logs."""
+    """The hub itself could not send the message, and Graph has not received it. Final without `retry`. `reason` is for logs."""
 
     problem: SendProblem
     reason: str
@@ -72,269 +76,281 @@ SendResult: TypeAlias = Sent | FileUploaded | FailedResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendAttempt:
-    """A message whose turn it is, and all that sending it takes."""
+    """One attempt to send the head of a send queue, with everything that the request needs."""
 
     message_id: int
     contact_id: int
     organization_id: int
     phone_number_id: str
-    token: uuid.UUID
-    """The lease of its turn."""
-    place: float
-    """When it may go, by time.monotonic()."""
-    attempts: int
-    was_stopped: bool
-    """It is tried to see whether the number may send again."""
+    lease_token: uuid.UUID
+    """Of the send queue."""
+    scheduled_at: float
+    """When to call Graph: a time of `time.monotonic`."""
+    previous_attempts: int
+    is_probe: bool
+    """The number is stopped. This attempt tests whether it may send again."""
     graph: Graph
-    to: Recipient
+    recipient: Recipient
     callback_data: str
     reply_to: str
     api_object: dict[str, Any]
-    file: Attachment | None = None
-    """To be uploaded first; the message goes another time."""
-    finding: FailedResult | None = None
-    """What is known without asking Graph."""
-
-    def but(self, **changes: Any) -> Self:
-        return replace(self, **changes)
+    upload: Attachment | None = None
+    """This attempt uploads the file. The next one sends the message."""
+    known_result: FailedResult | None = None
+    """The result, if no request is needed: the window is closed, the message is malformed, an earlier attempt had no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDelay:
-    """Why and for how many seconds a message stays queued."""
+    """Why a message stays queued, and for how many seconds."""
 
     seconds: float = 0.0
     attempts: int = 0
-    """Tries with this one."""
-    holds_number: bool = False
-    """The whole number waits."""
+    """The queue's new `attempts`."""
+    pauses_number: bool = False
+    """The whole number waits, not only the conversation."""
     code: int | None = None
-    """Meta's, if there is one."""
-    stops: int | None = None
-    """Meta's code, if the number is stopped until an administrator has mended something."""
+    """Meta's code of the error, if it has one."""
+    stop_code: int | None = None
+    """Meta's code, if the error stops the number until an administrator acts."""
 
 
-def store_results(answered: Sequence[tuple[SendAttempt, SendResult]]) -> None:
-    """Keep what Graph answered."""
+def store_results(results: Sequence[tuple[SendAttempt, SendResult]]) -> None:
+    """Stores the results of these attempts: first what they mean for numbers, then the messages, in one transaction each."""
     now = timezone.now()
-    waits = {id(sending): wait for sending, answer in answered if (wait := _wait_of(sending, answer))}
-    if waits or any(sending.was_stopped for sending, _ in answered):
-        run_in_transaction(partial(_store_for_numbers, answered, waits, now))
-    run_in_transaction(partial(_store, answered, waits, now))
+    delays = {id(attempt): delay for attempt, result in results if (delay := _retry_delay(attempt, result))}
+    if delays or any(attempt.is_probe for attempt, _ in results):
+        run_in_transaction(partial(_store_number_effects, results, delays, now))
+    run_in_transaction(partial(_store_results, results, delays, now))
 
 
-def reject_result(sending: SendAttempt, answer: SendResult, failure: Exception) -> None:
-    """Keep the least of an answer that cannot be stored, so that its conversation goes on and the message is never sent again by
-    itself: a wamid if it can be this message's; else the message is uncertain, or failed if Graph surely has not got it."""
-    run_in_transaction(partial(_reject, sending, answer, type(failure).__name__, timezone.now()))
+def reject_result(attempt: SendAttempt, result: SendResult, error: Exception) -> None:
+    """Stores the minimum of a result whose storing raised `error`, so that its queue advances and the message is never sent again
+    automatically. The message gets its wamid if that is valid and unused. Otherwise it becomes uncertain, or failed if Graph has
+    not accepted it."""
+    run_in_transaction(partial(_reject_result, attempt, result, type(error).__name__, timezone.now()))
 
 
-def return_attempts(sendings: Sequence[SendAttempt]) -> None:
-    """Queue messages again that were taken and whose requests surely have not left: nobody began to send them."""
-    run_in_transaction(partial(_give_back, sendings, timezone.now()))
+def return_attempts(attempts: Sequence[SendAttempt]) -> None:
+    """Queues the messages of attempts again whose requests have not left, because no thread has started them."""
+    run_in_transaction(partial(_return_attempts, attempts, timezone.now()))
 
 
-def renew_leases(sendings: Sequence[SendAttempt], *, seconds: float) -> None:
-    """Keep the turns that are still this worker's for `seconds` from now."""
-    ours = SendQueue.objects.filter(
-        pk__in={each.contact_id for each in sendings}, lease_token__in={each.token for each in sendings}
-    )
-    ours.update(due_at=Now() + timedelta(seconds=seconds))
+def renew_leases(attempts: Sequence[SendAttempt], *, seconds: float) -> None:
+    """Renews the leases of these attempts' queues: they end `seconds` from now. A lease that was lost stays lost."""
+    contact_ids, tokens = {each.contact_id for each in attempts}, {each.lease_token for each in attempts}
+    leased = SendQueue.objects.filter(pk__in=contact_ids, lease_token__in=tokens)
+    leased.update(due_at=Now() + timedelta(seconds=seconds))
 
 
-def _wait_of(sending: SendAttempt, answer: SendResult) -> RetryDelay | None:
-    """Why and how long the message stays queued; None if it has come to an end."""
-    if isinstance(answer, HubError):
-        seconds = answer.retry.wait(sending.attempts) if answer.retry else None
-        return None if seconds is None else RetryDelay(seconds=seconds, attempts=sending.attempts + 1)
-    if not isinstance(answer, GraphError):
+def _retry_delay(attempt: SendAttempt, result: SendResult) -> RetryDelay | None:
+    """Returns why and for how long the message stays queued; None if the result is final."""
+    if isinstance(result, HubError):
+        seconds = result.retry.wait(attempt.previous_attempts) if result.retry else None
+        return None if seconds is None else RetryDelay(seconds=seconds, attempts=attempt.previous_attempts + 1)
+    if not isinstance(result, GraphError):
         return None
-    if answer.is_token_refused:
-        return RetryDelay(stops=TOKEN_REFUSED if answer.code is None else answer.code)
-    if answer.code is not None and meaning_of(answer.code).stops_number:
-        return RetryDelay(stops=answer.code)
-    policy = meaning_of(answer.code).retry if answer.code is not None else None if answer.permanent else NOT_REACHED
-    seconds = policy.wait(sending.attempts) if policy else None
+    # The number is at fault, not the message: all its retries are still available once the number is resumed.
+    if result.is_token_refused:
+        return RetryDelay(stop_code=TOKEN_REFUSED if result.code is None else result.code)
+    if result.code is not None and meaning_of(result.code).stops_number:
+        return RetryDelay(stop_code=result.code)
+    policy = meaning_of(result.code).retry if result.code is not None else None if result.permanent else RETRY_WITHOUT_CODE
+    seconds = policy.wait(attempt.previous_attempts) if policy else None
     if policy is None or seconds is None:
         return None
-    seconds = min(max(seconds, answer.retry_after or 0.0), LONGEST_WAIT)
-    return RetryDelay(seconds=seconds, attempts=sending.attempts + 1, holds_number=policy.scope is Scope.NUMBER, code=answer.code)
+    return RetryDelay(
+        seconds=min(max(seconds, result.retry_after or 0.0), MAX_BACKOFF),
+        attempts=attempt.previous_attempts + 1,
+        pauses_number=policy.scope is Scope.NUMBER,
+        code=result.code,
+    )
 
 
 NumberKey: TypeAlias = tuple[str, int]
-"""A number by its phone number id and its organization: the id may have become another's while a request was under way."""
+"""A number by its phone number ID and its organization: another organization may have got the ID while a request was in flight."""
 
 
-def _store_for_numbers(answered: Sequence[tuple[SendAttempt, SendResult]], waits: Mapping[int, RetryDelay], now: datetime) -> None:
-    """Whether numbers may send, and from when. Rows are locked in the order of their ids: the paces first, then the numbers."""
-    held = _held(answered, waits)
-    stopped = _stopped(answered, waits)
-    for (phone_number_id, organization_id), wait in sorted(held.items()):
-        rate_limits.pause_number(phone_number_id, organization_id=organization_id, seconds=wait.seconds)
-    for number in sorted({*held, *stopped}):
+def _store_number_effects(
+    results: Sequence[tuple[SendAttempt, SendResult]], delays: Mapping[int, RetryDelay], now: datetime
+) -> None:
+    """Pauses, stops or resumes numbers. Locks rows in the order of their ids: first the rate limits, then the numbers."""
+    pauses = _numbers_to_pause(results, delays)
+    changes = _numbers_to_stop_or_resume(results, delays)
+    for (phone_number_id, organization_id), delay in sorted(pauses.items()):
+        rate_limits.pause_number(phone_number_id, organization_id=organization_id, seconds=delay.seconds)
+    for number in sorted({*pauses, *changes}):
         phone_number_id, organization_id = number
-        if number in held and held[number].seconds >= MIN_PAUSE:
-            until = now + timedelta(seconds=held[number].seconds)
-            pause_sending(phone_number_id, organization_id=organization_id, until=until, code=held[number].code)
-        if number in stopped:
-            _store_stop(phone_number_id, organization_id, *stopped[number], now)
-    publish_revisions(organization_id for _, organization_id in {*held, *stopped})
+        if number in pauses and pauses[number].seconds >= MIN_PAUSE:
+            until = now + timedelta(seconds=pauses[number].seconds)
+            pause_sending(phone_number_id, organization_id=organization_id, until=until, code=pauses[number].code)
+        if number in changes:
+            _stop_or_resume(phone_number_id, organization_id, *changes[number], now)
+    publish_revisions(organization_id for _, organization_id in {*pauses, *changes})
 
 
-def _held(answered: Sequence[tuple[SendAttempt, SendResult]], waits: Mapping[int, RetryDelay]) -> dict[NumberKey, RetryDelay]:
-    """The numbers that wait as a whole, with the longest of their waits."""
-    held: dict[NumberKey, RetryDelay] = {}
-    for sending, _answer in answered:
-        wait, number = waits.get(id(sending)), (sending.phone_number_id, sending.organization_id)
-        if wait and wait.holds_number and (number not in held or wait.seconds > held[number].seconds):
-            held[number] = wait
-    return held
+def _numbers_to_pause(
+    results: Sequence[tuple[SendAttempt, SendResult]], delays: Mapping[int, RetryDelay]
+) -> dict[NumberKey, RetryDelay]:
+    """Returns the numbers that pause, each with its longest delay."""
+    pauses: dict[NumberKey, RetryDelay] = {}
+    for attempt, _ in results:
+        delay, number = delays.get(id(attempt)), (attempt.phone_number_id, attempt.organization_id)
+        if delay and delay.pauses_number and (number not in pauses or delay.seconds > pauses[number].seconds):
+            pauses[number] = delay
+    return pauses
 
 
-def _stopped(
-    answered: Sequence[tuple[SendAttempt, SendResult]], waits: Mapping[int, RetryDelay]
+def _numbers_to_stop_or_resume(
+    results: Sequence[tuple[SendAttempt, SendResult]], delays: Mapping[int, RetryDelay]
 ) -> dict[NumberKey, tuple[int | None, Graph]]:
-    """The numbers that stop, by Meta's code, or that send again, by None; with the client that was told so."""
-    stopped: dict[NumberKey, tuple[int | None, Graph]] = {}
-    for sending, answer in answered:
-        wait, number = waits.get(id(sending)), (sending.phone_number_id, sending.organization_id)
-        if wait and wait.stops is not None:
-            stopped[number] = (wait.stops, sending.graph)
-        elif isinstance(answer, Sent) and sending.was_stopped:
-            stopped.setdefault(number, (None, sending.graph))
-    return stopped
+    """Returns the numbers that stop, with Meta's code, or that resume, with None, and the client that made the request."""
+    changes: dict[NumberKey, tuple[int | None, Graph]] = {}
+    for attempt, result in results:
+        delay, number = delays.get(id(attempt)), (attempt.phone_number_id, attempt.organization_id)
+        if delay and delay.stop_code is not None:
+            changes[number] = (delay.stop_code, attempt.graph)
+        elif isinstance(result, Sent) and attempt.is_probe:
+            changes.setdefault(number, (None, attempt.graph))
+    return changes
 
 
-def _store_stop(phone_number_id: str, organization_id: int, code: int | None, graph: Graph, now: datetime) -> None:
-    """The number stops with the code, or goes on without one. That a token is refused counts only while the number has it: a new
-    one may have come while the request was under way."""
+def _stop_or_resume(phone_number_id: str, organization_id: int, code: int | None, graph: Graph, now: datetime) -> None:
+    """Stops the number because of `code`, or resumes it if `code` is None."""
     if code is None:
         clear_stop(phone_number_id, organization_id=organization_id)
+    # A refused token counts only while the number has it: a new one may have been stored while the request was in flight.
     elif code not in TOKEN_CODES or has_current_token(graph, phone_number_id=phone_number_id, organization_id=organization_id):
         stop_sending(phone_number_id, organization_id=organization_id, code=code, now=now)
 
 
-def _store(answered: Sequence[tuple[SendAttempt, SendResult]], waits: Mapping[int, RetryDelay], now: datetime) -> None:
-    sendings = [sending for sending, _ in answered]
-    messages, ours = _lock(sendings)
-    ended: list[SendAttempt] = []
-    for sending, answer in answered:
-        if (message := messages.get(sending.message_id)) is None:
+def _store_results(results: Sequence[tuple[SendAttempt, SendResult]], delays: Mapping[int, RetryDelay], now: datetime) -> None:
+    attempts = [attempt for attempt, _ in results]
+    messages, leased = _lock_rows(attempts)
+    finished: list[SendAttempt] = []
+    for attempt, result in results:
+        if (message := messages.get(attempt.message_id)) is None:
             continue
-        if isinstance(answer, FileUploaded):
-            _keep_upload(sending, answer, now)
-        elif sending.file and id(sending) not in ours:
-            continue  # whoever has the turn now uploads it
-        elif (wait := waits.get(id(sending))) and id(sending) in ours:
-            _queue_again(sending, message, str(answer), wait, now=now)
-            ours.discard(id(sending))
+        if isinstance(result, FileUploaded):
+            _store_media_id(attempt, result, now)
+        elif attempt.upload and id(attempt) not in leased:
+            continue  # another worker has the queue now, and uploads the file
+        elif (delay := delays.get(id(attempt))) and id(attempt) in leased:
+            _schedule_retry(attempt, message, str(result), delay, now=now)
+            leased.discard(id(attempt))
         else:
-            _end(sending, answer, message, now)
-            ended.append(sending)
-    QueuedMessage.objects.filter(pk__in=[sending.message_id for sending in ended]).delete()
-    SendQueue.objects.advance([sending.contact_id for sending in sendings if id(sending) in ours])
-    _follow_up([messages[sending.message_id] for sending in ended], now)
-    publish_revisions({sending.organization_id for sending in sendings})
+            _apply_final_result(attempt, result, message, now)
+            finished.append(attempt)
+    QueuedMessage.objects.filter(pk__in=[attempt.message_id for attempt in finished]).delete()
+    SendQueue.objects.advance([attempt.contact_id for attempt in attempts if id(attempt) in leased])
+    _save_finished([messages[attempt.message_id] for attempt in finished], now)
+    publish_revisions({attempt.organization_id for attempt in attempts})
 
 
-def _reject(sending: SendAttempt, answer: SendResult, reason: str, now: datetime) -> None:
-    messages, ours = _lock([sending])
-    if message := messages.get(sending.message_id):
-        _end_rejected(message, answer, reason, now)
+def _reject_result(attempt: SendAttempt, result: SendResult, reason: str, now: datetime) -> None:
+    messages, leased = _lock_rows([attempt])
+    if message := messages.get(attempt.message_id):
+        _apply_rejected_result(message, result, reason, now)
         message.save(update_fields=["wamid", "message_status", "errors", "updated_at"])
         QueuedMessage.objects.filter(pk=message.pk).delete()
-    if ours:
-        SendQueue.objects.advance([sending.contact_id])
-    publish_revisions([sending.organization_id])
+    if leased:
+        SendQueue.objects.advance([attempt.contact_id])
+    publish_revisions([attempt.organization_id])
 
 
-def _end_rejected(message: Message, answer: SendResult, reason: str, now: datetime) -> None:
-    if isinstance(answer, Sent) and _may_have(message, answer.wamid):
-        message.wamid = answer.wamid
-        _advance(message, MessageStatus.SENT, now)
-    elif isinstance(answer, Sent | OutcomeUnknown):
-        message.errors = _own_error(SendProblem.UNSTORED, reason) if isinstance(answer, Sent) else None
-        _advance(message, MessageStatus.UNCERTAIN, now)
+def _apply_rejected_result(message: Message, result: SendResult, reason: str, now: datetime) -> None:
+    """Sets status, wamid and errors of the message, without saving it. The wamid is set only if no other message has it."""
+    if isinstance(result, Sent) and _can_have_wamid(message, result.wamid):
+        message.wamid = result.wamid
+        _raise_status(message, MessageStatus.SENT, now)
+    elif isinstance(result, Sent | OutcomeUnknown):
+        message.errors = _hub_errors(SendProblem.UNSTORED, reason) if isinstance(result, Sent) else None
+        _raise_status(message, MessageStatus.UNCERTAIN, now)
     else:
-        message.errors = _own_error(SendProblem.INTERNAL, reason, code=answer.code if isinstance(answer, GraphError) else None)
-        _advance(message, MessageStatus.FAILED, now)
+        code = result.code if isinstance(result, GraphError) else None
+        message.errors = _hub_errors(SendProblem.INTERNAL, reason, code=code)
+        _raise_status(message, MessageStatus.FAILED, now)
 
 
-def _may_have(message: Message, wamid: str) -> bool:
-    """Whether the wamid can be the message's: it is no other's."""
+def _can_have_wamid(message: Message, wamid: str) -> bool:
+    """Returns whether the message has no wamid yet, the wamid fits into its column, and no other message has it."""
     others = Message.objects.named([(message.phone_number_id, wamid)]).exclude(pk=message.pk)
-    return message.wamid is None and len(wamid) <= LONGEST_WAMID and not others.exists()
+    return message.wamid is None and len(wamid) <= MAX_WAMID_LENGTH and not others.exists()
 
 
-def _give_back(sendings: Sequence[SendAttempt], now: datetime) -> None:
-    messages, ours = _lock(sendings)
-    returned = [sending for sending in sendings if id(sending) in ours and sending.message_id in messages]
-    marked = [sending.message_id for sending in returned if not (sending.finding or sending.file)]
+def _return_attempts(attempts: Sequence[SendAttempt], now: datetime) -> None:
+    messages, leased = _lock_rows(attempts)
+    returned = [attempt for attempt in attempts if id(attempt) in leased and attempt.message_id in messages]
+    # Attempts with an upload or a known result have not marked their message as being sent.
+    marked = [attempt.message_id for attempt in returned if not (attempt.known_result or attempt.upload)]
     QueuedMessage.objects.filter(pk__in=marked).update(attempted_at=None)
-    sending_ones = Message.objects.filter(pk__in=marked, message_status=MessageStatus.SENDING)
-    sending_ones.update(message_status=MessageStatus.QUEUED, updated_at=now)
-    SendQueue.objects.filter(pk__in=[sending.contact_id for sending in returned]).update(lease_token=None, due_at=Now())
-    publish_revisions({sending.organization_id for sending in returned})
+    sending = Message.objects.filter(pk__in=marked, message_status=MessageStatus.SENDING)
+    sending.update(message_status=MessageStatus.QUEUED, updated_at=now)
+    SendQueue.objects.filter(pk__in=[attempt.contact_id for attempt in returned]).update(lease_token=None, due_at=Now())
+    publish_revisions({attempt.organization_id for attempt in returned})
 
 
-def _lock(sendings: Sequence[SendAttempt]) -> tuple[dict[int, Message], set[int]]:
-    """The messages, locked, and the ids (of Python's) of those sendings whose turn is still this worker's."""
-    contact_ids = {sending.contact_id for sending in sendings}
-    list(_locked(Contact, contact_ids).values_list("pk"))
-    tokens = dict(_locked(SendQueue, contact_ids).values_list("pk", "lease_token"))
-    messages = {message.pk: message for message in _locked(Message, (sending.message_id for sending in sendings))}
-    return messages, {id(each) for each in sendings if tokens.get(each.contact_id) == each.token}
+def _lock_rows(attempts: Sequence[SendAttempt]) -> tuple[dict[int, Message], set[int]]:
+    """Locks contacts, queues and messages of the attempts. Returns the messages by their ids, and the Python ids (`id`) of the
+    attempts that still have the lease of their queue."""
+    contact_ids = {attempt.contact_id for attempt in attempts}
+    list(_for_update(Contact, contact_ids).values_list("pk"))
+    tokens = dict(_for_update(SendQueue, contact_ids).values_list("pk", "lease_token"))
+    messages = {message.pk: message for message in _for_update(Message, (attempt.message_id for attempt in attempts))}
+    return messages, {id(each) for each in attempts if tokens.get(each.contact_id) == each.lease_token}
 
 
-def _locked(model: type[Row], ids: Iterable[int]) -> models.QuerySet[Row]:
+def _for_update(model: type[Row], ids: Iterable[int]) -> models.QuerySet[Row]:
+    """Locks rows in the order of their ids, so that two workers cannot deadlock."""
     return model._default_manager.select_for_update().filter(pk__in=set(ids)).order_by("pk")
 
 
-def _keep_upload(sending: SendAttempt, uploaded: FileUploaded, now: datetime) -> None:
-    if sending.file:
-        files = Attachment.objects.filter(pk=sending.file.pk)
-        files.update(media_id=uploaded.media_id, media_id_until=now + UPLOAD_KEPT)
+def _store_media_id(attempt: SendAttempt, uploaded: FileUploaded, now: datetime) -> None:
+    if attempt.upload:
+        attachment = Attachment.objects.filter(pk=attempt.upload.pk)
+        attachment.update(media_id=uploaded.media_id, media_id_until=now + MEDIA_ID_LIFETIME)
 
 
-def _queue_again(sending: SendAttempt, message: Message, reason: str, wait: RetryDelay, *, now: datetime) -> None:
+def _schedule_retry(attempt: SendAttempt, message: Message, reason: str, delay: RetryDelay, *, now: datetime) -> None:
+    """Queues the message again and ends the lease of its queue."""
     QueuedMessage.objects.filter(pk=message.pk).update(attempted_at=None)
-    Message.objects.filter(pk=message.pk, message_status=MessageStatus.SENDING).update(
-        message_status=MessageStatus.QUEUED, updated_at=now
-    )
-    SendQueue.objects.filter(pk=sending.contact_id).update(
-        lease_token=None, attempts=wait.attempts, due_at=Now() + timedelta(seconds=wait.seconds), reason=reason[:500]
+    sending = Message.objects.filter(pk=message.pk, message_status=MessageStatus.SENDING)
+    sending.update(message_status=MessageStatus.QUEUED, updated_at=now)
+    SendQueue.objects.filter(pk=attempt.contact_id).update(
+        lease_token=None, attempts=delay.attempts, due_at=Now() + timedelta(seconds=delay.seconds), reason=reason[:500]
     )
 
 
-def _end(sending: SendAttempt, answer: SendResult, message: Message, now: datetime) -> None:
-    """The message has come to something. Forward only: statuses may have told more already."""
-    if isinstance(answer, Sent):
-        message.wamid = message.wamid or answer.wamid
-        reached = MessageStatus.SENT
-        _learn_address(sending, answer)
-    elif isinstance(answer, GraphError):
-        message.errors = [answer.as_object]
-        reached = MessageStatus.FAILED
-    elif isinstance(answer, HubError):
-        message.errors = _own_error(answer.problem, answer.reason)
-        reached = MessageStatus.FAILED
+def _apply_final_result(attempt: SendAttempt, result: SendResult, message: Message, now: datetime) -> None:
+    """Sets status, wamid and errors of the message, without saving it."""
+    if isinstance(result, Sent):
+        message.wamid = message.wamid or result.wamid
+        _correct_wa_id(attempt, result)
+        status = MessageStatus.SENT
+    elif isinstance(result, GraphError):
+        message.errors = [result.as_object]
+        status = MessageStatus.FAILED
+    elif isinstance(result, HubError):
+        message.errors = _hub_errors(result.problem, result.reason)
+        status = MessageStatus.FAILED
     else:
-        reached = MessageStatus.UNCERTAIN
-    _advance(message, reached, now)
+        status = MessageStatus.UNCERTAIN
+    _raise_status(message, status, now)
 
 
-def _advance(message: Message, reached: MessageStatus, now: datetime) -> None:
-    message.message_status = max(MessageStatus(message.message_status), reached, key=lambda status: status.rank)
+def _raise_status(message: Message, status: MessageStatus, now: datetime) -> None:
+    # A status webhook may have arrived before the result. Statuses only move forward.
+    message.message_status = max(MessageStatus(message.message_status), status, key=lambda each: each.rank)
     message.updated_at = now
 
 
-def _own_error(problem: SendProblem, reason: str, *, code: int | None = None) -> list[dict[str, Any]]:
-    """In the form of Meta's errors; `code` is Meta's if there is one."""
+def _hub_errors(problem: SendProblem, reason: str, *, code: int | None = None) -> list[dict[str, Any]]:
+    """Returns the hub's own error in the form of Meta's errors. `code` is Meta's code, if there is one."""
     return [{"code": code, "problem": problem.value, "error_data": {"details": reason}}]
 
 
-def _follow_up(messages: Sequence[Message], now: datetime) -> None:
-    """What is known of these messages from elsewhere, and what follows from how they ended."""
+def _save_finished(messages: Sequence[Message], now: datetime) -> None:
+    """Saves the messages, then applies what depends on their wamid and their status."""
     if not messages:
         return
     columns = ["wamid", "message_status", "errors", "updated_at"]
@@ -344,12 +360,13 @@ def _follow_up(messages: Sequence[Message], now: datetime) -> None:
     reactions_and_edits.apply_to_targets(messages, now)
 
 
-def _learn_address(sending: SendAttempt, sent: Sent) -> None:
-    """Adopts the wa_id that Meta returned. It may differ from a typed number in an optional digit (docs/meta-platform.md 6). A
-    wa_id from a webhook is Meta's already, and stays."""
-    if not (sent.wa_id and sending.to.wa_id) or sent.wa_id == sending.to.wa_id:
+def _correct_wa_id(attempt: SendAttempt, sent: Sent) -> None:
+    """Replaces the contact's wa_id by the one that Graph returned, if staff typed it."""
+    # Meta's wa_id may differ from a typed phone in an optional digit (docs/meta-platform.md 6). A wa_id from a webhook is Meta's
+    # own and stays.
+    if not (sent.wa_id and attempt.recipient.wa_id) or sent.wa_id == attempt.recipient.wa_id:
         return
-    typed = Contact.objects.filter(pk=sending.contact_id, wa_id=sending.to.wa_id, wa_id_at=None).first()
+    typed = Contact.objects.filter(pk=attempt.contact_id, wa_id=attempt.recipient.wa_id, wa_id_at=None).first()
     if typed is None:
         return
     if not Contact.objects.filter(create_for_phone_number=typed.create_for_phone_number_id, wa_id=sent.wa_id).exists():

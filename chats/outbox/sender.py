@@ -1,15 +1,15 @@
-"""The outbox: sends what is queued, each message once (docs/architecture.md "How a message travels").
+"""The outbox lane sends queued messages, each message once (docs/architecture.md "How a message travels").
 
-    take     a turn is leased, its next message marked as being sent, and a place in the number's pace taken: committed
-    send     in a thread, outside any transaction: Graph is called when the place has come
-    store    many answers in one transaction: see `chats.outbox.send_results`
+    lease    leases due queues, reserves a slot for each, marks the message at its head as being sent, and commits
+    send     in a thread, outside any transaction: waits for the slot, then calls Graph
+    store    stores many results in one transaction: see `chats.outbox.send_results`
 
-Turns are renewed while they are in hand. What was taken and not begun is queued again; an error in taking from one number or in
-sending one message costs no other.
+Leases are renewed while their attempts wait or run. Attempts that no thread has started are returned: their messages are queued
+again. An error with one number or one message does not affect the others.
 
-A worker that dies between taking and storing leaves a message that is marked as being sent. Whoever leases the turn next cannot
-know whether Graph accepted it, so it becomes `uncertain` and is not sent again: a status or a person tells what became of it. A
-file is uploaded first, in a turn of its own, because doing that twice harms nobody.
+If a worker dies between lease and store, it is unknown whether Graph accepted the message. The worker that leases the queue next
+makes it `uncertain` and does not send it again: a status webhook or a person decides later. A file is uploaded in an attempt of its
+own, which may be repeated without harm.
 """
 
 import logging
@@ -17,7 +17,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -26,7 +26,6 @@ from typing import Any, BinaryIO, cast
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
-from organizations.numbers.number_secrets import read_secret
 
 from chats.media.attachments import StoredFile, StoredFileUnreadable, with_media_id
 from chats.media.message_files import files_of, key_of
@@ -52,103 +51,106 @@ from jobs.worker import SideLane, format_without_message
 from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
 from organizations.numbers.graph import graph_for, load_with_secrets
+from organizations.numbers.number_secrets import read_secret
 from organizations.numbers.ownership import NumberMoved, raise_if_moved
 from organizations.numbers.suspension import stop_sending
 
 log = logging.getLogger(__name__)
 
-WIDTH = 128
-"""Requests to Graph side by side in one worker."""
-LEASE = 40.0
-"""Seconds; renewed while a message is in hand."""
+MAX_IN_FLIGHT = 128
+"""Concurrent requests to Graph of one worker."""
+LEASE_SECONDS = 40.0
+"""Renewed while an attempt waits or runs."""
 MAX_UPLOADS = 16
-"""Tries to upload a file, counted when they begin. No error's policy has as many: the bound is for a file that workers die of."""
-LONGEST_REST = 60.0
-MOST_OF_THREADS = 0.75
-"""Of the threads that other numbers leave, what one may have: if its requests hang, there is still room for the others'."""
+"""Attempts to upload a file, counted when they begin. No retry policy has as many: the limit is for a file that kills workers."""
+MAX_NUMBER_BACKOFF = 60.0
+"""Seconds."""
+MAX_SHARE_OF_THREADS = 0.75
+"""How much of the threads that other numbers do not use one number may use. If its requests hang, others have threads left."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """A number whose messages could not be taken: how often in a row, and until when, by `time.monotonic`, it is left alone."""
+class NumberBackoff:
+    """A number whose attempts could not be leased: how often in a row, and until when, by `time.monotonic`, it is not tried."""
 
     failures: int
     until: float
 
     @classmethod
-    def after(cls, failures: int) -> "Rest":
-        return cls(failures, time.monotonic() + min(LONGEST_REST, 0.5 * 2.0 ** min(failures, 10)))
+    def after(cls, failures: int) -> "NumberBackoff":
+        return cls(failures, time.monotonic() + min(MAX_NUMBER_BACKOFF, 0.5 * 2.0 ** min(failures, 10)))
 
 
 class Scheduler:
-    """Takes turns of all numbers that have something due, so that none waits for another's queue."""
+    """Leases send attempts of all numbers in round-robin order, so that no number waits for another number's queues."""
 
     def __init__(self) -> None:
-        self._first = ""
-        self._rests: dict[str, Rest] = {}
-        self._under_way: Counter[str] = Counter()
-        """Messages of each number that threads are working on."""
-        self._counting = threading.Lock()
+        self._previous_first = ""
+        self._backoffs: dict[str, NumberBackoff] = {}
+        self._in_threads: Counter[str] = Counter()
+        """How many attempts of each number threads work on."""
+        self._in_threads_lock = threading.Lock()
         self._lost: list[SendAttempt] = []
-        """Taken in transactions of which it is not known whether they were committed."""
+        """Attempts of transactions that failed. It is unknown whether their commit succeeded."""
 
-    def take(self, free: int) -> list[SendAttempt]:
-        """All of `take_by_number` together."""
-        return list(self.take_by_number(free))
+    def lease_attempts(self, limit: int) -> Iterator[SendAttempt]:
+        """Leases and yields up to `limit` attempts that may be sent now. Attempts of one number are yielded before the next number
+        is read, because other transactions may have locked its rows.
 
-    def take_by_number(self, free: int) -> Iterator[SendAttempt]:
-        """Up to so many messages that may be sent now. Those of one number are given before the next is asked, whose rows
-        others may have locked. Each number gets its share of what is free, one that waits alone half of it, and has at most
-        `MOST_OF_THREADS` with what is under way, so that there is room for the next even if the first one's requests hang; each
-        time another number is the first.
+        Each number gets an equal share of `limit`; a number that is alone gets half of it. Including its attempts in threads, a
+        number never gets more than `MAX_SHARE_OF_THREADS`. Each call begins with another number.
 
-        A number whose messages cannot be taken rests for 1, 2, 4 … seconds, up to a minute.
+        A number whose attempts cannot be leased is not tried again for 1, 2, 4 … seconds, up to a minute.
         """
         self._return_lost()
-        numbers = self._due_numbers(free)
-        self._first = numbers[0].phone_number_id if numbers else ""
+        numbers = self._due_numbers(limit)
+        self._previous_first = numbers[0].phone_number_id if numbers else ""
         for index, number in enumerate(numbers):
-            if free <= 0:
+            if limit <= 0:
                 return
-            share = self._share(number, free, free // max(2, len(numbers) - index))
+            share = self._share(number, limit, limit // max(2, len(numbers) - index))
             if share <= 0:
                 continue
             try:
-                taken = self._take_from(number, share)
-            except Exception as failure:
-                if is_away(failure):
+                attempts = self._lease_for_number(number, share)
+            except Exception as error:
+                if is_away(error):
                     raise
-                self._rest(number, failure)
+                self._back_off(number, error)
             else:
-                free -= len(taken)
-                yield from taken
-            self._return_lost()  # at once: the lane may be idle until their leases end, and another worker would not know
+                limit -= len(attempts)
+                yield from attempts
+            # Now, not at the next call: the lane may be idle until the leases end, and then another worker makes them uncertain.
+            self._return_lost()
 
-    def send(self, sending: SendAttempt) -> SendResult:
-        """In a thread: as `send`, counted."""
-        self._count(sending, 1)
+    def send(self, attempt: SendAttempt) -> SendResult:
+        """Sends the attempt, and counts it as in a thread meanwhile."""
+        self._count(attempt, 1)
         try:
-            return send(sending)
+            return send(attempt)
         finally:
-            self._count(sending, -1)
+            self._count(attempt, -1)
 
-    def _count(self, sending: SendAttempt, change: int) -> None:
-        with self._counting:
-            self._under_way[sending.phone_number_id] += change
+    def _count(self, attempt: SendAttempt, change: int) -> None:
+        with self._in_threads_lock:
+            self._in_threads[attempt.phone_number_id] += change
 
-    def _share(self, number: PhoneNumber, free: int, equal: int) -> int:
-        """How many messages of the number may be taken; `equal` is what it gets if nothing of it is under way."""
-        with self._counting:
-            under_way = self._under_way[number.phone_number_id]
-        if not under_way:
-            return max(1, equal)
-        return min(max(1, equal), int((free + under_way) * MOST_OF_THREADS) - under_way)
+    def _share(self, number: PhoneNumber, limit: int, equal_share: int) -> int:
+        """Returns how many attempts of the number may be leased: `equal_share`, or fewer if threads work on others of its own."""
+        with self._in_threads_lock:
+            in_threads = self._in_threads[number.phone_number_id]
+        if not in_threads:
+            return max(1, equal_share)
+        return min(max(1, equal_share), int((limit + in_threads) * MAX_SHARE_OF_THREADS) - in_threads)
 
     def _due_numbers(self, limit: int) -> list[PhoneNumber]:
-        """Numbers that may send and have something due, from the one after this round's first on, with organization and secrets."""
+        """Returns numbers that have a due queue and may send now, with organization and secrets: up to `limit`, in order, starting
+        after the first number of the previous call and wrapping around."""
         now = time.monotonic()
-        due = [each for each in _numbers_with_due_turns() if each not in self._rests or self._rests[each].until <= now]
-        after = [each for each in due if each > self._first]
+        # One query: a number that is inactive, stopped or paused costs nothing more.
+        ids = sorted(SendQueue.objects.due_numbers(rate_limits.RESERVE_AHEAD).values_list("phone_number_id", flat=True))
+        due = [each for each in ids if each not in self._backoffs or self._backoffs[each].until <= now]
+        after = [each for each in due if each > self._previous_first]
         chosen = [*after, *due[: len(due) - len(after)]][:limit]
         if not chosen:
             return []
@@ -156,101 +158,100 @@ class Scheduler:
         found = {number.phone_number_id: number for number in rows}
         return [found[each] for each in chosen if each in found]
 
-    def _take_from(self, number: PhoneNumber, limit: int) -> list[SendAttempt]:
+    def _lease_for_number(self, number: PhoneNumber, limit: int) -> list[SendAttempt]:
+        """Leases up to `limit` attempts of one number; one, a probe, if the number is stopped. Stops a number whose token cannot be
+        decrypted."""
         if not read_secret(number, "meta_token"):
             run_in_transaction(partial(_stop_without_token, number))
             return []
-        tries: list[list[SendAttempt]] = []
+        runs: list[list[SendAttempt]] = []  # the transaction may run several times
 
-        def take_turns() -> list[SendAttempt]:
-            tries.append(_take_turns(number, 1 if number.sending_stopped_at else limit))
-            return tries[-1]
+        def lease_queues() -> list[SendAttempt]:
+            runs.append(_lease_queues(number, 1 if number.sending_stopped_at else limit))
+            return runs[-1]
 
         try:
-            taken = run_in_transaction(take_turns)
-        except NumberMoved:  # rolled back, but for earlier tries perhaps; whoever has the id now sends what is due
-            self._lost += chain.from_iterable(tries)
+            attempts = run_in_transaction(lease_queues)
+        except NumberMoved:  # this run was rolled back, earlier ones may not be. The ID's organization now sends what is due
+            self._lost += chain.from_iterable(runs)
             return []
         except Exception:
-            self._lost += chain.from_iterable(tries)
+            self._lost += chain.from_iterable(runs)
             raise
-        self._lost += chain.from_iterable(tries[:-1])
-        self._rests.pop(number.phone_number_id, None)
-        return taken
+        self._lost += chain.from_iterable(runs[:-1])
+        self._backoffs.pop(number.phone_number_id, None)
+        return attempts
 
-    def _rest(self, number: PhoneNumber, failure: Exception) -> None:
-        known = self._rests.get(number.phone_number_id)
-        rest = self._rests[number.phone_number_id] = Rest.after(known.failures + 1 if known else 1)
-        words = "the messages of number %s cannot be taken (failure %s in a row): %s"
-        log.error(words, number.phone_number_id, rest.failures, format_without_message(failure))
+    def _back_off(self, number: PhoneNumber, error: Exception) -> None:
+        previous = self._backoffs.get(number.phone_number_id)
+        backoff = NumberBackoff.after(previous.failures + 1 if previous else 1)
+        self._backoffs[number.phone_number_id] = backoff
+        message = "cannot lease messages of number %s (failure %s in a row): %s"
+        log.error(message, number.phone_number_id, backoff.failures, format_without_message(error))
 
     def _return_lost(self) -> None:
-        """A connection may be lost during a commit. If it was committed, these are marked as being sent, and nobody sends them."""
+        # The connection may be lost during a commit. If the commit succeeded, the messages are marked as being sent, and no worker
+        # sends them.
         if self._lost:
-            apply_batch(self._lost, apply=return_attempts, reject=_leave)
+            apply_batch(self._lost, apply=return_attempts, reject=_leave_leased)
             self._lost = []
 
 
-def send(sending: SendAttempt) -> SendResult:
-    """Call Graph; never the database."""
-    if sending.finding:
-        return sending.finding
+def send(attempt: SendAttempt) -> SendResult:
+    """Calls Graph and returns the result. Runs in a thread, so it must not use the database."""
+    if attempt.known_result:
+        return attempt.known_result
     try:
-        if sending.file:
-            return _upload(sending, sending.file)
-        time.sleep(max(0.0, sending.place - time.monotonic()))
-        return sending.graph.send(
-            sending.phone_number_id,
-            to=sending.to,
-            message=sending.api_object,
-            callback_data=sending.callback_data,
-            reply_to=sending.reply_to,
+        if attempt.upload:
+            return _upload(attempt, attempt.upload)
+        time.sleep(max(0.0, attempt.scheduled_at - time.monotonic()))
+        return attempt.graph.send(
+            attempt.phone_number_id,
+            to=attempt.recipient,
+            message=attempt.api_object,
+            callback_data=attempt.callback_data,
+            reply_to=attempt.reply_to,
         )
-    except (GraphError, OutcomeUnknown) as answer:
-        return answer
-    except ValueError as failure:  # before anything is sent
-        return HubError(SendProblem.MALFORMED, str(failure))
+    except (GraphError, OutcomeUnknown) as error:
+        return error
+    except ValueError as error:  # raised before anything is sent
+        return HubError(SendProblem.MALFORMED, str(error))
 
 
-def fail(sending: SendAttempt, failure: BaseException) -> SendResult:
-    """What is known of a message after an unexpected error in `send`: its file may be uploaded again, the message may have left."""
-    if sending.file:
-        return HubError(SendProblem.INTERNAL, type(failure).__name__, RETRY_STORAGE_ERROR)
-    return OutcomeUnknown(f"an unexpected error: {type(failure).__name__}")
+def result_of_exception(attempt: SendAttempt, error: BaseException) -> SendResult:
+    """Returns the result of an attempt whose `send` raised an unexpected error. An upload may be repeated. A message may have
+    left."""
+    if attempt.upload:
+        return HubError(SendProblem.INTERNAL, type(error).__name__, RETRY_STORAGE_ERROR)
+    return OutcomeUnknown(f"an unexpected error: {type(error).__name__}")
 
 
 SCHEDULER = Scheduler()
 LANE = SideLane(
     "outbox",
     model=SendQueue,
-    take=SCHEDULER.take_by_number,
+    take=SCHEDULER.lease_attempts,
     do=SCHEDULER.send,
-    store_results=store_results,
-    width=WIDTH,
-    fail=fail,
-    reject_result=reject_result,
-    return_attempts=return_attempts,
-    renew_leases=partial(renew_leases, seconds=LEASE),
-    lease=LEASE,
+    store=store_results,
+    width=MAX_IN_FLIGHT,
+    fail=result_of_exception,
+    reject=reject_result,
+    give_back=return_attempts,
+    renew=partial(renew_leases, seconds=LEASE_SECONDS),
+    lease=LEASE_SECONDS,
 )
 
 
-def _upload(sending: SendAttempt, file: Attachment) -> SendResult:
+def _upload(attempt: SendAttempt, file: Attachment) -> SendResult:
     try:
         with StoredFile(file.file) as content:
             name = file.file_name or file.kind
             source = cast("BinaryIO", content)
-            return FileUploaded(sending.graph.upload(sending.phone_number_id, source, name=name, mime_type=file.mime_type))
-    except StoredFileUnreadable as failure:
-        if failure.is_missing:
+            return FileUploaded(attempt.graph.upload(attempt.phone_number_id, source, name=name, mime_type=file.mime_type))
+    except StoredFileUnreadable as error:
+        if error.is_missing:
             return GraphError(FILE_REFUSED, "The file is not in the hub's storage any more.")
-        return HubError(SendProblem.STORAGE, str(failure), RETRY_STORAGE_ERROR)
-
-
-def _numbers_with_due_turns() -> list[str]:
-    """The ids of the numbers that may send now and have a turn that is due, in one query: a number that is off, stopped, or waits
-    for its pace costs nothing more."""
-    return sorted(SendQueue.objects.due_numbers(rate_limits.RESERVE_AHEAD).values_list("phone_number_id", flat=True))
+        return HubError(SendProblem.STORAGE, str(error), RETRY_STORAGE_ERROR)
 
 
 def _stop_without_token(number: PhoneNumber) -> None:
@@ -258,94 +259,100 @@ def _stop_without_token(number: PhoneNumber) -> None:
     publish_revisions([number.organization_id])
 
 
-def _leave(sending: SendAttempt, failure: Exception) -> None:
-    log.error("message %s is left to the end of its lease: %s", sending.message_id, format_without_message(failure))
+def _leave_leased(attempt: SendAttempt, error: Exception) -> None:
+    log.error("message %s stays leased until its lease ends: %s", attempt.message_id, format_without_message(error))
 
 
-def _take_turns(number: PhoneNumber, most: int) -> list[SendAttempt]:
-    turns = SendQueue.objects.filter(phone_number=number.phone_number_id)
-    due = list(turns.due().order_by("due_at", "pk").values_list("pk", flat=True)[:most])
-    started = time.monotonic()
-    delays = (
-        rate_limits.reserve_slots(number.phone_number_id, per_second=number.messages_per_second, wanted=len(due)) if due else []
-    )
+def _lease_queues(number: PhoneNumber, limit: int) -> list[SendAttempt]:
+    """Reserves a slot for each due queue of the number and leases as many queues as there are slots."""
+    queues = SendQueue.objects.filter(phone_number=number.phone_number_id)
+    due = list(queues.due().order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
+    if not due:
+        return []
+    started_at = time.monotonic()
+    delays = rate_limits.reserve_slots(number.phone_number_id, per_second=number.messages_per_second, limit=len(due))
     if not delays:
         return []
-    lease = turns.lease_rows(due[: len(delays)], seconds=LEASE)
-    raise_if_moved([number])  # what is another organization's by now must not leave with this one's token
-    return _mark(number, lease, [started + delay for delay in delays])
+    lease = queues.lease_rows(due[: len(delays)], seconds=LEASE_SECONDS)
+    raise_if_moved([number])  # messages that belong to another organization by now must not leave with this one's token
+    return _create_attempts(number, lease, [started_at + delay for delay in delays])
 
 
-def _mark(number: PhoneNumber, lease: Lease, places: Sequence[float]) -> list[SendAttempt]:
-    """The next message of each of these turns, marked as being sent unless something else is to be done first."""
+def _create_attempts(number: PhoneNumber, lease: Lease, slots: Sequence[float]) -> list[SendAttempt]:
+    """Creates an attempt for the message at the head of each leased queue. Releases queues that cannot send now."""
     head = QueuedMessage.objects.filter(contact=OuterRef("pk")).order_by("message").values("message")[:1]
-    held: Any = lease.held().annotate(now=Now(), head=Subquery(head))  # turns, each with the annotations
-    turns = {turn.pk: turn for turn in held}
-    rows = list(QueuedMessage.objects.filter(pk__in=[turn.head for turn in turns.values()]).select_related("message__contact"))
-    SendQueue.objects.advance(turns.keys() - {row.contact_id for row in rows})
+    leased: Any = lease.held().annotate(now=Now(), head=Subquery(head))  # queues with the annotations
+    queues = {queue.pk: queue for queue in leased}
+    heads = QueuedMessage.objects.filter(pk__in=[queue.head for queue in queues.values()])
+    rows = list(heads.select_related("message__contact"))
+    SendQueue.objects.advance(queues.keys() - {row.contact_id for row in rows})  # their messages were deleted
     files = files_of(row.message for row in rows)
     graph = graph_for(number)
-    taken: list[SendAttempt] = []
-    for row, place in zip(rows, places, strict=False):
-        turn = turns[row.contact_id]
-        if wait := rate_limits.pair_delay(turn.bucket_full_at, turn.now):
-            lease.held([turn.pk]).update(lease_token=None, due_at=Now() + wait)
+    attempts: list[SendAttempt] = []
+    for row, scheduled_at in zip(rows, slots, strict=False):
+        queue = queues[row.contact_id]
+        if delay := rate_limits.pair_delay(queue.bucket_full_at, queue.now):
+            lease.held([queue.pk]).update(lease_token=None, due_at=Now() + delay)
         else:
-            taken.append(
-                _next_step(_sending(number, graph, turn, row.message, place), row, files.get(key_of(row.message)), turn.now)
-            )
-    if uploading := [each.contact_id for each in taken if each.file]:
+            attempt = _create_attempt(number, graph, queue, row.message, scheduled_at)
+            attempts.append(_prepare_attempt(attempt, row, files.get(key_of(row.message)), queue.now))
+    if uploading := [each.contact_id for each in attempts if each.upload]:
         lease.held(uploading).update(attempts=F("attempts") + 1)
-    _note_being_sent([each for each in taken if not (each.file or each.finding)], turns)
-    return taken
+    _mark_as_sending([each for each in attempts if not (each.upload or each.known_result)], queues)
+    return attempts
 
 
-def _sending(number: PhoneNumber, graph: Graph, turn: Any, message: Message, place: float) -> SendAttempt:
+def _create_attempt(number: PhoneNumber, graph: Graph, queue: Any, message: Message, scheduled_at: float) -> SendAttempt:
     return SendAttempt(
         message_id=message.pk,
-        contact_id=turn.pk,
+        contact_id=queue.pk,
         organization_id=number.organization_id,
         phone_number_id=number.phone_number_id,
-        token=turn.lease_token,
-        place=place,
-        attempts=turn.attempts,
-        was_stopped=number.sending_stopped_at is not None,
+        lease_token=queue.lease_token,
+        scheduled_at=scheduled_at,
+        previous_attempts=queue.attempts,
+        is_probe=number.sending_stopped_at is not None,
         graph=graph,
-        to=Recipient(wa_id=message.contact.wa_id, bsuid=message.contact.bsuid),
+        recipient=Recipient(wa_id=message.contact.wa_id, bsuid=message.contact.bsuid),
         callback_data=message.callback_data or "",
         reply_to=message.quoted_wamid,
         api_object={},
     )
 
 
-def _next_step(sending: SendAttempt, row: QueuedMessage, file: Attachment | None, now: datetime) -> SendAttempt:
+def _prepare_attempt(attempt: SendAttempt, row: QueuedMessage, file: Attachment | None, now: datetime) -> SendAttempt:
+    """Returns the attempt with what it does: a result that is known already, an upload, or the API object to send."""
     message = row.message
     if row.attempted_at:
-        return sending.but(finding=OutcomeUnknown("the worker that was sending it ended before it heard of the outcome"))
+        return replace(attempt, known_result=OutcomeUnknown("the worker ended before it stored the result of its attempt"))
     if message.kind != "template" and not message.contact.is_window_open(now):
-        return sending.but(finding=GraphError(WINDOW_CLOSED, "The window closed before it was sent."))
+        return replace(attempt, known_result=GraphError(WINDOW_CLOSED, "The window closed before it was sent."))
     if file and not file.is_uploaded(now):
-        too_often = HubError(SendProblem.STORAGE, f"not uploaded in {sending.attempts} tries")
-        return sending.but(finding=too_often) if sending.attempts >= MAX_UPLOADS else sending.but(file=file)
+        if attempt.previous_attempts >= MAX_UPLOADS:
+            not_uploaded = f"not uploaded in {attempt.previous_attempts} attempts"
+            return replace(attempt, known_result=HubError(SendProblem.STORAGE, not_uploaded))
+        return replace(attempt, upload=file)
     try:
-        return sending.but(api_object=_api_object(message, file))
-    except (LookupError, TypeError, AttributeError) as failure:
-        return sending.but(finding=HubError(SendProblem.MALFORMED, type(failure).__name__))
+        return replace(attempt, api_object=_api_object(message, file))
+    except (LookupError, TypeError, AttributeError) as error:
+        return replace(attempt, known_result=HubError(SendProblem.MALFORMED, type(error).__name__))
 
 
 def _api_object(message: Message, file: Attachment | None) -> dict[str, Any]:
-    """What Graph is to be told. LookupError or TypeError if the message's payload is no such object."""
+    """Returns the API object for Graph. Raises LookupError, TypeError or AttributeError if the message's payload is malformed."""
     api_object = {key: message.payload[key] for key in ("type", message.kind)}
     return with_media_id(api_object, file.media_id) if file else api_object
 
 
-def _note_being_sent(sendings: Sequence[SendAttempt], turns: Mapping[int, Any]) -> None:
-    ids = [each.message_id for each in sendings]
-    QueuedMessage.objects.filter(pk__in=ids).update(attempted_at=Now())
-    Message.objects.filter(pk__in=ids, message_status=MessageStatus.QUEUED).update(message_status=MessageStatus.SENDING)
-    paced: dict[datetime, list[int]] = defaultdict(list)
-    for turn in (turns[each.contact_id] for each in sendings):
-        paced[rate_limits.bucket_full_after_send(turn.bucket_full_at, turn.now)].append(turn.pk)
-    # Not `update_rows`: an INSERT, of rows that exist too, has the contacts locked that others have locked before the turns.
-    for full_at, contact_ids in paced.items():
-        SendQueue.objects.filter(pk__in=contact_ids).update(bucket_full_at=full_at)
+def _mark_as_sending(attempts: Sequence[SendAttempt], queues: Mapping[int, Any]) -> None:
+    """Marks the messages as being sent and takes a token from the bucket of each pair."""
+    message_ids = [attempt.message_id for attempt in attempts]
+    QueuedMessage.objects.filter(pk__in=message_ids).update(attempted_at=Now())
+    queued = Message.objects.filter(pk__in=message_ids, message_status=MessageStatus.QUEUED)
+    queued.update(message_status=MessageStatus.SENDING)
+    by_bucket: dict[datetime, list[int]] = defaultdict(list)
+    for queue in (queues[attempt.contact_id] for attempt in attempts):
+        by_bucket[rate_limits.bucket_full_after_send(queue.bucket_full_at, queue.now)].append(queue.pk)
+    # Not `update_rows`: its INSERT, even of rows that exist, locks contacts, which other transactions lock before the queues.
+    for bucket_full_at, contact_ids in by_bucket.items():
+        SendQueue.objects.filter(pk__in=contact_ids).update(bucket_full_at=bucket_full_at)

@@ -1,4 +1,4 @@
-"""What tells staff that somebody has written, in templates."""
+"""Alerts of unread messages, in templates."""
 
 from django import template
 
@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.simple_tag
 def unread_conversations(organization: Organization) -> UnreadConversations:
-    """The organization's conversations that have something unread. One query."""
+    """Returns the organization's unread conversations. Needs one query."""
     return find_unread(organization)

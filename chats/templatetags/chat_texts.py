@@ -4,47 +4,47 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from chats.inbox.bubbles import preview, written
+from chats.inbox.bubbles import preview, written_text
 from chats.inbox.text_formatting import as_html, as_plain
 from chats.models import Message
 from chats.text_search.words import SearchQuery, find_match
 
 register = template.Library()
 NEAR = 40
-"""Letters shown before what was searched for."""
+"""Characters that are shown before a match."""
 
 
 @register.filter
 def message_html(text: str) -> SafeString:
-    """With WhatsApp's marks and links."""
+    """Returns the text with WhatsApp's marks and links as HTML."""
     return as_html(text)
 
 
 @register.filter
 def plain_words(text: str) -> str:
-    """Without WhatsApp's marks, where none can be drawn."""
+    """Returns the text without WhatsApp's marks, for places without formatting."""
     return as_plain(text)
 
 
 @register.filter
 def preview_words(message: Message) -> str:
-    """The message in one line."""
+    """Returns the message in one line."""
     return preview(message).words
 
 
 @register.filter
 def written_words(message: Message) -> str:
-    """The text of one of our messages, to be used again; empty if it had none."""
-    return written(message)
+    """Returns the text of a business's message, to be used again. Empty if it has none."""
+    return written_text(message)
 
 
 @register.filter
 def around(words: str, wanted: SearchQuery) -> SafeString | str:
-    """The words from shortly before what was searched for, which is marked."""
-    place = find_match(words, wanted)
-    if place is None:
+    """Returns the part of the text around the match, with the match marked."""
+    match = find_match(words, wanted)
+    if match is None:
         return words[:200]
-    first, end = place
+    first, end = match
     start = max(0, first - NEAR)
     before = ("…" if start else "") + words[start:first]
     return format_html("{}<mark>{}</mark>{}", before, words[first:end], words[end : end + 160])

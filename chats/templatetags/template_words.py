@@ -1,4 +1,4 @@
-"""Message templates' standing in words."""
+"""Status and category of message templates, in templates."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ register = template.Library()
 
 @register.filter
 def status_name(found: MessageTemplate) -> Any:
-    """The status in a word."""
+    """Returns the label of the status."""
     return status_texts.status_name(found)
 
 
 @register.filter
 def category_name(found: MessageTemplate) -> Any:
-    """The category in a word."""
+    """Returns the label of the category."""
     return status_texts.category_name(found)

@@ -1,4 +1,4 @@
-"""A dead access token is noticed by whichever call of Graph meets it first, and a token that works clears it."""
+"""A refused access token stops its number, whichever call of Graph finds out, and a valid one resumes it."""
 
 import uuid
 from typing import Any
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("hub")
 
 @pytest.fixture
 def at_work(meta: Any, number: PhoneNumber) -> PhoneNumber:
-    """A number that works."""
+    """A connected number."""
     cache.clear()
     now = timezone.now()
     PhoneNumber.objects.exclude(pk=number.pk).update(activate=False)
@@ -78,7 +78,7 @@ def fetch(number, joelma, ana) -> None:
     Worker([downloads.LANE], []).run_due()
 
 
-def tell_read(number, joelma, ana) -> None:
+def send_receipt(number, joelma, ana) -> None:
     ReadReceipt.objects.create(contact=joelma, wamid="wamid.x")
     read_receipts.LANE.drain(lambda: False)
 
@@ -116,12 +116,12 @@ def open_profile(number, joelma, ana) -> None:
         read_profile(number)
 
 
-CALLS = [send, upload, fetch, tell_read, sync, create, delete, check_ownership, check_secret, open_profile]
+CALLS = [send, upload, fetch, send_receipt, sync, create, delete, check_ownership, check_secret, open_profile]
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("fault", ["190", "error:0", "error:102"])
-def test_whichever_call_meets_a_dead_token_first_marks_the_number(meta, at_work, joelma, ana, call, fault) -> None:
+def test_the_first_call_with_a_dead_token_marks_the_number(meta, at_work, joelma, ana, call, fault) -> None:
     assert state(at_work) == NumberState.CONNECTED
     revision = current_revisions([at_work.organization_id])
     meta.fault(fault, times=None, on="*")
@@ -132,7 +132,7 @@ def test_whichever_call_meets_a_dead_token_first_marks_the_number(meta, at_work,
     assert current_revisions([at_work.organization_id]) != revision
 
 
-@pytest.mark.parametrize("call", [tell_read, sync, create, open_profile])
+@pytest.mark.parametrize("call", [send_receipt, sync, create, open_profile])
 @pytest.mark.parametrize("fault", ["error:100", "error:131000", "error:4", "error:200", "500"])
 def test_another_refusal_marks_nothing(meta, at_work, joelma, ana, call, fault) -> None:
     meta.fault(fault, times=None, on="*")
@@ -151,7 +151,7 @@ def test_a_new_token_that_works_clears_it(meta, at_work, ana) -> None:
     assert state(at_work) == NumberState.CONNECTED
 
 
-def test_saying_that_it_is_mended_asks_meta_first(meta, at_work, ana) -> None:
+def test_resuming_a_number_checks_the_token_first(meta, at_work, ana) -> None:
     good = at_work.meta_token
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead", sending_stopped_at=timezone.now(), sending_stopped_code=190)
     page = f"/o/{at_work.organization_id}/settings/numbers/{at_work.pk}/"
@@ -182,22 +182,22 @@ def test_a_call_that_works_again_with_the_same_token_clears_it(meta, at_work, ca
     assert state(at_work) == NumberState.CONNECTED
 
 
-def test_a_call_that_works_does_not_clear_what_is_wrong_otherwise(meta, at_work) -> None:
+def test_a_call_that_works_does_not_clear_another_stop(meta, at_work) -> None:
     PhoneNumber.objects.filter(pk=at_work.pk).update(sending_stopped_at=timezone.now(), sending_stopped_code=131042)
     sync_templates(account_of(at_work))
     assert state(at_work) == NumberState.STOPPED
 
 
-def test_an_answer_about_the_former_token_says_nothing_of_the_new_one(meta, at_work, joelma) -> None:
+def test_a_result_with_the_former_token_does_not_stop_the_new_one(meta, at_work, joelma) -> None:
     good = at_work.meta_token
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
     at_work.refresh_from_db()
     message = write(joelma, "Oi")
-    (sending,) = sender.SCHEDULER.take(1)
+    (attempt,) = sender.SCHEDULER.lease_attempts(1)
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="EAA-new")
     with pytest.raises(GraphError), graph_calls(at_work) as graph:
         graph.business_profile(at_work.meta_id)
-    sender.store([(sending, sender.send(sending))])
+    sender.store_results([(attempt, sender.send(attempt))])
     at_work.refresh_from_db()
     assert (at_work.sending_stopped_at, at_work.meta_token) == (None, "EAA-new")
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token=good)
@@ -205,10 +205,10 @@ def test_an_answer_about_the_former_token_says_nothing_of_the_new_one(meta, at_w
     assert statuses_of(message) == [MessageStatus.SENT]
 
 
-def test_files_wait_for_the_token_and_are_fetched_with_the_new_one(meta, at_work) -> None:
+def test_files_wait_for_the_token_and_are_downloaded_with_the_new_one(meta, at_work) -> None:
     good = at_work.meta_token
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="dead")
-    files = [expect_file(at_work, f"wamid.{place}") for place in range(4)]
+    files = [expect_file(at_work, f"wamid.{index}") for index in range(4)]
     for _ in range(3):
         Attachment.objects.update(due_at=Now())
         Worker([downloads.LANE], []).run_due()
@@ -227,7 +227,7 @@ def test_files_wait_for_the_token_and_are_fetched_with_the_new_one(meta, at_work
     assert set(Attachment.objects.values_list("state", "problem")) == {(State.DONE, DownloadProblem.NONE)}
 
 
-def test_a_number_that_meta_has_wait_for_long_is_shown_as_paused(meta, at_work, joelma) -> None:
+def test_a_number_with_a_long_pause_is_shown_as_paused(meta, at_work, joelma) -> None:
     meta.fault("error:131048", times=1)
     message = write(joelma, "Oi")
     apply_all()
@@ -240,7 +240,7 @@ def test_a_number_that_meta_has_wait_for_long_is_shown_as_paused(meta, at_work, 
     assert statuses_of(message) == [MessageStatus.QUEUED]
 
 
-def test_a_number_that_waits_a_moment_is_not_shown_as_paused(meta, at_work, joelma) -> None:
+def test_a_number_with_a_short_pause_is_not_shown_as_paused(meta, at_work, joelma) -> None:
     meta.fault("error:130429", times=1)
     write(joelma, "Oi")
     apply_all()

@@ -14,8 +14,8 @@ from django.urls import reverse
 from chats.inbox.bubbles import written_text
 from chats.models import IndexedWord, Message
 from chats.outbox.message_queue import can_resend
-from chats.text_search.tests.test_text_search import edit, found_by, settle
 from chats.text_search.results import LATEST_SCANNED
+from chats.text_search.tests.test_text_search import edit, found_by, settle
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import Organization, User
@@ -34,12 +34,12 @@ def later():
 
 def talk_on() -> None:
     """So many messages come that those before are found by the index alone."""
-    told = Message.objects.latest("create_in")
+    received = Message.objects.latest("create_in")
     for place in range(LATEST_SCANNED):
-        told.pk, told.wamid, told.callback_data, told.content = None, f"wamid.on.{place}", None, "e mais"
-        told.create_in += timedelta(seconds=1)
-        told.edited_content = told.revoked_at = told.target_wamid = None
-        told.save(force_insert=True)
+        received.pk, received.wamid, received.callback_data, received.content = None, f"wamid.on.{place}", None, "e mais"
+        received.create_in += timedelta(seconds=1)
+        received.edited_content = received.revoked_at = received.target_wamid = None
+        received.save(force_insert=True)
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def client(organization: Organization) -> Client:
 
 
 def revoke(wamid: str, target: str, at: int) -> bytes:
-    told = message(wamid, at) | {"type": "revoke", "revoke": {"original_message_id": target}}
-    return body(value(messages=[told]))
+    received = message(wamid, at) | {"type": "revoke", "revoke": {"original_message_id": target}}
+    return body(value(messages=[received]))
 
 
 SECRET = text_body("wamid.A", START, text="senha jabuticaba")
@@ -96,8 +96,8 @@ def test_a_deleted_text_is_found_and_shown_nowhere_in_any_order(
         assert [found_by(numbers, word) for word in SAID] == [[], []]
         shown = pages(client, organization)
         assert [word for word in SAID if word in shown] == []
-    told = Message.objects.get(wamid="wamid.A")
-    assert (told.content, told.edited_content) == ("senha jabuticaba", "senha pitanga"), "the row keeps it"
+    received = Message.objects.get(wamid="wamid.A")
+    assert (received.content, received.edited_content) == ("senha jabuticaba", "senha pitanga"), "the row keeps it"
 
 
 def test_an_edit_of_a_deleted_message_that_never_came_is_not_shown(post_and_apply, numbers, later, client, organization) -> None:
@@ -108,7 +108,7 @@ def test_an_edit_of_a_deleted_message_that_never_came_is_not_shown(post_and_appl
         assert Message.objects.get(wamid="wamid.B").revoked_at == datetime.fromtimestamp(START + 120, UTC)
 
 
-def test_a_deletion_by_somebody_else_deletes_no_edit(post_and_apply, numbers) -> None:
+def test_a_deletion_by_another_sender_deletes_no_edit(post_and_apply, numbers) -> None:
     other = message("wamid.C", START + 120, sender="556192047731") | {
         "type": "revoke",
         "revoke": {"original_message_id": "wamid.A"},

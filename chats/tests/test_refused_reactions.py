@@ -1,4 +1,4 @@
-"""What a reaction, an edit or a deletion showed is taken back when Meta refuses it."""
+"""The effect of a reaction, an edit or a deletion is removed when Meta refuses it."""
 
 import uuid
 from datetime import timedelta
@@ -103,7 +103,7 @@ def test_a_reaction_that_waits_for_another_try_stays_shown(meta, asked) -> None:
     assert shown(asked) == ["👍"]
 
 
-def test_a_reaction_of_which_nobody_knows_stays_shown_and_says_so(meta, asked) -> None:
+def test_an_uncertain_reaction_stays_shown_as_uncertain(meta, asked) -> None:
     react(asked, "👍")
     meta.fault("half_closed")
     apply_all()

@@ -1,4 +1,4 @@
-"""The sweep closes sessions that have expired, each whatever becomes of the others."""
+"""The chore closes expired sessions. A session that cannot be closed does not stop the others."""
 
 import uuid
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def refuse_changes_of(contact: Contact) -> Callable[..., Any]:
     return execute
 
 
-def test_a_session_that_cannot_be_closed_costs_no_other(expired, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_session_that_cannot_be_closed_does_not_stop_the_others(expired, caplog: pytest.LogCaptureFixture) -> None:
     bad = expired[0]
     with connection.execute_wrapper(refuse_changes_of(bad)):
         assert close_expired_sessions() == len(expired) - 1

@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from chats.message_templates.tests.account_at_meta import AccountAtMeta, account_at_meta, stored
+from chats.message_templates.tests.account_at_meta import AccountAtMeta, account_at_meta, listed_template
 from chats.models import Attachment, Message, MessageTemplate, QueuedMessage
-from contacts.models import Contact
 from contacts.conftest import sign_in
+from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role
 
 pytestmark = pytest.mark.django_db
@@ -98,14 +98,14 @@ def text(response: Any) -> str:
     return " ".join(response.content.decode().split())
 
 
-def said(response: Any) -> list[str]:
+def flash_messages(response: Any) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
 # ---- settings
 
 
-def test_the_list_shows_every_template_with_its_standing(padaria, number, admin) -> None:
+def test_the_list_shows_every_template_with_its_status(padaria, number, admin) -> None:
     keep(number, "bom", [BODY], quality="YELLOW")
     keep(number, "recusado", [BODY], status="REJECTED", reason="INVALID_FORMAT", category="MARKETING")
     keep(number, "novo", [], status="SOMETHING_NEW", language="xx")
@@ -127,8 +127,8 @@ def test_the_list_shows_every_template_with_its_standing(padaria, number, admin)
 
 
 def test_the_list_takes_few_queries(padaria, number, admin) -> None:
-    for place in range(40):
-        keep(number, f"modelo_{place}", [BODY])
+    for index in range(40):
+        keep(number, f"modelo_{index}", [BODY])
     with CaptureQueriesContext(connection) as queries:
         assert admin.get(page(padaria, "templates")).status_code == 200
     assert len(queries) <= 9
@@ -137,27 +137,27 @@ def test_the_list_takes_few_queries(padaria, number, admin) -> None:
 def test_an_empty_list_says_what_to_do(padaria, admin) -> None:
     assert "connect a number of it first" in text(admin.get(page(padaria, "templates")))
     response = admin.post(page(padaria, "templates_sync"), follow=True)
-    assert said(response) == ["Connect a number first, with the ID of its WhatsApp Business Account."]
+    assert flash_messages(response) == ["Connect a number first, with the ID of its WhatsApp Business Account."]
 
 
-def test_the_button_brings_the_templates_up_to_date(meta, padaria, number, admin) -> None:
-    meta.templates = [stored("pedido"), stored("visita")]
+def test_the_button_syncs_the_templates(meta, padaria, number, admin) -> None:
+    meta.templates = [listed_template("pedido"), listed_template("visita")]
     response = admin.post(page(padaria, "templates_sync"), follow=True)
-    assert said(response) == ["Up to date: 2 new, 0 changed, 0 gone."]
+    assert flash_messages(response) == ["Up to date: 2 new, 0 changed, 0 gone."]
     assert "Last compared with WhatsApp" in text(response)
     assert MessageTemplate.objects.count() == 2
 
 
-def test_what_meta_refuses_is_said_in_words(meta, padaria, number, admin) -> None:
+def test_a_refusal_of_meta_is_shown_in_words(meta, padaria, number, admin) -> None:
     meta.refusal = {"message": "expired", "code": 190}
     response = admin.post(page(padaria, "templates_sync"), follow=True)
-    assert said(response) == ["The connection to WhatsApp expired. An administrator has to renew the access token."]
+    assert flash_messages(response) == ["The connection to WhatsApp expired. An administrator has to renew the access token."]
     assert "Account 385012774910236 could not be read" in text(response)
 
 
-def test_a_number_without_a_token_is_said_to_lack_it(padaria, number, admin) -> None:
+def test_a_missing_token_is_shown(padaria, number, admin) -> None:
     PhoneNumber.objects.update(meta_token="")
-    (words,) = said(admin.post(page(padaria, "templates_sync"), follow=True))
+    (words,) = flash_messages(admin.post(page(padaria, "templates_sync"), follow=True))
     assert "access token" in words
 
 
@@ -192,13 +192,13 @@ NEW = {
 }
 
 
-def test_a_new_template_is_made_at_meta_and_kept_as_pending(meta, padaria, number, admin) -> None:
+def test_a_new_template_is_created_at_meta_and_stored_as_pending(meta, padaria, number, admin) -> None:
     response = admin.post(page(padaria, "new_template"), NEW)
     row = MessageTemplate.objects.get()
     assert response.status_code == 302
     assert response.url == page(padaria, "template", row.pk)
     assert (row.name, row.status, row.template_id, row.waba_id) == ("pedido_enviado", "PENDING", "77", number.waba_id)
-    ((method, path, _, body),) = meta.asked
+    ((method, path, _, body),) = meta.requests
     assert (method, path) == ("POST", "/v25.0/385012774910236/message_templates")
     assert body == {
         "name": "pedido_enviado",
@@ -213,14 +213,14 @@ def test_a_new_template_is_made_at_meta_and_kept_as_pending(meta, padaria, numbe
     assert row.components == body["components"]
 
 
-def test_a_webhook_that_was_faster_than_the_answer_keeps_its_word(meta, padaria, number, admin) -> None:
+def test_the_status_of_a_webhook_that_was_faster_than_the_response_stays(meta, padaria, number, admin) -> None:
     keep(number, "pedido_enviado", [], status="APPROVED", template_id="")
     assert admin.post(page(padaria, "new_template"), NEW).status_code == 302
     row = MessageTemplate.objects.get()
     assert (row.status, row.template_id, row.components[0]["type"]) == ("APPROVED", "77", "BODY")
 
 
-def test_what_meta_refuses_is_not_kept_and_nothing_typed_is_lost(meta, padaria, number, admin) -> None:
+def test_a_refused_template_is_not_stored_and_the_form_keeps_its_values(meta, padaria, number, admin) -> None:
     meta.refusal = REFUSED
     response = admin.post(page(padaria, "new_template"), NEW)
     assert response.status_code == 422
@@ -230,7 +230,7 @@ def test_what_meta_refuses_is_not_kept_and_nothing_typed_is_lost(meta, padaria, 
     assert not MessageTemplate.objects.exists()
 
 
-def test_meta_out_of_reach_is_said(padaria, number, admin) -> None:
+def test_an_unreachable_meta_is_shown(padaria, number, admin) -> None:
     response = admin.post(page(padaria, "new_template"), NEW)
     assert response.status_code == 422
     assert "WhatsApp did not answer." in text(response)
@@ -253,10 +253,10 @@ def test_meta_out_of_reach_is_said(padaria, number, admin) -> None:
 def test_a_draft_with_problems_never_reaches_meta(meta, padaria, number, admin, changes) -> None:
     response = admin.post(page(padaria, "new_template"), NEW | changes)
     assert response.status_code == 422
-    assert meta.asked == []
+    assert meta.requests == []
 
 
-def test_the_form_grows_with_what_is_typed(padaria, number, admin) -> None:
+def test_the_form_has_fields_for_the_entered_variables(padaria, number, admin) -> None:
     typed = {"body": "Olá {{nome}} <b>", "button_0_kind": "URL", "button_0_value": "https://example.com/{{1}}"}
     shown = text(admin.post(page(padaria, "template_draft"), typed, headers=HTMX))
     for words in ('name="example_body_nome"', 'name="example_button_0"', 'name="button_1_kind"', "Olá {{nome}} &lt;b&gt;"):
@@ -273,7 +273,7 @@ def test_of_several_accounts_one_is_chosen(meta, padaria, number, admin) -> None
     assert MessageTemplate.objects.get().waba_id == "402277183300915"
 
 
-def test_one_language_or_all_are_deleted_at_meta_and_here(meta, padaria, number, admin) -> None:
+def test_one_language_or_all_are_deleted_at_meta_and_in_the_hub(meta, padaria, number, admin) -> None:
     pt, es = keep(number, "pedido", [BODY], template_id="1"), keep(number, "pedido", [BODY], template_id="2", language="es")
     assert "Delete this language" in text(admin.get(page(padaria, "template", pt.pk)))
     assert admin.post(page(padaria, "template_delete", pt.pk), {"languages": "one"}).status_code == 302
@@ -282,16 +282,16 @@ def test_one_language_or_all_are_deleted_at_meta_and_here(meta, padaria, number,
     keep(number, "outro", [BODY], template_id="4")
     admin.post(page(padaria, "template_delete", es.pk), {"languages": "all"})
     assert [each.name for each in MessageTemplate.objects.all()] == ["outro"]
-    assert [(asked[0], asked[2]) for asked in meta.asked] == [
+    assert [(asked[0], asked[2]) for asked in meta.requests] == [
         ("DELETE", {"name": "pedido", "hsm_id": "1"}),
         ("DELETE", {"name": "pedido"}),
     ]
 
 
-def test_what_meta_does_not_delete_stays(meta, padaria, template, admin) -> None:
+def test_a_template_that_meta_does_not_delete_stays(meta, padaria, template, admin) -> None:
     meta.refusal = REFUSED
     response = admin.post(page(padaria, "template_delete", template.pk), follow=True)
-    assert said(response) == ["WhatsApp refused it: Este nome já existe neste idioma."]
+    assert flash_messages(response) == ["WhatsApp refused it: Este nome já existe neste idioma."]
     assert MessageTemplate.objects.exists()
 
 
@@ -319,7 +319,7 @@ def send(client: Client, contact: Contact, template: MessageTemplate, values: di
 GIVEN = {"body_1": "Joelma", "body_2": "77"}
 
 
-def test_the_picker_lists_what_whatsapp_takes_from_this_number(padaria, number, joelma, template, member) -> None:
+def test_the_picker_lists_the_templates_that_this_number_may_send(padaria, number, joelma, template, member) -> None:
     keep(number, "em_analise", [BODY], status="PENDING")
     PhoneNumber.objects.create(organization=padaria, phone_number_id="5244", wa_id="556198440077", waba_id="402277183300915")
     MessageTemplate.objects.filter(pk=keep(number, "de_outra_conta", [BODY]).pk).update(waba_id="402277183300915")
@@ -357,7 +357,7 @@ def test_the_form_has_a_field_for_every_variable_and_a_token(padaria, joelma, te
         assert words in shown
 
 
-def test_the_preview_follows_what_is_typed(padaria, joelma, template, member) -> None:
+def test_the_preview_shows_the_entered_values(padaria, joelma, template, member) -> None:
     address = page(padaria, "template_preview", joelma.pk, template.pk)
     shown = text(member.post(address, {"fill-body_1": "<i>Ana</i>"}, headers=HTMX))
     assert "Olá &lt;i&gt;Ana&lt;/i&gt;, o pedido {{2}} saiu." in shown
@@ -390,7 +390,7 @@ def test_a_template_without_variables_is_sent_with_a_click(padaria, number, joel
     assert "components" not in Message.objects.get().payload["template"]
 
 
-def test_without_a_script_one_comes_back_to_the_conversation(padaria, joelma, template, member) -> None:
+def test_without_a_script_the_form_redirects_to_the_conversation(padaria, joelma, template, member) -> None:
     address = page(padaria, "template_fill", joelma.pk, template.pk)
     assert "<html" in text(member.get(address))
     response = send(member, joelma, template, GIVEN, headers={})
@@ -399,7 +399,7 @@ def test_without_a_script_one_comes_back_to_the_conversation(padaria, joelma, te
     assert "<html" in text(send(member, joelma, template, {}, headers={}))
 
 
-def test_the_same_form_posted_twice_is_written_once(padaria, joelma, template, member) -> None:
+def test_the_same_form_posted_twice_queues_one_message(padaria, joelma, template, member) -> None:
     token = {"token": str(uuid.uuid4())}
     for _ in range(2):
         assert send(member, joelma, template, GIVEN, more=token).status_code == 204
@@ -415,7 +415,7 @@ def test_the_same_form_posted_twice_is_written_once(padaria, joelma, template, m
         (GIVEN | {"body_3": "x"}, "The template was changed meanwhile."),
     ],
 )
-def test_what_is_filled_in_wrongly_comes_back_with_its_token(padaria, joelma, template, member, values, words) -> None:
+def test_an_invalid_form_is_shown_again_with_its_token(padaria, joelma, template, member, values, words) -> None:
     token = str(uuid.uuid4())
     response = send(member, joelma, template, values, more={"token": token})
     assert response.status_code == 422
@@ -436,7 +436,7 @@ def test_a_form_without_its_token_is_not_sent(padaria, joelma, template, member,
     ("status", "words"),
     [("PAUSED", "has paused this template"), ("REJECTED", "has rejected"), ("LOCKED", "does not take this template now")],
 )
-def test_a_template_that_was_stopped_meanwhile_says_so(padaria, joelma, template, member, status, words) -> None:
+def test_a_template_that_was_paused_in_the_meantime_says_so(padaria, joelma, template, member, status, words) -> None:
     MessageTemplate.objects.update(status=status)
     response = send(member, joelma, template, GIVEN)
     assert response.status_code == 422
@@ -444,7 +444,7 @@ def test_a_template_that_was_stopped_meanwhile_says_so(padaria, joelma, template
     assert not Message.objects.exists()
 
 
-def test_what_cannot_be_filled_in_here_is_shown_without_a_form(padaria, number, joelma, member) -> None:
+def test_an_unsupported_template_is_shown_without_a_form(padaria, number, joelma, member) -> None:
     flow = keep(number, "formulario", [BODY, {"type": "BUTTONS", "buttons": [{"type": "FLOW", "text": "Abrir"}]}])
     response = member.get(page(padaria, "template_fill", joelma.pk, flow.pk), headers=HTMX)
     assert "It has a button that cannot be filled in here." in text(response)
@@ -453,14 +453,14 @@ def test_what_cannot_be_filled_in_here_is_shown_without_a_form(padaria, number, 
     assert not Message.objects.exists()
 
 
-def test_a_number_that_is_off_sends_nothing(padaria, number, joelma, template, member) -> None:
+def test_an_inactive_number_sends_nothing(padaria, number, joelma, template, member) -> None:
     PhoneNumber.objects.update(activate=False)
     response = send(member, joelma, template, GIVEN)
     assert response.status_code == 422
     assert "Your number is off." in text(response)
 
 
-def test_a_header_s_file_goes_with_the_message(padaria, number, joelma, member) -> None:
+def test_a_header_s_file_is_sent_with_the_message(padaria, number, joelma, member) -> None:
     template = keep(number, "nota_fiscal", [{"type": "HEADER", "format": "DOCUMENT"}, {"type": "BODY", "text": "Segue a nota."}])
     assert send(member, joelma, template, {}).status_code == 422
     file = SimpleUploadedFile("nota.txt", b"Obrigado pela compra.", "text/plain")

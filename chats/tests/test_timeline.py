@@ -1,4 +1,4 @@
-"""Notes, and what changed about a contact, among the messages of a conversation: drawn, and paged through."""
+"""Notes and changes of a contact between the messages of a conversation, as shown and page by page."""
 
 import re
 from datetime import timedelta
@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from chats.conversations.timeline import ThreadPosition, in_time_order
 from chats.inbox import selectors
+from chats.inbox.tests.test_composer import HTMX, add_customer, member_client, store_message, url
 from chats.models import Message
-from chats.inbox.tests.test_composer import HTMX, member_client, add_customer, store_message, url
 from contacts.models import Contact, ContactChange, Label, Note, RetiredIdentity
 from organizations.models import Organization, Role
 
@@ -45,7 +45,7 @@ def page(client: Any, contact: Contact) -> str:
 
 def elements(body: str) -> list[str]:
     """The messages and lines of a thread, from top to bottom."""
-    return re.findall(r'<div id="((?:m|line-\w+-)\d+)" class="message', body)
+    return re.findall(r'<div\s+id="((?:m|line-\w+-)\d+)"\s+class="\s*message', body)
 
 
 # ---- Drawn ----
@@ -201,7 +201,7 @@ def _name(row: Any) -> tuple[str, int]:
 
 
 def _place(row: Any) -> ThreadPosition:
-    return row.place if hasattr(row, "place") else ThreadPosition.of(row)
+    return row.position if hasattr(row, "position") else ThreadPosition.of(row)
 
 
 def test_a_page_whose_rows_are_gone_is_brought_up_to_date_all_the_same(padaria, contact, ana) -> None:
@@ -224,7 +224,7 @@ def test_around_a_message_are_lines_too(contact) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-", "1-", "x-1", "1-1-x", "1-1-9", "1-1-1-1", "9" * 30 + "-1"])
-def test_what_is_no_place_is_none(text) -> None:
+def test_a_text_that_is_not_a_position_is_none(text) -> None:
     assert ThreadPosition.read(text) is None
 
 

@@ -2,7 +2,7 @@
 
 Modules and what other packages use of them:
 
-    words     words of a text and of a search: Wanted, place_in
-    index     keeps the index of words up to date: index_texts
-    results   finds messages: Hits, find_texts
+    words     words of a text and of a search: SearchQuery, find_match
+    index     updates the text index: index_texts
+    results   finds messages: TextHits, find_texts
 """

@@ -1,11 +1,11 @@
-"""The index of words: which messages of an organization have a word, by the messages' own times.
+"""The text index: at which times messages of an organization contain a word.
 
-The index names times and no messages. So it stays true when messages get other ids, as after a rebuild, and what it says of texts
-that were deleted or edited since does no harm: whatever it names is read, and its text looked at. A word that many of the
-messages of a few hours have is kept as one span over them, any other as a span of its own for each message.
+The index contains times and no message ids. So it stays valid when a rebuild changes the ids. Entries of deleted or edited texts do
+no harm, because a search reads the messages of these times and compares their texts. A word that many messages of a few hours
+contain is stored as one span over them, another word as one span for each message.
 
-Messages are indexed a while after they were stored, by the order of their ids: the new ones on, and the existing ones of a hub that
-is updated back to the first. Until then they are found by looking at the latest messages: see `chats.text_search.results`.
+Messages are indexed some time after they were stored, in the order of their ids: new ones forwards, and those of an updated hub
+backwards to the first one. Until then a search finds them among the latest messages: see `chats.text_search.results`.
 """
 
 import time
@@ -18,9 +18,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from chats.conversations.reactions_and_edits import SEARCHABLE_COLUMNS, searchable_text
-from contacts.lists.cursors import microseconds
 from chats.models import ChangedText, IndexedWord, Message, TextIndexProgress, WordSpan
 from chats.text_search.words import index_words
+from contacts.lists.cursors import microseconds
 from jobs.bulk_writes import insert_missing_rows
 from jobs.transactions import run_in_transaction
 from organizations.models import PhoneNumber
@@ -28,51 +28,50 @@ from organizations.models import PhoneNumber
 STEP_SIZE = 2_000
 """Messages of one transaction."""
 MAX_ROUND_SECONDS = 2.8
-"""Seconds for which one round of the chore works."""
+"""How long one run of the chore works."""
 SETTLING_TIME = timedelta(seconds=60)
-"""After which no transaction is open any more that stored a message."""
+"""After this time, no transaction that stored a message is still open."""
 MAX_SPAN = 6 * 3600 * 1_000_000
 """Microseconds."""
 MIN_MESSAGES_IN_SPAN = 5
 MAX_MESSAGES_PER_HIT = 100
-"""A span's word is in one of so many messages at least."""
+"""At least one of so many messages must contain the word of a long span."""
 MAX_WORDS_PER_QUERY = 500
-"""Of one query."""
 
 Span = tuple[int, int]
-"""Until and since, in microseconds since 1970."""
+"""The last and the first time, in microseconds since 1970."""
 TimedWords = tuple[int, set[str]]
-"""When a message was sent, in microseconds since 1970, and its words."""
+"""A message's time, in microseconds since 1970, and its words."""
 
 
 def index_texts() -> int:
-    """Bring the index on, for a while; returns how many messages were indexed."""
+    """A chore: indexes messages for `MAX_ROUND_SECONDS`. Returns the number of indexed messages."""
     until = time.monotonic() + MAX_ROUND_SECONDS
     total = 0
-    for step in _steps_to_do(_look_at_newest(timezone.now())):
+    for step in _due_steps(_update_progress(timezone.now())):
         while time.monotonic() < until and (done := run_in_transaction(step)):
             total += done
     return total
 
 
-def _look_at_newest(now: datetime) -> TextIndexProgress:
-    """Remember which message is the newest, so that it can be indexed once those before it are surely stored."""
-    known = TextIndexProgress.objects.first()
+def _update_progress(now: datetime) -> TextIndexProgress:
+    """Records the newest message. It is indexed later, when all messages with smaller ids are committed."""
+    stored = TextIndexProgress.objects.first()
     newest, stored_at = Message.objects.order_by("-pk").values_list("pk", "updated_at").first() or (0, now - SETTLING_TIME)
-    progress = known or TextIndexProgress(pk=1, seen_id=newest, seen_at=now)
+    progress = stored or TextIndexProgress(pk=1, seen_id=newest, seen_at=now)
     before = (progress.settled_id, progress.seen_id)
     if stored_at <= now - SETTLING_TIME:
         progress.settled_id = newest
     elif progress.seen_at <= now - SETTLING_TIME:
         progress.settled_id, progress.seen_id, progress.seen_at = progress.seen_id, newest, now
-    if known is None:
+    if stored is None:
         TextIndexProgress.objects.bulk_create([progress], ignore_conflicts=True)
     elif before != (progress.settled_id, progress.seen_id):
         progress.save(update_fields=["settled_id", "seen_id", "seen_at"])
     return progress
 
 
-def _steps_to_do(progress: TextIndexProgress) -> list[Callable[[], int]]:
+def _due_steps(progress: TextIndexProgress) -> list[Callable[[], int]]:
     steps: list[Callable[[], int]] = [_index_changed] if ChangedText.objects.exists() else []
     if progress.settled_id is not None and progress.settled_id != progress.up_to:
         steps.append(_index_new)
@@ -84,7 +83,7 @@ def _locked_progress() -> TextIndexProgress:
 
 
 def _index_changed() -> int:
-    """Messages whose text changed after they were stored."""
+    """Indexes messages whose text changed after they were stored."""
     _locked_progress()
     changed = dict(ChangedText.objects.order_by("pk").values_list("pk", "message_id")[:STEP_SIZE])
     _index(Message.objects.filter(pk__in=set(changed.values())))
@@ -93,7 +92,7 @@ def _index_changed() -> int:
 
 
 def _index_new() -> int:
-    """Messages stored since the last time."""
+    """Indexes messages that were stored since the last run."""
     progress = _locked_progress()
     settled = progress.settled_id or 0
     if progress.up_to is None:
@@ -106,7 +105,7 @@ def _index_new() -> int:
 
 
 def _index_existing() -> int:
-    """Messages that were there before the index was begun, the latest first."""
+    """Indexes messages that are older than the index, the latest first."""
     progress = _locked_progress()
     if not progress.down_to:
         return 0
@@ -117,23 +116,23 @@ def _index_existing() -> int:
 
 
 def _index(messages: QuerySet[Message]) -> tuple[int, int]:
-    """Index these messages; returns the id of the last of them, 0 if there is none, and how many they are."""
+    """Indexes these messages. Returns the id of the last one, 0 if there is none, and their number."""
     rows = list(messages.values_list("pk", "phone_number", "create_in", *SEARCHABLE_COLUMNS))
     numbers = PhoneNumber.objects.filter(phone_number_id__in={row[1] for row in rows})
     organizations = dict(numbers.values_list("phone_number_id", "organization_id"))
-    said: dict[int, list[TimedWords]] = defaultdict(list)
+    words_by_organization: dict[int, list[TimedWords]] = defaultdict(list)
     for _, number, at, kind, content, edited, revoked_at in rows:
         if text := searchable_text(kind, content, edited, revoked_at):
-            said[organizations[number]].append((microseconds(at), index_words(text)))
-    for organization_id, each in said.items():
-        _store(organization_id, _spans(sorted(each, key=itemgetter(0))))
+            words_by_organization[organizations[number]].append((microseconds(at), index_words(text)))
+    for organization_id, timed_words in words_by_organization.items():
+        _store(organization_id, _spans(sorted(timed_words, key=itemgetter(0))))
     return (rows[-1][0], len(rows)) if rows else (0, 0)
 
 
-def _spans(said: Sequence[TimedWords]) -> dict[str, set[Span]]:
-    """By word, when messages have it. The messages are in the order of their times."""
+def _spans(timed_words: Sequence[TimedWords]) -> dict[str, set[Span]]:
+    """Returns the spans of each word. The messages must be in the order of their times."""
     spans: dict[str, set[Span]] = defaultdict(set)
-    for part in _parts(said):
+    for part in _parts(timed_words):
         times: dict[str, list[int]] = defaultdict(list)
         for at, words in part:
             for word in words:
@@ -146,14 +145,14 @@ def _spans(said: Sequence[TimedWords]) -> dict[str, set[Span]]:
     return spans
 
 
-def _parts(said: Sequence[TimedWords]) -> Iterator[Sequence[TimedWords]]:
-    """The messages, so many at a time that a span over them is no longer than `MAX_SPAN`."""
+def _parts(timed_words: Sequence[TimedWords]) -> Iterator[Sequence[TimedWords]]:
+    """Yields the messages in parts that last at most `MAX_SPAN`."""
     first = 0
-    for place, (at, _) in enumerate(said):
-        if at - said[first][0] > MAX_SPAN:
-            yield said[first:place]
-            first = place
-    yield said[first:]
+    for index, (at, _) in enumerate(timed_words):
+        if at - timed_words[first][0] > MAX_SPAN:
+            yield timed_words[first:index]
+            first = index
+    yield timed_words[first:]
 
 
 def _store(organization_id: int, spans: Mapping[str, Iterable[Span]]) -> None:
@@ -164,18 +163,18 @@ def _store(organization_id: int, spans: Mapping[str, Iterable[Span]]) -> None:
 
 
 def _ids_of(organization_id: int, words: Sequence[str]) -> dict[str, int]:
-    """The ids of the organization's words; those that are new are added."""
-    ids = _known(organization_id, words)
+    """Returns the ids of the organization's words. Adds missing words."""
+    ids = _stored_ids(organization_id, words)
     missing = [word for word in words if word not in ids]
     if missing:
         insert_missing_rows([IndexedWord(organization_id=organization_id, word=word) for word in missing])
-        ids |= _known(organization_id, missing)
+        ids |= _stored_ids(organization_id, missing)
     return ids
 
 
-def _known(organization_id: int, words: Sequence[str]) -> dict[str, int]:
-    known: dict[str, int] = {}
+def _stored_ids(organization_id: int, words: Sequence[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
     for start in range(0, len(words), MAX_WORDS_PER_QUERY):
         rows = IndexedWord.objects.filter(organization_id=organization_id, word__in=words[start : start + MAX_WORDS_PER_QUERY])
-        known |= dict(rows.values_list("word", "pk"))
-    return known
+        ids |= dict(rows.values_list("word", "pk"))
+    return ids

@@ -1,9 +1,9 @@
-"""The search in what messages say, the latest first, part by part.
+"""Search in the texts of messages, the latest first, part by part.
 
-The latest messages are looked at one by one, since they may not be indexed yet. Further back the index says where to look: the word
-that the fewest messages have leads, its spans are read, and the texts in them are looked at. Where the index cannot narrow a search
-down, because many words begin so or it is not complete yet, messages are looked at one by one there too. Each part looks at so many
-messages that it is always fast, and says how far back it has come.
+The latest messages are compared one by one, because they may not be indexed yet. For earlier ones the text index names the times:
+the spans of the rarest word are read, and the texts in them are compared. If the index cannot narrow the search, because many
+indexed words begin like its words, or it is not complete yet, earlier messages are compared one by one too. Each part compares a
+limited number of messages, to be always fast, and says how far back it has come.
 """
 
 from collections import defaultdict
@@ -16,46 +16,46 @@ from django.db import connection
 
 from chats.conversations.reactions_and_edits import SEARCHABLE_COLUMNS, searchable_text
 from chats.conversations.timeline import MESSAGE, ThreadPosition
-from contacts.lists.cursors import EPOCH, microseconds
 from chats.models import IndexedWord, Message, TextIndexProgress, WordSpan
 from chats.text_search.index import MAX_SPAN
 from chats.text_search.words import SearchQuery
+from contacts.lists.cursors import EPOCH, microseconds
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
 MAX_HITS = 30
 LATEST_SCANNED = 400
-"""Messages of all numbers together that are looked at first, whether they are indexed or not."""
+"""Latest messages of all numbers together that are compared first, indexed or not."""
 MAX_SCANNED = 1_200
-"""Messages that one part looks at further back."""
+"""Earlier messages that one part of the results compares."""
 MAX_NUMBERS = 50
-"""Numbers that are searched, each with a query of its own."""
+"""Numbers that are searched, each with its own query."""
 MIN_SCANNED_PER_NUMBER = 40
-"""Messages of each number that are looked at, however many numbers there are."""
+"""Messages of each number that are compared, however many numbers there are."""
 MAX_FORMS = 16
-"""Words that begin with one of a search, up to which the index narrows it down."""
+"""The index is used for a word of the search if at most so many indexed words (its forms) begin with it."""
 MAX_LEADING_WORDS = 3
-"""Words of a search of which one is chosen to lead."""
+"""Words of a search among which the rarest is chosen."""
 MAX_SPANS = 100
-"""Spans of one form of a word that are read."""
+"""Spans that are read of each form of a word."""
 MAX_UNINDEXED = 2_000
-"""Messages of all organizations that the index does not have yet, up to which they are looked at besides what it says."""
+"""The index is not used if more messages of all organizations are not indexed yet."""
 TIMES_AT_ONCE = 40
 LAST_LETTER = "\U0010ffff"
-"""Comes after all that a word may go on with."""
+"""Sorts after every letter that can continue a word."""
 LAST_ID = 2**63 - 1
 TEXT = ("pk", *SEARCHABLE_COLUMNS)
 SHOWN = ("contact", *SEARCHABLE_COLUMNS, "is_user_message", "origin", "create_in")
 
 TextRow = tuple[int, str, str, str | None, datetime | None]
-"""The values of `TEXT`."""
+"""The values of the columns `TEXT`."""
 Span = tuple[int, int]
-"""Until and since, in microseconds since 1970."""
+"""The last and the first time, in microseconds since 1970."""
 
 
 @dataclass(frozen=True)
 class TextHits:
-    """Where a text was said, the latest first. `back_to` is how far back has been looked, None if that was to the beginning."""
+    """The messages that were found, the latest first. `back_to`: how far back the search has come, None if to the beginning."""
 
     messages: list[Message]
     back_to: ThreadPosition | None
@@ -63,53 +63,54 @@ class TextHits:
 
 @dataclass(frozen=True)
 class LatestSpans:
-    """Where to look for a word, the latest first, none overlapping another. There may be others at the time `complete_to` and
-    earlier; None if there are none."""
+    """The latest spans of a word, the latest first, none overlapping another. There may be more at the time `complete_to` and
+    earlier. None: these are all spans."""
 
     spans: list[Span]
     complete_to: int | None = None
 
 
-def find_texts(numbers: Sequence[PhoneNumber], wanted: SearchQuery, *, before: ThreadPosition | None = None) -> TextHits:
-    """Messages of these numbers, all of one organization, that say what is wanted: from `before` back, or from the latest."""
+def find_texts(numbers: Sequence[PhoneNumber], query: SearchQuery, *, before: ThreadPosition | None = None) -> TextHits:
+    """Finds messages of these numbers, all of one organization, that match the search: back from `before`, or from the latest
+    one."""
     numbers = numbers[:MAX_NUMBERS]
     if before:
-        return _with_contacts(_look_further(numbers, wanted, before))
-    latest = _look_back(numbers, wanted, None, LATEST_SCANNED)
+        return _with_contacts(_search_earlier(numbers, query, before))
+    latest = _scan_messages(numbers, query, None, LATEST_SCANNED)
     if latest.back_to is None or len(latest.messages) == MAX_HITS:
         return _with_contacts(latest)
-    further = _look_further(numbers, wanted, latest.back_to)
+    further = _search_earlier(numbers, query, latest.back_to)
     return _with_contacts(_cut(latest.messages + further.messages, further.back_to))
 
 
-def _look_further(numbers: Sequence[PhoneNumber], wanted: SearchQuery, before: ThreadPosition) -> TextHits:
-    spans = _spans(numbers, wanted, before)
+def _search_earlier(numbers: Sequence[PhoneNumber], query: SearchQuery, before: ThreadPosition) -> TextHits:
+    spans = _spans(numbers, query, before)
     if spans is None:
-        return _look_back(numbers, wanted, before, MAX_SCANNED)
-    return _look_at(numbers, wanted, spans, before)
+        return _scan_messages(numbers, query, before, MAX_SCANNED)
+    return _search_spans(numbers, query, spans, before)
 
 
 def _cut(found: Iterable[Message], end: ThreadPosition | None) -> TextHits:
-    """The latest of what was found, as far back as nothing is left out."""
+    """Returns the latest hits, as far back as the search is complete."""
     hits = sorted((hit for hit in found if end is None or ThreadPosition.of(hit) >= end), key=ThreadPosition.of, reverse=True)
     return TextHits(hits[:MAX_HITS], ThreadPosition.of(hits[MAX_HITS - 1]) if len(hits) > MAX_HITS else end)
 
 
 def _with_contacts(hits: TextHits) -> TextHits:
     contacts = Contact.objects.in_bulk({hit.contact_id for hit in hits.messages})
-    there = [hit for hit in hits.messages if hit.contact_id in contacts]  # the others have just become another contact's
-    for hit in there:
+    found = [hit for hit in hits.messages if hit.contact_id in contacts]  # the contacts of the others have just been merged
+    for hit in found:
         hit.contact = contacts[hit.contact_id]
-    return replace(hits, messages=there)
+    return replace(hits, messages=found)
 
 
-# ---- Message by message
+# ---- Message by message ----
 
 
-def _look_back(
-    numbers: Sequence[PhoneNumber], wanted: SearchQuery, before: ThreadPosition | None, limit: int, *, since: int = 0
+def _scan_messages(
+    numbers: Sequence[PhoneNumber], query: SearchQuery, before: ThreadPosition | None, limit: int, *, since: int = 0
 ) -> TextHits:
-    """The hits among the next messages of these numbers, so many of all together, back to `since`, in microseconds since 1970."""
+    """Returns the hits among the next messages of these numbers, `limit` in all, back to `since` in microseconds since 1970."""
     share = max(limit // len(numbers), MIN_SCANNED_PER_NUMBER)
     found: list[int] = []
     ends: list[int] = []
@@ -117,19 +118,19 @@ def _look_back(
         rows = Message.objects.filter(phone_number=number, create_in__gte=_time(since))
         rows = rows.filter(before.rows_before(MESSAGE)) if before else rows
         seen = list(rows.order_by("-create_in", "-pk").values_list(*TEXT)[:share])
-        found += _those_that_say(wanted, seen)[: MAX_HITS + 1]
+        found += _matching_ids(query, seen)[: MAX_HITS + 1]
         ends += [seen[-1][0]] if len(seen) == share else []
     back_to = max(map(ThreadPosition.of, Message.objects.filter(pk__in=ends).only("create_in")), default=None) if ends else None
-    return _cut(_loaded(found), back_to)
+    return _cut(_load(found), back_to)
 
 
-def _those_that_say(wanted: SearchQuery, rows: Iterable[TextRow]) -> list[int]:
+def _matching_ids(query: SearchQuery, rows: Iterable[TextRow]) -> list[int]:
     return [
-        pk for pk, kind, content, edited, revoked_at in rows if wanted.is_in(searchable_text(kind, content, edited, revoked_at))
+        pk for pk, kind, content, edited, revoked_at in rows if query.matches(searchable_text(kind, content, edited, revoked_at))
     ]
 
 
-def _loaded(ids: Collection[int]) -> list[Message]:
+def _load(ids: Collection[int]) -> list[Message]:
     return list(Message.objects.filter(pk__in=ids).only(*SHOWN)) if ids else []
 
 
@@ -137,33 +138,33 @@ def _time(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=at)
 
 
-# ---- By the index
+# ---- By the index ----
 
 
-def _look_at(numbers: Sequence[PhoneNumber], wanted: SearchQuery, spans: LatestSpans, before: ThreadPosition) -> TextHits:
-    """The hits in the spans, until there are enough or so many messages have been looked at."""
+def _search_spans(numbers: Sequence[PhoneNumber], query: SearchQuery, spans: LatestSpans, before: ThreadPosition) -> TextHits:
+    """Returns the hits in the spans, until there are `MAX_HITS`, or about `MAX_SCANNED` messages were compared."""
     found: list[Message] = []
-    looked_at = 0
+    scanned = 0
     parts = list(_parts(spans.spans))
     for part, following in zip_longest(parts, parts[1:]):
         if part[0][0] > part[0][1]:
             end = min(before, ThreadPosition(_time(part[0][0]), LAST_ID))
-            hits = _look_back(numbers, wanted, end, MAX_SCANNED, since=part[0][1])
+            hits = _scan_messages(numbers, query, end, MAX_SCANNED, since=part[0][1])
             found += hits.messages
-            looked_at += MAX_SCANNED // 2
+            scanned += MAX_SCANNED // 2
             if hits.back_to:
                 return _cut(found, hits.back_to)
         else:
             rows = Message.objects.filter(phone_number__in=numbers, create_in__in=[_time(at) for at, _ in part])
-            found += _loaded(_those_that_say(wanted, rows.filter(before.rows_before(MESSAGE)).values_list(*TEXT)))
-            looked_at += len(part)
-        if following and (len(found) >= MAX_HITS or looked_at >= MAX_SCANNED):
+            found += _load(_matching_ids(query, rows.filter(before.rows_before(MESSAGE)).values_list(*TEXT)))
+            scanned += len(part)
+        if following and (len(found) >= MAX_HITS or scanned >= MAX_SCANNED):
             return _cut(found, ThreadPosition(_time(following[0][0]), LAST_ID))
     return _cut(found, None if spans.complete_to is None else ThreadPosition(_time(spans.complete_to), LAST_ID))
 
 
 def _parts(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """Long spans each alone, and single times together."""
+    """Yields each long span alone, and single times together."""
     part: list[Span] = []
     for span in spans:
         is_long = span[0] > span[1]
@@ -178,31 +179,31 @@ def _parts(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield part
 
 
-def _spans(numbers: Sequence[PhoneNumber], wanted: SearchQuery, before: ThreadPosition) -> LatestSpans | None:
-    """Where the rarest of the words is to be found from `before` back, and the messages that are not indexed yet, as those of a
-    history that just came in. None if the index cannot tell."""
+def _spans(numbers: Sequence[PhoneNumber], query: SearchQuery, before: ThreadPosition) -> LatestSpans | None:
+    """Returns the spans of the rarest word back from `before`, and the times of messages that are not indexed yet, such as history
+    that has just arrived. None if the index cannot be used."""
     progress = TextIndexProgress.objects.first()
-    if not wanted.words or progress is None or not progress.is_complete:
+    if not query.words or progress is None or not progress.is_complete:
         return None
     unindexed = _unindexed(numbers, progress.up_to or 0)
-    spans = None if unindexed is None else _indexed(numbers[0].organization_id, wanted, microseconds(before.at))
+    spans = None if unindexed is None else _indexed(numbers[0].organization_id, query, microseconds(before.at))
     if unindexed is None or spans is None:
         return None
     at, end = microseconds(before.at), spans.complete_to
-    if end is not None and end >= at:  # more spans than are read go on over this very time
+    if end is not None and end >= at:  # more spans include this time than are read
         return None
     return replace(spans, spans=_joined([*spans.spans, *((each, each) for each in unindexed if (end or -1) < each <= at)]))
 
 
 def _unindexed(numbers: Sequence[PhoneNumber], up_to: int) -> list[int] | None:
-    """When the messages of these numbers were sent that are not indexed yet; None if there are too many of all numbers."""
+    """Returns the times of these numbers' messages that are not indexed yet. None if there are too many of all numbers."""
     rows = list(Message.objects.filter(pk__gt=up_to).order_by("pk").values_list("phone_number", "create_in")[: MAX_UNINDEXED + 1])
     own = {number.phone_number_id for number in numbers}
     return [microseconds(at) for number, at in rows if number in own] if len(rows) <= MAX_UNINDEXED else None
 
 
-def _indexed(organization_id: int, wanted: SearchQuery, at: int) -> LatestSpans | None:
-    forms = _forms(organization_id, wanted.words)
+def _indexed(organization_id: int, query: SearchQuery, at: int) -> LatestSpans | None:
+    forms = _forms(organization_id, query.words)
     if not all(forms):
         return LatestSpans([])
     narrow = sorted((each for each in forms if len(each) <= MAX_FORMS), key=len)[:MAX_LEADING_WORDS]
@@ -213,19 +214,18 @@ def _indexed(organization_id: int, wanted: SearchQuery, at: int) -> LatestSpans 
 
 
 def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:
-    """For each of the words the ids of those that begin with it, a few at most."""
+    """Returns, for each word of the search, the ids of indexed words that begin with it, at most `MAX_FORMS` + 1."""
     table = connection.ops.quote_name(IndexedWord._meta.db_table)
-    one = f"SELECT %s AS place, id FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {MAX_FORMS + 1}"  # noqa: S608
+    one = f"SELECT %s AS word_index, id FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {MAX_FORMS + 1}"  # noqa: S608
     forms: list[list[int]] = [[] for _ in words]
-    values = [value for place, word in enumerate(words) for value in (place, organization_id, word, word + LAST_LETTER)]
-    for place, pk in _of_each(one, len(words), values):
-        forms[place].append(pk)
+    values = [value for index, word in enumerate(words) for value in (index, organization_id, word, word + LAST_LETTER)]
+    for index, pk in _union(one, len(words), values):
+        forms[index].append(pk)
     return forms
 
 
 def _latest_spans(forms: Sequence[int], at: int) -> dict[int, list[Span]]:
-    """Of each of these words the spans that begin at that time or earlier, the latest first. Where they are `MAX_SPANS`, there may
-    be more."""
+    """Returns the spans of each of these words that begin at that time or earlier, the latest first, at most `MAX_SPANS`."""
     table = connection.ops.quote_name(WordSpan._meta.db_table)
     one = (
         f"SELECT word_id, until, since FROM {table} WHERE word_id = %s AND until <= %s AND since <= %s"  # noqa: S608
@@ -233,28 +233,29 @@ def _latest_spans(forms: Sequence[int], at: int) -> dict[int, list[Span]]:
     )
     values = [value for form in forms for value in (form, at + MAX_SPAN, at)]
     spans: dict[int, list[Span]] = defaultdict(list)
-    for form, until, since in _of_each(one, len(forms), values):
+    for form, until, since in _union(one, len(forms), values):
         spans[form].append((until, since))
     return spans
 
 
-def _of_each(query: str, count: int, values: Sequence[str | int]) -> list[tuple[int, ...]]:
-    """The rows of one query for several values at once. Each is a table of its own: SQLite takes no LIMIT inside a UNION."""
+def _union(query: str, count: int, values: Sequence[str | int]) -> list[tuple[int, ...]]:
+    """Returns the rows of the query for several sets of values, in one statement."""
+    # Each query is a derived table, because SQLite accepts no LIMIT inside a UNION.
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(f"SELECT * FROM ({query}) AS each_{place}" for place in range(count)), values)  # noqa: S608
+        cursor.execute(" UNION ALL ".join(f"SELECT * FROM ({query}) AS each_{index}" for index in range(count)), values)  # noqa: S608
         return list(cursor.fetchall())
 
 
 def _merged(forms: Sequence[int], latest: Mapping[int, Sequence[Span]]) -> LatestSpans:
-    """The spans of all forms of a word, as far back as all are known."""
-    cut = [latest[form][-1][0] for form in forms if len(latest.get(form, ())) == MAX_SPANS]
-    complete_to = max(cut, default=None)
-    known = [span for form in forms for span in latest.get(form, ())]
-    return LatestSpans(_joined(span for span in known if complete_to is None or span[0] > complete_to), complete_to)
+    """Returns the spans of all forms of a word, as far back as those of each form were read."""
+    ends = [latest[form][-1][0] for form in forms if len(latest.get(form, ())) == MAX_SPANS]
+    complete_to = max(ends, default=None)
+    spans = [span for form in forms for span in latest.get(form, ())]
+    return LatestSpans(_joined(span for span in spans if complete_to is None or span[0] > complete_to), complete_to)
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
-    """The latest first; those that overlap are one."""
+    """Joins overlapping spans. Returns them with the latest one first."""
     joined: list[Span] = []
     for until, since in sorted(set(spans), reverse=True):
         if joined and until >= joined[-1][1]:

@@ -1,6 +1,6 @@
-"""Words of texts, as search compares them: without case and accents, and found by their beginning.
+"""Words of texts and of searches: folded, and matched by their beginning.
 
-Chinese, Japanese, Thai and Lao are written without spaces. There any two letters that stand together are a word.
+Chinese, Japanese, Thai and Lao are written without spaces. In these scripts, each pair of neighbouring letters is a word.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import Self
 from contacts.lists.text_folding import fold_letter, fold_text
 
 MAX_WORD_LENGTH = 40
-"""Letters of a word that are looked at."""
+"""Letters of a word that are indexed."""
 MAX_WORDS = 12
-"""Words of a search that are looked for."""
+"""Words of a search."""
 SPACELESS = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 
 
 def index_words(text: str) -> set[str]:
-    """The words by which the text is found."""
+    """Returns the words under which the text is indexed."""
     plain = fold_text(text)
     if plain.isascii() or not SPACELESS.search(plain):
         return {word[:MAX_WORD_LENGTH] for word in plain.split()}
@@ -35,8 +35,9 @@ def _pairs(run: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """What somebody searches for. `words` are beginnings of words that a text must have, to look them up. `parts` say the same as
-    pieces of `searchable` text. A text without any word, such as an emoji, has `literal` alone: texts must have it as it is."""
+    """What a user searches for. `words` are beginnings of indexed words that a text must have. `parts` are the same conditions as
+    parts of a `searchable` text. A search without any word, such as an emoji, has only `literal`, which texts must contain
+    unchanged."""
 
     words: tuple[str, ...]
     parts: tuple[str, ...]
@@ -53,11 +54,11 @@ class SearchQuery:
 
     @property
     def is_enough(self) -> bool:
-        """Whether it says enough to search for it. A letter of Chinese or an emoji does."""
+        """Whether the search is long enough. A Chinese letter or an emoji is, a single Latin letter is not."""
         return len(self.literal) > 1 or not self.literal.isascii()
 
-    def is_in(self, text: str) -> bool:
-        """Whether the text says it."""
+    def matches(self, text: str) -> bool:
+        """Returns whether the text contains what is searched for."""
         if not self.parts:
             return bool(self.literal) and self.literal in text
         plain = searchable(text)
@@ -65,40 +66,40 @@ class SearchQuery:
 
 
 def searchable(text: str) -> str:
-    """The text folded, with a space before each word."""
+    """Returns the folded text with a space before each word."""
     plain = " " + fold_text(text)
     return plain if plain.isascii() else SPACELESS.sub(r" \g<0> ", plain)
 
 
-def find_match(text: str, wanted: SearchQuery) -> tuple[int, int] | None:
-    """Where the text says the first of what is wanted: from and to which letter. None if it does not."""
-    if not wanted.parts:
-        start = text.find(wanted.literal) if wanted.literal else -1
-        return (start, start + len(wanted.literal)) if start >= 0 else None
+def find_match(text: str, query: SearchQuery) -> tuple[int, int] | None:
+    """Returns the start and the end of the first match in the text. None if there is no match."""
+    if not query.parts:
+        start = text.find(query.literal) if query.literal else -1
+        return (start, start + len(query.literal)) if start >= 0 else None
     plain, origins = _with_origins(text)
-    for part in wanted.parts:
+    for part in query.parts:
         start = plain.find(part)
         if start >= 0:
             letters = origins[start + part.startswith(" ") : start + len(part)]
             end = letters[-1] + 1
-            while end < len(text) and not fold_letter(text[end]):  # the accents of the last letter
+            while end < len(text) and not fold_letter(text[end]):  # combining accents of the last letter
                 end += 1
             return letters[0], end
     return None
 
 
 def _with_origins(text: str) -> tuple[str, list[int]]:
-    """The text as `searchable` has it, but for doubled spaces; and for each of its letters the place in the text it came from."""
+    """Returns the `searchable` text, with doubled spaces, and the index in the original text of each of its letters."""
     plain, origins = [" "], [0]
     was_spaceless = False
-    for place, letter in enumerate(text):
-        piece = fold_letter(letter)
-        is_spaceless = bool(SPACELESS.match(piece))
-        if piece and is_spaceless != was_spaceless:
+    for index, letter in enumerate(text):
+        folded = fold_letter(letter)
+        is_spaceless = bool(SPACELESS.match(folded))
+        if folded and is_spaceless != was_spaceless:
             plain.append(" ")
-            origins.append(place)
-        for each in piece:
+            origins.append(index)
+        for each in folded:
             plain.append(each)
-            origins.append(place)
-        was_spaceless = is_spaceless if piece else was_spaceless
+            origins.append(index)
+        was_spaceless = is_spaceless if folded else was_spaceless
     return "".join(plain), origins

@@ -34,7 +34,7 @@ class GraphError(Exception):
     so for those it also covers an unknown outcome.
 
     `code` is Meta's code, or None. `details` are Meta's words without secrets, without people's numbers and without the text of
-    messages. `told` has all of Meta's words by their keys. `retry_after` is in seconds, at most a day.
+    messages. `texts` has all of Meta's words by their keys. `retry_after` is in seconds, at most a day.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class GraphError(Exception):
         subcode: int | None = None,
         http_status: int | None = None,
         retry_after: float | None = None,
-        told: Mapping[str, str] | None = None,
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"code {code}" + (f": {details}" if details else ""))
         self.code = code
@@ -53,14 +53,14 @@ class GraphError(Exception):
         self.details = details
         self.http_status = http_status
         self.retry_after = retry_after
-        self.told = dict(told or {})
+        self.texts = dict(texts or {})
 
     @property
     def as_object(self) -> dict[str, Any]:
         """The error in the form that statuses have, for storing and showing. Words that are not Meta's are under `reason`."""
         if self.code is None or self.http_status is None:
             return {"code": self.code, "reason": self.details}
-        return {**self.told, "code": self.code, "error_data": {"details": self.details}}
+        return {**self.texts, "code": self.code, "error_data": {"details": self.details}}
 
     @property
     def remedy(self) -> Remedy:
@@ -107,9 +107,9 @@ def response_content(
     error = content.get("error")
     if isinstance(error, dict) and (code := read_code(error.get("code"))) is not None:
         details = without_secrets(_details(error), hidden)
-        told = {key: without_secrets(error[key], hidden) for key in TEXTS if isinstance(error.get(key), str)}
+        texts = {key: without_secrets(error[key], hidden) for key in TEXTS if isinstance(error.get(key), str)}
         subcode = read_code(error.get("error_subcode"))
-        raise GraphError(code, details, subcode=subcode, http_status=http_status, retry_after=wait, told=told)
+        raise GraphError(code, details, subcode=subcode, http_status=http_status, retry_after=wait, texts=texts)
     if is_refusal(http_status):
         raise GraphError(None, f"HTTP status {http_status}", http_status=http_status, retry_after=wait)
     if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or not content or error is not None:

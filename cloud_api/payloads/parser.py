@@ -51,8 +51,8 @@ FRAME = ("messaging_product", "metadata", "contacts")
 HANDOVERS = ("control_passed", "control_taken", "pass_thread_control", "take_thread_control", "request_thread_control")
 PARTICIPANT = ("recipient_participant_user_id", "recipient_participant_id", "participant_recipient_id")
 
-Thing = Mapping[str, Any]
-Read = Callable[[BodyContext, Thing], Item]
+JsonObject = Mapping[str, Any]
+Read = Callable[[BodyContext, JsonObject], Item]
 
 
 def parse(body: bytes) -> list[Item]:
@@ -75,22 +75,22 @@ def iterate(body: bytes) -> Iterator[Item]:
 
 def _entries(entries: list[Any]) -> Iterator[Item]:
     for number, entry in enumerate(entries):
-        place = BodyContext(str(number), "")
+        context = BodyContext(str(number), "")
         if not isinstance(entry, dict) or not isinstance(entry.get("changes"), list):
-            yield place.unreadable("The entry has no list of changes.", entry)
+            yield context.unreadable("The entry has no list of changes.", entry)
             continue
         try:
             waba_id = identifier(entry, "id")
-        except InvalidObject as refused:
-            yield place.unreadable(str(refused), entry)
+        except InvalidObject as error:
+            yield context.unreadable(str(error), entry)
             continue
         for index, change in enumerate(entry["changes"]):
             yield from _change(BodyContext(f"{number}.{index}", "", waba_id=waba_id, time=seconds(entry.get("time"))), change)
 
 
-def _change(place: BodyContext, change: Any) -> Iterator[Item]:
+def _change(context: BodyContext, change: Any) -> Iterator[Item]:
     if not isinstance(change, dict) or not isinstance(change.get("value"), dict):
-        yield place.unreadable("The change has no value.", change)
+        yield context.unreadable("The change has no value.", change)
         return
     value = change["value"]
     field = text(change, "field")[:64]
@@ -100,86 +100,86 @@ def _change(place: BodyContext, change: Any) -> Iterator[Item]:
         number = number or identifier(mapping(value, "phone_number_settings"), "phone_number_id")
         if number is None and value.get("entity_type") == "PHONE_NUMBER":
             number = identifier(value, "entity_id")
-    except InvalidObject as refused:
-        yield place.unreadable(str(refused), value)
+    except InvalidObject as error:
+        yield context.unreadable(str(error), value)
         return
     own_number = digits(text(mapping(value, "metadata"), "display_phone_number"))
-    place = BodyContext(place.position, field, number, place.waba_id, place.time, people(value), own_number)
+    context = BodyContext(context.position, field, number, context.waba_id, context.time, people(value), own_number)
     found = False
-    for item in READERS.get(field, _account_event)(place, value):
+    for item in READERS.get(field, _account_event)(context, value):
         found = True
         yield item
-    if not found and any(told for key, told in value.items() if key not in FRAME):
-        yield from _account_event(place, value)
+    if not found and any(content for key, content in value.items() if key not in FRAME):
+        yield from _account_event(context, value)
 
 
-def _each(place: BodyContext, value: Thing, key: str, read: Read) -> Iterator[Item]:
+def _each(context: BodyContext, value: JsonObject, key: str, read: Read) -> Iterator[Item]:
     """Yields the objects in the list at the key, each read separately."""
-    things = value.get(key)
-    if things is None:
+    values = value.get(key)
+    if values is None:
         return
-    if not isinstance(things, list):
-        yield place.at(key).unreadable(f"{key} is not a list.", things)
+    if not isinstance(values, list):
+        yield context.at(key).unreadable(f"{key} is not a list.", values)
         return
-    for index, thing in enumerate(things):
-        here = place.at(key, index)
-        if not isinstance(thing, dict):
-            yield here.unreadable("It is not an object.", thing)
+    for index, obj in enumerate(values):
+        inner = context.at(key, index)
+        if not isinstance(obj, dict):
+            yield inner.unreadable("It is not an object.", obj)
             continue
         try:
-            yield read(here, thing)
-        except InvalidObject as refused:
-            yield here.unreadable(str(refused), thing)
+            yield read(inner, obj)
+        except InvalidObject as error:
+            yield inner.unreadable(str(error), obj)
 
 
-def _messages(place: BodyContext, value: Thing) -> Iterator[Item]:
-    yield from _each(place, value, "messages", read_echo if "echoes" in place.field else read_message)
-    yield from _each(place, value, "message_echoes", read_echo)
-    yield from _each(place, value, "statuses", _status)
-    yield from _each(place, value, "errors", _event("error"))
+def _messages(context: BodyContext, value: JsonObject) -> Iterator[Item]:
+    yield from _each(context, value, "messages", read_echo if "echoes" in context.field else read_message)
+    yield from _each(context, value, "message_echoes", read_echo)
+    yield from _each(context, value, "statuses", _status)
+    yield from _each(context, value, "errors", _event("error"))
 
 
-def _standby(place: BodyContext, value: Thing) -> Iterator[Item]:
+def _standby(context: BodyContext, value: JsonObject) -> Iterator[Item]:
     """Reads messages, echoes and statuses one level deeper, while Meta Business Agent has the conversation. Older bodies do not
     have that level."""
     held = mapping(value, "standby") or value
-    place = replace(place, people=place.people or people(held))
-    yield from _each(place, held, "messages", partial(read_message, channel=Channel.STANDBY))
-    yield from _each(place, held, "message_echoes", partial(read_echo, channel=Channel.STANDBY))
-    yield from _each(place, held, "statuses", _status)
+    context = replace(context, people=context.people or people(held))
+    yield from _each(context, held, "messages", partial(read_message, channel=Channel.STANDBY))
+    yield from _each(context, held, "message_echoes", partial(read_echo, channel=Channel.STANDBY))
+    yield from _each(context, held, "statuses", _status)
 
 
-def _history(place: BodyContext, value: Thing) -> Iterator[Item]:
+def _history(context: BodyContext, value: JsonObject) -> Iterator[Item]:
     """Reads earlier chats in threads. Their media come as separate messages."""
     chunks = value.get("history")
     for index, chunk in enumerate(chunks if isinstance(chunks, list) else ()):
-        here = place.at("history", index)
+        inner = context.at("history", index)
         if not isinstance(chunk, dict):
-            yield here.unreadable("It is not an object.", chunk)
+            yield inner.unreadable("It is not an object.", chunk)
             continue
-        yield from _each(here, chunk, "errors", _event("history_declined"))
+        yield from _each(inner, chunk, "errors", _event("history_declined"))
         threads = chunk.get("threads")
         if not threads and "errors" not in chunk:
-            yield _account_item(here, chunk, "history_progress")
+            yield _account_item(inner, chunk, "history_progress")
         for number, thread in enumerate(threads if isinstance(threads, list) else ()):
-            yield from _thread(here.at("threads", number), thread)
-    yield from _each(place, value, "messages", read_old_media)
-    yield from _each(place, value, "message_echoes", partial(read_echo, channel=Channel.HISTORY))
+            yield from _thread(inner.at("threads", number), thread)
+    yield from _each(context, value, "messages", read_old_media)
+    yield from _each(context, value, "message_echoes", partial(read_echo, channel=Channel.HISTORY))
 
 
-def _thread(place: BodyContext, thread: Any) -> Iterator[Item]:
+def _thread(context: BodyContext, thread: Any) -> Iterator[Item]:
     if not isinstance(thread, dict):
-        yield place.unreadable("It is not an object.", thread)
+        yield context.unreadable("It is not an object.", thread)
         return
     try:
         them = _partner(thread)
-    except InvalidObject as refused:
-        yield place.unreadable(str(refused), thread)
+    except InvalidObject as error:
+        yield context.unreadable(str(error), thread)
         return
-    yield from _each(place, thread, "messages", lambda here, thing: read_old_message(here, thing, completed(them, place.people)))
+    yield from _each(context, thread, "messages", lambda inner, obj: read_old_message(inner, obj, completed(them, context.people)))
 
 
-def _partner(thread: Thing) -> Person:
+def _partner(thread: JsonObject) -> Person:
     context = mapping(thread, "context")
     known = person(context, wa_id="wa_id", bsuid="user_id", parent="parent_user_id")
     name = text(context, "username").removeprefix("@")[:64] or None
@@ -188,135 +188,133 @@ def _partner(thread: Thing) -> Person:
     return Person(wa_id=known.wa_id or phone, bsuid=known.bsuid, parent_bsuid=known.parent_bsuid, username=name)
 
 
-def _status(place: BodyContext, thing: Thing) -> Item:
-    status = text(thing, "status").lower()
-    if text(thing, "type") in ("call", "payment"):
-        return _account_item(place, thing, f"{text(thing, 'type')}_{status}")
-    wamid = identifier(thing, "id", MAX_WAMID)
+def _status(context: BodyContext, obj: JsonObject) -> Item:
+    status = text(obj, "status").lower()
+    if text(obj, "type") in ("call", "payment"):
+        return _account_item(context, obj, f"{text(obj, 'type')}_{status}")
+    wamid = identifier(obj, "id", MAX_WAMID)
     if wamid is None or not status:
         raise InvalidObject("The status names no message, or says nothing of it.")
-    named = (identifier(thing, key, MAX_BSUID) for key in PARTICIPANT)
-    errors = thing.get("errors")
+    named = (identifier(obj, key, MAX_BSUID) for key in PARTICIPANT)
+    errors = obj.get("errors")
     return Status(
-        **place.common(thing),
+        **context.common(obj),
         wamid=wamid,
         status=status[:32],
-        timestamp=seconds(thing.get("timestamp")),
+        timestamp=seconds(obj.get("timestamp")),
         participant=next(filter(None, named), ""),
-        recipient=_recipient(thing),
-        callback_data=text(thing, "biz_opaque_callback_data")[:512] or None,
-        pricing=dict(mapping(thing, "pricing")) or None,
-        conversation=dict(mapping(thing, "conversation")) or None,
+        recipient=_recipient(obj),
+        callback_data=text(obj, "biz_opaque_callback_data")[:512] or None,
+        pricing=dict(mapping(obj, "pricing")) or None,
+        conversation=dict(mapping(obj, "conversation")) or None,
         errors=errors if isinstance(errors, list) else [],
     )
 
 
-def _recipient(thing: Thing) -> Person:
+def _recipient(obj: JsonObject) -> Person:
     """Returns the recipient. The id of a group is not a person."""
-    if thing.get("recipient_type") == "group":
+    if obj.get("recipient_type") == "group":
         return Person()
-    return person(thing, wa_id="recipient_id", bsuid="recipient_user_id", parent="recipient_parent_user_id")
+    return person(obj, wa_id="recipient_id", bsuid="recipient_user_id", parent="recipient_parent_user_id")
 
 
-def _calls(place: BodyContext, value: Thing) -> Iterator[Item]:
-    yield from _each(place, value, "calls", _call)
-    yield from _each(place, value, "statuses", _status)
+def _calls(context: BodyContext, value: JsonObject) -> Iterator[Item]:
+    yield from _each(context, value, "calls", _call)
+    yield from _each(context, value, "statuses", _status)
     if not value.get("calls"):  # a call contains its errors
-        yield from _each(place, value, "errors", _event("error"))
+        yield from _each(context, value, "errors", _event("error"))
 
 
-def _call(place: BodyContext, thing: Thing) -> Item:
-    event = text(thing, "event")
-    if (event == "connect" or is_missed_call(thing)) and is_customers_call(place, thing):
-        return read_call(place, thing)
-    return _account_item(place, thing, f"call_{event.removeprefix('call_')}")
+def _call(context: BodyContext, obj: JsonObject) -> Item:
+    event = text(obj, "event")
+    if (event == "connect" or is_missed_call(obj)) and is_customers_call(context, obj):
+        return read_call(context, obj)
+    return _account_item(context, obj, f"call_{event.removeprefix('call_')}")
 
 
-def _group(place: BodyContext, thing: Thing) -> Item:
-    failed = " failed" if thing.get("errors") else ""
-    return _account_item(place, thing, f"{text(thing, 'type')}{failed}")
+def _group(context: BodyContext, obj: JsonObject) -> Item:
+    failed = " failed" if obj.get("errors") else ""
+    return _account_item(context, obj, f"{text(obj, 'type')}{failed}")
 
 
-def _automatic_event(place: BodyContext, thing: Thing) -> Item:
-    return _account_item(place, thing, text(thing, "event_name"))
+def _automatic_event(context: BodyContext, obj: JsonObject) -> Item:
+    return _account_item(context, obj, text(obj, "event_name"))
 
 
-def _user_id_update(place: BodyContext, thing: Thing) -> Item:
-    ids, phone = mapping(thing, "user_id"), identifier(thing, "wa_id")
+def _user_id_update(context: BodyContext, obj: JsonObject) -> Item:
+    ids, phone = mapping(obj, "user_id"), identifier(obj, "wa_id")
     old = Person(wa_id=phone, bsuid=identifier(ids, "previous", MAX_BSUID))
     new = Person(wa_id=phone, bsuid=identifier(ids, "current", MAX_BSUID))
     if not (old.bsuid and new.bsuid):
         raise InvalidObject("It does not say which user ID became which.")
-    return IdentityUpdate(**place.common(thing), change=IdentityChange(old, new), timestamp=seconds(thing.get("timestamp")))
+    return IdentityUpdate(**context.common(obj), change=IdentityChange(old, new), timestamp=seconds(obj.get("timestamp")))
 
 
-def _state_sync(place: BodyContext, thing: Thing) -> Item:
-    contact = mapping(thing, "contact")
+def _state_sync(context: BodyContext, obj: JsonObject) -> Item:
+    contact = mapping(obj, "contact")
     known = person(contact, wa_id="phone_number", bsuid="user_id", parent="parent_user_id")
     phone = digits(known.wa_id or "") or None
     if not (phone or known.bsuid):
         raise InvalidObject("The address book entry names nobody.")
     name = next(filter(is_visible, (text(contact, "full_name"), text(contact, "first_name"))), "")[:255] or None
     return AddressBookEntry(
-        **place.common(thing),
+        **context.common(obj),
         person=replace(known, wa_id=phone, name=name),
-        removed=text(thing, "action") == "remove",
-        timestamp=seconds(mapping(thing, "metadata").get("timestamp")),
+        removed=text(obj, "action") == "remove",
+        timestamp=seconds(mapping(obj, "metadata").get("timestamp")),
     )
 
 
-def _preference(place: BodyContext, thing: Thing) -> Item:
-    choice = text(thing, "value").lower()
-    if choice not in ("stop", "resume", "signup") or text(thing, "category") != "marketing_messages":
-        return _account_item(place, thing, "user_preference")
-    who = completed(person(thing, wa_id="wa_id", bsuid="user_id", parent="parent_user_id"), place.people)
+def _preference(context: BodyContext, obj: JsonObject) -> Item:
+    choice = text(obj, "value").lower()
+    if choice not in ("stop", "resume", "signup") or text(obj, "category") != "marketing_messages":
+        return _account_item(context, obj, "user_preference")
+    who = completed(person(obj, wa_id="wa_id", bsuid="user_id", parent="parent_user_id"), context.people)
     if not (who.wa_id or who.bsuid):
         raise InvalidObject("The preference names nobody.")
-    return MarketingPreference(
-        **place.common(thing), person=who, stopped=choice == "stop", timestamp=seconds(thing.get("timestamp"))
-    )
+    return MarketingPreference(**context.common(obj), person=who, stopped=choice == "stop", timestamp=seconds(obj.get("timestamp")))
 
 
 def _event(name: str) -> Read:
-    return lambda place, thing: _account_item(place, thing, name)
+    return lambda context, obj: _account_item(context, obj, name)
 
 
-def _account_item(place: BodyContext, thing: Thing, event: str) -> AccountEvent:
-    moment = seconds(thing.get("timestamp")) or place.time
-    return AccountEvent(**place.common(thing), event=event.lower()[:100], timestamp=moment)
+def _account_item(context: BodyContext, obj: JsonObject, event: str) -> AccountEvent:
+    moment = seconds(obj.get("timestamp")) or context.time
+    return AccountEvent(**context.common(obj), event=event.lower()[:100], timestamp=moment)
 
 
-def _account_event(place: BodyContext, value: Thing) -> Iterator[Item]:
+def _account_event(context: BodyContext, value: JsonObject) -> Iterator[Item]:
     """Reads an event of an account or a number as a whole, in a known or unknown field."""
     try:
-        waba_id = identifier(mapping(value, "waba_info"), "waba_id") or place.waba_id
-    except InvalidObject as refused:
-        yield place.unreadable(str(refused), value)
+        waba_id = identifier(mapping(value, "waba_info"), "waba_id") or context.waba_id
+    except InvalidObject as error:
+        yield context.unreadable(str(error), value)
         return
     yield AccountEvent(
-        position=place.position,
-        field=place.field,
-        phone_number_id=place.phone_number_id,
+        position=context.position,
+        field=context.field,
+        phone_number_id=context.phone_number_id,
         waba_id=waba_id,
         raw=value,
         event=_word(value).lower()[:100],
-        timestamp=seconds(value.get("timestamp")) or place.time,
+        timestamp=seconds(value.get("timestamp")) or context.time,
         display_phone_number=(text(value, "display_phone_number") or text(value, "phone_number"))[:64] or None,
     )
 
 
-def _word(value: Thing) -> str:
+def _word(value: JsonObject) -> str:
     """Returns Meta's word for the event. For a change of a template's category, it is the new category."""
     words = ("event", "decision", "status", "type", "new_quality_score", "correct_category", "new_category")
     said = [text(value, key) for key in words] + [text(mapping(value, "alert_info"), "alert_type")]
     return next(filter(None, [*said, *(key for key in HANDOVERS if key in value)]), "")
 
 
-def _listed(key: str, read: Read) -> Callable[[BodyContext, Thing], Iterator[Item]]:
-    return lambda place, value: _each(place, value, key, read)
+def _listed(key: str, read: Read) -> Callable[[BodyContext, JsonObject], Iterator[Item]]:
+    return lambda context, value: _each(context, value, key, read)
 
 
-READERS: dict[str, Callable[[BodyContext, Thing], Iterator[Item]]] = {
+READERS: dict[str, Callable[[BodyContext, JsonObject], Iterator[Item]]] = {
     "messages": _messages,
     "message_echoes": _messages,
     "smb_message_echoes": _messages,

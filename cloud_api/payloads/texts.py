@@ -79,8 +79,8 @@ def _audio(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
 
 def _location(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     name, address = text(body, "name"), text(body, "address")
-    place = address if address.startswith(name) else f"{name}, {address}".removesuffix(", ")
-    return place or ", ".join(filter(None, (text(body, "latitude"), text(body, "longitude"))))
+    location = address if address.startswith(name) else f"{name}, {address}".removesuffix(", ")
+    return location or ", ".join(filter(None, (text(body, "latitude"), text(body, "longitude"))))
 
 
 def _contacts(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
@@ -138,8 +138,8 @@ def _form(reply: Mapping[str, Any]) -> str:
         return text(reply, "body")
     answers = form_answers(reply)
     said = [f"{key}: {_plain(value)}" for key, value in answers.items() if key != "flow_token"]
-    if not answers and (told := _response(reply)):
-        said = [_plain(told)]
+    if not answers and (response := _response(reply)):
+        said = [_plain(response)]
     # If nothing was filled in, Meta's text in `body` only says that the form was sent.
     return "\n".join(said) or (FORM_SENT if answers else text(reply, "body") or text(reply, "response_json"))
 
@@ -153,11 +153,11 @@ def form_answers(reply: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _response(reply: Mapping[str, Any]) -> Any:
     """Returns the value of `response_json`, None for a string that is not JSON."""
-    told = reply.get("response_json")
-    if not isinstance(told, str):
-        return told
+    response = reply.get("response_json")
+    if not isinstance(response, str):
+        return response
     try:
-        return decode(told.encode())  # escapes inside the string were not decoded with the body
+        return decode(response.encode())  # escapes inside the string were not decoded with the body
     except UnreadableBody:
         return None
 
@@ -232,7 +232,7 @@ def _template(body: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     definition = objects(mapping(message, "definition"), "components")
     written = next((text(each, "text") for each in definition if text(each, "type").upper() == "BODY"), "")
     given = next((objects(each, "parameters") for each in objects(body, "components") if text(each, "type").lower() == "body"), [])
-    values = {text(each, "parameter_name") or str(place): text(each, "text") for place, each in enumerate(given, 1)}
+    values = {text(each, "parameter_name") or str(index): text(each, "text") for index, each in enumerate(given, 1)}
     # In one pass: values may contain {{…}} too, and values that name each other would grow with each pass.
     written = _VARIABLE.sub(lambda found: values.get(found[1], found[0]), written)
     return written or text(body, "name")

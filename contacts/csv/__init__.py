@@ -2,12 +2,12 @@
 
 Modules and what other packages use of them:
 
-    encodings      the encoding of a file: examples
+    encodings      the encoding of a file: example_words
     columns        names of columns in three languages
-    tables         the rows of a file and its columns: Layout, Refused, guess_layout, samples
+    tables         the rows of a file and its columns: FileRefused, Layout, guess_layout, sample_cells
     rows           the contact in a row
     imports        previews an import and stores it
     import_queue   imports as rows of the worker's lane: Step, content_of, layout_of
-    forms          forms of an import: ImportForm, ColumnsForm
-    exports        files for download
+    forms          forms of an import: ColumnsForm, ImportForm
+    exports        files for download: example_file, export_contacts
 """

@@ -1,5 +1,5 @@
-"""The words of the CSV files that contacts travel in. A file has to be understood whatever the language of whoever made it, and may
-go from one to another, so the words of all three stand here and not among the translations."""
+"""Columns and words of the CSV files with contacts, in all three languages: a file is read in any language of its author. Therefore
+these words are here and not in the translations."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LANGUAGES = ("pt-br", "en", "es")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its header in each of LANGUAGES, and what else people call it. `read`: an import looks at it."""
+    """One column: its header in each of LANGUAGES, and other usual headers. `read`: whether an import reads it."""
 
     key: str
     headers: tuple[str, str, str]
@@ -26,7 +26,7 @@ class Column:
 
 
 COLUMNS = (
-    # The digits as WhatsApp has them, country code first: unlike what people type, they are never taken for a number without one.
+    # Digits as in a wa_id, country code first. Unlike phones that people type, they are never read as digits without country code.
     Column("wa_id", ("telefone (internacional)", "phone (international)", "teléfono (internacional)"), ("wa_id",)),
     Column("whatsapp_name", ("nome no WhatsApp", "WhatsApp name", "nombre en WhatsApp"), read=False),
     Column(
@@ -55,7 +55,7 @@ FORMER_COLUMNS = (
     Column("bot", ("bot", "bot", "bot"), ("robô",)),
     Column("automatic", ("automáticas", "automatic", "automáticos"), ("automático", "mensagens automáticas", "automatic messages")),
 )
-"""Columns that exports had. An import still reads them."""
+"""Columns of earlier exports, which imports still read."""
 FIRST_NAME = Column(
     "first_name", ("primeiro nome", "first name", "primer nombre"), ("given name", "nome próprio", "nombre de pila", "nombres")
 )
@@ -68,19 +68,19 @@ LAST_NAME = Column(
     ("apellido", "family name", "surname", "último nome", "sobrenomes", "primer apellido"),
 )
 OTHER_PHONE = "other_phone"
-"""The key of a column whose phone counts where the one of PHONE is empty."""
+"""The key of a column with a second phone, which is read if PHONE is empty."""
 COLUMN_KEYS: tuple[str, ...] = (
     *("phone", OTHER_PHONE, "wa_id", "name", "first_name", "middle_name", "last_name", "labels", "profile"),
     *("number", "user_id"),
 )
-"""The keys that a column of a file may be given; besides, it may keep one of FORMER that its header means."""
+"""The keys that users may choose for a column. A column may also keep a key of FORMER_COLUMNS that was guessed from its header."""
 REPEATABLE_KEYS = {OTHER_PHONE}
-"""Those that several columns may have."""
+"""Keys that several columns may have."""
 LEFT_OUT = ""
-"""The key of a column that says nothing to an import."""
+"""The key of a column that is not imported."""
 
 PHONE_HEADERS = (
-    # The likeliest to be on WhatsApp first. A number may follow, or come before "value": Phone 1 - Value, Telefone 2.
+    # The likeliest to be on WhatsApp first. A digit may follow, also before "value": Phone 1 - Value, Telefone 2.
     {"whatsapp", "whats", "zap", "wpp", "numero whatsapp", "numero de whatsapp", "numero do whatsapp", "whatsapp number"},
     {"celular", "movil", "mobile", "telemovel", "cell", "cell phone", "cellphone", "mobile phone", "mobile number"}
     | {"telefone celular", "telefone movel", "numero de celular", "numero do celular", "telefono movil", "telefono celular"}
@@ -102,30 +102,33 @@ _BY_HEADER = {
 
 
 def guess_columns(headers: Sequence[str]) -> list[str]:
-    """The key of each column by its header, LEFT_OUT for those that say nothing. Of several phones the one that is likeliest to be
-    on WhatsApp is the phone, the others count where it is empty."""
+    """Returns the key of each column by its header, LEFT_OUT for an unknown one. Of several columns with phones, the one that is
+    likeliest to be on WhatsApp is the phone, and the rest are other phones."""
     words = [fold_limited(unguard_cell(header)) for header in headers]
     keys = [_BY_HEADER[word].key if word in _BY_HEADER and _BY_HEADER[word].read else LEFT_OUT for word in words]
-    keys = [LEFT_OUT if key in keys[:position] else key for position, key in enumerate(keys)]
-    phones = [(rank, position) for position, word in enumerate(words) if (rank := _phone_rank(word)) is not None]
-    for place, (_rank, position) in enumerate(sorted(phones)):
-        keys[position] = OTHER_PHONE if place or "wa_id" in keys else "phone"
+    keys = [LEFT_OUT if key in keys[:index] else key for index, key in enumerate(keys)]
+    phones = sorted((rank, index) for index, word in enumerate(words) if (rank := _phone_rank(word)) is not None)
+    for order, (_rank, index) in enumerate(phones):
+        keys[index] = OTHER_PHONE if order > 0 or "wa_id" in keys else "phone"
     return keys
 
 
 def guess_columns_by_cells(cells: Sequence[str], *, country: str) -> list[str]:
-    """The same for a file that does not name its columns, from its first row: the first phone number, and the first name."""
+    """Returns the keys for a file without headers, by the cells of its first row: the first phone, and the first name."""
     keys = [LEFT_OUT] * len(cells)
     words = [read_cell(cell) for cell in cells]
-    if phone := next((place for place, word in enumerate(words, start=1) if candidates(word, country=country)), 0):
-        keys[phone - 1] = "phone"
-        if name := next((place for place, word in enumerate(words, start=1) if re.search(r"[^\W\d_]", word)), 0):
-            keys[name - 1] = "name"
+    phone = next((index for index, word in enumerate(words) if candidates(word, country=country)), None)
+    if phone is None:
+        return keys
+    keys[phone] = "phone"
+    name = next((index for index, word in enumerate(words) if re.search(r"[^\W\d_]", word)), None)
+    if name is not None:
+        keys[name] = "name"
     return keys
 
 
 def is_known_header(header: str) -> bool:
-    """Whether an import knows what the header means, if only to leave it out."""
+    """Returns whether the header belongs to a known column, including columns that imports do not read."""
     word = fold_limited(unguard_cell(header))
     return word in _BY_HEADER or _phone_rank(word) is not None
 
@@ -145,7 +148,7 @@ PROFILE_SYNONYMS = {
     **dict.fromkeys(("humano", "human", "pessoa", "person", "persona"), Profile.HUMAN),
     "robo": Profile.BOT,
 }
-"""By people, and by exports of before."""
+"""Other usual words, and words of earlier exports."""
 PROFILE_BY_WORD = {word: profile for profile, words in PROFILES.items() for word in words} | PROFILE_SYNONYMS
 
 YES = {"sim", "yes", "si", "s", "y", "1", "true", "verdadeiro", "verdadero", "on", "ligado", "activado", "x"}
@@ -157,18 +160,18 @@ _GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 
 
 def guard_cell(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection): with a ' before it, and where there is one, a second,
-    so that `unguard_cell` gives back every text."""
+    """Returns the cell with a ' before it if a spreadsheet could read it as a formula (OWASP, CSV injection), or if it begins with
+    such a guard, so that `unguard_cell` restores every text."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def unguard_cell(cell: str) -> str:
-    """The cell without the ' that an export put before it."""
+    """Returns the cell without the ' of `guard_cell`."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def read_cell(cell: str) -> str:
-    """What the cell says, without what an export of ours put before it, or Excel around it so that digits stay text: ="619815"."""
+    """Returns the text of a cell, without the guard of an export, and without Excel's way to keep digits as text: ="619815"."""
     cell = cell.strip()
     if match := _AS_TEXT.fullmatch(cell):
         return match[1].replace('""', '"').strip()
@@ -176,6 +179,6 @@ def read_cell(cell: str) -> str:
 
 
 def delimiter_of(language: str) -> str:
-    """Between cells: what spreadsheets set to the language take it to be, because where a comma stands in decimals it cannot part
-    cells. The other one would open as one column."""
+    """Returns the delimiter that spreadsheets in this language expect: a semicolon where decimals have a comma. With another one,
+    they show a single column."""
     return "," if language == "en" else ";"

@@ -1,4 +1,4 @@
-"""Contacts as a CSV file. Only a few are in memory at a time, however many there are."""
+"""CSV files with contacts for download. Only a few contacts are in memory at a time."""
 
 import csv
 import io
@@ -16,32 +16,32 @@ from organizations.models import Organization, PhoneNumber, Profile
 
 CHUNK_SIZE = 2_000
 BOM = "\ufeff"
-"""Without it Excel takes UTF-8 for Windows-1252."""
+"""Without it Excel reads UTF-8 as Windows-1252."""
 
 
-def export_contacts(*, organization: Organization, filters: ContactFilters, now: datetime, language: str, zone: tzinfo) -> Iterator[str]:
-    """The file, piece by piece: two queries for each `CHUNK_SIZE` of contacts, however many there are. By id, because the order of the
-    lists changes while they are read."""
-    place = LANGUAGES.index(language)
-    yield BOM + _csv([[column.headers[place] for column in COLUMNS]], language)
+def export_contacts(
+    *, organization: Organization, filters: ContactFilters, now: datetime, language: str, zone: tzinfo
+) -> Iterator[str]:
+    """Yields the file in pieces of `CHUNK_SIZE` contacts, with two queries each."""
+    yield BOM + _csv([[column.header(language) for column in COLUMNS]], language)
     numbers = number_names(numbers_of(organization))
     contacts = filters.matching(organization.pk, now)
     if filters.search:
         found = find_contacts(organization.pk, filters.search)
         contacts = contacts.filter(pk__in=found.ids) if found else contacts.none()
     last = 0
+    # In the order of ids, because the order of the lists changes meanwhile.
     while part := list(contacts.filter(pk__gt=last).order_by("pk")[:CHUNK_SIZE]):
         last = part[-1].pk
         labels = _labels_of(part)
-        yield _csv((_cells(each, numbers, labels[each.pk], place, zone) for each in part), language)
+        yield _csv((_cells(each, numbers, labels[each.pk], language, zone) for each in part), language)
 
 
 def example_file(language: str) -> str:
-    """A file to fill in, with one example."""
-    place = LANGUAGES.index(language)
+    """Returns a file to fill in, with one example."""
     columns = [PHONE, *(each for each in COLUMNS if each.key in ("name", "profile", "labels"))]
-    example = ["(61) 98150-0586", "Maria da Silva", PROFILES[Profile.HUMAN][place], ""]
-    return BOM + _csv([[each.headers[place] for each in columns], example], language)
+    example = ["(61) 98150-0586", "Maria da Silva", PROFILES[Profile.HUMAN][LANGUAGES.index(language)], ""]
+    return BOM + _csv([[each.header(language) for each in columns], example], language)
 
 
 def _csv(rows: Iterable[Iterable[str]], language: str) -> str:
@@ -59,8 +59,8 @@ def _labels_of(contacts: Sequence[Contact]) -> dict[int, list[str]]:
     return labels
 
 
-def _cells(contact: Contact, numbers: Mapping[str, str], labels: Iterable[str], place: int, zone: tzinfo) -> list[str]:
-    """In the order of COLUMNS."""
+def _cells(contact: Contact, numbers: Mapping[str, str], labels: Iterable[str], language: str, zone: tzinfo) -> list[str]:
+    """Returns the contact's cells in the order of COLUMNS."""
     return [
         contact.wa_id or "",
         contact.name,
@@ -68,18 +68,19 @@ def _cells(contact: Contact, numbers: Mapping[str, str], labels: Iterable[str], 
         contact.username,
         contact.bsuid or "",
         numbers.get(contact.create_for_phone_number_id, contact.create_for_phone_number_id),
-        PROFILES[Profile(contact.profile)][place],
+        PROFILES[Profile(contact.profile)][LANGUAGES.index(language)],
         ", ".join(labels),
-        _time(contact.create_in, zone),
-        _time(contact.last_message_timestamp, zone),
+        _format_time(contact.create_in, zone),
+        _format_time(contact.last_message_timestamp, zone),
     ]
 
 
-def _time(moment: datetime | None, zone: tzinfo) -> str:
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+def _format_time(time: datetime | None, zone: tzinfo) -> str:
+    return time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if time else ""
 
 
 def number_names(numbers: Sequence[PhoneNumber]) -> dict[str, str]:
-    """How a file names each of the organization's numbers: by its digits, or Meta's id where two have the same digits."""
+    """Returns how files name each of the organization's numbers, by phone number ID: its digits or, if two numbers have the same
+    digits, the phone number ID."""
     digits = [each.wa_id for each in numbers]
     return {each.phone_number_id: each.wa_id if digits.count(each.wa_id) == 1 else each.phone_number_id for each in numbers}

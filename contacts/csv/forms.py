@@ -1,4 +1,4 @@
-"""Forms of an import: the file, and what its columns are."""
+"""Forms of an import: the file, and its columns."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ COLUMN_CHOICES = [(LEFT_OUT, _("Leave out")), *((key, COLUMN_WORDS[key]) for key
 class ImportForm(NumberForm):
     file = forms.FileField(
         label=_("CSV file"),
-        allow_empty_file=True,  # which has its own words: see `contacts.csv.tables`
+        allow_empty_file=True,  # `contacts.csv.tables` refuses it with its own text
         max_length=None,
         error_messages={"required": _("Choose a file.")},
         help_text=_("At most 50,000 contacts and 5 MB."),
@@ -40,21 +40,21 @@ class ImportForm(NumberForm):
 
 
 class ColumnsForm(forms.Form):
-    """What each column of a file is, and how the file is to be read. `column_0` and so on: a key of `contacts.csv.columns`."""
+    """The layout of a file: encoding, header and columns. `column_0` and so on are keys of `contacts.csv.columns`."""
 
     encoding = forms.ChoiceField(choices=[(UTF_8, "UTF-8"), *ENCODINGS.items()], required=False)
     has_header = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, layout: Layout, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.known = layout
-        for position, key in enumerate(layout.columns):
+        self.before = layout
+        for index, key in enumerate(layout.columns):
             former = [(key, FORMER_WORDS[key])] if key in FORMER_WORDS else []
-            self.fields[f"column_{position}"] = forms.ChoiceField(choices=COLUMN_CHOICES + former, required=False, initial=key)
+            self.fields[f"column_{index}"] = forms.ChoiceField(choices=COLUMN_CHOICES + former, required=False, initial=key)
 
     @property
     def layout(self) -> Layout:
-        """As it was filled in."""
-        given = self.cleaned_data
-        columns = tuple(given[f"column_{position}"] for position in range(len(self.known.columns)))
-        return Layout(given["encoding"] or self.known.encoding, self.known.separator, columns, given["has_header"])
+        """The layout that the user chose, in a valid form."""
+        cleaned = self.cleaned_data
+        columns = tuple(cleaned[f"column_{index}"] for index in range(len(self.before.columns)))
+        return Layout(cleaned["encoding"] or self.before.encoding, self.before.separator, columns, cleaned["has_header"])

@@ -1,13 +1,13 @@
-"""Files of contacts on their way in. People choose a file, say what its columns are, look at what would come of it, and have it
-imported; the worker checks and imports, so that no page waits for a large file.
+"""Contact imports as rows of a lane. A user submits a file, chooses its columns, sees a preview and starts the import. The worker
+checks and stores, so that no page waits for a large file.
 
-    COLUMNS ──choose_columns──> CHECK ──worker──> CHECKED ──begin──> STORE ──worker──> DONE
-       ^                                             │                 │
-       └──────────────── change_columns ─────────────┘                 └─(something is wrong meanwhile)──> CHECKED
+    COLUMNS ──choose_columns──> CHECK ──worker──> CHECKED ──start_storing──> STORE ──worker──> DONE
+                                  ^                 │  ^                       │
+                                  └─choose_columns──┘  └─(a problem was found)─┘
 
-What is stored is what the user does who called `start_storing`, and ends when that user loses the right to it.
-The file is kept in the database, where all processes find it, and counts in the organization's storage until it is imported, called
-off, or a day old.
+The import is done in the name of the user who called `start_storing`, and ends if this user loses the right to it. The file is
+stored in the database, where all processes find it. It counts in the organization's storage use until it is imported, cancelled or
+expired.
 """
 
 import zlib
@@ -36,18 +36,18 @@ MAX_FILE_NAME_LENGTH = 255
 
 
 class ImporterLostAccess(FileRefused):
-    """Whoever began the import may not do so any more."""
+    """The user who started the import may no longer import."""
 
 
 class ImportCancelled(Exception):
-    """The import is gone, or another worker has it."""
+    """The import was cancelled, or another worker has leased it."""
 
 
 def create_import(
     *, organization: Organization, number: PhoneNumber, content: bytes, file_name: str, by: User, now: datetime
 ) -> ContactImport:
-    """Keep the file, in place of one that the user has left unfinished, with a guess at its columns. Raises Refused for what is no
-    CSV file, StorageFull if there is no room for it."""
+    """Stores the file with a guessed layout, and deletes an unfinished import of the user. Raises FileRefused if the file is no CSV
+    file, StorageFull if it exceeds the organization's quota."""
     layout = guess_layout(content, country=organization.country)
     compressed = zlib.compress(content)
 
@@ -71,52 +71,53 @@ def create_import(
 
 
 def unfinished_import(organization: Organization, user: User) -> ContactImport | None:
-    """The user's own one that is not imported yet."""
+    """Returns the user's import that is not done, if there is one."""
     own = ContactImport.objects.filter(organization=organization, created_by=user).exclude(step=Step.DONE)
     return own.defer("content").order_by("-pk").first()
 
 
 def content_of(contact_import: ContactImport) -> bytes:
-    """The file as it was chosen; empty once it is imported."""
+    """Returns the file as it was submitted. Empty after the import."""
     return zlib.decompress(bytes(contact_import.content)) if contact_import.content else b""
 
 
 def layout_of(contact_import: ContactImport) -> Layout:
-    own = contact_import
-    return Layout(own.encoding, own.separator, tuple(own.columns), own.has_header)
+    """Returns the layout that was guessed or chosen."""
+    return Layout(contact_import.encoding, contact_import.separator, tuple(contact_import.columns), contact_import.has_header)
 
 
 def choose_columns(*, contact_import: ContactImport, layout: Layout, language: str, may_label: bool) -> bool:
-    """Have the file checked as it is laid out; False if somebody was faster. Raises Refused if no column has the phones."""
+    """Queues the file for the check with this layout. Returns False if another request was first. Raises FileRefused if no column
+    has phones."""
     check_columns(layout.columns)
-    chosen = _columns_of(layout) | {"language": language, "may_label": may_label}
-    return _hand_over(contact_import, [Step.COLUMNS, Step.CHECKED], step=Step.CHECK, **chosen)
+    changes = _columns_of(layout) | {"language": language, "may_label": may_label}
+    return _queue(contact_import, [Step.COLUMNS, Step.CHECKED], step=Step.CHECK, **changes)
 
 
 def start_storing(*, contact_import: ContactImport, by: User, language: str, may_label: bool, skips_wrong: bool) -> bool:
-    """Have what was checked imported, as what this user does; False if somebody was faster."""
-    chosen = {"created_by": by, "language": language, "may_label": may_label, "skips_wrong": skips_wrong, "last_line": 0}
-    return _hand_over(contact_import, [Step.CHECKED], step=Step.STORE, counts=asdict(ImportCounts(0, 0, 0)), **chosen)
+    """Queues the checked file for the import in the name of this user. Returns False if another request was first."""
+    changes = {"created_by": by, "language": language, "may_label": may_label, "skips_wrong": skips_wrong, "last_line": 0}
+    return _queue(contact_import, [Step.CHECKED], step=Step.STORE, counts=asdict(ImportCounts(0, 0, 0)), **changes)
 
 
 def retry_import(*, contact_import: ContactImport) -> bool:
-    """What a worker gave up is tried afresh; False if it did not."""
+    """Makes a dead import due again. Returns False if it is not dead."""
     return bool(ContactImport.objects.filter(pk=contact_import.pk, state=State.DEAD).make_due())
 
 
 def cancel_import(*, contact_import: ContactImport) -> None:
-    """Forget the file. What was stored of it stays."""
+    """Deletes the import. Contacts that were stored already stay."""
     run_in_transaction(lambda: _delete(ContactImport.objects.filter(pk=contact_import.pk)))
 
 
 def delete_expired_imports() -> int:
-    """A chore: forget files that nobody came back for; returns how many."""
+    """A chore: deletes imports older than `RETENTION`. Returns their number."""
     expired = ContactImport.objects.filter(create_in__lt=timezone.now() - RETENTION).exclude(state=State.DUE)
     return run_in_transaction(lambda: _delete(expired))
 
 
 def _delete(imports: Any) -> int:
-    """Two at once give a file's room back once: of a row that is locked and gone the second sees nothing."""
+    # Locked, so that two concurrent deletions free the file's storage once: the second one does not see the row.
     rows = list(imports.select_for_update().order_by("pk").values_list("pk", "organization_id", "size"))
     for _pk, organization_id, size in rows:
         storage.record_stored_file(organization_id=organization_id, size=-size)
@@ -128,21 +129,21 @@ def _columns_of(layout: Layout) -> dict[str, Any]:
     return asdict(layout) | {"columns": list(layout.columns)}
 
 
-def _hand_over(contact_import: ContactImport, from_steps: Sequence[Step], **changes: Any) -> bool:
-    """To the worker."""
+def _queue(contact_import: ContactImport, from_steps: Sequence[Step], **changes: Any) -> bool:
+    """Makes the import due for the worker. Returns False if it is not waiting in one of these steps."""
 
-    def hand_over() -> bool:
-        own = ContactImport.objects.filter(pk=contact_import.pk, step__in=from_steps, state=State.WAITING)
-        return bool(own.update(**changes) and ContactImport.objects.filter(pk=contact_import.pk).make_due())
+    def write() -> bool:
+        waiting = ContactImport.objects.filter(pk=contact_import.pk, step__in=from_steps, state=State.WAITING)
+        return bool(waiting.update(**changes) and ContactImport.objects.filter(pk=contact_import.pk).make_due())
 
-    return run_in_transaction(hand_over)
+    return run_in_transaction(write)
 
 
-# ---- The worker
+# ---- The worker ----
 
 
 def run_imports(lease: Lease) -> None:
-    """Check or import the files of the lease."""
+    """Checks or imports the files of the lease."""
     for pk in lease.ids:
         contact_import = ContactImport.objects.select_related("organization", "created_by").get(pk=pk)
         with translation.override(contact_import.language or None):
@@ -154,44 +155,44 @@ def run_imports(lease: Lease) -> None:
 
 def _check(lease: Lease, contact_import: ContactImport) -> None:
     try:
-        preview = preview_contacts(**_given(contact_import))
+        preview = preview_contacts(**_import_arguments(contact_import))
     except FileRefused as refusal:
-        preview = ImportPreview(ImportCounts(0, 0, 0), (), refusal.faults)
-    _put_back(lease, contact_import, preview)
+        preview = ImportPreview(ImportCounts(0, 0, 0), (), refusal.problems)
+    _return_to_user(lease, contact_import, preview)
 
 
 def _store(lease: Lease, contact_import: ContactImport) -> None:
-    """From where a worker before this one has come to."""
+    # Continues after `last_line`, which an earlier worker may have reached.
     so_far = ImportCounts(**contact_import.counts)
     parts: dict[int, ImportCounts] = {}
 
-    def note(line: int, imported: ImportCounts) -> None:
-        _refuse_who_may_not(contact_import)
-        parts[line] = imported  # in place of what a transaction that is run again had noted
+    def record_progress(line: int, part: ImportCounts) -> None:
+        _check_access(contact_import)
+        parts[line] = part  # replaces the counts of an earlier run of the transaction
         counts = asdict(sum(parts.values(), start=so_far))
         if not lease.held([contact_import.pk]).update(counts=counts, last_line=line):
             raise ImportCancelled
 
     try:
-        _refuse_who_may_not(contact_import)
-        imported = import_contacts(
-            **_given(contact_import),
+        _check_access(contact_import)
+        counts = import_contacts(
+            **_import_arguments(contact_import),
             by=contact_import.created_by,
             now=timezone.now(),
             skips_wrong=contact_import.skips_wrong,
             after_line=contact_import.last_line,
-            note=note,
+            on_stored=record_progress,
         )
     except FileRefused as refusal:
-        _put_back(lease, contact_import, _preview_after(contact_import, refusal))
+        _return_to_user(lease, contact_import, _preview_after(contact_import, refusal))
     except ImportCancelled:
         return
     else:
-        run_in_transaction(lambda: _finish(lease, contact_import, imported.ignored))
+        run_in_transaction(lambda: _finish(lease, contact_import, counts.ignored))
 
 
-def _refuse_who_may_not(contact_import: ContactImport) -> None:
-    """Raises ImporterLostAccess if whoever began the import has lost, since then, what it takes: to be a member, or to make labels."""
+def _check_access(contact_import: ContactImport) -> None:
+    """Raises ImporterLostAccess if the user who started the import is no longer a member, or may no longer add labels."""
     user = User.objects.filter(pk=contact_import.created_by_id or 0).first()
     access = get_access(user, contact_import.organization_id) if user else None
     if access is None:
@@ -205,17 +206,17 @@ def _refuse_who_may_not(contact_import: ContactImport) -> None:
 
 
 def _preview_after(contact_import: ContactImport, refusal: FileRefused) -> ImportPreview:
-    """What would come of the file now that an import of it was refused; whatever is stored already is known by now."""
+    """Returns the preview of a file whose import was refused. Contacts that were stored already count as unchanged."""
     try:
-        preview = preview_contacts(**_given(contact_import))
+        preview = preview_contacts(**_import_arguments(contact_import))
     except FileRefused:
-        return ImportPreview(ImportCounts(0, 0, 0), (), refusal.faults)
-    is_told = preview.faults.count and not isinstance(refusal, ImporterLostAccess)
-    return preview if is_told else replace(preview, faults=refusal.faults)
+        return ImportPreview(ImportCounts(0, 0, 0), (), refusal.problems)
+    shows_reason = preview.problems.count and not isinstance(refusal, ImporterLostAccess)
+    return preview if shows_reason else replace(preview, problems=refusal.problems)
 
 
-def _given(contact_import: ContactImport) -> dict[str, Any]:
-    """What is to be imported. Raises Refused if the number is gone."""
+def _import_arguments(contact_import: ContactImport) -> dict[str, Any]:
+    """Returns the arguments of `preview_contacts` and `import_contacts`. Raises FileRefused if the number no longer exists."""
     organization = contact_import.organization
     number = next((each for each in numbers_of(organization) if each.phone_number_id == contact_import.phone_number_id), None)
     if number is None:
@@ -229,11 +230,11 @@ def _given(contact_import: ContactImport) -> dict[str, Any]:
     }
 
 
-def _put_back(lease: Lease, contact_import: ContactImport, preview: ImportPreview) -> None:
-    """To people, with what would come of it and what is wrong."""
+def _return_to_user(lease: Lease, contact_import: ContactImport, preview: ImportPreview) -> None:
+    """Sets the import to CHECKED, with the preview for the user."""
     counts = asdict(preview.counts)
     ignored = counts.pop("ignored")
-    counts |= {"wrong": len(preview.faults.lines), "mistakes": preview.faults.count}
+    counts |= {"wrong": len(preview.problems.lines), "mistakes": preview.problems.count}
     lease.held([contact_import.pk]).update(
         step=Step.CHECKED,
         state=State.WAITING,
@@ -241,17 +242,17 @@ def _put_back(lease: Lease, contact_import: ContactImport, preview: ImportPrevie
         counts=counts,
         ignored=ignored,
         shown=[asdict(each) for each in preview.first],
-        notes={"count": preview.notes.count, "first": _told(preview.notes)},
-        faults=_told(preview.faults),
+        notes={"count": preview.notes.count, "first": _lines(preview.notes)},
+        faults=_lines(preview.problems),
     )
 
 
-def _told(faults: ImportProblems) -> list[tuple[int, str]]:
-    return [(fault.line, fault.words) for fault in faults.in_order()]
+def _lines(problems: ImportProblems) -> list[tuple[int, str]]:
+    return [(problem.line, problem.words) for problem in problems.in_order()]
 
 
 def _finish(lease: Lease, contact_import: ContactImport, ignored: Sequence[str]) -> None:
-    """The file is needed no longer, and its room is free."""
+    """Sets the import to DONE, and deletes its file."""
     done = lease.held([contact_import.pk])
     size = contact_import.size
     if done.update(step=Step.DONE, state=State.DONE, lease_token=None, content=b"", size=0, ignored=list(ignored)):

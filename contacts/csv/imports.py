@@ -1,4 +1,4 @@
-"""Contacts from a CSV file. It is checked as a whole before anything is stored."""
+"""Previews and stores the contacts of a CSV file. The whole file is checked before anything is stored."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from contacts.change_log import alias_changes, record_changes
 from contacts.csv.rows import ImportRow, RowReader
 from contacts.csv.tables import FileRefused, ImportProblems, Layout, guess_layout, read_table
 from contacts.lists.search import index_names
-from contacts.models import Contact, ContactChange, Label, phone_key, reversed_phone
+from contacts.models import Contact, ContactChange, Label, search_phones
 from contacts.selectors import numbers_of
 from contacts.services import InvalidInput, check_label_count, insert_given_labels, label_key
 from jobs.bulk_writes import insert_rows, update_rows
@@ -29,14 +29,14 @@ Kind = ContactChange.Kind
 CHUNK_SIZE = 2_000
 """Rows that are stored in one transaction."""
 MAX_PREVIEW_ROWS = 5
-"""Rows of a preview that are shown as they would be stored."""
+"""Rows that a preview shows as they would be stored."""
 FLAGS = ("profile", "activate_bot", "activate_automatic_message")
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """How many contacts were added, changed, and were so already; the headers of columns that an import does not know."""
+    """The numbers of contacts that were added, changed, and left unchanged, and the headers of columns that are not imported."""
 
     added: int
     updated: int
@@ -50,7 +50,7 @@ class ImportCounts:
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """A row as it would be stored."""
+    """A row of the file as it would be stored."""
 
     wa_id: str
     name: str
@@ -59,33 +59,33 @@ class PreviewRow:
 
 @dataclass(frozen=True)
 class ImportPreview:
-    """What would come of an import: the counts of its good rows, a few of them, what is wrong with the others, and which rows are
-    imported otherwise than they say."""
+    """What an import would do: the counts of its valid rows, the first of them, the problems of the others, and notes on rows of
+    which something is left out."""
 
     counts: ImportCounts
     first: Sequence[PreviewRow]
-    faults: ImportProblems
+    problems: ImportProblems
     notes: ImportProblems = field(default_factory=ImportProblems)
 
     @property
-    def good(self) -> int:
+    def valid_count(self) -> int:
         return self.counts.added + self.counts.updated + self.counts.unchanged
 
 
 def preview_contacts(
     *, organization: Organization, number: PhoneNumber, content: bytes, may_label: bool, layout: Layout | None = None
 ) -> ImportPreview:
-    """What an import of this file would do; nothing is stored. Raises Refused if nothing can come of it."""
+    """Returns what an import of this file would do. Stores nothing. Raises FileRefused if the file cannot be read."""
     checked = _check(organization, number, content, layout, may_label=may_label)
-    matched = [(row, contact) for row, contact in checked.matched if row.line not in checked.faults.lines]
+    matched = [(row, contact) for row, contact in checked.matched if row.line not in checked.problems.lines]
     new = sum(contact.pk is None for _row, contact in matched)
     updated = sum(contact.pk is not None and would_change(contact, row) for row, contact in matched)
     counts = ImportCounts(new, updated, len(matched) - new - updated, checked.ignored)
     first = [
-        PreviewRow(contact.wa_id or contact.address, row.given.get("alias") or contact.alias or contact.name, contact.pk is None)
+        PreviewRow(contact.wa_id or contact.address, row.values.get("alias") or contact.alias or contact.name, contact.pk is None)
         for row, contact in matched[:MAX_PREVIEW_ROWS]
     ]
-    return ImportPreview(counts, first, checked.faults, checked.notes)
+    return ImportPreview(counts, first, checked.problems, checked.notes)
 
 
 def import_contacts(
@@ -99,53 +99,53 @@ def import_contacts(
     layout: Layout | None = None,
     skips_wrong: bool = False,
     after_line: int = 0,
-    note: Callable[[int, ImportCounts], None] = lambda line, imported: None,
+    on_stored: Callable[[int, ImportCounts], None] = lambda line, counts: None,
 ) -> ImportCounts:
-    """Add the people in the file, and change those who are there. `number`: whose they are where the file does not say. With
-    `may_label` labels that do not exist are made.
+    """Adds the contacts of the file, and changes existing ones. `number`: of rows that name none. `may_label`: whether labels that
+    do not exist are added.
 
-    The whole file is checked first. Raises Refused if a line is wrong and not to be skipped, and then nothing was stored. The good
-    rows are stored in parts, so that nobody waits long for what they lock. In the transaction of each part `note` is called with
-    its last line and what came of it; if it raises, the part is not stored. An import that was interrupted goes on `after_line`.
+    Checks the whole file first. Raises FileRefused if a line has a problem and `skips_wrong` is false. Nothing was stored then.
+    Stores the valid rows in parts, to keep locks short. Calls `on_stored` in the transaction of each part, with the part's last
+    line and counts. If it raises, the part is not stored. An interrupted import continues after `after_line`.
     """
     checked = _check(organization, number, content, layout, may_label=may_label)
-    if checked.faults.count and not (skips_wrong and 0 not in checked.faults.lines):
-        raise FileRefused(checked.faults)
-    wanted = [row for row, _contact in checked.matched if row.line not in checked.faults.lines and row.line > after_line]
-    imported = ImportCounts(0, 0, 0, checked.ignored)
-    for part in _parts(wanted):
-        imported += _store_part(organization, part, now, note, may_label=may_label, by=by)
-    return imported
+    if checked.problems.count and not (skips_wrong and 0 not in checked.problems.lines):
+        raise FileRefused(checked.problems)
+    rows = [row for row, _contact in checked.matched if row.line not in checked.problems.lines and row.line > after_line]
+    counts = ImportCounts(0, 0, 0, checked.ignored)
+    for part in _parts(rows):
+        counts += _store_part(organization, part, now, on_stored, may_label=may_label, by=by)
+    return counts
 
 
 def _store_part(
     organization: Organization,
     part: Sequence[ImportRow],
     now: datetime,
-    note: Callable[[int, ImportCounts], None],
+    on_stored: Callable[[int, ImportCounts], None],
     *,
     may_label: bool,
     by: User | None,
 ) -> ImportCounts:
     def write() -> ImportCounts:
-        stored = RowMatcher(organization, ImportProblems(), now, may_label=may_label, by=by).store(part)
-        note(part[-1].line, stored)
-        return stored
+        counts = RowMatcher(organization, ImportProblems(), now, may_label=may_label, by=by).store(part)
+        on_stored(part[-1].line, counts)
+        return counts
 
     try:
         return run_in_transaction(write)
     except NumberMoved:
         raise FileRefused.because(_("A number has just changed. Try again.")) from None
-    except IntegrityError:  # again and again, so nobody else's doing
+    except IntegrityError:  # in each run of the transaction, so not because of a concurrent one
         raise FileRefused.because(_("The database cannot tell the names of some labels in the file apart. Rename them.")) from None
 
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """A file that was read: its rows with the contacts that they mean, what is wrong, and what is odd."""
+    """A file that was read: its rows with their contacts, problems, headers that are not imported, and notes."""
 
     matched: Sequence[tuple[ImportRow, Contact]]
-    faults: ImportProblems
+    problems: ImportProblems
     ignored: Sequence[str]
     notes: ImportProblems
 
@@ -153,71 +153,74 @@ class CheckedFile:
 def _check(
     organization: Organization, number: PhoneNumber, content: bytes, layout: Layout | None, *, may_label: bool
 ) -> CheckedFile:
-    faults = ImportProblems()
+    problems = ImportProblems()
     layout = layout or guess_layout(content, country=organization.country)
-    sheet = read_table(content, layout)
-    reader = RowReader(sheet, numbers_of(organization), number, faults, country=organization.country)
-    matched = RowMatcher(organization, faults, timezone.now(), may_label=may_label).match(reader.rows())
-    return CheckedFile(matched, faults, sheet.ignored, reader.notes)
+    table = read_table(content, layout)
+    reader = RowReader(table, numbers_of(organization), number, problems, country=organization.country)
+    matched = RowMatcher(organization, problems, timezone.now(), may_label=may_label).match(reader.rows())
+    return CheckedFile(matched, problems, table.ignored, reader.notes)
 
 
 class RowMatcher:
-    """Rows of a file and the contacts that they mean."""
+    """Finds the contacts of rows, and stores the rows."""
 
     def __init__(
-        self, organization: Organization, faults: ImportProblems, now: datetime, *, may_label: bool, by: User | None = None
+        self, organization: Organization, problems: ImportProblems, now: datetime, *, may_label: bool, by: User | None = None
     ) -> None:
-        self.organization, self.faults, self.now, self.may_label, self.by = organization, faults, now, may_label, by
+        self.organization, self.problems, self.now, self.may_label, self.by = organization, problems, now, may_label, by
         self.before: dict[int, tuple[str, str]] = {}
-        """The alias and the profile of the contacts that are there, by their ids."""
+        """The alias and the profile that existing contacts had, by their ids."""
         self.by_phone: dict[tuple[str, str], list[Contact]] = defaultdict(list)
         self.by_user_id: dict[tuple[str, str], Contact] = {}
 
     def match(self, rows: Sequence[ImportRow]) -> list[tuple[ImportRow, Contact]]:
-        """The contact of each row, a new one where there is none; what is wrong goes to the faults. Nothing is stored or locked."""
+        """Returns the contact of each valid row, a new one if there is none. Collects the problems of the others. Stores and locks
+        nothing."""
         self._load(rows, is_locked=False)
         matched = self._match(rows)
         self._unknown_labels(rows)
         return matched
 
     def store(self, rows: Sequence[ImportRow]) -> ImportCounts:
-        """Store rows that were found to be good; must run in a transaction. Raises Refused if one is not good any more."""
+        """Stores rows that `match` found valid. Must run in a transaction. Raises FileRefused if a row is no longer valid."""
         self._load(rows, is_locked=True)
         matched = self._match(rows)
         unknown = self._unknown_labels(rows)
-        if self.faults.count:
-            raise FileRefused(self.faults)
-        labels = self._make_labels(unknown)
+        if self.problems.count:
+            raise FileRefused(self.problems)
+        labels = self._add_labels(unknown)
         new = [contact for _row, contact in matched if contact.pk is None]
-        changed = {id(contact) for row, contact in matched if _change(contact, row.given)}
-        known = [contact for _row, contact in matched if contact.pk is not None]
-        _insert(new)
+        changed = {id(contact) for row, contact in matched if _change(contact, row.values)}
+        existing = [contact for _row, contact in matched if contact.pk is not None]
+        Contact.objects.insert(new)
         raise_if_moved(row.number for row, _contact in matched)
-        update_rows([contact for contact in known if id(contact) in changed], ["alias", *FLAGS])
-        _index([contact for _row, contact in matched])
-        gained = insert_given_labels([(contact.pk, labels[label_key(name)]) for row, contact in matched for name in row.labels])
-        self._record_changes(known, gained)
+        update_rows([contact for contact in existing if id(contact) in changed], ["alias", *FLAGS])
+        for part in _parts([contact for _row, contact in matched]):
+            update_rows(index_names(part), ["search_name"])
+        given = insert_given_labels([(contact.pk, labels[label_key(name)]) for row, contact in matched for name in row.labels])
+        self._record_changes(existing, given)
         publish_revisions([self.organization.pk])
-        labelled = {pk for pk, _label in gained}
-        updated = sum(id(contact) in changed or contact.pk in labelled for contact in known)
-        return ImportCounts(len(new), updated, len(known) - updated)
+        labelled = {pk for pk, _label in given}
+        updated = sum(id(contact) in changed or contact.pk in labelled for contact in existing)
+        return ImportCounts(len(new), updated, len(existing) - updated)
 
     def _load(self, rows: Sequence[ImportRow], *, is_locked: bool) -> None:
-        """Whoever the rows may mean, to be stored locked in the order of their ids, as webhooks lock them."""
-        phones: dict[str, set[str]] = defaultdict(set)
+        """Reads the contacts that the rows may mean. Locks them if they are to be changed."""
+        phone_keys: dict[str, set[str]] = defaultdict(set)
         user_ids: dict[str, set[str]] = defaultdict(set)
         for row in rows:
-            phones[row.number.phone_number_id].update(map(same_person_key, row.wa_ids[:1]))
+            phone_keys[row.number.phone_number_id].update(map(same_person_key, row.wa_ids[:1]))
             user_ids[row.number.phone_number_id].update([row.user_id] if row.user_id else [])
-        theirs = Contact.objects.filter(organization=self.organization)
+        own_contacts = Contact.objects.filter(organization=self.organization)
         ids: set[int] = set()
-        for column, wanted in (("phone_key", phones), ("bsuid", user_ids)):
-            for number, values in wanted.items():
-                for some in _parts(sorted(values)):
-                    found = theirs.filter(**{"create_for_phone_number": number, f"{column}__in": some})
+        for column, values_by_number in (("phone_key", phone_keys), ("bsuid", user_ids)):
+            for number, values in values_by_number.items():
+                for part in _parts(sorted(values)):
+                    found = own_contacts.filter(**{"create_for_phone_number": number, f"{column}__in": part})
                     ids.update(found.values_list("pk", flat=True))
-        for part in _parts(sorted(ids)):
-            contacts = theirs.filter(pk__in=part).order_by("pk")
+        # Locks are taken in the order of ids, as by webhooks: docs/decisions/0012.
+        for some_ids in _parts(sorted(ids)):
+            contacts = own_contacts.filter(pk__in=some_ids).order_by("pk")
             for contact in contacts.select_for_update() if is_locked else contacts:
                 self.before[contact.pk] = contact.alias, contact.profile
                 self._index(contact)
@@ -230,32 +233,32 @@ class RowMatcher:
             self.by_user_id[number, contact.bsuid] = contact
 
     def _match(self, rows: Sequence[ImportRow]) -> list[tuple[ImportRow, Contact]]:
-        """The contact of each row, a new one where there is none. A row about the same person as another is a fault."""
+        """Returns the contact of each row, a new one if there is none. Two rows with the same contact are a problem."""
         matched: list[tuple[ImportRow, Contact]] = []
         lines: dict[int, int] = {}
         for row in rows:
             contact = self._find(row)
-            if contact is None and row.doubt:
-                self.faults.add(row.line, row.doubt)
+            if contact is None and row.phone_problem:
+                self.problems.add(row.line, row.phone_problem)
                 continue
             if contact is None:
                 contact = self._new(row)
             if (first := lines.setdefault(id(contact), row.line)) != row.line:
-                self.faults.add(row.line, gettext("The same person as in line %(line)s. Leave one of them.") % {"line": first})
+                self.problems.add(row.line, gettext("The same person as in line %(line)s. Leave one of them.") % {"line": first})
                 continue
             matched.append((row, contact))
         return matched
 
-    def _record_changes(self, known: Sequence[Contact], gained: Collection[tuple[int, int]]) -> None:
-        """Lines in the conversations of the contacts that were there."""
-        aliases = alias_changes([(contact, self.before[contact.pk][0]) for contact in known])
+    def _record_changes(self, existing: Sequence[Contact], given: Collection[tuple[int, int]]) -> None:
+        """Records changes of contacts that existed before. `given`: pairs of contact id and label id."""
+        aliases = alias_changes([(contact, self.before[contact.pk][0]) for contact in existing])
         profiles = [
             (contact.pk, {"from": before, "to": contact.profile})
-            for contact in known
+            for contact in existing
             if (before := self.before[contact.pk][1]) != contact.profile
         ]
-        names = {label.pk: label.name for label in Label.objects.filter(organization=self.organization)} if gained else {}
-        labels = [(pk, {"label": names[label]}) for pk, label in sorted(gained) if pk in self.before]
+        names = {label.pk: label.name for label in Label.objects.filter(organization=self.organization)} if given else {}
+        labels = [(pk, {"label": names[label]}) for pk, label in sorted(given) if pk in self.before]
         for kind, changed in ((Kind.ALIAS, aliases), (Kind.WHO_ANSWERS, profiles), (Kind.LABEL_GIVEN, labels)):
             record_changes(changed, kind=kind, by=self.by, now=self.now)
 
@@ -263,6 +266,7 @@ class RowMatcher:
         number = row.number.phone_number_id
         if row.wa_ids:
             same = self.by_phone.get((number, same_person_key(row.wa_ids[0])), [])
+            # An exact match first.
             if found := min(same, key=lambda contact: contact.wa_id != row.wa_ids[0], default=None):
                 return found
         return self.by_user_id.get((number, row.user_id))
@@ -275,61 +279,48 @@ class RowMatcher:
             create_in=self.now,
             **row.number.contact_defaults,
         )
-        contact.phone_key, contact.reversed_phone = phone_key(contact), reversed_phone(contact)
+        contact.phone_key, contact.reversed_phone = search_phones(contact.wa_id)
         self._index(contact)
         return contact
 
     def _unknown_labels(self, rows: Sequence[ImportRow]) -> dict[str, str]:
-        """The names of labels that only the file knows, by their keys."""
-        known = self._known_labels()
+        """Returns the names of labels in the rows that the organization does not have, by their keys. They are a problem if they
+        may not be added."""
+        known = self._label_ids()
         unknown: dict[str, str] = {}
         for row in rows:
-            fresh = {label_key(name): name for name in row.labels if label_key(name) not in known}
-            if fresh and not self.may_label:
+            missing = {label_key(name): name for name in row.labels if label_key(name) not in known}
+            if missing and not self.may_label:
                 words = gettext("There is no label “%(name)s”. Ask an administrator to make it, or leave it out.")
-                self.faults.add(row.line, words % {"name": next(iter(fresh.values()))})
-            unknown |= {key: name for key, name in fresh.items() if key not in unknown}
+                self.problems.add(row.line, words % {"name": next(iter(missing.values()))})
+            unknown |= {key: name for key, name in missing.items() if key not in unknown}
         try:
             check_label_count(len(known) + len(unknown) if self.may_label else 0)
         except InvalidInput as refusal:
-            self.faults.add(0, refusal)
+            self.problems.add(0, refusal)
         return unknown
 
-    def _known_labels(self) -> dict[str, int]:
+    def _label_ids(self) -> dict[str, int]:
+        """Returns the ids of the organization's labels by their keys."""
         return {label_key(label.name): label.pk for label in Label.objects.filter(organization=self.organization)}
 
-    def _make_labels(self, unknown: Mapping[str, str]) -> dict[str, int]:
-        """The ids of all labels by their keys."""
+    def _add_labels(self, unknown: Mapping[str, str]) -> dict[str, int]:
+        """Adds labels, and returns the ids of all labels by their keys."""
         insert_rows([Label(organization=self.organization, name=name) for name in unknown.values()])
-        return self._known_labels()
+        return self._label_ids()
 
 
 def would_change(contact: Contact, row: ImportRow) -> bool:
-    """Whether the row says something of a contact that is not so yet. Labels are not looked at: it may have them or not."""
-    return any(getattr(contact, column) != value for column, value in row.given.items())
+    """Returns whether the row would change columns of the contact. Labels are not compared."""
+    return any(getattr(contact, column) != value for column, value in row.values.items())
 
 
-def _change(contact: Contact, given: Mapping[str, Any]) -> bool:
-    """Whether something is not as it was."""
-    changed = [column for column, value in given.items() if getattr(contact, column) != value]
+def _change(contact: Contact, values: Mapping[str, Any]) -> bool:
+    """Sets the columns of the contact. Returns whether one of them changed."""
+    changed = [column for column, value in values.items() if getattr(contact, column) != value]
     for column in changed:
-        setattr(contact, column, given[column])
+        setattr(contact, column, values[column])
     return bool(changed)
-
-
-def _insert(new: Sequence[Contact]) -> None:
-    insert_rows(new)
-    by_phone = {(each.create_for_phone_number_id, each.wa_id): each for each in new}
-    for number in {each.create_for_phone_number_id for each in new}:
-        for wa_ids in _parts([each.wa_id for each in new if each.create_for_phone_number_id == number]):
-            rows = Contact.objects.filter(create_for_phone_number=number, wa_id__in=wa_ids)
-            for pk, wa_id in rows.values_list("pk", "wa_id"):  # rows inserted together are not told their ids
-                by_phone[number, wa_id].pk = pk
-
-
-def _index(contacts: Sequence[Contact]) -> None:
-    for part in _parts(contacts):
-        update_rows(index_names(part), ["search_name"])
 
 
 def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

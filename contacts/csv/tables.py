@@ -1,4 +1,6 @@
-"""A CSV file that somebody chose, read as a table with the columns of contacts. Whatever it is, it is read or refused in words."""
+"""CSV files as tables with the columns of contacts. A file that cannot be read raises FileRefused with a text for the user."""
+
+# Hand-written on top of `csv`: the separator is the one with which most headers are known. `csv.Sniffer` only counts characters.
 
 import csv
 import io
@@ -20,16 +22,16 @@ MAX_BYTES = 5 * 2**20
 MAX_COLUMNS = 200
 """Outlook exports 92."""
 MAX_HEADER_LENGTH = 200
-"""Characters of one that are looked at."""
+"""Characters of a header that are read."""
 MAX_ROW_LENGTH = 200_000
-"""Characters, over all its lines; a spreadsheet's cell has 32,767 at most."""
+"""Characters of a row, over all its lines. A spreadsheet's cell has 32,767 at most."""
 MAX_PROBLEMS_KEPT = 100
-"""Of those that a file has, so many are told one by one."""
+"""Problems of a file that are listed. More are only counted."""
 
 
 @dataclass(frozen=True)
 class ImportProblem:
-    """What is wrong with a line of the file, and what to do. Line 0: with the file."""
+    """Why a line of the file cannot be imported, and what to do. Line 0: the whole file."""
 
     line: int
     words: str
@@ -37,7 +39,7 @@ class ImportProblem:
 
 @dataclass
 class ImportProblems:
-    """All there are; the first ones are kept."""
+    """The number of problems, their lines, and the first problems."""
 
     count: int = 0
     first: list[ImportProblem] = field(default_factory=list)
@@ -50,33 +52,35 @@ class ImportProblems:
             self.first.append(ImportProblem(line, str(words)))
 
     def in_order(self) -> list[ImportProblem]:
-        return sorted(self.first, key=lambda fault: fault.line)
+        """Returns the first problems in the order of their lines."""
+        return sorted(self.first, key=lambda problem: problem.line)
 
 
 class FileRefused(ValueError):
-    """The file cannot be imported, for these faults. Nothing was."""
+    """The file cannot be imported. Nothing of it was stored."""
 
-    def __init__(self, faults: ImportProblems) -> None:
-        super().__init__(faults.count)
-        self.faults = faults
+    def __init__(self, problems: ImportProblems) -> None:
+        super().__init__(problems.count)
+        self.problems = problems
 
     @classmethod
     def because(cls, words: object, line: int = 0) -> "FileRefused":
-        faults = ImportProblems()
-        faults.add(line, words)
-        return cls(faults)
+        """Returns the exception for one problem."""
+        problems = ImportProblems()
+        problems.add(line, words)
+        return cls(problems)
 
 
 CELL_SEPARATORS = ";,\t|"
 MAX_ROWS_SAMPLED = 200
-"""Rows that are looked at for samples."""
+"""Rows from which sample cells are taken."""
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?[ \t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
-"""Excel's own first line, which says what stands between the cells."""
+"""Excel's first line, which names the separator of the cells."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is to be read: what is guessed of it, or what people have chosen. `columns` has a key for each, in their order."""
+    """How to read a file, as guessed or as chosen by a user. `columns` has a key for each column, in their order."""
 
     encoding: str
     separator: str
@@ -86,7 +90,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """The keys of the columns by their place, all headers, those that say nothing to us, and the rows with their first lines."""
+    """A file as a table: the key of each imported column by its index, all headers, the unknown headers (`ignored`), and the rows,
+    each with the line at which it begins."""
 
     columns: Mapping[int, str]
     headers: Sequence[str]
@@ -95,55 +100,50 @@ class CsvTable:
 
 
 def guess_layout(content: bytes, *, country: str = BRAZIL, encoding: str = "", has_header: bool | None = None) -> Layout:
-    """How the file is in all likelihood to be read; what is given is taken. Raises Refused for what is no CSV file."""
+    """Guesses the layout of the file, except for what is given. Raises FileRefused if it is no CSV file."""
     if len(content) > MAX_BYTES:
         raise FileRefused.because(_("The file is larger than 5 MB. Import it in parts."))
     encoding = encoding or guess_encoding(content) or ""
     text = _text(content, encoding)
-    firsts: list[tuple[list[str], str, list[str]]] = []
+    match = _SEPARATOR_LINE.match(text)
+    named_separator = match[1] if match else ""
+    guesses: list[tuple[list[str], str, list[str]]] = []
     refusal: FileRefused | None = None
-    told = _told_separator(text)
-    for separator in dict.fromkeys(told + CELL_SEPARATORS):
+    for separator in dict.fromkeys(named_separator + CELL_SEPARATORS):
         try:
             _line, first = next(_rows(text, separator), (1, []))
-        except FileRefused as each:  # with this sign between the cells; perhaps not with another
+        except FileRefused as each:  # the first row cannot be read with this separator, but perhaps with another
             refusal = refusal or each
             continue
-        firsts.append((guess_columns([cell[:MAX_HEADER_LENGTH] for cell in first[:MAX_COLUMNS]]), separator, first))
-    if refusal and not firsts:
+        guesses.append((guess_columns([cell[:MAX_HEADER_LENGTH] for cell in first[:MAX_COLUMNS]]), separator, first))
+    if refusal and not guesses:
         raise refusal
-    keys, separator, first = max(firsts, key=lambda each: (sum(map(bool, each[0])), each[1] == told, len(each[2])))
+    keys, separator, first = max(guesses, key=lambda each: (sum(map(bool, each[0])), each[1] == named_separator, len(each[2])))
     if len(first) > MAX_COLUMNS:
         words = gettext("There are %(count)s columns; %(most)s are the most.")
         raise FileRefused.because(words % {"count": len(first), "most": MAX_COLUMNS}, 1)
-    by_cells = guess_columns_by_cells([cell[:MAX_HEADER_LENGTH] for cell in first], country=country)
+    keys_by_cells = guess_columns_by_cells([cell[:MAX_HEADER_LENGTH] for cell in first], country=country)
     if has_header is None:
-        has_header = any(keys) or not any(by_cells)
-    return Layout(encoding, separator, tuple(keys if has_header else by_cells), has_header)
-
-
-def _told_separator(text: str) -> str:
-    """What the file itself says."""
-    told = _SEPARATOR_LINE.match(text)
-    return told[1] if told else ""
+        has_header = any(keys) or not any(keys_by_cells)
+    return Layout(encoding, separator, tuple(keys if has_header else keys_by_cells), has_header)
 
 
 def read_table(content: bytes, layout: Layout | None = None) -> CsvTable:
-    """The file as it is laid out, by default as is likeliest. Raises Refused if that cannot be, or no column has the phones; later,
-    when the rows are read, too."""
+    """Returns the file as a table, by default with the guessed layout. Raises FileRefused if the layout does not fit the file, or
+    no column has phones. Iterating over the rows may raise FileRefused too."""
     layout = layout or guess_layout(content)
     check_columns(layout.columns)
     rows = _rows(_text(content, layout.encoding), layout.separator)
     headers = next(rows, (1, []))[1] if layout.has_header else [""] * len(layout.columns)
-    columns = {position: key for position, key in enumerate(layout.columns) if key != LEFT_OUT}
-    headers = [*headers, *[""] * (len(layout.columns) - len(headers))]  # in another encoding the first line may be another
+    columns = {index: key for index, key in enumerate(layout.columns) if key != LEFT_OUT}
+    headers = [*headers, *[""] * (len(layout.columns) - len(headers))]  # in another encoding, the first line may have fewer cells
     short = [header.strip()[:MAX_HEADER_LENGTH] for header in headers]
-    ignored = [each[:60] for place, each in enumerate(short) if each and place not in columns and not is_known_header(each)]
+    ignored = [each[:60] for index, each in enumerate(short) if each and index not in columns and not is_known_header(each)]
     return CsvTable(columns, headers, ignored, rows)
 
 
 def check_columns(columns: Sequence[str]) -> None:
-    """Raises Refused if nobody can be found by these columns, or two are for the same."""
+    """Raises FileRefused if no column has phones, or two columns have the same key."""
     if not {"phone", "wa_id"}.intersection(columns):
         raise FileRefused.because(_("No column has the phone. Say which one has it."), 1)
     if {"phone", "wa_id"}.issubset(columns):
@@ -154,12 +154,12 @@ def check_columns(columns: Sequence[str]) -> None:
 
 
 def sample_cells(content: bytes, layout: Layout, count: int) -> list[tuple[str, list[str]]]:
-    """The header of each column, and up to `count` of its cells that are not empty, as far as the file can be read. Raises Refused
-    if it is no text."""
+    """Returns the header of each column with up to `count` of its non-empty cells. Stops at a row that cannot be read. Raises
+    FileRefused if the file is no text."""
     rows = _rows(_text(content, layout.encoding), layout.separator)
     headers: list[str] = []
     cells: list[list[str]] = [[] for _ in layout.columns]
-    with suppress(FileRefused):  # the check tells which line it is
+    with suppress(FileRefused):  # the check of the import reports the line
         if layout.has_header:
             headers = next(rows, (1, []))[1]
         for _line, row in itertools.islice(rows, MAX_ROWS_SAMPLED):
@@ -170,16 +170,16 @@ def sample_cells(content: bytes, layout: Layout, count: int) -> list[tuple[str, 
     return list(zip([*names, *[""] * (len(cells) - len(names))], cells, strict=True))
 
 
-def _rows(text: str, sign: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the line it begins on."""
-    lines = TextLines(text, sign)
-    reader = csv.reader(lines, delimiter=sign, strict=True, skipinitialspace=True)
-    begins = 1 + lines.skipped
+def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields the rows that are not blank, each with the number of its first line."""
+    lines = TextLines(text, separator)
+    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+    first_line = 1 + lines.skipped
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield begins, cells
-            begins = reader.line_num + 1 + lines.skipped
+                yield first_line, cells
+            first_line = reader.line_num + 1 + lines.skipped
             lines.begin_row()
     except csv.Error:
         words = _("This line cannot be read: a quotation mark is missing or too many, or a cell is far too long.")
@@ -187,50 +187,52 @@ def _rows(text: str, sign: str) -> Iterator[tuple[int, list[str]]]:
 
 
 class TextLines:
-    """The lines of a text for the reader of rows, as many as a row may have: `left` are the characters that this row may go on for.
-    Raises csv.Error beyond them. Excel's own first line is left out (`skipped`), and so are spaces between a closing quotation mark
-    and the sign that parts the cells."""
+    """Lines of a text for `csv.reader`. Raises csv.Error if a row is too long: `left` is the number of characters that the current
+    row may still have. Leaves out Excel's first line (`skipped` is then 1), and spaces between a closing quotation mark and the
+    separator, which `csv` does not accept."""
 
-    def __init__(self, text: str, sign: str) -> None:
+    def __init__(self, text: str, separator: str) -> None:
         self.left = MAX_ROW_LENGTH
-        told = _SEPARATOR_LINE.match(text)
-        self.skipped = 1 if told else 0
-        self._lines = io.StringIO(text[told.end() :] if told else text, newline="")
-        self._marks = 0
-        blank = {" ": r"\t", "\t": " "}.get(sign, r"[ \t]")
-        ends = rf"{blank}+(?={re.escape(sign)}|\r?\n|\r|$)"
-        self._space = re.compile(rf'(?<![{re.escape(sign)}"])"{ends}')
-        self._empty = re.compile(rf'(?:^|{re.escape(sign)}){blank}*(""){ends}')
+        separator_line = _SEPARATOR_LINE.match(text)
+        self.skipped = 1 if separator_line else 0
+        self._lines = io.StringIO(text[separator_line.end() :] if separator_line else text, newline="")
+        self._quotes = 0
+        """Quotation marks in the earlier lines of the row."""
+        blank = {" ": r"\t", "\t": " "}.get(separator, r"[ \t]")
+        ends = rf"{blank}+(?={re.escape(separator)}|\r?\n|\r|$)"
+        self._space = re.compile(rf'(?<![{re.escape(separator)}"])"{ends}')
+        self._empty = re.compile(rf'(?:^|{re.escape(separator)}){blank}*(""){ends}')
 
     def begin_row(self) -> None:
-        """The next line is the first of a row."""
+        """Must be called before the first line of each further row is read."""
         self.left = MAX_ROW_LENGTH
-        self._marks = 0
+        self._quotes = 0
 
     def __iter__(self) -> Iterator[str]:
         while line := self._lines.readline(MAX_ROW_LENGTH + 1):
             self.left -= len(line)
             if self.left < 0:
                 raise csv.Error
-            shortened = self._without_spaces(line) if '" ' in line or '"\t' in line else line
-            self._marks += line.count('"')
+            shortened = self._remove_spaces(line) if '" ' in line or '"\t' in line else line
+            self._quotes += line.count('"')
             yield shortened
 
-    def _without_spaces(self, line: str) -> str:
-        """Two marks are an empty cell only where an even number of them comes before; within a cell they are one of its text."""
-        marks, counted = self._marks, 0
+    def _remove_spaces(self, line: str) -> str:
+        """Returns the line without spaces after closing quotation marks."""
+        quotes, counted = self._quotes, 0
 
         def shorten(match: re.Match[str]) -> str:
-            nonlocal marks, counted
-            marks += line.count('"', counted, match.start(1))
+            nonlocal quotes, counted
+            quotes += line.count('"', counted, match.start(1))
             counted = match.start(1)
-            return match[0] if marks % 2 else line[match.start() : match.end(1)]
+            # "" is an empty cell only after an even number of quotation marks. Inside a cell it is one mark of the text.
+            return match[0] if quotes % 2 else line[match.start() : match.end(1)]
 
         return self._space.sub('"', self._empty.sub(shorten, line))
 
 
 def _text(content: bytes, encoding: str) -> str:
-    """Raises Refused for what is no text."""
+    """Returns the decoded content. Raises FileRefused if it is no text."""
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\xff\xfe", b"\xfe\xff")):
         raise FileRefused.because(
             _("This is not a CSV file in UTF-8. In the spreadsheet, save the sheet as “CSV UTF-8”, and choose that.")

@@ -1,10 +1,10 @@
-"""Who a contact is: identifiers, names on WhatsApp, and contacts that turn out to be one person.
+"""Who a contact is: identifiers, profile names, and contacts that turn out to be one person.
 
 Modules and what other packages use of them:
 
-    resolution           finds or creates the contacts of persons in webhooks: resolve, Sighting
-    identifier_changes   applies identity changes: change_identity
-    profile_names        names from WhatsApp, in the order of time: ToldNames, withdraw_names
-    marketing_choices    that a person stopped or resumed marketing messages: ToldChoice, first_times, join_choices, key_of,
-                         note_choices
+    resolution           finds or creates the contacts of persons: NamedPerson, resolve_contacts
+    identifier_changes   applies identity changes: apply_identity_change
+    profile_names        profile names in order of time: ProfileNames, withdraw_names
+    marketing_choices    choices about marketing messages: ReceivedChoice, choice_key, merge_choices, store_choices,
+                         stored_choice_times
 """

@@ -1,9 +1,9 @@
-"""Changes of a person's identifiers (docs/meta-platform.md 5.4): the contact and its conversation stay, and the old identifiers are
+"""Changes of a person's identifiers (docs/meta-platform.md 5.4). The contact and its conversation stay. The old identifiers are
 kept as retired.
 
-The event may come before or after the first message under the new identifiers, twice, or late. What it says is Meta's word that two
-identifiers are one person, so a contact that only came to be because the event was late is absorbed by the one it belongs to. A
-contact that had the new identifiers long before the change is somebody else: both are flagged.
+The change may arrive before or after the first message with the new identifiers, twice, or late. It is Meta's word that two sets of
+identifiers are one person. So a contact that was created only because the change was late is absorbed by the contact with the old
+identifiers. A contact that had the new identifiers long before the change is another person: both are flagged as a conflict.
 """
 
 from dataclasses import dataclass, replace
@@ -14,88 +14,88 @@ from contacts.identities.resolution import BSUID, WA_ID, IdentityIndex, NamedPer
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
-SLACK = timedelta(days=1)
-"""How long before the change's own time the person may already have been seen under the new identifiers."""
+MAX_LEAD = timedelta(days=1)
+"""How long before the time of the change the person may have been seen with the new identifiers."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityChangeResult:
-    """The person's contact, when the change was, and a contact that turned out to be the same person: its conversation has to move,
-    then it has to go. `moved_from`: when the change was known to have been, if that was later."""
+    """The contact of the person, and the time of the change.
+
+    `absorbed` is a contact that is the same person. The caller moves its conversation and deletes it. `old_time` is the time that
+    the change was stored with, if that was later.
+    """
 
     contact: Contact
-    at: datetime
+    time: datetime
     absorbed: Contact | None = None
-    moved_from: datetime | None = None
+    old_time: datetime | None = None
 
 
 def apply_identity_change(
-    number: PhoneNumber, change: IdentityChange, at: datetime, *, is_dated: bool = True
+    number: PhoneNumber, change: IdentityChange, time: datetime, *, is_dated: bool = True
 ) -> IdentityChangeResult:
-    """Apply the change as of `at`. If it is not dated, `at` is when it arrived, and of several arrivals the first counts. Must run
-    in a transaction; the contacts it returns are locked."""
-    old, new = NamedPerson(number, change.old, at), NamedPerson(number, change.new, at)
-    book = IdentityIndex.load([old, new], whole_past=True)
-    known_at = None if is_dated else _known_time(book, change, old)
+    """Applies the change as of `time`. If it is not dated, `time` is its arrival, and the first of several arrivals counts. Must
+    run in a transaction. The returned contacts are locked."""
+    old, new = NamedPerson(number, change.old, time), NamedPerson(number, change.new, time)
+    index = IdentityIndex.load([old, new], with_all_retired=True)
+    stored_time = None if is_dated else _stored_time(index, change, old)
     if not is_dated:
-        at = min(filter(None, (at, known_at, _seen_since(book, change, old, new))))
-        old, new = replace(old, at=at), replace(new, at=at)
-    before, after = book.find(old), book.find(new)
-    contact = before or after or book.add(new)
+        time = min(filter(None, (time, stored_time, _first_seen(index, change, old, new))))
+        old, new = replace(old, time=time), replace(new, time=time)
+    before, after = index.find(old), index.find(new)
+    contact = before or after or index.add(new)
     absorbed = None
     if after and after is not contact:
-        if after.create_in >= at - SLACK:
+        if after.create_in >= time - MAX_LEAD:
             absorbed = after
         else:
-            book.flag(contact, after)
-    known_by = contact.wa_id, contact.bsuid
+            index.flag_conflict(contact, after)
+    identifiers = contact.wa_id, contact.bsuid
     if absorbed:
-        book.absorb(absorbed, into=contact)
-    _take_new(book, contact, new)
-    if not change.new.bsuid and contact.wa_id and contact.wa_id != known_by[0] and contact.bsuid == known_by[1]:
-        book.replace_bsuid(contact, None, at)  # with another phone comes another BSUID, which this old kind of event does not tell
-    _retire_old(book, contact, old, new.person)
-    book.save()
-    _lift_flag(contact, change.old.wa_id)
-    return IdentityChangeResult(contact, at, absorbed, known_at if known_at and known_at > at else None)
+        index.absorb(absorbed, into=contact)
+    bsuid = new.person.bsuid
+    if bsuid and index.find(replace(new, person=Person(bsuid=bsuid))) is None:
+        index.replace_bsuid(contact, bsuid, time)
+    if new.person.wa_id:
+        index.set_phone(contact, new.person.wa_id, time)
+    if not change.new.bsuid and contact.wa_id and contact.wa_id != identifiers[0] and contact.bsuid == identifiers[1]:
+        # With another phone comes another BSUID, which this old kind of event does not contain.
+        index.replace_bsuid(contact, None, time)
+    _retire_old(index, contact, old, new.person)
+    index.save()
+    _remove_conflict(contact, change.old.wa_id)
+    return IdentityChangeResult(contact, time, absorbed, stored_time if stored_time and stored_time > time else None)
 
 
-def _known_time(book: IdentityIndex, change: IdentityChange, old: NamedPerson) -> datetime | None:
-    """When the change was, if it was applied before: the person gave up the old identifiers then."""
-    contact = book.find(old)
+def _stored_time(index: IdentityIndex, change: IdentityChange, old: NamedPerson) -> datetime | None:
+    """Returns the time of the change if it was applied before: the old identifiers were retired then."""
+    contact = index.find(old)
     if contact is None:
         return None
-    given_up = ((WA_ID, change.old.wa_id, change.new.wa_id), (BSUID, change.old.bsuid, change.new.bsuid))
-    times = [book.retired_at(contact, kind, value) for kind, value, now in given_up if value and value != now]
+    pairs = ((WA_ID, change.old.wa_id, change.new.wa_id), (BSUID, change.old.bsuid, change.new.bsuid))
+    times = [index.retired_at(contact, kind, value) for kind, value, new in pairs if value and value != new]
     return min(filter(None, times), default=None)
 
 
-def _seen_since(book: IdentityIndex, change: IdentityChange, old: NamedPerson, new: NamedPerson) -> datetime | None:
-    """Since when another contact is seen under the new user ID, which is nobody else's: the change was no later."""
-    contact = book.find(new)
-    is_theirs = contact is not None and change.new.bsuid is not None and contact.bsuid == change.new.bsuid
-    return contact.create_in if contact and is_theirs and contact is not book.find(old) else None
+def _first_seen(index: IdentityIndex, change: IdentityChange, old: NamedPerson, new: NamedPerson) -> datetime | None:
+    """Returns since when another contact has the new BSUID: the change was not later than that."""
+    contact = index.find(new)
+    has_new_bsuid = contact is not None and change.new.bsuid is not None and contact.bsuid == change.new.bsuid
+    return contact.create_in if contact and has_new_bsuid and contact is not index.find(old) else None
 
 
-def _take_new(book: IdentityIndex, contact: Contact, new: NamedPerson) -> None:
-    bsuid = new.person.bsuid
-    if bsuid and book.find(replace(new, person=Person(bsuid=bsuid))) is None:
-        book.replace_bsuid(contact, bsuid, new.at)
-    if new.person.wa_id:
-        book.hear_phone(contact, new.person.wa_id, new.at)
-
-
-def _retire_old(book: IdentityIndex, contact: Contact, old: NamedPerson, new: Person) -> None:
+def _retire_old(index: IdentityIndex, contact: Contact, old: NamedPerson, new: Person) -> None:
     person = old.person
     if person.wa_id and person.wa_id == contact.wa_id != new.wa_id and contact.bsuid:
-        book.hear_phone(contact, None, old.at)  # the phone changed and the new one is not shared
+        index.set_phone(contact, None, old.time)  # the phone changed and the new one is not shared
     for kind, value, current in ((WA_ID, person.wa_id, contact.wa_id), (BSUID, person.bsuid, contact.bsuid)):
         if value and value != current:
-            book.retire(contact, kind, value, old.at)
+            index.retire(contact, kind, value, old.time)
 
 
-def _lift_flag(contact: Contact, wa_id: str | None) -> None:
-    """Somebody else was seen with the phone before the hub knew that this contact had given it up; now that is explained."""
+def _remove_conflict(contact: Contact, wa_id: str | None) -> None:
+    """Removes the conflict with a contact that was seen with the phone before the hub knew that this contact had given it up."""
     rival = contact.conflicts_with if wa_id and contact.wa_id != wa_id else None
     if rival and rival.wa_id == wa_id:
         Contact.objects.filter(pk=rival.pk, conflicts_with=contact).update(conflicts_with=None)

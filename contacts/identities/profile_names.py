@@ -1,8 +1,8 @@
-"""The names that people have had on WhatsApp, and since when: lines in the conversation say when a name changed.
+"""The profile names of contacts, and since when they have them. Lines in the conversation say when a name changed.
 
-A name counts from the earliest message that told it. So neither the order of arrival nor a repetition matters, and a rebuild gives
-the same rows. While a contact has had one name, its own row knows all there is (`name`, `name_since`): ordinary messages cost no
-further query. From the second name on each name has a row. The first one only says since when it was known.
+A name counts from the earliest message that contains it. So the order of arrival and repetitions do not matter, and a rebuild gives
+the same rows. While a contact has had one name, its own row is enough (`name`, `name_since`), and ordinary messages need no further
+query. From the second name on, each name has a row. The row of the first name only says since when it was known.
 """
 
 import hashlib
@@ -16,64 +16,66 @@ from jobs.bulk_writes import insert_rows, update_rows
 
 PROFILE_NAME = ContactChange.Kind.PROFILE_NAME
 Names = dict[str, datetime]
-"""The time of the earliest message that told each name."""
+"""The time of the earliest message with each name."""
 
 
 class ProfileNames:
-    """The names that some messages told of contacts, which are locked. The caller saves the contacts."""
+    """Collects the names in some messages of contacts, which are locked. The caller saves the contacts."""
 
     def __init__(self) -> None:
         self._contacts: dict[int, Contact] = {}
-        self._known: dict[int, Names] = {}
-        """What each contact's own row knew before."""
-        self._told: dict[int, Names] = defaultdict(dict)
+        self._stored: dict[int, Names] = {}
+        """The name in each contact's own row."""
+        self._received: dict[int, Names] = defaultdict(dict)
 
-    def note(self, contact: Contact, person: Person, at: datetime) -> None:
-        """A message that was sent then told this."""
-        self._begin(contact)
-        contact.record_profile(person, at)
+    def add(self, contact: Contact, person: Person, sent_at: datetime) -> None:
+        """Adds the name that a message of this time contains, and updates the contact."""
+        self._start(contact)
+        contact.record_profile(person, sent_at)
         if person.name:
-            self._note_name(contact, person.name, at)
+            self._add_name(contact, person.name, sent_at)
 
-    def take_over(self, kept: Contact, absorbed: Contact) -> None:
-        """All that is known of a contact who turned out to be the same person."""
-        self._begin(kept)
+    def merge(self, kept: Contact, absorbed: Contact) -> None:
+        """Adds all names of `absorbed` to `kept`, who is the same person."""
+        self._start(kept)
         if absorbed.name_at is None:
             return
-        known = Person(name=absorbed.name, username=absorbed.username, parent_bsuid=absorbed.parent_bsuid)
-        kept.record_profile(known, absorbed.name_at)
+        profile = Person(name=absorbed.name, username=absorbed.username, parent_bsuid=absorbed.parent_bsuid)
+        kept.record_profile(profile, absorbed.name_at)
         for name, since in (_own_name(absorbed) | _stored_names([absorbed.pk])[absorbed.pk]).items():
-            self._note_name(kept, name, since)
+            self._add_name(kept, name, since)
 
     def save(self) -> None:
-        """Bring `name_since` and the stored names up to date. Must run in a transaction."""
-        several = []
+        """Updates `name_since` and the stored names. Must run in a transaction."""
+        with_several = []
         for pk, contact in self._contacts.items():
-            told, known = self._told[pk], self._known[pk]
-            if not told:
+            received, stored = self._received[pk], self._stored[pk]
+            if not received:
                 continue
-            if set(told) | set(known) == {contact.name} and (not known or known[contact.name] <= told[contact.name]):
-                contact.name_since = known.get(contact.name, told[contact.name])
+            is_only_name = set(received) | set(stored) == {contact.name}
+            if is_only_name and (not stored or stored[contact.name] <= received[contact.name]):
+                contact.name_since = stored.get(contact.name, received[contact.name])
             else:
-                several.append(contact)
-        self._save_several(several)
+                with_several.append(contact)
+        if with_several:
+            self._save_rows(with_several)
 
-    def _begin(self, contact: Contact) -> None:
+    def _start(self, contact: Contact) -> None:
         if contact.pk not in self._contacts:
             self._contacts[contact.pk] = contact
-            self._known[contact.pk] = _own_name(contact)
+            self._stored[contact.pk] = _own_name(contact)
 
-    def _note_name(self, contact: Contact, name: str, at: datetime) -> None:
-        told = self._told[contact.pk]
-        told[name] = min(told.get(name, at), at)
+    def _add_name(self, contact: Contact, name: str, time: datetime) -> None:
+        received = self._received[contact.pk]
+        received[name] = min(received.get(name, time), time)
 
-    def _save_several(self, contacts: Collection[Contact]) -> None:
-        stored = _stored_names([contact.pk for contact in contacts]) if contacts else {}
+    def _save_rows(self, contacts: Collection[Contact]) -> None:
+        stored = _stored_names([contact.pk for contact in contacts])
         rows: list[ContactChange] = []
         for contact in contacts:
             names = dict(stored[contact.pk])
-            for each in (self._known[contact.pk], self._told[contact.pk]):
-                for name, since in each.items():
+            for more in (self._stored[contact.pk], self._received[contact.pk]):
+                for name, since in more.items():
                     names[name] = min(names.get(name, since), since)
             contact.name_since = names.get(contact.name)
             rows += _rows(contact, names) if len(names) > 1 else []
@@ -81,19 +83,19 @@ class ProfileNames:
 
 
 def withdraw_names(contacts: Mapping[Contact, datetime | None]) -> None:
-    """The messages that told these contacts' names turned out to be earlier than others. Of the names that a contact has had, the
-    one that came up last counts, told at the given time. The contacts are locked, and not saved."""
+    """Sets the names of contacts whose name came from a message that is now earlier. The name that appeared last counts, with the
+    given time. The contacts are locked, and not saved."""
     stored = _stored_names([contact.pk for contact in contacts]) if contacts else {}
-    for contact, at in contacts.items():
-        # That of the message itself is told again at its true time.
+    for contact, name_at in contacts.items():
+        # The name of the message itself is added again with its correct time.
         others = {name: since for name, since in stored[contact.pk].items() if since != contact.name_at}
         if others:
             contact.name_since, contact.name = max((since, name) for name, since in others.items())
-        contact.name_at = at
+        contact.name_at = name_at
 
 
 def _own_name(contact: Contact) -> Names:
-    """The name that the contact's own row knows. One without a time is not WhatsApp's: it came from somebody's address book."""
+    """Returns the name in the contact's own row. A name without a time is not a profile name: it came from an address book."""
     if not contact.name or contact.name_at is None:
         return {}
     return {contact.name: contact.name_since or min(contact.create_in, contact.name_at)}
@@ -108,30 +110,27 @@ def _stored_names(ids: Collection[int]) -> dict[int, Names]:
 
 
 def _rows(contact: Contact, names: Names) -> list[ContactChange]:
-    """One for each name, in time order; each says which one was there before."""
+    """Returns one row for each name, in order of time. Each contains the name before it."""
     rows, before = [], ""
     for since, name in sorted((since, name) for name, since in names.items()):
         values = {"from": before, "to": name}
-        rows.append(ContactChange(contact=contact, kind=PROFILE_NAME, values=values, key=_key(name), create_in=since))
+        key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+        rows.append(ContactChange(contact=contact, kind=PROFILE_NAME, values=values, key=key, create_in=since))
         before = name
     return rows
 
 
-def _key(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _store(rows: Collection[ContactChange]) -> None:
-    """Store those that are new, and change those that say something else now."""
+    """Inserts the new rows, and updates the stored rows that have other values or another time."""
     if not rows:
         return
-    stored = ContactChange.objects.filter(contact__in={row.contact_id for row in rows}, kind=PROFILE_NAME)
-    known = {(row.contact_id, row.key): row for row in stored}
+    stored_rows = ContactChange.objects.filter(contact__in={row.contact_id for row in rows}, kind=PROFILE_NAME)
+    stored_by_key = {(row.contact_id, row.key): row for row in stored_rows}
     changed = []
     for row in rows:
-        there = known.get((row.contact_id, row.key))
-        if there and (there.values, there.create_in) != (row.values, row.create_in):
-            there.values, there.create_in = row.values, row.create_in
-            changed.append(there)
-    insert_rows([row for row in rows if (row.contact_id, row.key) not in known])
+        stored = stored_by_key.get((row.contact_id, row.key))
+        if stored and (stored.values, stored.create_in) != (row.values, row.create_in):
+            stored.values, stored.create_in = row.values, row.create_in
+            changed.append(stored)
+    insert_rows([row for row in rows if (row.contact_id, row.key) not in stored_by_key])
     update_rows(changed, ["values", "create_in"])

@@ -1,11 +1,13 @@
-"""Who is who: the persons that webhooks name become contacts (docs/meta-platform.md 5.5).
+"""Finds or creates the contacts of the persons that webhooks name (docs/meta-platform.md 5.5).
 
-A person is found by BSUID, then by `wa_id`, else is new; a missing identifier is added to the contact that has the other.
+A person is found by BSUID, then by `wa_id`. A person who is not found is new. A missing identifier is added to the contact that has
+the other one.
 
-- A BSUID belongs to one person for ever. A phone may go to somebody else, so a phone seen with a BSUID that is not its contact's is
-  another person's. Nothing is merged for that: both contacts are flagged for a person to look at.
-- A phone is held by whoever was seen with it last, by the messages' own time, so the order of their arrival does not matter.
-- What a contact no longer has is kept as retired, and still finds its person for messages sent before that.
+- A BSUID always belongs to the same person. A phone may get another owner. So a phone with a BSUID that is not its contact's
+  belongs to another person. The contacts are not merged: both are flagged, and a person decides.
+- A phone belongs to the contact that was last seen with it, by the times of the messages. So their order of arrival does not
+  matter.
+- Identifiers that a contact no longer has are kept as retired. They still find the contact for messages that were sent before.
 """
 
 from collections import defaultdict
@@ -24,174 +26,175 @@ from jobs.bulk_writes import insert_rows, update_rows
 from organizations.models import PhoneNumber
 
 WA_ID, BSUID = RetiredIdentity.Kind.WA_ID, RetiredIdentity.Kind.BSUID
-IDENTITY = ("wa_id", "wa_id_at", "phone_key", "reversed_phone", "bsuid")
-Key = tuple[str, str, str]
+IDENTITY_COLUMNS = ("wa_id", "wa_id_at", "phone_key", "reversed_phone", "bsuid")
+IdentityKey = tuple[str, str, str]
 """Of an identifier: phone_number_id, kind, value."""
+Values = dict[tuple[str, str], set[str]]
+"""Values of identifiers by their (phone_number_id, kind)."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
-    """A person named at a time on a number."""
+    """A person that an item of a number names, and the time of the item."""
 
     number: PhoneNumber
     person: Person
-    at: datetime
+    time: datetime
 
     @property
-    def keys(self) -> list[Key]:
-        """Its identifiers, the one that says more first."""
+    def keys(self) -> list[IdentityKey]:
+        """The identifiers, the BSUID first, because it is unique to the person."""
         values = ((BSUID, self.person.bsuid), (WA_ID, self.person.wa_id))
         return [(self.number.phone_number_id, kind, value) for kind, value in values if value]
 
 
-def resolve_contacts(sightings: Sequence[NamedPerson]) -> list[Contact]:
-    """The contact of each sighting, locked until the transaction ends; new ones are stored. One contact is one object, however
-    often it was seen; its `wa_id_at` is for the caller to save. Must run in a transaction."""
-    book = IdentityIndex.load(sightings)
-    order = sorted(range(len(sightings)), key=lambda place: sightings[place].at)
-    found = {place: book.find_or_add(sightings[place]) for place in order}
-    book.save()
-    return [found[place] for place in range(len(sightings))]
+def resolve_contacts(persons: Sequence[NamedPerson]) -> list[Contact]:
+    """Returns the contact of each person, locked until the transaction ends. New contacts are stored. Each contact is one object,
+    even if several persons are resolved to it. The caller saves its `wa_id_at`. Must run in a transaction."""
+    index = IdentityIndex.load(persons)
+    found: dict[int, Contact] = {}
+    for position in sorted(range(len(persons)), key=lambda position: persons[position].time):
+        found[position] = index.find_or_add(persons[position])
+    index.save()
+    return [found[position] for position in range(len(persons))]
 
 
 class IdentityIndex:
-    """The contacts that some sightings may mean, by each identifier they have or had, and what changes about them."""
+    """The contacts of some persons by each identifier that they have or had, and the changes to them until `save`."""
 
     def __init__(self) -> None:
-        self._holders: dict[Key, Contact] = {}
-        self._former: dict[Key, list[RetiredIdentity]] = defaultdict(list)
-        self._former_of: dict[int, list[RetiredIdentity]] = defaultdict(list)
+        self._current: dict[IdentityKey, Contact] = {}
+        self._retired: dict[IdentityKey, list[RetiredIdentity]] = defaultdict(list)
+        self._retired_of: dict[int, list[RetiredIdentity]] = defaultdict(list)
         self._added: list[Contact] = []
         self._changed: dict[int, Contact] = {}
-        self._retired: dict[int, RetiredIdentity] = {}
+        self._changed_retired: dict[int, RetiredIdentity] = {}
         self._conflicts: list[tuple[Contact, Contact]] = []
-        self._typed: dict[tuple[str, str], Contact] = {}
-        """By number and `phone_key`, contacts that staff typed in and WhatsApp has not shown yet."""
+        self._typed_in: dict[tuple[str, str], Contact] = {}
+        """By number and `phone_key`, contacts that staff typed in and that WhatsApp has not confirmed yet."""
 
     @classmethod
-    def load(cls, sightings: Iterable[NamedPerson], *, whole_past: bool = False) -> Self:
-        """Everything the database has on these persons. The contacts are locked until the transaction ends, in the order of their
-        ids, so that two workers never wait for each other. With `whole_past` also what contacts are no longer known by, of those
-        who are named by what they are known by now: two of them may become one."""
-        named = _by_number_and_kind(key for sighting in sightings for key in sighting.keys)
-        former = set(RetiredIdentity.objects.filter(_retired(named)).values_list("contact", flat=True))
-        ids = set(former)
-        found: set[Key] = set()
+    def load(cls, persons: Sequence[NamedPerson], *, with_all_retired: bool = False) -> Self:
+        """Loads the contacts of these persons. They are locked until the transaction ends, in the order of their ids, so that two
+        workers never wait for each other.
+
+        `with_all_retired` also loads the retired identifiers of contacts that are found by a current one. That is needed where two
+        of the contacts may be merged.
+        """
+        values = _values_by_kind(key for person in persons for key in person.keys)
+        by_retired = set(RetiredIdentity.objects.filter(_had_identifier(values)).values_list("contact", flat=True))
+        ids = set(by_retired)
+        found: set[IdentityKey] = set()
         for kind in (BSUID, WA_ID):  # one at a time, so that each query has its index
-            for pk, number, value in Contact.objects.filter(_held(named, kind)).values_list("pk", "create_for_phone_number", kind):
+            rows = Contact.objects.filter(_has_identifier(values, kind))
+            for pk, number, value in rows.values_list("pk", "create_for_phone_number", kind):
                 ids.add(pk)
                 found.add((number, kind, value))
-        ids.update(_typed_in(sighting for sighting in sightings if found.isdisjoint(sighting.keys)))
-        book = cls()
+        ids.update(_typed_in_ids(person for person in persons if found.isdisjoint(person.keys)))
+        index = cls()
         contacts = {each.pk: each for each in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
         for contact in contacts.values():
-            book._index(contact)
-        with_past = set(contacts) if whole_past else former & set(contacts)
-        for identity in RetiredIdentity.objects.filter(contact__in=with_past) if with_past else ():
+            index._add_to_index(contact)
+        with_retired = set(contacts) if with_all_retired else by_retired & set(contacts)
+        for identity in RetiredIdentity.objects.filter(contact__in=with_retired) if with_retired else ():
             identity.contact = contacts[identity.contact_id]
-            book._index_retired(identity)
-        return book
+            index._add_retired_to_index(identity)
+        return index
 
-    def find(self, sighting: NamedPerson) -> Contact | None:
-        """Who had these identifiers at the time."""
-        for key in sighting.keys:
-            contact = self._by_bsuid(key) if key[1] == BSUID else self._by_phone(key, sighting)
+    def find(self, person: NamedPerson) -> Contact | None:
+        """Returns the contact that had these identifiers at the time."""
+        for key in person.keys:
+            contact = self._find_by_bsuid(key) if key[1] == BSUID else self._find_by_phone(key, person)
             if contact:
                 return contact
         return None
 
-    def find_or_add(self, sighting: NamedPerson) -> Contact:
-        """The contact that is meant, and has been told what the sighting says of its identifiers."""
-        contact = self.find(sighting) or self.add(sighting)
-        person = sighting.person
-        if person.bsuid and self.had(contact, BSUID, person.bsuid):
-            return contact  # a word from the past, whatever its time
+    def find_or_add(self, named: NamedPerson) -> Contact:
+        """Returns the contact of the person, updated with the person's identifiers."""
+        contact = self.find(named) or self.add(named)
+        person = named.person
+        if person.bsuid and self.is_retired(contact, BSUID, person.bsuid):
+            return contact  # the item is from before the change, whatever its time
         if person.bsuid and contact.bsuid is None:
-            self.set_bsuid(contact, person.bsuid)
+            self._set_bsuid(contact, person.bsuid)
         if person.wa_id:
-            self.hear_phone(contact, person.wa_id, sighting.at)
+            self.set_phone(contact, person.wa_id, named.time)
         return contact
 
-    def add(self, sighting: NamedPerson) -> Contact:
-        """A new contact, known by the BSUID if there is one. Its phone has to be heard."""
+    def add(self, named: NamedPerson) -> Contact:
+        """Adds a contact with the person's BSUID, if there is one. The caller sets its phone."""
         contact = Contact(
-            create_for_phone_number=sighting.number,
-            organization_id=sighting.number.organization_id,
-            bsuid=sighting.person.bsuid,
-            create_in=sighting.at,
-            **sighting.number.contact_defaults,
+            create_for_phone_number=named.number,
+            organization_id=named.number.organization_id,
+            bsuid=named.person.bsuid,
+            create_in=named.time,
+            **named.number.contact_defaults,
         )
         self._added.append(contact)
-        self._index(contact)
+        self._add_to_index(contact)
         return contact
 
-    def hear_phone(self, contact: Contact, wa_id: str | None, at: datetime) -> None:
-        """At that time the person had this phone or, if None, no phone that is known. The latest word counts."""
+    def set_phone(self, contact: Contact, wa_id: str | None, time: datetime) -> None:
+        """Applies that the person had this phone at the time, or (None) no known phone. The latest time counts."""
         if wa_id == contact.wa_id:
-            if contact.wa_id_at is None:  # no longer only typed in: the next stranger with such a phone is somebody else
-                self._typed.pop((contact.create_for_phone_number_id, contact.phone_key), None)
-                self._note(contact)
-            contact.wa_id_at = max(contact.wa_id_at or at, at)
-        elif contact.wa_id_at and (at, wa_id or "") < (contact.wa_id_at, contact.wa_id or ""):
-            if wa_id and not self.had(contact, WA_ID, wa_id):
+            if contact.wa_id_at is None:  # confirmed now: the next unknown person with a similar phone is another one
+                self._typed_in.pop((contact.create_for_phone_number_id, contact.phone_key), None)
+                self._mark_changed(contact)
+            contact.wa_id_at = max(contact.wa_id_at or time, time)
+        elif contact.wa_id_at and (time, wa_id or "") < (contact.wa_id_at, contact.wa_id or ""):
+            if wa_id and not self.is_retired(contact, WA_ID, wa_id):
                 self.retire(contact, WA_ID, wa_id, contact.wa_id_at)
-        elif wa_id is None or self._take(contact, wa_id, at):
-            self._set_phone(contact, wa_id, at)
+        elif wa_id is None or self._take_phone(contact, wa_id, time):
+            self._change_phone(contact, wa_id, time)
 
-    def set_bsuid(self, contact: Contact, bsuid: str | None) -> None:
-        self._unindex(contact)
-        contact.bsuid = bsuid
-        self._index(contact)
-        self._note(contact)
+    def replace_bsuid(self, contact: Contact, bsuid: str | None, time: datetime) -> None:
+        """Sets the BSUID that the person has since this time, and retires the one before. None if it is not known."""
+        if contact.bsuid and contact.bsuid != bsuid:
+            self.retire(contact, BSUID, contact.bsuid, time)
+        self._set_bsuid(contact, bsuid)
 
-    def retire(self, contact: Contact, kind: str, value: str, until: datetime) -> None:
-        """The identifier was this contact's until then; told twice, the earlier time counts."""
-        identity = self._past(contact, kind, value)
+    def retire(self, contact: Contact, kind: str, value: str, time: datetime) -> None:
+        """Stores that the contact had the identifier until this time. If that is stored already, the earlier time counts."""
+        identity = self._find_retired(contact, kind, value)
         if identity is None:
             number = contact.create_for_phone_number_id
-            identity = RetiredIdentity(contact=contact, phone_number_id=number, kind=kind, value=value, retired_at=until)
-            self._index_retired(identity)
-        identity.retired_at = min(identity.retired_at, until)
-        self._retired[id(identity)] = identity
+            identity = RetiredIdentity(contact=contact, phone_number_id=number, kind=kind, value=value, retired_at=time)
+            self._add_retired_to_index(identity)
+        identity.retired_at = min(identity.retired_at, time)
+        self._changed_retired[id(identity)] = identity
 
-    def flag(self, one: Contact, other: Contact) -> None:
-        """They have something in common that only a person can judge."""
+    def flag_conflict(self, one: Contact, other: Contact) -> None:
+        """Marks that the contacts share an identifier, so that a person decides."""
         self._conflicts.append((one, other))
 
     def absorb(self, absorbed: Contact, into: Contact) -> None:
-        """Give a contact all that another one is known by, who turned out to be the same person. The caller deletes that one."""
+        """Moves everything that identifies `absorbed` to `into`, who is the same person. The caller deletes `absorbed`."""
         wa_id, bsuid = absorbed.wa_id, absorbed.bsuid
-        self._unindex(absorbed)
+        self._remove_from_index(absorbed)
         Contact.objects.filter(pk=absorbed.pk).update(wa_id=f"absorbed:{absorbed.pk}", bsuid=None)
         self._changed.pop(id(absorbed), None)
-        for identity in self._former_of.pop(id(absorbed), ()):
-            self._former[_key(identity)].remove(identity)
+        for identity in self._retired_of.pop(id(absorbed), ()):
+            self._retired[_key(identity)].remove(identity)
             self.retire(into, identity.kind, identity.value, identity.retired_at)
-        _inherit_flags(absorbed, into)
-        _inherit_what_staff_wrote(absorbed, into)
-        if bsuid and not self.had(into, BSUID, bsuid):
+        _move_conflicts(absorbed, into)
+        _move_what_staff_wrote(absorbed, into)
+        if bsuid and not self.is_retired(into, BSUID, bsuid):
             self.replace_bsuid(into, bsuid, absorbed.create_in)
         if wa_id:
-            self.hear_phone(into, wa_id, absorbed.wa_id_at or absorbed.create_in)
-
-    def replace_bsuid(self, contact: Contact, bsuid: str | None, at: datetime) -> None:
-        """From then on the person has this BSUID, if any."""
-        if contact.bsuid and contact.bsuid != bsuid:
-            self.retire(contact, BSUID, contact.bsuid, at)
-        self.set_bsuid(contact, bsuid)
+            self.set_phone(into, wa_id, absorbed.wa_id_at or absorbed.create_in)
 
     def save(self) -> None:
-        """Store what changed. IntegrityError if somebody else just stored the same."""
+        """Stores the changes. Raises IntegrityError if another transaction has just stored the same identifier."""
         changed = sorted(self._changed.values(), key=lambda contact: contact.wa_id is not None)
-        if len(changed) > 1:  # a phone may go from one to another, and two must not have it even for a moment
+        if len(changed) > 1:  # a phone may move between them, and the unique constraint allows two owners at no time
             Contact.objects.filter(pk__in=[each.pk for each in changed], bsuid__isnull=False).update(wa_id=None)
-        update_rows(changed, IDENTITY)
+        update_rows(changed, IDENTITY_COLUMNS)
         if self._added:
             insert_rows(self._added)
-            _learn_keys(self._added)
-        retired = list(self._retired.values())
+            _set_ids(self._added)
+        retired = list(self._changed_retired.values())
         for identity in retired:
-            identity.contact_id = identity.contact.pk  # which a new contact has only now
+            identity.contact_id = identity.contact.pk  # a new contact has its id only now
         insert_rows([identity for identity in retired if identity.pk is None])
         update_rows([identity for identity in retired if identity.pk], ["retired_at"])
         flagged: dict[int, Contact] = {}
@@ -202,104 +205,114 @@ class IdentityIndex:
                     flagged[contact.pk] = contact
         update_rows(list(flagged.values()), ["conflicts_with_id"])
 
-    def _by_bsuid(self, key: Key) -> Contact | None:
-        former = self._former.get(key)
-        return self._holders.get(key) or (former[0].contact if former else None)
-
-    def _by_phone(self, key: Key, sighting: NamedPerson) -> Contact | None:
-        former = sorted(self._former.get(key, ()), key=lambda identity: identity.retired_at)
-        owners = [identity.contact for identity in former if sighting.at <= identity.retired_at]
-        owners += [self._holders[key]] if key in self._holders else []
-        known = next((each for each in owners if not sighting.person.bsuid or not self._bsuid_at(each, sighting.at)), None)
-        return known or self._typed.get((key[0], same_person_key(key[2])))
-
-    def _bsuid_at(self, contact: Contact, at: datetime) -> str | None:
-        former = [each for each in self._former_of.get(id(contact), ()) if each.kind == BSUID and at <= each.retired_at]
-        bsuid = min(former, key=lambda identity: identity.retired_at).value if former else contact.bsuid
-        return str(bsuid) if bsuid else None
-
-    def _past(self, contact: Contact, kind: str, value: str) -> RetiredIdentity | None:
-        former = self._former_of.get(id(contact), ())
-        return next((each for each in former if (each.kind, each.value) == (kind, value)), None)
-
-    def had(self, contact: Contact, kind: str, value: str) -> bool:
-        """Whether the identifier is one of the contact's past."""
-        return self._past(contact, kind, value) is not None
+    def is_retired(self, contact: Contact, kind: str, value: str) -> bool:
+        """Whether the contact had the identifier earlier."""
+        return self._find_retired(contact, kind, value) is not None
 
     def retired_at(self, contact: Contact, kind: str, value: str) -> datetime | None:
-        """Until when the contact had the identifier; None if it has it still, or never had it."""
-        identity = self._past(contact, kind, value)
+        """Returns until when the contact had the identifier. None if it still has it, or never had it."""
+        identity = self._find_retired(contact, kind, value)
         return identity.retired_at if identity else None
 
-    def _take(self, contact: Contact, wa_id: str, at: datetime) -> bool:
-        """Whether the contact may have the phone. Whoever else has it is flagged, and loses it if seen with it earlier; but nobody
-        loses the only thing they are known by."""
-        holder = self._holders.get((contact.create_for_phone_number_id, WA_ID, wa_id))
-        if holder is None:
+    def _find_by_bsuid(self, key: IdentityKey) -> Contact | None:
+        retired = self._retired.get(key)
+        return self._current.get(key) or (retired[0].contact if retired else None)
+
+    def _find_by_phone(self, key: IdentityKey, named: NamedPerson) -> Contact | None:
+        retired = sorted(self._retired.get(key, ()), key=lambda identity: identity.retired_at)
+        owners = [identity.contact for identity in retired if named.time <= identity.retired_at]
+        owners += [self._current[key]] if key in self._current else []
+        found = next((each for each in owners if not named.person.bsuid or not self._bsuid_at(each, named.time)), None)
+        return found or self._typed_in.get((key[0], same_person_key(key[2])))
+
+    def _bsuid_at(self, contact: Contact, time: datetime) -> str | None:
+        retired = [each for each in self._retired_of.get(id(contact), ()) if each.kind == BSUID and time <= each.retired_at]
+        bsuid = min(retired, key=lambda identity: identity.retired_at).value if retired else contact.bsuid
+        return str(bsuid) if bsuid else None
+
+    def _find_retired(self, contact: Contact, kind: str, value: str) -> RetiredIdentity | None:
+        retired = self._retired_of.get(id(contact), ())
+        return next((each for each in retired if (each.kind, each.value) == (kind, value)), None)
+
+    def _take_phone(self, contact: Contact, wa_id: str, time: datetime) -> bool:
+        """Takes the phone from the contact that has it. Returns whether `contact` may have it.
+
+        The two contacts are in conflict. The owner loses the phone if it was seen with it earlier, and if it has another
+        identifier.
+        """
+        owner = self._current.get((contact.create_for_phone_number_id, WA_ID, wa_id))
+        if owner is None:
             return True
-        self.flag(contact, holder)
-        if holder.bsuid is None:
+        self.flag_conflict(contact, owner)
+        if owner.bsuid is None:
             return False
-        if holder.wa_id_at and at <= holder.wa_id_at:
-            self.retire(contact, WA_ID, wa_id, holder.wa_id_at)
+        if owner.wa_id_at and time <= owner.wa_id_at:
+            self.retire(contact, WA_ID, wa_id, owner.wa_id_at)
             if contact.wa_id is None:
-                self._put_phone(contact, None, at)
+                self._write_phone(contact, None, time)
             return False
-        self.retire(holder, WA_ID, wa_id, at)
-        self._put_phone(holder, None, holder.wa_id_at)
+        self.retire(owner, WA_ID, wa_id, time)
+        self._write_phone(owner, None, owner.wa_id_at)
         return True
 
-    def _set_phone(self, contact: Contact, wa_id: str | None, at: datetime) -> None:
-        if contact.wa_id and contact.wa_id_at:  # what staff typed was never seen
-            self.retire(contact, WA_ID, contact.wa_id, at)
-        if wa_id and (regained := self._past(contact, WA_ID, wa_id)) and regained.retired_at <= at:
-            self._forget(regained)
-        self._put_phone(contact, wa_id, at)
+    def _change_phone(self, contact: Contact, wa_id: str | None, time: datetime) -> None:
+        if contact.wa_id and contact.wa_id_at:  # a phone that staff typed in was never seen
+            self.retire(contact, WA_ID, contact.wa_id, time)
+        if wa_id and (regained := self._find_retired(contact, WA_ID, wa_id)) and regained.retired_at <= time:
+            self._delete_retired(regained)
+        self._write_phone(contact, wa_id, time)
 
-    def _put_phone(self, contact: Contact, wa_id: str | None, at: datetime | None) -> None:
-        self._unindex(contact)
-        contact.wa_id, contact.wa_id_at = wa_id, at
+    def _write_phone(self, contact: Contact, wa_id: str | None, time: datetime | None) -> None:
+        self._remove_from_index(contact)
+        contact.wa_id, contact.wa_id_at = wa_id, time
         contact.phone_key, contact.reversed_phone = phone_key(contact), reversed_phone(contact)
-        self._index(contact)
-        self._note(contact)
+        self._add_to_index(contact)
+        self._mark_changed(contact)
 
-    def _forget(self, identity: RetiredIdentity) -> None:
-        self._former[_key(identity)].remove(identity)
-        self._former_of[id(identity.contact)].remove(identity)
-        self._retired.pop(id(identity), None)
+    def _set_bsuid(self, contact: Contact, bsuid: str | None) -> None:
+        self._remove_from_index(contact)
+        contact.bsuid = bsuid
+        self._add_to_index(contact)
+        self._mark_changed(contact)
+
+    def _delete_retired(self, identity: RetiredIdentity) -> None:
+        self._retired[_key(identity)].remove(identity)
+        self._retired_of[id(identity.contact)].remove(identity)
+        self._changed_retired.pop(id(identity), None)
         if identity.pk:
             identity.delete()
 
-    def _note(self, contact: Contact) -> None:
+    def _mark_changed(self, contact: Contact) -> None:
         if contact.pk is not None:
             self._changed[id(contact)] = contact
 
-    def _index(self, contact: Contact) -> None:
+    def _add_to_index(self, contact: Contact) -> None:
         for key in _keys(contact):
-            self._holders[key] = contact
+            self._current[key] = contact
         if contact.pk and contact.wa_id and contact.wa_id_at is None:
-            self._typed[contact.create_for_phone_number_id, contact.phone_key] = contact
+            self._typed_in[contact.create_for_phone_number_id, contact.phone_key] = contact
 
-    def _unindex(self, contact: Contact) -> None:
+    def _remove_from_index(self, contact: Contact) -> None:
         for key in _keys(contact):
-            if self._holders.get(key) is contact:
-                del self._holders[key]
-        self._typed.pop((contact.create_for_phone_number_id, contact.phone_key), None)
+            if self._current.get(key) is contact:
+                del self._current[key]
+        self._typed_in.pop((contact.create_for_phone_number_id, contact.phone_key), None)
 
-    def _index_retired(self, identity: RetiredIdentity) -> None:
-        self._former[_key(identity)].append(identity)
-        self._former_of[id(identity.contact)].append(identity)
+    def _add_retired_to_index(self, identity: RetiredIdentity) -> None:
+        self._retired[_key(identity)].append(identity)
+        self._retired_of[id(identity.contact)].append(identity)
 
 
-def _inherit_flags(absorbed: Contact, into: Contact) -> None:
+def _move_conflicts(absorbed: Contact, into: Contact) -> None:
     Contact.objects.filter(conflicts_with=absorbed).exclude(pk=into.pk).update(conflicts_with=into)
     if into.conflicts_with_id in (None, absorbed.pk):
         into.conflicts_with_id = absorbed.conflicts_with_id if absorbed.conflicts_with_id != into.pk else None
         into.save(update_fields=["conflicts_with"])
 
 
-def _inherit_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
-    """Without what is done, which depends on messages: see `chats.conversations.done_and_blocked.merged_done_until`."""
+def _move_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
+    """Moves notes, changes, labels, alias and block. `chats.conversations.done_and_blocked.merged_done_until` computes what is
+    done, which depends on messages."""
     Note.objects.filter(contact=absorbed).update(contact=into)
     move_changes(absorbed, into)
     into.labels.add(*absorbed.labels.all())
@@ -308,60 +321,58 @@ def _inherit_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
     into.save(update_fields=["alias", "blocked_at"])
 
 
-def _keys(contact: Contact) -> list[Key]:
+def _keys(contact: Contact) -> list[IdentityKey]:
     values = ((BSUID, contact.bsuid), (WA_ID, contact.wa_id))
     return [(contact.create_for_phone_number_id, kind, value) for kind, value in values if value]
 
 
-def _key(identity: RetiredIdentity) -> Key:
+def _key(identity: RetiredIdentity) -> IdentityKey:
     return identity.phone_number_id, identity.kind, identity.value
 
 
-Named = dict[tuple[str, str], set[str]]
-"""Values of identifiers by their (phone_number_id, kind)."""
-
-
-def _by_number_and_kind(keys: Iterable[Key]) -> Named:
-    named: Named = defaultdict(set)
+def _values_by_kind(keys: Iterable[IdentityKey]) -> Values:
+    found: Values = defaultdict(set)
     for number, kind, value in keys:
-        named[number, kind].add(value)
-    return named
+        found[number, kind].add(value)
+    return found
 
 
-def _held(named: Named, kind: str) -> Q:
-    """Contacts that have one of the values of this kind now."""
-    which = Q(pk__in=[])
-    for (number, each), values in named.items():
+def _has_identifier(values: Values, kind: str) -> Q:
+    """Returns the condition for contacts that have one of the values of this kind now."""
+    condition = Q(pk__in=[])
+    for (number, each), own in values.items():
         if each == kind:
-            which |= Q(**{"create_for_phone_number": number, f"{kind}__in": values})
-    return which
+            condition |= Q(**{"create_for_phone_number": number, f"{kind}__in": own})
+    return condition
 
 
-def _retired(named: Named) -> Q:
-    which = Q(pk__in=[])
-    for (number, kind), values in named.items():
-        which |= Q(phone_number_id=number, kind=kind, value__in=values)
-    return which
+def _had_identifier(values: Values) -> Q:
+    condition = Q(pk__in=[])
+    for (number, kind), own in values.items():
+        condition |= Q(phone_number_id=number, kind=kind, value__in=own)
+    return condition
 
 
-def _typed_in(strangers: Iterable[NamedPerson]) -> set[int]:
-    """The ids of contacts that staff typed in, for persons whom WhatsApp shows for the first time: people write the optional digit
-    of a number, or leave it out, without knowing which of the two WhatsApp has (docs/meta-platform.md 6)."""
+def _typed_in_ids(unknown: Iterable[NamedPerson]) -> set[int]:
+    """Returns the ids of contacts that staff typed in, for persons who appear in WhatsApp for the first time.
+
+    Staff may write or omit the optional digit of a number, without knowing which form WhatsApp has (docs/meta-platform.md 6).
+    """
     phones: dict[int, set[str]] = defaultdict(set)
-    for sighting in strangers:
-        if sighting.person.wa_id:
-            phones[sighting.number.organization_id].add(same_person_key(sighting.person.wa_id))
-    which = Q(pk__in=[])
+    for named in unknown:
+        if named.person.wa_id:
+            phones[named.number.organization_id].add(same_person_key(named.person.wa_id))
+    condition = Q(pk__in=[])
     for organization_id, keys in phones.items():
-        which |= Q(organization=organization_id, phone_key__in=keys)
-    return set(Contact.objects.filter(which, wa_id_at=None, bsuid=None).values_list("pk", flat=True)) if phones else set()
+        condition |= Q(organization=organization_id, phone_key__in=keys)
+    return set(Contact.objects.filter(condition, wa_id_at=None, bsuid=None).values_list("pk", flat=True)) if phones else set()
 
 
-def _learn_keys(added: Sequence[Contact]) -> None:
-    """Rows inserted together are not told their ids."""
+def _set_ids(added: Sequence[Contact]) -> None:
+    """Reads the ids of inserted contacts. MySQL returns no ids from a bulk insert."""
     by_key = {_keys(contact)[0]: contact for contact in added}
-    named = _by_number_and_kind(by_key)
+    values = _values_by_kind(by_key)
     for kind in (BSUID, WA_ID):
-        rows = Contact.objects.filter(_held(named, kind)).values_list("pk", "create_for_phone_number", kind)
+        rows = Contact.objects.filter(_has_identifier(values, kind)).values_list("pk", "create_for_phone_number", kind)
         for pk, number, value in rows:
             by_key[number, kind, value].pk = pk

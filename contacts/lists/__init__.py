@@ -2,7 +2,9 @@
 
 Modules and what other packages use of them:
 
-    contact_list   one page of contacts: Cursor, Filters, Tally, View, list_contacts, rows_shown, tallies
-    search         by name and phone, and the index of names: Found, find_contacts, index_names, normalized
-    text_folding   texts without case and accents: fold_letter, folded
+    contact_list   pages of contacts: ContactFilters, ListCount, ListCursor, ListTab, count_lists, list_contacts, read_row_count
+    cursors        positions in lists: beyond, microseconds, read_time
+    search         search by name and phone, and its index of names: FoundContacts, find_contacts, fold_limited, index_names,
+                   search_name, search_words_of
+    text_folding   texts without case and accents: fold_letter, fold_text
 """

@@ -1,31 +1,32 @@
-"""The lists of contacts, of conversations too: filtered, searched, the latest first, page by page from where the last one ended."""
+"""The lists of contacts and of conversations: filtered, searched, and read page by page, the latest first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _
-from organizations.url_parameters import MAX_TIMESTAMP, read_integer
 
+from contacts.lists.cursors import beyond, microseconds, read_time
 from contacts.lists.search import find_contacts, matches_words, read_search_words
 from contacts.models import CLOSING_SOON, SERVICE_WINDOW, Contact
 from organizations.models import Profile
+from organizations.url_parameters import read_integer
 
 PAGE_SIZE = 40
 MAX_ROWS = 400
-"""Rows of one list that are kept up to date."""
+"""Rows of one list that an open page keeps up to date."""
 MAX_SEARCH_LENGTH = 100
 MAX_NAMES_SCANNED = 2_000
-"""Names that one page of a search along the whole list looks at: its index has them."""
+"""Names that one page of a search in the whole list compares. They are read from the index."""
 MAX_ROWS_SCANNED = 400
-"""The same along a list that is narrowed down, where each is a row of the table."""
+"""The same in a filtered list, where each name is read from its row."""
 
 
 class ListTab(TextChoices):
-    """What a list is about, and so by which column it is ordered."""
+    """The lists to choose from, as `view` in URLs. A list is ordered by its column of `ORDER_COLUMNS`."""
 
     ALL = "all", _("All")
     UNREAD = "unread", _("Unread")
@@ -34,6 +35,7 @@ class ListTab(TextChoices):
     BLOCKED = "blocked", _("Blocked")
 
 
+LAST_MESSAGE = "last_message_timestamp"
 ORDER_COLUMNS = {
     ListTab.UNREAD: "unread_at",
     ListTab.WAITING: "waiting_since",
@@ -41,17 +43,17 @@ ORDER_COLUMNS = {
     ListTab.BLOCKED: "blocked_at",
 }
 COUNTED_TABS = (ListTab.UNREAD, ListTab.WAITING, ListTab.CLOSING)
-"""The lists that ask for something: how many they have is shown."""
+"""The lists in which staff has something to do. Pages show how many conversations they have."""
 
 
 def read_row_count(query: Mapping[str, str]) -> int:
-    """How many rows a page that is fetched again has, which grows with what was loaded after them: `shown`, within bounds."""
+    """Returns how many rows a list that is fetched again has: the parameter `shown`, within limits."""
     return min(max(read_integer(query.get("shown", "")) or 0, PAGE_SIZE), MAX_ROWS)
 
 
 @dataclass(frozen=True)
 class ContactFilters:
-    """What somebody wants to see. Empty values mean all."""
+    """Which contacts a list shows. Empty values mean all."""
 
     view: ListTab = ListTab.ALL
     number: str = ""
@@ -62,7 +64,7 @@ class ContactFilters:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Self:
-        """From the parameters of an address; what makes no sense counts as not given."""
+        """Reads the filters from the parameters of a URL. Ignores invalid values."""
         view, profile, label = query.get("view", ""), query.get("profile", ""), query.get("label", "")
         return cls(
             view=ListTab(view) if view in ListTab.values else ListTab.ALL,
@@ -74,20 +76,21 @@ class ContactFilters:
 
     @property
     def is_only_a_search(self) -> bool:
-        """Whether all contacts are searched, in the order of their latest messages."""
+        """Whether all contacts are searched, in the order of their last messages."""
         return self == ContactFilters(search=self.search)
 
     @property
     def narrowed(self) -> bool:
-        """Whether anything is left out."""
+        """Whether any filter or search is set."""
         return self != ContactFilters()
 
     @property
     def column(self) -> str:
-        return ORDER_COLUMNS.get(self.view, "last_message_timestamp")
+        """The column by which the list is ordered."""
+        return ORDER_COLUMNS.get(self.view, LAST_MESSAGE)
 
     def matching(self, organization_id: int, now: datetime) -> QuerySet[Contact]:
-        """The contacts that are wanted, whatever is searched for."""
+        """Returns the contacts that pass all filters except the search."""
         contacts = Contact.objects.filter(organization=organization_id)
         if self.number:
             contacts = contacts.filter(create_for_phone_number__phone_number_id=self.number)
@@ -96,9 +99,8 @@ class ContactFilters:
         if self.label:
             contacts = contacts.filter(labels=self.label, labels__organization=organization_id)
         if self.view is ListTab.CLOSING:
-            closing = Q(
-                last_customer_message_at__gt=now - SERVICE_WINDOW, last_customer_message_at__lte=now - SERVICE_WINDOW + CLOSING_SOON
-            )
+            opened_after = now - SERVICE_WINDOW
+            closing = Q(last_customer_message_at__gt=opened_after, last_customer_message_at__lte=opened_after + CLOSING_SOON)
             refused = Q(window_refused_at__gte=F("last_customer_message_at"))
             contacts = contacts.filter(closing, blocked_at=None).exclude(refused)
         if self.view in (ListTab.UNREAD, ListTab.WAITING, ListTab.BLOCKED):
@@ -108,29 +110,26 @@ class ContactFilters:
 
 @dataclass(frozen=True)
 class ListCursor:
-    """Where a page ended: the last row's time, in microseconds since 1970 (None: it had none), and id."""
+    """Where a page ended: the last row's time (None if it has none) and id."""
 
     at: datetime | None
     pk: int
 
     @classmethod
     def read(cls, text: str) -> "ListCursor | None":
-        """None if it is no cursor."""
+        """Reads what `str` wrote. Returns None if the text is no cursor."""
         written_at, _, written_pk = text.partition("-")
-        at, pk = read_integer(written_at, maximum=MAX_TIMESTAMP), read_integer(written_pk)
-        if pk is None or (written_at and at is None):
-            return None
-        return cls(None if at is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at), pk)
+        at, pk = read_time(written_at), read_integer(written_pk)
+        return None if pk is None or (written_at and at is None) else cls(at, pk)
 
     def __str__(self) -> str:
-        passed = "" if self.at is None else (self.at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
-        return f"{passed}-{self.pk}"
+        return f"{'' if self.at is None else microseconds(self.at)}-{self.pk}"
 
 
 @dataclass(frozen=True)
 class ContactPage:
-    """One page. `next` is where the next one begins, None after the last. Of a search: `too_many`, it found more than it looks at;
-    `back_to`, how far along the list this page has looked, if it is neither full nor the last."""
+    """One page of a list. `next` is where the next page begins, None if this is the last one. `too_many`: the search found more
+    contacts than it returns. `back_to`: how far a search along the list has come, if this page is neither full nor the last one."""
 
     contacts: list[Contact]
     next: ListCursor | None = None
@@ -147,73 +146,94 @@ def list_contacts(
     limit: int = PAGE_SIZE,
     conversations: bool = False,
 ) -> ContactPage:
-    """A page of the organization's contacts. `conversations`: only those with messages."""
+    """Returns a page of the organization's contacts. `conversations`: only contacts with messages."""
     rows = filters.matching(organization_id, now)
     if conversations:
         rows = rows.filter(last_message_timestamp__isnull=False)
     if filters.search:
         found = find_contacts(organization_id, filters.search)
         if found is None:
-            return _search_along(rows, filters, after, limit)
-        return _those_found(rows.filter(pk__in=found.ids), filters, after, limit, too_many=found.is_cut)
-    contacts = list(_dated(rows, filters, after)[: limit + 1]) if after is None or after.at else []
-    if filters.column == "last_message_timestamp" and not conversations and len(contacts) <= limit:
-        contacts += _undated(rows, after)[: limit + 1 - len(contacts)]
+            return _search_along_list(rows, filters, after, limit)
+        return _page_of_found(rows.filter(pk__in=found.ids), filters, after, limit, too_many=found.is_cut)
+    contacts = list(_dated_rows(rows, filters, after)[: limit + 1]) if after is None or after.at else []
+    if filters.column == LAST_MESSAGE and not conversations and len(contacts) <= limit:
+        contacts += _undated_rows(rows, after)[: limit + 1 - len(contacts)]
     page = contacts[:limit]
-    return ContactPage(page, _end(page[-1], filters) if len(contacts) > limit else None)
+    return ContactPage(page, _cursor_of(page[-1], filters) if len(contacts) > limit else None)
 
 
-def _those_found(
+def _page_of_found(
     rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None, limit: int, *, too_many: bool
 ) -> ContactPage:
-    """A page of a few contacts. They are put in order here: a database that is asked for the first of them may walk its whole index
-    in that order instead of reading them."""
+    """Returns a page of the few contacts that a search found."""
     sign = -1 if filters.view is ListTab.CLOSING else 1
 
-    def place(pk: int, at: datetime | None) -> tuple[bool, float, int]:
+    def sort_key(pk: int, at: datetime | None) -> tuple[bool, float, int]:
         return (False, 0.0, pk) if at is None else (True, sign * at.timestamp(), sign * pk)
 
-    places = {pk: place(pk, at) for pk, at in rows.order_by().values_list("pk", filters.column)}
-    ordered = sorted(places, key=lambda pk: places[pk], reverse=True)
+    # Sorted here: asked for the first rows in this order, a database may walk its whole index instead of reading the few rows.
+    keys = {pk: sort_key(pk, at) for pk, at in rows.order_by().values_list("pk", filters.column)}
+    ordered = sorted(keys, key=lambda pk: keys[pk], reverse=True)
     if after:
-        ordered = [pk for pk in ordered if places[pk] < place(after.pk, after.at)]
-    page = _in_order(ordered[:limit])
-    return ContactPage(page, _end(page[-1], filters) if page and len(ordered) > limit else None, too_many=too_many)
+        ordered = [pk for pk in ordered if keys[pk] < sort_key(after.pk, after.at)]
+    page = _read_in_order(ordered[:limit])
+    return ContactPage(page, _cursor_of(page[-1], filters) if page and len(ordered) > limit else None, too_many=too_many)
 
 
-def _search_along(rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None, limit: int) -> ContactPage:
-    """A page of those whose names have the words, looked for along the list. It looks at so many that it is always fast."""
+def _search_along_list(rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None, limit: int) -> ContactPage:
+    """Returns a page of the contacts whose names match the search. Compares a limited number of names, to be always fast."""
     words = read_search_words(filters.search)
-    most = MAX_NAMES_SCANNED if filters.is_only_a_search else MAX_ROWS_SCANNED
-    seen = list(_dated(rows, filters, after).values_list("pk", "search_name")[:most]) if after is None or after.at else []
-    if filters.column == "last_message_timestamp" and len(seen) < most:
-        seen += _undated(rows, after).values_list("pk", "search_name")[: most - len(seen)]
+    max_scanned = MAX_NAMES_SCANNED if filters.is_only_a_search else MAX_ROWS_SCANNED
+    columns = ("pk", "search_name")
+    seen = list(_dated_rows(rows, filters, after).values_list(*columns)[:max_scanned]) if after is None or after.at else []
+    if filters.column == LAST_MESSAGE and len(seen) < max_scanned:
+        seen += _undated_rows(rows, after).values_list(*columns)[: max_scanned - len(seen)]
     found = [pk for pk, name in seen if matches_words(name, words)]
-    page = _in_order(found[:limit])
+    page = _read_in_order(found[:limit])
     if len(found) > limit:
-        return ContactPage(page, _end(page[-1], filters))
-    last = Contact.objects.filter(pk=seen[-1][0]).first() if len(seen) == most else None
-    end = _end(last, filters) if last else None
+        return ContactPage(page, _cursor_of(page[-1], filters))
+    last = Contact.objects.filter(pk=seen[-1][0]).first() if len(seen) == max_scanned else None
+    end = _cursor_of(last, filters) if last else None
     return ContactPage(page, end, back_to=end)
 
 
-def _in_order(ids: Sequence[int]) -> list[Contact]:
+def _read_in_order(ids: Sequence[int]) -> list[Contact]:
     contacts = Contact.objects.in_bulk(ids)
     return [contacts[pk] for pk in ids if pk in contacts]
 
 
-def _end(contact: Contact, filters: ContactFilters) -> ListCursor:
+def _cursor_of(contact: Contact, filters: ContactFilters) -> ListCursor:
     return ListCursor(getattr(contact, filters.column), contact.pk)
 
 
+def _dated_rows(rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None) -> QuerySet[Contact]:
+    """Returns the rows with a time in the order of the list: the latest first, or the window that closes soonest."""
+    column = filters.column
+    direction, sign = ("gt", "") if filters.view is ListTab.CLOSING else ("lt", "-")
+    rows = rows.filter(**{f"{column}__isnull": False})
+    if after and after.at:
+        rows = rows.filter(beyond(column, after.at, direction, Q(**{f"pk__{direction}": after.pk})))
+    return rows.order_by(f"{sign}{column}", f"{sign}pk")
+
+
+def _undated_rows(rows: QuerySet[Contact], after: ListCursor | None) -> QuerySet[Contact]:
+    """Returns the contacts without messages, the newest first."""
+    rows = rows.filter(last_message_timestamp=None)
+    if after and after.at is None:
+        rows = rows.filter(pk__lt=after.pk)
+    return rows.order_by("-pk")
+
+
+# ---- Counts ----
+
 MAX_COUNT = 99
 MAX_ROWS_COUNTED = 500
-"""Rows of a list that a count looks at where a number, who answers or a label narrows it."""
+"""Rows of a list that are counted if a filter is set."""
 
 
 @dataclass(frozen=True)
 class ListCount:
-    """How many conversations a list has, as far as that was counted."""
+    """How many conversations a list has. `is_more`: there are more than were counted."""
 
     count: int
     is_more: bool = False
@@ -223,20 +243,20 @@ class ListCount:
 
 
 def count_lists(organization_id: int, filters: ContactFilters, now: datetime) -> dict[ListTab, ListCount]:
-    """How many conversations are in each of the lists that ask for something, with what else narrows them but the search. No count
-    looks at more than a few hundred entries of an index, however many contacts there are."""
+    """Counts the conversations of each list of `COUNTED_TABS`, with all filters except the search. Reads a few hundred index
+    entries of each list at most, however many contacts there are."""
     if filters.number or filters.profile or filters.label:
-        return {view: _narrowed_tally(organization_id, filters, view, now) for view in COUNTED_TABS}
+        return {view: _count_filtered(organization_id, filters, view, now) for view in COUNTED_TABS}
     lists = [ContactFilters(view=view).matching(organization_id, now).values("pk")[: MAX_COUNT + 1] for view in COUNTED_TABS]
-    return dict(zip(COUNTED_TABS, map(_tally, _lengths(lists)), strict=True))
+    return dict(zip(COUNTED_TABS, map(_list_count, _lengths(lists)), strict=True))
 
 
-def _tally(count: int) -> ListCount:
+def _list_count(count: int) -> ListCount:
     return ListCount(min(count, MAX_COUNT), count > MAX_COUNT)
 
 
 def _lengths(lists: Sequence[QuerySet[Contact, Any]]) -> list[int]:
-    """How many rows each of these has, in one query: open pages ask again and again."""
+    """Counts the rows of each query, all in one query, because open pages ask often."""
     statements = [each.query.get_compiler(connection=connection).as_sql() for each in lists]
     counts = ", ".join(f"(SELECT COUNT(*) FROM ({statement}) AS few)" for statement, _ in statements)  # noqa: S608  no input in it
     with connection.cursor() as cursor:
@@ -244,27 +264,8 @@ def _lengths(lists: Sequence[QuerySet[Contact, Any]]) -> list[int]:
         return list(cursor.fetchone())
 
 
-def _narrowed_tally(organization_id: int, filters: ContactFilters, view: ListTab, now: datetime) -> ListCount:
+def _count_filtered(organization_id: int, filters: ContactFilters, view: ListTab, now: datetime) -> ListCount:
     latest = ContactFilters(view=view).matching(organization_id, now).order_by(f"-{ORDER_COLUMNS[view]}")
     ids = list(latest.values_list("pk", flat=True)[:MAX_ROWS_COUNTED])
-    tally = _tally(replace(filters, view=ListTab.ALL).matching(organization_id, now).filter(pk__in=ids).count())
-    return replace(tally, is_more=tally.is_more or len(ids) == MAX_ROWS_COUNTED)
-
-
-def _dated(rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None) -> QuerySet[Contact]:
-    """The latest first; windows by how soon they close."""
-    column = filters.column
-    beyond, sign = ("gt", "") if filters.view is ListTab.CLOSING else ("lt", "-")
-    rows = rows.filter(**{f"{column}__isnull": False})
-    if after:
-        further = Q(**{f"{column}__{beyond}": after.at}) | Q(**{column: after.at, f"pk__{beyond}": after.pk})
-        rows = rows.filter(further, **{f"{column}__{beyond}e": after.at})  # the last makes it a range of the index
-    return rows.order_by(f"{sign}{column}", f"{sign}pk")
-
-
-def _undated(rows: QuerySet[Contact], after: ListCursor | None) -> QuerySet[Contact]:
-    """Whoever has no message yet, the newest first."""
-    rows = rows.filter(last_message_timestamp=None)
-    if after and after.at is None:
-        rows = rows.filter(pk__lt=after.pk)
-    return rows.order_by("-pk")
+    count = _list_count(replace(filters, view=ListTab.ALL).matching(organization_id, now).filter(pk__in=ids).count())
+    return replace(count, is_more=count.is_more or len(ids) == MAX_ROWS_COUNTED)

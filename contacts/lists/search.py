@@ -1,7 +1,8 @@
-"""How a person is found: by the beginning of any word of their names, and by the number however it is typed.
+"""Search for contacts: by the beginning of any word of their names, and by the phone in any way of writing.
 
-A word that few contacts have is looked up in its index. A common one is looked for along the list, from the latest contact on:
-there it is found soon, while its index entries are in no useful order. To decide, `RARE_WORD_LIMIT` entries of each word are counted at most.
+A rare word is looked up in the index of words. A common word is looked for in the list of contacts, from the latest one on: there
+it is found soon, and its index entries are in no useful order. A word is rare if it has at most `RARE_WORD_LIMIT` index entries.
+No more of them are counted.
 """
 
 import re
@@ -18,32 +19,31 @@ from jobs.bulk_writes import insert_rows
 from organizations.models import Organization
 
 MAX_WORDS = 12
-"""Words of one contact that are looked at."""
+"""Indexed words of one contact, and words of one search."""
 MAX_FOUND = 200
-"""People that one search by number gives; whoever wants another types more."""
+"""Contacts that one search by phone returns."""
 RARE_WORD_LIMIT = 300
-"""Index entries of a word, up to which it is rare."""
 MIN_DIGITS = 3
 MAX_WORD_LENGTH = 40
 MAX_TEXT_LENGTH = 1_000
 LAST_LETTER = "\U0010ffff"
-"""Comes after all that a word may go on with."""
+"""Sorts after every letter that can continue a word."""
 
 
 def fold_limited(text: str) -> str:
-    """The beginning of the text in lower case, without accents: see `contacts.lists.text_folding`."""
+    """Returns the beginning of the text folded: see `contacts.lists.text_folding`."""
     return fold_text(text[:MAX_TEXT_LENGTH])
 
 
-def search_name_of(contact: Contact) -> str:
-    """All that people may call the contact, normalized."""
-    return fold_limited(f"{contact.alias} {contact.name} {contact.username}")[:500]
+def search_name(*, alias: str = "", name: str, username: str) -> str:
+    """Returns a contact's names as they are searched, folded: its column `search_name`."""
+    return fold_limited(f"{alias} {name} {username}")[:500]
 
 
 def index_names(contacts: Collection[Contact]) -> list[Contact]:
-    """Make these contacts findable by the names they have now; returns those whose `search_name` changed, for the caller to save.
-    Must run in a transaction that has them locked."""
-    names = {id(contact): search_name_of(contact) for contact in contacts}
+    """Updates the index of words to the contacts' current names. Returns the contacts whose `search_name` changed, for the caller
+    to save. Must run in a transaction that has the contacts locked."""
+    names = {id(each): search_name(alias=each.alias, name=each.name, username=each.username) for each in contacts}
     changed = [contact for contact in contacts if contact.search_name != names[id(contact)]]
     if not changed:
         return []
@@ -60,59 +60,61 @@ def index_names(contacts: Collection[Contact]) -> list[Contact]:
 
 
 def search_words_of(search_name: str) -> list[str]:
-    """The words by which whoever has this name is found, each once."""
+    """Returns the words that are indexed for a contact with this `search_name`, each once."""
     return list(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in search_name.split()))[:MAX_WORDS]
 
 
 def matches_words(search_name: str, words: Iterable[str]) -> bool:
-    """Whether each of the words is the beginning of one by which whoever has this name is found."""
+    """Returns whether each of the words is the beginning of an indexed word of a contact with this `search_name`."""
     name = f" {search_name}"
-    if not all(f" {word}" in name for word in words):  # of almost all names; the rest costs ten times as much
+    # This rejects almost all names. The rest takes ten times as long.
+    if not all(f" {word}" in name for word in words):
         return False
     own = search_words_of(search_name)
     return all(any(each.startswith(word) for each in own) for word in words)
 
 
 def read_search_words(typed: str) -> list[str]:
-    """The words of what somebody searches for, each once."""
+    """Returns the words of a search, folded, each once."""
     return list(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in fold_limited(typed).split()[:MAX_WORDS]))
 
 
 @dataclass(frozen=True)
 class FoundContacts:
-    """The ids of contacts that a text may mean. `is_cut`: there are more."""
+    """The ids of contacts that a search found. `is_cut`: there are more."""
 
     ids: Sequence[int]
     is_cut: bool = False
 
 
 def find_contacts(organization_id: int, typed: str) -> FoundContacts | None:
-    """The contacts of the organization that the text may mean, by number if it looks like one, by user ID, and by names. None if it
-    is made of common words: then look for them along the list, with `matches_words`."""
+    """Finds contacts of the organization by phone (if the text looks like one), by user id and by names. Returns None if all words
+    are common. The caller then looks for them in the list of contacts, with `matches_words`."""
     typed = typed.strip()
-    is_number = _is_like_a_number(typed)
-    numbered = _by_number(organization_id, typed) if is_number else []
-    known = _by_user_id(organization_id, typed)
+    is_phone = len(_digits(typed)) >= MIN_DIGITS and not re.search(r"[^\W\d_]", typed)
+    by_phone = _find_by_phone(organization_id, typed) if is_phone else []
+    by_user_id = _find_by_user_id(organization_id, typed)
     words = read_search_words(typed)
-    named = _by_words(organization_id, words) if words and (len(words) == 1 or not is_number) else []
-    if named is None and not (is_number or known):
+    by_words = _find_by_words(organization_id, words) if words and (len(words) == 1 or not is_phone) else []
+    if by_words is None and not (is_phone or by_user_id):
         return None
-    found = list(dict.fromkeys([*numbered, *known, *(named or [])]))
-    return FoundContacts(found, is_cut=named is None or len(numbered) >= MAX_FOUND)
+    found = list(dict.fromkeys([*by_phone, *by_user_id, *(by_words or [])]))
+    return FoundContacts(found, is_cut=by_words is None or len(by_phone) >= MAX_FOUND)
 
 
-def _by_number(organization_id: int, typed: str) -> list[int]:
+def _find_by_phone(organization_id: int, typed: str) -> list[int]:
     contacts = Contact.objects.filter(organization=organization_id).values_list("pk", flat=True)
     country = Organization.objects.filter(pk=organization_id).values_list("country", flat=True).first()
-    openings = beginnings(typed, country=country or BRAZIL)
-    found = list(contacts.filter(_begins("phone_key", openings)).order_by("phone_key")[:MAX_FOUND])
+    first_digits = beginnings(typed, country=country or BRAZIL)
+    found = list(contacts.filter(_begins_with("phone_key", first_digits)).order_by("phone_key")[:MAX_FOUND])
     if len(found) < MAX_FOUND:
-        endings = [end[::-1] for end in _endings(typed)]
-        found += contacts.filter(_begins("reversed_phone", endings)).order_by("reversed_phone")[: MAX_FOUND - len(found)]
+        last_digits = [digits[::-1] for digits in _last_digits(typed)]
+        rows = contacts.filter(_begins_with("reversed_phone", last_digits)).order_by("reversed_phone")
+        found += rows[: MAX_FOUND - len(found)]
     return found
 
 
-def _by_user_id(organization_id: int, typed: str) -> list[int]:
+def _find_by_user_id(organization_id: int, typed: str) -> list[int]:
     country, dot, rest = typed.partition(".")
     if not dot:
         return []
@@ -120,41 +122,39 @@ def _by_user_id(organization_id: int, typed: str) -> list[int]:
     return list(contacts.values_list("pk", flat=True)[:MAX_FOUND])
 
 
-def _is_like_a_number(typed: str) -> bool:
-    return len(_digits(typed)) >= MIN_DIGITS and not re.search(r"[^\W\d_]", typed)
-
-
 def _digits(typed: str) -> str:
     return re.sub(r"[^0-9]", "", typed)
 
 
-def _endings(typed: str) -> list[str]:
-    """The last digits that the number may have: people who leave out the area code write the ninth digit all the same."""
+def _last_digits(typed: str) -> list[str]:
+    """Returns the digits with which the phone may end."""
     digits = _digits(typed)
+    # People who leave out the area code still write Brazil's optional ninth digit.
     return [digits, digits[1:]] if re.fullmatch(r"9[6-9]\d{7}", digits) else [digits]
 
 
-def _begins(column: str, openings: Iterable[str]) -> Q:
-    """As a range: neither SQLite nor MySQL uses an index for what Django makes of `startswith` (LIKE, and LIKE BINARY)."""
-    which = Q(pk__in=[])
-    for opening in openings:
-        which |= Q(**{f"{column}__gte": opening, f"{column}__lt": opening + LAST_LETTER})
-    return which
+def _begins_with(column: str, beginnings_of_value: Iterable[str]) -> Q:
+    """Returns a condition on the column as ranges. Neither SQLite nor MySQL uses an index for what Django makes of `startswith`
+    (LIKE and LIKE BINARY)."""
+    condition = Q(pk__in=[])
+    for beginning in beginnings_of_value:
+        condition |= Q(**{f"{column}__gte": beginning, f"{column}__lt": beginning + LAST_LETTER})
+    return condition
 
 
-def _by_words(organization_id: int, words: Sequence[str]) -> list[int] | None:
-    """The contacts that have all the words, looked up by the rarest of them; None if none of the words is rare."""
-    rarest, count = _rarest(organization_id, words)
+def _find_by_words(organization_id: int, words: Sequence[str]) -> list[int] | None:
+    """Finds the contacts that have all the words, by the index entries of the rarest one. Returns None if no word is rare."""
+    rarest, count = _rarest_word(organization_id, words)
     if count > RARE_WORD_LIMIT:
         return None
-    rows = ContactWord.objects.filter(_begins("word", [rarest]), organization_id=organization_id).order_by("word", "contact")
+    rows = ContactWord.objects.filter(_begins_with("word", [rarest]), organization_id=organization_id).order_by("word", "contact")
     if len(words) == 1:
         return list(rows.values_list("contact", flat=True))
     return [pk for pk, name in rows.values_list("contact", "contact__search_name") if matches_words(name, words)]
 
 
-def _rarest(organization_id: int, words: Sequence[str]) -> tuple[str, int]:
-    """The word that the fewest contacts have, and how many index entries it has: `RARE_WORD_LIMIT` and one at most are counted of each."""
+def _rarest_word(organization_id: int, words: Sequence[str]) -> tuple[str, int]:
+    """Returns the word with the fewest index entries, and their number. Counts at most `RARE_WORD_LIMIT` + 1 entries of a word."""
     table = connection.ops.quote_name(ContactWord._meta.db_table)
     rows = f"SELECT 1 FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {RARE_WORD_LIMIT + 1}"  # noqa: S608
     counts = ", ".join(f"(SELECT COUNT(*) FROM ({rows}) AS few)" for _ in words)  # noqa: S608  no input in it

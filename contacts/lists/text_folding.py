@@ -1,14 +1,15 @@
-"""Text as search compares it: without case, accents and punctuation."""
+"""Folded text, by which search compares: without case, accents and punctuation."""
 
 import unicodedata
 
 LETTERS = {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
-"""Letters that Unicode takes for letters of their own, and people type as these."""
+"""Letters that Unicode does not decompose, with what people type for them."""
 
 
 class _Folding(dict[int, str]):
-    """What each letter becomes, worked out when it is first met. Letter by letter, because to order many accents on one letter, as
-    `unicodedata.normalize` does, takes the square of their number."""
+    """The folded text of each letter, computed when the letter is first met."""
+
+    # Letter by letter: `unicodedata.normalize` takes quadratic time to order many accents on one letter.
 
     def __missing__(self, code: int) -> str:
         plain = "".join(
@@ -24,10 +25,10 @@ _FOLDING = _Folding()
 
 
 def fold_text(text: str) -> str:
-    """The text's words in lower case, without accents, apart by one space: “José  DA-Silva” is “jose da silva”."""
+    """Returns the text's words in lower case, without accents, separated by one space: “José  DA-Silva” is “jose da silva”."""
     return " ".join(text.translate(_FOLDING).split())
 
 
 def fold_letter(letter: str) -> str:
-    """What one letter becomes: nothing if it is an accent, a space if it is no letter."""
+    """Returns the folded text of one letter: empty for an accent, a space for what is no letter."""
     return _FOLDING[ord(letter)]

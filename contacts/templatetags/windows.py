@@ -1,4 +1,4 @@
-"""The customer service window in templates. The browser counts on from here: see hub.js."""
+"""The service window in templates. The browser updates what these filters print: see static/hub/pages/times.js."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.filter
 def window_state(contact: Contact, now: datetime) -> str:
-    """open, closing (soon) or closed."""
+    """Returns open, closing (within `CLOSING_SOON`) or closed."""
     until = contact.window_expires_at
     if until is None or until <= now:
         return "closed"
@@ -21,7 +21,7 @@ def window_state(contact: Contact, now: datetime) -> str:
 
 @register.filter
 def window_left(contact: Contact, now: datetime) -> str:
-    """How long it stays open, in hours and minutes as hub.js writes them."""
+    """Returns how long the window stays open, in hours and minutes as static/hub/pages/times.js writes them."""
     until = contact.window_expires_at
     if until is None or until <= now:
         return gettext("closed")

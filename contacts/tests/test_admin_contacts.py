@@ -22,9 +22,9 @@ def number() -> PhoneNumber:
     return PhoneNumber.objects.create(organization=organization, phone_number_id="5243", wa_id="556181412286")
 
 
-def meet(number, place=0, **columns):
+def add_contact(number, index=0, **columns):
     return Contact.objects.create(
-        **({"create_for_phone_number": number, "wa_id": f"5561{place:08}", "name": f"Maria {place:02}"} | columns)
+        **({"create_for_phone_number": number, "wa_id": f"5561{index:08}", "name": f"Maria {index:02}"} | columns)
     )
 
 
@@ -55,10 +55,10 @@ def found(client, term):
     ],
 )
 def test_the_search_finds_whole_identifiers_and_beginnings_of_names(admin_client, number, term, names):
-    meet(number, 1)
-    meet(number, 2)
-    meet(number, wa_id=None, bsuid="BR.13491208655302741918", username="joana.doces", name="Joana")
-    ana = meet(number, wa_id="556181500001", name="Ana", alias="Fulana da Zé José")
+    add_contact(number, 1)
+    add_contact(number, 2)
+    add_contact(number, wa_id=None, bsuid="BR.13491208655302741918", username="joana.doces", name="Joana")
+    ana = add_contact(number, wa_id="556181500001", name="Ana", alias="Fulana da Zé José")
     index_names([ana])
     ana.save()
 
@@ -67,9 +67,9 @@ def test_the_search_finds_whole_identifiers_and_beginnings_of_names(admin_client
 
 @pytest.mark.parametrize("query", [{}, {"q": "Maria"}, {"q": "556100000001"}, {"conflict": "yes"}])
 def test_a_list_takes_few_queries_and_never_counts_all(admin_client, number, query, django_assert_max_num_queries):
-    first = meet(number, 0)
-    for place in range(1, 60):
-        meet(number, place, conflicts_with=first)
+    first = add_contact(number, 0)
+    for index in range(1, 60):
+        add_contact(number, index, conflicts_with=first)
 
     with django_assert_max_num_queries(12), CaptureQueriesContext(connection) as queries:
         answer = admin_client.get(reverse(LIST), query)
@@ -82,14 +82,14 @@ def test_a_list_takes_few_queries_and_never_counts_all(admin_client, number, que
 
 def test_the_list_decrypts_no_secret(admin_client, number, settings):
     PhoneNumber.objects.update(app_secret="app-secret")
-    meet(number)
+    add_contact(number)
     settings.FIELD_ENCRYPTION_KEYS = []
 
     assert admin_client.get(reverse(LIST)).status_code == 200
 
 
 def test_who_answers_is_changed_in_the_list(admin_client, number):
-    contact = meet(number)
+    contact = add_contact(number)
     row = {"form-0-id": contact.pk, "form-0-profile": "ia"}
     form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, **row, "_save": "Save"}
 
@@ -100,7 +100,7 @@ def test_who_answers_is_changed_in_the_list(admin_client, number):
 
 
 def test_a_save_writes_only_what_the_operator_changed(admin_client, number):
-    contact = meet(number)
+    contact = add_contact(number)
     form = {"retired_identities-TOTAL_FORMS": 0, "retired_identities-INITIAL_FORMS": 0, "profile": "bot"}
     with CaptureQueriesContext(connection) as queries:
         admin_client.post(page(contact), form)
@@ -112,7 +112,7 @@ def test_a_save_writes_only_what_the_operator_changed(admin_client, number):
 
 
 def test_identifiers_and_names_cannot_be_changed_by_hand(admin_client, number):
-    contact = meet(number)
+    contact = add_contact(number)
     form = {"retired_identities-TOTAL_FORMS": 0, "retired_identities-INITIAL_FORMS": 0, "profile": "bot"}
     admin_client.post(page(contact), form | {"wa_id": "1", "name": "X", "bsuid": "Y"})
 
@@ -131,7 +131,7 @@ def test_identifiers_and_names_cannot_be_changed_by_hand(admin_client, number):
 )
 def test_an_action_changes_the_chosen_and_no_others(admin_client, number, action, column, value):
     opposite = (not value) if isinstance(value, bool) else ("bot" if value == "human" else "human")
-    contacts = [meet(number, place, **{column: opposite}) for place in range(3)]
+    contacts = [add_contact(number, index, **{column: opposite}) for index in range(3)]
     chosen = [contact.pk for contact in contacts[:2]]
 
     answer = admin_client.post(reverse(LIST), {"action": action, "_selected_action": chosen}, follow=True)
@@ -141,7 +141,7 @@ def test_an_action_changes_the_chosen_and_no_others(admin_client, number, action
 
 
 def test_contacts_are_neither_added_nor_deleted(admin_client, number):
-    contact = meet(number)
+    contact = add_contact(number)
 
     assert admin_client.get(reverse("admin:contacts_contact_add")).status_code == 403
     assert admin_client.post(reverse("admin:contacts_contact_delete", args=[contact.pk])).status_code == 403
@@ -150,9 +150,9 @@ def test_contacts_are_neither_added_nor_deleted(admin_client, number):
 
 
 def test_a_conflict_is_shown_with_the_other_contact_and_can_be_filtered(admin_client, number):
-    other = meet(number, 1)
-    contact = meet(number, 2, conflicts_with=other)
-    meet(number, 3)
+    other = add_contact(number, 1)
+    contact = add_contact(number, 2, conflicts_with=other)
+    add_contact(number, 3)
 
     rows = admin_client.get(reverse(LIST), {"conflict": "yes"}).context["cl"].result_list
     assert [row.pk for row in rows] == [contact.pk]
@@ -160,7 +160,7 @@ def test_a_conflict_is_shown_with_the_other_contact_and_can_be_filtered(admin_cl
 
 
 def test_former_identifiers_can_be_read_and_not_changed(admin_client, number):
-    contact = meet(number)
+    contact = add_contact(number)
     RetiredIdentity.objects.create(contact=contact, phone_number_id="5243", kind="wa_id", value="5561999990000", retired_at=NOON)
     shown = admin_client.get(page(contact)).content.decode()
 
@@ -169,9 +169,9 @@ def test_former_identifiers_can_be_read_and_not_changed(admin_client, number):
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "open until"), (25, "closed since"), (None, "closed: the customer never wrote")])
-def test_a_contact_s_page_tells_whether_the_window_is_open(admin_client, number, time_machine, hours, word):
+def test_a_contact_s_page_shows_whether_the_window_is_open(admin_client, number, time_machine, hours, word):
     wrote = NOON - timedelta(hours=hours) if hours else None
-    contact = meet(number, last_customer_message_at=wrote)
+    contact = add_contact(number, last_customer_message_at=wrote)
     time_machine.move_to(NOON, tick=False)
     admin_client.force_login(admin_client.get(reverse("admin:index")).wsgi_request.user)
 
@@ -181,7 +181,7 @@ def test_a_contact_s_page_tells_whether_the_window_is_open(admin_client, number,
 
 
 def test_the_default_language_of_the_list_is_portuguese(admin_client, number):
-    meet(number)
+    add_contact(number)
     shown = admin_client.get(reverse(LIST)).content.decode()
 
     assert "Contatos" in shown

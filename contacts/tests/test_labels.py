@@ -6,9 +6,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from contacts.conftest import sign_in
 from contacts.models import Label
 from contacts.services import MAX_LABELS
-from contacts.conftest import sign_in
 from organizations.live.revisions import current_revisions
 from organizations.models import Role
 
@@ -27,12 +27,12 @@ def text(response):
     return response.content.decode()
 
 
-def test_a_label_is_made_changed_and_deleted(padaria, admin, meet):
+def test_a_label_is_made_changed_and_deleted(padaria, admin, add_contact):
     assert make(admin, padaria, "  Good   customer ").status_code == 302
     label = Label.objects.get()
     assert (label.name, label.colour, label.organization) == ("Good customer", "red", padaria)
-    meet().labels.add(label)
-    meet(1).labels.add(label)
+    add_contact().labels.add(label)
+    add_contact(1).labels.add(label)
     body = text(admin.get(reverse("labels", args=[padaria.pk])))
     assert "2 contacts" in body
     assert "2 contacts have it" in body  # what the question before deleting says
@@ -95,9 +95,9 @@ def test_there_is_an_end_to_labels(padaria, admin):
     assert change(admin, padaria, Label.objects.first(), "another name").status_code == 302
 
 
-def test_the_page_takes_few_queries(padaria, admin, meet):
+def test_the_page_takes_few_queries(padaria, admin, add_contact):
     labels = [Label.objects.create(organization=padaria, name=f"label {place}") for place in range(20)]
-    meet().labels.add(*labels)
+    add_contact().labels.add(*labels)
     with CaptureQueriesContext(connection) as queries:
         admin.get(reverse("labels", args=[padaria.pk]))
     assert len(queries) <= 7

@@ -12,17 +12,17 @@ from django.urls import reverse
 from chats.models import Message
 from cloud_api.wa_ids import formatted
 from conftest import SECRET, apply_all
+from contacts.conftest import sign_in
 from contacts.lists.search import find_contacts
 from contacts.models import Contact, Label, Note
 from contacts.services import collapse_whitespace
-from contacts.conftest import sign_in
 from organizations.models import Organization, PhoneNumber
 from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, START, body, message, system_body, value
 
 WITHOUT, WITH = "556181500586", "5561981500586"
 
 
-def said(wamid, phone, bsuid=None, *, at=START, number=NUMBER, name="Zé", waba="385012774910236"):
+def message_body(wamid, phone, bsuid=None, *, at=START, number=NUMBER, name="Zé", waba="385012774910236"):
     who = {"profile": {"name": name}} | ({"wa_id": phone} if phone else {}) | ({"user_id": bsuid} if bsuid else {})
     return body(value(number, contacts=[who], messages=[message(wamid, at, sender=phone, bsuid=bsuid)]), waba=waba)
 
@@ -131,7 +131,7 @@ def test_what_is_no_number_is_refused_in_words(add, typed):
 
 
 @pytest.mark.parametrize("again", ["61 98150-0586", WITHOUT, "+55 61 8150 0586"])
-def test_nobody_is_added_twice(add, again):
+def test_a_contact_is_not_added_twice(add, again):
     add()
     there = Contact.objects.get()
     response = add(again, name="Someone")
@@ -142,8 +142,8 @@ def test_nobody_is_added_twice(add, again):
     assert add(again, number=OTHER_NUMBER).status_code == 302  # another number has its own contacts
 
 
-def test_whoever_wrote_already_is_not_added(add, post_and_apply):
-    post_and_apply(said("m1", WITHOUT))
+def test_an_existing_contact_is_not_added(add, post_and_apply):
+    post_and_apply(message_body("m1", WITHOUT))
     assert "Zé has this number already." in add().content.decode()
 
 
@@ -153,7 +153,7 @@ def test_a_name_may_be_missing_and_may_not_be_endless(add):
     assert str(Contact.objects.get()) == WITH
 
 
-def test_the_number_is_not_asked_for_where_there_is_one_and_nobody_else_s_is_taken(clerk, organization, numbers, foreign_number):
+def test_a_single_number_is_not_asked_for_and_foreign_numbers_are_refused(clerk, organization, numbers, foreign_number):
     url = reverse("new_contact", args=[organization.pk])
     assert clerk.post(url, {"phone": WITH, "number": foreign_number.phone_number_id}).status_code == 422
     assert clerk.post(url, {"phone": WITH}).status_code == 422
@@ -162,7 +162,7 @@ def test_the_number_is_not_asked_for_where_there_is_one_and_nobody_else_s_is_tak
     assert clerk.post(url, {"phone": WITH}).status_code == 302
 
 
-def test_without_a_number_the_form_says_what_to_do_first(clerk, organization):
+def test_without_a_number_the_form_shows_what_to_do_first(clerk, organization):
     url = reverse("new_contact", args=[organization.pk])
     assert "No number is connected yet" in clerk.get(url).content.decode()
     assert clerk.post(url, {"phone": WITH}).status_code == 422
@@ -183,7 +183,7 @@ def test_the_form_takes_few_queries(add):
 def test_a_typed_person_is_found_with_or_without_the_ninth_digit(add, post_and_apply, typed, shown, bsuid):
     add(f"+{typed}")
     contact = Contact.objects.get()
-    post_and_apply(said("m1", shown, bsuid), said("m2", shown, bsuid, at=START + 60))
+    post_and_apply(message_body("m1", shown, bsuid), message_body("m2", shown, bsuid, at=START + 60))
     assert people() == {(shown, bsuid, "José", NUMBER)}
     kept = Contact.objects.get()
     assert (kept.pk, kept.name, kept.phone_key, kept.reversed_phone) == (contact.pk, "Zé", WITHOUT, shown[::-1])
@@ -197,7 +197,7 @@ def test_a_typed_person_is_found_with_or_without_the_ninth_digit(add, post_and_a
 def test_a_person_seen_in_the_same_breath_twice_is_one(add, hub, shown):
     add()
     for wamid in ("m1", "m2", "m3"):
-        hub.deliver(said(wamid, shown, "BR.1001"))
+        hub.deliver(message_body(wamid, shown, "BR.1001"))
     apply_all()
     assert people() == {(shown, "BR.1001", "José", NUMBER)}
 
@@ -208,7 +208,7 @@ def test_only_the_first_who_is_shown_can_be_whom_staff_meant(add, hub, together)
     their webhooks are applied together or one by one."""
     add()
     for wamid, phone, at in (("m1", WITH, START), ("m2", WITHOUT, START + 60)):
-        hub.deliver(said(wamid, phone, at=at))
+        hub.deliver(message_body(wamid, phone, at=at))
         if not together:
             apply_all()
     apply_all()
@@ -217,9 +217,9 @@ def test_only_the_first_who_is_shown_can_be_whom_staff_meant(add, hub, together)
 
 def test_another_number_s_webhook_does_not_adopt_the_person(add, post_and_apply):
     add()
-    post_and_apply(said("m1", WITHOUT, number=OTHER_NUMBER, waba="402277183300915"))
+    post_and_apply(message_body("m1", WITHOUT, number=OTHER_NUMBER, waba="402277183300915"))
     assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", OTHER_NUMBER)}
-    post_and_apply(said("m2", WITHOUT))
+    post_and_apply(message_body("m2", WITHOUT))
     assert people() == {(WITHOUT, None, "", OTHER_NUMBER), (WITHOUT, None, "José", NUMBER)}
 
 
@@ -227,14 +227,14 @@ def test_another_organization_s_webhook_does_not_adopt_the_person(add, post_and_
     owner = Organization.objects.create(organization_name="Barbearia")
     PhoneNumber.objects.create(organization=owner, phone_number_id="77", wa_id="5511", waba_id="88", app_secret=SECRET)
     add()
-    post_and_apply(said("m1", WITHOUT, number="77", waba="88"))
+    post_and_apply(message_body("m1", WITHOUT, number="77", waba="88"))
     assert people() == {(WITH, None, "José", NUMBER), (WITHOUT, None, "", "77")}
 
 
-def test_who_is_known_by_user_id_alone_is_not_mixed_up_with_somebody_typed_in(add, post_and_apply):
-    post_and_apply(said("m1", None, "BR.1001"))
+def test_a_contact_with_a_user_id_alone_is_not_merged_with_a_typed_contact(add, post_and_apply):
+    post_and_apply(message_body("m1", None, "BR.1001"))
     add()
-    post_and_apply(said("m2", None, "BR.1001", at=START + 60))
+    post_and_apply(message_body("m2", None, "BR.1001", at=START + 60))
     assert people() == {(None, "BR.1001", "", NUMBER), (WITH, None, "José", NUMBER)}
 
 
@@ -242,7 +242,7 @@ def test_who_is_known_by_user_id_alone_is_not_mixed_up_with_somebody_typed_in(ad
 def test_a_rebuild_gives_the_same_rows(add, post_and_apply, shown):
     add()
     add("+55 31 97120-4455", name="Waits still")
-    post_and_apply(said("m1", shown, "BR.1001"), said("m2", shown, "BR.1001", at=START + 60))
+    post_and_apply(message_body("m1", shown, "BR.1001"), message_body("m2", shown, "BR.1001", at=START + 60))
     before = list(Contact.objects.order_by("pk").values())
     messages = list(Message.objects.order_by("wamid").values("wamid", "contact_id", "session_id", "create_in"))
     call_command("replay", "--rebuild", stdout=StringIO())
@@ -253,7 +253,7 @@ def test_a_rebuild_gives_the_same_rows(add, post_and_apply, shown):
 
 def test_what_staff_wrote_about_a_person_who_turns_out_to_be_another_is_kept(post_and_apply, organization, numbers):
     """A change of identity told late: the contact that came to be meanwhile is absorbed, and its notes, labels and name with it."""
-    post_and_apply(said("m1", WITHOUT, "BR.1001"), said("m2", "5531971204455", None, at=START + 7200))
+    post_and_apply(message_body("m1", WITHOUT, "BR.1001"), message_body("m2", "5531971204455", None, at=START + 7200))
     late = Contact.objects.get(wa_id="5531971204455")
     Note.objects.create(contact=late, text="Prefers mornings")
     late.labels.add(Label.objects.create(organization=organization, name="VIP"))

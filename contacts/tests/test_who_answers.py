@@ -14,13 +14,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(("profile", "has_bot"), [("human", False), ("bot", True), ("ia", True)])
-def test_a_new_contact_begins_as_the_number_says(number, profile, has_bot) -> None:
+def test_a_new_contact_gets_the_number_s_defaults(number, profile, has_bot) -> None:
     number.default_profile = profile
     contact = add_contact(number=number, wa_id="556181500586", alias="", now=number.create_in)
     assert (contact.profile, contact.activate_bot) == (profile, has_bot)
 
 
-def test_a_person_who_writes_begins_as_the_number_says(post_and_apply, numbers) -> None:
+def test_a_contact_from_a_webhook_gets_the_number_s_defaults(post_and_apply, numbers) -> None:
     for number in numbers.values():
         number.default_profile = Profile.AI
         number.save()
@@ -28,9 +28,9 @@ def test_a_person_who_writes_begins_as_the_number_says(post_and_apply, numbers) 
     assert list(Contact.objects.values_list("profile", "activate_bot")) == [("ia", True)]
 
 
-def test_contacts_of_before_are_brought_in_line(meet) -> None:
+def test_contacts_of_before_are_brought_in_line(add_contact) -> None:
     for place, (profile, has_bot) in enumerate((("human", True), ("human", False), ("bot", False), ("bot", True), ("ia", False))):
-        meet(place, profile=profile, activate_bot=has_bot)
+        add_contact(place, profile=profile, activate_bot=has_bot)
     import_module("contacts.migrations.0008_who_answers_and_the_bot_agree").agree(apps, None)
     assert list(Contact.objects.order_by("pk").values_list("profile", "activate_bot")) == [
         ("human", False), ("human", False), ("human", False), ("bot", True), ("human", False),

@@ -1,4 +1,4 @@
-"""One contact: added by hand, switched, named, labelled, written about. Each part of the page is changed and answered by itself."""
+"""One contact: adding it, who answers, alias, labels and notes. Each part of the page has its own form and fragment."""
 
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -13,11 +13,10 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
-from organizations.url_parameters import read_integer
 
 from contacts.forms import AliasForm, NewContactForm, NoteForm
 from contacts.models import Contact, Label, Note
-from contacts.selectors import contacts_of, latest_notes, numbers_of
+from contacts.selectors import get_contact_or_404, latest_notes, numbers_of
 from contacts.services import (
     ContactExists,
     InvalidInput,
@@ -32,15 +31,11 @@ from contacts.services import delete_note as erase_note
 from organizations.models import Profile
 from organizations.numbers.ownership import NumberMoved
 from organizations.permissions import Access, for_members
+from organizations.url_parameters import read_integer
 
 
-def _contact(access: Access, contact_id: int) -> Contact:
-    """A contact of this organization; Http404 for any other."""
-    return get_object_or_404(contacts_of(access.organization), pk=contact_id)
-
-
-def _answer(request: HttpRequest, access: Access, template: str, context: dict[str, Any]) -> HttpResponse:
-    """The part that changed; for a plain form the page it was on."""
+def _fragment_or_back(request: HttpRequest, access: Access, template: str, context: dict[str, Any]) -> HttpResponse:
+    """Returns the changed fragment or, after a plain form post, a redirect to the page of the form."""
     if request.headers.get("HX-Request"):
         return render(request, template, context)
     back = request.headers.get("Referer", "")
@@ -52,32 +47,32 @@ def _answer(request: HttpRequest, access: Access, template: str, context: dict[s
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_contact(request: HttpRequest, access: Access) -> HttpResponse:
-    """The form for somebody who has not written yet."""
+    """The form for a contact who has not written yet."""
     numbers = numbers_of(access.organization)
     form = NewContactForm(request.POST or None, numbers=numbers, country=access.organization.country)
-    there = None
+    existing = None
     if request.method == "POST" and numbers and form.is_valid():
-        given = form.cleaned_data
+        cleaned = form.cleaned_data
         try:
-            contact = add_contact(number=given["number"], wa_id=given["phone"][0], alias=given["name"], now=timezone.now())
+            contact = add_contact(number=cleaned["number"], wa_id=cleaned["phone"][0], alias=cleaned["name"], now=timezone.now())
         except ContactExists as refusal:
-            there = refusal.contact
-            form.add_error("phone", gettext("%(name)s has this number already.") % {"name": there})
+            existing = refusal.contact
+            form.add_error("phone", gettext("%(name)s has this number already.") % {"name": existing})
         except NumberMoved:
             form.add_error(None, gettext("A number has just changed. Try again."))
         else:
             messages.success(request, gettext("%(name)s was added.") % {"name": contact})
-            shown = urlencode({"q": f"+{contact.wa_id}"})
-            return redirect(f"{reverse('contacts', args=[access.organization.pk])}?{shown}")
-    context = {"form": form, "numbers": numbers, "there": there, "section": "contacts"}
+            query = urlencode({"q": f"+{contact.wa_id}"})
+            return redirect(f"{reverse('contacts', args=[access.organization.pk])}?{query}")
+    context = {"form": form, "numbers": numbers, "there": existing, "section": "contacts"}
     return render(request, "contacts/new.html", context, status=422 if request.method == "POST" else 200)
 
 
 @for_members
 @require_POST
 def switch(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """Set the switch `field`, who answers, to `value`. Answers with the choice as it stands, `in` a row or by itself."""
-    contact = _contact(access, contact_id)
+    """Sets who answers: `field` is profile, `value` the new one. `in`: whether the fragment is part of a row."""
+    contact = get_contact_or_404(access.organization, contact_id)
     try:
         profile = read_profile(request.POST.get("field", ""), request.POST.get("value", ""))
     except InvalidInput as refusal:
@@ -85,31 +80,32 @@ def switch(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     set_who_answers(organization=access.organization, contact_ids=[contact.pk], profile=profile, by=access.user, now=timezone.now())
     contact.profile = profile
     context = {"contact": contact, "profiles": Profile, "in_row": request.POST.get("in") == "row"}
-    return _answer(request, access, "contacts/_who_answers.html", context)
+    return _fragment_or_back(request, access, "contacts/_who_answers.html", context)
 
 
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def rename(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The name, and the form to change it."""
-    contact = _contact(access, contact_id)
+    """The alias, and the form to change it."""
+    contact = get_contact_or_404(access.organization, contact_id)
     form = AliasForm(request.POST)
     if request.method != "POST":
         return render(request, "contacts/_name.html", {"contact": contact})
     if not form.is_valid():
-        return _refused(request, access, "contacts/_name.html", {"contact": contact, "alias_form": form}, form)
+        return _invalid(request, access, "contacts/_name.html", {"contact": contact, "alias_form": form}, form)
     try:
         contact = rename_contact(contact=contact, alias=form.cleaned_data["alias"], by=access.user, now=timezone.now())
     except Contact.DoesNotExist:
         raise Http404 from None
-    return _answer(request, access, "contacts/_name.html", {"contact": contact})
+    return _fragment_or_back(request, access, "contacts/_name.html", {"contact": contact})
 
 
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The labels. Of a form that showed `had`, what was ticked since is given and what was unticked is taken, and no other."""
-    contact = _contact(access, contact_id)
+    """The labels, and the form to change them. Changes only labels that the user ticked or unticked: `had` are those that were
+    ticked when the form was loaded."""
+    contact = get_contact_or_404(access.organization, contact_id)
     if request.method == "POST":
         had, chosen = (_ids(request.POST.getlist(name)) for name in ("had", "label"))
         change_labels(contact=contact, give=chosen - had, take=had - chosen, by=access.user, now=timezone.now())
@@ -119,7 +115,7 @@ def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> Htt
         "given": set(contact.labels.values_list("pk", flat=True)),
     }
     if request.method == "POST":
-        return _answer(request, access, "contacts/_labels.html", context)
+        return _fragment_or_back(request, access, "contacts/_labels.html", context)
     return render(request, "contacts/_labels.html", context)
 
 
@@ -130,33 +126,33 @@ def _ids(words: list[str]) -> set[int]:
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def notes(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """What was written about the contact, and one note more."""
-    contact = _contact(access, contact_id)
+    """The notes about the contact, and the form for a new one."""
+    contact = get_contact_or_404(access.organization, contact_id)
     form = NoteForm(request.POST or None)
     if request.method == "POST":
         if not form.is_valid():
             context = {"contact": contact, "notes": latest_notes(contact), "note_form": form}
-            return _refused(request, access, "contacts/_notes.html", context, form)
+            return _invalid(request, access, "contacts/_notes.html", context, form)
         write_note(contact=contact, text=form.cleaned_data["text"], by=access.user, now=timezone.now())
-        return _answer(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
+        return _fragment_or_back(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
     return render(request, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
 
 
-def _refused(request: HttpRequest, access: Access, template: str, context: dict[str, Any], form: BaseForm) -> HttpResponse:
-    """The part with what is wrong; after a plain form the page it was on, which says it."""
+def _invalid(request: HttpRequest, access: Access, template: str, context: dict[str, Any], form: BaseForm) -> HttpResponse:
+    """Returns the fragment with the form's errors or, after a plain form post, the page of the form with a message."""
     if request.headers.get("HX-Request"):
         return render(request, template, context, status=422)
     messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
-    return _answer(request, access, template, context)
+    return _fragment_or_back(request, access, template, context)
 
 
 @for_members
 @require_POST
 def delete_note(request: HttpRequest, access: Access, contact_id: int, note_id: int) -> HttpResponse:
-    """Delete one's own note; administrators any."""
-    contact = _contact(access, contact_id)
+    """Deletes a note of the user. Administrators may delete all notes."""
+    contact = get_contact_or_404(access.organization, contact_id)
     note = get_object_or_404(Note.objects.filter(contact=contact), pk=note_id)
     if not access.may_erase(note.author_id):
         raise PermissionDenied
     erase_note(note=note)
-    return _answer(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
+    return _fragment_or_back(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})

@@ -1,4 +1,4 @@
-"""The table of contacts: filtered, searched, and changed many at a time."""
+"""The table of contacts: filters, search, and changes of many contacts at a time."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
-from organizations.url_parameters import read_integer
 
 from contacts.lists.contact_list import PAGE_SIZE, ContactFilters, ListCursor, ListTab, list_contacts, read_row_count
 from contacts.models import Label
@@ -20,49 +19,50 @@ from contacts.selectors import labels_by_contact, numbers_of
 from contacts.services import InvalidInput, read_profile, set_label, set_who_answers
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
+from organizations.url_parameters import read_integer
 
-MOST_SELECTED = 500
-KEPT = ("view", "number", "profile", "label", "q")
-"""What of an address says which contacts are listed."""
+MAX_SELECTED = 500
+FILTER_PARAMETERS = ("view", "number", "profile", "label", "q")
 
 
 @for_members
 @require_safe
 def contacts(request: HttpRequest, access: Access) -> HttpResponse:
     """The whole page."""
-    return render(request, "contacts/contacts.html", _listed(request, access) | {"section": "contacts"})
+    return render(request, "contacts/contacts.html", _list_context(request, access) | {"section": "contacts"})
 
 
 @for_members
 @require_safe
 def rows(request: HttpRequest, access: Access) -> HttpResponse:
-    """The list alone, or after a cursor further rows of it."""
-    return render(request, "contacts/_rows.html", _listed(request, access))
+    """The list alone, or further rows of it, after a cursor."""
+    return render(request, "contacts/_rows.html", _list_context(request, access))
 
 
-def address_of(request: HttpRequest, access: Access) -> str:
-    """The page that lists what this request asks for."""
-    kept = {name: request.GET[name] for name in KEPT if request.GET.get(name) and request.GET[name] != ListTab.ALL}
-    return reverse("contacts", args=[access.organization.pk]) + (f"?{urlencode(kept)}" if kept else "")
+def list_url(request: HttpRequest, access: Access) -> str:
+    """Returns the URL of the list with the filters of this request."""
+    query = request.GET
+    filters = {name: query[name] for name in FILTER_PARAMETERS if query.get(name) and query[name] != ListTab.ALL}
+    return reverse("contacts", args=[access.organization.pk]) + (f"?{urlencode(filters)}" if filters else "")
 
 
-def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
+def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
     filters, after = ContactFilters.read(request.GET), ListCursor.read(request.GET.get("after", ""))
     limit = PAGE_SIZE if after else read_row_count(request.GET)
-    listed = list_contacts(access.organization.pk, filters, timezone.now(), after=after, limit=limit)
+    page = list_contacts(access.organization.pk, filters, timezone.now(), after=after, limit=limit)
     labels = list(Label.objects.filter(organization=access.organization))
-    given = labels_by_contact(listed.contacts, labels)
+    labels_of = labels_by_contact(page.contacts, labels)
     numbers = numbers_of(access.organization)
-    shown = {each.phone_number_id: each for each in numbers} if len(numbers) > 1 else {}
+    numbers_by_id = {each.phone_number_id: each for each in numbers} if len(numbers) > 1 else {}
     return {
         "rows": [
-            {"contact": each, "number": shown.get(each.create_for_phone_number_id), "labels": given[each.pk]}
-            for each in listed.contacts
+            {"contact": each, "number": numbers_by_id.get(each.create_for_phone_number_id), "labels": labels_of[each.pk]}
+            for each in page.contacts
         ],
         "is_further_page": after is not None and "HX-Request" in request.headers,
-        "next": listed.next,
-        "back_to": listed.back_to,
-        "too_many": listed.too_many,
+        "next": page.next,
+        "back_to": page.back_to,
+        "too_many": page.too_many,
         "filters": filters,
         "views": ListTab,
         "profiles": Profile,
@@ -74,32 +74,28 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
 @for_members
 @require_POST
 def bulk(request: HttpRequest, access: Access) -> HttpResponse:
-    """What to `do` to all of the chosen `contact`s: who answers as “profile:bot”, or a label as “label:7” or “unlabel:7”."""
-    ids = {pk for word in request.POST.getlist("contact") if (pk := read_integer(word)) is not None}
+    """Changes the selected contacts. `do` is who answers as “profile:bot”, or a label as “label:7” or “unlabel:7”."""
+    ids = {pk for text in request.POST.getlist("contact") if (pk := read_integer(text)) is not None}
     try:
-        count = _change_many(access, _some(ids), request.POST.get("do", ""))
-        said = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": count}
-        messages.success(request, said)
+        count = _change_many(access, ids, request.POST.get("do", ""))
+        text = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": count}
+        messages.success(request, text)
     except InvalidInput as refusal:
         messages.error(request, str(refusal))
-    back = request.POST.get("back", "")
-    is_ours = url_has_allowed_host_and_scheme(back, None) and back.startswith(reverse("contacts", args=[access.organization.pk]))
-    return redirect(back if is_ours else reverse("contacts", args=[access.organization.pk]))
+    back, contacts_url = request.POST.get("back", ""), reverse("contacts", args=[access.organization.pk])
+    is_own_url = url_has_allowed_host_and_scheme(back, None) and back.startswith(contacts_url)
+    return redirect(back if is_own_url else contacts_url)
 
 
-def _some(ids: Collection[int]) -> Collection[int]:
+def _change_many(access: Access, ids: Collection[int], action: str) -> int:
+    """Returns the number of contacts. Raises InvalidInput."""
     if not ids:
         raise InvalidInput(gettext("Choose contacts first."))
-    if len(ids) > MOST_SELECTED:
+    if len(ids) > MAX_SELECTED:
         raise InvalidInput(gettext("Choose at most 500 contacts at a time."))
-    return ids
-
-
-def _change_many(access: Access, ids: Collection[int], what: str) -> int:
-    """Raises Unfit."""
-    name, _, value = what.partition(":")
-    if not what:
+    if not action:
         raise InvalidInput(gettext("Choose what to do."))
+    name, _, value = action.partition(":")
     change: Any = {"organization": access.organization, "contact_ids": ids, "by": access.user, "now": timezone.now()}
     if name not in ("label", "unlabel"):
         return set_who_answers(**change, profile=read_profile(name, value))

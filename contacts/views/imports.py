@@ -1,4 +1,4 @@
-"""A CSV file of contacts on its way in, step by step: chosen, its columns named, checked, imported."""
+"""The steps of a contact import: file, columns, preview, import."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from contacts.csv import import_queue
 from contacts.csv.encodings import ENCODINGS, example_words
 from contacts.csv.forms import ColumnsForm, ImportForm
 from contacts.csv.import_queue import Step, content_of, layout_of
-from contacts.csv.tables import MAX_BYTES, Layout, FileRefused, guess_layout, sample_cells
+from contacts.csv.tables import MAX_BYTES, FileRefused, Layout, guess_layout, sample_cells
 from contacts.models import ContactImport
 from contacts.selectors import numbers_of
 from jobs.models import State
@@ -27,7 +27,7 @@ SECTION = {"section": "contacts"}
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def import_contacts(request: HttpRequest, access: Access) -> HttpResponse:
-    """The form in which a file is chosen, or what is wrong with it."""
+    """The form for a file, and why a file cannot be imported."""
     numbers = numbers_of(access.organization)
     is_post = request.method == "POST"
     form = ImportForm(request.POST, request.FILES, numbers=numbers) if is_post else ImportForm(numbers=numbers)
@@ -37,22 +37,22 @@ def import_contacts(request: HttpRequest, access: Access) -> HttpResponse:
         return render(request, "contacts/import.html", context)
     if form.is_valid():
         try:
-            started = _start(access, form)
+            created = _create(access, form)
         except FileRefused as refusal:
-            context["faults"] = refusal.faults
+            context["faults"] = refusal.problems
         except StorageFull:
             form.add_error("file", gettext("The organization's storage is full. Only whoever runs the hub can give it more."))
         else:
-            return redirect("contact_import_columns", access.organization.pk, started.pk)
+            return redirect("contact_import_columns", access.organization.pk, created.pk)
     return render(request, "contacts/import.html", context, status=422)
 
 
-def _start(access: Access, form: ImportForm) -> ContactImport:
+def _create(access: Access, form: ImportForm) -> ContactImport:
     upload = form.cleaned_data["file"]
     return import_queue.create_import(
         organization=access.organization,
         number=form.cleaned_data["number"],
-        content=upload.read(MAX_BYTES + 1),  # one more, by which it is seen to be too large
+        content=upload.read(MAX_BYTES + 1),  # one byte more, so that a larger file is refused
         file_name=upload.name or "",
         by=access.user,
         now=timezone.now(),
@@ -60,14 +60,14 @@ def _start(access: Access, form: ImportForm) -> ContactImport:
 
 
 def _import(access: Access, import_id: int) -> ContactImport:
-    """One of this organization; Http404 for any other."""
+    """Returns the organization's import. Raises Http404 for other organizations' imports too."""
     return get_object_or_404(ContactImport.objects.filter(organization=access.organization), pk=import_id)
 
 
 @for_members
 @require_safe
 def contact_import(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
-    """How far the import is: what would come of it, or what came of it."""
+    """The preview, the progress or the result of the import."""
     shown = _import(access, import_id)
     if shown.step == Step.COLUMNS:
         return redirect("contact_import_columns", access.organization.pk, shown.pk)
@@ -77,8 +77,8 @@ def contact_import(request: HttpRequest, access: Access, import_id: int) -> Http
 @for_members
 @require_safe
 def progress(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
-    """The part of the page that changes by itself."""
-    imports = ContactImport.objects.filter(organization=access.organization).defer("content")  # asked for every second
+    """The part of the page that is fetched every second while the worker works."""
+    imports = ContactImport.objects.filter(organization=access.organization).defer("content")
     return render(request, "contacts/_import_progress.html", _progress(get_object_or_404(imports, pk=import_id)))
 
 
@@ -98,13 +98,13 @@ def _progress(shown: ContactImport) -> dict[str, Any]:
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
-    """What each column of the file is, with a few of its cells."""
+    """The form for the columns of the file, with a few cells of each."""
     chosen = _import(access, import_id)
     if chosen.state != State.WAITING:
         return redirect("contact_import", access.organization.pk, chosen.pk)
     content = content_of(chosen)
     if request.method != "POST":
-        return _columns_page(request, chosen, content, _asked_layout(request, access, chosen, content))
+        return _columns_page(request, chosen, content, _requested_layout(request, access, chosen, content))
     form = ColumnsForm(request.POST, layout=layout_of(chosen))
     if not form.is_valid():
         return _columns_page(request, chosen, content, layout_of(chosen), gettext("Choose what each column is."))
@@ -114,13 +114,13 @@ def columns(request: HttpRequest, access: Access, import_id: int) -> HttpRespons
             contact_import=chosen, layout=form.layout, language=get_language() or "", may_label=access.manages
         )
     except FileRefused as refusal:
-        readable = form.layout if refusal.faults.first[0].line else layout_of(chosen)
-        return _columns_page(request, chosen, content, readable, refusal.faults.first[0].words)
+        readable = form.layout if refusal.problems.first[0].line else layout_of(chosen)
+        return _columns_page(request, chosen, content, readable, refusal.problems.first[0].words)
     return redirect("contact_import", access.organization.pk, chosen.pk)
 
 
-def _asked_layout(request: HttpRequest, access: Access, chosen: ContactImport, content: bytes) -> Layout:
-    """As it was guessed or chosen before; anew if the address asks for another encoding, or another meaning of the first line."""
+def _requested_layout(request: HttpRequest, access: Access, chosen: ContactImport, content: bytes) -> Layout:
+    """Returns the stored layout, or a new guess if the URL contains another encoding or another meaning of the first line."""
     encoding, header = request.GET.get("encoding", ""), request.GET.get("header", "")
     if not encoding and not header:
         return layout_of(chosen)
@@ -131,15 +131,15 @@ def _asked_layout(request: HttpRequest, access: Access, chosen: ContactImport, c
             encoding=encoding if encoding in ENCODINGS else chosen.encoding,
             has_header=header != "no",
         )
-    except FileRefused:  # in this encoding it is no text
+    except FileRefused:  # the content is no text in this encoding
         return layout_of(chosen)
 
 
 def _columns_page(request: HttpRequest, chosen: ContactImport, content: bytes, layout: Layout, problem: str = "") -> HttpResponse:
     form = ColumnsForm(layout=layout)
     shown = [
-        {"field": form[f"column_{position}"], "header": header, "cells": cells, "key": layout.columns[position]}
-        for position, (header, cells) in enumerate(sample_cells(content, layout, SAMPLES))
+        {"field": form[f"column_{index}"], "header": header, "cells": cells, "key": layout.columns[index]}
+        for index, (header, cells) in enumerate(sample_cells(content, layout, SAMPLES))
     ]
     context = {
         "import": chosen,
@@ -156,7 +156,7 @@ def _columns_page(request: HttpRequest, chosen: ContactImport, content: bytes, l
 @for_members
 @require_POST
 def begin(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
-    """Import what was checked; with `leave_out` without the lines that are wrong."""
+    """Starts the import of a checked file, with `leave_out` without the lines that have problems."""
     chosen = _import(access, import_id)
     import_queue.start_storing(
         contact_import=chosen,
@@ -171,7 +171,7 @@ def begin(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
 @for_members
 @require_POST
 def again(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
-    """Try afresh what a worker gave up."""
+    """Retries an import that a worker gave up."""
     chosen = _import(access, import_id)
     import_queue.retry_import(contact_import=chosen)
     return redirect("contact_import", access.organization.pk, chosen.pk)
@@ -180,7 +180,7 @@ def again(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
 @for_members
 @require_POST
 def cancel(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
-    """Forget the file."""
+    """Cancels the import, and deletes its file."""
     import_queue.cancel_import(contact_import=_import(access, import_id))
     messages.success(request, gettext("The file was deleted from the hub."))
     return redirect("contacts_import", access.organization.pk)

@@ -16,7 +16,7 @@ from organizations.permissions import Access, for_admins
 @for_admins
 @require_http_methods(["GET", "HEAD", "POST"])
 def labels(request: HttpRequest, access: Access) -> HttpResponse:
-    """All labels, and the form for a new one."""
+    """The labels, each with its form, and the form for a new one."""
     if request.method == "POST":
         return _save(request, access, Label(organization=access.organization))
     return _page(request, access, LabelForm(initial={"colour": Label.Colour.GREEN}))
@@ -51,14 +51,14 @@ def _save(request: HttpRequest, access: Access, label: Label) -> HttpResponse:
         else:
             messages.success(request, gettext("Saved."))
             return redirect("labels", access.organization.pk)
-    return _page(request, access, form, wrong=label.pk)
+    return _page(request, access, form, form_of=label.pk)
 
 
-def _page(request: HttpRequest, access: Access, form: LabelForm, *, wrong: int | None = None) -> HttpResponse:
-    """`wrong`: the label whose form this is, which comes back with its errors; None: it is the form for a new one."""
-    empty = LabelForm(initial={"colour": Label.Colour.GREEN})
-    rows = [(each, form if each.pk == wrong else _form_of(each)) for each in labels_with_counts(access.organization)]
-    context = {"rows": rows, "form": empty if wrong else form, "section": "settings", "part": "labels"}
+def _page(request: HttpRequest, access: Access, form: LabelForm, *, form_of: int | None = None) -> HttpResponse:
+    """Renders the page with `form`, which belongs to the label `form_of`, or to a new one."""
+    new = LabelForm(initial={"colour": Label.Colour.GREEN}) if form_of else form
+    rows = [(each, form if each.pk == form_of else _form_of(each)) for each in labels_with_counts(access.organization)]
+    context = {"rows": rows, "form": new, "section": "settings", "part": "labels"}
     return render(request, "contacts/labels.html", context, status=422 if form.errors else 200)
 
 

@@ -18,7 +18,7 @@ from chats.conversations.session_assignment import effect_of_kind
 from chats.conversations.sessions import SessionAssignment, SessionMessage, assign_sessions
 from chats.models import Message, MessageStatus, StatusEvent
 from cloud_api.payloads.texts import content_of
-from contacts.lists.search import find_contacts, index_names, search_name_of
+from contacts.lists.search import find_contacts, index_names, search_name
 from contacts.models import Contact, ContactWord, Label, Note, phone_key, reversed_phone
 from demo_data.management.commands.generate_data import Command
 from demo_data.schedule import split_messages
@@ -115,7 +115,7 @@ def test_people_are_found_by_name_and_number(filled: Organization) -> None:
     assert contact.pk in find_contacts(filled.pk, contact.name).ids
     for each in Contact.objects.all():
         assert (each.phone_key, each.reversed_phone) == (phone_key(each), reversed_phone(each))
-        assert each.search_name == search_name_of(each)
+        assert each.search_name == search_name(alias=each.alias, name=each.name, username=each.username)
 
 
 def test_words_are_those_that_a_renamed_contact_would_have(filled: Organization) -> None:

@@ -2,6 +2,6 @@
 
 Modules and what other packages use of them:
 
-    services   reads and writes it: NoToken, read_picture, read_profile, refusal_words, write_profile
-    forms      its form: BusinessProfileForm
+    services   reads and writes it: NoToken, Picture, describe_error, read_picture, read_profile, write_profile
+    forms      its form: PICTURE_SIGNATURES, BusinessProfileForm
 """

@@ -20,15 +20,15 @@ from cloud_api.business_profile import (
 from cloud_api.limits import InvalidMessage
 from organizations.business_profile.services import Picture
 
-BEGINNINGS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
-"""The first bytes of the pictures that Meta takes."""
+PICTURE_SIGNATURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+"""The first bytes of the picture types that Meta accepts."""
 WEBSITES = ("website_1", "website_2")
 
 _words = lazy(gettext, str)
 
 
 class BusinessProfileForm(forms.Form):
-    """What customers see of the business. It begins with what Meta has, and tells what is different."""
+    """What customers see of the business. Initial values are Meta's. `changes` are the fields that differ."""
 
     picture = forms.FileField(
         label=_("Picture"),
@@ -56,7 +56,7 @@ class BusinessProfileForm(forms.Form):
         super().__init__(data, files, initial=known | websites)
         self.profile = profile
         self.changes: dict[str, Any] = {}
-        """What Graph is to be told, once the form is valid."""
+        """The fields to send to Graph, after validation."""
         choices = [(value, _words(words)) for value, words in VERTICALS.items()]
         if profile.vertical not in VERTICALS:
             choices.insert(0, (profile.vertical, profile.vertical or _words(VERTICALS["UNDEFINED"])))
@@ -71,14 +71,14 @@ class BusinessProfileForm(forms.Form):
         if file.size > MOST_PICTURE:
             raise ValidationError(_("The picture may have at most 5 MB."))
         content = file.read()
-        mime_type = next((found for beginning, found in BEGINNINGS.items() if content.startswith(beginning)), None)
+        mime_type = next((found for signature, found in PICTURE_SIGNATURES.items() if content.startswith(signature)), None)
         if mime_type is None:
             raise ValidationError(_("The picture has to be a JPEG or PNG file."))
         return Picture(content, mime_type)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        typed = {name: self._line(cleaned.get(name, "")) for name in (*LONGEST, "vertical")}
+        typed = {name: cleaned.get(name, "").replace("\r\n", "\n").strip() for name in (*LONGEST, "vertical")}
         changes: dict[str, Any] = {name: value for name, value in typed.items() if value != getattr(self.profile, name)}
         websites = [_with_scheme(cleaned.get(name, "").strip()) for name in WEBSITES if cleaned.get(name, "").strip()]
         if websites != self.profile.websites:
@@ -88,22 +88,19 @@ class BusinessProfileForm(forms.Form):
             self._check(name, value)
         return cleaned
 
-    def _line(self, typed: str) -> str:
-        return typed.replace("\r\n", "\n").strip()
-
     def _check(self, name: str, value: Any) -> None:
         try:
             check_profile({name: value})
-        except InvalidMessage as refusal:
+        except InvalidMessage as error:
             field = WEBSITES[0] if name == "websites" else name
-            self.add_error(field, gettext(refusal.words) % {"limit": refusal.limit})
+            self.add_error(field, gettext(error.words) % {"limit": error.limit})
 
     @property
     def has_changes(self) -> bool:
-        """Of a form that is valid: whether there is anything to tell Meta."""
+        """Whether a valid form changes anything."""
         return bool(self.changes or self.cleaned_data["picture"])
 
 
 def _with_scheme(website: str) -> str:
-    """People write www.example.com; Meta wants https:// before it."""
+    """Adds https://, which Meta requires and people leave out."""
     return website if "://" in website else f"https://{website}"

@@ -1,4 +1,4 @@
-"""The business profile of a number: what customers see of the business. Meta has it, and the hub keeps nothing of it."""
+"""Reads and writes the business profile of a number: what customers see of the business. Meta stores it, and the hub does not."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -17,50 +17,51 @@ from organizations.numbers.suspension import graph_calls
 
 
 class NoToken(Exception):
-    """The number has no access token, so Meta cannot be asked."""
+    """The number has no access token, so the profile can be neither read nor written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture, whole."""
+    """The content of a picture file."""
 
     content: bytes
     mime_type: str
 
 
 def read_profile(number: PhoneNumber) -> BusinessProfile:
-    """The profile as Meta has it now. Raises GraphError; NoToken."""
-    with _calls(number) as graph:
+    """Returns the current profile. Raises GraphError, NoToken."""
+    with _graph_calls_with_token(number) as graph:
         return graph.business_profile(number.meta_id)
 
 
 def write_profile(*, number: PhoneNumber, changes: Mapping[str, Any], picture: Picture | None, by: User) -> None:
-    """Change these fields of the profile, and its picture if there is a new one. Raises GraphError; NoToken; InvalidMessage before
-    Meta is asked."""
+    """Changes these fields of the profile, and its picture if there is a new one. Raises GraphError, NoToken, and InvalidMessage
+    before any request."""
     check_profile(changes)
-    with _calls(number) as graph:
-        told = dict(changes)
+    with _graph_calls_with_token(number) as graph:
+        fields = dict(changes)
         if picture:
-            told["profile_picture_handle"] = graph.upload_picture(picture.content, mime_type=picture.mime_type)
-        graph.change_business_profile(number.meta_id, told)
+            fields["profile_picture_handle"] = graph.upload_picture(picture.content, mime_type=picture.mime_type)
+        graph.change_business_profile(number.meta_id, fields)
 
 
 def read_picture(number: PhoneNumber) -> bytes | None:
-    """The profile's picture; None if there is none, or Meta does not give it. Raises GraphError; NoToken."""
+    """Returns the profile's picture, or None if there is none or it cannot be downloaded. Raises GraphError, NoToken."""
     content = io.BytesIO()
-    with _calls(number) as graph:
+    with _graph_calls_with_token(number) as graph:
         url = graph.business_profile(number.meta_id).picture_url
         if not url:
             return None
         try:
             graph.download(url, content, most=MOST_PICTURE)
-        except (GraphError, TooLarge, WrongHost):  # Meta has taken the token; what its file host says is not about it
+        except (GraphError, TooLarge, WrongHost):
+            # Meta accepted the token above. An error of its file host says nothing about the token.
             return None
     return content.getvalue()
 
 
 @contextmanager
-def _calls(number: PhoneNumber) -> Iterator[Graph]:
+def _graph_calls_with_token(number: PhoneNumber) -> Iterator[Graph]:
     if not read_secret(number, "meta_token"):
         raise NoToken
     with graph_calls(number) as graph:
@@ -68,7 +69,7 @@ def _calls(number: PhoneNumber) -> Iterator[Graph]:
 
 
 def describe_error(refusal: GraphError) -> str:
-    """What Meta says, for whoever looks at the profile or changes it."""
+    """Returns what went wrong, as text for the page of the profile."""
     if refusal.code is None and not refusal.is_token_refused:
         return gettext("WhatsApp did not answer. Nothing has changed; try again in a moment.")
     meaning = meaning_of(refusal.code or 0)

@@ -1,4 +1,4 @@
-"""How people sign in, as django-allauth asks for it: nobody signs up, one is invited."""
+"""Rules of signing in, as django-allauth calls them. Nobody can sign up: users are invited."""
 
 from datetime import timedelta
 from typing import Any
@@ -34,13 +34,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no 
         return False
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """An account's failures are counted together, whatever host and port they were sent to: allauth's own key has the Host
-        header in it, of which whoever guesses may choose the port."""
+        """Returns the key under which failed attempts are counted: the e-mail address alone."""
+        # The key of allauth contains the Host header, whose port the client can choose.
         login: str = credentials.get("email") or credentials.get("username") or ""
         return login.strip().lower()
 
     def set_password(self, user: User, password: str) -> None:
-        """Whoever has a new password is not made to wait because of the old one."""
+        """Sets the password, and removes the waiting time after failed attempts with the old one."""
         super().set_password(user, password)
         key = self._get_login_attempts_cache_key(self.request, email=user.email)
         action = {"app": "allauth.account", "action": "login_failed"}
@@ -49,12 +49,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no 
                 cache.delete(ratelimit.get_cache_key(self.request, rate=rate, key=key, **action))
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        """The address that a mailed link has."""
+        """Returns the URL for the link in the mail."""
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return site_url(self.request, path.replace("UID-KEY", quote(key)))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Queue a mail, to nobody where the e-mail is empty."""
+        """Queues a mail. With an empty `email`, it is queued but not sent to anybody."""
         message = self.render_mail(template_prefix, email, context)
         expires_at = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         queue_mail(to=email, subject=message.subject, text=message.body, expires_at=expires_at)
@@ -62,8 +62,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]  # it has no types
     def save(self, request: HttpRequest, **options: Any) -> str:
-        """Queue a mail with a link to the user; where there is none, one to nobody, so that the answer takes as long."""
+        """Queues a mail with a link to the user."""
         if self.users:
             return str(super().save(request, **options))
+        # Without such a user a mail to nobody is queued, so that the response takes as long and reveals nothing about users.
         AccountAdapter(request).send_mail("account/email/password_reset_key", "", {"password_reset_url": site_url(request, "/")})
         return str(self.cleaned_data["email"])

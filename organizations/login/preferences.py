@@ -1,4 +1,4 @@
-"""How each user wants the pages: language, time zone, appearance, shortcuts."""
+"""Preferences of each user for pages: language, time zone, theme, shortcuts."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -11,8 +11,11 @@ from organizations.models import Organization, User
 
 
 class PreferencesMiddleware:
-    """Each page in the signed-in user's language and time zone. Whoever has chosen none gets what the browser asks for, and the
-    zone of the organization whose page it is (see `activate_zone_of`), elsewhere the hub's own."""
+    """Serves each page in the signed-in user's language and time zone.
+
+    Without these preferences, a page has the language that the browser requests, and the time zone of its organization (see
+    `activate_zone_of`). A page of no organization has the time zone of the settings.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,14 +33,14 @@ class PreferencesMiddleware:
 
 
 def activate_zone_of(organization: Organization, user: User) -> None:
-    """Show times in the organization's zone for the rest of the request, if the user has chosen none."""
+    """Activates the organization's time zone for the rest of the request, if the user has chosen none."""
     zone = None if user.time_zone else _zone(organization.time_zone)
     if zone:
-        timezone.activate(zone)  # until the middleware puts back what was before
+        timezone.activate(zone)  # the middleware restores the previous one
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo | None:
-    """None for no name, and for one that this machine does not know."""
+    """Returns None without a name, and for a name that this machine does not have."""
     try:
         return zoneinfo.ZoneInfo(name) if name else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
@@ -45,6 +48,6 @@ def _zone(name: str) -> zoneinfo.ZoneInfo | None:
 
 
 def appearance(request: HttpRequest) -> dict[str, Any]:
-    """For templates: the theme, and the access to the organization whose page this is (None elsewhere)."""
+    """Context processor: the theme, and the access to the page's organization (None on other pages)."""
     user = getattr(request, "user", None)
     return {"theme": getattr(user, "theme", ""), "access": getattr(request, "access", None)}

@@ -1,7 +1,7 @@
-"""Sessions of users: where somebody is signed in, and signing out elsewhere.
+"""User sessions: where a user is signed in, and signing out elsewhere.
 
-Django's table of sessions does not say whose a session is. So each is noted when somebody signs in, and again, at most every few
-minutes, when one of its pages opens its event stream, which costs no page anything.
+Django's table of sessions does not say to which user a session belongs. So each session is recorded when a user signs in, and
+again, at most every few minutes, when one of its pages opens its event stream. Ordinary pages write nothing.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from django.utils.translation import gettext
 from jobs.transactions import run_in_transaction
 from organizations.models import User, UserSession
 
-MOST_SHOWN = 50
-LONGEST_USER_AGENT = 300
-PAUSE = 300.0
-"""Seconds in which a session is noted once by each process."""
-MOST_REMEMBERED = 20_000
-_noted: dict[str, float] = {}
-"""When this process noted a session, by its key; times of `time.monotonic`."""
+MAX_LISTED = 50
+MAX_USER_AGENT_LENGTH = 300
+RECORD_INTERVAL = 300.0
+"""Seconds in which each process records a session once."""
+MAX_CACHED = 20_000
+_recorded_at: dict[str, float] = {}
+"""When this process recorded a session, by its key. Times of `time.monotonic`."""
 
 BROWSERS = [
     ("Edge", re.compile(r"\bEdg(e|A|iOS)?/")),
@@ -38,7 +38,7 @@ BROWSERS = [
     ("Chrome", re.compile(r"\b(HeadlessChrome|Chrome|CriOS|Chromium)/")),
     ("Safari", re.compile(r"\bSafari/")),
 ]
-"""The first that fits: most browsers name others, too."""
+"""The first match counts, because most browsers also name other browsers."""
 SYSTEMS = [
     ("iPhone", re.compile(r"\biPhone\b")),
     ("iPad", re.compile(r"\biPad\b")),
@@ -50,29 +50,28 @@ SYSTEMS = [
 ]
 PHONES = ("iPhone", "Android")
 
-
-STEP = 500
-"""Sessions that are deleted in one transaction."""
-MOST_STEPS = 40
-"""In one run: a worker that is to stop waits for no more. The next run goes on."""
+BATCH = 500
+"""Sessions that one transaction deletes."""
+MAX_BATCHES = 40
+"""In one run of the chore. A worker that has to stop waits until the run ends; the next run continues."""
 
 
 def delete_expired_sessions() -> int:
-    """A chore: delete sessions that have expired, and what was noted of them; returns how many. Django itself never does."""
+    """Deletes expired sessions and their records, and returns how many. A chore, because Django itself never deletes them."""
     total = 0
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_BATCHES):
         expired = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date", "pk")
-        keys = list(expired.values_list("pk", flat=True)[:STEP])
+        keys = list(expired.values_list("pk", flat=True)[:BATCH])
         if not keys:
             break
-        run_in_transaction(Session.objects.filter(pk__in=keys).delete)  # again if another worker is at the same rows
+        run_in_transaction(Session.objects.filter(pk__in=keys).delete)  # again if another worker locks the same rows
         total += len(keys)
     return total
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A session as the profile shows it. `mark` stands for it in forms: the key itself would let somebody in."""
+class SessionLine:
+    """A session as the profile page shows it. Forms contain `mark` and not the session key, which would give access."""
 
     mark: str
     device: str
@@ -83,7 +82,7 @@ class Shown:
 
 
 def record_session_of_request(request: HttpRequest, user: User) -> None:
-    """Note the session of a request by which the user has just signed in, or looks at their sessions."""
+    """Records the session of a request in which the user has just signed in, or views their sessions."""
     if not request.session.session_key:
         request.session.save()
     record_session(
@@ -92,19 +91,19 @@ def record_session_of_request(request: HttpRequest, user: User) -> None:
 
 
 def record_session_at_intervals(session_key: str, *, user_id: int, user_agent: str, now: datetime) -> None:
-    """Note a session that is in use, unless this process did so a moment ago."""
-    moment = time.monotonic()
-    if moment - _noted.get(session_key, -PAUSE) < PAUSE:
+    """Records a session that is in use, unless this process has done so within `RECORD_INTERVAL`."""
+    clock = time.monotonic()
+    if clock - _recorded_at.get(session_key, -RECORD_INTERVAL) < RECORD_INTERVAL:
         return
-    if len(_noted) >= MOST_REMEMBERED:
-        _noted.clear()
-    _noted[session_key] = moment
+    if len(_recorded_at) >= MAX_CACHED:
+        _recorded_at.clear()
+    _recorded_at[session_key] = clock
     record_session(session_key, user_id=user_id, user_agent=user_agent, now=now)
 
 
 def record_session(session_key: str, *, user_id: int, user_agent: str, now: datetime) -> None:
-    """Remember whose the session is, its browser, and that it is in use."""
-    columns = {"user_id": user_id, "user_agent": user_agent[:LONGEST_USER_AGENT], "seen_at": now}
+    """Stores the user and the browser of a session, and `now` as the time at which it was last seen."""
+    columns = {"user_id": user_id, "user_agent": user_agent[:MAX_USER_AGENT_LENGTH], "seen_at": now}
     if UserSession.objects.filter(pk=session_key).update(**columns):
         return
     try:
@@ -114,25 +113,25 @@ def record_session(session_key: str, *, user_id: int, user_agent: str, now: date
         return  # another process was first
 
 
-def sessions_of(user: User, *, current_key: str, now: datetime) -> list[Shown]:
-    """Where the user is signed in, this session first, then by when they were last seen."""
+def sessions_of(user: User, *, current_key: str, now: datetime) -> list[SessionLine]:
+    """Returns where the user is signed in: the current session first, then the session that was seen last, and so on."""
     rows = UserSession.objects.filter(user=user, session__expire_date__gt=now).select_related("session").order_by("-seen_at")
-    shown = [_shown(row, current_key) for row in rows[:MOST_SHOWN] if _is_good(row.session, user)]
-    return sorted(shown, key=lambda each: not each.is_current)
+    lines = [_session_line(row, current_key) for row in rows[:MAX_LISTED] if _is_valid(row.session, user)]
+    return sorted(lines, key=lambda each: not each.is_current)
 
 
-def _is_good(session: Session, user: User) -> bool:
-    """Whether it lets the user in: not if the password has changed since, or they have signed out everywhere else."""
-    held = session.get_decoded()
-    known = str(held.get(HASH_SESSION_KEY, ""))
-    return held.get(SESSION_KEY) == str(user.pk) and constant_time_compare(known, user.get_session_auth_hash())
+def _is_valid(session: Session, user: User) -> bool:
+    """Returns False if the password has changed since, or the user has signed out everywhere else."""
+    content = session.get_decoded()
+    session_hash = str(content.get(HASH_SESSION_KEY, ""))
+    return content.get(SESSION_KEY) == str(user.pk) and constant_time_compare(session_hash, user.get_session_auth_hash())
 
 
-def _shown(row: UserSession, current_key: str) -> Shown:
-    system = _named(row.user_agent, SYSTEMS)
-    return Shown(
+def _session_line(row: UserSession, current_key: str) -> SessionLine:
+    system = _first_match(row.user_agent, SYSTEMS)
+    return SessionLine(
         mark=_mark(row.pk),
-        device=_device(_named(row.user_agent, BROWSERS), system),
+        device=_device(_first_match(row.user_agent, BROWSERS), system),
         is_phone=system in PHONES,
         is_current=row.pk == current_key,
         signed_in_at=row.signed_in_at,
@@ -140,8 +139,8 @@ def _shown(row: UserSession, current_key: str) -> Shown:
     )
 
 
-def _named(user_agent: str, known: list[tuple[str, re.Pattern[str]]]) -> str:
-    return next((name for name, pattern in known if pattern.search(user_agent)), "")
+def _first_match(user_agent: str, patterns: list[tuple[str, re.Pattern[str]]]) -> str:
+    return next((name for name, pattern in patterns if pattern.search(user_agent)), "")
 
 
 def _device(browser: str, system: str) -> str:
@@ -155,14 +154,14 @@ def _mark(session_key: str) -> str:
 
 
 def end_session(*, user: User, mark: str) -> bool:
-    """Sign the user out where the mark says; False if there is no such session of theirs. Its open pages end within seconds."""
+    """Ends the user's session that has this mark. Returns False if there is none. Its event streams end within seconds."""
     keys = UserSession.objects.filter(user=user).values_list("pk", flat=True)
     key = next((each for each in keys if constant_time_compare(_mark(each), mark)), None)
     return key is not None and bool(Session.objects.filter(pk=key).delete()[0])
 
 
 def end_other_sessions(request: HttpRequest, *, user: User) -> None:
-    """Sign the user out everywhere but here, also where the session was never noted."""
+    """Ends all sessions of the user except that of the request, also those that were never recorded."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
         user.refresh_from_db()

@@ -1,9 +1,13 @@
-"""Members of an organization and their invitations.
+"""Organizations, their members and invitations.
 
 Modules and what other packages use of them:
 
-    memberships     members, roles, invitations: add_member, create_organization, Issued
-    email_changes   a new e-mail address until it is confirmed: ChangeGone, forget_other_addresses
-    forms           forms of members, organization and profile: AlertsForm, DeactivateForm, EmailForm, InviteForm, JoinForm,
-                    OrganizationForm, ProfileForm, RoleForm, time_zones
+    organizations     creates, changes and deactivates organizations: NameTaken, change_organization, create_organization,
+                      deactivate_organization, organizations_without_members
+    memberships       members and their roles: add_member
+    invitations       invitations by e-mail: IssuedInvitation
+    email_changes     a new e-mail until it is confirmed: ChangeGone, delete_other_addresses
+    first_superuser   the superuser of a new hub: create_first_superuser
+    forms             forms of members, organizations and profiles: AlertsForm, DeactivateForm, EmailForm, InviteForm, JoinForm,
+                      OrganizationForm, ProfileForm, RoleForm, time_zones
 """

@@ -1,6 +1,7 @@
-"""Changing the e-mail with which a user signs in: asked for by whoever is signed in, confirmed by a link that goes to the new one.
+"""Changes the e-mail with which a user signs in. A link that is sent to the new address confirms the change.
 
-What a page says does not tell whether somebody else has the address: then a mail is queued all the same, to nobody.
+The page must not reveal whether another user has the address. If so, a mail without recipient is queued, so that the page behaves
+the same.
 """
 
 import hashlib
@@ -18,12 +19,12 @@ LINK_LIFETIME = timedelta(days=1)
 
 
 class ChangeGone(ValueError):
-    """The link is too old, was replaced or withdrawn, or somebody else has the address by now."""
+    """The link has expired, or was replaced or withdrawn, or another user has the address by now."""
 
 
 @in_transaction
 def request_change(*, user: User, email: str, now: datetime) -> str:
-    """Have the user's next e-mail wait for its confirmation; returns the secret part of the link. A link before is good no more."""
+    """Stores the new e-mail until it is confirmed, and returns the token of the link. An earlier link stops working."""
     token = secrets.token_urlsafe(32)
     columns = {"email": email, "token_digest": _digest(token), "expires_at": now + LINK_LIFETIME}
     EmailChange.objects.update_or_create(user=user, defaults=columns)
@@ -31,27 +32,27 @@ def request_change(*, user: User, email: str, now: datetime) -> str:
 
 
 def is_free(email: str) -> bool:
-    """Whether nobody signs in with the address."""
+    """Whether no user has the address."""
     return not User.objects.filter(email=email).exists()
 
 
 def pending_change(user: User, now: datetime) -> EmailChange | None:
-    """The change that waits for its confirmation."""
+    """Returns the change that is not confirmed yet, if there is one."""
     return EmailChange.objects.filter(user=user, expires_at__gt=now).first()
 
 
 def find_change(user: User, token: str, now: datetime) -> EmailChange | None:
-    """The change that the link is for, if it is the user's."""
+    """Returns the change to which the token belongs, if it is the user's."""
     return EmailChange.objects.filter(user=user, token_digest=_digest(token), expires_at__gt=now).first()
 
 
 def withdraw_change(user: User) -> None:
-    """The link is good no longer."""
+    """Deletes the change. Its link stops working."""
     EmailChange.objects.filter(user=user).delete()
 
 
 def confirm_change(*, change: EmailChange, now: datetime) -> str:
-    """Let the user sign in with the new e-mail; returns the old one. Raises ChangeGone."""
+    """Changes the user's e-mail, and returns the old one. Raises ChangeGone."""
 
     def confirm() -> str:
         own = EmailChange.objects.filter(pk=change.pk, token_digest=change.token_digest, expires_at__gt=now)
@@ -70,8 +71,8 @@ def confirm_change(*, change: EmailChange, now: datetime) -> str:
 
 
 def delete_other_addresses(user_id: int) -> None:
-    """Let nobody sign in as the user, or get their link for a new password, by an address that allauth noted beside the user's own.
-    It did so whenever a password was reset, until it was kept from it."""
+    """Deletes addresses of the user that allauth stored, so that they cannot be used to sign in or to reset the password. allauth
+    stored one whenever a password was reset, until the hub prevented that."""
     EmailAddress.objects.filter(user=user_id).delete()
 
 

@@ -1,4 +1,4 @@
-"""Forms of the pages about oneself, members and the organization. Those of Django admin are in `forms`."""
+"""Forms for profiles, members and organizations. Those of Django admin are in `organizations.admin.forms`."""
 
 import zoneinfo
 from typing import Any
@@ -15,11 +15,11 @@ from organizations.permissions import Access
 
 REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 LANGUAGE_NAMES = [("pt-br", "Português (Brasil)"), ("en", "English"), ("es", "Español")]
-"""Each in its own language."""
+"""Each name is in its own language."""
 
 
 class OrganizationForm(forms.Form):
-    """What an organization is called, and where it is. What is left out stays as it is."""
+    """Name and location of an organization. Fields that are left out keep their values."""
 
     name = forms.CharField(
         label=_("Name of the organization"), max_length=150, widget=forms.TextInput({"autocomplete": "organization"})
@@ -36,24 +36,24 @@ class OrganizationForm(forms.Form):
     )
 
     def __init__(self, posted: Any = None, *, organization: Organization | None = None) -> None:
-        known = organization or Organization()
-        self._now = {"name": known.organization_name, "country": known.country, "time_zone": known.time_zone or hub_time_zone()}
-        super().__init__(posted, initial=self._now)
+        shown = organization or Organization()
+        self._current = {"name": shown.organization_name, "country": shown.country, "time_zone": shown.time_zone or hub_time_zone()}
+        super().__init__(posted, initial=self._current)
         self.fields["country"].choices = country_choices()  # type: ignore[attr-defined]
-        self.fields["time_zone"].choices = time_zones(self._now["time_zone"])  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = time_zones(self._current["time_zone"])  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         return " ".join(self.cleaned_data["name"].split())
 
     def clean_country(self) -> str:
-        return self.cleaned_data["country"] or self._now["country"]
+        return self.cleaned_data["country"] or self._current["country"]
 
     def clean_time_zone(self) -> str:
-        return self.cleaned_data["time_zone"] or self._now["time_zone"]
+        return self.cleaned_data["time_zone"] or self._current["time_zone"]
 
 
 class DeactivateForm(forms.Form):
-    """Whoever switches an organization off types its name."""
+    """Confirms the deactivation: the user types the organization's name."""
 
     name = forms.CharField(label=_("Type the organization's name"), max_length=200, widget=forms.TextInput({"autocomplete": "off"}))
 
@@ -69,7 +69,7 @@ class DeactivateForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    """One of the roles that whoever fills it in may give."""
+    """One of the roles that the user may assign."""
 
     role = forms.ChoiceField(label=_("Role"))
 
@@ -93,7 +93,7 @@ class InviteForm(RoleForm):
 
 
 class EmailForm(forms.Form):
-    """Another e-mail to sign in with."""
+    """A new e-mail to sign in with."""
 
     email = forms.EmailField(
         label=_("New e-mail"), max_length=254, widget=forms.EmailInput({"autocomplete": "email", "spellcheck": "false"})
@@ -111,7 +111,7 @@ class EmailForm(forms.Form):
 
 
 class JoinForm(forms.Form):
-    """What is still to be known of somebody whom an invitation reached."""
+    """What a new user enters to accept an invitation."""
 
     name = forms.CharField(label=_("Your name"), max_length=150, widget=forms.TextInput({"autocomplete": "name"}))
     password = forms.CharField(
@@ -133,7 +133,7 @@ class JoinForm(forms.Form):
 
 
 def time_zones(current: str) -> list[tuple[str, Any]]:
-    """The zones to choose from, by region. One that was chosen before stays a choice."""
+    """Returns the time zones to choose from, by region. The current one is always among them."""
     names = sorted(name for name in zoneinfo.available_timezones() if name.partition("/")[0] in REGIONS)
     regions = [(region, [(name, _city(name)) for name in names if name.startswith(f"{region}/")]) for region in REGIONS]
     others = [("UTC", "UTC")] + ([(current, current)] if current and current not in {"UTC", *names} else [])
@@ -145,7 +145,7 @@ def _city(name: str) -> str:
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How a user is called, and how they want the pages."""
+    """A user's name and preferences."""
 
     language = forms.ChoiceField(label=_("Language"), required=False, choices=[("", _("As the browser asks")), *LANGUAGE_NAMES])
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
@@ -184,7 +184,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class AlertsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How a user is told of new messages."""
+    """How a user is notified of new messages."""
 
     class Meta:
         model = User

@@ -2,24 +2,25 @@
 
 Modules and what other packages use of them:
 
-    registration          connects a number and replaces its secrets: connect_number, Connection, NotConnected,
-                          create_first_superuser, meta_id, opened, phone_digits, replace_secrets
-    setup                 the steps of the set-up in the browser: Heard, InUse, Step, add_number, change_ids, make_verify_token,
-                          needed_secrets, note_handshake, note_heard, set_default_profile, set_name, set_read_receipts,
-                          switch_number
+    registration          connects a number and replaces its secrets: CannotConnect, ConnectedNumber, connect_number, parse_meta_id,
+                          parse_phone, replace_secrets
+    setup                 the steps of the set-up in the browser: NumberInUse, Step, add_number, change_ids, replace_verify_token,
+                          required_secrets, set_default_profile, set_name, set_read_receipts, switch_number
+    activity              when webhooks about a number were received: NumberActivity, record_activity, record_verification
     ownership             which organization a number belongs to: AlreadyConnected, NumberMoved, OwnedElsewhere, former_holders,
-                          free_id, has_rows, is_moved_to, key_for, move_replaced, prove, refuse_moved, refuse_owned_account,
-                          withdraw_proof
-    credential_checks     asks Graph whether secrets are valid: SecretRefused, Stored, check_proofs, store_secrets
-    secret_states         what pages show of secrets: previous_secret_state, secret_state
-    states                one word for how a number is doing: NumberState, state_of
-    suspension            stops and resumes sending: calls_of, has_current_token, needs_token, note_it_sends, note_token,
-                          pause_sending, resume_sending, stop_sending
-    graph                 a Graph client with the number's token: graph_for, with_secrets
+                          has_rows, is_move_target, move_replaced, phone_number_id_for, prove_ownership, raise_if_account_owned,
+                          raise_if_moved, release_id, withdraw_proof
+    credential_checks     asks Graph whether secrets are valid: SecretRefused, StoredSecrets, check_ownerships, store_secrets
+    number_secrets        reads secrets, and what pages show of them: previous_secret_state, read_secret, secret_state
+    states                one word for how a number is doing: NumberState, derive_state
+    suspension            stops, pauses and resumes sending: clear_stop, graph_calls, has_current_token, needs_token, pause_sending,
+                          record_token_result, resume_sending, stop_sending
+    graph                 a Graph client with the number's token: graph_for, load_with_secrets
     inbound_items         an item on its way through the phases: InboundItem, Kind, ReceivedWebhook, items_of_kind
     account_events        stores what webhooks report: store_account_events
     account_ids           sets the accounts of numbers: set_account_ids
-    account_event_texts   these reports in words: in_words, quality
-    selectors             what pages read: latest_account_events, overviews, quality_events, states_of, with_has_secrets
+    account_event_texts   these reports in words: describe_event, latest_quality
+    selectors             what pages read: annotate_has_secrets, derive_states, latest_account_events, number_overviews,
+                          quality_events
     forms                 forms of a number: DefaultsForm, NameForm, NumberIdsForm, ReceiptsForm, SecretsForm, SwitchForm
 """

@@ -1,4 +1,4 @@
-"""What Meta tells about numbers, accounts and templates, in plain words; and what it says of a number's standing."""
+"""Account events as sentences for staff, and a number's quality and limit as Meta last reported them."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,8 +15,8 @@ from cloud_api.errors import code_of, meaning_of, meta_words
 from organizations.models import AccountEvent
 
 QUALITY_FIELD = "phone_number_quality_update"
-MOST_SHOWN = 300
-"""Letters of a text of Meta's, or of whoever signed it, that a sentence quotes."""
+MAX_QUOTED = 300
+"""Characters that a sentence quotes of one text of a webhook."""
 
 COLOURS = {"GREEN": "green", "YELLOW": "yellow", "RED": "red", "FLAGGED": "red", "UNFLAGGED": "green"}
 _TIER = re.compile(r"TIER_(\d{1,6})(K?)")
@@ -24,7 +24,7 @@ _TIER = re.compile(r"TIER_(\d{1,6})(K?)")
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A number's standing with Meta. `limit`: how many people it may write to first within a day; 0 is no limit."""
+    """A number's quality rating, and its limit: to how many people a day it may write first. 0 is no limit."""
 
     colour: str = ""
     limit: int | None = None
@@ -38,8 +38,8 @@ class Quality:
         return "" if self.limit is None else _people_a_day(self.limit)
 
 
-def quality(latest_first: Iterable[AccountEvent]) -> Quality:
-    """What the latest events say of a number's quality and limit: each event says one, or both."""
+def latest_quality(latest_first: Iterable[AccountEvent]) -> Quality:
+    """Returns the quality and the limit that the latest events report. An event reports one of them, or both."""
     colour, limit = "", None
     for event in latest_first:
         value = _mapping(event.value)
@@ -49,13 +49,13 @@ def quality(latest_first: Iterable[AccountEvent]) -> Quality:
 
 
 def _colour(value: Mapping[str, Any]) -> str:
-    said = (_text(value, key).upper() for key in ("new_quality_score", "quality_rating", "event"))
-    return next((COLOURS[word] for word in said if word in COLOURS), "")
+    words = (_text(value, key).upper() for key in ("new_quality_score", "quality_rating", "event"))
+    return next((COLOURS[word] for word in words if word in COLOURS), "")
 
 
 def _limit(value: Mapping[str, Any]) -> int | None:
-    said = (_text(value, key).upper() for key in ("max_daily_conversations_per_business", "current_limit"))
-    return next((limit for limit in map(_tier, said) if limit is not None), None)
+    words = (_text(value, key).upper() for key in ("max_daily_conversations_per_business", "current_limit"))
+    return next((limit for limit in map(_tier, words) if limit is not None), None)
 
 
 def _tier(word: str) -> int | None:
@@ -74,18 +74,16 @@ def _people_a_day(limit: int) -> str:
 
 
 def describe_event(event: AccountEvent) -> str:
-    """One sentence about what happened; of a kind that nobody knows yet, Meta's own words."""
+    """Returns one sentence about the event, or Meta's own words if its kind is unknown."""
     value = _mapping(event.value)
-    tell = TOLD.get(event.field)
-    return (tell(event.event.upper(), value) if tell else "") or _unknown(event)
-
-
-def _unknown(event: AccountEvent) -> str:
+    describe = DESCRIPTIONS.get(event.field)
+    if sentence := describe(event.event.upper(), value) if describe else "":
+        return sentence
     words = f"{event.field} {event.event}".strip().replace("_", " ")
     return gettext("WhatsApp told something that this hub has no words for. Meta says: %(words)s") % {"words": words}
 
 
-ABOUT_QUALITY = {
+QUALITY_SENTENCES = {
     "FLAGGED": _("The number's quality has become low: people block or report it."),
     "UNFLAGGED": _("The number's quality is good again."),
     "UPGRADE": _("The number may write to more people a day."),
@@ -95,15 +93,15 @@ ABOUT_QUALITY = {
 }
 
 
-def _of_quality(event: str, value: Mapping[str, Any]) -> str:
-    sentence = str(ABOUT_QUALITY.get(event, ""))
+def _describe_quality(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(QUALITY_SENTENCES.get(event, ""))
     limit = _limit(value)
     if not sentence or limit is None:
         return sentence
     return gettext("%(sentence)s Its limit: %(limit)s.") % {"sentence": sentence, "limit": _people_a_day(limit)}
 
 
-ABOUT_NAME = {
+NAME_SENTENCES = {
     "APPROVED": _("The display name “%(name)s” was approved."),
     "REJECTED": _("The display name “%(name)s” was rejected."),
     "DEFERRED": _("The decision about the display name “%(name)s” was put off."),
@@ -111,12 +109,12 @@ ABOUT_NAME = {
 }
 
 
-def _of_name(event: str, value: Mapping[str, Any]) -> str:
-    sentence = str(ABOUT_NAME.get(event, "")) % {"name": _text(value, "requested_verified_name")}
-    return _because(sentence, _text(value, "rejection_reason"))
+def _describe_name(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(NAME_SENTENCES.get(event, "")) % {"name": _text(value, "requested_verified_name")}
+    return _with_reason(sentence, _text(value, "rejection_reason"))
 
 
-ABOUT_TEMPLATE = {
+TEMPLATE_SENTENCES = {
     "APPROVED": _("The template “%(name)s” was approved."),
     "REJECTED": _("The template “%(name)s” was rejected."),
     "PAUSED": _("The template “%(name)s” is paused."),
@@ -129,13 +127,13 @@ ABOUT_TEMPLATE = {
 }
 
 
-def _of_template(event: str, value: Mapping[str, Any]) -> str:
-    sentence = str(ABOUT_TEMPLATE.get(event, "")) % {"name": _text(value, "message_template_name")}
+def _describe_template(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(TEMPLATE_SENTENCES.get(event, "")) % {"name": _text(value, "message_template_name")}
     details = _text(_mapping(value.get("rejection_info")), "reason") or _text(_mapping(value.get("other_info")), "description")
-    return _because(sentence, details or _text(value, "reason"))
+    return _with_reason(sentence, details or _text(value, "reason"))
 
 
-def _of_template_quality(event: str, value: Mapping[str, Any]) -> str:
+def _describe_template_quality(event: str, value: Mapping[str, Any]) -> str:
     scores = {"GREEN": gettext("high"), "YELLOW": gettext("medium"), "RED": gettext("low")}
     score = scores.get(_text(value, "new_quality_score").upper(), gettext("not known yet"))
     return gettext("The quality of the template “%(name)s” is now: %(score)s.") % {
@@ -144,18 +142,18 @@ def _of_template_quality(event: str, value: Mapping[str, Any]) -> str:
     }
 
 
-def _of_template_text(event: str, value: Mapping[str, Any]) -> str:
+def _describe_template_text(event: str, value: Mapping[str, Any]) -> str:
     return gettext("The text of the template “%(name)s” was changed.") % {"name": _text(value, "message_template_name")}
 
 
-def _of_template_category(event: str, value: Mapping[str, Any]) -> str:
+def _describe_template_category(event: str, value: Mapping[str, Any]) -> str:
     return gettext("The category of the template “%(name)s” changes to %(category)s.") % {
         "name": _text(value, "message_template_name"),
         "category": (_text(value, "correct_category") or _text(value, "new_category")).lower(),
     }
 
 
-ABOUT_ACCOUNT = {
+ACCOUNT_SENTENCES = {
     "ACCOUNT_DELETED": _("The WhatsApp account was deleted."),
     "ACCOUNT_RESTRICTION": _("The account is restricted: it may not do everything for a while."),
     "ACCOUNT_VIOLATION": _("Meta says that the account has broken a rule."),
@@ -169,47 +167,47 @@ ABOUT_ACCOUNT = {
 }
 
 
-def _of_account(event: str, value: Mapping[str, Any]) -> str:
-    sentence = str(ABOUT_ACCOUNT.get(event, ""))
+def _describe_account(event: str, value: Mapping[str, Any]) -> str:
+    sentence = str(ACCOUNT_SENTENCES.get(event, ""))
     restrictions = value.get("restriction_info")
     ends = [_day(_mapping(each).get("expiration")) for each in restrictions[:20]] if isinstance(restrictions, list) else []
     last = max(filter(None, ends), default=None)
     if not sentence or last is None:
-        return _because(sentence, _text(_mapping(value.get("violation_info")), "violation_type"))
+        return _with_reason(sentence, _text(_mapping(value.get("violation_info")), "violation_type"))
     return gettext("%(sentence)s Until %(day)s.") % {"sentence": sentence, "day": date_format(localtime(last), "DATE_FORMAT")}
 
 
-def _of_alert(event: str, value: Mapping[str, Any]) -> str:
+def _describe_alert(event: str, value: Mapping[str, Any]) -> str:
     described = _text(_mapping(value.get("alert_info")), "alert_description")
     if not described:
         return ""
     return gettext("WhatsApp has a notice about the account. Meta says: %(words)s") % {"words": described}
 
 
-def _of_error(event: str, value: Mapping[str, Any]) -> str:
-    """An error that is about the number or the account as a whole."""
+def _describe_error(event: str, value: Mapping[str, Any]) -> str:
+    """An error about the number or the account as a whole."""
     code = code_of(value)
     if event != "ERROR" or code is None:
         return ""
-    words, said = f"{gettext(meaning_of(code).words)} ({code})", meta_words(value)
-    return gettext("%(sentence)s Meta says: %(words)s") % {"sentence": words, "words": said} if said else words
+    sentence, words = f"{gettext(meaning_of(code).words)} ({code})", meta_words(value)
+    return gettext("%(sentence)s Meta says: %(words)s") % {"sentence": sentence, "words": words} if words else sentence
 
 
-TOLD: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
-    QUALITY_FIELD: _of_quality,
-    "phone_number_name_update": _of_name,
-    "message_template_status_update": _of_template,
-    "message_template_quality_update": _of_template_quality,
-    "message_template_components_update": _of_template_text,
-    "template_category_update": _of_template_category,
-    "account_update": _of_account,
-    "account_alerts": _of_alert,
-    "messages": _of_error,
-    "calls": _of_error,
+DESCRIPTIONS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
+    QUALITY_FIELD: _describe_quality,
+    "phone_number_name_update": _describe_name,
+    "message_template_status_update": _describe_template,
+    "message_template_quality_update": _describe_template_quality,
+    "message_template_components_update": _describe_template_text,
+    "template_category_update": _describe_template_category,
+    "account_update": _describe_account,
+    "account_alerts": _describe_alert,
+    "messages": _describe_error,
+    "calls": _describe_error,
 }
 
 
-def _because(sentence: str, reason: str) -> str:
+def _with_reason(sentence: str, reason: str) -> str:
     if not sentence or not reason or reason.upper() == "NONE":
         return sentence
     plain = reason.replace("_", " ").capitalize() if reason.isupper() else reason
@@ -228,4 +226,4 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _text(value: Mapping[str, Any], key: str) -> str:
     found = value.get(key)
-    return str(found)[:MOST_SHOWN] if isinstance(found, str | int) else ""
+    return str(found)[:MAX_QUOTED] if isinstance(found, str | int) else ""

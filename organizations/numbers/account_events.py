@@ -1,82 +1,79 @@
-"""What Meta tells about numbers, accounts and templates, kept once for each organization that it concerns."""
+"""Stores what webhooks report about numbers, accounts and templates, once for each organization."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from itertools import groupby
 
-from cloud_api.payloads import AccountEvent as Told
+from cloud_api.payloads import AccountEvent as ParsedEvent
 from cloud_api.wa_ids import same_person_key
 from jobs.bulk_writes import update_columns
-from organizations.models import AccountEvent, Organization, PhoneNumber
+from organizations.models import AccountEvent, PhoneNumber
+from organizations.numbers.inbound_items import InboundItem
 
 THROUGHPUT_UPGRADE = "throughput_upgrade"
-UPGRADED = 1_000
+UPGRADED_MESSAGES_PER_SECOND = 1_000
 """Messages a second of a number that Meta has upgraded (docs/meta-platform.md 9.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventArrival:
-    """An account event, the organization it concerns and, where it is about one number, that number."""
+def store_account_events(items: Sequence[InboundItem[ParsedEvent]]) -> None:
+    """Stores each event once for each organization. Must run in a transaction. Raises IntegrityError if another transaction has
+    just stored the same event.
 
-    told: Told
-    organization: Organization
-    number: PhoneNumber | None
-    at: datetime
-    webhook_id: int
-
-
-def store_account_events(arrivals: Sequence[EventArrival]) -> None:
-    """Store these events, each once. Must run in a transaction; IntegrityError if somebody else just stored the same.
-
-    One whose time is not Meta's happened when it first arrived, whichever of its deliveries is applied first.
+    An event without a time of Meta's happened when it first arrived, whichever of its webhooks is applied first.
     """
-    events: dict[tuple[int, str], EventArrival] = {}
-    for arrival in arrivals:
-        first = events.setdefault(key := (arrival.organization.pk, _digest(arrival.told)), arrival)
-        events[key] = min(first, arrival, key=lambda each: each.at)
-    known = AccountEvent.objects.filter(
+    events: dict[tuple[int, str], AccountEvent] = {}
+    for item in items:
+        for row in _rows(item):
+            first = events.setdefault(key := (row.organization_id, row.digest), row)
+            events[key] = min(first, row, key=lambda each: each.occurred_at)
+    stored = AccountEvent.objects.filter(
         organization__in={organization for organization, _ in events}, digest__in=[digest for _, digest in events]
     )
-    earlier: dict[int, tuple[datetime]] = {}
-    for event in known.only("organization_id", "digest", "occurred_at"):
+    earlier: dict[int, tuple[object]] = {}
+    for event in stored.only("organization_id", "digest", "occurred_at"):
         repeated = events.pop((event.organization_id, event.digest), None)
-        if repeated and repeated.at < event.occurred_at:
-            earlier[event.pk] = (repeated.at,)
+        if repeated and repeated.occurred_at < event.occurred_at:
+            earlier[event.pk] = (repeated.occurred_at,)
     update_columns(AccountEvent, ["occurred_at"], earlier)
-    AccountEvent.objects.bulk_create(_row(arrival, digest) for (_, digest), arrival in events.items())
-    upgraded = [each.number.pk for each in events.values() if each.number and each.told.event == THROUGHPUT_UPGRADE]
+    AccountEvent.objects.bulk_create(events.values())
+    upgraded = [each.phone_number.pk for each in events.values() if each.phone_number and each.event == THROUGHPUT_UPGRADE]
     if upgraded:
-        PhoneNumber.objects.filter(pk__in=upgraded).update(messages_per_second=UPGRADED)
+        PhoneNumber.objects.filter(pk__in=upgraded).update(messages_per_second=UPGRADED_MESSAGES_PER_SECOND)
 
 
-def number_meant(told: Told, numbers: Sequence[PhoneNumber]) -> PhoneNumber | None:
-    """Which of an account's numbers the event is about. Meta writes the number for people here, in Brazil often without its ninth
-    digit, so it is compared as people's numbers are."""
-    if not told.display_phone_number:
+def _rows(item: InboundItem[ParsedEvent]) -> list[AccountEvent]:
+    """Returns one row for each organization that has a number of the account."""
+    event, digest = item.item, _digest(item.item)
+    numbers = sorted(item.numbers, key=lambda number: number.organization_id)
+    by_organization = [list(own) for _, own in groupby(numbers, key=lambda number: number.organization_id)]
+    return [
+        AccountEvent(
+            organization=own[0].organization,
+            waba_id=event.waba_id or "",
+            phone_number=own[0] if event.phone_number_id else _find_mentioned_number(event, own),
+            field=event.field[:64],
+            event=event.event[:100],
+            value=event.raw,
+            occurred_at=item.time,
+            digest=digest,
+            webhook_id=item.webhook.id,
+        )
+        for own in by_organization
+    ]
+
+
+def _find_mentioned_number(event: ParsedEvent, numbers: Sequence[PhoneNumber]) -> PhoneNumber | None:
+    """Returns the number of the account that the event is about, if it is about one."""
+    if not event.display_phone_number:
         return None
-    digits = "".join(filter(str.isdigit, told.display_phone_number))
+    # Meta formats the number for people, in Brazil often without its ninth digit, so it is compared like numbers of persons.
+    digits = "".join(filter(str.isdigit, event.display_phone_number))
     same = [number for number in numbers if same_person_key(number.wa_id) == same_person_key(digits)]
     return next((number for number in same if number.wa_id == digits), same[0] if same else None)
 
 
-def _row(arrival: EventArrival, digest: str) -> AccountEvent:
-    told = arrival.told
-    return AccountEvent(
-        organization=arrival.organization,
-        waba_id=told.waba_id or "",
-        phone_number=arrival.number,
-        field=told.field[:64],
-        event=told.event[:100],
-        value=told.raw,
-        occurred_at=arrival.at,
-        digest=digest,
-        webhook_id=arrival.webhook_id,
-    )
-
-
-def _digest(told: Told) -> str:
-    """The same for the same event told again (docs/meta-platform.md 1.4)."""
-    facts = [told.waba_id, told.phone_number_id, told.timestamp, told.field, told.raw]
+def _digest(event: ParsedEvent) -> str:
+    """Returns the same value when the same event is delivered again (docs/meta-platform.md 1.4)."""
+    facts = [event.waba_id, event.phone_number_id, event.timestamp, event.field, event.raw]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Forms of the numbers' pages: what people type and paste from Meta's panel, checked so far as its shape tells."""
+"""Forms of a number's pages. They check the form of what users type and paste from Meta's panel."""
 
 import re
 from typing import Any
@@ -16,14 +16,14 @@ from organizations.phone_numbers import clean_phone
 META_ID = re.compile(r"[1-9][0-9]{4,31}")
 
 
-def _pasted(label: Any, help_text: Any, **attributes: str) -> forms.CharField:
-    """One of Meta's ids."""
+def _meta_id_field(label: Any, help_text: Any, **attributes: str) -> forms.CharField:
+    """A field for one of Meta's ids."""
     widget = forms.TextInput({"autocomplete": "off", "spellcheck": "false", "inputmode": "numeric", **attributes})
     return forms.CharField(label=label, max_length=64, help_text=help_text, widget=widget)
 
 
 class NumberIdsForm(forms.Form):
-    """Which number it is, for people and for Meta."""
+    """The phone number, and Meta's ids of the number and its account."""
 
     wa_id = forms.CharField(
         label=_("Phone number"),
@@ -31,10 +31,10 @@ class NumberIdsForm(forms.Form):
         help_text=_("Written as you like; with + and its country code if it is of another country than your organization."),
         widget=forms.TextInput({"autocomplete": "off", "inputmode": "tel"}),
     )
-    phone_number_id = _pasted(
+    phone_number_id = _meta_id_field(
         _("Phone number ID"), _("Below the number, once you have chosen it in “From”. It is not the phone number itself.")
     )
-    waba_id = _pasted(_("WhatsApp Business Account ID"), _("Right below the other one. It is not the phone number either."))
+    waba_id = _meta_id_field(_("WhatsApp Business Account ID"), _("Right below the other one. It is not the phone number either."))
 
     def __init__(self, *args: Any, country: str, id_is_fixed: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -73,16 +73,16 @@ def _meta_id(typed: str) -> str:
     return digits
 
 
-def _secret(label: Any, longest: int) -> forms.CharField:
+def _secret_field(label: Any, max_length: int) -> forms.CharField:
     widget = forms.PasswordInput({"autocomplete": "new-password", "spellcheck": "false"})
-    return forms.CharField(label=label, max_length=longest, widget=widget)
+    return forms.CharField(label=label, max_length=max_length, widget=widget)
 
 
 class SecretsForm(forms.Form):
-    """Secrets go in and never come out. One that is stored may be left empty: it stays."""
+    """Secrets can be entered, but are never shown. An empty field keeps the stored secret."""
 
-    app_secret = _secret(_("App secret"), 1_000)
-    meta_token = _secret(_("Access token"), 10_000)
+    app_secret = _secret_field(_("App secret"), 1_000)
+    meta_token = _secret_field(_("Access token"), 10_000)
 
     def __init__(self, *args: Any, number: PhoneNumber, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -94,23 +94,23 @@ class SecretsForm(forms.Form):
             self.fields[column].help_text = str(kept) % {"state": state}
 
     def clean_app_secret(self) -> str:
-        secret = _in_one_word(self.cleaned_data["app_secret"])
+        secret = _without_spaces(self.cleaned_data["app_secret"])
         if secret.startswith("EAA"):
             raise ValidationError(_("This looks like an access token. The app secret is 32 letters and digits."))
         return secret
 
     def clean_meta_token(self) -> str:
-        return _in_one_word(self.cleaned_data["meta_token"])
+        return _without_spaces(self.cleaned_data["meta_token"])
 
 
-def _in_one_word(pasted: str) -> str:
+def _without_spaces(pasted: str) -> str:
     if re.search(r"\s", pasted) or not pasted.isascii():
         raise ValidationError(_("There is a space or an unusual letter in it. Copy it once more, and nothing around it."))
     return pasted
 
 
 class NameForm(forms.Form):
-    """What the team calls the number."""
+    """The name that staff gives to the number."""
 
     name = forms.CharField(
         label=_("Name for your team"),
@@ -135,7 +135,7 @@ class DefaultsForm(forms.Form):
 
 
 class ReceiptsForm(forms.Form):
-    """Whether customers learn that their messages were read."""
+    """Whether customers see that their messages were read."""
 
     sends_read_receipts = forms.BooleanField(
         label=_("Tell customers what was read"),
@@ -145,6 +145,6 @@ class ReceiptsForm(forms.Form):
 
 
 class SwitchForm(forms.Form):
-    """Which way the switch goes, so that a repeated post does not turn it back."""
+    """The new state of the switch, so that a repeated post does not reverse it."""
 
     activate = forms.TypedChoiceField(choices=[("on", "on"), ("off", "off")], coerce=lambda word: word == "on")

@@ -1,4 +1,4 @@
-"""The Graph API for a number: Meta's, or the simulator's where the number is the simulator's."""
+"""The Graph API for a number: Meta's, or the simulator's for a simulated number."""
 
 from functools import cache
 
@@ -13,7 +13,8 @@ from organizations.numbers.number_secrets import read_secret
 
 
 def graph_for(number: PhoneNumber, session: requests.Session | None = None) -> Graph:
-    """A client with the number's token and secret, those that no key opens left out; it shares the process's connections."""
+    """Returns a client with the number's token and secret, without those that no key decrypts. All clients share the connections
+    of the process."""
     return Graph(
         url=settings.SIMULATOR_URL if number.is_simulated else settings.META_GRAPH_URL,
         version=settings.META_GRAPH_VERSION,
@@ -24,7 +25,8 @@ def graph_for(number: PhoneNumber, session: requests.Session | None = None) -> G
 
 
 def load_with_secrets(numbers: QuerySet[PhoneNumber]) -> list[PhoneNumber]:
-    """These numbers, ready for `graph_for`. One whose secrets no key opens costs the others nothing: it has none."""
+    """Returns these numbers, for use with `graph_for`. If a secret of one cannot be decrypted, that number has no secrets, and the
+    others are not affected."""
     try:
         return list(numbers)
     except InvalidToken:

@@ -1,13 +1,15 @@
-"""Whose a number is: what an organization types is a claim, what Meta confirms to its own access token is a proof.
+"""To which organization a number belongs. An id that an organization types is a claim. An access token of the organization that
+opens the number at Meta is a proof.
 
-    typed ──a token of the organization opens the number, or a superuser approves──> proven
-      ^                                                                                │
-      └──────────────Meta denies it, a superuser withdraws it, the id changes──────────┘
+    claimed ──a token of the organization opens the number, or a superuser approves──> proven
+      ^                                                                                  │
+      └──────────────Meta denies it, a superuser withdraws it, the id changes────────────┘
 
-One row has Meta's id as its `phone_number_id`. Another organization that types the same id gets a row of its own, a claim, whose
-`phone_number_id` is `<Meta's id>~<organization>`, and to which no webhook goes. Once its ownership is proven it gets the id, unless
-the other organization has proven it, too. The row that had the id is replaced by a claim, and everything that belongs to it moves
-there in small transactions (`move_replaced`); the id is given away only after the last of it.
+One row has Meta's id as its `phone_number_id`: the holder. Another organization that types the same id gets a row of its own, a
+claim, whose `phone_number_id` is `<Meta's id>~<organization>`. No webhook is applied to a claim. When its ownership is proven, it
+gets the id, unless the other organization has proven its ownership, too. The holder is then replaced by a claim, and all rows that
+refer to it move to that claim in small transactions (`move_replaced`). The id changes only
+after the last of these rows has moved.
 """
 
 import logging
@@ -17,7 +19,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from cryptography.fernet import InvalidToken
 from django.db import IntegrityError
 from django.db.models import Exists, F, ForeignObjectRel, OuterRef
 from django.db.models.functions import Now
@@ -25,18 +26,20 @@ from django.db.models.functions import Now
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
 from organizations.models import CLAIM_MARK, Organization, PhoneNumber, PhoneNumberQuerySet, Proof
+from organizations.numbers.number_secrets import read_secret
 
 log = logging.getLogger(__name__)
 
 MOVE_BATCH = 1_000
 """Rows that move in one transaction."""
 MAX_ROUND_SECONDS = 5.0
-"""Seconds after which `move_replaced` goes on in the worker's next round."""
+"""After this time `move_replaced` stops, and continues in the worker's next round."""
 MAX_KEY_LENGTH = 64
 
 
 class AlreadyConnected(Exception):
-    """The number, or its account, is connected already: `number` is the one of the same organization, None if it is another's."""
+    """The number, or its account, is connected already. `number` is the one of the same organization, or None if it belongs to
+    another organization."""
 
     def __init__(self, field: str, number: PhoneNumber | None) -> None:
         super().__init__(field)
@@ -45,28 +48,29 @@ class AlreadyConnected(Exception):
 
 
 class OwnedElsewhere(Exception):
-    """Another organization has proven that the number belongs to it."""
+    """Another organization has proven its ownership of the number."""
 
 
 class NumberMoved(Exception):
-    """A number is not any more what it was when it was read."""
+    """The number's row has changed since it was read: it is gone, or has another id or organization."""
 
 
-# ---- which key a row may have
+# ---- which phone_number_id a row may have
 
 
 def find_number(organization: Organization, meta_id: str) -> PhoneNumber | None:
-    """The organization's number of this id of Meta's, or its claim to it; without its secrets."""
+    """Returns the organization's number with this id of Meta, or its claim to the id, without its secrets."""
     keys = [meta_id, _claim_key(meta_id, organization.pk)]
     own = PhoneNumber.objects.filter(organization=organization, phone_number_id__in=keys, replaced_by=None)
     return own.defer(*PhoneNumber.SECRETS).order_by("phone_number_id").first()
 
 
 def phone_number_id_for(organization: Organization, meta_id: str) -> str:
-    """The `phone_number_id` for a row of the organization: Meta's id, or that of a claim if another organization's row has it.
+    """Returns the `phone_number_id` for a row of the organization: Meta's id, or that of a claim if another organization's row has
+    the id.
 
-    With `raise_if_account_owned` the one decision about connecting, whoever asks. Raises AlreadyConnected if the number has been
-    proven to be another organization's.
+    This function and `raise_if_account_owned` decide about every connection, however it is made. Raises AlreadyConnected if
+    another organization has proven its ownership of the number.
     """
     others = PhoneNumber.objects.exclude(organization=organization)
     holder = others.filter(phone_number_id=meta_id).defer(*PhoneNumber.SECRETS).first()
@@ -78,8 +82,8 @@ def phone_number_id_for(organization: Organization, meta_id: str) -> str:
 
 
 def raise_if_account_owned(organization: Organization, waba_id: str) -> None:
-    """What Meta sends about an account goes to all who have a number of it. Raises AlreadyConnected if it has been proven to be
-    another organization's."""
+    """Raises AlreadyConnected if another organization has proven its ownership of the account. Webhooks about an account go to all
+    organizations that have a number of it."""
     others = PhoneNumber.objects.exclude(organization=organization)
     if waba_id and others.owning().filter(waba_id=waba_id, waba_is_claimed=False).exists():
         raise AlreadyConnected("waba_id", None)
@@ -90,14 +94,14 @@ def _claim_key(meta_id: str, organization_id: int) -> str:
 
 
 def former_holders(meta_ids: Collection[str], organization_ids: Collection[int]) -> PhoneNumberQuerySet:
-    """The rows of these organizations that once had these ids, and gave them away; without their secrets."""
+    """Returns the rows of these organizations that had these ids and lost them, without their secrets."""
     keys = [_claim_key(meta_id, organization_id) for meta_id in meta_ids for organization_id in organization_ids]
     former = PhoneNumber.objects.filter(phone_number_id__in=keys, held_id_until__isnull=False)
     return former.select_related("organization").defer(*PhoneNumber.SECRETS)
 
 
 def find_holder(number: PhoneNumber) -> PhoneNumber | None:
-    """The other organization's row that has the id to which the number is a claim; with its secrets not read."""
+    """Returns the other organization's row that has the id to which the number is a claim, without its secrets."""
     if not number.is_claim:
         return None
     return PhoneNumber.objects.filter(phone_number_id=number.meta_id).defer(*PhoneNumber.SECRETS).first()
@@ -107,9 +111,10 @@ def find_holder(number: PhoneNumber) -> PhoneNumber | None:
 
 
 def prove_ownership(*, number: PhoneNumber, proof: Proof, account_too: bool, now: datetime) -> PhoneNumber:
-    """The number belongs to its organization; with `account_too` its account, too. Returns its row as it then is, maybe a new one.
+    """Stores that the number belongs to its organization, and with `account_too` its account, too. Returns the number's current
+    row, which may be a new one.
 
-    Safe at any moment: of two organizations that prove the same number at once, one gets it. Raises OwnedElsewhere.
+    Of two organizations that prove the same number at the same time, one gets it. Raises OwnedElsewhere.
     """
     run_in_transaction(lambda: prove_ownership_in_transaction(number, proof=proof, account_too=account_too, now=now))
     move_replaced()
@@ -117,7 +122,7 @@ def prove_ownership(*, number: PhoneNumber, proof: Proof, account_too: bool, now
 
 
 def find_current_row(number: PhoneNumber) -> PhoneNumber:
-    """The row that the number has now, without its secrets."""
+    """Returns the number's current row, without its secrets. Raises NumberMoved."""
     rows = PhoneNumber.objects.select_related("organization").defer(*PhoneNumber.SECRETS)
     found = rows.filter(pk=number.pk, replaced_by=None).first() or find_number(number.organization, number.meta_id)
     if found is None:
@@ -126,8 +131,9 @@ def find_current_row(number: PhoneNumber) -> PhoneNumber:
 
 
 def prove_ownership_in_transaction(number: PhoneNumber, *, proof: Proof, account_too: bool, now: datetime) -> None:
-    """As `prove_ownership`, in the caller's transaction; what has to move moves later. Raises OwnedElsewhere."""
-    row = _locked(pk=number.pk)
+    """Does the same as `prove_ownership`, in the caller's transaction. Rows that have to move are moved later. Raises
+    OwnedElsewhere."""
+    row = _lock_row(pk=number.pk)
     if row is None or row.replaced_by is not None or row.meta_id != number.meta_id:
         raise OwnedElsewhere
     row.proven_at = row.proven_at or now
@@ -140,28 +146,29 @@ def prove_ownership_in_transaction(number: PhoneNumber, *, proof: Proof, account
         _displace_holder(row)
     row.save(update_fields=columns)
     if row.is_claim:
-        _give_free_id(row.meta_id)
+        _assign_free_id(row.meta_id)
     publish_revisions([row.organization_id])
     log.info("number %s of organization %s: ownership proven by %s", row.pk, row.organization_id, proof)
 
 
 def _displace_holder(claim: PhoneNumber) -> None:
-    holder = _locked(phone_number_id=claim.meta_id)
-    if _claims(claim.meta_id).proven().exclude(pk=claim.pk).exists():
+    """Replaces the holder of the claim's id by a claim. Raises OwnedElsewhere."""
+    holder = _lock_row(phone_number_id=claim.meta_id)
+    if _claims_to(claim.meta_id).proven().exclude(pk=claim.pk).exists():
         raise OwnedElsewhere
     if holder is None:
         return
-    if holder.proven_at and not (holder.proven_by == Proof.UPGRADE and _readable(holder, "meta_token") == ""):
+    if holder.proven_at and not (holder.proven_by == Proof.UPGRADE and read_secret(holder, "meta_token") == ""):
         raise OwnedElsewhere
     if holder.replaced_by is None:
         unproven = {"proven_at": None, "proven_by": Proof.NONE, "activate": False}
-        _replace(holder, key=_claim_key(holder.meta_id, holder.organization_id), held_id_until=Now(), **unproven)
+        _replace_row(holder, key=_claim_key(holder.meta_id, holder.organization_id), held_id_until=Now(), **unproven)
         publish_revisions([holder.organization_id])
 
 
 def withdraw_proof(*, number: PhoneNumber, now: datetime) -> bool:
-    """What the platform's app signs waits from now on; nothing that was applied changes. False if the proof is not there any more,
-    or is another one than when the number was read."""
+    """Withdraws the proof of ownership. From then on, webhooks that the platform's app signed wait. What was applied stays.
+    Returns False if the proof is gone, or is another one than when the number was read."""
 
     def withdraw() -> bool:
         proven = PhoneNumber.objects.proven().filter(pk=number.pk, proven_by=number.proven_by)
@@ -172,18 +179,17 @@ def withdraw_proof(*, number: PhoneNumber, now: datetime) -> bool:
 
     is_withdrawn = run_in_transaction(withdraw)
     if is_withdrawn:
-        log.warning("number %s of organization %s: its ownership is not proven any more", number.pk, number.organization_id)
+        log.warning("number %s of organization %s: the proof of ownership was withdrawn", number.pk, number.organization_id)
     return is_withdrawn
 
 
-# ---- moving what belongs to a row that gives its id away
+# ---- moving the rows of a replaced number
 
 
 def move_replaced() -> int:
-    """Move what belongs to replaced rows to the rows that replace them, and give their ids away; returns how many rows moved.
+    """Moves rows of replaced numbers to the numbers that replace them, and then releases the ids. Returns how many rows moved.
 
-    Step by step, one replaced row after the other, for a number may have millions of messages; what is left is for the next round.
-    Safe to do twice at once.
+    It works in steps, because a number may have millions of messages, and continues in the next round. Concurrent calls are safe.
     """
     until = time.monotonic() + MAX_ROUND_SECONDS
     replaced = PhoneNumber.objects.filter(replaced_by__isnull=False).order_by("pk")
@@ -195,85 +201,84 @@ def move_replaced() -> int:
                 return moved
             try:
                 moved += run_in_transaction(partial(_move_step, pk))
-            except IntegrityError as failure:  # again and again; the others go on
+            except IntegrityError as error:  # it was raised again after a retry; the other numbers continue
                 stuck.append(pk)
-                log.error("what belongs to number %s cannot be moved: %s", pk, type(failure).__name__)
+                log.error("rows of number %s cannot be moved: %s", pk, type(error).__name__)
     return moved
 
 
 def _move_step(pk: int) -> int:
-    """Move some rows, in a transaction, and with the last of them the replaced row is gone; returns how many.
-
-    The row is locked by its key, so that on MySQL nobody adds rows to it meanwhile: each of those locks the key, too. SQLite has
-    one writer.
-    """
-    known = PhoneNumber.objects.filter(pk=pk).values_list("phone_number_id", flat=True).first()
-    replaced = _locked(phone_number_id=known) if known else None
+    """Moves some rows in a transaction, and deletes the replaced number after the last of them. Returns how many rows moved."""
+    phone_number_id = PhoneNumber.objects.filter(pk=pk).values_list("phone_number_id", flat=True).first()
+    # Lock by this key: on MySQL an INSERT that refers to the number locks the key, too, so no rows are added concurrently.
+    # SQLite has one writer.
+    replaced = _lock_row(phone_number_id=phone_number_id) if phone_number_id else None
     if replaced is None or replaced.pk != pk or replaced.replaced_by is None:
         return 0
     key = PhoneNumber.objects.values_list("phone_number_id", flat=True).get(pk=replaced.replaced_by)
-    left = MOVE_BATCH
-    for relation in _relations():
-        left -= _move_rows(relation, replaced.phone_number_id, key, left)
-        if left <= 0:
+    remaining = MOVE_BATCH
+    for relation in _foreign_keys():
+        remaining -= _move_rows(relation, replaced.phone_number_id, key, remaining)
+        if remaining <= 0:
             return MOVE_BATCH
     PhoneNumber.objects.filter(pk=pk).delete()
-    _give_free_id(replaced.meta_id)
+    _assign_free_id(replaced.meta_id)
     publish_revisions([replaced.organization_id])
-    return MOVE_BATCH - left
+    return MOVE_BATCH - remaining
 
 
-def _relations() -> list[Any]:
-    """The foreign keys of all rooms that point to a number. Not those of rows of which each number has one: they hold no more than
-    its pace, and go with it."""
+def _foreign_keys() -> list[Any]:
+    """Returns the foreign keys of all apps that refer to a number. One-to-one relations are left out: their rows contain only rate
+    limits, and are deleted with the number."""
     fields = PhoneNumber._meta.get_fields(include_hidden=True)
     return [each.field for each in fields if isinstance(each, ForeignObjectRel) and not each.one_to_one]
 
 
-def _move_rows(field: Any, old: str, new: str, most: int) -> int:
+def _move_rows(field: Any, old: str, new: str, limit: int) -> int:
     rows = field.model._base_manager.filter(**{field.attname: old})
-    ids = list(rows.order_by().values_list("pk", flat=True)[:most])
+    ids = list(rows.order_by().values_list("pk", flat=True)[:limit])
     return int(field.model._base_manager.filter(pk__in=ids).update(**{field.name: new})) if ids else 0
 
 
 def has_rows(number: PhoneNumber) -> bool:
-    """Whether any row of any room belongs to the number."""
-    return any(each.model._base_manager.filter(**{each.attname: number.phone_number_id}).exists() for each in _relations())
+    """Whether any row refers to the number."""
+    return any(each.model._base_manager.filter(**{each.attname: number.phone_number_id}).exists() for each in _foreign_keys())
 
 
-def _give_free_id(meta_id: str) -> None:
-    """An id that no row has any more goes to the claim that is proven, else to the oldest. In the caller's transaction."""
+def _assign_free_id(meta_id: str) -> None:
+    """Gives an id that no row has to the proven claim, or else to the oldest claim. Must run in a transaction."""
     if PhoneNumber.objects.filter(phone_number_id=meta_id).exists():
         return
-    claims = _claims(meta_id).select_for_update().defer(*PhoneNumber.SECRETS)
+    claims = _claims_to(meta_id).select_for_update().defer(*PhoneNumber.SECRETS)
     claim = claims.order_by(F("proven_at").asc(nulls_last=True), "pk").first()
     if claim is None:
         return
     if has_rows(claim):
-        _replace(claim, key=meta_id, held_id_until=None)
+        _replace_row(claim, key=meta_id, held_id_until=None)
     else:
         PhoneNumber.objects.filter(pk=claim.pk).update(phone_number_id=meta_id, held_id_until=None)
     publish_revisions([claim.organization_id])
 
 
-def _claims(meta_id: str) -> PhoneNumberQuerySet:
+def _claims_to(meta_id: str) -> PhoneNumberQuerySet:
     return PhoneNumber.objects.filter(phone_number_id__startswith=f"{meta_id}{CLAIM_MARK}", replaced_by=None)
 
 
 def release_id(*, meta_id: str) -> None:
-    """A row that had this id is gone, or has another: the next organization that claims it gets it."""
-    run_in_transaction(lambda: _give_free_id(meta_id))
+    """Gives an id to the next organization that claims it, after the row that had it was deleted or changed its id."""
+    run_in_transaction(lambda: _assign_free_id(meta_id))
 
 
-def _replace(row: PhoneNumber, *, key: str, **changes: Any) -> None:
-    """A copy of the row with another key takes its place; `move_replaced` does the rest. A new row and not a new key, because who
-    has read the old one must not write to whoever gets its key next."""
+def _replace_row(row: PhoneNumber, *, key: str, **changes: Any) -> None:
+    """Inserts a copy of the row with another `phone_number_id`. `move_replaced` moves the rest later."""
+    # A new row, and not a new key in the old row: a process that has read the old row must not write to the organization that gets
+    # its key next.
     columns: Mapping[str, Any] = {
         field.attname: getattr(row, field.attname)
         for field in PhoneNumber._meta.concrete_fields
         if not field.primary_key and field.name not in PhoneNumber.SECRETS
     }
-    secrets = {column: _readable(row, column) or "" for column in PhoneNumber.SECRETS}
+    secrets = {column: read_secret(row, column) or "" for column in PhoneNumber.SECRETS}
     if PhoneNumber.objects.filter(phone_number_id=key).exists():
         key = f"{key}-{row.pk}"[-MAX_KEY_LENGTH:]
     copy = PhoneNumber(**{**columns, **secrets, "phone_number_id": key, **changes})
@@ -281,40 +286,29 @@ def _replace(row: PhoneNumber, *, key: str, **changes: Any) -> None:
     PhoneNumber.objects.filter(pk=row.pk).update(replaced_by=copy.pk, proven_at=None, proven_by=Proof.NONE)
 
 
-def _readable(row: PhoneNumber, column: str) -> str | None:
-    """A secret of the row; None if no key opens it."""
-    try:
-        return str(getattr(row, column))
-    except InvalidToken:
-        return None
-
-
 def is_move_target(number: PhoneNumber) -> bool:
-    """Whether what belongs to a replaced row is being moved to this one."""
+    """Whether rows of a replaced number are being moved to this one."""
     return PhoneNumber.objects.filter(replaced_by=number.pk).exists()
 
 
-def _is_moved_to() -> Exists:
-    return Exists(PhoneNumber.objects.filter(replaced_by=OuterRef("pk")))
-
-
-def _locked(**row: Any) -> PhoneNumber | None:
+def _lock_row(**row: Any) -> PhoneNumber | None:
     rows: PhoneNumberQuerySet = PhoneNumber.objects.select_for_update().defer(*PhoneNumber.SECRETS)
     return rows.filter(**row).first()
 
 
-# ---- for whoever writes rows of a number that was read before
+# ---- for callers that add rows to a number that they read before
 
 
 def raise_if_moved(numbers: Iterable[PhoneNumber]) -> None:
-    """Raises NumberMoved if one of these is gone, or has another id or organization than when it was read; and while rows are being
-    moved to it: what is added meanwhile might be there already, in a row that has yet to move, which then could not.
+    """Raises NumberMoved if one of these numbers is gone, or has another id or organization than when it was read. Also raises it
+    while rows are being moved to one of them: an added row might duplicate one that has yet to move, which then could not move.
 
-    To be called in the transaction that adds rows, after the first of them: from then on the database lets nobody give the id away
-    before its commit.
+    Must run in the transaction that adds rows, after the first of them: from then on no other transaction can release the id
+    before this one commits.
     """
     read = {number.pk: (number.phone_number_id, number.organization_id) for number in numbers}
-    rows = PhoneNumber.objects.filter(~_is_moved_to(), pk__in=read, replaced_by=None)
+    is_target = Exists(PhoneNumber.objects.filter(replaced_by=OuterRef("pk")))
+    rows = PhoneNumber.objects.filter(~is_target, pk__in=read, replaced_by=None)
     columns = rows.values_list("pk", "phone_number_id", "organization_id")
     if {pk: (key, organization) for pk, key, organization in columns} != read:
         raise NumberMoved

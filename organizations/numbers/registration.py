@@ -1,17 +1,15 @@
-"""Writes across the rows of this room: connecting a number, replacing its secrets."""
+"""Connects a number on behalf of the operator, and replaces the secrets of a number."""
 
 import re
-import secrets
 from dataclasses import dataclass, replace
 
-from cryptography.fernet import InvalidToken
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from cloud_api.errors import TOKEN_CODES
 from cloud_api.wa_ids import BRAZIL, NotAPhoneNumber, read_phone_number
 from jobs.transactions import run_in_transaction
-from organizations.models import Organization, PhoneNumber, Proof, User
+from organizations.models import Organization, PhoneNumber, Proof
+from organizations.numbers.number_secrets import read_secret
 from organizations.numbers.ownership import (
     AlreadyConnected,
     OwnedElsewhere,
@@ -23,16 +21,14 @@ from organizations.numbers.ownership import (
     raise_if_account_owned,
 )
 
-FIRST_SUPERUSER = "admin@localhost"
-
 
 class CannotConnect(ValueError):
-    """A number cannot be connected as asked; the text says why, for an operator."""
+    """The number cannot be connected as requested. The text explains why, for an operator."""
 
 
 @dataclass(frozen=True)
 class ConnectedNumber:
-    """What `connect_number` did."""
+    """The result of `connect_number`."""
 
     number: PhoneNumber
     organization_is_new: bool
@@ -50,36 +46,36 @@ def connect_number(
     meta_token: str,
     waba_id: str = "",
 ) -> ConnectedNumber:
-    """Connect a number to the organization of that name, created if missing, or renew what is known of the number.
+    """Connects a number to the organization of that name, or updates the number. Creates the organization if it is missing.
 
-    Whoever runs the hub says so, which counts as proof of ownership: an organization that has only typed the id gives it away.
-    Safe to repeat, and to run twice at once. An empty `waba_id` keeps the known one. Raises CannotConnect.
+    The operator's request counts as a proof of ownership: an organization without a proof loses the number. Safe to repeat and to
+    run concurrently. An empty `waba_id` keeps the stored one. Raises CannotConnect.
     """
-    name = _given("organization", organization, 150)
+    name = _checked_text("organization", organization, 150)
     country = Organization.objects.filter(organization_name=name).values_list("country", flat=True).first()
-    wanted = {
+    columns = {
         "organization": name,
         "phone_number_id": parse_meta_id("phone number ID", phone_number_id),
         "wa_id": parse_phone(wa_id, country=country or BRAZIL),
         "waba_id": parse_meta_id("WhatsApp Business Account ID", waba_id) if waba_id.strip() else "",
-        "verify_token": _given("verify token", verify_token, 1000),
-        "app_secret": _given("app secret", app_secret, 1000),
-        "meta_token": _given("access token", meta_token, 10_000),
+        "verify_token": _checked_text("verify token", verify_token, 1000),
+        "app_secret": _checked_text("app secret", app_secret, 1000),
+        "meta_token": _checked_text("access token", meta_token, 10_000),
     }
     try:
-        connection = run_in_transaction(lambda: _connect(**wanted))  # twice, if somebody else connected it first
+        connection = run_in_transaction(lambda: _connect(**columns))  # retried if another process connected it first
     except OwnedElsewhere:
         raise CannotConnect(f"number {phone_number_id} is already connected to another organization") from None
     except AlreadyConnected as refusal:
-        what = f"account {waba_id}" if refusal.field == "waba_id" else f"number {phone_number_id}"
-        raise CannotConnect(f"{what} is already connected to another organization") from None
+        name = f"account {waba_id}" if refusal.field == "waba_id" else f"number {phone_number_id}"
+        raise CannotConnect(f"{name} is already connected to another organization") from None
     move_replaced()
     return replace(connection, number=find_current_row(connection.number))
 
 
 def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: str, **tokens: str) -> ConnectedNumber:
     owner, owner_is_new = Organization.objects.get_or_create(organization_name=organization)
-    Organization.objects.select_for_update().get(pk=owner.pk)  # two calls at once wait for each other
+    Organization.objects.select_for_update().get(pk=owner.pk)  # concurrent calls wait for each other
     known = find_number(owner, phone_number_id)
     if waba_id and not (known and known.waba_id == waba_id):
         raise_if_account_owned(owner, waba_id)
@@ -93,22 +89,22 @@ def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: st
 
 
 def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: str = "", app_secret: str = "") -> list[str]:
-    """Put the secrets that are given into the number, unsaved; returns the columns to save.
+    """Sets the secrets that are not empty on the number, without saving it. Returns the columns to save.
 
-    A secret that no key opens any more is replaced like any other; then there is no previous app secret. A number whose sending was
-    stopped goes on, but for a dead access token only with another one.
+    A secret that no key decrypts can be replaced like any other. There is no previous app secret then. A stopped number sends
+    again, but after a refused access token only with another token.
     """
     changed = []
     is_new_token = bool(meta_token) and meta_token != read_secret(number, "meta_token")
-    may_mend = is_new_token or ((meta_token or app_secret) and number.sending_stopped_code not in TOKEN_CODES)
-    if number.sending_stopped_at and may_mend:  # the first message tells
+    may_fix = is_new_token or ((meta_token or app_secret) and number.sending_stopped_code not in TOKEN_CODES)
+    if number.sending_stopped_at and may_fix:  # the first message shows whether it does
         number.sending_stopped_at = number.sending_stopped_code = None
         changed += ["sending_stopped_at", "sending_stopped_code"]
     if verify_token and verify_token != read_secret(number, "webhook_verify_token"):
         number.webhook_verify_token, number.handshake_at = verify_token, None  # Meta has not checked with this one
         changed += ["webhook_verify_token", "webhook_verify_token_digest", "handshake_at"]
     if is_new_token:
-        number.meta_token, number.proof_checked_at = meta_token, None  # so that Graph is asked soon whether it opens the number
+        number.meta_token, number.proof_checked_at = meta_token, None  # check it with Graph as soon as possible
         changed += ["meta_token", "proof_checked_at"]
     known = read_secret(number, "app_secret")
     if not app_secret or app_secret == known:
@@ -120,17 +116,9 @@ def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: 
     return [*changed, "app_secret", "previous_app_secret", "app_secret_replaced_at"]
 
 
-def read_secret(number: PhoneNumber, column: str) -> str | None:
-    """A secret of the number; None if no key of FIELD_ENCRYPTION_KEYS opens it."""
-    try:
-        return str(getattr(number, column))
-    except InvalidToken:
-        return None
-
-
 def parse_phone(typed: str, *, country: str = BRAZIL) -> str:
-    """The digits, country code first, of a phone number as people type it: +55 (61) 3321-4400, or as those of `country` dial it.
-    Digits and nothing else begin with their country code where they can. Raises CannotConnect."""
+    """Returns the digits of a phone number, with the country code, from any notation: +55 (61) 3321-4400, or as people of
+    `country` dial it. Digits alone are read with a country code if that is possible. Raises CannotConnect."""
     try:
         return read_phone_number(typed, country=country, is_international=typed.strip().isdigit())[0]
     except NotAPhoneNumber:
@@ -139,31 +127,18 @@ def parse_phone(typed: str, *, country: str = BRAZIL) -> str:
         raise CannotConnect(f"“{typed.strip()}” is no complete phone number, such as 556133214400 or +55 61 3321-4400") from None
 
 
-def parse_meta_id(what: str, typed: str) -> str:
-    """One of Meta's ids. Raises CannotConnect."""
-    text = _given(what, typed, 64)
+def parse_meta_id(name: str, typed: str) -> str:
+    """Returns one of Meta's ids. Raises CannotConnect."""
+    text = _checked_text(name, typed, 64)
     if not re.fullmatch(r"[0-9]+", text):
-        raise CannotConnect(f"the {what} is digits and nothing else, such as 524386454098961")
+        raise CannotConnect(f"the {name} is digits and nothing else, such as 524386454098961")
     return text
 
 
-def _given(what: str, text: str, longest: int) -> str:
+def _checked_text(name: str, text: str, max_length: int) -> str:
     text = text.strip()
     if not text:
-        raise CannotConnect(f"the {what} is empty")
-    if len(text) > longest:
-        raise CannotConnect(f"the {what} is longer than {longest} characters")
+        raise CannotConnect(f"the {name} is empty")
+    if len(text) > max_length:
+        raise CannotConnect(f"the {name} is longer than {max_length} characters")
     return text
-
-
-def create_first_superuser() -> tuple[str, str] | None:
-    """The e-mail and random password of a superuser made for a hub that has none; None if it has one."""
-    if User.objects.filter(is_superuser=True).exists():
-        return None
-    password = secrets.token_urlsafe(12)
-    try:
-        with transaction.atomic():
-            User.objects.create_superuser(FIRST_SUPERUSER, password, name="Admin")
-    except IntegrityError:  # another process was first, or somebody has the address
-        return None
-    return FIRST_SUPERUSER, password

@@ -1,4 +1,4 @@
-"""How a number does, in one word: the one rule that its page, its card, the banner, the set-up and the admin go by."""
+"""The state of a number in one word. Its page, the list, the banner, the set-up and the admin use this rule."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from organizations.models import PhoneNumber
 
 
 class NumberState(models.TextChoices):
-    """The first of these that holds, from the top to the bottom."""
+    """The first state that applies, from top to bottom, is the number's state."""
 
     OFF = "off", _("off")
     NEEDS_TOKEN = "needs_token", _("needs a new access token")
@@ -24,17 +24,17 @@ class NumberState(models.TextChoices):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether the set-up has yet to be gone on with."""
+        """Whether the set-up has to be continued."""
         return self in (NumberState.SECRETS, NumberState.CALLBACK)
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it sends nothing until an administrator has mended something."""
+        """Whether the number sends nothing until an administrator has fixed the cause."""
         return self in (NumberState.NEEDS_TOKEN, NumberState.STOPPED)
 
 
 def derive_state(number: PhoneNumber, *, has_secrets: bool, now: datetime) -> NumberState:
-    """The number's state, from its row and its organization's; `has_secrets`: those without which it does not work are there."""
+    """Returns the number's state, from its row and its organization's row. `has_secrets`: whether it has all required secrets."""
     if not (number.activate and number.organization.activate):
         return NumberState.OFF
     if number.sending_stopped_at:
@@ -45,7 +45,7 @@ def derive_state(number: PhoneNumber, *, has_secrets: bool, now: datetime) -> Nu
         return NumberState.CALLBACK
     if number.waits_for_proof:
         return NumberState.NOT_PROVEN
-    if not number.first_webhook_at:  # webhooks that came prove that the address is right
+    if not number.first_webhook_at:  # a received webhook proves that the callback URL is right
         return NumberState.SILENT
     is_paused = number.sending_paused_until is not None and number.sending_paused_until > now
     return NumberState.PAUSED if is_paused else NumberState.CONNECTED

@@ -1,8 +1,8 @@
-"""A number that may not send: Meta has refused it for a reason that only an administrator can mend, such as an access token that
-has expired. Its queue is kept meanwhile.
+"""Stops and pauses the sending of a number. A number is stopped if Meta refuses it for a reason that only an administrator can
+fix, such as an expired access token. Its queued messages are kept.
 
-Whichever call of Graph meets a dead token first tells it here: sending, files, message templates, the check of ownership, the
-business profile, read receipts. A call that works with the token lets a number go on that a dead token had stopped.
+Every call of Graph reports a refused token here, whichever meets it first: messages, files, message templates, checks of
+ownership, the business profile, read receipts. A later call that works with the token lets the number send again.
 """
 
 from collections.abc import Iterator
@@ -23,15 +23,15 @@ from organizations.numbers.number_secrets import read_secret
 from organizations.numbers.states import NumberState, derive_state
 
 PROBE_INTERVAL = timedelta(minutes=10)
-"""A number that was stopped tries one message as often as that: what was wrong may have been mended at Meta."""
+"""A stopped number probes with one message after this time, because the cause may have been fixed at Meta."""
 MIN_PAUSE = 60.0
-"""Seconds. Meta often has a number wait for less, which nobody has to know."""
+"""Seconds. Meta often asks for shorter pauses, which pages do not show."""
 
 
 @contextmanager
 def graph_calls(number: PhoneNumber, graph: Graph | None = None) -> Iterator[Graph]:
-    """Graph with the number's access token, or a client that has been made already. What a call tells of the token is kept: a
-    GraphError that refuses it marks the number. Outside any transaction; at least one call is made. Raises GraphError if no client
+    """Returns a Graph client with the number's access token, or the given one. Stores whether the token works: a GraphError that
+    refuses the token stops the number. Must run outside any transaction, with at least one call. Raises GraphError if no client
     can be made, as for a simulated number without a simulator."""
     try:
         graph = graph or graph_for(number)
@@ -52,13 +52,15 @@ def needs_token(number: PhoneNumber) -> bool:
 
 
 def record_token_result(graph: Graph, *, phone_number_id: str, organization_id: int, refusal: GraphError | None) -> None:
-    """What a call has told of the number's access token: that it is refused, or without `refusal` that it works. Another refusal
-    than the token's changes nothing; nor does a token that the number does not have any more."""
+    """Stores the result of a call for the number's access token: it was refused, or without `refusal` it works. Other errors
+    change nothing. Nothing changes either if the number has another token by now."""
     if refusal is None or refusal.is_token_refused:
-        run_in_transaction(partial(_note_token, graph, phone_number_id, organization_id, refusal, timezone.now()))
+        run_in_transaction(partial(_store_token_result, graph, phone_number_id, organization_id, refusal, timezone.now()))
 
 
-def _note_token(graph: Graph, phone_number_id: str, organization_id: int, refusal: GraphError | None, now: datetime) -> None:
+def _store_token_result(
+    graph: Graph, phone_number_id: str, organization_id: int, refusal: GraphError | None, now: datetime
+) -> None:
     if not has_current_token(graph, phone_number_id=phone_number_id, organization_id=organization_id):
         return
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
@@ -66,7 +68,7 @@ def _note_token(graph: Graph, phone_number_id: str, organization_id: int, refusa
     if refusal is None:
         changed = stopped.update(sending_stopped_at=None, sending_stopped_code=None)
     elif stopped.exists():
-        return  # the time is that of the last message that was tried
+        return  # sending_stopped_at stays: it is the time of the last probe
     else:
         code = TOKEN_REFUSED if refusal.code is None else refusal.code
         changed = own.update(sending_stopped_at=Coalesce("sending_stopped_at", now), sending_stopped_code=code)
@@ -75,29 +77,29 @@ def _note_token(graph: Graph, phone_number_id: str, organization_id: int, refusa
 
 
 def has_current_token(graph: Graph, *, phone_number_id: str, organization_id: int) -> bool:
-    """Whether calls are made with the access token that the number has now: it may have got a new one meanwhile. In the caller's
-    transaction, in which the number's row stays as it is."""
+    """Whether the client uses the access token that the number has now. The number may have a new one. Must run in a transaction:
+    it locks the number's row."""
     own = PhoneNumber.objects.select_for_update().filter(phone_number_id=phone_number_id, organization=organization_id)
     return any(graph.has_token(read_secret(number, "meta_token") or "") for number in load_with_secrets(own))
 
 
 def stop_sending(phone_number_id: str, *, organization_id: int, code: int, now: datetime) -> None:
-    """The organization's number sends nothing until somebody lets it go on, or a try succeeds. If the id is another organization's
-    by now, nothing changes. In the caller's transaction, which announces it."""
+    """Stops the organization's number until an administrator resumes it, or a probe succeeds. Changes nothing if the id belongs to
+    another organization by now. Must run in a transaction, which must publish the revision."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
     own.update(sending_stopped_at=now, sending_stopped_code=code)
 
 
 def clear_stop(phone_number_id: str, *, organization_id: int) -> None:
-    """A try has succeeded. If the id is another organization's by now, nothing changes. In the caller's transaction, which
-    announces it."""
+    """Ends the stop of the organization's number, after a probe succeeded. Changes nothing if the id belongs to another
+    organization by now. Must run in a transaction, which must publish the revision."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
     own.update(sending_stopped_at=None, sending_stopped_code=None)
 
 
 def resume_sending(*, number: PhoneNumber, by: User) -> None:
-    """An administrator says that it is mended: the number's queue is sent, or stops again at its first message. Of an access token
-    Meta is asked first: raises GraphError if it still refuses it."""
+    """Resumes a stopped number, because an administrator says that the cause is fixed. If it is not, the first message stops the
+    number again. A refused access token is checked with Meta first: raises GraphError if Meta still refuses it."""
     if needs_token(number):
         try:
             with graph_calls(number) as graph:
@@ -110,14 +112,14 @@ def resume_sending(*, number: PhoneNumber, by: User) -> None:
 
 
 def pause_sending(phone_number_id: str, *, organization_id: int, until: datetime, code: int | None) -> None:
-    """The number waits until then, because Meta asked for it. If the id is another organization's by now, nothing changes. In the
-    caller's transaction, which announces it."""
+    """Pauses the number until a time, because Meta asked for it. Changes nothing if the id belongs to another organization by now.
+    Must run in a transaction, which must publish the revision."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
     own.update(sending_paused_until=until, sending_paused_code=code)
 
 
 def stopped_numbers(organization: Organization, *, now: datetime) -> list[tuple[PhoneNumber, NumberState]]:
-    """The organization's numbers that send nothing until somebody mends them, without their secrets, and the state of each."""
+    """Returns the organization's stopped numbers, without their secrets, and the state of each."""
     rows = PhoneNumber.objects.filter(organization=organization, activate=True, replaced_by=None, sending_stopped_at__isnull=False)
     numbers = list(rows.defer(*PhoneNumber.SECRETS).order_by("pk"))
     for number in numbers:

@@ -1,4 +1,4 @@
-"""Fields of forms as the hub's pages show them, whoever made the form."""
+"""Fields of the hub's and django-allauth's forms in the look of the pages."""
 
 from django import forms, template
 from django.forms.boundfield import BoundField
@@ -16,13 +16,13 @@ CLASSES = {
 
 @register.filter
 def styled(field: BoundField) -> SafeString:
-    """The field's widget in the look of the pages. Errors and help are tied to it by Django."""
+    """The field's widget in the look of the pages. Django connects errors and help text with it."""
     widget = field.field.widget
     look = next((classes for kind, classes in CLASSES.items() if isinstance(widget, kind)), "input w-full h-11")
     wrong = {"input": " input-error", "select": " select-error", "textarea": " textarea-error"}.get(look.partition(" ")[0], "")
     attributes: dict[str, str | bool] = {"class": look + (wrong if field.errors else "")}
     if wrong:
-        # No maxlength: a browser cuts what is pasted without a word, the form says how long it may be.
+        # No maxlength: a browser cuts pasted text off silently, but the form says how long it may be.
         attributes |= {"placeholder": "", "maxlength": False}
     return field.as_widget(attrs=attributes)
 

@@ -1,4 +1,4 @@
-"""What templates of all rooms need: icons, times, numbers as people read them, initials."""
+"""Tags and filters for templates of all apps: icons, times, phone numbers, initials."""
 
 import functools
 import re
@@ -37,7 +37,7 @@ def mail_is_configured() -> bool:
 
 @register.simple_tag
 def icon(name: str, classes: str = "icon") -> SafeString:
-    """An icon of `templates/icons` in the text's colour; it says nothing to screen readers, words beside it do."""
+    """An icon of `templates/icons` in the colour of the text. Screen readers ignore it, so a label must say what it means."""
     return format_html(
         '<svg class="{} shrink-0" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"'
         ' stroke-linejoin="round" aria-hidden="true">{}</svg>',
@@ -55,7 +55,7 @@ def _shapes(name: str) -> SafeString:
 
 @register.simple_tag
 def storage_use(organization: Organization) -> SafeString:
-    """How much of its storage the organization uses, in words; in red where there is no room left. One query."""
+    """How much of its storage the organization uses, as text; in red if the quota is used up. One query."""
     used, quota = storage_used(organization), quota_of(organization)
     words = gettext("Storage: %(used)s of %(quota)s") % {"used": filesizeformat(used), "quota": filesizeformat(quota)}
     return format_html('<span class="{}">{}</span>', "text-error" if used >= quota else "quiet", words)
@@ -63,7 +63,7 @@ def storage_use(organization: Organization) -> SafeString:
 
 @register.simple_tag
 def ago(moment: datetime | None) -> SafeString | str:
-    """How long ago it was, in a word; the title has the whole date. The browser keeps it current."""
+    """How long ago `moment` was, in short; the title has the whole date. static/hub/pages/times.js updates it."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
@@ -71,7 +71,7 @@ def ago(moment: datetime | None) -> SafeString | str:
         '<time datetime="{}" title="{}" data-ago>{}</time>',
         moment.isoformat(timespec="seconds"),
         date_format(local, "DATETIME_FORMAT"),
-        _in_a_word(local, timezone.localtime()),
+        _short_age(local, timezone.localtime()),
     )
 
 
@@ -83,8 +83,8 @@ def searched_back_to(moment: datetime | None) -> str:
     return gettext("Searched back to %(day)s.") % {"day": date_format(timezone.localtime(moment), "DATE_FORMAT")}
 
 
-def _in_a_word(moment: datetime, now: datetime) -> str:
-    """“now”, minutes, hours and days are as hub.js writes them."""
+def _short_age(moment: datetime, now: datetime) -> str:
+    """The same format for “now”, minutes, hours and days as in static/hub/pages/times.js."""
     passed = max(now - moment, timedelta())
     if passed < timedelta(minutes=1):
         return gettext("now")
@@ -128,19 +128,19 @@ def stopped_numbers(organization: Organization) -> list[tuple[PhoneNumber, Numbe
 
 @register.filter
 def error_words(code: int | None) -> str:
-    """What an error code of Meta's means, for staff."""
+    """The meaning of an error code of Meta's, for staff."""
     return gettext(meaning_of(code or 0).words)
 
 
 @register.filter
 def phone(wa_id: str | None) -> str:
-    """A wa_id as people read numbers: +55 61 8150-0586."""
+    """A wa_id in the usual format of phone numbers: +55 61 8150-0586."""
     return str(formatted(wa_id or ""))
 
 
 @register.filter
 def initials(name: object) -> str:
-    """The first letters of the first and the last word; a sign where there are none."""
+    """The first letters of the first and the last word; “#” if there are none."""
     words = re.findall(r"[^\W\d_]+", str(name))
     if not words:
         return "#"
@@ -150,7 +150,7 @@ def initials(name: object) -> str:
 
 @register.filter
 def tint(pk: int) -> str:
-    """The class of a colour that stays with the row."""
+    """The classes of a colour that depends on the id only."""
     return f"tint tint-{pk % TINTS}"
 
 
@@ -162,7 +162,7 @@ def epoch(value: datetime | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def query(context: Any, **changes: object) -> str:
-    """The address's parameters with these changed; None or an empty text takes one away. Begins with “?”."""
+    """The query string of the request with these changes, beginning with “?”. None or an empty text removes a parameter."""
     parameters = context["request"].GET.copy()
     for name, value in changes.items():
         parameters.pop(name, None)

@@ -1,4 +1,4 @@
-"""Whom the tests of this room are about."""
+"""Members and clients for tests."""
 
 from django.test import Client
 
@@ -8,7 +8,7 @@ PASSWORD = "uma-senha-longa-7"
 
 
 def member(organization: Organization, role: Role = Role.USER, *, name: str = "", **columns: object) -> tuple[User, Client]:
-    """A member of the organization and their browser, signed in."""
+    """Returns a new member of the organization, and a client in which this user is signed in."""
     user = User.objects.create_user(f"{(name or role.value).lower()}@example.com", PASSWORD, name=name)
     Membership.objects.create(organization=organization, user=user, role=role, **columns)
     return user, browser(user)
@@ -21,5 +21,5 @@ def browser(user: User) -> Client:
 
 
 def outsider() -> Client:
-    """Somebody who owns another organization."""
+    """Returns the client of the creator of another organization."""
     return member(Organization.objects.create(organization_name="Outra"), Role.USER_CREATOR, name="Olga")[1]

@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted in the table, found by digest, never blanked."""
+"""Stored secrets: encrypted in the table, and found by their digest."""
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
@@ -51,7 +51,7 @@ def test_after_a_new_key_came_first_the_old_secrets_can_still_be_read(number, se
     assert PhoneNumber.objects.get().app_secret == "app-secret-1"
 
 
-def test_a_secret_that_no_key_opens_is_an_error_and_stays_in_the_table(number, settings):
+def test_a_secret_that_no_key_decrypts_is_an_error_and_stays_in_the_table(number, settings):
     before = stored(number, "app_secret")
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
 

@@ -30,7 +30,7 @@ def nothing_counted() -> None:
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """As much of SMTP as a client needs."""
+    """The part of SMTP that a client needs."""
 
     def handle(self) -> None:
         server = self.server
@@ -39,7 +39,7 @@ class Conversation(socketserver.StreamRequestHandler):
             word = line.upper()
             if word.startswith("RCPT"):
                 time.sleep(server.seconds)
-                self._say(next((answer for name, answer in server.answers.items() if name in line), "250 ok"))
+                self._say(next((response for name, response in server.responses.items() if name in line), "250 ok"))
             elif word == "DATA":
                 self._say("354 go on")
                 text = b""
@@ -63,7 +63,7 @@ class MailServer(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Conversation)
         self.seconds = 0.0
-        self.answers: dict[str, str] = {}
+        self.responses: dict[str, str] = {}
         self.mails: list[str] = []
 
 
@@ -102,7 +102,7 @@ def seconds_to_ask(email: str) -> float:
     return time.monotonic() - began
 
 
-def test_a_slow_mail_server_does_not_tell_who_has_a_user(server, ana):
+def test_a_slow_mail_server_does_not_reveal_users(server, ana):
     server.seconds = 3.0
 
     assert seconds_to_ask(ana.email) < 1.5
@@ -121,26 +121,26 @@ def test_a_user_gets_the_mail_and_an_unknown_address_none(server, ana):
     assert not Mail.objects.exists()
 
 
-def test_a_slow_mail_server_does_not_delay_who_invites(server):
+def test_a_slow_mail_server_does_not_delay_an_invitation(server):
     server.seconds = 3.0
     organization = Organization.objects.create(organization_name="Aroeira")
     _, browser = member(organization, Role.USER_ADMIN)
     began = time.monotonic()
-    answer = browser.post(f"/o/{organization.pk}/settings/members/invite/", {"email": "nova@example.com", "role": "user"})
+    response = browser.post(f"/o/{organization.pk}/settings/members/invite/", {"email": "nova@example.com", "role": "user"})
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert time.monotonic() - began < 1.5
     assert Mail.objects.get().to == "nova@example.com"
 
 
-def test_what_waits_does_not_show_its_link(ana):
+def test_a_queued_mail_does_not_show_its_link(ana):
     queue()
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM mail")
         assert "secret" not in str(cursor.fetchall())
 
 
-def test_a_mail_server_that_is_away_is_tried_again(server, settings, ana):
+def test_a_mail_is_retried_if_the_mail_server_does_not_answer(server, settings, ana):
     port, settings.EMAIL_PORT = settings.EMAIL_PORT, 9
     queue()
     work()
@@ -157,13 +157,13 @@ def test_a_mail_server_that_is_away_is_tried_again(server, settings, ana):
 
 def lane(**changes: Any) -> SideLane[Any, Any]:
     """The lane of mails, with changes."""
-    steps: dict[str, Any] = {"model": Mail, "take": mail.take, "do": mail.send, "store": mail.store, "fail": mail.fail}
-    steps |= {"give_back": mail.give_back, "reject": mail.reject, "renew": mail.renew, "width": 4}
+    steps: dict[str, Any] = {"model": Mail, "take": mail.lease_due, "do": mail.send, "store": mail.store, "fail": mail.fail}
+    steps |= {"give_back": mail.return_unsent, "reject": mail.reject, "renew": mail.renew, "width": 4}
     return SideLane("test", **(steps | changes))
 
 
 def test_a_mail_that_takes_longer_than_its_lease_is_sent_once(server, monkeypatch):
-    monkeypatch.setattr(mail, "LEASE", 0.9)
+    monkeypatch.setattr(mail, "LEASE_SECONDS", 0.9)
     server.seconds = 3.0
     queue()
     lane(lease=0.9).drain(lambda: False)
@@ -172,20 +172,20 @@ def test_a_mail_that_takes_longer_than_its_lease_is_sent_once(server, monkeypatc
     assert not Mail.objects.exists()
 
 
-def test_mails_that_a_stopped_worker_has_not_begun_are_due_at_once():
+def test_unsent_mails_of_a_stopped_worker_are_due_at_once():
     queue()
-    letters = mail.take(4)
-    mail.give_back(letters)
+    mails = mail.lease_due(4)
+    mail.return_unsent(mails)
 
-    assert [each.mail_id for each in mail.take(4)] == [each.mail_id for each in letters]
+    assert [each.mail_id for each in mail.lease_due(4)] == [each.mail_id for each in mails]
 
 
-def test_a_mail_whose_outcome_cannot_be_stored_is_dead_and_the_others_go_on(server):
+def test_a_mail_whose_outcome_cannot_be_stored_is_dead_and_the_others_are_sent(server):
     queue("first@example.com", subject="um")
     queue("second@example.com", subject="dois")
 
     def store(outcomes):
-        if any(letter.subject == "um" for letter, _ in outcomes):
+        if any(leased.subject == "um" for leased, _ in outcomes):
             raise ValueError
         mail.store(outcomes)
 
@@ -194,8 +194,8 @@ def test_a_mail_whose_outcome_cannot_be_stored_is_dead_and_the_others_go_on(serv
     assert [(each.to, each.state) for each in Mail.objects.all()] == [("first@example.com", State.DEAD)]
 
 
-def test_an_address_that_is_refused_stands_dead_and_the_others_go_on(server):
-    server.answers = {"nobody@": "550 no such user", "later@": "450 busy"}
+def test_a_mail_to_a_refused_address_is_dead_and_the_others_are_sent(server):
+    server.responses = {"nobody@": "550 no such user", "later@": "450 busy"}
     queue("nobody@example.com")
     queue("later@example.com")
     queue("ana@example.com")
@@ -214,10 +214,10 @@ def test_a_link_that_has_expired_is_not_sent(server):
     work()
 
     assert not server.mails
-    assert Mail.objects.get().reason == mail.TOO_LATE
+    assert Mail.objects.get().reason == mail.EXPIRED
 
 
-def test_a_mail_that_no_key_opens_is_dead_and_the_others_go_on(server, settings):
+def test_a_mail_that_no_key_decrypts_is_dead_and_the_others_are_sent(server, settings):
     queue("first@example.com")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE mail SET text = 'nonsense'")
@@ -248,8 +248,8 @@ def test_behind_a_proxy_a_mailed_link_has_the_public_address(server, ana, settin
     assert "https://hub.example.com/accounts/" in server.mails[0].replace("=\r\n", "")
 
 
-def test_a_hub_without_mail_server_says_that_it_sends_none(settings):
-    settings.EMAIL_BACKEND = mail.NO_SERVER
-    answer = Client().post(RESET, {"email": "ana@example.com"}, follow=True, headers={"accept-language": "en"})
+def test_a_hub_without_mail_server_shows_that_it_sends_no_mail(settings):
+    settings.EMAIL_BACKEND = mail.CONSOLE_BACKEND
+    response = Client().post(RESET, {"email": "ana@example.com"}, follow=True, headers={"accept-language": "en"})
 
-    assert "sends no e-mail" in answer.content.decode()
+    assert "sends no e-mail" in response.content.decode()

@@ -1,4 +1,4 @@
-"""Where a user comes in, and how organizations begin, are renamed and end."""
+"""The start page, and creating, changing and deactivating organizations."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from organizations.countries import country_choices
-from organizations.members import memberships
+from organizations.members.organizations import NameTaken, change_organization
 from organizations.models import Invitation, Membership, Organization, Role, User
 from organizations.permissions import get_access
 from organizations.tests.people import PASSWORD, browser, member, outsider
@@ -34,7 +34,7 @@ def page(organization):
 # Coming in
 
 
-def test_nobody_signed_in_is_sent_to_the_sign_in():
+def test_anonymous_client_is_redirected_to_the_sign_in():
     assert Client().get("/")["Location"].startswith("/accounts/login/")
     assert Client().get(NEW)["Location"].startswith("/accounts/login/")
 
@@ -63,7 +63,7 @@ def test_a_member_comes_in_where_they_were_last(aroeira, clara):
     assert clara[1].get("/")["Location"] == f"/o/{aroeira.pk}/inbox/"
 
 
-def test_whoever_belongs_nowhere_is_told_whom_to_ask(aroeira):
+def test_user_without_organization_sees_whom_to_ask(aroeira):
     client = browser(User.objects.create_user("ana@example.com", PASSWORD))
 
     shown = client.get("/").content.decode()
@@ -74,7 +74,7 @@ def test_whoever_belongs_nowhere_is_told_whom_to_ask(aroeira):
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 151, "Aroeira", " aroeira ", "a\x00b"])
-def test_a_name_that_is_taken_or_none_makes_no_organization(aroeira, name):
+def test_taken_or_empty_name_creates_no_organization(aroeira, name):
     client = browser(User.objects.create_superuser("root@example.com", PASSWORD))
 
     answer = client.post(NEW, {"name": name})
@@ -144,7 +144,7 @@ def test_countries_are_named_in_the_reader_s_language():
             assert set(choices) == set(phonenumbers.SUPPORTED_REGIONS)
 
 
-def test_times_are_in_the_organization_s_zone_for_whoever_has_chosen_none(aroeira, clara):
+def test_times_are_in_the_organization_s_zone_without_a_preference(aroeira, clara):
     Organization.objects.filter(pk=aroeira.pk).update(time_zone="Asia/Tokyo")
     invitation = {"organization": aroeira, "email": "x@example.com", "token_digest": "x"}
     Invitation.objects.create(**invitation, expires_at=datetime(2036, 1, 1, 23, tzinfo=UTC))
@@ -157,14 +157,14 @@ def test_times_are_in_the_organization_s_zone_for_whoever_has_chosen_none(aroeir
     assert "01/01/2036 23:00" in clara[1].get(members).content.decode()
 
 
-def test_another_organizations_name_is_taken(aroeira, clara):
+def test_name_of_another_organization_is_refused(aroeira, clara):
     Organization.objects.create(organization_name="Zinnia")
 
     answer = clara[1].post(page(aroeira), {"name": "zinnia"})
     assert answer.status_code == 422
     assert "Another organization has this name" in answer.content.decode()
-    with pytest.raises(memberships.NameTaken):
-        memberships.change_organization(name="Zinnia", country="BR", time_zone="", by=get_access(clara[0], aroeira.pk))
+    with pytest.raises(NameTaken):
+        change_organization(name="Zinnia", country="BR", time_zone="", by=get_access(clara[0], aroeira.pk))
 
 
 def test_switching_it_off_asks_for_its_name_and_shuts_everybody_out(aroeira, clara):

@@ -1,4 +1,4 @@
-"""How each user wants the pages."""
+"""Preferences of a user."""
 
 import re
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ def ana() -> User:
     return User.objects.create_user("ana@example.com", PASSWORD, name="Ana")
 
 
-def test_the_profile_is_for_whoever_is_signed_in():
+def test_profile_requires_sign_in():
     assert Client().get("/profile/")["Location"].startswith("/accounts/login/")
 
 
@@ -35,7 +35,7 @@ def test_what_is_chosen_is_kept_and_shown_at_once(ana):
     assert '<html lang="es" data-theme="dark"' in page
 
 
-def test_times_are_told_in_the_chosen_zone(ana):
+def test_times_are_shown_in_the_chosen_zone(ana):
     organization = Organization.objects.create(organization_name="Aroeira")
     at = datetime(2026, 3, 1, 22, tzinfo=UTC)
     Membership.objects.create(organization=organization, user=ana, role=Role.USER_ADMIN, create_in=at)
@@ -56,7 +56,7 @@ def test_times_are_told_in_the_chosen_zone(ana):
         {"name": "a\x00b"},
     ],
 )
-def test_nonsense_is_told_and_not_kept(ana, wrong):
+def test_invalid_input_is_shown_and_not_stored(ana, wrong):
     answer = browser(ana).post("/profile/", FORM | wrong)
 
     assert answer.status_code == 422
@@ -65,7 +65,7 @@ def test_nonsense_is_told_and_not_kept(ana, wrong):
     assert (ana.name, ana.language, ana.time_zone, ana.theme) == ("Ana", "", "", "")
 
 
-def test_nobody_makes_themselves_more_than_they_are(ana):
+def test_user_cannot_become_superuser_by_form_fields(ana):
     browser(ana).post("/profile/", FORM | {"is_superuser": "on", "email": "boss@example.com", "activate": ""})
 
     ana.refresh_from_db()

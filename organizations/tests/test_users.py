@@ -1,4 +1,4 @@
-"""Users are known by e-mail, whatever its case; superusers alone open the admin."""
+"""Users are identified by e-mail, ignoring case. Only superusers open the admin."""
 
 import pytest
 from django.core.management import call_command
@@ -71,7 +71,7 @@ def test_an_operator_creates_a_user_by_email_with_a_password(admin_client, clien
     assert client.login(username="bia@example.com", password=PASSWORD)
 
 
-def test_an_email_that_differs_only_in_case_is_taken(admin_client):
+def test_email_that_differs_only_in_case_is_refused(admin_client):
     User.objects.create_user("bia@example.com", PASSWORD)
     form = {"email": "BIA@example.com", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
 

@@ -1,4 +1,4 @@
-"""Words and figures as each language writes them."""
+"""Words and numbers in each language."""
 
 from datetime import UTC, datetime, timedelta
 

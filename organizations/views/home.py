@@ -1,4 +1,4 @@
-"""Where a user comes in: to the inbox of an organization, or to the way to one."""
+"""The start page: redirects to the inbox of an organization, or offers a way to one."""
 
 import functools
 from collections.abc import Callable
@@ -12,18 +12,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from organizations.members import memberships
+from organizations.members.organizations import organizations_without_members
 from organizations.models import Organization, User
 from organizations.permissions import LAST_ORGANIZATION, Access, active_memberships, for_members, get_access
 
 P = ParamSpec("P")
 
-MOST_VACANT = 20
-"""Organizations without members that a superuser is shown."""
+MAX_VACANT = 20
+"""Organizations without members that a superuser sees."""
 
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The inbox of the organization seen last, or of the first; without any, the way to one."""
+    """Redirects to the inbox of the last or first organization of the user, or shows how to get access to one."""
     if last := _last_organization(request):
         return redirect("inbox", last)
     if not Organization.objects.exists():
@@ -32,35 +33,36 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _last_organization(request: HttpRequest) -> int | None:
-    """The id of the organization seen last, or of the first, of those that the user may enter."""
-    mine = [each.organization_id for each in active_memberships(request.user)]  # type: ignore[arg-type]  # signed in
+    """Returns the id of the organization that the user opened last, or of the first one to which the user has access."""
+    own = [each.organization_id for each in active_memberships(request.user)]  # type: ignore[arg-type]  # signed in
     last = request.session.get(LAST_ORGANIZATION)
-    return last if last in mine else next(iter(mine), None)
+    return last if last in own else next(iter(own), None)
 
 
-def in_frame(page: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
-    """Makes a view of a personal page: it stands in the frame of the organization that the user saw last, if there is one."""
+def in_frame(view_function: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Decorator for the view of a personal page: shows it in the frame of the organization that the user opened last, if there is
+    one."""
 
-    @functools.wraps(page)
+    @functools.wraps(view_function)
     def view(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         request: Any = args[0]
         if isinstance(request.user, User) and (last := _last_organization(request)):
             request.access = get_access(request.user, last)
-        return page(*args, **kwargs)
+        return view_function(*args, **kwargs)
 
     return view
 
 
 def _vacant(request: HttpRequest) -> list[Organization]:
-    """Organizations that a superuser may take over."""
+    """Returns the organizations that a superuser may take over."""
     is_superuser = request.user.is_superuser
-    return memberships.organizations_without_members(limit=MOST_VACANT) if is_superuser else []
+    return organizations_without_members(limit=MAX_VACANT) if is_superuser else []
 
 
 @login_required
 @require_POST
 def take_over(request: HttpRequest, organization_id: int) -> HttpResponse:
-    """Enter an organization that has no members, as its owner. For superusers: an operator has connected its number by command."""
+    """Makes a superuser the creator of an organization without members, such as one that the operator created by command."""
     if not request.user.is_superuser:
         raise Http404
     organization = get_object_or_404(Organization, pk=organization_id)
@@ -73,11 +75,11 @@ def take_over(request: HttpRequest, organization_id: int) -> HttpResponse:
 @for_members
 @require_safe
 def access(request: HttpRequest, access: Access) -> HttpResponse:
-    """Nothing, for whoever may still enter the organization: open pages ask when something was refused."""
+    """Returns no content if the user still has access to the organization. Open pages request it after a request was refused."""
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 def remember_organization(request: HttpRequest, organization: Organization) -> None:
-    """The next time the user comes in here."""
+    """Stores the organization in the session, for the next time that the user opens the start page."""
     if request.session.get(LAST_ORGANIZATION) != organization.pk:
         request.session[LAST_ORGANIZATION] = organization.pk

@@ -1,4 +1,4 @@
-"""Inviting people into an organization, and their answer."""
+"""Issues invitations, and accepts them."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from organizations import mail
 from organizations.login.user_sessions import record_session_of_request
-from organizations.members import memberships
+from organizations.members import invitations
 from organizations.members.forms import InviteForm, JoinForm
 from organizations.members.invitations import IssuedInvitation
 from organizations.models import Invitation, User
@@ -31,38 +31,38 @@ def invite(request: HttpRequest, access: Access) -> HttpResponse:
         return members_page(request, access, form=form)
     email, role = form.cleaned_data["email"], form.cleaned_data["role"]
     try:
-        issued = memberships.invite(email=email, role=role, by=access, now=timezone.now())
-    except memberships.AlreadyMember:
+        issued = invitations.invite(email=email, role=role, by=access, now=timezone.now())
+    except invitations.AlreadyMember:
         form.add_error("email", gettext("Whoever has this e-mail is a member already."))
         return members_page(request, access, form=form)
-    return _issued(request, access, issued)
+    return _page_with_link(request, access, issued)
 
 
 @for_admins
 @require_POST
 def renew(request: HttpRequest, access: Access, invitation_id: int) -> HttpResponse:
     try:
-        issued = memberships.renew_invitation(invitation=_own(access, invitation_id), by=access, now=timezone.now())
-    except memberships.InvitationGone:
+        issued = invitations.renew_invitation(invitation=_get_invitation(access, invitation_id), by=access, now=timezone.now())
+    except invitations.InvitationGone:
         messages.error(request, gettext("The invitation was accepted in the meantime."))
         return redirect("members", access.organization.pk)
-    return _issued(request, access, issued)
+    return _page_with_link(request, access, issued)
 
 
 @for_admins
 @require_POST
 def withdraw(request: HttpRequest, access: Access, invitation_id: int) -> HttpResponse:
-    memberships.withdraw_invitation(invitation=_own(access, invitation_id), by=access)
+    invitations.withdraw_invitation(invitation=_get_invitation(access, invitation_id), by=access)
     messages.success(request, gettext("The invitation is withdrawn; its link works no longer."))
     return redirect("members", access.organization.pk)
 
 
-def _own(access: Access, invitation_id: int) -> Invitation:
+def _get_invitation(access: Access, invitation_id: int) -> Invitation:
     return get_object_or_404(Invitation.objects.filter(organization=access.organization, accepted_at=None), pk=invitation_id)
 
 
-def _issued(request: HttpRequest, access: Access, issued: IssuedInvitation) -> HttpResponse:
-    """The page with the link at once, not after a redirect: it is kept nowhere."""
+def _page_with_link(request: HttpRequest, access: Access, issued: IssuedInvitation) -> HttpResponse:
+    """Shows the members page with the link of the new invitation. It is not a redirect, because the link is stored nowhere."""
     link = site_url(request, reverse("invitation", args=[issued.token]))
     sent = mail.is_configured()
     if sent:
@@ -71,25 +71,25 @@ def _issued(request: HttpRequest, access: Access, issued: IssuedInvitation) -> H
 
 
 def _queue_mail(access: Access, invitation: Invitation, link: str) -> None:
-    """In the language of whoever invites."""
-    shown = {"invitation": invitation, "by": access.user, "organization": access.organization, "link": link}
+    """Queues the e-mail with the link, in the language of the user who invites."""
+    context = {"invitation": invitation, "by": access.user, "organization": access.organization, "link": link}
     subject = gettext("Invitation to %(organization)s") % {"organization": access.organization}
-    text = render_to_string("organizations/email/invitation.txt", shown)
+    text = render_to_string("organizations/email/invitation.txt", context)
     mail.queue_mail(to=invitation.email, subject=subject, text=text, expires_at=invitation.expires_at)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept(request: HttpRequest, token: str) -> HttpResponse:
-    """Where an invitation's link leads. Only the button there uses it up."""
-    invitation = memberships.find_invitation(token)
+    """The page of an invitation's link. Only its button accepts the invitation."""
+    invitation = invitations.find_invitation(token)
     if invitation is None:
         return render(request, "organizations/invitation_gone.html", {"why": "unknown"}, status=404)
     if why := _why_gone(invitation):
         return render(request, "organizations/invitation_gone.html", {"why": why, "invitation": invitation}, status=410)
     try:
-        return _answer(request, invitation)
-    except (memberships.InvitationGone, memberships.UserExists):  # while it was being answered
+        return _accept(request, invitation)
+    except (invitations.InvitationGone, invitations.UserExists):  # the invitation changed during this request
         return redirect(request.path)
 
 
@@ -101,8 +101,8 @@ def _why_gone(invitation: Invitation) -> str:
     return "" if invitation.organization.activate else "closed"
 
 
-def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """By who is there: whom it is for, somebody else, a user who is not signed in, nobody whom the hub knows."""
+def _accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """Shows what the visitor can do: accept as the invited user, sign in first, join as a new user, or nothing as another user."""
     user = request.user
     if not isinstance(user, User):
         known = User.objects.filter(email=invitation.email).exists()
@@ -111,7 +111,7 @@ def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
         return _page(request, invitation, "somebody_else")
     if request.method != "POST":
         return _page(request, invitation, "own")
-    memberships.accept(invitation=invitation, user=user, now=timezone.now())
+    invitations.accept(invitation=invitation, user=user, now=timezone.now())
     return _welcome(request, invitation)
 
 
@@ -120,8 +120,8 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         return _page(request, invitation, "new", form)
     language = translation.get_language() or settings.LANGUAGE_CODE
-    given = {"name": form.cleaned_data["name"], "password": form.cleaned_data["password"], "language": language}
-    user = memberships.join_as_new_user(invitation=invitation, now=timezone.now(), **given)
+    columns = {"name": form.cleaned_data["name"], "password": form.cleaned_data["password"], "language": language}
+    user = invitations.join_as_new_user(invitation=invitation, now=timezone.now(), **columns)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     record_session_of_request(request, user)
     return _welcome(request, invitation)
@@ -133,5 +133,5 @@ def _welcome(request: HttpRequest, invitation: Invitation) -> HttpResponse:
 
 
 def _page(request: HttpRequest, invitation: Invitation, who: str, form: JoinForm | None = None) -> HttpResponse:
-    shown = {"invitation": invitation, "who": who, "form": form}
-    return render(request, "organizations/invitation.html", shown, status=422 if form and form.errors else 200)
+    context = {"invitation": invitation, "who": who, "form": form}
+    return render(request, "organizations/invitation.html", context, status=422 if form and form.errors else 200)

@@ -1,4 +1,4 @@
-"""Who belongs to an organization, and what they may do."""
+"""Members of an organization and their roles."""
 
 from collections.abc import Callable
 
@@ -22,17 +22,17 @@ def members(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def members_page(request: HttpRequest, access: Access, *, form: InviteForm, link: str = "", sent: bool = True) -> HttpResponse:
-    """The members and who is invited. With the link of an invitation that was made just now, which is shown this once."""
+    """Shows the members and the invitations. `link` is the link of an invitation that was just issued, which is shown only now."""
     now = timezone.now()
     rows = Membership.objects.filter(organization=access.organization).select_related("user").order_by("user__name", "user__email")
     invitations = Invitation.objects.filter(organization=access.organization, accepted_at=None).order_by("email")
-    shown = {
+    context = {
         "members": [(member, access.may_change(member)) for member in rows],
         "invitations": [(each, access.may_give(Role(each.role)), each.expires_at <= now) for each in invitations],
         "roles": [role for role in Role if access.may_give(role)],
     }
-    shown |= {"form": form, "link": link, "sent": sent, "section": "settings", "part": "members"}
-    return render(request, "organizations/members.html", shown, status=422 if form.errors else 200)
+    context |= {"form": form, "link": link, "sent": sent, "section": "settings", "part": "members"}
+    return render(request, "organizations/members.html", context, status=422 if form.errors else 200)
 
 
 @for_admins
@@ -44,14 +44,14 @@ def change_role(request: HttpRequest, access: Access, member_id: int) -> HttpRes
         messages.error(request, gettext("You may not give this role."))
         return redirect("members", access.organization.pk)
     role = form.cleaned_data["role"]
-    return _changed(request, access, member_id, lambda member: memberships.change_role(member=member, role=role, by=access))
+    return _change_member(request, access, member_id, lambda member: memberships.change_role(member=member, role=role, by=access))
 
 
 @for_admins
 @require_POST
 def switch(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
     activate = request.POST.get("activate") == "on"
-    return _changed(
+    return _change_member(
         request, access, member_id, lambda member: memberships.switch_member(member=member, activate=activate, by=access)
     )
 
@@ -59,11 +59,11 @@ def switch(request: HttpRequest, access: Access, member_id: int) -> HttpResponse
 @for_admins
 @require_POST
 def remove(request: HttpRequest, access: Access, member_id: int) -> HttpResponse:
-    return _changed(request, access, member_id, lambda member: memberships.remove_member(member=member, by=access))
+    return _change_member(request, access, member_id, lambda member: memberships.remove_member(member=member, by=access))
 
 
-def _changed(request: HttpRequest, access: Access, member_id: int, change: Callable[[Membership], None]) -> HttpResponse:
-    """Back on the page, with what came of it."""
+def _change_member(request: HttpRequest, access: Access, member_id: int, change: Callable[[Membership], None]) -> HttpResponse:
+    """Changes a member and redirects to the members page with a message."""
     member = get_object_or_404(Membership.objects.filter(organization=access.organization), pk=member_id)
     try:
         change(member)

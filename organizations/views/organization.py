@@ -1,4 +1,4 @@
-"""Making an organization, changing it, switching it off."""
+"""Creates, changes and deactivates an organization."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -8,45 +8,45 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from organizations.members import memberships
 from organizations.members.forms import DeactivateForm, OrganizationForm
+from organizations.members.organizations import NameTaken, change_organization, create_organization, deactivate_organization
 from organizations.permissions import Access, for_creators, may_create_organization
 from organizations.views.home import remember_organization
 
 
-def _taken() -> str:
+def _name_taken_text() -> str:
     return gettext("Another organization has this name. Choose another one.")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_organization(request: HttpRequest) -> HttpResponse:
-    """Its maker owns it, and goes on to connect a number."""
+    """Creates an organization whose creator is the user, and continues with connecting a number."""
     if not may_create_organization(request.user):  # type: ignore[arg-type]  # signed in
         raise PermissionDenied
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = memberships.create_organization(**form.cleaned_data, by=request.user)  # type: ignore[arg-type]
-            remember_organization(request, made)
-            return redirect("new_number", made.pk)
-        except memberships.NameTaken:
-            form.add_error("name", _taken())
+            created = create_organization(**form.cleaned_data, by=request.user)  # type: ignore[arg-type]
+            remember_organization(request, created)
+            return redirect("new_number", created.pk)
+        except NameTaken:
+            form.add_error("name", _name_taken_text())
     return render(request, "organizations/new_organization.html", {"form": form}, status=_status(request))
 
 
 @for_creators
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization(request: HttpRequest, access: Access) -> HttpResponse:
-    """Its name, country and time zone, and the way to switch it off."""
+    """The organization's name, country and time zone, and the form that deactivates it."""
     form = OrganizationForm(request.POST or None, organization=access.organization)
     if request.method == "POST" and form.is_valid():
         try:
-            memberships.change_organization(**form.cleaned_data, by=access)
+            change_organization(**form.cleaned_data, by=access)
             messages.success(request, gettext("Saved."))
             return redirect("organization", access.organization.pk)
-        except memberships.NameTaken:
-            form.add_error("name", _taken())
+        except NameTaken:
+            form.add_error("name", _name_taken_text())
     return _page(request, form, _deactivate_form(access))
 
 
@@ -56,7 +56,7 @@ def deactivate(request: HttpRequest, access: Access) -> HttpResponse:
     form = _deactivate_form(access, request)
     if not form.is_valid():
         return _page(request, OrganizationForm(organization=access.organization), form)
-    memberships.deactivate_organization(by=access)
+    deactivate_organization(by=access)
     messages.success(request, gettext("%(name)s is switched off.") % {"name": access.organization})
     return redirect("home")
 
@@ -66,10 +66,10 @@ def _deactivate_form(access: Access, request: HttpRequest | None = None) -> Deac
 
 
 def _page(request: HttpRequest, form: OrganizationForm, deactivate_form: DeactivateForm) -> HttpResponse:
-    shown = {"form": form, "deactivate_form": deactivate_form, "section": "settings", "part": "organization"}
-    return render(request, "organizations/organization.html", shown, status=_status(request))
+    context = {"form": form, "deactivate_form": deactivate_form, "section": "settings", "part": "organization"}
+    return render(request, "organizations/organization.html", context, status=_status(request))
 
 
 def _status(request: HttpRequest) -> int:
-    """A form that was posted comes back only with errors."""
+    """Returns the status of a page with a form. A posted form is shown again only with errors."""
     return 422 if request.method == "POST" else 200

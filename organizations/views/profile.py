@@ -1,4 +1,4 @@
-"""One's own profile: how one wants the pages, the e-mail with which one signs in, and where one is signed in."""
+"""A user's profile: preferences, the e-mail for signing in, and the user sessions."""
 
 from typing import Any
 
@@ -26,18 +26,18 @@ from organizations.site_urls import site_url
 from organizations.views.home import in_frame
 
 CHANGES_ALLOWED = {"change_email": "5/h/user"}
-"""Changes of the e-mail that one user may ask for: each sends two mails."""
+"""Requests for a new e-mail that one user may make. Each sends two mails."""
 
 
 @login_required
 @in_frame
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
-    """Name, language, time zone, appearance, shortcuts; the ways to e-mail, password and two-factor; and one's sessions."""
-    user = User.objects.get(pk=request.user.pk or 0)  # a second one: while the form has errors, the page shows what is stored
+    """Name and preferences, links to e-mail, password and two-factor settings, and the user sessions."""
+    user = User.objects.get(pk=request.user.pk or 0)  # a second instance: if the form has errors, the page shows the stored values
     form = ProfileForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
-        user.save(update_fields=list(form.fields))  # not the e-mail and the sessions' epoch, which may be others by now
+        user.save(update_fields=list(form.fields))  # not the e-mail and the session epoch, which may have changed concurrently
         with translation.override(user.language or translation.get_language_from_request(request)):
             messages.success(request, gettext("Saved."))
         return redirect("profile")
@@ -53,10 +53,10 @@ def profile(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def alert_preferences(request: HttpRequest) -> HttpResponse:
-    """How the user is told of new messages, from the bell above the conversations."""
+    """Stores how the user is notified of new messages. The form is behind the bell above the conversations."""
     user = _user(request)
     form = AlertsForm(request.POST, instance=user)
-    form.full_clean()  # two switches, which are on or off whatever comes
+    form.full_clean()  # two switches, for which any input is valid
     user.save(update_fields=list(form.fields))
     return HttpResponse(status=204) if request.headers.get("HX-Request") else redirect("profile")
 
@@ -64,7 +64,7 @@ def alert_preferences(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def end_session(request: HttpRequest) -> HttpResponse:
-    """Sign out in another place."""
+    """Signs the user out in another browser."""
     if user_sessions.end_session(user=_user(request), mark=request.POST.get("session", "")):
         messages.success(request, gettext("Signed out there."))
     return redirect("profile")
@@ -73,7 +73,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
-    """Sign out everywhere but here."""
+    """Signs the user out everywhere else."""
     user_sessions.end_other_sessions(request, user=_user(request))
     messages.success(request, gettext("You are signed out everywhere else."))
     return redirect("profile")
@@ -84,24 +84,24 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_email(request: HttpRequest) -> HttpResponse:
-    """Ask for another e-mail to sign in with. The old one stays until the link that is sent to the new one is used."""
+    """Requests a new e-mail to sign in with. The old one stays valid until the link that is sent to the new one is used."""
     user = _user(request)
     form = EmailForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        if _may_ask(request, user):
-            _ask_for_change(request, user, form.cleaned_data["email"])
+        if _is_allowed(request, user):
+            _request_change(request, user, form.cleaned_data["email"])
             return redirect("change_email")
         form.add_error(None, gettext("Those were many changes in a short time. Try again in an hour."))
     context = {"form": form, "change": email_changes.pending_change(user, timezone.now())}
     return render(request, "organizations/email.html", context, status=422 if form.errors else 200)
 
 
-def _may_ask(request: HttpRequest, user: User) -> bool:
-    """Whether the user has not asked too often; counted."""
+def _is_allowed(request: HttpRequest, user: User) -> bool:
+    """Counts the request, and returns whether the user has made too few to be limited."""
     return bool(ratelimit.consume(request, app="organizations", action="change_email", user=user, config=CHANGES_ALLOWED))
 
 
-def _ask_for_change(request: HttpRequest, user: User, email: str) -> None:
+def _request_change(request: HttpRequest, user: User, email: str) -> None:
     token = email_changes.request_change(user=user, email=email, now=timezone.now())
     link = site_url(request, reverse("confirm_email", args=[token]))
     to = email if email_changes.is_free(email) else ""
@@ -117,7 +117,7 @@ def _queue_mail(template: str, subject: str, *, to: str, **context: Any) -> None
 @login_required
 @require_POST
 def withdraw_email(request: HttpRequest) -> HttpResponse:
-    """Keep the e-mail that one has."""
+    """Withdraws the request for a new e-mail."""
     email_changes.withdraw_change(_user(request))
     return redirect("change_email")
 
@@ -127,17 +127,17 @@ def withdraw_email(request: HttpRequest) -> HttpResponse:
 @in_frame
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
-    """Where the link in the mail leads, for whoever asked for it. Only the button there uses it up."""
+    """The page of the link in the mail, for the user who requested the change. Only its button confirms it."""
     change = email_changes.find_change(_user(request), token, timezone.now())
     if change and request.method != "POST":
         return render(request, "organizations/email_confirm.html", {"change": change})
     try:
-        return _confirmed(request, change)
+        return _confirm(request, change)
     except ChangeGone:
         return render(request, "organizations/email_gone.html", status=404)
 
 
-def _confirmed(request: HttpRequest, change: EmailChange | None) -> HttpResponse:
+def _confirm(request: HttpRequest, change: EmailChange | None) -> HttpResponse:
     if change is None:
         raise ChangeGone
     old = email_changes.confirm_change(change=change, now=timezone.now())
@@ -147,5 +147,5 @@ def _confirmed(request: HttpRequest, change: EmailChange | None) -> HttpResponse
 
 
 def _user(request: HttpRequest) -> User:
-    """Whoever is signed in."""
+    """Returns the signed-in user."""
     return User.objects.get(pk=request.user.pk or 0)

@@ -1,66 +1,66 @@
-"""The stand-in as an ASGI application: Graph under /v25.0/, files under /files/, and the control side under /control/."""
+"""The stand-in as an ASGI application: Graph under /v25.0/, files under /files/, and the control API under /control/."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from simulator.standin.control import ControlSide
-from simulator.standin.errors import Refusal
+from simulator.standin.control_api import ControlApi
+from simulator.standin.errors import ErrorResponse
 from simulator.standin.files import FILES_PATH
-from simulator.standin.graph import GraphSide
-from simulator.standin.journal import Journal
-from simulator.standin.meta import Meta
+from simulator.standin.graph.api import GraphApi
+from simulator.standin.platform import Platform
+from simulator.standin.state.journal import Journal
+from simulator.standin.state.world import World
 from simulator.standin.web import (
-    Answer,
     BodyTooLarge,
-    ClientGone,
+    ClientDisconnected,
     Receive,
     Request,
+    Response,
     Scope,
     Send,
     is_addressed_here,
-    json_answer,
+    json_response,
     read_request,
 )
-from simulator.standin.world import World
 
-MOST_HELD = 60.0
-"""Seconds that a call is held which is never answered."""
-GIVEN_UP = Answer(503)
+MAX_HOLD_SECONDS = 60.0
+"""How long a request that gets no response is held."""
+HOLD_ENDED = Response(503)
 
 
 class StandIn:
-    """With a `directory` it knows after a restart what it knew before. `hub_url` is where webhooks go for numbers that have no
-    address of their own; `now` gives seconds since 1970."""
+    """With a `directory`, the state survives a restart. `hub_url` receives the webhooks of numbers without a callback URL of their
+    own. `now` returns seconds since 1970."""
 
     def __init__(self, *, directory: Path | None = None, hub_url: str = "", now: Callable[[], float] = time.time) -> None:
         self._journal = Journal(directory)
         world = World(self._journal)
         world.replay()
-        self._meta = Meta(world, hub_url=hub_url, now=now)
-        self._graph = GraphSide(self._meta)
-        self._control = ControlSide(self._meta)
+        self._platform = Platform(world, hub_url=hub_url, now=now)
+        self._graph = GraphApi(self._platform)
+        self._control = ControlApi(self._platform)
         self._closing = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._handle_lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            await self._handle_request(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
     async def close(self) -> None:
-        """Answer those who would wait for ever, and give up what is on its way."""
+        """Ends the requests that are held, and cancels deliveries."""
         self._closing.set()
-        await self._meta.close()
+        await self._platform.close()
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _handle_lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
-                self._meta.start()
+                self._platform.start()
             else:
                 await self.close()
                 self._journal.close()
@@ -68,38 +68,38 @@ class StandIn:
             if event["type"] == "lifespan.shutdown":
                 return
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_addressed_here(scope):
-            refused = Refusal(100, "The Host header has to be an address or localhost.", status=421)
-            await json_answer(refused.content, refused.status, connection="close").send(send)
+            error = ErrorResponse(100, "The Host header has to be an address or localhost.", status=421)
+            await json_response(error.content, error.status, connection="close").send(send)
             return
         try:
             request = await read_request(scope, receive)
-        except ClientGone:
+        except ClientDisconnected:
             return
         except BodyTooLarge:
-            refused = Refusal(100, "The request is too large.", status=413)
-            await json_answer(refused.content, refused.status, connection="close").send(send)
+            error = ErrorResponse(100, "The request is too large.", status=413)
+            await json_response(error.content, error.status, connection="close").send(send)
             return
-        answer = await self._answer(request)
-        if answer.ending == "never":
+        response = await self._respond(request)
+        if response.ending == "never":
             await self._hold(receive)
-            answer = GIVEN_UP
-        await answer.send(send)
+            response = HOLD_ENDED
+        await response.send(send)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> Response:
         if self._graph.serves(request.path):
-            return await self._graph.answer(request)
+            return await self._graph.respond(request)
         if self._control.serves(request.path):
-            return await self._control.answer(request)
+            return await self._control.respond(request)
         if request.path[0] == FILES_PATH and request.method == "GET":
             return await self._graph.download(request)
-        return Answer(404, b"Not Found", "text/plain")
+        return Response(404, b"Not Found", "text/plain")
 
     async def _hold(self, receive: Receive) -> None:
-        """Until the client goes, the process ends, or long enough."""
+        """Waits until the client disconnects, the process ends, or MAX_HOLD_SECONDS have passed."""
         waiting = [asyncio.ensure_future(receive()), asyncio.ensure_future(self._closing.wait())]
-        await asyncio.wait(waiting, timeout=MOST_HELD, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, timeout=MAX_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""How Graph refuses, in Meta's shape (docs/meta-platform.md 9.2)."""
+"""Error responses of Graph, in Meta's format (docs/meta-platform.md 9.2)."""
 
 import secrets
 from typing import Any
@@ -20,7 +20,7 @@ HTTP_STATUSES = {
     132001: 404,
     133004: 503,
 } | dict.fromkeys(range(200, 300), 403)
-"""Those that are not 400."""
+"""HTTP statuses of codes for which it is not 400."""
 
 TITLES = {
     4: "Application request limit reached",
@@ -57,8 +57,8 @@ NO_SUCH_OBJECT = (
 )
 
 
-class Refusal(Exception):
-    """Graph's answer is an error: `code` and `details` as Meta gives them."""
+class ErrorResponse(Exception):
+    """Graph responds with an error. `code` and `details` are as Meta has them."""
 
     def __init__(
         self, code: int, details: str = "", *, subcode: int | None = None, status: int | None = None, kind: str = "OAuthException"
@@ -72,7 +72,7 @@ class Refusal(Exception):
 
     @property
     def content(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """The body of the response."""
         error: dict[str, Any] = {"message": self._message, "type": self.kind, "code": self.code}
         if self.subcode is not None:
             error["error_subcode"] = self.subcode
@@ -91,28 +91,28 @@ def title(code: int) -> str:
     return TITLES.get(code, "An error occurred")
 
 
-def missing(what: str) -> Refusal:
-    return Refusal(131008, f"Required parameter is missing: {what}")
+def missing(what: str) -> ErrorResponse:
+    return ErrorResponse(131008, f"Required parameter is missing: {what}")
 
 
-def invalid(details: str) -> Refusal:
-    return Refusal(131009, details)
+def invalid(details: str) -> ErrorResponse:
+    return ErrorResponse(131009, details)
 
 
-def bad_parameter(details: str, *, subcode: int | None = None, status: int | None = None) -> Refusal:
-    return Refusal(100, details, subcode=subcode, status=status)
+def bad_parameter(details: str, *, subcode: int | None = None, status: int | None = None) -> ErrorResponse:
+    return ErrorResponse(100, details, subcode=subcode, status=status)
 
 
-def no_such_object(method: str, object_id: str) -> Refusal:
-    return Refusal(100, NO_SUCH_OBJECT.format(method=method.lower(), id=object_id), subcode=33, kind="GraphMethodException")
+def unknown_object(method: str, object_id: str) -> ErrorResponse:
+    return ErrorResponse(100, NO_SUCH_OBJECT.format(method=method.lower(), id=object_id), subcode=33, kind="GraphMethodException")
 
 
-def bad_token(details: str = "") -> Refusal:
-    return Refusal(190, details, subcode=463)
+def invalid_token(details: str = "") -> ErrorResponse:
+    return ErrorResponse(190, details, subcode=463)
 
 
-def in_status(code: int) -> dict[str, Any]:
-    """The same error as a status `failed` tells it (docs/meta-platform.md 4)."""
+def status_error(code: int) -> dict[str, Any]:
+    """Returns the error as a status `failed` contains it (docs/meta-platform.md 4)."""
     words = title(code)
     details = DETAILS.get(code, f"{words}.")
     return {"code": code, "title": words, "message": words, "error_data": {"details": details}, "href": ERROR_CODES_PAGE}

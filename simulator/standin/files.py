@@ -1,4 +1,4 @@
-"""Files at the stand-in: from businesses and customers, and served at addresses that expire (docs/meta-platform.md 8.3)."""
+"""Files at the stand-in: uploaded by businesses and customers, and served at URLs that expire (docs/meta-platform.md 8.3)."""
 
 import base64
 import hashlib
@@ -9,18 +9,18 @@ from typing import Any
 
 from cloud_api.media_types import HEAD, check_content, check_media, fitting_kind
 from simulator.standin.errors import bad_parameter
-from simulator.standin.identifiers import new_id
-from simulator.standin.request_checks import as_refusal
-from simulator.standin.world import File, Number, World
+from simulator.standin.graph.request_checks import as_error_response
+from simulator.standin.state.identifiers import new_id
+from simulator.standin.state.world import File, Number, World
 
 Content = dict[str, Any]
 
 FILES_PATH = "files"
-SECONDS_OF_ADDRESS = 300
+URL_LIFETIME = 300
 
 
 class Files:
-    """`now` gives the time in seconds since 1970."""
+    """`now` returns seconds since 1970."""
 
     def __init__(self, world: World, now: Callable[[], float]) -> None:
         self._world = world
@@ -40,41 +40,41 @@ class Files:
         self._world.put(file)
         return file
 
-    def of(self, number: Number, file_id: str) -> File | None:
+    def find(self, number: Number, file_id: str) -> File | None:
         file = self._world.files.get(file_id)
         return file if file and file.phone_number_id == number.phone_number_id else None
 
-    def address(self, file: File, base_url: str) -> str:
-        """Where the file can be had for five minutes, with the bearer token."""
-        expires = str(int(self._now()) + SECONDS_OF_ADDRESS)
-        return f"{base_url}/{FILES_PATH}/{file.id}?ext={expires}&hash={self._mark(file.id, expires)}"
+    def download_url(self, file: File, base_url: str) -> str:
+        """Returns a URL of the file that is valid for five minutes, with the bearer token."""
+        expires = str(int(self._now()) + URL_LIFETIME)
+        return f"{base_url}/{FILES_PATH}/{file.id}?ext={expires}&hash={self._signature(file.id, expires)}"
 
-    def is_address(self, file_id: str, expires: str, mark: str) -> bool:
-        """Whether such an address was given, and is still good."""
-        is_ours = hmac.compare_digest(self._mark(file_id, expires).encode(), mark.encode())
+    def is_valid_url(self, file_id: str, expires: str, signature: str) -> bool:
+        """Whether `download_url` returned a URL with these values that has not expired."""
+        is_ours = hmac.compare_digest(self._signature(file_id, expires).encode(), signature.encode())
         return is_ours and self._now() < int(expires)
 
-    def _mark(self, file_id: str, expires: str) -> str:
+    def _signature(self, file_id: str, expires: str) -> str:
         return hmac.new(self._key, f"{file_id} {expires}".encode(), "sha256").hexdigest()
 
 
 def check_upload(mime_type: str, content: bytes) -> None:
-    """Raises Refusal for what no message can carry."""
+    """Raises ErrorResponse if no message can contain such a file."""
     kind = fitting_kind(mime_type)
     if kind is None:
         raise bad_parameter(f"Param file must be a file of a supported type. Received file of type '{mime_type}'.")
     if kind == "image":
-        kind = "document"  # which a picture may be sent as
-    with as_refusal():
+        kind = "document"  # a picture may be sent as a document
+    with as_error_response():
         check_media(kind, mime_type, len(content))
         check_content(mime_type, content[:HEAD], len(content))
 
 
-def in_webhook(file: File, content: Content, url: str) -> Content:
-    """The media object of a customer's message; `content` holds what the customer added."""
+def media_object(file: File, content: Content, url: str) -> Content:
+    """Returns the media object of a customer's message. `content` has what the customer added."""
     digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
     return content | {"mime_type": file.mime_type, "sha256": digest, "id": file.id, "url": url}
 
 
-def brief(file: File) -> Content:
+def media_summary(file: File) -> Content:
     return {"id": file.id, "mime_type": file.mime_type, "name": file.name}

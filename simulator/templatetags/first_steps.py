@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.inclusion_tag("simulator/_first_steps.html", takes_context=True, name="first_steps")
 def show_first_steps(context: Any) -> dict[str, Any]:
-    """The card for whoever manages the organization of the page."""
+    """Shows the card to administrators of the page's organization."""
     access = context["access"]
     steps = first_steps(access.organization) if access.manages else None
     return {"steps": steps, "ana": ANA, "access": access, "csrf_token": context.get("csrf_token")}

@@ -1,4 +1,4 @@
-"""The card that shows what to try on a fresh hub, and that goes when it was done."""
+"""The card with the first steps of a new hub, which disappears when they are done."""
 
 from typing import Any
 
@@ -71,14 +71,14 @@ def test_it_goes_once_a_number_of_one_s_own_is_in_use(hub) -> None:
     assert card(client, organization) == ""
 
 
-def test_it_can_be_put_away_for_good(hub) -> None:
+def test_first_steps_can_be_dismissed(hub) -> None:
     organization, _number, client = hub
     answer = client.post(f"/o/{organization.pk}/simulator/first-steps/put-away/")
     assert answer["Location"] == f"/o/{organization.pk}/inbox/"
     assert card(client, organization) == ""
 
 
-def test_it_is_for_whoever_manages_the_organization(hub) -> None:
+def test_first_steps_are_shown_to_administrators(hub) -> None:
     organization, _number, _client = hub
     _, staff = member(organization, Role.USER, name="Bia")
     assert "First steps" not in staff.get(f"/o/{organization.pk}/inbox/").content.decode()

@@ -13,7 +13,9 @@ document.querySelectorAll(".hub-address").forEach((path) => {
       document.execCommand("copy"); // outside https there is no clipboard
     }
     button.textContent = "✓";
-    setTimeout(() => { button.textContent = path.dataset.copy; }, 1500);
+    setTimeout(() => {
+      button.textContent = path.dataset.copy;
+    }, 1500);
   });
   path.after(button);
 });

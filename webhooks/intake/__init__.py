@@ -4,9 +4,9 @@ Modules and what other packages use of them:
 
     receiver          the ASGI application: Receive, Receiver, Scope, Send
     request_bodies    reads bodies within limits of memory and time
-    signature_cache   recently used secrets, and the check of signatures
+    signature_cache   checks signatures, and remembers recently used secrets
     group_commit      one commit for all bodies that arrive meanwhile
     storage           inserts bodies into the raw log
     client_addresses  the address of a client behind proxies
-    database_groups   runs a group in its own database connection
+    database_groups   runs database work for a group, and splits a group that fails
 """

@@ -1,4 +1,4 @@
-"""Addresses of clients, read as the site reads them: behind a trusted proxy from X-Forwarded-For."""
+"""Addresses of clients, from the same source as in the site: X-Forwarded-For if a trusted proxy sent the request."""
 
 import ipaddress
 import os
@@ -8,13 +8,13 @@ from typing import Any
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 IPV6_PREFIX = 64
-"""Bits of an IPv6 address that tell clients apart: one client usually has all addresses below."""
+"""Bits of an IPv6 address that identify a client. One client usually has all addresses with the same prefix."""
 
 
 async def client_address(scope: MutableMapping[str, Any]) -> str:
-    """The address of the request's client; of IPv6 its network. Empty where the server does not know it."""
+    """Returns the IP address of the request's client, or its network for IPv6. Empty if the server does not know it."""
     request = {"type": "http", "client": scope.get("client"), "headers": scope["headers"], "scheme": "http"}
-    await _proxy_headers(request, _nothing, _nothing)  # type: ignore[arg-type]
+    await _proxy_headers(request, _do_nothing, _do_nothing)  # type: ignore[arg-type]
     host = request["client"][0] if request["client"] else ""
     try:
         address = ipaddress.ip_address(host)
@@ -23,8 +23,8 @@ async def client_address(scope: MutableMapping[str, Any]) -> str:
     return host if address.version == 4 else str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
 
 
-async def _nothing(*_: Any) -> None:
+async def _do_nothing(*_: Any) -> None:
     return None
 
 
-_proxy_headers = ProxyHeadersMiddleware(_nothing, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"))
+_proxy_headers = ProxyHeadersMiddleware(_do_nothing, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"))

@@ -1,4 +1,4 @@
-"""Database work done for a group at once, where one of the group must not cost the others their result."""
+"""Database work for a group of inputs, in which one bad input must not affect the results of the others."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,27 +8,27 @@ from django.db import DatabaseError, InterfaceError, connection
 
 log = logging.getLogger(__name__)
 
-Thing = TypeVar("Thing")
+Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 
-def run_for_group(work: Callable[[Sequence[Thing]], Sequence[Result]], things: Sequence[Thing]) -> list[Result | Exception]:
-    """For each thing the result of `work`, or the database error that it causes.
+def run_for_group(work: Callable[[Sequence[Input]], Sequence[Result]], inputs: Sequence[Input]) -> list[Result | Exception]:
+    """Returns for each input the result of `work`, or the database error that the input causes.
 
-    A group that fails is halved until the thing that fails stands alone. While the database is away all of the group fail.
+    A group that fails is halved until the bad input is alone. If the database does not answer, all inputs get its error.
     """
     try:
-        return list(work(things))
+        return list(work(inputs))
     except (DatabaseError, InterfaceError) as failure:
-        if len(things) == 1 or not _reconnect():
-            return [failure] * len(things)
-        log.warning("%s of %s things together failed: %s", work.__name__, len(things), type(failure).__name__)
-    middle = len(things) // 2
-    return run_for_group(work, things[:middle]) + run_for_group(work, things[middle:])
+        if len(inputs) == 1 or not _reconnect():
+            return [failure] * len(inputs)
+        log.warning("%s failed for a group of %s: %s", work.__name__, len(inputs), type(failure).__name__)
+    middle = len(inputs) // 2
+    return run_for_group(work, inputs[:middle]) + run_for_group(work, inputs[middle:])
 
 
 def _reconnect() -> bool:
-    """The old connection may be what failed."""
+    """Returns whether the database answers on a new connection. The old connection may be the cause of the failure."""
     try:
         connection.close()
         connection.ensure_connection()

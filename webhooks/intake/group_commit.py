@@ -1,4 +1,7 @@
-"""Work that costs as much for many things as for one, done for all that came in while the last round was under way."""
+"""Runs work in groups: while one group runs, further inputs are collected for the next one.
+
+For work that takes as long for many inputs as for one, such as an INSERT with its commit.
+"""
 
 import asyncio
 import heapq
@@ -8,93 +11,97 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Generic, TypeVar
 
-Thing = TypeVar("Thing")
+Input = TypeVar("Input")
 Result = TypeVar("Result")
 
-MOST_HANGING = 4
-"""Threads of one group commit that may hang in work that was given up. While as many do, no other work is begun."""
+MAX_HANGING_THREADS = 4
+"""Threads of one group commit that may still run work that timed out. While so many do, no other work is started."""
 
 
 class Overloaded(Exception):
-    """More is waiting than memory should hold."""
+    """More is waiting than memory allows."""
 
 
-class GroupCommit(Generic[Thing, Result]):
-    """Hands things to `work` in groups, one group at a time, in a thread of its own, and each caller its own result.
+class GroupCommit(Generic[Input, Result]):
+    """Runs `work` for groups of inputs, one group at a time, in a thread. Each caller gets the result of its own input.
 
-    `work` gives for each thing a result or the exception that became of it. A group holds at most `most` things and, by `weigh`,
-    `budget` bytes (but always one). A group that takes longer than `patience` seconds is given up, and its thread is left to end
-    alone: a database that hangs must not hold up what comes after. Once `MOST_HANGING` threads hang, all wait until one ends.
+    `work` returns for each input a result or an exception. A group has at most `max_inputs` inputs, and at most `max_bytes` bytes
+    by `size_of`, but always one input. At most `capacity` bytes wait.
+
+    A group that takes longer than `timeout` seconds is abandoned, and its thread ends on its own: a database that hangs must not
+    delay later groups. If `MAX_HANGING_THREADS` threads hang, all groups wait until one of them ends.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Thing]], Sequence[Result | Exception]],
+        work: Callable[[Sequence[Input]], Sequence[Result | Exception]],
         *,
-        weigh: Callable[[Thing], int] = lambda thing: 0,
-        most: int = 500,
-        budget: int = 4 * 2**20,
-        patience: float = 4.0,
+        size_of: Callable[[Input], int] = lambda each: 0,
+        max_inputs: int = 500,
+        max_bytes: int = 4 * 2**20,
+        timeout: float = 4.0,
         capacity: int = 64 * 2**20,
     ) -> None:
         self._work = work
-        self._weigh = weigh
-        self._most = most
-        self._budget = budget
-        self._patience = patience
+        self._size_of = size_of
+        self._max_inputs = max_inputs
+        self._max_bytes = max_bytes
+        self._timeout = timeout
         self._capacity = capacity
-        self._waiting: deque[tuple[Thing, int, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[tuple[Input, int, asyncio.Future[Result]]] = deque()
         self._waiting_bytes = 0
-        self._promises: Promises[Result] = Promises()
-        self._rounds: asyncio.Task[None] | None = None
+        self._deadlines: Deadlines[Result] = Deadlines()
+        self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
         self._hanging: set[asyncio.Future[Sequence[Result | Exception]]] = set()
 
-    def submit(self, thing: Thing, *, due: float) -> "asyncio.Future[Result]":
-        """The result for this thing, to be awaited: there once its group is through. It may be what became of it, or a TimeoutError
-        at `due`, by the loop's clock. Overloaded is raised at once."""
-        weight = self._weigh(thing)
-        if self._waiting and self._waiting_bytes + weight > self._capacity:
+    def submit(self, submitted: Input, *, deadline: float) -> "asyncio.Future[Result]":
+        """Adds an input to the next group. Returns a future for its result, or for the exception that `work` returns for it.
+
+        At `deadline`, by the loop's clock, the future gets a TimeoutError. Raises Overloaded if too many bytes wait already.
+        """
+        size = self._size_of(submitted)
+        if self._waiting and self._waiting_bytes + size > self._capacity:
             raise Overloaded
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((thing, weight, future))
-        self._waiting_bytes += weight
-        self._promises.add(future, due)
-        if self._rounds is None:
-            self._rounds = asyncio.create_task(self._run())
+        self._waiting.append((submitted, size, future))
+        self._waiting_bytes += size
+        self._deadlines.add(future, deadline)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
         return future
 
     async def _run(self) -> None:
         try:
             while self._waiting:
-                if len(self._hanging) >= MOST_HANGING:
+                if len(self._hanging) >= MAX_HANGING_THREADS:
                     await asyncio.wait(self._hanging, return_when=asyncio.FIRST_COMPLETED)
-                await self._round(self._next_group())
-                self._promises.forget_kept()
+                await self._run_group(self._next_group())
+                self._deadlines.remove_done()
         finally:
-            self._rounds = None
+            self._task = None
 
-    def _next_group(self) -> list[tuple[Thing, asyncio.Future[Result]]]:
-        group: list[tuple[Thing, asyncio.Future[Result]]] = []
-        spent = 0
-        while self._waiting and len(group) < self._most:
-            thing, weight, future = self._waiting[0]
-            if group and spent + weight > self._budget:
+    def _next_group(self) -> list[tuple[Input, asyncio.Future[Result]]]:
+        group: list[tuple[Input, asyncio.Future[Result]]] = []
+        group_bytes = 0
+        while self._waiting and len(group) < self._max_inputs:
+            submitted, size, future = self._waiting[0]
+            if group and group_bytes + size > self._max_bytes:
                 break
             self._waiting.popleft()
-            self._waiting_bytes -= weight
-            spent += weight
-            if not future.done():  # its caller gave up
-                group.append((thing, future))
+            self._waiting_bytes -= size
+            group_bytes += size
+            if not future.done():  # its caller does not wait any more
+                group.append((submitted, future))
         return group
 
-    async def _round(self, group: list[tuple[Thing, asyncio.Future[Result]]]) -> None:
+    async def _run_group(self, group: list[tuple[Input, asyncio.Future[Result]]]) -> None:
         if not group:
             return
-        things = [thing for thing, _ in group]
+        inputs = [submitted for submitted, _ in group]
         outcomes: Sequence[Result | Exception]
-        running = asyncio.get_running_loop().run_in_executor(self._thread, self._work, things)
-        await asyncio.wait([running], timeout=self._patience)
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._work, inputs)
+        await asyncio.wait([running], timeout=self._timeout)
         if not running.done():
             self._abandon_thread(running)
             outcomes = [TimeoutError()] * len(group)
@@ -103,57 +110,57 @@ class GroupCommit(Generic[Thing, Result]):
         else:
             outcomes = running.result()
         for (_, future), outcome in zip(group, outcomes, strict=True):
-            _settle(future, outcome)
+            _set_outcome(future, outcome)
 
     def _abandon_thread(self, running: "asyncio.Future[Sequence[Result | Exception]]") -> None:
         self._hanging.add(running)
-        running.add_done_callback(self._forget_hanging)
+        running.add_done_callback(self._remove_hanging)
         self._thread.shutdown(wait=False)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
-    def _forget_hanging(self, ended: "asyncio.Future[Sequence[Result | Exception]]") -> None:
+    def _remove_hanging(self, ended: "asyncio.Future[Sequence[Result | Exception]]") -> None:
         self._hanging.discard(ended)
         if not ended.cancelled():
-            ended.exception()  # nobody waits for it, and nobody need be told
+            ended.exception()  # reads it, so that asyncio does not log it: no caller waits for it
 
 
-class Promises(Generic[Result]):
-    """Futures that have to be done at a time each. One timer serves all: one for each would cost more than the work on a
+class Deadlines(Generic[Result]):
+    """Futures that must be done at a time each. They share one timer: a timer for each would take longer than the work on a
     webhook."""
 
     def __init__(self) -> None:
-        self._due: list[tuple[float, int, asyncio.Future[Result]]] = []
-        self._numbers = count()
+        self._heap: list[tuple[float, int, asyncio.Future[Result]]] = []
+        self._sequence = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, future: "asyncio.Future[Result]", due: float) -> None:
-        """The future gets a TimeoutError at `due`, by the loop's clock, if it has nothing else by then."""
-        heapq.heappush(self._due, (due, next(self._numbers), future))
-        if self._timer is None or self._timer.when() > due:
-            self._set_timer(due)
+    def add(self, future: "asyncio.Future[Result]", deadline: float) -> None:
+        """Sets a TimeoutError on the future at `deadline`, by the loop's clock, if it is not done by then."""
+        heapq.heappush(self._heap, (deadline, next(self._sequence), future))
+        if self._timer is None or self._timer.when() > deadline:
+            self._set_timer(deadline)
 
-    def forget_kept(self) -> None:
-        """Let go of those that are done and would be due first."""
-        while self._due and self._due[0][2].done():
-            heapq.heappop(self._due)
+    def remove_done(self) -> None:
+        """Removes the futures with the earliest deadlines, as far as they are done."""
+        while self._heap and self._heap[0][2].done():
+            heapq.heappop(self._heap)
 
-    def _set_timer(self, due: float) -> None:
+    def _set_timer(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(due, self._break_late)
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._expire)
 
-    def _break_late(self) -> None:
+    def _expire(self) -> None:
         now = asyncio.get_running_loop().time()
         self._timer = None
-        self.forget_kept()
-        while self._due and self._due[0][0] <= now:
-            _settle(heapq.heappop(self._due)[2], TimeoutError())
-            self.forget_kept()
-        if self._due:
-            self._set_timer(self._due[0][0])
+        self.remove_done()
+        while self._heap and self._heap[0][0] <= now:
+            _set_outcome(heapq.heappop(self._heap)[2], TimeoutError())
+            self.remove_done()
+        if self._heap:
+            self._set_timer(self._heap[0][0])
 
 
-def _settle(future: "asyncio.Future[Result]", outcome: Result | Exception) -> None:
+def _set_outcome(future: "asyncio.Future[Result]", outcome: Result | Exception) -> None:
     if future.done():
         return
     if isinstance(outcome, Exception):

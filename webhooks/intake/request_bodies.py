@@ -1,15 +1,15 @@
-"""Bodies that are still being received, and the memory that they may take.
+"""Bodies that are being received, and the memory that they may take.
 
-Who sends a body is known only once it is complete. Until then every sender is treated as one who holds what was sent for as long as
-that is allowed. Small bodies and large ones have memory of their own:
+The sender of a body is known only once the body is complete. Until then the hub assumes that every sender holds its memory for as
+long as that is allowed. Small and large bodies have memory of their own:
 
-- A body of at most `SMALL_BODY_SIZE` bytes, which nearly all of Meta's are, is always taken. Where too many are unfinished at once, the
-  oldest is given up. A genuine body is complete within milliseconds, so it is never the oldest.
-- A larger body needs a slot, of which there are few. Where none is free, a client with few slots gets one of a client with many,
-  and otherwise a body that makes too little progress loses its slot. Where none is so slow, the body waits. So senders that stall,
-  trickle or wait in great numbers delay a genuine body by a fraction of a second.
+- A body of at most `SMALL_BODY_SIZE` bytes is always accepted. Nearly all bodies of Meta are so small. If too many are unfinished,
+  the oldest is given up. A genuine body is complete within milliseconds, so it is never the oldest.
+- A larger body needs a slot, and there are few. If none is free, a client with many slots loses one to a client with few.
+  Otherwise a body that progresses too slowly loses its slot. If no body is so slow, the new body waits. So senders that stall, that
+  send slowly or that wait in large numbers delay a genuine body by a fraction of a second.
 
-A body that is given up is answered with 503, so that a genuine sender repeats it.
+A body that is given up gets 503, so that a genuine sender repeats it.
 """
 
 import asyncio
@@ -23,29 +23,29 @@ SMALL_BODY_SIZE = 64 * 1024
 MAX_SMALL_BODIES = 1024
 """Small bodies that may be unfinished at once: 64 MiB."""
 MAX_LARGE_BODIES = 48
-"""Large bodies in memory at once: 192 MiB, if all are as large as they may be."""
-SHARE = MAX_LARGE_BODIES // 4
-"""Slots that no other client address can take while their bodies make progress. Who has more gives way to who has less."""
-MOST_WAITING = 128
+"""Large bodies in memory at once, which is the number of slots: 192 MiB, if all have the maximum size."""
+CLIENT_SHARE = MAX_LARGE_BODIES // 4
+"""Slots that a client address keeps while its bodies progress. A client with more of them loses slots to clients with fewer."""
+MAX_WAITING = 128
 """Bodies that may wait for a slot, each with `SMALL_BODY_SIZE` bytes and what the server has read beyond that, 320 KiB at most."""
-PROGRESS = 256 * 1024
+PROGRESS_BYTES = 256 * 1024
 PROGRESS_SECONDS = 0.25
-"""A large body that receives less than `PROGRESS` bytes in so many seconds may lose its slot to another."""
-FIRST_SECONDS = 0.1
-"""A body that has waited for its slot has to receive something in so many seconds, or may lose it again: its sender had time to
-have more ready."""
-CONTENDED_SECONDS = 2.0
-"""However fast it is, a body that is unfinished after so many seconds may lose its slot to another."""
-PACE = 256 * 2**20
+"""A large body that receives less than `PROGRESS_BYTES` in so many seconds may lose its slot to another."""
+FIRST_BYTES_SECONDS = 0.1
+"""A body that has waited for its slot may lose it again if it receives nothing in so many seconds: its sender had time to prepare
+more."""
+MAX_CONTENDED_SECONDS = 2.0
+"""A body that is unfinished after so many seconds may lose its slot to another, however fast it is."""
+READ_RATE = 256 * 2**20
 """Bytes a second that are read of all large bodies together, so that the process has time for small ones."""
-PACE_STEP = 0.005
-"""Seconds for which nobody waits: timers are no finer."""
+TIMER_RESOLUTION = 0.005
+"""Shorter delays, in seconds, are not waited for: timers are not more precise."""
 CHECK_SECONDS = 0.05
-"""How often slots are looked at while a body waits for one."""
+"""Interval between checks for a free slot while bodies wait for one."""
 
 
 @dataclass(eq=False)
-class Upload:
+class IncomingBody:
     """A body that is being received. `timeout` ends the task that receives it."""
 
     client: str
@@ -60,133 +60,134 @@ class Upload:
     needed_size: int = 0
 
     @property
-    def lacks_room(self) -> bool:
+    def lacks_slot(self) -> bool:
         """Whether it was given up, or waits for a slot."""
         return self.is_evicted or (self.size > SMALL_BODY_SIZE and not self.admitted_at)
 
     def add(self, chunk: bytes) -> None:
-        self.chunks.append(chunk)  # joined once, at the end: a buffer that grows is copied again and again
+        self.chunks.append(chunk)  # joined once, at the end: a growing buffer would be copied again and again
         self.size += len(chunk)
         if self.size >= self.needed_size:
-            self._demand(PROGRESS, PROGRESS_SECONDS)
+            self._require(PROGRESS_BYTES, PROGRESS_SECONDS)
 
     def admit(self, *, has_waited: bool) -> None:
         self.admitted_at = _now()
         if has_waited:
-            self._demand(1, FIRST_SECONDS)
+            self._require(1, FIRST_BYTES_SECONDS)
         else:
-            self._demand(PROGRESS, PROGRESS_SECONDS)
+            self._require(PROGRESS_BYTES, PROGRESS_SECONDS)
 
-    def _demand(self, size: int, seconds: float) -> None:
+    def _require(self, size: int, seconds: float) -> None:
         self.needed_size = self.size + size
-        self.slow_at = min(_now() + seconds, self.admitted_at + CONTENDED_SECONDS)
+        self.slow_at = min(_now() + seconds, self.admitted_at + MAX_CONTENDED_SECONDS)
 
     def evict(self) -> None:
-        """Give it up: the task that receives it gets a TimeoutError."""
+        """Gives the body up: the task that receives it gets a TimeoutError."""
         self.is_evicted = True
         if not self.timeout.expired():
             self.timeout.reschedule(_now())
 
 
-class Pace:
-    """How fast bytes are read that several senders send: `rate` of them a second, of all together."""
+class ReadRate:
+    """Limits how fast the bytes of several senders are read: `rate` bytes a second of all together."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._until = 0.0
 
-    async def keep(self, size: int) -> None:
-        """Wait until more may be read, after these bytes."""
+    async def wait(self, size: int) -> None:
+        """Waits until more may be read after these bytes."""
         now = _now()
         self._until = max(self._until, now) + size / self._rate
-        if self._until - now > PACE_STEP:
+        if self._until - now > TIMER_RESOLUTION:
             await asyncio.sleep(self._until - now)
 
 
-class Uploads:
-    """All uploads of a process. Each is added, admitted once it is large, and removed when its request is answered."""
+class IncomingBodies:
+    """All unfinished bodies of a process. Each is added, admitted once it is large, and removed after the response to its
+    request."""
 
     def __init__(self) -> None:
-        self._small: dict[Upload, None] = {}
-        self._large: dict[Upload, None] = {}
-        self._waiting: dict[Upload, asyncio.Future[None]] = {}
-        self._serves_newest = True
+        self._small: dict[IncomingBody, None] = {}
+        self._large: dict[IncomingBody, None] = {}
+        self._waiting: dict[IncomingBody, asyncio.Future[None]] = {}
+        self._admits_newest = True
         self._timer: asyncio.TimerHandle | None = None
-        self._pace = Pace(PACE)
+        self._read_rate = ReadRate(READ_RATE)
 
-    def add(self, upload: Upload) -> None:
-        """Count an unfinished body; the oldest of too many is given up."""
+    def add(self, body: IncomingBody) -> None:
+        """Adds an unfinished body. If there are too many, the oldest is given up."""
         if len(self._small) >= MAX_SMALL_BODIES:
             oldest = next(iter(self._small))
             del self._small[oldest]
             oldest.evict()
-        self._small[upload] = None
+        self._small[body] = None
 
-    async def admit_large(self, upload: Upload) -> None:
-        """Wait until the body has a slot. The timeout of the upload ends the wait."""
-        self._small.pop(upload, None)
-        if self._take_slot(upload):
+    async def admit_large(self, body: IncomingBody) -> None:
+        """Waits until the body has a slot. The timeout of the body ends the wait."""
+        self._small.pop(body, None)
+        if self._admit(body):
             return
-        if len(self._waiting) >= MOST_WAITING:  # neither the oldest nor the newest, which are served next
-            given_up = list(self._waiting)[MOST_WAITING // 2]
-            del self._waiting[given_up]
-            given_up.evict()
-        self._waiting[upload] = asyncio.get_running_loop().create_future()
+        if len(self._waiting) >= MAX_WAITING:  # the one in the middle: the oldest and the newest are admitted next
+            evicted = list(self._waiting)[MAX_WAITING // 2]
+            del self._waiting[evicted]
+            evicted.evict()
+        self._waiting[body] = asyncio.get_running_loop().create_future()
         self._set_timer()
-        await self._waiting[upload]
+        await self._waiting[body]
 
-    async def pace(self, size: int) -> None:
-        """Wait until more of a large body may be read, after these bytes of it."""
-        await self._pace.keep(size)
+    async def wait_to_read(self, size: int) -> None:
+        """Waits until more of a large body may be read after these bytes of it."""
+        await self._read_rate.wait(size)
 
-    def complete(self, upload: Upload) -> bytes:
-        """The whole body, which is not given up any more. Raises Overloaded if it was given up already."""
-        if upload.is_evicted:
+    def complete(self, body: IncomingBody) -> bytes:
+        """Returns all bytes of the body, which cannot be given up any more. Raises Overloaded if it was given up already."""
+        if body.is_evicted:
             raise Overloaded
-        self._small.pop(upload, None)
-        upload.is_complete = True
-        body = b"".join(upload.chunks)
-        upload.chunks.clear()
-        return body
+        self._small.pop(body, None)
+        body.is_complete = True
+        content = b"".join(body.chunks)
+        body.chunks.clear()
+        return content
 
-    def remove(self, upload: Upload) -> None:
-        """Free what the body had; safe to repeat."""
-        self._small.pop(upload, None)
-        self._waiting.pop(upload, None)
-        if upload in self._large:
-            del self._large[upload]
-            self._serve_waiting()
+    def remove(self, body: IncomingBody) -> None:
+        """Frees what the body had. May be called twice."""
+        self._small.pop(body, None)
+        self._waiting.pop(body, None)
+        if body in self._large:
+            del self._large[body]
+            self._admit_waiting()
 
-    def _take_slot(self, upload: Upload) -> bool:
-        """Whether the upload has a slot now, be it one that another has lost."""
+    def _admit(self, body: IncomingBody) -> bool:
+        """Gives the body a free slot, or the slot of a body that may lose it. Returns False if there is neither."""
         if len(self._large) >= MAX_LARGE_BODIES:
-            loser = self._loser(upload.client)
-            if loser is None:
+            evicted = self._find_evictable(body.client)
+            if evicted is None:
                 return False
-            del self._large[loser]
-            loser.evict()
-        self._large[upload] = None
-        upload.admit(has_waited=upload in self._waiting)
+            del self._large[evicted]
+            evicted.evict()
+        self._large[body] = None
+        body.admit(has_waited=body in self._waiting)
         return True
 
-    def _loser(self, client: str) -> Upload | None:
-        """The slowest upload that has to give way to one of this client, if any has to."""
+    def _find_evictable(self, client: str) -> IncomingBody | None:
+        """Returns the slowest body that may lose its slot to a body of this client, or None."""
         slots = Counter(each.client for each in self._large)
         unfinished = [each for each in self._large if not each.is_complete]
-        greedy = [each for each in unfinished if slots[each.client] > SHARE]
-        slowest = min(greedy or unfinished, key=lambda each: each.slow_at, default=None)
-        gives_way = slowest is not None and (slowest.slow_at <= _now() or (bool(greedy) and slots[client] < SHARE))
-        return slowest if gives_way else None
+        above_share = [each for each in unfinished if slots[each.client] > CLIENT_SHARE]
+        slowest = min(above_share or unfinished, key=lambda each: each.slow_at, default=None)
+        may_lose_slot = slowest is not None and (slowest.slow_at <= _now() or (bool(above_share) and slots[client] < CLIENT_SHARE))
+        return slowest if may_lose_slot else None
 
-    def _serve_waiting(self) -> None:
-        """Give slots to those that wait, in turn to the last and the first. Many that have stalled do not delay the last, and many
-        that come again and again do not delay the first for long."""
+    def _admit_waiting(self) -> None:
+        """Admits waiting bodies, alternately the newest and the oldest."""
+        # So many stalled bodies do not delay the newest, and senders that return again and again do not delay the oldest for long.
         while self._waiting:
-            upload = next(reversed(self._waiting) if self._serves_newest else iter(self._waiting))
-            if not self._take_slot(upload):
+            body = next(reversed(self._waiting) if self._admits_newest else iter(self._waiting))
+            if not self._admit(body):
                 return
-            future = self._waiting.pop(upload)
-            self._serves_newest = not self._serves_newest
+            future = self._waiting.pop(body)
+            self._admits_newest = not self._admits_newest
             if not future.done():
                 future.set_result(None)
 
@@ -196,7 +197,7 @@ class Uploads:
 
     def _check_waiting(self) -> None:
         self._timer = None
-        self._serve_waiting()
+        self._admit_waiting()
         if self._waiting:
             self._set_timer()
 

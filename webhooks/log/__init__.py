@@ -1,1 +1,1 @@
-"""The webhook log of an organization: its pages (`views`), and what they read (`selectors`)."""
+"""The webhook log of an organization: its pages (`views`), and the queries for them (`selectors`)."""

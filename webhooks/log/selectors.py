@@ -1,4 +1,4 @@
-"""The log of an organization: pages of it, always by index, however long the log is."""
+"""Reads the webhook log of an organization. All queries use an index, however long the log is."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,21 +17,21 @@ from organizations.text_display import indent_json, printable
 from webhooks.models import HeldItem, Webhook
 from webhooks.processing.hold_reasons import translate_reason
 
-PAGE = 50
-LATEST = 100
-"""Rows that are shown of what has come since a page was opened; what lies below them is asked for."""
-READ_FOR_A_WORD = 16 * 1024
-"""Bytes of the largest body that a list reads to say in a word what it is about."""
-MOST_HELD = 200
-MOST_UNMATCHED = 50
-"""Messages that the hub does not know, named on the page of a webhook."""
-MOST_COUNTED = 10_000
-MOST_SHOWN = 200_000
-"""Letters of a body on its page; all of it can be downloaded."""
+PAGE_SIZE = 50
+MAX_LATEST = 100
+"""Webhooks that arrived since a page was opened and are shown automatically. Older ones have a button."""
+MAX_SUMMARIZED = 16 * 1024
+"""Bytes of the largest body that is parsed for its summary in the list."""
+MAX_HELD = 200
+MAX_UNMATCHED = 50
+"""Messages without a row that the page of a webhook lists."""
+MAX_COUNTED = 10_000
+MAX_SHOWN = 200_000
+"""Characters of a body on its page. The whole body can be downloaded."""
 
 
-class Which(StrEnum):
-    """Which webhooks of a log: all, those with problems, or those that tell of messages that the hub does not know."""
+class LogFilter(StrEnum):
+    """Which webhooks of a log are listed: all, those with problems, or those with statuses of messages that have no row."""
 
     ALL = ""
     PROBLEMS = "problems"
@@ -39,9 +39,12 @@ class Which(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A webhook in the log. `held` is how many of its items are held, `reason` why it or they are; `unmatched` how many of its
-    statuses are of messages that the hub does not know."""
+class LogLine:
+    """A webhook in the log.
+
+    `held` is the number of its held items, and `reason` why they are held, or why the webhook is dead. `unmatched` is the number of
+    its statuses whose messages have no row. `about` is a summary of its body.
+    """
 
     webhook: Webhook
     held: int
@@ -55,11 +58,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Part of the log, the latest first. `last` is the id of the last line, 0 if there are none; `has_more` says whether older
-    ones follow, down to the bound that was asked for."""
+class LogPage:
+    """A part of the log, the latest webhook first. `has_more`: older webhooks follow, down to the requested bound. `last` is the id
+    of the last webhook, 0 if there is none."""
 
-    lines: Sequence[Line]
+    lines: Sequence[LogLine]
     has_more: bool
 
     @property
@@ -67,88 +70,97 @@ class Page:
         return self.lines[-1].webhook.pk if self.lines else 0
 
 
-def page_of(
-    organization: Organization, *, which: Which = Which.ALL, before: int | None = None, down_to: int = 0, limit: int = PAGE
-) -> Page:
-    """The webhooks of the organization's log older than `before`, not older than `down_to`."""
-    found = {Which.ALL: _all, Which.PROBLEMS: _problems, Which.UNMATCHED: _unmatched}[which](
-        organization, before, down_to, limit + 1
-    )
+def list_webhooks(
+    organization: Organization,
+    *,
+    log_filter: LogFilter = LogFilter.ALL,
+    before: int | None = None,
+    down_to: int = 0,
+    limit: int = PAGE_SIZE,
+) -> LogPage:
+    """Returns up to `limit` webhooks of the organization's log with ids below `before`, and not below `down_to`."""
+    find_ids = {LogFilter.ALL: _all_ids, LogFilter.PROBLEMS: _problem_ids, LogFilter.UNMATCHED: _unmatched_ids}[log_filter]
+    ids = find_ids(organization, before, down_to, limit + 1)
     statuses = UnmatchedStatus.objects.filter(organization_id=organization.pk, webhook_id=OuterRef("pk")).order_by()
     counted = Subquery(statuses.values("webhook_id").annotate(count=Count("pk")).values("count"))
-    rows = Webhook.objects.filter(pk__in=found[:limit]).defer("json", "raw").annotate(unmatched=counted).order_by("-pk")
-    if which == Which.UNMATCHED:  # a webhook for several organizations is in nobody's log
+    rows = Webhook.objects.filter(pk__in=ids[:limit]).defer("json", "raw").annotate(unmatched=counted).order_by("-pk")
+    if log_filter == LogFilter.UNMATCHED:  # a webhook of several organizations is in no log
         rows = rows.filter(organization_id=organization.pk)
-    return Page(_lines({webhook: getattr(webhook, "unmatched", None) or 0 for webhook in rows}), len(found) > limit)
+    return LogPage(_lines({webhook: getattr(webhook, "unmatched", None) or 0 for webhook in rows}), len(ids) > limit)
 
 
-def _all(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
-    return _ids(Webhook.objects.filter(organization_id=organization.pk), "pk", before, down_to, limit)
+def _all_ids(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
+    return _greatest_ids(Webhook.objects.filter(organization_id=organization.pk), "pk", before, down_to, limit)
 
 
-def _problems(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
-    """The dead are found by the index of the queues; those with held items by the held items."""
-    # Ordered by the id itself, MariaDB and MySQL read the whole log backwards in search of dead ones.
+def _problem_ids(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
+    """Finds dead webhooks through the index of the queues, and webhooks with held items through these."""
+    # Ordered by the id itself, MariaDB and MySQL would read the whole log backwards to find dead webhooks.
     dead = Webhook.objects.dead_of(organization.pk).alias(latest=F("pk") + 0)
     held = HeldItem.objects.filter(organization_id=organization.pk)
-    found = {*_ids(dead, "pk", before, down_to, limit, order="latest"), *_ids(held, "webhook_id", before, down_to, limit)}
+    found = {
+        *_greatest_ids(dead, "pk", before, down_to, limit, order="latest"),
+        *_greatest_ids(held, "webhook_id", before, down_to, limit),
+    }
     return sorted(found, reverse=True)[:limit]
 
 
-def _unmatched(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
-    return _ids(UnmatchedStatus.objects.filter(organization_id=organization.pk), "webhook_id", before, down_to, limit)
+def _unmatched_ids(organization: Organization, before: int | None, down_to: int, limit: int) -> list[int]:
+    return _greatest_ids(UnmatchedStatus.objects.filter(organization_id=organization.pk), "webhook_id", before, down_to, limit)
 
 
 def count_unmatched(organization: Organization) -> int:
-    """How many statuses are of messages that the hub does not know, counted up to `MOST_COUNTED`."""
-    return UnmatchedStatus.objects.filter(organization_id=organization.pk).order_by()[:MOST_COUNTED].count()
+    """Returns the number of statuses whose messages have no row, counted up to `MAX_COUNTED`."""
+    return UnmatchedStatus.objects.filter(organization_id=organization.pk).order_by()[:MAX_COUNTED].count()
 
 
 def unmatched_messages(webhook: Webhook) -> tuple[list[str], bool]:
-    """Meta's ids of the messages that the webhook tells of and the hub does not know, up to `MOST_UNMATCHED`, and whether there are
+    """Returns the wamids, up to `MAX_UNMATCHED`, of messages that have no row and a status in the webhook, and whether there are
     more."""
     rows = UnmatchedStatus.objects.filter(organization_id=webhook.organization_id or 0, webhook_id=webhook.pk)
-    wamids = list(dict.fromkeys(rows.order_by("pk").values_list("wamid", flat=True)[: MOST_UNMATCHED + 1]))
-    return wamids[:MOST_UNMATCHED], len(wamids) > MOST_UNMATCHED
+    wamids = list(dict.fromkeys(rows.order_by("pk").values_list("wamid", flat=True)[: MAX_UNMATCHED + 1]))
+    return wamids[:MAX_UNMATCHED], len(wamids) > MAX_UNMATCHED
 
 
-def _ids(rows: QuerySet[Any], key: str, before: int | None, down_to: int, limit: int, *, order: str = "") -> list[int]:
-    """The greatest of these ids, each once, the greatest first."""
+def _greatest_ids(rows: QuerySet[Any], key: str, before: int | None, down_to: int, limit: int, *, order: str = "") -> list[int]:
+    """Returns the greatest values of `key`, each once, the greatest first."""
     within = rows.filter(**{f"{key}__gte": down_to}) if down_to else rows
     within = within.filter(**{f"{key}__lt": before}) if before else within
     return list(within.order_by(f"-{order or key}").values_list(key, flat=True).distinct()[:limit])
 
 
-def _lines(webhooks: Mapping[Webhook, int]) -> list[Line]:
-    """`webhooks`: with how many of their statuses are of messages that the hub does not know."""
-    held, words = _held([webhook.pk for webhook in webhooks]), _words(webhooks)
+def _lines(webhooks: Mapping[Webhook, int]) -> list[LogLine]:
+    """`webhooks` maps each webhook to the number of its statuses whose messages have no row."""
+    held, summaries = _count_held([webhook.pk for webhook in webhooks]), _summaries(webhooks)
     return [
-        _line(webhook, held.get(webhook.pk, {}), words.get(webhook.pk, ""), unmatched) for webhook, unmatched in webhooks.items()
+        _line(webhook, held.get(webhook.pk, {}), summaries.get(webhook.pk, ""), unmatched)
+        for webhook, unmatched in webhooks.items()
     ]
 
 
-def _held(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Of each webhook with held items how many they are, and the first and the last of their reasons by the alphabet."""
+def _count_held(pks: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Returns for each webhook with held items their number, and the first and the last of their reasons in alphabetical order."""
     rows = HeldItem.objects.filter(webhook__in=list(pks)).order_by().values("webhook")
     counted = rows.annotate(count=Count("pk"), first=Min("reason"), last=Max("reason"))
     return {row["webhook"]: {**row} for row in counted}
 
 
-def _line(webhook: Webhook, held: dict[str, Any], about: str, unmatched: int) -> Line:
+def _line(webhook: Webhook, held: dict[str, Any], about: str, unmatched: int) -> LogLine:
     reason = translate_reason(webhook.reason or held.get("first", ""))
     if held and not webhook.reason and held["first"] != held["last"]:
         reason = gettext("%(reason)s And other reasons.") % {"reason": reason}
-    return Line(webhook, held.get("count", 0), reason, about, unmatched)
+    return LogLine(webhook, held.get("count", 0), reason, about, unmatched)
 
 
-def _words(webhooks: Iterable[Webhook]) -> dict[int, str]:
-    small = [webhook.pk for webhook in webhooks if webhook.size <= READ_FOR_A_WORD]
+def _summaries(webhooks: Iterable[Webhook]) -> dict[int, str]:
+    small = [webhook.pk for webhook in webhooks if webhook.size <= MAX_SUMMARIZED]
     bodies = Webhook.objects.filter(pk__in=small).only("json", "raw")
-    return {webhook.pk: in_a_word(webhook.body) for webhook in bodies}
+    return {webhook.pk: summarize_body(webhook.body) for webhook in bodies}
 
 
-def in_a_word(body: bytes) -> str:
-    """What a body is about: the kind of its items, or the most frequent kind and that there are others. Empty if it is nothing."""
+def summarize_body(body: bytes) -> str:
+    """Returns the kind of the body's items as text. If there are several kinds, the most frequent one with “and more”. Empty if
+    there is none."""
     try:
         kinds = Counter(map(_kind, parse(body)))
     except UnreadableBody:
@@ -156,8 +168,8 @@ def in_a_word(body: bytes) -> str:
     if not kinds:
         return ""
     kind, count = kinds.most_common(1)[0]
-    word = _kind_words(kind, count)
-    return gettext("%(words)s and more") % {"words": word} if len(kinds) > 1 else word
+    text = _kind_text(kind, count)
+    return gettext("%(words)s and more") % {"words": text} if len(kinds) > 1 else text
 
 
 def _kind(item: Item) -> str:
@@ -168,38 +180,38 @@ def _kind(item: Item) -> str:
     return item.field if isinstance(item, AccountEvent) else "other"
 
 
-def _kind_words(kind: str, count: int) -> str:
+def _kind_text(kind: str, count: int) -> str:
     counted = {"count": count}
     if kind == "message":
         return ngettext("%(count)s message", "%(count)s messages", count) % counted
     if kind == "status":
         return ngettext("%(count)s delivery status", "%(count)s delivery statuses", count) % counted
-    words = {
+    texts = {
         Channel.PHONE_APP: gettext("written in the phone app"),
         Channel.HISTORY: gettext("old conversations"),
         Channel.STANDBY: gettext("conversation of Meta's agent"),
         "other": gettext("about a person"),
     }
-    return words.get(kind) or kind.replace("_", " ")
+    return texts.get(kind) or kind.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldItemLine:
     """A held item on the page of its webhook."""
 
     item: HeldItem
     reason: str
 
 
-def held_items(webhook: Webhook) -> tuple[list[Held], bool]:
-    """What is held of the webhook, up to `MOST_HELD`, and whether there is more."""
-    rows = list(HeldItem.objects.filter(webhook=webhook).order_by("pk")[: MOST_HELD + 1])
-    return [Held(row, translate_reason(row.reason)) for row in rows[:MOST_HELD]], len(rows) > MOST_HELD
+def held_items(webhook: Webhook) -> tuple[list[HeldItemLine], bool]:
+    """Returns up to `MAX_HELD` held items of the webhook, and whether there are more."""
+    rows = list(HeldItem.objects.filter(webhook=webhook).order_by("pk")[: MAX_HELD + 1])
+    return [HeldItemLine(row, translate_reason(row.reason)) for row in rows[:MAX_HELD]], len(rows) > MAX_HELD
 
 
 @dataclass(frozen=True, slots=True)
 class ShownBody:
-    """A body as a page shows it. `note` says what is not as it came; `is_cut` that there is more of it."""
+    """A body as its page shows it. `note` explains differences from the received bytes. `is_cut`: it is longer than `text`."""
 
     text: str
     note: str
@@ -207,14 +219,14 @@ class ShownBody:
 
 
 def shown_body(webhook: Webhook) -> ShownBody:
-    """The body, indented if that loses nothing, otherwise as it came; of a large one the beginning."""
+    """Returns the body, indented if that changes only white space. Of a large body, returns the beginning."""
     text = webhook.json
     if webhook.raw is not None:
         note = gettext("It is not UTF-8 text. This is a readable likeness; the exact bytes can be downloaded.")
-        return ShownBody(printable(text[:MOST_SHOWN]), note, len(text) > MOST_SHOWN)
-    if len(text) > MOST_SHOWN:
-        return ShownBody(printable(text[:MOST_SHOWN]), "", True)
+        return ShownBody(printable(text[:MAX_SHOWN]), note, len(text) > MAX_SHOWN)
+    if len(text) > MAX_SHOWN:
+        return ShownBody(printable(text[:MAX_SHOWN]), "", True)
     try:
-        return ShownBody(printable(indent_json(text, max_length=4 * MOST_SHOWN)), "", False)
+        return ShownBody(printable(indent_json(text, max_length=4 * MAX_SHOWN)), "", False)
     except (ValueError, RecursionError):
         return ShownBody(printable(text), gettext("Shown as it came."), False)

@@ -2,10 +2,12 @@
 
 Modules and what other packages use of them:
 
-    pipeline       the lane of the worker, from the leased rows to the stored items
+    pipeline       the lanes of the worker and the phases of an item: LANES
+    item_batches   reads the items of leased webhooks
     router         finds the number and the organization of each item
-    held_items     items that cannot be applied yet: count_unapplied, most_unapplied
-    tenants        which organization may see a webhook in its log
-    hold_reasons   reasons in words: translated
-    replay         applies webhooks again, and rebuilds what came from them
+    held_items     items that cannot be applied yet: count_held_items, max_held_items, release_proven_items,
+                   release_waiting_items
+    hold_reasons   why items are held, as codes and in words: translate_reason
+    log_ownership  which organization may see a webhook in its log
+    replay         applies webhooks again, and rebuilds what came from them: make_webhook_due
 """

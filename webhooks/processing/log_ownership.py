@@ -1,8 +1,8 @@
-"""Whose log a webhook is in; and what is told once it is applied: that logs have changed, that numbers are heard of.
+"""In whose log a webhook is, and what is published once it is applied: changed logs, and the activity of numbers.
 
-A webhook is in the log of the one organization whose secret signed it: that is known when it is stored. If the platform's secret
-signed it, or one that several organizations have, then what the body names decides when it is applied, as numbers are connected
-by then.
+A webhook is in the log of the one organization whose secret signed it. That is known when it is stored. If the platform's secret
+signed it, or one that several organizations have, then the log depends on what the body names. That is decided when it is applied,
+because the numbers may be connected only then.
 """
 
 from collections import defaultdict
@@ -11,27 +11,27 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import BigIntegerField, Case, Value, When
-from organizations.numbers.activity import NumberActivity, record_activity
 
+from cloud_api.payloads import Item
 from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
+from organizations.numbers.activity import NumberActivity, record_activity
+from organizations.numbers.inbound_items import InboundItem
 from webhooks.models import HeldItem, Webhook, queue_of
-from webhooks.processing.router import Cause, Entry, HoldReason, Router
+from webhooks.processing.router import Cause, HoldReason, Router
 
 Owners = Mapping[int, int | None]
-"""Of each webhook, by its id, the organization whose log it is in."""
-Keeper = tuple[int | None, int]
-"""An organization, None where there is not one, and a queue."""
-NOTED_AT_ONCE = 200
-"""Numbers in one statement."""
+"""By the id of each webhook, the organization in whose log it is."""
+OwnerAndQueue = tuple[int | None, int]
+NUMBERS_IN_STATEMENT = 200
 
 
 def store_owners(webhooks: Sequence[Webhook], owners: Owners) -> None:
-    """Put the webhooks, and what is held of them, into their owners' logs and queues. Must run in a transaction."""
-    items: dict[Keeper, list[int]] = defaultdict(list)
-    bodies: dict[Keeper, list[int]] = defaultdict(list)
+    """Moves the webhooks and their held items into the logs and queues of their owners. Must run in a transaction."""
+    items: dict[OwnerAndQueue, list[int]] = defaultdict(list)
+    bodies: dict[OwnerAndQueue, list[int]] = defaultdict(list)
     for webhook in webhooks:
         owner = owners[webhook.pk]
         queue_id = queue_of(owner or webhook.first_signer, size=webhook.size)
@@ -43,38 +43,43 @@ def store_owners(webhooks: Sequence[Webhook], owners: Owners) -> None:
         _move(Webhook.objects.all(), "pk__in", bodies)
 
 
-def _move(rows: LeasedQuerySet[Any], key: str, moved: Mapping[Keeper, list[int]]) -> None:
-    """In one statement, however many owners there are."""
+def publish_arrivals(
+    owners: Owners, items: Sequence[InboundItem[Item]], reasons: Sequence[HoldReason | None], router: Router
+) -> None:
+    """Publishes the revisions of all organizations concerned, and stores the activity of their numbers. Runs in a transaction of
+    its own: those that store messages lock numbers in another order."""
+    active = _active_numbers(items, reasons, router)
+    concerned = {owner for owner in owners.values() if owner is not None} | {each.number.organization_id for each in active}
+
+    def publish() -> None:
+        for start in range(0, len(active), NUMBERS_IN_STATEMENT):
+            record_activity(active[start : start + NUMBERS_IN_STATEMENT])
+        publish_revisions(concerned)
+
+    if concerned:
+        run_in_transaction(publish)
+
+
+def _move(rows: LeasedQuerySet[Any], key: str, moved: Mapping[OwnerAndQueue, list[int]]) -> None:
+    """Updates all rows in one statement, whatever the number of owners."""
     owners = [When(**{key: ids}, then=Value(owner)) for (owner, _), ids in moved.items()]
     queues = [When(**{key: ids}, then=Value(queue_id)) for (_, queue_id), ids in moved.items()]
-    everyone = [pk for ids in moved.values() for pk in ids]
-    rows.filter(**{key: everyone}).update(
+    all_ids = [pk for ids in moved.values() for pk in ids]
+    rows.filter(**{key: all_ids}).update(
         organization_id=Case(*owners, output_field=BigIntegerField()), queue_id=Case(*queues, output_field=BigIntegerField())
     )
 
 
-def publish_arrivals(owners: Owners, entries: Sequence[Entry], outcomes: Sequence[HoldReason | None], router: Router) -> None:
-    """Let the pages of all concerned know, and note when numbers were heard of. In a transaction of its own: those that store
-    messages lock numbers in an order of their own."""
-    heard = _heard(entries, outcomes, router)
-    concerned = {owner for owner in owners.values() if owner is not None} | {each.number.organization_id for each in heard}
-
-    def tell() -> None:
-        for start in range(0, len(heard), NOTED_AT_ONCE):
-            record_activity(heard[start : start + NOTED_AT_ONCE])
-        publish_revisions(concerned)
-
-    if concerned:
-        run_in_transaction(tell)
-
-
-def _heard(entries: Sequence[Entry], outcomes: Sequence[HoldReason | None], router: Router) -> list[NumberActivity]:
-    """The numbers that were named by themselves in items that are theirs, and when webhooks with such items arrived."""
+def _active_numbers(
+    items: Sequence[InboundItem[Item]], reasons: Sequence[HoldReason | None], router: Router
+) -> list[NumberActivity]:
+    """Returns the numbers that are named in their own items, with the times of the first and the last arrival."""
     times: dict[PhoneNumber, tuple[datetime, datetime]] = {}
-    for entry, outcome in zip(entries, outcomes, strict=True):
-        is_theirs = outcome is None or outcome.cause == Cause.FAILED
-        if is_theirs and (number := router.named_number(entry, entry.item.phone_number_id or "")):
-            first, last = times.get(number, (entry.received_at, entry.received_at))
-            times[number] = (min(first, entry.received_at), max(last, entry.received_at))
-    heard = [NumberActivity(number, first, last) for number, (first, last) in times.items()]
-    return sorted(heard, key=lambda each: each.number.pk)
+    for inbound, reason in zip(items, reasons, strict=True):
+        is_own = reason is None or reason.cause == Cause.FAILED
+        if is_own and (number := router.named_number(inbound.webhook, inbound.item.phone_number_id or "")):
+            received_at = inbound.webhook.received_at
+            first, last = times.get(number, (received_at, received_at))
+            times[number] = (min(first, received_at), max(last, received_at))
+    active = [NumberActivity(number, first, last) for number, (first, last) in times.items()]
+    return sorted(active, key=lambda each: each.number.pk)

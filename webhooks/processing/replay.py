@@ -1,4 +1,4 @@
-"""Applying stored webhooks again. The raw log is the source of truth: what came from it can be made anew from it."""
+"""Applies stored webhooks again. The raw log is the source of truth: everything from webhooks can be rebuilt from it."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import BooleanField, ExpressionWrapper, F, Max, Q
 from django.utils import timezone
 
-from chats.conversations.inbound_messages import recompute_contacts
+from chats.conversations.contact_columns import recompute_contacts
 from chats.models import Message, StatusEvent, UnmatchedStatus
 from contacts.models import Contact, ContactChange, MarketingChoice
 from jobs.models import LeasedQuerySet
@@ -18,11 +18,10 @@ from organizations.models import AccountEvent, User
 from webhooks.models import HeldItem, Webhook
 
 STEP = 5_000
+"""Rows in one transaction."""
 Progress = Callable[[int], object]
-"""Hears how many rows were changed since it heard last."""
-
-
-FORGOTTEN = {
+"""Called with the number of rows that were changed since the last call."""
+CLEARED_COLUMNS = {
     "name": "",
     "name_at": None,
     "name_since": None,
@@ -40,18 +39,17 @@ FORGOTTEN = {
     "session_expires_at": None,
     "session_is_active": False,
 }
-"""What a contact knows from webhooks, apart from the identifiers. What Graph itself refused stays: no webhook tells
-it."""
+"""Columns of a contact that come from webhooks, apart from the identifiers. What Graph refused in a response stays: it is in no
+webhook."""
 
 
 def replay(rows: LeasedQuerySet[Any], progress: Progress) -> int:
-    """Let workers apply these webhooks or held items again, whatever became of them; returns how many. What was applied before does
-    not change."""
+    """Makes these webhooks or held items due, whatever their state. Returns how many. What was applied before does not change."""
     return _in_steps(rows, lambda step: step.make_due(), progress)
 
 
 def make_webhook_due(*, webhook: Webhook, by: User) -> None:
-    """Let a worker apply this webhook afresh, with all that is held of it."""
+    """Makes the webhook and its held items due."""
 
     def make_due() -> None:
         HeldItem.objects.filter(webhook=webhook).make_due()  # in the order in which the lanes lock them
@@ -63,33 +61,33 @@ def make_webhook_due(*, webhook: Webhook, by: User) -> None:
 
 
 def delete_derived_rows(until: int, progress: Progress) -> None:
-    """Delete messages, statuses and events that webhooks up to this id told, and what contacts know from them.
+    """Deletes the messages, statuses and events of webhooks up to this id, and clears the columns of contacts that come from them.
 
-    Contacts stay, with their identifiers past and present, flags and all that staff wrote, changed and decided: applying the log
-    again finds them. What the hub itself sent stays too, and is filed anew.
+    Contacts stay, with their present and retired identifiers, flags, and what staff wrote, changed and decided: applying the log
+    again finds them. What the hub itself sent stays too, and is assigned to sessions again.
     """
     for model in (UnmatchedStatus, StatusEvent, Message, AccountEvent):
-        told = model._default_manager.filter(webhook_id__lte=until)
-        _in_steps(told, lambda step: step.delete()[0], progress)
+        rows = model._default_manager.filter(webhook_id__lte=until)
+        _in_steps(rows, lambda step: step.delete()[0], progress)
     _in_steps(ContactChange.objects.exclude(key=None), lambda step: step.delete()[0], progress)
     _in_steps(MarketingChoice.objects.all(), lambda step: step.delete()[0], progress)
-    _in_steps(Contact.objects.all(), lambda step: step.update(**FORGOTTEN), progress)
-    left = Message.objects.values("contact")  # what the hub wrote itself, and what has come since
-    _in_steps(Contact.objects.filter(pk__in=left), lambda step: recompute_contacts(step, timezone.now()), progress)
+    _in_steps(Contact.objects.all(), lambda step: step.update(**CLEARED_COLUMNS), progress)
+    with_messages = Message.objects.values("contact")  # that the hub sent, or that arrived since
+    _in_steps(Contact.objects.filter(pk__in=with_messages), lambda step: recompute_contacts(step, timezone.now()), progress)
 
 
 def latest_webhook() -> int:
-    """The id of the newest webhook; 0 if there is none."""
+    """Returns the id of the newest webhook; 0 if there is none."""
     return Webhook.objects.aggregate(latest=Max("pk"))["latest"] or 0
 
 
-def since(moment: datetime) -> LeasedQuerySet[Webhook]:
-    """The webhooks received then or later."""
-    return Webhook.objects.filter(date__gte=moment)
+def webhooks_since(time: datetime) -> LeasedQuerySet[Webhook]:
+    """Returns the webhooks that were received at this time or later."""
+    return Webhook.objects.filter(date__gte=time)
 
 
 def _in_steps(rows: Any, change: Callable[[Any], int], progress: Progress) -> int:
-    """Change the rows, so many in a transaction; tells `progress` of each step, and returns how many rows it changed."""
+    """Changes the rows, `STEP` in each transaction. Calls `progress` after each step. Returns how many rows it changed."""
     total = last = 0
     while ids := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:STEP]):
         last = ids[-1]

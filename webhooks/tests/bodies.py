@@ -42,11 +42,11 @@ def history_body(wamid: str, at: int, *, sender: str = ANA, bsuid: str | None = 
 
 
 def status_body(wamid: str, status: str, at: int = START, *, number: str = NUMBER, **more: Any) -> bytes:
-    told = {"id": wamid, "status": status, "timestamp": str(at), "recipient_id": ANA, **more}
-    return body(value(number, statuses=[told]))
+    received = {"id": wamid, "status": status, "timestamp": str(at), "recipient_id": ANA, **more}
+    return body(value(number, statuses=[received]))
 
 
 def system_body(wamid: str, at: int, *, old: str, new: str, number: str = NUMBER, **ids: str) -> bytes:
     system = {"type": "user_changed_number", "body": f"User changed from {old} to {new}", "wa_id": new, **ids}
-    told = {"from": old, "id": wamid, "timestamp": str(at), "type": "system", "system": system}
-    return body(value(number, messages=[told]))
+    received = {"from": old, "id": wamid, "timestamp": str(at), "type": "system", "system": system}
+    return body(value(number, messages=[received]))

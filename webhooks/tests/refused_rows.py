@@ -1,4 +1,4 @@
-"""A database that refuses some rows, for a reason the hub knows nothing of."""
+"""A database that refuses some rows, for a reason unknown to the hub."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

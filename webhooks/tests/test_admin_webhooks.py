@@ -1,4 +1,4 @@
-"""The admin of the raw log: what came, why it was not applied, and the way to apply it again."""
+"""The admin of the raw log: webhooks, why they were not applied, and applying them again."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from django.conf import settings as hub
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from organizations.admin.model_admins import MAX_COUNTED
 
 from jobs.models import State
+from organizations.admin.model_admins import MAX_COUNTED
 from organizations.models import Organization, PhoneNumber
 from organizations.text_display import parse_exact_json
 from webhooks.models import HeldItem, Webhook
@@ -28,9 +28,9 @@ def store(body=b'{"object": "whatsapp_business_account"}', **columns):
     return Webhook.objects.create(**({"json": text, "raw": raw, "size": len(body)} | columns))
 
 
-def hold(webhook, place=0, **columns):
+def hold(webhook, index=0, **columns):
     return HeldItem.objects.create(
-        **({"webhook": webhook, "position": f"entry.0.changes.{place}", "cause": "failed", "state": "dead"} | columns)
+        **({"webhook": webhook, "position": f"entry.0.changes.{index}", "cause": "failed", "state": "dead"} | columns)
     )
 
 
@@ -54,7 +54,7 @@ def test_a_json_body_is_shown_indented_and_escaped(admin_client):
     "body",
     [b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": 1e400}', b'{"a": 0.10}', b'{"a": ', b"plain <b>text</b>", b""],
 )
-def test_a_body_that_would_not_survive_indenting_is_shown_as_it_came(admin_client, body):
+def test_a_body_that_indenting_would_change_is_shown_unchanged(admin_client, body):
     with pytest.raises(ValueError):  # noqa: PT011  of json or ours
         parse_exact_json(body.decode())
     shown = english(admin_client, page(store(body)))
@@ -71,7 +71,7 @@ def test_a_body_that_is_not_utf8_is_shown_with_its_bytes(admin_client):
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (PAYLOADS / "malformed").iterdir()))
-def test_every_malformed_body_can_be_looked_at(admin_client, name):
+def test_every_malformed_body_can_be_shown(admin_client, name):
     body = (PAYLOADS / "malformed" / name).read_bytes()
 
     assert admin_client.get(page(store(body, state="dead", reason="not JSON"))).status_code == 200
@@ -81,14 +81,14 @@ def test_the_size_is_exact(admin_client):
     assert "1,234,567 bytes (1.2" in english(admin_client, page(store(size=1_234_567)))
 
 
-def test_a_webhook_s_page_tells_who_signed_it(admin_client):
+def test_the_page_of_a_webhook_shows_its_signers(admin_client):
     organization = Organization.objects.create(organization_name="Padaria do Zé")
 
     assert "Padaria do Zé" in english(admin_client, page(store(signed_for=[organization.pk])))
     assert "META_APP_SECRET" in english(admin_client, page(store()))
 
 
-def test_a_webhook_s_page_tells_its_held_items(admin_client):
+def test_the_page_of_a_webhook_shows_its_held_items(admin_client):
     webhook = store(state="done")
     item = hold(webhook, 3, cause="foreign", reason="signed by 7")
     hold(store(), 9)
@@ -112,20 +112,20 @@ def test_webhooks_and_held_items_can_be_read_and_not_changed(admin_client):
 
 
 @pytest.mark.parametrize(("address", "kind"), [(LIST, Webhook), (HELD, HeldItem)])
-def test_apply_again_makes_the_chosen_due_and_says_how_many(admin_client, address, kind):
+def test_apply_again_makes_the_selected_rows_due_and_shows_how_many(admin_client, address, kind):
     webhooks = [store(state="dead", reason="boom", attempts=6) for _ in range(3)]
     rows = webhooks if kind is Webhook else [hold(webhook, reason="boom") for webhook in webhooks]
     chosen = [row.pk for row in rows[:2]]
     form = {"action": "apply_again", "_selected_action": chosen}
 
-    answer = admin_client.post(reverse(address), form, follow=True, headers={"Accept-Language": "en"})
+    response = admin_client.post(reverse(address), form, follow=True, headers={"Accept-Language": "en"})
 
-    assert "2 rows will be applied again." in answer.content.decode()
+    assert "2 rows will be applied again." in response.content.decode()
     assert set(kind.objects.filter(state=State.DUE, attempts=0, reason="").values_list("pk", flat=True)) == set(chosen)
     assert kind.objects.get(pk=rows[2].pk).state == State.DEAD
 
 
-def test_apply_again_can_take_all_that_the_filter_finds(admin_client):
+def test_apply_again_works_for_all_rows_of_a_filter(admin_client):
     dead = [store(state="dead") for _ in range(3)]
     done = store(state="done")
     form = {"action": "apply_again", "_selected_action": [dead[0].pk], "select_across": "1"}
@@ -137,20 +137,20 @@ def test_apply_again_can_take_all_that_the_filter_finds(admin_client):
 
 
 @pytest.mark.parametrize("kind", ["webhook", "helditem"])
-def test_a_row_s_own_page_has_the_button_too(admin_client, kind):
+def test_the_page_of_a_row_has_the_button_too(admin_client, kind):
     webhook = store(state="dead")
     row = webhook if kind == "webhook" else hold(webhook)
     again = reverse(f"admin:webhooks_{kind}_apply_again", args=[row.pk])
     assert f'action="{again}"' in english(admin_client, page(row, kind))
 
-    answer = admin_client.post(again)
+    response = admin_client.post(again)
 
     row.refresh_from_db()
-    assert answer["Location"] == page(row, kind)
+    assert response["Location"] == page(row, kind)
     assert row.state == State.DUE
 
 
-def test_the_button_is_for_operators_and_not_for_links(admin_client, client):
+def test_the_button_needs_a_superuser_and_a_post(admin_client, client):
     webhook = store(state="dead")
     again = reverse("admin:webhooks_webhook_apply_again", args=[webhook.pk])
 
@@ -163,15 +163,15 @@ def test_the_button_is_for_operators_and_not_for_links(admin_client, client):
 
 @pytest.mark.parametrize("address", [LIST, HELD])
 @pytest.mark.parametrize("query", [{}, {"state__exact": "dead"}, {"q": "a webhook's id"}])
-def test_a_list_takes_few_queries_and_never_counts_all(admin_client, address, query, django_assert_max_num_queries):
-    for place in range(60):
-        item = hold(store(state="dead"), place)
+def test_a_list_needs_few_queries_and_never_counts_all(admin_client, address, query, django_assert_max_num_queries):
+    for index in range(60):
+        item = hold(store(state="dead"), index)
     query = query if "q" not in query else {"q": item.webhook_id}
 
     with django_assert_max_num_queries(10), CaptureQueriesContext(connection) as queries:
-        answer = admin_client.get(reverse(address), query)
+        response = admin_client.get(reverse(address), query)
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     counts = [each["sql"] for each in queries if each["sql"].startswith("SELECT COUNT(")]
     assert counts
     assert [sql for sql in counts if "LIMIT" not in sql] == []
@@ -186,24 +186,24 @@ def test_the_list_reads_no_bodies(admin_client):
     assert [each["sql"] for each in queries if any(column in each["sql"] for column in columns)] == []
 
 
-def test_a_count_stops_at_its_limit_and_says_so(admin_client):
+def test_a_count_stops_at_its_limit_and_shows_that(admin_client):
     Webhook.objects.bulk_create(Webhook(json="{}", size=2) for _ in range(MAX_COUNTED + 5))
 
     assert "10000 webhooks or more" in english(admin_client, reverse(LIST))
     assert len(admin_client.get(reverse(LIST), {"p": 200}).context["cl"].result_list) == 50
 
 
-def test_apply_again_of_all_takes_as_many_as_go_at_once_and_says_so(admin_client):
+def test_apply_again_of_all_stops_at_its_limit_and_shows_that(admin_client):
     Webhook.objects.bulk_create(Webhook(json="{}", size=2, state="dead") for _ in range(MAX_COUNTED + 5))
     form = {"action": "apply_again", "_selected_action": ["1"], "select_across": "1"}
 
-    answer = admin_client.post(reverse(LIST), form, follow=True, headers={"Accept-Language": "en"})
+    response = admin_client.post(reverse(LIST), form, follow=True, headers={"Accept-Language": "en"})
 
-    assert "For more, use the command" in answer.content.decode()
+    assert "For more, use the command" in response.content.decode()
     assert Webhook.objects.filter(state=State.DEAD).count() == 5
 
 
-def test_the_list_tells_how_many_items_of_a_webhook_are_held(admin_client):
+def test_the_list_shows_the_number_of_held_items(admin_client):
     webhook = store(state="done")
     hold(webhook, 1)
     hold(webhook, 2)
@@ -235,7 +235,7 @@ def test_held_items_are_filtered_by_state_and_cause(admin_client):
     assert [row.pk for row in rows.context["cl"].result_list] == [item.pk]
 
 
-def test_a_held_item_leads_to_its_number_once_it_is_connected(admin_client):
+def test_a_held_item_links_to_its_connected_number(admin_client):
     item = hold(store(), phone_number_id="5243")
     number = PhoneNumber.objects.create(
         organization=Organization.objects.create(organization_name="Padaria"), phone_number_id="5243", wa_id="551"

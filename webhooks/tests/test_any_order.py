@@ -1,4 +1,4 @@
-"""The promise that times decide, not arrival: the same deliveries in any order, any number of times, end in the same rows."""
+"""Times decide, not arrival: the same deliveries in any order, any number of times, give the same rows."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -61,16 +61,16 @@ class Story:
             self.deliveries.append(history_body(f"wamid.h.{wamid}", at, sender=phone, bsuid=bsuid))
         elif kind == "notice":
             system = {"type": "customer_identity_changed", "body": "…"}
-            told = message(f"wamid.n.{wamid}", at, sender=phone, bsuid=bsuid) | {"type": "system", "system": system}
-            self.deliveries.append(body(value(messages=[told])))
+            received = message(f"wamid.n.{wamid}", at, sender=phone, bsuid=bsuid) | {"type": "system", "system": system}
+            self.deliveries.append(body(value(messages=[received])))
         elif kind in ("reaction", "edit", "revoke") and self.customers:
             self.act(kind, f"wamid.a.{wamid}", era, at)
         else:
-            told = message(f"wamid.{wamid}", at, text=f"text {wamid}", sender=None if kind == "hidden" else phone, bsuid=bsuid)
+            received = message(f"wamid.{wamid}", at, text=f"text {wamid}", sender=None if kind == "hidden" else phone, bsuid=bsuid)
             self.customers.append((f"wamid.{wamid}", era))
             profile = {"name": f"{era[1]} at {at}", "username": f"@user{at % 3}"} if at % 2 else {"name": f"{era[1]} at {at}"}
             who = {"profile": profile, "user_id": bsuid} | ({} if kind == "hidden" else {"wa_id": phone})
-            self.deliveries.append(body(value(contacts=[who], messages=[told])))
+            self.deliveries.append(body(value(contacts=[who], messages=[received])))
             if kind == "both":  # the phone app's history has it too
                 self.deliveries.append(history_body(f"wamid.{wamid}", at, sender=phone, bsuid=bsuid))
 
@@ -82,20 +82,20 @@ class Story:
             "edit": {"original_message_id": target, "message": {"type": "text", "text": {"body": f"edited {at}"}}},
             "revoke": {"original_message_id": target},
         }[kind]
-        told = message(wamid, at, sender=era[0], bsuid=era[1]) | {"type": kind, kind: content}
-        self.deliveries.append(body(value(messages=[told])))
+        received = message(wamid, at, sender=era[0], bsuid=era[1]) | {"type": kind, kind: content}
+        self.deliveries.append(body(value(messages=[received])))
 
     def echo(self, wamid: str, era: Era, at: int) -> None:
-        told = {"from": "556133214400", "to": era[0], "to_user_id": era[1], "id": f"wamid.e.{wamid}", "timestamp": str(at)}
-        told |= {"type": "text", "text": {"body": f"answer {wamid}"}}
-        self.deliveries.append(body(value(message_echoes=[told]), field="smb_message_echoes"))
+        received = {"from": "556133214400", "to": era[0], "to_user_id": era[1], "id": f"wamid.e.{wamid}", "timestamp": str(at)}
+        received |= {"type": "text", "text": {"body": f"answer {wamid}"}}
+        self.deliveries.append(body(value(message_echoes=[received]), field="smb_message_echoes"))
         for status in self.draw(st.lists(st.sampled_from(("sent", "delivered", "read", "failed", "played", "odd")), max_size=4)):
             self.deliveries.append(status_body(f"wamid.e.{wamid}", status, at + 5))
 
     def change(self, wamid: str, old: Era, new: Era, at: int) -> None:
         system = {"type": "user_changed_number", "body": "…", "wa_id": new[0], "user_id": new[1], "previous_user_id": old[1]}
-        told = {"from": old[0], "id": f"wamid.{wamid}", "timestamp": str(at), "type": "system", "system": system}
-        self.deliveries.append(body(value(messages=[told])))
+        received = {"from": old[0], "id": f"wamid.{wamid}", "timestamp": str(at), "type": "system", "system": system}
+        self.deliveries.append(body(value(messages=[received])))
 
 
 @st.composite
@@ -129,17 +129,17 @@ NEVER_THE_SAME |= {"retired_at"}  # of a phone that went to somebody else: the f
 def rows() -> dict[str, list[Any]]:
     """All that the deliveries left, without ids and times of the hub's own."""
     people = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
-    told: dict[str, list[Any]] = {}
+    received: dict[str, list[Any]] = {}
     for model in (Contact, ContactChange, RetiredIdentity, Message, StatusEvent, AccountEvent):
-        told[model.__name__] = sorted(
+        received[model.__name__] = sorted(
             repr(
                 {name: each for name, each in row.items() if name not in NEVER_THE_SAME}
                 | {"person": people.get(row.get("contact_id")), "rival": people.get(row.get("conflicts_with_id"))}
             )
             for row in model.objects.values()
         )
-    told["Held"] = sorted(HeldItem.objects.values_list("state", "reason"))
-    return told
+    received["Held"] = sorted(HeldItem.objects.values_list("state", "reason"))
+    return received
 
 
 @pytest.mark.usefixtures("numbers")

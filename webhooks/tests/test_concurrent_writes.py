@@ -1,4 +1,4 @@
-"""Two transactions that change one conversation at the same moment: neither undoes the other, and a deadlock fails nobody."""
+"""Two concurrent transactions that change one conversation: neither undoes the other, and a deadlock fails none."""
 
 import threading
 import time
@@ -12,16 +12,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chats.conversations.inbound_messages import recompute_contacts
-from chats.conversations.statuses import StatusArrival, store_statuses
+from chats.conversations.contact_columns import recompute_contacts
+from chats.conversations.statuses import store_statuses
 from chats.models import Message
 from cloud_api.payloads import Status, parse
 from conftest import apply_all
 from contacts.models import Contact, Label, Note
 from contacts.services import delete_note, rename_contact, save_label
+from organizations.credentials.signers import Signature
 from organizations.live.revisions import publish_revisions
 from organizations.members.memberships import switch_member
 from organizations.models import Membership, Organization, PhoneNumber, User
+from organizations.numbers.inbound_items import InboundItem, ReceivedWebhook
 from organizations.permissions import get_access
 from webhooks.processing.pipeline import LANES
 from webhooks.tests.bodies import ANA, NUMBER, START, body, echo_body, history_body, message, status_body, value
@@ -85,7 +87,7 @@ def meanwhile(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
     others[0].join()
 
 
-def test_what_staff_calls_a_contact_survives_a_message_told_again_at_that_moment(hub, numbers) -> None:
+def test_an_alias_survives_a_concurrent_repeated_message(hub, numbers) -> None:
     """The message was history of one contact and comes live under an identifier of another one."""
     for each in (history_body("h", START, sender=W1), said("m", 1, None, B1)):
         hub.deliver(each)
@@ -102,7 +104,7 @@ def test_what_staff_calls_a_contact_survives_a_message_told_again_at_that_moment
     assert contact.session_expires_at == Message.objects.get(wamid="h").expires_at
 
 
-def test_a_status_survives_a_message_told_again_at_that_moment(hub, numbers) -> None:
+def test_a_status_survives_a_concurrent_repeated_message(hub, numbers) -> None:
     number = PhoneNumber.objects.get(phone_number_id=NUMBER)
     old = message("e", START, sender=number.wa_id) | {"to": ANA, "history_context": {"status": "SENT"}}
     chunk = {"metadata": {"phase": 0}, "threads": [{"id": ANA, "context": {"wa_id": ANA}, "messages": [old]}]}
@@ -110,16 +112,17 @@ def test_a_status_survives_a_message_told_again_at_that_moment(hub, numbers) -> 
     apply_all()
     assert Message.objects.get().message_status == "sent"
     hub.deliver(echo_body("e", START))
-    told = next(item for item in parse(status_body("e", "read")) if isinstance(item, Status))
+    received = next(item for item in parse(status_body("e", "read")) if isinstance(item, Status))
     with meanwhile(apply_all) as start:
         sent_at, now = datetime.fromtimestamp(START, UTC), timezone.now()
-        store_statuses([StatusArrival(told, number, sent_at, 1, received_at=now)], now)
+        webhook = ReceivedWebhook(1, number.organization_id, now, Signature(None))
+        store_statuses([InboundItem(received, webhook, sent_at, True, (number,))], now)
         start()
     message_now = Message.objects.get()
     assert (message_now.origin, message_now.message_status) == ("phone_app", "read")
 
 
-def test_a_message_that_comes_while_a_contact_is_worked_out_anew_is_not_forgotten(hub, numbers) -> None:
+def test_a_message_that_arrives_while_its_contact_is_recomputed_is_kept(hub, numbers) -> None:
     hub.deliver(said("m1", 0, W1, None))
     apply_all()
     hub.deliver(said("m2", 1, W1, None))
@@ -146,9 +149,9 @@ def member(organization: Organization) -> Client:
     return client
 
 
-def test_a_deadlock_with_a_worker_does_not_fail_who_reads_a_conversation(hub, numbers, organization, member) -> None:
-    told = [message(f"m{place}", START + place) for place in range(100)]
-    hub.deliver(body(value(messages=told)))
+def test_a_deadlock_with_a_worker_does_not_fail_the_page_of_a_conversation(hub, numbers, organization, member) -> None:
+    received = [message(f"m{place}", START + place) for place in range(100)]
+    hub.deliver(body(value(messages=received)))
     apply_all()
     contact = Contact.objects.get()
     read = reverse("conversation_read", args=[organization.pk, contact.pk])
@@ -165,7 +168,7 @@ def test_a_deadlock_with_a_worker_does_not_fail_who_reads_a_conversation(hub, nu
     assert Contact.objects.get().unread_count == 0
 
 
-def test_who_reads_a_contact_that_becomes_another_one_at_that_moment_sees_no_error(hub, numbers, organization, member) -> None:
+def test_the_page_of_a_contact_that_is_merged_meanwhile_shows_no_error(hub, numbers, organization, member) -> None:
     for each in (said("m1", 0, W1, B1), said("m2", 2, W2, B2)):
         hub.deliver(each)
         apply_all()

@@ -11,6 +11,7 @@ from chats.models import Message, StatusEvent
 from conftest import apply_all
 from contacts.models import Contact
 from webhooks.models import HeldItem, Webhook
+from webhooks.processing.hold_reasons import Reason
 from webhooks.tests.bodies import (
     ANA,
     HOUR,
@@ -104,7 +105,7 @@ def test_after_the_expiry_a_new_session_begins_and_the_old_one_is_closed(post_an
     assert [row(each).is_active for each in ("c0", "b1", "c2")] == [False, False, True]
 
 
-def test_the_sweep_closes_a_session_that_expired_with_nobody_writing(post_and_apply, clock) -> None:
+def test_the_chore_closes_a_session_that_expired_without_another_message(post_and_apply, clock) -> None:
     post_and_apply(customer("c0", 0), customer("c1", 0.5))
     clock.move_to(at(24.4))
     apply_all()
@@ -115,14 +116,14 @@ def test_the_sweep_closes_a_session_that_expired_with_nobody_writing(post_and_ap
     assert not Contact.objects.get().session_is_active
 
 
-def test_what_is_told_long_after_it_happened_is_closed_from_the_first(post_and_apply, clock) -> None:
+def test_a_message_that_arrives_long_after_it_was_sent_is_in_a_closed_session(post_and_apply, clock) -> None:
     clock.move_to(at(100))
     post_and_apply(customer("c0", 0))
     assert (row("c0").expires_at, row("c0").is_active) == (at(24), False)
     assert Contact.objects.get().window_expires_at == at(24)
 
 
-def test_a_late_message_is_filed_in_the_session_that_covers_its_time(post_and_apply) -> None:
+def test_a_late_message_is_assigned_to_the_session_that_covers_its_time(post_and_apply) -> None:
     post_and_apply(customer("c0", 0), customer("c2", 0.9), customer("late", 0.5))
     assert sessions() == [["c0", "late", "c2"]]
     assert Contact.objects.get().session_expires_at == at(24.9)
@@ -146,7 +147,7 @@ def test_a_late_message_that_bridges_two_sessions_joins_them_under_the_earlier_i
     assert set(Message.objects.values_list("session_id", "is_active")) == {(earlier, True)}
 
 
-def test_a_session_that_the_sweep_closed_runs_again_for_a_late_message(post_and_apply, clock) -> None:
+def test_a_session_that_the_chore_closed_runs_again_for_a_late_message(post_and_apply, clock) -> None:
     post_and_apply(customer("c0", 0))
     clock.move_to(at(25))
     apply_all()
@@ -176,7 +177,7 @@ def test_imported_history_moves_nothing_of_a_running_session(post_and_apply) -> 
     assert not row("h1").is_active
 
 
-def test_a_message_known_from_history_becomes_a_live_one_when_it_is_told_live(post_and_apply) -> None:
+def test_a_message_from_history_becomes_live_when_it_arrives_live(post_and_apply) -> None:
     post_and_apply(history_body("m", START), customer("m", 0))
     assert Message.objects.count() == 1
     assert (row("m").origin, row("m").expires_at, row("m").is_active) == ("live", at(24), True)
@@ -215,14 +216,15 @@ def test_the_media_of_imported_history_fill_their_placeholder_whichever_comes_fi
     assert (stored.message_status, stored.origin) == ("played", "history")
 
 
-def test_media_that_name_nobody_are_known_by_their_message(post_and_apply) -> None:
+def test_media_without_a_person_find_their_message(post_and_apply) -> None:
     post_and_apply(history_placeholder("m", **OURS), history_media("m", **OURS))
     assert (row("m").kind, Contact.objects.get().wa_id) == ("image", ANA)
 
 
-def test_media_that_name_nobody_wait_for_their_message(post_and_apply) -> None:
+def test_media_without_a_person_wait_for_their_message(post_and_apply) -> None:
     post_and_apply(history_media("m", **OURS))
     assert (HeldItem.objects.get().state, Contact.objects.count()) == ("due", 0)
+    assert HeldItem.objects.get().reason == f"{Reason.MESSAGE_UNKNOWN}: m."
     post_and_apply(history_placeholder("m", **OURS))
     HeldItem.objects.update(due_at=at(0))
     apply_all()
@@ -322,14 +324,14 @@ def test_a_deletion_marks_the_message_and_keeps_it(post_and_apply) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reaction", "edit", "revoke"])
-def test_what_acts_on_a_message_may_come_before_it(post_and_apply, kind) -> None:
+def test_a_change_of_a_message_may_arrive_before_it(post_and_apply, kind) -> None:
     post_and_apply(act(kind, "a", "c", emoji="👍", **edited("second")), customer("c", 0, text="first"))
     shown = {"reaction": row("c").reactions, "edit": row("c").edited_content, "revoke": row("c").revoked_at}[kind]
     assert shown == {"reaction": {ANA: "👍"}, "edit": "second", "revoke": at(0.1)}[kind]
 
 
 @pytest.mark.parametrize("kind", ["edit", "revoke"])
-def test_nobody_edits_or_deletes_what_another_wrote(post_and_apply, kind) -> None:
+def test_only_the_sender_edits_or_deletes_a_message(post_and_apply, kind) -> None:
     post_and_apply(
         customer("c", 0), business("b", 0), act(kind, "a1", "b", **edited("x")), act(kind, "a2", "c", sender=CARLOS, **edited("x"))
     )

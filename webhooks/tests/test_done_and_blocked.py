@@ -63,7 +63,7 @@ def lines() -> list[tuple[str, str | None]]:
 # ---- Done ----
 
 
-def test_a_done_conversation_stops_waiting_and_returns_with_the_next_message(post_and_apply, decide) -> None:
+def test_a_done_conversation_is_unanswered_again_with_the_next_message(post_and_apply, decide) -> None:
     post_and_apply(said("m1", 0, W1, None))
     assert waiting() == hour(0)
     assert decide("done") == 204
@@ -87,7 +87,7 @@ def test_a_message_that_came_after_the_page_was_drawn_still_waits_when_the_conve
 
 
 @pytest.mark.parametrize("seen", ["", "x", "9" * 40, "-1"])
-def test_without_knowing_what_was_seen_all_that_came_is_done(post_and_apply, organization, ana, seen) -> None:
+def test_without_a_seen_time_all_messages_are_done(post_and_apply, organization, ana, seen) -> None:
     post_and_apply(said("m1", 0, W1, None))
     browser(ana).post(reverse("conversation_done", args=[organization.pk, Contact.objects.get().pk]), {"value": "on", "seen": seen})
     assert Contact.objects.get().done_until == hour(0)
@@ -101,7 +101,7 @@ def test_a_late_message_from_before_does_not_bring_a_done_conversation_back(post
     assert Contact.objects.get().unread_count == 2  # but nobody has read it
 
 
-def test_done_is_the_same_after_a_rebuild_and_a_message_told_again(post_and_apply, decide) -> None:
+def test_done_is_the_same_after_a_rebuild_and_a_repeated_message(post_and_apply, decide) -> None:
     post_and_apply(said("m1", 0, W1, None))
     decide("done")
     for again in (lambda: post_and_apply(said("m1", 0, W1, None)), rebuild):
@@ -146,7 +146,7 @@ def test_a_conversation_is_marked_as_unread_and_stays_so_after_a_rebuild(post_an
     assert (contact.unread_count, contact.unread_at) == (1, hour(1))
 
 
-def test_where_the_customer_wrote_nothing_there_is_nothing_to_be_unread(post_and_apply, decide) -> None:
+def test_a_conversation_without_customer_messages_cannot_be_unread(post_and_apply, decide) -> None:
     post_and_apply(echo_body("e1", START, to=W1))
     assert decide("unread") == 422
     assert Contact.objects.get().unread_count == 0
@@ -155,7 +155,7 @@ def test_where_the_customer_wrote_nothing_there_is_nothing_to_be_unread(post_and
 # ---- Blocked ----
 
 
-def test_a_blocked_person_s_messages_are_kept_and_alert_nobody(post_and_apply, decide, organization, ana) -> None:
+def test_messages_of_a_blocked_contact_are_stored_and_not_unread(post_and_apply, decide, organization, ana) -> None:
     post_and_apply(said("m1", 0, W1, None))
     assert decide("block") == 204
     post_and_apply(said("m2", 1, W1, None))
@@ -172,7 +172,7 @@ def test_a_blocked_person_s_messages_are_kept_and_alert_nobody(post_and_apply, d
     assert (contact.unread_count, contact.waiting_since, contact.blocked_at) == (0, None, hour(0.5))
 
 
-def test_what_nobody_has_read_counts_again_when_the_person_is_unblocked(post_and_apply, decide) -> None:
+def test_unread_messages_count_again_when_the_contact_is_unblocked(post_and_apply, decide) -> None:
     post_and_apply(said("m1", 0, W1, None))
     decide("block")
     decide("block")
@@ -183,7 +183,7 @@ def test_what_nobody_has_read_counts_again_when_the_person_is_unblocked(post_and
     assert lines() == [("blocked", "Ana"), ("unblocked", "Ana")]
 
 
-def test_who_is_blocked_stays_blocked_under_another_identity(post_and_apply, decide) -> None:
+def test_a_blocked_contact_stays_blocked_with_other_identifiers(post_and_apply, decide) -> None:
     post_and_apply(said("old", 0, None, B1), said("new", 1, None, B2))
     decide("block", contact=Contact.objects.get(bsuid=B2))
     decide("done", contact=Contact.objects.get(bsuid=B1))
@@ -194,7 +194,7 @@ def test_who_is_blocked_stays_blocked_under_another_identity(post_and_apply, dec
     assert lines() == [("blocked", "Ana"), ("done", "Ana")]
 
 
-def test_who_is_blocked_before_writing_anything_stays_blocked_under_another_identity(post_and_apply, decide, numbers) -> None:
+def test_a_contact_blocked_before_its_first_message_stays_blocked_with_other_identifiers(post_and_apply, decide, numbers) -> None:
     post_and_apply(said("old", 0, None, B1))
     listed = Contact.objects.create(create_for_phone_number=numbers[NUMBER], bsuid=B2, create_in=hour(1))
     decide("block", contact=listed)
@@ -217,7 +217,7 @@ def joined(post_and_apply, decide, *, done: str, first: str) -> None:
 
 @pytest.mark.parametrize("first", [B1, B2])
 @pytest.mark.parametrize("done", [B1, B2])
-def test_what_is_done_of_the_one_does_not_cover_what_waits_of_the_other(post_and_apply, decide, done, first) -> None:
+def test_done_messages_of_one_contact_do_not_cover_unanswered_ones_of_the_other(post_and_apply, decide, done, first) -> None:
     joined(post_and_apply, decide, done=done, first=first)
     for again in (lambda: None, rebuild, lambda: post_and_apply(new_user_id(START + HOUR, old=B1, new=B2))):
         again()
@@ -225,14 +225,14 @@ def test_what_is_done_of_the_one_does_not_cover_what_waits_of_the_other(post_and
         assert (contact.waiting_since, contact.is_done, contact.unread_count) == (hour(2), False, 2)
 
 
-def test_a_message_of_the_same_second_waits_on(post_and_apply, decide) -> None:
+def test_a_message_of_the_same_second_stays_unanswered(post_and_apply, decide) -> None:
     post_and_apply(said("old", 0, None, B1), said("new", 0, None, B2))
     decide("done", contact=Contact.objects.get(bsuid=B1))
     post_and_apply(new_user_id(START + HOUR, old=B1, new=B2))
     assert waiting() == hour(0)
 
 
-def test_what_is_done_of_both_stays_done(post_and_apply, decide) -> None:
+def test_messages_done_in_both_contacts_stay_done(post_and_apply, decide) -> None:
     post_and_apply(said("old", 0, None, B1), said("new", 2, None, B2))
     for contact in Contact.objects.all():
         decide("done", contact=contact)
@@ -243,8 +243,8 @@ def test_what_is_done_of_both_stays_done(post_and_apply, decide) -> None:
 
 
 @pytest.mark.parametrize("answered", [W1, W2])
-def test_what_was_answered_of_the_one_does_not_wait(post_and_apply, decide, answered) -> None:
-    """Told by phones, since the phone app's answers name no user ID here."""
+def test_answered_messages_of_one_contact_stay_answered(post_and_apply, decide, answered) -> None:
+    """SentMessage by phones, since the phone app's answers name no user ID here."""
     other = W2 if answered == W1 else W1
     post_and_apply(said("a", 0, answered, None), echo_body("e", START + HOUR // 2, to=answered), said("b", 2, other, None))
     decide("done", contact=Contact.objects.get(wa_id=other))
@@ -254,7 +254,7 @@ def test_what_was_answered_of_the_one_does_not_wait(post_and_apply, decide, answ
         assert (waiting(), Contact.objects.get().is_done) == (None, True)
 
 
-def test_what_waited_of_a_blocked_person_counts_when_they_are_unblocked(post_and_apply, decide) -> None:
+def test_unanswered_messages_of_a_blocked_contact_count_when_it_is_unblocked(post_and_apply, decide) -> None:
     post_and_apply(said("old", 0, None, B1), said("new", 2, None, B2))
     decide("block", contact=Contact.objects.get(bsuid=B1))
     decide("done", contact=Contact.objects.get(bsuid=B2))
@@ -304,7 +304,7 @@ def test_one_name_needs_no_row(post_and_apply) -> None:
     assert Contact.objects.get().name_since == hour(0)
 
 
-def test_two_who_become_one_had_the_names_of_both(post_and_apply) -> None:
+def test_a_merged_contact_has_the_names_of_both(post_and_apply) -> None:
     post_and_apply(
         said("old", 0, None, B1, name="Ana"), said("new", 1, None, B2, name="Ana Nova"), said("again", 2, None, B2, name="Ana N.")
     )
@@ -319,7 +319,7 @@ def test_two_who_become_one_had_the_names_of_both(post_and_apply) -> None:
 
 
 @pytest.mark.parametrize("name", ["conversation_done", "conversation_unread", "conversation_block"])
-def test_members_decide_and_nobody_else(post_and_apply, organization, ana, name) -> None:
+def test_only_members_decide(post_and_apply, organization, ana, name) -> None:
     post_and_apply(said("m1", 0, W1, None))
     address = reverse(name, args=[organization.pk, Contact.objects.get().pk])
     before = Contact.objects.values().get()

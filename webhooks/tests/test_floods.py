@@ -1,4 +1,4 @@
-"""A flood of one organization: its own webhooks wait or are dead, and nobody else's are late for it."""
+"""A flood of one organization: its own webhooks are held or dead, and those of others are not delayed."""
 
 import json
 import resource
@@ -46,16 +46,16 @@ def connect(organization: Organization, phone_number_id: str, **columns) -> Phon
 
 
 def naming(numbers: range, *more: str) -> bytes:
-    """A body with one small message to each of these numbers, and one to each of the others that are named."""
+    """Returns a body with one small message to each of the numbers."""
     changes = [f'{{"value":{{"metadata":{{"phone_number_id":"{each}"}}}}}}' for each in numbers]
     changes += [json.dumps({"field": "messages", "value": value(each, messages=[message(f"wamid.{each}")])}) for each in more]
     return f'{{"object":"whatsapp_business_account","entry":[{{"id":"1","changes":[{",".join(changes)}]}}]}}'.encode()
 
 
 def stored(bodies: list[bytes], organization: Organization | None, secret_digest: str = "") -> None:
-    """As the receiver stores them once their signature is known."""
+    """Stores the bodies like the receiver."""
     signers = None if organization is None else (organization.pk,)
-    assert set(store_bodies([SignedBody(each, Signature(signers, secret_mark)) for each in bodies])) == {None}
+    assert set(store_bodies([SignedBody(each, Signature(signers, secret_digest)) for each in bodies])) == {None}
 
 
 def address(name: str, organization: Organization, *arguments: int) -> str:
@@ -69,7 +69,7 @@ def states() -> dict[str, int]:
 # ---- what waits
 
 
-def test_a_flood_of_260_000_unknown_numbers_stops_the_release_of_nobody_s_items(hub: Hub, flooder, organization, numbers):
+def test_a_flood_of_260_000_unknown_numbers_does_not_stop_releases(hub: Hub, flooder, organization, numbers):
     hub.deliver(text_body("wamid.waits", number="700"))
     per_body = 65_000
     for start in range(10**6, 10**6 + 4 * per_body, per_body):
@@ -90,7 +90,7 @@ def test_a_flood_of_260_000_unknown_numbers_stops_the_release_of_nobody_s_items(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000
 
 
-def test_releasing_asks_the_same_number_of_questions_however_many_numbers_wait(hub: Hub, flooder, organization, numbers):
+def test_releasing_needs_as_many_queries_however_many_numbers_wait(hub: Hub, flooder, organization, numbers):
     def questions() -> int:
         with CaptureQueriesContext(connection) as queries:
             release_waiting_items()
@@ -109,7 +109,7 @@ def test_releasing_asks_the_same_number_of_questions_however_many_numbers_wait(h
     assert max(len(each["sql"]) for each in queries) < 5_000
 
 
-def test_bodies_full_of_senseless_things_keep_no_other_webhook_waiting(hub: Hub, flooder, organization, numbers):
+def test_bodies_full_of_invalid_items_delay_no_other_webhook(hub: Hub, flooder, organization, numbers):
     senseless = body(value("900", statuses=[1] * 21_000))
     assert len(senseless) <= LARGE
     stored([senseless] * 12, flooder)
@@ -122,7 +122,7 @@ def test_bodies_full_of_senseless_things_keep_no_other_webhook_waiting(hub: Hub,
     assert states() == {State.DEAD: 12, State.DONE: 1}
 
 
-def test_a_worker_that_was_suspended_does_not_take_away_what_another_holds(hub: Hub, flooder, organization, settings):
+def test_a_suspended_worker_does_not_delete_held_items_of_another(hub: Hub, flooder, organization, settings):
     stored([naming(range(1000, 1003))], organization)
     suspended = LANE.rows.lease(limit=10, seconds=-1)
     assert suspended
@@ -148,9 +148,9 @@ def test_bodies_that_name_thousands_of_numbers_are_routed_by_statements_of_bound
     assert len(queries) < 400
 
 
-def test_a_number_of_which_much_waits_gets_all_of_it(hub: Hub, organization, flooder):
-    stored([text_body(f"wamid.{place}", START + place, number="700") for place in range(1500)], organization)
-    stored([body(value("700", messages=[message(f"wamid.b{place}", START + place) for place in range(1200)]))], organization)
+def test_a_number_with_many_held_items_gets_all_of_them(hub: Hub, organization, flooder):
+    stored([text_body(f"wamid.{index}", START + index, number="700") for index in range(1500)], organization)
+    stored([body(value("700", messages=[message(f"wamid.b{index}", START + index) for index in range(1200)]))], organization)
     apply_all()
     assert HeldItem.objects.filter(state=State.WAITING).count() == 2700
     connect(organization, "700")
@@ -160,8 +160,8 @@ def test_a_number_of_which_much_waits_gets_all_of_it(hub: Hub, organization, flo
     assert states() == {State.DONE: 1501}
 
 
-def test_workers_side_by_side_release_what_waits_once(hub: Hub, organization):
-    stored([text_body(f"wamid.{place}", START + place, number="700") for place in range(300)], organization)
+def test_concurrent_workers_release_held_items_once(hub: Hub, organization):
+    stored([text_body(f"wamid.{index}", START + index, number="700") for index in range(300)], organization)
     apply_all()
     connect(organization, "700")
     released: list[int] = []
@@ -189,7 +189,7 @@ def held_rows() -> list[tuple]:
     return list(HeldItem.objects.order_by("pk").values_list("pk", "state", "attempts", "due_at", "lease_token"))
 
 
-def test_what_the_platform_signed_waits_until_its_number_is_proven(hub: Hub, settings, organization):
+def test_items_of_the_platforms_app_are_held_until_the_number_is_proven(hub: Hub, settings, organization):
     settings.META_APP_SECRET = PLATFORM
     hub.deliver(text_body("wamid.1", number="700"), secret=PLATFORM)
     event = {"display_phone_number": "700", "event": "FLAGGED", "current_limit": "TIER_1K"}
@@ -209,7 +209,7 @@ def test_what_the_platform_signed_waits_until_its_number_is_proven(hub: Hub, set
     assert not HeldItem.objects.exists()
 
 
-def test_an_account_event_waits_for_its_own_organization_s_number_whoever_else_has_the_account(hub: Hub, organization, numbers):
+def test_an_account_event_is_held_for_a_number_of_its_own_organization(hub: Hub, organization, numbers):
     """The account's other number is another organization's, and active."""
     sister = Organization.objects.create(organization_name="sister")
     number = connect(sister, "901", app_secret=FLOODER, waba_id="385012774910236", activate=False)
@@ -229,7 +229,7 @@ def test_an_account_event_waits_for_its_own_organization_s_number_whoever_else_h
     assert not HeldItem.objects.exists()
 
 
-def test_an_account_event_of_an_unknown_account_goes_on_once_a_number_of_it_is_connected(hub: Hub, organization, numbers):
+def test_an_account_event_is_released_when_a_number_of_its_account_is_connected(hub: Hub, organization, numbers):
     event = {"display_phone_number": "700", "event": "FLAGGED", "current_limit": "TIER_1K"}
     hub.deliver(body(event, field="phone_number_quality_update", waba="88"))
     apply_all()
@@ -243,9 +243,7 @@ def test_an_account_event_of_an_unknown_account_goes_on_once_a_number_of_it_is_c
 # ---- the bound
 
 
-def test_a_webhook_beyond_the_most_unapplied_items_is_dead_as_a_whole_and_replayed_by_its_button(
-    hub: Hub, settings, flooder, organization, numbers
-):
+def test_a_webhook_beyond_the_limit_of_held_items_is_dead_and_can_be_replayed(hub: Hub, settings, flooder, organization, numbers):
     settings.MOST_UNAPPLIED_ITEMS = 100
     for flood in (naming(range(1000, 1080)), naming(range(2000, 2030), "900"), naming(range(1000, 1020))):  # the last one fits
         hub.deliver(flood, secret=FLOODER)
@@ -299,7 +297,7 @@ def test_a_replayed_webhook_does_not_count_against_itself(hub: Hub, settings, fl
     assert HeldItem.objects.count() == 90
 
 
-def test_what_the_platform_signed_has_a_larger_share_of_its_own(hub: Hub, settings, flooder):
+def test_items_of_the_platforms_app_have_a_larger_limit_of_their_own(hub: Hub, settings, flooder):
     settings.MOST_UNAPPLIED_ITEMS = 10
     stored([naming(range(1000, 1011))], flooder)
     stored([naming(range(2000, 2090))], None)
@@ -310,7 +308,7 @@ def test_what_the_platform_signed_has_a_larger_share_of_its_own(hub: Hub, settin
     assert HeldItem.objects.filter(queue_id=0).count() == 90
 
 
-def test_a_body_of_400_000_nothings_is_dead_in_bounded_memory_and_time(hub: Hub, flooder, organization, numbers):
+def test_a_body_of_400_000_empty_items_is_dead_in_bounded_memory_and_time(hub: Hub, flooder, organization, numbers):
     frame = text_body("wamid.mine", number="900").decode()
     nothings = frame.replace('"changes": [', '"changes": [' + "1," * 400_000)
     hub.deliver(nothings.encode(), secret=FLOODER)
@@ -324,9 +322,9 @@ def test_a_body_of_400_000_nothings_is_dead_in_bounded_memory_and_time(hub: Hub,
     assert not HeldItem.objects.exists()
 
 
-def test_a_body_that_names_30_000_people_is_read_in_bounded_time(hub: Hub, flooder):
-    people = [{"wa_id": f"5561{place:08}", "user_id": f"BR.{place}"} for place in range(30_000)]
-    told = [message(f"wamid.{place}", START, sender=f"5562{place:08}") for place in range(10_000)]
+def test_a_body_with_30_000_people_is_parsed_in_bounded_time(hub: Hub, flooder):
+    people = [{"wa_id": f"5561{index:08}", "user_id": f"BR.{index}"} for index in range(30_000)]
+    told = [message(f"wamid.{index}", START, sender=f"5562{index:08}") for index in range(10_000)]
     large = body(value("1000000", contacts=people, messages=told))
     assert len(large) <= 4 * 2**20
     stored([large], flooder)
@@ -340,7 +338,7 @@ def test_a_body_that_names_30_000_people_is_read_in_bounded_time(hub: Hub, flood
 
 
 def leased(lane=LANE) -> dict[int, int]:
-    """How many rows of each queue the lane's next lease has."""
+    """Returns the number of rows of each queue in the lane's next lease."""
     rows = lane.model.objects.filter(lane.which)
     lease = rows.lease(limit=lane.limit, seconds=lane.seconds, weight=lane.weight, budget=lane.budget)
     assert lease is not None
@@ -355,7 +353,7 @@ def test_another_organization_s_webhooks_are_in_the_next_lease_however_many_are_
     assert leased() == {flooder.pk: 1000}
 
 
-def test_organizations_with_much_to_do_have_equal_shares(flooder, organization):
+def test_organizations_with_many_due_webhooks_have_equal_shares(flooder, organization):
     stored([b"{}"] * 3000, flooder)
     stored([b"{}"] * 3000, organization)
     stored([b"{}"] * 3000, None)
@@ -391,7 +389,7 @@ def test_one_queue_alone_is_leased_by_three_statements(flooder):
     assert len(queries) == 3 + 1, "the last is this test's"
 
 
-def test_an_organization_s_large_webhooks_leave_the_budget_to_others(flooder, organization):
+def test_large_webhooks_of_one_organization_leave_room_for_others(flooder, organization):
     large = b"{" + b" " * (3 * 2**20) + b"}"
     for _ in range(3):
         stored([large], flooder)
@@ -403,14 +401,14 @@ def test_an_organization_s_large_webhooks_leave_the_budget_to_others(flooder, or
     assert sum(together.values()) == 1
 
 
-def test_a_flood_is_applied_beside_another_organization_s_webhooks(hub: Hub, flooder, organization, numbers):
-    stored([text_body(f"wamid.f{place}", START + place, number="900") for place in range(4000)], flooder)
+def test_a_flood_is_applied_together_with_webhooks_of_another_organization(hub: Hub, flooder, organization, numbers):
+    stored([text_body(f"wamid.f{index}", START + index, number="900") for index in range(4000)], flooder)
     hub.deliver(text_body("wamid.other"))
     assert LANE.run_once() == 1000
     assert Message.objects.filter(wamid="wamid.other").exists()
 
 
-def test_one_organization_s_bodies_full_of_nothings_leave_a_lease_short(flooder, organization):
+def test_bodies_of_empty_items_keep_a_lease_short(flooder, organization):
     stored([b"{" + b" " * (LARGE - 2) + b"}"] * 200, flooder)
     stored([text_body("wamid.1")] * 50, organization)
     shares = leased()
@@ -418,7 +416,7 @@ def test_one_organization_s_bodies_full_of_nothings_leave_a_lease_short(flooder,
     assert shares[flooder.pk] <= LANE.budget // LARGE
 
 
-def test_held_items_that_are_tried_again_are_shared_out_too(hub: Hub, flooder, organization):
+def test_retries_of_held_items_have_equal_shares_too(hub: Hub, flooder, organization):
     stored([naming(range(10_000, 13_000))], flooder)
     stored([text_body("wamid.1", number="700")], organization)
     apply_all()
@@ -427,7 +425,7 @@ def test_held_items_that_are_tried_again_are_shared_out_too(hub: Hub, flooder, o
     assert leased(HELD_LANE) == {flooder.pk: 999, organization.pk: 1}
 
 
-def test_held_items_of_one_body_are_tried_again_by_few_readings_of_it(hub: Hub, flooder, organization):
+def test_retries_of_held_items_parse_their_body_few_times(hub: Hub, flooder, organization):
     stored([naming(range(10_000, 13_000))], flooder)
     apply_all()
     HeldItem.objects.all().make_due()
@@ -442,23 +440,23 @@ def test_held_items_of_one_body_are_tried_again_by_few_readings_of_it(hub: Hub, 
 # ---- groups
 
 
-def test_a_body_for_a_thousand_numbers_of_one_s_own_is_applied(hub: Hub, flooder):
-    """Some queries have a condition for each number, of which SQLite takes a thousand."""
-    for place in range(1, 1201):
-        connect(flooder, f"8{place:04}", app_secret=FLOODER, waba_id=str(place))
-    told = [value(f"8{place:04}", messages=[message(f"wamid.{place}", sender=f"5561{place:08}")]) for place in range(1, 1201)]
+def test_a_body_for_a_thousand_own_numbers_is_applied(hub: Hub, flooder):
+    """Some queries have a condition for each number; SQLite accepts a thousand."""
+    for index in range(1, 1201):
+        connect(flooder, f"8{index:04}", app_secret=FLOODER, waba_id=str(index))
+    told = [value(f"8{index:04}", messages=[message(f"wamid.{index}", sender=f"5561{index:08}")]) for index in range(1, 1201)]
     stored([body(*told, waba="77")], flooder)
-    stored([status_body(f"wamid.{place}", "read", number=f"8{place:04}") for place in range(1, 1201)], flooder)
+    stored([status_body(f"wamid.{index}", "read", number=f"8{index:04}") for index in range(1, 1201)], flooder)
     apply_all()
     assert Message.objects.count() == 1200
     assert not HeldItem.objects.exists()
 
 
-def test_a_number_learns_its_account_by_one_question_whatever_a_body_names(hub: Hub, flooder, organization, numbers):
+def test_a_number_gets_its_account_with_one_query_whatever_the_body_names(hub: Hub, flooder, organization, numbers):
     connect(flooder, "902", app_secret=FLOODER)
     entries = [
-        {"id": "385012774910236", "changes": [{"field": "messages", "value": value("902", messages=[message(f"wamid.{place}")])}]}
-        for place in range(500)
+        {"id": "385012774910236", "changes": [{"field": "messages", "value": value("902", messages=[message(f"wamid.{index}")])}]}
+        for index in range(500)
     ]
     stored([json.dumps({"object": "whatsapp_business_account", "entry": entries}).encode()], flooder)
     with CaptureQueriesContext(connection) as queries:
@@ -470,7 +468,7 @@ def test_a_number_learns_its_account_by_one_question_whatever_a_body_names(hub: 
 # ---- rows from before
 
 
-def test_rows_that_were_stored_before_there_were_queues_get_theirs(flooder):
+def test_rows_from_before_the_queues_get_a_queue(flooder):
     own = {"json": "{}", "organization_id": flooder.pk, "signed_for": [flooder.pk]}
     small = Webhook.objects.create(**own, size=2)
     large = Webhook.objects.create(**own, size=LARGE + 1, state=State.DEAD)

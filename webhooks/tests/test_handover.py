@@ -184,7 +184,7 @@ def hand_over(owner: People) -> None:
     assert owner.number.phone_number_id == NUMBER
 
 
-def test_what_the_platform_told_the_former_one_stays_theirs_after_a_rebuild(hub, meta, owner, intruder):
+def test_webhooks_that_the_platform_signed_for_the_former_owner_stay_theirs_after_a_rebuild(hub, meta, owner, intruder):
     columns = {"organization": intruder.organization, "proven_at": timezone.now(), "proven_by": Proof.UPGRADE}
     PhoneNumber.objects.create(**IDS, **columns)
     post_and_apply(hub, "old")
@@ -207,7 +207,7 @@ def test_what_the_platform_told_the_former_one_stays_theirs_after_a_rebuild(hub,
     assert [page.status_code for page in pages] == [404, 404, 200]
 
 
-def test_what_the_former_one_s_own_app_told_stays_theirs_after_a_rebuild(hub, meta, owner, intruder):
+def test_webhooks_of_the_former_owner_s_own_app_stay_theirs_after_a_rebuild(hub, meta, owner, intruder):
     intruder.type_ids()
     give_secret(intruder.number, INTRUDERS_SECRET)
     tell_own(hub, intruder, INTRUDERS_SECRET, "made up")
@@ -221,7 +221,7 @@ def test_what_the_former_one_s_own_app_told_stays_theirs_after_a_rebuild(hub, me
     assert [words for words, *_ in before[1]] == ["made up"]
 
 
-def test_what_was_told_while_the_proof_held_is_there_after_a_rebuild(hub, meta, owner):
+def test_messages_from_before_the_proof_was_withdrawn_are_there_after_a_rebuild(hub, meta, owner):
     hand_over(owner)
     post_and_apply(hub, "while it held")
     assert withdraw_proof(number=owner.number, now=timezone.now())

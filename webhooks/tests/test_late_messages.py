@@ -22,28 +22,28 @@ from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.tests.bodies import HOUR, NUMBER, START, body, echo_body, history_body, message, value
 from webhooks.tests.test_any_order import deliver, forget
 
-ROLES = {
+EFFECTS = {
     "c": SessionEffect.CUSTOMER,
     "g": SessionEffect.CUSTOMER,
     "b": SessionEffect.BUSINESS,
     "h": SessionEffect.HISTORY,
-    "s": SessionEffect.ASIDE,
+    "s": SessionEffect.NOTICE,
 }
-Told = tuple[str, int, int]
-"""A role's letter, whose message it is, and when it was sent."""
+SentMessage = tuple[str, int, int]
+"""The letter of an effect, the number of the customer, and the time of the message."""
 
 
 def phone(person: int) -> str:
     return f"5561{90_000_000 + person}"
 
 
-def wamid(told: Told, key: int) -> str:
+def wamid(received: SentMessage, key: int) -> str:
     """The keys break ties of time, and have nothing to do with the order of arrival."""
-    return f"{key * 7919 % 997:03}.{'.'.join(map(str, told))}"
+    return f"{key * 7919 % 997:03}.{'.'.join(map(str, received))}"
 
 
-def delivery(told: Told, wamid: str) -> bytes:
-    letter, person, at = told
+def delivery(received: SentMessage, wamid: str) -> bytes:
+    letter, person, at = received
     sender = phone(person)
     if letter == "b":
         return echo_body(wamid, at, to=sender)
@@ -70,28 +70,28 @@ times = st.one_of(
 stories = st.lists(st.tuples(st.sampled_from("cccgbbhs"), st.sampled_from((0, 0, 1, 2)), times), min_size=4, max_size=40)
 
 
-def in_an_order(told: list[tuple[str, Told]], dice: random.Random) -> list[tuple[str, Told]]:
+def in_an_order(received: list[tuple[str, SentMessage]], dice: random.Random) -> list[tuple[str, SentMessage]]:
     """As they were sent but for some that come late, or anyhow; some come twice."""
-    ordered = sorted(told, key=lambda each: each[1][2])
+    ordered = sorted(received, key=lambda each: each[1][2])
     late = dice.sample(ordered, k=dice.choice((1, 1, 2, 4, len(ordered) // 2, len(ordered))) % (len(ordered) + 1))
-    return [each for each in ordered if each not in late] + late + dice.choices(told, k=dice.choice((0, len(told) // 4)))
+    return [each for each in ordered if each not in late] + late + dice.choices(received, k=dice.choice((0, len(received) // 4)))
 
 
-def expected(told: Iterable[tuple[str, Told]]) -> dict[str, tuple[Any, ...]]:
+def expected(received: Iterable[tuple[str, SentMessage]]) -> dict[str, tuple[Any, ...]]:
     """By wamid, the session and its expiry; by phone, the contact's latest session."""
     entries: dict[int, list[SessionMessage]] = defaultdict(list)
-    for name, (letter, person, at) in told:
-        entries[person].append(SessionMessage(name, datetime.fromtimestamp(at, UTC), ROLES[letter]))
+    for name, (letter, person, at) in received:
+        entries[person].append(SessionMessage(name, datetime.fromtimestamp(at, UTC), EFFECTS[letter]))
     found: dict[str, tuple[Any, ...]] = {}
     for person, own in entries.items():
-        filings = list(assign_sessions(own, scope=NUMBER))
-        found |= {each.entry.key: (each.session_id, each.expires_at) for each in filings}
-        latest = filings[-1].latest
+        assigned = list(assign_sessions(own, scope=NUMBER))
+        found |= {each.message.key: (each.session_id, each.expires_at) for each in assigned}
+        latest = assigned[-1].latest
         found[phone(person)] = (latest.id, latest.expires_at) if latest else (None, None)
     return found
 
 
-def filed() -> dict[str, tuple[Any, ...]]:
+def stored_sessions() -> dict[str, tuple[Any, ...]]:
     rows = {row.wamid or "": (row.session_id, row.expires_at) for row in Message.objects.only("wamid", "session_id", "expires_at")}
     return rows | {each.wa_id or "": (each.session_id, each.session_expires_at) for each in Contact.objects.all()}
 
@@ -104,21 +104,23 @@ def filed() -> dict[str, tuple[Any, ...]]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(stories, st.integers(0, 2**32).map(random.Random))
-def test_late_messages_of_many_people_are_filed_as_if_all_had_come_at_once(story: list[Told], dice: random.Random) -> None:
+def test_late_messages_of_many_contacts_are_assigned_as_if_all_had_arrived_at_once(
+    story: list[SentMessage], dice: random.Random
+) -> None:
     forget()
-    told = [(wamid(each, key), each) for key, each in enumerate(story)]
-    deliver((delivery(each, name) for name, each in in_an_order(told, dice)), at_once=dice.choice((1, 3, 10, 100)))
-    found = filed()
-    for key, values in expected(told).items():
+    received = [(wamid(each, key), each) for key, each in enumerate(story)]
+    deliver((delivery(each, name) for name, each in in_an_order(received, dice)), at_once=dice.choice((1, 3, 10, 100)))
+    found = stored_sessions()
+    for key, values in expected(received).items():
         assert found[key] == values
     for contact in Contact.objects.all():
         running = Message.objects.filter(contact=contact, is_active=True)
         assert set(running.values_list("session_id", flat=True)) <= ({contact.session_id} if contact.session_is_active else set())
 
 
-def check(told: list[tuple[str, Told]]) -> None:
-    found = filed()
-    assert {key: found[key] for key in expected(told)} == expected(told)
+def check(received: list[tuple[str, SentMessage]]) -> None:
+    found = stored_sessions()
+    assert {key: found[key] for key in expected(received)} == expected(received)
 
 
 def test_a_message_before_a_session_of_months_gives_its_id_to_all_of_it(hub, numbers) -> None:
@@ -153,8 +155,8 @@ def test_one_late_message_among_many_reads_no_more_than_the_days_around_it(hub, 
 
 
 def group_of(people: int, at: int, letter: str = "c") -> bytes:
-    told = [message(f"{letter}{at}.{person}", at, sender=phone(person)) for person in range(people)]
-    return body(value(messages=told))
+    received = [message(f"{letter}{at}.{person}", at, sender=phone(person)) for person in range(people)]
+    return body(value(messages=received))
 
 
 def statements_for(delivered: bytes) -> int:
@@ -181,12 +183,12 @@ def test_an_address_book_of_hundreds_costs_few_statements(hub, numbers) -> None:
     deliver([group_of(300, START)], at_once=1)
 
     def book(people: range) -> bytes:
-        told = [
+        received = [
             {"type": "contact", "contact": {"full_name": f"Pessoa {each}", "phone_number": phone(each)}, "action": "add"}
             | {"metadata": {"timestamp": str(START)}}
             for each in people
         ]
-        return body(value(state_sync=told), field="smb_app_state_sync")
+        return body(value(state_sync=received), field="smb_app_state_sync")
 
     one, many = statements_of_each(book(range(1)), book(range(1, 300)))
     assert Contact.objects.filter(name__startswith="Pessoa").count() == 300
@@ -198,10 +200,10 @@ def test_hundreds_of_refusals_cost_few_statements(hub, numbers) -> None:
 
     def refusals(people: range) -> bytes:
         why = [{"code": 131047, "title": "Re-engagement message"}]
-        told = [
+        received = [
             {"id": f"e{each}", "status": "failed", "timestamp": str(START), "recipient_id": "x", "errors": why} for each in people
         ]
-        return body(value(statuses=told))
+        return body(value(statuses=received))
 
     one, many = statements_of_each(refusals(range(1)), refusals(range(1, 300)))
     assert Contact.objects.exclude(window_refused_at=None).count() == 300
@@ -224,8 +226,8 @@ def test_people_who_show_their_user_id_cost_few_statements(hub, numbers) -> None
     deliver([group_of(300, START)], at_once=1)
 
     def shown(people: range) -> bytes:
-        told = [message(f"u{each}", START + HOUR, sender=phone(each), bsuid=f"BR.{each}") for each in people]
-        return body(value(messages=told))
+        received = [message(f"u{each}", START + HOUR, sender=phone(each), bsuid=f"BR.{each}") for each in people]
+        return body(value(messages=received))
 
     one, many = statements_of_each(shown(range(1)), shown(range(1, 300)))
     assert Contact.objects.exclude(bsuid=None).count() == 300

@@ -18,18 +18,18 @@ from webhooks.tests.test_wrong_clocks import Delivery, at, deliver
 
 
 def named(wamid: str, name: str, told_at: int | None) -> bytes:
-    told = message(wamid, told_at or START)
+    received = message(wamid, told_at or START)
     if told_at is None:
-        del told["timestamp"]
+        del received["timestamp"]
     profile = {"name": name, "username": "anabia"}
-    return body(value(contacts=[{"wa_id": "556181500586", "profile": profile}], messages=[told]))
+    return body(value(contacts=[{"wa_id": "556181500586", "profile": profile}], messages=[received]))
 
 
 def without_times(count: int) -> bytes:
-    told = [message(f"wamid.{each}", sender=f"5561981500{each:03}") for each in range(count)]
-    for each in told:
+    received = [message(f"wamid.{each}", sender=f"5561981500{each:03}") for each in range(count)]
+    for each in received:
         del each["timestamp"]
-    return body(value(messages=told))
+    return body(value(messages=received))
 
 
 def statements_of_repetition(count: int, first: int, again: int) -> int:
@@ -71,14 +71,14 @@ def test_a_name_of_a_repetition_that_comes_first_gives_way_to_a_later_one(hub, n
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_repetition_without_a_time_takes_no_phone_back_from_whom_it_belongs_to_now(hub, numbers, at_once) -> None:
-    told = message("wamid.1", bsuid="BR.1001")
-    del told["timestamp"]
-    ana, bia = body(value(messages=[told])), body(value(messages=[message("wamid.2", START + HOUR, bsuid="BR.2002")]))
+    received = message("wamid.1", bsuid="BR.1001")
+    del received["timestamp"]
+    ana, bia = body(value(messages=[received])), body(value(messages=[message("wamid.2", START + HOUR, bsuid="BR.2002")]))
     deliver((ana, START), (bia, START + HOUR))
     expected = list(Contact.objects.order_by("bsuid").values_list("bsuid", "wa_id", "wa_id_at"))
     assert expected == [("BR.1001", None, expected[0][2]), ("BR.2002", "556181500586", at(START + HOUR))]
     if at_once:
-        both = body(value(messages=[told, told]))
+        both = body(value(messages=[received, received]))
         deliver((both, START + 2 * HOUR))
     deliver((ana, START + 3 * HOUR))
     assert list(Contact.objects.order_by("bsuid").values_list("bsuid", "wa_id", "wa_id_at")) == expected

@@ -1,4 +1,4 @@
-"""A number belongs to whoever proved it: what an organization types gives it nothing, and takes nothing from the owner."""
+"""A number belongs to the organization that proved it. Another organization that enters its id gets nothing, and takes nothing."""
 
 import threading
 from collections.abc import Iterator
@@ -28,8 +28,9 @@ from simulator.standin import RunningStandIn, running_standin
 from webhooks.models import HeldItem, Webhook
 from webhooks.processing import pipeline
 from webhooks.processing.held_items import release_waiting_items
+from webhooks.processing.item_batches import inbound_items, received_webhook
 from webhooks.processing.pipeline import apply_items
-from webhooks.processing.router import Entry, NamedNumbers, Router, signature_of
+from webhooks.processing.router import NamedNumbers, Router
 from webhooks.tests.bodies import NUMBER, body, text_body
 
 PLATFORM = "p" * 32
@@ -115,7 +116,7 @@ def tell_own(hub: Hub, people: People, secret: str, text: str, **options: Any) -
 # ---- who has only typed an id
 
 
-def test_who_only_types_a_number_s_id_reads_nothing_of_it_and_its_owner_gets_all_of_it(hub, meta, owner, intruder):
+def test_an_organization_that_only_entered_an_id_gets_nothing_and_the_owner_gets_everything(hub, meta, owner, intruder):
     tell(hub, "before")
     assert intruder.type_ids().status_code == 302
     tell(hub, "after")
@@ -186,7 +187,7 @@ def test_a_simulated_number_is_not_proven_by_meta(hub, meta, owner, settings):
     assert owner.number.proven_at is None
 
 
-def test_a_number_that_was_given_another_id_has_to_be_proven_anew(hub, meta, owner):
+def test_a_number_with_another_id_must_be_proven_again(hub, meta, owner):
     owner.type_ids(phone_number_id=INTRUDERS_NUMBER, waba_id=INTRUDERS_ACCOUNT)
     owner.paste(meta_token=INTRUDERS_TOKEN)
     assert owner.number.proven_by == Proof.TOKEN
@@ -216,7 +217,7 @@ def test_the_proof_outlives_the_token_a_rebuild_and_being_off(hub, meta, owner):
 # ---- the account
 
 
-def test_what_the_platform_is_told_of_an_account_goes_to_nobody_who_has_only_typed_it(hub, meta, owner, intruder):
+def test_platform_events_of_an_account_do_not_go_to_an_organization_that_only_entered_it(hub, meta, owner, intruder):
     intruder.type_ids(phone_number_id=INTRUDERS_NUMBER, waba_id=INTRUDERS_ACCOUNT)
     intruder.paste(meta_token=INTRUDERS_TOKEN)
     ids = IDS | {"phone_number_id": INTRUDERS_NUMBER}
@@ -281,7 +282,7 @@ def test_an_account_event_of_a_number_that_is_off_waits_and_is_not_released(hub,
     assert AccountEvent.objects.count() == 1
 
 
-def test_an_account_event_waits_for_its_own_organization_whoever_else_has_typed_the_account(hub, meta, owner, intruder):
+def test_an_account_event_waits_for_its_own_organization_even_if_another_entered_the_account(hub, meta, owner, intruder):
     call_connect(owner, waba_id=ACCOUNT, app_secret="c" * 32)
     PhoneNumber.objects.update(waba_is_claimed=True)  # as typed by the organization alone
     owner.post("number_switch", owner.number.pk, activate="off")
@@ -360,7 +361,7 @@ def test_what_the_owner_has_already_typed_in_comes_along_when_the_number_is_prov
     assert owner.contents == ["hello"]
 
 
-def test_the_owner_may_type_the_account_that_somebody_else_has_typed(hub, meta, owner, intruder):
+def test_the_owner_may_enter_an_account_that_another_organization_entered(hub, meta, owner, intruder):
     intruder.type_ids(phone_number_id=INTRUDERS_NUMBER)
     assert owner.type_ids().status_code == 302
     owner.paste(meta_token=TOKEN)
@@ -380,7 +381,7 @@ def test_a_number_that_is_proven_does_not_give_way(hub, meta, owner, intruder, p
     assert not intruder.organization.numbers.exists()
 
 
-def test_who_typed_the_id_before_it_was_proven_is_told_and_does_not_get_it_with_a_token(hub, meta, owner, intruder):
+def test_an_organization_that_entered_the_id_first_sees_the_proof_and_does_not_get_it_with_a_token(hub, meta, owner, intruder):
     intruder.type_ids()
     owner.type_ids()
     intruder.paste(meta_token=TOKEN)  # both have been given access at Meta
@@ -431,7 +432,7 @@ def test_secrets_for_a_number_that_has_just_moved_are_refused_in_words(hub, meta
         store_secrets(number=read_before, app_secret="", meta_token=TOKEN, by=User.objects.first())
 
 
-def test_an_id_that_is_given_up_goes_to_who_waits_for_it(hub, meta, owner, intruder):
+def test_an_id_that_is_given_up_goes_to_the_waiting_organization(hub, meta, owner, intruder):
     intruder.type_ids()
     owner.type_ids()
     assert owner.number.is_claim
@@ -446,16 +447,15 @@ def test_a_worker_that_read_the_number_before_it_moved_adds_nothing_to_it(hub, m
     path = f"/webhooks/whatsapp/{intruder.organization.key}/"
     hub.deliver(text_body("wamid.1", text="made up"), path=path, secret=INTRUDERS_SECRET)
     webhook = Webhook.objects.get()
-    entries = [
-        Entry(webhook.pk, webhook.organization_id, webhook.date, signature_of(webhook), item) for item in parse(webhook.body)
-    ]
-    router = Router.load([NamedNumbers.of(webhook, entries)])
+    received = received_webhook(webhook)
+    items = inbound_items(received, parse(webhook.body))
+    router = Router.load([NamedNumbers.of(received, items)])
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    (outcome,) = apply_items(entries, router)
+    (reason,) = apply_items(items, router)
 
-    assert outcome is not None
-    assert outcome.state == "due"
+    assert reason is not None
+    assert reason.state == "due"
     assert not Contact.objects.exists()
     assert not Message.objects.exists()
 
@@ -553,7 +553,7 @@ def test_a_number_of_a_running_hub_that_meta_denies_is_not_proven_any_more(hub, 
 
 
 @pytest.mark.parametrize("fault", ["error:190", "500", "error:4"])
-def test_a_number_of_a_running_hub_stays_when_meta_says_nothing_of_the_number(hub, meta, owner, upgraded, fault):
+def test_a_number_of_a_running_hub_stays_when_meta_does_not_answer_about_it(hub, meta, owner, upgraded, fault):
     meta.fault(NUMBER, fault, on="GET number")
     tell(hub, "goes on")
 
@@ -564,7 +564,7 @@ def test_a_number_of_a_running_hub_stays_when_meta_says_nothing_of_the_number(hu
     assert meta.calls(NUMBER)["GET number"] == asked
 
 
-def test_an_app_secret_that_is_not_the_token_s_says_nothing_of_the_number(hub, meta, owner, upgraded):
+def test_an_app_secret_of_another_app_proves_nothing_about_the_number(hub, meta, owner, upgraded):
     give_secret(upgraded, "of another app")
     apply_all()
 
@@ -637,7 +637,7 @@ def test_the_admin_refuses_what_the_pages_refuse(admin_client: Client, hub, meta
     assert not intruder.organization.numbers.exists()
 
 
-def test_a_superuser_adds_a_number_that_somebody_else_has_only_typed(admin_client: Client, hub, meta, owner, intruder):
+def test_a_superuser_adds_a_number_that_another_organization_only_entered(admin_client: Client, hub, meta, owner, intruder):
     intruder.type_ids()
     tell(hub, "waits")
     form = {**IDS, "organization": owner.organization.pk, "activate": "on", "default_profile": "human"}

@@ -1,4 +1,4 @@
-"""Who is who (docs/meta-platform.md 5): people by BSUID and phone, changes of either, and what is left to a person to judge."""
+"""Contacts of persons (docs/meta-platform.md 5): by BSUID and phone, changes of either, and conflicts that staff decides."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ B1, B2, B3 = "BR.1001", "BR.1002", "BR.1003"
 def said(wamid: str, hours: float, phone: str | None, bsuid: str | None, *, name: str = "", username: str = "") -> bytes:
     profile = {"name": name} | ({"username": username} if username else {})
     who = {"profile": profile} | ({"wa_id": phone} if phone else {}) | ({"user_id": bsuid} if bsuid else {})
-    told = message(wamid, int(START + HOUR * hours), sender=phone, bsuid=bsuid)
-    return body(value(contacts=[who], messages=[told]))
+    received = message(wamid, int(START + HOUR * hours), sender=phone, bsuid=bsuid)
+    return body(value(contacts=[who], messages=[received]))
 
 
 def changed(hours: float, old: tuple[str, str | None], new: tuple[str, str | None], wamid: str = "change") -> bytes:
@@ -77,7 +77,7 @@ def test_two_identifiers_of_two_people_are_flagged_and_nothing_is_merged(post_an
 
 
 @pytest.mark.parametrize("turn", [1, -1])
-def test_a_phone_that_went_to_somebody_else_is_held_by_whoever_was_seen_with_it_last(post_and_apply, turn) -> None:
+def test_a_phone_belongs_to_the_contact_that_was_seen_with_it_last(post_and_apply, turn) -> None:
     post_and_apply(*[said("m1", 0, W1, B1), said("m2", 5, W1, B2)][::turn])
     assert people() == {(None, B1), (W1, B2)}
     assert conversations() == [{"m1"}, {"m2"}]
@@ -103,7 +103,7 @@ def test_a_number_change_may_come_at_any_time(post_and_apply, order, bsuids) -> 
     assert not Contact.objects.filter(conflicts_with__isnull=False).exists()
 
 
-def test_a_number_change_told_twice_and_in_the_old_form_too_changes_nothing_more(post_and_apply) -> None:
+def test_a_repeated_number_change_and_its_old_form_change_nothing_more(post_and_apply) -> None:
     post_and_apply(said("m1", 0, "556192047731", "BR.9920471553028816"))
     for name in ("25_system_user_changed_number.json", "26_system_user_changed_number_legacy.json"):
         post_and_apply(payload(name), payload(name))
@@ -124,7 +124,7 @@ def test_two_changes_in_a_row_may_come_in_any_order(post_and_apply) -> None:
     assert conversations() == [{"m1", "m2", "m3", "change1", "change2"}]
 
 
-def test_somebody_who_goes_back_to_an_old_number_has_it_again(post_and_apply) -> None:
+def test_a_contact_that_goes_back_to_an_old_number_has_it_again(post_and_apply) -> None:
     post_and_apply(
         said("m1", 0, W1, B1),
         changed(1, (W1, B1), (W2, B2), "away"),
@@ -135,7 +135,7 @@ def test_somebody_who_goes_back_to_an_old_number_has_it_again(post_and_apply) ->
     assert len(conversations()) == 1
 
 
-def test_a_contact_who_had_the_new_number_long_before_is_somebody_else(post_and_apply) -> None:
+def test_a_contact_that_had_the_new_number_long_before_is_another_person(post_and_apply) -> None:
     post_and_apply(said("old", -100, W2, B3), said("m1", 0, W1, B1), changed(1, (W1, B1), (W2, B2)))
     assert people() == {(W2, B2), (None, B3)}
     assert conversations() == [{"change", "m1"}, {"old"}]
@@ -168,7 +168,7 @@ def test_a_bsuid_change_keeps_the_conversation(post_and_apply, name) -> None:
     assert [identity.value for identity in contact.retired_identities.all()] == [known.bsuid]
 
 
-def test_a_bsuid_change_told_with_a_phone_finds_who_is_known_by_phone_alone(post_and_apply) -> None:
+def test_a_bsuid_change_with_a_phone_finds_the_contact_that_has_only_the_phone(post_and_apply) -> None:
     update = {"wa_id": W1, "user_id": {"previous": B1, "current": B2}, "timestamp": str(START + HOUR)}
     post_and_apply(said("m1", 0, W1, None), body(value(user_id_update=[update]), field="user_id_update"))
     assert people() == {(W1, B2)}
@@ -176,12 +176,12 @@ def test_a_bsuid_change_told_with_a_phone_finds_who_is_known_by_phone_alone(post
 
 def test_a_phone_that_changed_and_is_not_shared_any_more_is_not_kept_as_current(post_and_apply) -> None:
     system = {"type": "user_changed_number", "body": "…", "user_id": B2, "previous_user_id": B1}
-    told = {"from": W1, "id": "change", "timestamp": str(START + HOUR), "type": "system", "system": system}
-    post_and_apply(said("m1", 0, W1, B1), body(value(messages=[told])))
+    received = {"from": W1, "id": "change", "timestamp": str(START + HOUR), "type": "system", "system": system}
+    post_and_apply(said("m1", 0, W1, B1), body(value(messages=[received])))
     assert people() == {(None, B2)}
 
 
-def test_a_reaction_to_a_message_from_before_the_change_is_shown_once_the_change_is_told(post_and_apply) -> None:
+def test_a_reaction_to_a_message_from_before_the_change_is_shown_once_the_change_arrives(post_and_apply) -> None:
     reaction = message("r", START + 2 * HOUR, sender=W2, bsuid=B2) | {
         "type": "reaction",
         "reaction": {"message_id": "m1", "emoji": "👍"},
@@ -223,8 +223,8 @@ def test_the_address_book_names_those_who_have_no_name_yet(post_and_apply) -> No
 
 def test_marketing_stopped_and_resumed_the_latest_word_counts(post_and_apply) -> None:
     def preference(choice: str, hours: int) -> bytes:
-        told = {"wa_id": W1, "category": "marketing_messages", "value": choice, "timestamp": START + HOUR * hours}
-        return body(value(user_preferences=[told]), field="user_preferences")
+        received = {"wa_id": W1, "category": "marketing_messages", "value": choice, "timestamp": START + HOUR * hours}
+        return body(value(user_preferences=[received]), field="user_preferences")
 
     post_and_apply(preference("stop", 5))
     assert Contact.objects.get().marketing_stopped

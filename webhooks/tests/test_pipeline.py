@@ -1,4 +1,4 @@
-"""From the raw log to rows: what is applied, what waits, what dies, and that nothing is done twice."""
+"""From the raw log to rows: what is applied, held or dead, and that nothing is applied twice."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,9 @@ from conftest import NUMBERS, SECRET, apply_all, payload
 from contacts.models import Contact
 from organizations.models import AccountEvent, Organization, PhoneNumber
 from webhooks.models import HeldItem, Webhook
+from webhooks.processing.hold_reasons import Reason
 from webhooks.tests.bodies import ANA, HOUR, NUMBER, START, body, echo_body, message, status_body, text_body, value
+from webhooks.tests.reasons import in_english
 from webhooks.tests.refused_rows import refused
 
 
@@ -33,7 +35,7 @@ def test_the_example_of_the_design_comes_out(hub, organization) -> None:
     assert (last.expires_at - last.create_in).total_seconds() == 24 * HOUR
 
 
-def test_a_message_told_twelve_times_at_once_has_one_effect(hub, numbers) -> None:
+def test_a_message_that_is_delivered_twelve_times_at_once_has_one_effect(hub, numbers) -> None:
     batch = body(value(messages=[message("wamid.1"), message("wamid.2", START + 1)]))
     bodies = [text_body("wamid.1")] * 6 + [batch] * 6
     with ThreadPoolExecutor(12) as pool:
@@ -69,19 +71,20 @@ def test_workers_side_by_side_apply_each_thing_once(hub, numbers) -> None:
 
 
 def test_one_bad_item_among_a_thousand_costs_the_others_nothing(hub, numbers) -> None:
-    told = [message(f"wamid.{place}", START + place) for place in range(1000)]
-    del told[500]["id"]
-    hub.deliver(body(value(messages=told)))
+    received = [message(f"wamid.{place}", START + place) for place in range(1000)]
+    del received[500]["id"]
+    hub.deliver(body(value(messages=received)))
     apply_all()
     assert Message.objects.count() == 999
     bad = HeldItem.objects.get()
     assert (bad.state, bad.cause, bad.position) == ("dead", "unreadable", "0.0.messages.500")
-    assert bad.reason == "The message has no id."
+    assert bad.reason == Reason.MESSAGE_WITHOUT_ID
+    assert in_english(bad.reason) == "The message has no id."
 
 
 def test_an_item_that_the_database_refuses_stands_alone_and_is_tried_again_until_it_is_dead(hub, numbers) -> None:
-    told = [message(f"wamid.{place}", START + place, text=f"text {place}") for place in range(40)]
-    hub.deliver(body(value(messages=told)))
+    received = [message(f"wamid.{place}", START + place, text=f"text {place}") for place in range(40)]
+    hub.deliver(body(value(messages=received)))
     with refused("chat_session_message", "NEW.content = 'text 7'"):
         apply_all()
         assert Message.objects.count() == 39
@@ -111,12 +114,12 @@ def test_an_item_that_the_database_refuses_stands_alone_and_is_tried_again_until
         ("m13_duplicate_keys_and_nan.raw", "not about WhatsApp"),
     ],
 )
-def test_what_is_no_webhook_is_dead_with_its_reason(hub, numbers, name, reason) -> None:
+def test_a_body_that_is_not_a_webhook_is_dead_with_its_reason(hub, numbers, name, reason) -> None:
     hub.deliver(payload(f"malformed/{name}"))
     apply_all()
     dead = Webhook.objects.get()
     assert dead.state == "dead"
-    assert reason in dead.reason
+    assert reason in in_english(dead.reason)
 
 
 def test_items_of_an_unknown_number_wait_and_are_applied_once_it_is_connected(hub, numbers, organization) -> None:
@@ -270,8 +273,8 @@ def test_a_webhook_can_be_replayed_any_number_of_times(hub, numbers) -> None:
 
 
 def test_a_body_as_large_as_meta_sends_is_applied(hub, numbers) -> None:
-    told = [message(f"wamid.{place}", START + place, text="x" * 2500) for place in range(1000)]
-    large = body(value(messages=told))
+    received = [message(f"wamid.{place}", START + place, text="x" * 2500) for place in range(1000)]
+    large = body(value(messages=received))
     assert len(large) > 2_500_000
     hub.deliver(large)
     apply_all()

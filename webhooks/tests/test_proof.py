@@ -1,4 +1,4 @@
-"""What Meta has shown to work, as numbers' rows tell it; and whose log a webhook is in."""
+"""What webhooks prove about numbers, and in whose log a webhook is."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -49,7 +49,7 @@ def owner_of_the_last() -> int | None:
 # ---- the handshake
 
 
-def test_a_handshake_is_noted_for_the_numbers_with_the_token_and_told_to_their_pages(hub, organization, numbers, other):
+def test_a_verification_request_is_stored_for_the_numbers_with_the_token_and_published(hub, organization, numbers, other):
     before = current_revisions([organization.pk, other.organization_id])
 
     assert shake_hands(hub, "handshake-token") == 200
@@ -78,7 +78,7 @@ def test_handshakes_in_quick_succession_write_once(hub, numbers, organization):
 # ---- the first webhook, and the last
 
 
-def test_the_first_and_the_last_webhook_of_a_number_are_noted_and_told(post_and_apply, organization, numbers):
+def test_the_times_of_the_first_and_the_last_webhook_of_a_number_are_stored_and_published(post_and_apply, organization, numbers):
     before = current_revisions([organization.pk])
     post_and_apply(text_body("wamid.1"))
 
@@ -126,7 +126,7 @@ def test_applying_an_old_webhook_again_does_not_move_the_last_one_back(post_and_
     assert number.first_webhook_at == Webhook.objects.get().date
 
 
-def test_what_somebody_else_signed_proves_nothing(hub, numbers, other):
+def test_a_webhook_that_another_organization_signed_proves_nothing(hub, numbers, other):
     hub.deliver(text_body("wamid.1", number=NUMBER), path=f"/webhooks/whatsapp/{other.organization.key}/", secret="b" * 32)
     apply_all()
 
@@ -134,7 +134,7 @@ def test_what_somebody_else_signed_proves_nothing(hub, numbers, other):
     assert not PhoneNumber.objects.exclude(first_webhook_at=None).exists()
 
 
-def test_a_number_connected_later_has_heard_what_waited_for_it(hub, organization, numbers):
+def test_a_number_connected_later_has_the_time_of_its_held_webhook(hub, organization, numbers):
     PhoneNumber.objects.filter(phone_number_id=OTHER_NUMBER).delete()
     hub.deliver(text_body("wamid.1", number=OTHER_NUMBER))
     apply_all()
@@ -179,7 +179,7 @@ def test_what_the_platform_signed_of_an_account_is_in_the_log_of_its_organizatio
     assert owner_of_the_last() == organization.pk
 
 
-def test_what_the_platform_signed_and_names_two_organizations_is_in_nobody_s_log(hub, settings, numbers, other):
+def test_a_platform_webhook_that_names_two_organizations_is_in_no_log(hub, settings, numbers, other):
     settings.META_APP_SECRET = PLATFORM
     mixed = body(value(NUMBER, messages=[message("wamid.1")]), value(FOREIGN_NUMBER, messages=[message("wamid.2")]))
     hub.deliver(mixed, secret=PLATFORM)
@@ -189,9 +189,7 @@ def test_what_the_platform_signed_and_names_two_organizations_is_in_nobody_s_log
     assert Webhook.objects.get().state == "done"
 
 
-def test_what_the_platform_signed_and_names_an_unknown_number_is_in_nobody_s_log_until_it_is_connected(
-    hub, settings, organization, numbers
-):
+def test_a_platform_webhook_of_an_unknown_number_is_in_no_log_until_it_is_connected(hub, settings, organization, numbers):
     settings.META_APP_SECRET = PLATFORM
     hub.deliver(payload("73_two_phone_numbers_unknown_tenant.json"), secret=PLATFORM)
     apply_all()
@@ -205,7 +203,7 @@ def test_what_the_platform_signed_and_names_an_unknown_number_is_in_nobody_s_log
     assert not HeldItem.objects.exists()
 
 
-def test_what_is_unreadable_and_names_nobody_is_in_nobody_s_log(hub, settings, numbers):
+def test_an_unreadable_platform_webhook_is_in_no_log(hub, settings, numbers):
     settings.META_APP_SECRET = PLATFORM
     hub.deliver(b'{"object": "something else"}', secret=PLATFORM)
     apply_all()
@@ -223,7 +221,7 @@ def test_what_a_shared_secret_signed_is_in_the_log_of_the_sharer_it_names(hub, o
     assert owners == [organization.pk, other.organization_id]
 
 
-def test_what_a_shared_secret_signed_of_a_third_party_s_number_is_in_nobody_s_log(hub, organization, numbers, other):
+def test_a_webhook_with_a_shared_secret_about_a_third_organization_is_in_no_log(hub, organization, numbers, other):
     third = Organization.objects.create(organization_name="Clínica")
     PhoneNumber.objects.create(organization=third, phone_number_id="700000000000009", wa_id="5521999990009", app_secret="c" * 32)
     PhoneNumber.objects.filter(pk=other.pk).update(app_secret=SECRET)
@@ -262,7 +260,7 @@ def test_a_number_that_moved_takes_its_webhooks_with_it_once_they_are_applied_ag
     assert HeldItem.objects.get().organization_id == organization.pk
 
 
-def test_the_log_s_pages_are_told_when_a_webhook_is_done_or_dead(hub, organization, numbers):
+def test_the_revision_is_published_when_a_webhook_is_done_or_dead(hub, organization, numbers):
     hub.deliver(b'{"object": "something else"}', path=f"/webhooks/whatsapp/{organization.key}/")
     before = current_revisions([organization.pk])[organization.pk]
     apply_all()

@@ -1,4 +1,4 @@
-"""Leases: exactly one worker has a row at a time, nothing is lost with a worker, and what fails is tried again and then dead."""
+"""Leases: one worker has a row at a time, a dead worker loses no row, and a row that fails is retried and then dead."""
 
 import threading
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def lane(work: Callable[[Lease], None]) -> Lane:
     return Lane("test", Webhook, work)
 
 
-def test_a_leased_row_is_nobody_else_s(row) -> None:
+def test_a_leased_row_belongs_to_one_worker(row) -> None:
     assert taken().ids == [row.pk]
     assert lease() is None
 
@@ -142,7 +142,7 @@ def test_a_lane_that_breaks_gives_its_rows_back_with_the_reason(row) -> None:
     assert (row.state, row.attempts, row.reason) == ("due", 1, "ValueError: no")
 
 
-def test_a_worker_that_is_told_to_stop_finishes_what_it_has_and_takes_no_more() -> None:
+def test_a_worker_that_is_stopped_finishes_its_rows_and_leases_no_more() -> None:
     stored(2)
     began, go_on = threading.Event(), threading.Event()
 

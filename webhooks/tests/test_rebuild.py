@@ -1,4 +1,4 @@
-"""The raw log is the source of truth: what came from webhooks can be made anew from it, and is the same."""
+"""The raw log is the source of truth: everything from webhooks can be rebuilt from it, and is the same."""
 
 import time
 import uuid
@@ -39,7 +39,7 @@ def rebuild() -> None:
 
 
 @pytest.fixture
-def told(hub, numbers) -> None:
+def applied(hub, numbers) -> None:
     """Every sample, the wrong ones too."""
     for path in sorted(PAYLOADS.rglob("*.*")):
         hub.deliver(path.read_bytes())
@@ -48,20 +48,20 @@ def told(hub, numbers) -> None:
     apply_all()
 
 
-def test_a_rebuild_gives_the_same_rows(told) -> None:
+def test_a_rebuild_gives_the_same_rows(applied) -> None:
     before = rows()
     assert len(before["Message"]) > 40
     rebuild()
     assert rows() == before
 
 
-def test_a_rebuild_may_be_asked_for_in_two_ways(told) -> None:
+def test_a_rebuild_has_two_spellings(applied) -> None:
     before = rows()
     call_command("replay", "--all", "--rebuild", stdout=StringIO())
     assert rows() == before
 
 
-def test_a_rebuild_mends_what_was_lost_or_spoilt(told) -> None:
+def test_a_rebuild_restores_lost_and_wrong_rows(applied) -> None:
     before = rows("retired_at")
     Message.objects.filter(kind="text").delete()
     Message.objects.update(content="spoilt", message_status="sent", is_active=True, reactions={"x": "y"})
@@ -72,7 +72,7 @@ def test_a_rebuild_mends_what_was_lost_or_spoilt(told) -> None:
     assert rows("retired_at") == before
 
 
-def test_a_rebuild_from_nothing_gives_the_same_rows(told) -> None:
+def test_a_rebuild_from_nothing_gives_the_same_rows(applied) -> None:
     before = rows("retired_at")
     for model in (StatusEvent, Message, AccountEvent, HeldItem, RetiredIdentity, Contact):
         model.objects.all().delete()
@@ -80,7 +80,7 @@ def test_a_rebuild_from_nothing_gives_the_same_rows(told) -> None:
     assert rows("retired_at") == before
 
 
-def test_a_rebuild_keeps_what_staff_decided(told) -> None:
+def test_a_rebuild_keeps_what_staff_decided(applied) -> None:
     Contact.objects.update(profile="bot", activate_bot=False, activate_automatic_message=False)
     ids = set(Contact.objects.values_list("pk", flat=True))
     rebuild()
@@ -111,22 +111,22 @@ def test_a_rebuild_leaves_nothing_dead_that_was_alive_and_says_how_far_it_is(hub
     for place in range(20):
         hub.deliver(echo_body(f"e{place}", START + place))
     apply_all()
-    told = StringIO()
-    call_command("replay", "--rebuild", stdout=told)
-    assert "20 rows applied anew" in told.getvalue()
+    received = StringIO()
+    call_command("replay", "--rebuild", stdout=received)
+    assert "20 rows applied" in received.getvalue()
     assert set(Webhook.objects.values_list("state", flat=True)) == {"done"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ([], "say which"),
-        (["--rebuild", "--dead"], "of everything"),
-        (["--rebuild", "--since", "2026-01-01"], "of everything"),
+        ([], "choose one"),
+        (["--rebuild", "--dead"], "applies everything"),
+        (["--rebuild", "--since", "2026-01-01"], "applies everything"),
         (["--all", "--dead"], "not allowed"),
         (["--id", "77"], "no webhook 77"),
-        (["--since", "tomorrow"], "is no time"),
-        (["--since", "2026-02-31"], "is no time"),
+        (["--since", "tomorrow"], "is not a time"),
+        (["--since", "2026-02-31"], "is not a time"),
     ],
 )
 def test_a_replay_that_makes_no_sense_says_so(hub, numbers, arguments, why) -> None:

@@ -1,4 +1,4 @@
-"""Every sample body through the front door, and all that each leaves behind. `samples.json` has the rows, one line a body."""
+"""Delivers every sample body, and compares all rows with `samples.json`, which has one line a body."""
 
 import json
 from datetime import timedelta
@@ -13,6 +13,7 @@ from conftest import PAYLOADS, apply_all, payload
 from contacts.models import Contact
 from organizations.models import AccountEvent
 from webhooks.models import HeldItem, Webhook
+from webhooks.tests.reasons import in_english
 
 SAMPLES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("samples.json").read_text())
 USUAL = ["live", "received"]
@@ -23,7 +24,7 @@ def listed(model: type[Model], *columns: str, order: str = "pk") -> list[list[An
 
 
 def left() -> dict[str, Any]:
-    """What is in the tables, in the form of `samples.json`."""
+    """Returns the rows of the tables, in the form of `samples.json`."""
     messages = listed(Message, "kind", "content", "wa_id", "wa_id_received", "origin", "message_status", order="create_in")
     found = {
         "contacts": listed(Contact, "wa_id", "bsuid", "name", "username"),
@@ -33,8 +34,8 @@ def left() -> dict[str, Any]:
             for event in StatusEvent.objects.order_by("pk")
         ],
         "events": listed(AccountEvent, "field", "event", "waba_id", "phone_number"),
-        "held": listed(HeldItem, "position", "state", "reason"),
-        "dead": Webhook.objects.get().reason if Webhook.objects.get().state == "dead" else None,
+        "held": [[*row, in_english(reason)] for *row, reason in listed(HeldItem, "position", "state", "reason")],
+        "dead": in_english(Webhook.objects.get().reason) if Webhook.objects.get().state == "dead" else None,
     }
     return {key: each for key, each in found.items() if each}
 
@@ -45,7 +46,7 @@ def test_every_sample_has_its_line() -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_sample_leaves_what_it_says(hub, numbers, name) -> None:
+def test_a_sample_is_stored_as_listed(hub, numbers, name) -> None:
     hub.deliver(payload(name))
     apply_all()
     assert left() == SAMPLES[name]
@@ -56,11 +57,11 @@ def test_a_sample_leaves_what_it_says(hub, numbers, name) -> None:
     "name", [name for name, rows in SAMPLES.items() if "messages" in rows and not name.startswith("malformed")]
 )
 def test_a_message_keeps_its_whole_api_object_and_its_time(hub, numbers, name) -> None:
-    told = {each["id"]: each for each in _objects(json.loads(payload(name))) if "id" in each and "timestamp" in each}
+    delivered = {each["id"]: each for each in _objects(json.loads(payload(name))) if "id" in each and "timestamp" in each}
     hub.deliver(payload(name))
     apply_all()
     rows = list(Message.objects.all())
-    assert [row.payload for row in rows] == [told[row.wamid.removesuffix(":connect")] for row in rows]
+    assert [row.payload for row in rows] == [delivered[row.wamid.removesuffix(":connect")] for row in rows]
     assert [int(row.create_in.timestamp()) for row in rows] == [int(row.payload["timestamp"]) for row in rows]
 
 
@@ -74,7 +75,7 @@ ALONE = [name for name, rows in SAMPLES.items() if len(rows.get("messages", ()))
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_a_message_alone_has_a_session_of_24_hours_unless_nobody_wrote_it(hub, numbers, name) -> None:
+def test_a_single_message_has_a_session_of_24_hours_unless_it_is_a_notice(hub, numbers, name) -> None:
     hub.deliver(payload(name))
     apply_all()
     row = Message.objects.get()
@@ -116,7 +117,7 @@ def test_a_message_names_what_it_is_about(hub, numbers, name, column, path) -> N
     hub.deliver(payload(name))
     apply_all()
     row = Message.objects.get()
-    told = row.payload
+    delivered = row.payload
     for step in path:
-        told = told[step]
-    assert getattr(row, column) == told
+        delivered = delivered[step]
+    assert getattr(row, column) == delivered

@@ -23,13 +23,13 @@ NEVER_TRUE = [None, START + YEAR]
 
 
 def preference(choice: str, timestamp: int | None, **who: str) -> bytes:
-    told = {**(who or {"wa_id": W1}), "category": "marketing_messages", "value": choice, "timestamp": timestamp}
-    return body(value(user_preferences=[told]), field="user_preferences")
+    received = {**(who or {"wa_id": W1}), "category": "marketing_messages", "value": choice, "timestamp": timestamp}
+    return body(value(user_preferences=[received]), field="user_preferences")
 
 
 def update(timestamp: int | None, **phone: str) -> bytes:
-    told = {"detail": "…", "user_id": {"previous": B1, "current": B2}, "timestamp": timestamp, **phone}
-    return body(value(user_id_update=[told]), field="user_id_update")
+    received = {"detail": "…", "user_id": {"previous": B1, "current": B2}, "timestamp": timestamp, **phone}
+    return body(value(user_id_update=[received]), field="user_id_update")
 
 
 def everything() -> dict[str, list[Any]]:
@@ -79,7 +79,7 @@ def test_a_choice_without_a_time_was_made_when_it_first_arrived(hub, numbers, ti
     assert MarketingChoice.objects.count() == 2
 
 
-def test_who_is_known_by_a_choice_alone_was_first_seen_when_it_first_arrived(hub, numbers) -> None:
+def test_a_contact_with_only_a_choice_was_first_seen_when_it_first_arrived(hub, numbers) -> None:
     stop = preference("stop", None, wa_id=W1, user_id=B1)
     same_in_any_order([(stop, START + HOUR), (stop, START), (stop, START + DAY)])
     contact = Contact.objects.get()
@@ -93,7 +93,7 @@ def test_of_two_choices_at_one_time_the_person_stopped(hub, numbers, is_stop_fir
     assert Contact.objects.get().marketing_stopped
 
 
-def test_a_choice_that_comes_again_is_not_taken_for_that_of_whoever_has_the_phone_now(hub, numbers) -> None:
+def test_a_repeated_choice_is_not_applied_to_the_present_owner_of_the_phone(hub, numbers) -> None:
     stop = preference("stop", None)
     ana = text_body("wamid.1", START, sender=W1, bsuid=B1)
     bia = text_body("wamid.2", START + DAY, sender=W1, bsuid=B2)
@@ -121,7 +121,7 @@ def test_a_refusal_of_meta_s_counts_with_the_choices(hub, numbers) -> None:
     assert Contact.objects.get().marketing_at == at(START + DAY)
 
 
-def test_what_graph_itself_refused_is_known_after_a_rebuild(hub, numbers) -> None:
+def test_a_refusal_of_graph_stays_after_a_rebuild(hub, numbers) -> None:
     deliver((text_body("wamid.1", START, sender=W1), START))
     contact = Contact.objects.get()
     contact.record_refusal(None, marketing_at=at(START + HOUR))
@@ -131,7 +131,7 @@ def test_what_graph_itself_refused_is_known_after_a_rebuild(hub, numbers) -> Non
     assert (contact.marketing_stopped, contact.marketing_at) == (True, at(START + HOUR))
 
 
-def test_two_who_become_one_have_the_choices_of_both(hub, numbers) -> None:
+def test_a_merged_contact_has_the_choices_of_both(hub, numbers) -> None:
     stop = preference("stop", None, user_id=B2)
     deliveries: list[Delivery] = [
         (said("old", 0, None, B1), START),
@@ -151,13 +151,13 @@ def test_two_who_become_one_have_the_choices_of_both(hub, numbers) -> None:
 @pytest.mark.parametrize("timestamp", NEVER_TRUE)
 @pytest.mark.parametrize("phone", [{}, {"wa_id": W1}])
 def test_a_change_of_user_id_without_a_time_was_when_it_first_arrived(hub, numbers, timestamp, phone) -> None:
-    told = update(timestamp, **phone)
+    received = update(timestamp, **phone)
     same_in_any_order(
         [
             (text_body("wamid.1", START, sender=W1, bsuid=B1), START),
-            (told, START + HOUR),
+            (received, START + HOUR),
             (text_body("wamid.2", START + 2 * HOUR, sender=W1, bsuid=B2), START + 2 * HOUR),
-            (told, START + 3 * DAY),
+            (received, START + 3 * DAY),
         ]
     )
     contact = Contact.objects.get()
@@ -165,20 +165,20 @@ def test_a_change_of_user_id_without_a_time_was_when_it_first_arrived(hub, numbe
     assert RetiredIdentity.objects.get().retired_at == at(START + HOUR)
 
 
-def test_a_change_that_names_whom_nobody_knows(hub, numbers) -> None:
-    told = update(None, wa_id=W1)
-    same_in_any_order([(told, START + HOUR), (told, START), (told, START + DAY)])
+def test_a_change_of_an_unknown_person(hub, numbers) -> None:
+    received = update(None, wa_id=W1)
+    same_in_any_order([(received, START + HOUR), (received, START), (received, START + DAY)])
     contact = Contact.objects.get()
     assert (contact.create_in, contact.wa_id_at) == (at(START), at(START))
 
 
 def test_a_change_that_comes_again_takes_no_phone_back(hub, numbers) -> None:
-    told = update(None, wa_id=W1)
+    received = update(None, wa_id=W1)
     deliver(
         (text_body("wamid.1", START, sender=W1, bsuid=B1), START),
-        (told, START + HOUR),
+        (received, START + HOUR),
         (text_body("wamid.2", START + DAY, sender=W1, bsuid="BR.9"), START + DAY),
-        (told, START + 2 * DAY),
+        (received, START + 2 * DAY),
     )
     for again in (lambda: None, rebuild):
         again()
@@ -186,12 +186,12 @@ def test_a_change_that_comes_again_takes_no_phone_back(hub, numbers) -> None:
 
 
 def test_a_notice_of_a_new_number_without_a_time_was_when_it_first_arrived(hub, numbers) -> None:
-    told = system_body("wamid.s", START + YEAR, old=W1, new=W2, user_id=B2, previous_user_id=B1)
+    received = system_body("wamid.s", START + YEAR, old=W1, new=W2, user_id=B2, previous_user_id=B1)
     same_in_any_order(
         [
             (text_body("wamid.1", START, sender=W1, bsuid=B1), START),
-            (told, START + HOUR),
-            (told, START + 3 * DAY),
+            (received, START + HOUR),
+            (received, START + 3 * DAY),
         ]
     )
     contact = Contact.objects.get()
@@ -201,7 +201,7 @@ def test_a_notice_of_a_new_number_without_a_time_was_when_it_first_arrived(hub, 
 
 
 @pytest.mark.parametrize("told_at", [START + HOUR, None])
-def test_who_got_the_phone_back_has_it_and_has_not_lost_it(hub, numbers, told_at) -> None:
+def test_a_contact_that_got_its_phone_back_has_it_as_current(hub, numbers, told_at) -> None:
     """Two contacts had the phone one after the other, and turn out to be one."""
     deliver(
         (text_body("wamid.1", START, sender=W1, bsuid=B1), START),
@@ -215,8 +215,8 @@ def test_who_got_the_phone_back_has_it_and_has_not_lost_it(hub, numbers, told_at
 def statements(count: int) -> int:
     """Of so many choices that come again, later and earlier."""
     forget()
-    told = [{"wa_id": f"5561981500{each:03}", "category": "marketing_messages", "value": "stop"} for each in range(count)]
-    both = body(value(user_preferences=told), field="user_preferences")
+    received = [{"wa_id": f"5561981500{each:03}", "category": "marketing_messages", "value": "stop"} for each in range(count)]
+    both = body(value(user_preferences=received), field="user_preferences")
     deliver((both, START))
     with CaptureQueriesContext(connection) as asked:
         deliver((both, START + HOUR), (both, START - HOUR))

@@ -45,13 +45,13 @@ def test_it_is_counted(unknown, hub: Hub) -> None:
     assert "hub_unmatched_statuses 1.0" in hub.get("/metrics").text
 
 
-def test_it_is_known_once_the_message_comes(unknown, post_and_apply, organization) -> None:
+def test_the_row_is_deleted_once_the_message_arrives(unknown, post_and_apply, organization) -> None:
     post_and_apply(echo_body("wamid.unknown", START + 5))
     assert not UnmatchedStatus.objects.exists()
     assert "No unknown messages" in log(member(organization), organization, show="unmatched")
 
 
-def test_a_status_told_twice_is_counted_once_and_a_rebuild_counts_the_same(unknown, post_and_apply) -> None:
+def test_a_repeated_status_is_counted_once_and_a_rebuild_counts_the_same(unknown, post_and_apply) -> None:
     post_and_apply(status_body("wamid.unknown", "delivered"), status_body("wamid.unknown", "read"))
     assert UnmatchedStatus.objects.count() == 2
     call_command("replay", "--rebuild", stdout=StringIO())
@@ -66,7 +66,7 @@ def test_no_other_organization_sees_it(unknown, organization) -> None:
     assert member(stranger, email="caio@example.com").get(reverse("webhook_log", args=[organization.pk])).status_code == 404
 
 
-def test_the_log_asks_as_often_however_many_there_are(post_and_apply, organization, django_assert_max_num_queries) -> None:
+def test_the_log_has_the_same_number_of_queries_for_many_rows(post_and_apply, organization, django_assert_max_num_queries) -> None:
     post_and_apply(*(status_body(f"wamid.{each}", "sent") for each in range(12)))
     admin = member(organization)
     with django_assert_max_num_queries(16):
@@ -93,7 +93,7 @@ def test_it_has_the_time_of_its_webhook(unknown) -> None:
     assert UnmatchedStatus.objects.get().received_at == unknown.date
 
 
-def test_what_is_old_is_forgotten_and_a_rebuild_does_not_bring_it_back(post_and_apply) -> None:
+def test_old_rows_are_deleted_and_a_rebuild_does_not_store_them_again(post_and_apply) -> None:
     post_and_apply(status_body("wamid.old", "delivered"), status_body("wamid.new", "delivered"))
     received("wamid.old", KEPT_FOR.days + 1)
     received("wamid.new", KEPT_FOR.days - 1)
@@ -106,7 +106,7 @@ def test_what_is_old_is_forgotten_and_a_rebuild_does_not_bring_it_back(post_and_
         assert noted() == {"wamid.new"}
 
 
-def test_a_message_that_comes_after_its_status_was_forgotten_still_has_it(post_and_apply) -> None:
+def test_a_message_that_arrives_after_the_row_was_deleted_has_its_status(post_and_apply) -> None:
     post_and_apply(status_body("wamid.late", "read"))
     received("wamid.late", KEPT_FOR.days + 1)
     assert delete_old_unmatched() == 1
@@ -115,7 +115,7 @@ def test_a_message_that_comes_after_its_status_was_forgotten_still_has_it(post_a
     assert StatusEvent.objects.count() == 1
 
 
-def test_however_many_there_are_they_go_in_small_steps_by_the_index(post_and_apply, numbers) -> None:
+def test_many_rows_are_deleted_in_small_steps_by_the_index(post_and_apply, numbers) -> None:
     number = next(iter(numbers.values()))
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     UnmatchedStatus.objects.bulk_create(
@@ -134,7 +134,7 @@ def test_however_many_there_are_they_go_in_small_steps_by_the_index(post_and_app
     assert noted() == set()
 
 
-def test_the_worker_forgets_by_itself(post_and_apply, unknown) -> None:
+def test_the_worker_deletes_old_rows(post_and_apply, unknown) -> None:
     with time_machine.travel(timezone.now() + KEPT_FOR + timedelta(hours=1)):
         apply_all()
     assert noted() == set()

@@ -1,4 +1,4 @@
-"""What counts as unread, whoever counts: as messages come, when a conversation is opened, when two contacts become one."""
+"""What counts as unread: when messages arrive, when a conversation is opened, and when two contacts are merged."""
 
 import re
 from collections.abc import Callable
@@ -43,13 +43,13 @@ def notice(wamid: str, at: int) -> bytes:
 
 
 def new_user_id(at: int, *, old: str, new: str) -> bytes:
-    told = {"detail": "…", "user_id": {"previous": old, "current": new}, "timestamp": str(at)}
-    return body(value(user_id_update=[told]), field="user_id_update")
+    received = {"detail": "…", "user_id": {"previous": old, "current": new}, "timestamp": str(at)}
+    return body(value(user_id_update=[received]), field="user_id_update")
 
 
 def reaction(wamid: str, at: int, target: str) -> bytes:
-    told = message(wamid, at, sender=W1) | {"type": "reaction", "reaction": {"message_id": target, "emoji": "👍"}}
-    return body(value(messages=[told]))
+    received = message(wamid, at, sender=W1) | {"type": "reaction", "reaction": {"message_id": target, "emoji": "👍"}}
+    return body(value(messages=[received]))
 
 
 def badge() -> tuple[int, int | None]:
@@ -73,7 +73,7 @@ def test_the_line_above_what_is_unread_stands_above_a_message_not_above_a_notice
     assert re.findall(r'id="m(\d+)"', before_line)[-1] == str(Message.objects.get(wamid="m2").pk)
 
 
-def test_opening_clears_the_badge_of_two_contacts_that_became_one(post_and_apply, opened) -> None:
+def test_opening_clears_the_badge_of_merged_contacts(post_and_apply, opened) -> None:
     post_and_apply(said("old", 0, None, B1), said("new", 1, None, B2), said("old again", 2, None, B1))
     opened(Contact.objects.get(bsuid=B1))
     post_and_apply(new_user_id(START + HOUR, old=B1, new=B2))
@@ -83,7 +83,7 @@ def test_opening_clears_the_badge_of_two_contacts_that_became_one(post_and_apply
     assert badge() == (0, None)
 
 
-def test_what_was_read_of_both_stays_read_when_they_become_one(post_and_apply, opened) -> None:
+def test_messages_read_in_both_contacts_stay_read_after_a_merge(post_and_apply, opened) -> None:
     post_and_apply(said("old", 0, None, B1), said("new", 1, None, B2))
     for contact in Contact.objects.all():
         opened(contact)
@@ -100,7 +100,7 @@ def test_a_badge_that_counts_too_much_is_put_right_when_the_conversation_is_open
 
 
 def test_the_badge_is_the_same_in_any_order_and_after_a_rebuild(post_and_apply) -> None:
-    told = [
+    received = [
         history_body("h1", START, sender=W1),
         said("h1", 0, W1, B1),
         said("m1", 1, W1, B1),
@@ -109,7 +109,7 @@ def test_the_badge_is_the_same_in_any_order_and_after_a_rebuild(post_and_apply) 
         said("m2", 4, None, B2),
         new_user_id(START + 4 * HOUR, old=B1, new=B2),
     ]
-    post_and_apply(*told)
+    post_and_apply(*received)
     assert badge() == (3, 4)
     call_command("replay", "--rebuild", stdout=StringIO())
     apply_all()
@@ -123,8 +123,8 @@ def test_a_live_message_known_from_history_is_unread_whichever_came_first(post_a
     post_and_apply(history_body("a", START, sender=W1), said("a", 0, W1, None))
     post_and_apply(said("b", 1, W2, None), history_body("b", START + HOUR, sender=W2))
     assert [contact.unread_count for contact in Contact.objects.order_by("pk")] == [1, 1]
-    told = list(Webhook.objects.order_by("pk").values_list("pk", flat=True))
-    assert list(Message.objects.order_by("pk").values_list("webhook_id", flat=True)) == [told[1], told[2]]
+    received = list(Webhook.objects.order_by("pk").values_list("pk", flat=True))
+    assert list(Message.objects.order_by("pk").values_list("webhook_id", flat=True)) == [received[1], received[2]]
 
 
 def test_a_status_of_ours_changes_no_badge(post_and_apply) -> None:

@@ -1,4 +1,4 @@
-"""Senders who cannot sign hold what they can, over real sockets from a process of their own: signed webhooks get through."""
+"""Senders without a secret open many connections from their own process, over real sockets. Signed webhooks are still accepted."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ START = "POST /webhooks/whatsapp/ HTTP/1.1\r\nHost: hub\r\n"
 
 @contextmanager
 def holding(hub: Hub, **options: Any) -> Iterator[None]:
-    """Meanwhile another process holds connections as `webhooks.tests.slow_senders` describes. It has done its worst when this begins."""
+    """Runs `webhooks.tests.slow_senders` in another process. All its connections are open when the block starts."""
     options = {"port": urlsplit(hub.address).port, "size": NEARLY_4_MIB, **options}
     command = [sys.executable, "-m", "webhooks.tests.slow_senders", json.dumps(options)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

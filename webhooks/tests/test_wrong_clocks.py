@@ -35,16 +35,16 @@ def at(seconds: int) -> datetime:
 
 def deliver(*deliveries: Delivery) -> None:
     """Apply them in this order, each as if it had arrived at its time."""
-    for told, arrived_at in deliveries:
-        assert store_bodies([SignedBody(told, Signature(None))]) == [None]
+    for received, arrived_at in deliveries:
+        assert store_bodies([SignedBody(received, Signature(None))]) == [None]
         Webhook.objects.filter(pk=Webhook.objects.latest("pk").pk).update(date=at(arrived_at))
         apply_all()
 
 
 def without_time(wamid: str, **options: Any) -> bytes:
-    told = message(wamid, START, **options)
-    del told["timestamp"]
-    return body(value(messages=[told]))
+    received = message(wamid, START, **options)
+    del received["timestamp"]
+    return body(value(messages=[received]))
 
 
 @pytest.mark.parametrize("ahead", [6 * MINUTE, HOUR, YEAR])
@@ -61,11 +61,11 @@ def test_a_time_that_is_ahead_by_five_minutes_is_taken(hub, numbers) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [text_body("wamid.1", START + YEAR), text_body("wamid.1", START + 10 * MINUTE), without_time("wamid.1")]
+    "received", [text_body("wamid.1", START + YEAR), text_body("wamid.1", START + 10 * MINUTE), without_time("wamid.1")]
 )
 @pytest.mark.parametrize("later", [1, MINUTE, 8 * MINUTE, 3 * 24 * HOUR])
-def test_the_first_arrival_counts_whichever_is_applied_first(hub, numbers, told, later) -> None:
-    first, again = (told, START), (told, START + later)
+def test_the_first_arrival_counts_whichever_is_applied_first(hub, numbers, received, later) -> None:
+    first, again = (received, START), (received, START + later)
     found = []
     for order in ([first], [first, again], [again, first], [again, again, first, again]):
         forget()
@@ -87,16 +87,16 @@ def test_a_message_that_moves_takes_its_session_with_it(hub, numbers) -> None:
 
 
 def test_a_status_of_the_future_happened_when_it_first_arrived(hub, numbers) -> None:
-    told = status_body("wamid.e", "delivered", START + YEAR)
-    deliver((echo_body("wamid.e", START), START), (told, START + HOUR), (told, START), (told, START + HOUR))
+    received = status_body("wamid.e", "delivered", START + YEAR)
+    deliver((echo_body("wamid.e", START), START), (received, START + HOUR), (received, START), (received, START + HOUR))
     assert StatusEvent.objects.get().occurred_at == at(START)
 
 
 @pytest.mark.parametrize("timestamp", [START + YEAR, None])
 def test_an_event_of_a_number_happened_when_it_first_arrived(hub, numbers, timestamp) -> None:
     event = {"event": "FLAGGED", "display_phone_number": "556133214400", "timestamp": timestamp}
-    told = body(event, field="phone_number_quality_update")
-    deliver((told, START + HOUR), (told, START), (told, START + HOUR))
+    received = body(event, field="phone_number_quality_update")
+    deliver((received, START + HOUR), (received, START), (received, START + HOUR))
     assert AccountEvent.objects.get().occurred_at == at(START)
 
 
@@ -111,25 +111,25 @@ def stories(draw: Any) -> list[Delivery]:
         kind = draw(st.sampled_from(("text", "text", "no time", "echo", "reaction")))
         wamid = f"wamid.{kind}.{number}"
         if kind == "echo":
-            told = echo_body(wamid, told_at, to=sender)
+            received = echo_body(wamid, told_at, to=sender)
         else:
-            told = _named(message(wamid, told_at, sender=sender), kind, sender, found)
+            received = _named(message(wamid, told_at, sender=sender), kind, sender, found)
         found += [
-            (told, arrived_at + later)
+            (received, arrived_at + later)
             for later in (0, *draw(st.lists(st.sampled_from((1, 100, 400, HOUR, 30 * HOUR)), max_size=2)))
         ]
     return found
 
 
-def _named(told: dict[str, Any], kind: str, sender: str, before: list[Delivery]) -> bytes:
+def _named(received: dict[str, Any], kind: str, sender: str, before: list[Delivery]) -> bytes:
     """With the person's name, which is always the same; a reaction is to the first message."""
     if kind == "reaction" and before:
         first = json.loads(before[0][0])["entry"][0]["changes"][0]["value"]
         target = (first.get("messages") or first["message_echoes"])[0]["id"]
-        told |= {"type": "reaction", "reaction": {"message_id": target, "emoji": "👍"}}
+        received |= {"type": "reaction", "reaction": {"message_id": target, "emoji": "👍"}}
     if kind == "no time":
-        del told["timestamp"]
-    return body(value(contacts=[{"wa_id": sender, "profile": {"name": f"Pessoa {sender[-2:]}"}}], messages=[told]))
+        del received["timestamp"]
+    return body(value(contacts=[{"wa_id": sender, "profile": {"name": f"Pessoa {sender[-2:]}"}}], messages=[received]))
 
 
 @pytest.mark.usefixtures("numbers")

@@ -1,23 +1,23 @@
-"""Bytes that many requests share."""
+"""Limits of bytes that many requests share."""
 
 from threading import Lock
 
 
-class Budget:
-    """Memory or disk that requests may take at once, in bytes. Safe to use from any thread."""
+class ByteLimit:
+    """Bytes of memory or disk that requests may hold at once. Safe to use from any thread."""
 
     def __init__(self, size: int) -> None:
-        self._left = size
+        self._free = size
         self._lock = Lock()
 
-    def take(self, size: int) -> bool:
-        """Whether that much was left, and is taken now."""
+    def reserve(self, size: int) -> bool:
+        """Reserves `size` bytes. Returns False, without reserving any, if fewer are free."""
         with self._lock:
-            if size > self._left:
+            if size > self._free:
                 return False
-            self._left -= size
+            self._free -= size
             return True
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         with self._lock:
-            self._left += size
+            self._free += size

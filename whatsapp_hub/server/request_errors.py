@@ -1,4 +1,4 @@
-"""How a request can end before the Django site sees it."""
+"""Errors with which a request ends before the Django site sees it."""
 
 from http import HTTPStatus
 
@@ -11,8 +11,8 @@ RETRY_AFTER = 5
 """Seconds."""
 
 
-class ClientGone(Exception):
-    """The client has closed its connection: there is nobody to respond to."""
+class ClientDisconnected(Exception):
+    """The client has closed its connection: no response is needed."""
 
 
 class RequestRefused(Exception):
@@ -23,8 +23,8 @@ class RequestRefused(Exception):
         self.status = status
 
 
-async def send_refusal(refusal: RequestRefused, send: Send) -> None:
-    """Respond with the status of `refusal`, in plain text, and close the connection."""
+async def send_error_response(refusal: RequestRefused, send: Send) -> None:
+    """Responds with the status of `refusal`, in plain text, and closes the connection."""
     REFUSED.labels(refusal.status.value).inc()
     body = str(refusal).encode()
     headers = [

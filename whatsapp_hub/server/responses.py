@@ -1,4 +1,4 @@
-"""Responses on their way from a thread to a client, neither of which waits for the other."""
+"""Sends responses from a thread to a client. The thread does not wait for the client."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,51 +10,51 @@ from typing import IO, Protocol, cast
 from django.conf import settings
 
 from webhooks.intake.receiver import Receive, Send
-from whatsapp_hub.server.byte_limits import Budget
-from whatsapp_hub.server.request_errors import ClientGone
+from whatsapp_hub.server.byte_limits import ByteLimit
+from whatsapp_hub.server.request_errors import ClientDisconnected
 
 CHUNK = 64 * 2**10
-MOST_IN_MEMORY = 2**20
-"""Bytes of one response that wait in memory for the client. What is beyond them waits on disk."""
+MAX_IN_MEMORY = 2**20
+"""Bytes of one response that wait in memory for the client. Further bytes wait on disk."""
 
 
 class DiskFull(Exception):
-    """Clients have not taken what was produced for them, and the disk that responses may use is full of it."""
+    """The disk space for responses is full, because clients have not read them yet."""
 
 
 class Readable(Protocol):
-    """What a file to be sent can do. `close` also ends Django's response."""
+    """A file that is to be sent. `close` also ends Django's response."""
 
     def read(self, size: int, /) -> bytes: ...
     def close(self) -> None: ...
 
 
 class FileToSend:
-    """A file that the site hands over instead of reading it: the file wrapper of WSGI (PEP 3333)."""
+    """A file that the site returns instead of reading it: the file wrapper of WSGI (PEP 3333)."""
 
     def __init__(self, file: Readable, block_size: int = 0) -> None:
         self.file = file
 
 
 class ResponseBuffer:
-    """What a thread has produced of a response, and the client has not taken yet.
+    """The part of a response that a thread has produced and the client has not read yet.
 
-    The thread calls `start`, `write` and `announce`, which never wait for the client. The event loop calls everything else.
+    The thread calls `start`, `write` and `flush`, which never wait for the client. The event loop calls everything else.
     """
 
-    def __init__(self, disk: Budget) -> None:
+    def __init__(self, disk: ByteLimit) -> None:
         self.status = 0
         """0 until the response has started."""
         self.headers: list[tuple[bytes, bytes]] = []
         self.file: Readable | None = None
-        """What follows all that was written."""
+        """Is sent after everything that was written."""
         self.has_failed = False
         self._disk = disk
-        self._charged = 0
+        self._reserved = 0
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._lock = Lock()
-        content = SpooledTemporaryFile(max_size=MOST_IN_MEMORY, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115  `close` does
+        content = SpooledTemporaryFile(max_size=MAX_IN_MEMORY, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115  `close` does
         self._content = cast(IO[bytes], content)
         self._read_up_to = self._written_up_to = 0
         self._is_on_disk = self._is_finished = self._is_closed = False
@@ -66,47 +66,47 @@ class ResponseBuffer:
         return self.write
 
     def write(self, chunk: bytes) -> None:
-        """ClientGone if nobody reads any more; DiskFull."""
+        """Raises ClientDisconnected if the response is not read any more, and DiskFull."""
         with self._lock:
             if self._is_closed:
-                raise ClientGone
+                raise ClientDisconnected
             written_up_to = self._written_up_to + len(chunk)
-            self._charge(written_up_to)
+            self._reserve_disk(written_up_to)
             self._content.seek(self._written_up_to)
             self._content.write(chunk)
             self._written_up_to = written_up_to
 
-    def _charge(self, size: int) -> None:
-        beyond = max(size - MOST_IN_MEMORY, 0) - self._charged
+    def _reserve_disk(self, size: int) -> None:
+        beyond = max(size - MAX_IN_MEMORY, 0) - self._reserved
         if beyond > 0:
-            if not self._disk.take(beyond):
+            if not self._disk.reserve(beyond):
                 raise DiskFull
-            self._charged += beyond
+            self._reserved += beyond
             self._is_on_disk = True
 
-    def announce(self) -> None:
-        """Send what is there, although more will come."""
+    def flush(self) -> None:
+        """Sends what is written, although more will follow."""
         self._loop.call_soon_threadsafe(self._changed.set)
 
     def finish(self, thread: "asyncio.Future[None]") -> None:
-        """The thread has ended. If it failed, the response is left without its end: so the client sees that it is not whole."""
+        """Is called when the thread has ended. If it failed, the response stays without its end, so that the client notices."""
         self.has_failed = thread.exception() is not None
         self._is_finished = True
         self._changed.set()
 
     async def wait_for_start(self) -> None:
-        """Return when `status` and `headers` are known, or never will be."""
+        """Returns when `status` and `headers` are set, or the thread has ended without them."""
         while not (self.status or self._is_finished):
             self._changed.clear()
             await self._changed.wait()
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether all has been read, and the thread writes no more."""
+        """Whether everything was read, and the thread writes no more."""
         return self._is_finished and self._read_up_to == self._written_up_to
 
     async def read(self, files: Executor) -> bytes:
-        """Up to `CHUNK` bytes, as soon as there are some; none at the end. `files` are threads for reading from disk."""
+        """Returns up to `CHUNK` bytes as soon as there are some, and none at the end. `files` are threads for reading from disk."""
         while True:
             self._changed.clear()
             is_finished = self._is_finished
@@ -121,29 +121,26 @@ class ResponseBuffer:
             chunk = self._content.read(CHUNK)
             self._read_up_to += len(chunk)
             if self._read_up_to == self._written_up_to:
-                self._empty()
+                # Everything was read: use the space again. A client that reads fast enough needs no disk.
+                self._content.seek(0)
+                self._content.truncate()
+                self._read_up_to = self._written_up_to = 0
+                self._disk.release(self._reserved)
+                self._reserved = 0
             return chunk
 
-    def _empty(self) -> None:
-        """Use the room again: a client that keeps up needs none."""
-        self._content.seek(0)
-        self._content.truncate()
-        self._read_up_to = self._written_up_to = 0
-        self._disk.give_back(self._charged)
-        self._charged = 0
-
     def close(self) -> None:
-        """Nobody will read any more. May be called twice."""
+        """Ends the response: nothing is read or written any more. May be called twice."""
         with self._lock:
             self._is_closed = True
             self._content.close()
-            self._disk.give_back(self._charged)
-            self._charged = 0
+            self._disk.release(self._reserved)
+            self._reserved = 0
 
 
 async def send_response(buffer: ResponseBuffer, *, send: Send, receive: Receive, files: Executor, is_head: bool) -> None:
-    """Send what a thread produces, at the client's speed, until its end or until the client is gone. What the thread has raised
-    the caller raises."""
+    """Sends what a thread produces, at the client's speed, until its end or until the client disconnects. An exception of the
+    thread is left to the caller."""
     await buffer.wait_for_start()
     if not buffer.status:
         return
@@ -155,18 +152,20 @@ async def send_response(buffer: ResponseBuffer, *, send: Send, receive: Receive,
     if buffer.is_exhausted and buffer.file is None and not buffer.has_failed:
         await send({"type": "http.response.body", "body": chunk})
         return
-    gone = asyncio.create_task(wait_until_gone(receive))
+    disconnected = asyncio.create_task(wait_for_disconnect(receive))
     try:
-        await _send_rest(buffer, chunk, send=send, files=files, gone=gone)
+        await _send_rest(buffer, chunk, send=send, files=files, disconnected=disconnected)
     finally:
-        gone.cancel()
+        disconnected.cancel()
 
 
-async def _send_rest(buffer: ResponseBuffer, chunk: bytes, *, send: Send, files: Executor, gone: "asyncio.Task[None]") -> None:
+async def _send_rest(
+    buffer: ResponseBuffer, chunk: bytes, *, send: Send, files: Executor, disconnected: "asyncio.Task[None]"
+) -> None:
     loop = asyncio.get_running_loop()
     while chunk:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        if gone.done():
+        if disconnected.done():
             return
         chunk = await buffer.read(files)
         if not chunk and buffer.file:
@@ -175,7 +174,7 @@ async def _send_rest(buffer: ResponseBuffer, chunk: bytes, *, send: Send, files:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def wait_until_gone(receive: Receive) -> None:
-    """Return when the client has closed its connection. The body has been read before."""
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Returns when the client has closed its connection. The body must have been read before."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""The Django site as an ASGI application. A thread runs a view and nothing else."""
+"""The Django site as an ASGI application. A thread runs the view, and never waits for the client."""
 
 import asyncio
 import codecs
@@ -20,22 +20,22 @@ from django.utils.http import parse_header_parameters
 
 from organizations.live.event_stream import find_session_key
 from webhooks.intake.receiver import Receive, Scope, Send
-from whatsapp_hub.server.bodies import GRACE, MOST_IN_MEMORY, Body, BodyReader
-from whatsapp_hub.server.byte_limits import Budget
+from whatsapp_hub.server.bodies import BASE_SECONDS, MAX_IN_MEMORY, Body, BodyReader
+from whatsapp_hub.server.byte_limits import ByteLimit
 from whatsapp_hub.server.connections import SENT_AHEAD
-from whatsapp_hub.server.request_errors import ClientGone, RequestRefused, send_refusal
-from whatsapp_hub.server.responses import CHUNK, FileToSend, ResponseBuffer, send_response, wait_until_gone
+from whatsapp_hub.server.request_errors import ClientDisconnected, RequestRefused, send_error_response
+from whatsapp_hub.server.responses import CHUNK, FileToSend, ResponseBuffer, send_response, wait_for_disconnect
 from whatsapp_hub.server.threads import ThreadQueue
 
-MOST_ON_DISK = 4 * 2**30
-"""Bytes of all requests that are being received, and all responses that are being sent, by this process."""
-MOST_COOKIES = 8 * 2**10
-"""Bytes of a request's cookies, as many proxies have it too."""
-MOST_ESCAPES = 128
-"""Backslashes in them, of which this site's own have none. Django reads cookies with Python's reader, whose time grows with the
-product of both: 60 KB of backslashes take it 8 seconds."""
+MAX_ON_DISK = 4 * 2**30
+"""Bytes on disk of all requests that this process receives, and of all responses that it sends."""
+MAX_COOKIE_BYTES = 8 * 2**10
+"""Bytes of a request's cookies. Many proxies have the same limit."""
+MAX_ESCAPES = 128
+"""Backslashes in cookies; those of this site have none. Django parses cookies with Python's parser, whose time grows with the
+product of both limits: 60 KB of backslashes take 8 seconds."""
 FILE_THREADS = 4
-"""They read and write parts of files, and never do anything else."""
+"""Threads that only read and write parts of files."""
 
 
 class Site:
@@ -46,14 +46,16 @@ class Site:
         django: WSGIHandler,
         *,
         threads_for: Callable[[str], ThreadQueue],
-        memory: int = MOST_IN_MEMORY,
-        grace: float = GRACE,
+        memory: int = MAX_IN_MEMORY,
+        base_seconds: float = BASE_SECONDS,
     ) -> None:
         self._django = django
         self._threads_for = threads_for
         self._files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
-        self._disk = Budget(MOST_ON_DISK)
-        self._bodies = BodyReader(may_upload=self._is_signed_in, files=self._files, disk=self._disk, memory=memory, grace=grace)
+        self._disk = ByteLimit(MAX_ON_DISK)
+        self._bodies = BodyReader(
+            may_upload=self._is_signed_in, files=self._files, disk=self._disk, memory=memory, base_seconds=base_seconds
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -61,25 +63,25 @@ class Site:
             _check_charset(scope)
             async with self._bodies.read(scope, receive) as body:
                 await self._serve(scope, receive, send, body)
-        except ClientGone:
+        except ClientDisconnected:
             return
         except RequestRefused as refusal:
-            await send_refusal(refusal, send)
+            await send_error_response(refusal, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, body: Body) -> None:
         is_head = scope["method"] == "HEAD"
         with closing(ResponseBuffer(self._disk)) as buffer:
-            work = partial(_respond, self._django, build_environ(scope, body), buffer)
+            work = partial(_run_site, self._django, build_environ(scope, body), buffer)
             running = await _start(self._threads_for(scope["path"]), _client(scope), work, receive)
             running.add_done_callback(buffer.finish)
             try:
                 await send_response(buffer, send=send, receive=receive, files=self._files, is_head=is_head)
             finally:
-                await self._end(buffer, running)
+                await self._finish(buffer, running)
         running.result()
 
-    async def _end(self, buffer: ResponseBuffer, running: "asyncio.Future[None]") -> None:
-        """Wait for the thread, which may still read the body, and close the file that it has left."""
+    async def _finish(self, buffer: ResponseBuffer, running: "asyncio.Future[None]") -> None:
+        """Waits for the thread, which may still read the body, and closes the file of the response."""
         buffer.close()
         if not running.done():
             await asyncio.wait([running])
@@ -87,7 +89,7 @@ class Site:
             self._files.submit(buffer.file.close)
 
     async def _is_signed_in(self, scope: Scope) -> bool:
-        """RequestRefused (503) if no thread is free to find out."""
+        """Raises RequestRefused (503) if no thread is free to check the session."""
         session_key = find_session_key(scope)
         if not session_key:
             return False
@@ -95,23 +97,23 @@ class Site:
 
 
 async def _start(threads: ThreadQueue, client: str, work: Callable[[], None], receive: Receive) -> "asyncio.Future[None]":
-    """As `threads.start`. ClientGone if the client leaves while it waits for a thread."""
+    """Like `threads.start`, but raises ClientDisconnected if the client disconnects while its request waits for a thread."""
     if threads.has_free_thread:
         return await threads.start(client, work)
     starting = asyncio.create_task(threads.start(client, work))
-    gone = asyncio.create_task(wait_until_gone(receive))
+    disconnected = asyncio.create_task(wait_for_disconnect(receive))
     try:
-        await asyncio.wait({starting, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({starting, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
-            raise ClientGone
+            raise ClientDisconnected
         return starting.result()
     finally:
         starting.cancel()
-        gone.cancel()
+        disconnected.cancel()
 
 
-def _respond(django: WSGIHandler, environ: dict[str, Any], buffer: ResponseBuffer) -> None:
-    """In a thread: run the site, and leave what it produces in the buffer. A long file is left to the event loop to send."""
+def _run_site(django: WSGIHandler, environ: dict[str, Any], buffer: ResponseBuffer) -> None:
+    """Runs the site in a thread, and writes its response into the buffer. The event loop sends the rest of a long file."""
     response = django(environ, buffer.start)
     if isinstance(response, FileToSend):
         _begin_file(response, environ, buffer)
@@ -120,7 +122,7 @@ def _respond(django: WSGIHandler, environ: dict[str, Any], buffer: ResponseBuffe
         for chunk in response:
             buffer.write(chunk)
             if response.streaming:
-                buffer.announce()
+                buffer.flush()
     finally:
         response.close()
 
@@ -137,7 +139,7 @@ def _begin_file(response: FileToSend, environ: dict[str, Any], buffer: ResponseB
 
 
 def _has_session(session_key: str) -> bool:
-    """In a thread: whether somebody is signed in with this session."""
+    """Returns whether a user is signed in with this session. Must run in a thread."""
     close_old_connections()
     try:
         request = HttpRequest()
@@ -148,7 +150,7 @@ def _has_session(session_key: str) -> bool:
 
 
 def build_environ(scope: Scope, body: Body) -> dict[str, Any]:
-    """The request as WSGI describes it (PEP 3333)."""
+    """Returns the environ of the request (WSGI, PEP 3333)."""
     host, port = scope.get("server") or ("localhost", 80)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
@@ -169,13 +171,13 @@ def build_environ(scope: Scope, body: Body) -> dict[str, Any]:
         "wsgi.file_wrapper": FileToSend,
     }
     _add_headers(environ, scope["headers"])
-    environ["CONTENT_LENGTH"] = str(body.size)  # which a body in chunks does not announce
+    environ["CONTENT_LENGTH"] = str(body.size)  # a body in chunks does not announce it
     return environ
 
 
 def _add_headers(environ: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> None:
     for raw_name, raw_value in headers:
-        if b"_" in raw_name:  # it would pass for the header of that name with a dash, which a proxy may have set or removed
+        if b"_" in raw_name:  # it would become the header of that name with a dash, which a proxy may have set or removed
             continue
         name = raw_name.decode("latin-1").upper().replace("-", "_")
         key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
@@ -185,36 +187,34 @@ def _add_headers(environ: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]
 
 
 def _address(scope: Scope) -> str:
-    """The client's IP address; empty where there is none, as of a Unix socket."""
+    """Returns the client's IP address. Empty if there is none, as with a Unix socket."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def _client(scope: Scope) -> str:
-    """Who shares the threads with others: an IP address. All requests that were sent ahead of a response, which no browser does,
-    are one client."""
+    """Returns the client that shares the threads with others: its IP address. All requests that were sent ahead of a response count
+    as one client, because browsers do not send such requests."""
     return SENT_AHEAD if scope.get("state", {}).get(SENT_AHEAD) else _address(scope)
 
 
 def _check_cookies(scope: Scope) -> None:
-    """RequestRefused (431) if it would take long to read them."""
+    """Raises RequestRefused (431) if parsing the cookies would take long."""
     cookies = [value for name, value in scope["headers"] if name == b"cookie"]
-    if sum(map(len, cookies)) > MOST_COOKIES or sum(value.count(b"\\") for value in cookies) > MOST_ESCAPES:
+    if sum(map(len, cookies)) > MAX_COOKIE_BYTES or sum(value.count(b"\\") for value in cookies) > MAX_ESCAPES:
         raise RequestRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
 def _check_charset(scope: Scope) -> None:
-    """RequestRefused (400) if the client says that it writes in another encoding than UTF-8, as all pages ask for.
-
-    Django reads forms and addresses in the encoding that Content-Type names, if Python knows it. Some that Python knows are none of
-    text, which Django does not expect; some give lone surrogates, which no database and no page can hold.
-    """
-    written = b",".join(value for name, value in scope["headers"] if name == b"content-type").decode("latin-1")
+    """Raises RequestRefused (400) if the request's encoding is not UTF-8, which all pages request."""
+    # Django decodes forms and query strings with the encoding in Content-Type, if Python has it. Some of these encodings are not
+    # for text, which Django does not expect. Others produce lone surrogates, which databases and pages cannot contain.
+    header = b",".join(value for name, value in scope["headers"] if name == b"content-type").decode("latin-1")
     try:
-        name = parse_header_parameters(written)[1].get("charset", "")
+        name = parse_header_parameters(header)[1].get("charset", "")
         is_other = bool(name) and codecs.lookup(name).name not in ("utf-8", "ascii")
     except LookupError:
-        return  # Django takes no notice of it
+        return  # Django ignores it
     except ValueError:
         is_other = True
     if is_other:

@@ -1,4 +1,4 @@
-"""Threads shared between clients. Requests that wait for a thread are served one of each client after the other."""
+"""Threads that clients share. Waiting requests get threads in round-robin order of their clients."""
 
 import asyncio
 import contextvars
@@ -12,22 +12,24 @@ from whatsapp_hub.server.request_errors import RequestRefused
 
 T = TypeVar("T")
 
-MOST_WAITING = 1000
-"""Requests. Beyond it the client with the most waiting requests has its newest refused."""
-LONGEST_WAIT = 30.0
-"""Seconds that a request waits for a thread."""
+MAX_WAITING = 1000
+"""Requests. Beyond it the newest request of the client with the most waiting requests is refused."""
+MAX_WAIT_SECONDS = 30.0
+"""Seconds for which a request waits for a thread."""
 
 
 class ThreadQueue:
-    """A pool of threads and the requests that wait for one. It belongs to one event loop, and is used from there alone."""
+    """A pool of threads, and the requests that wait for one. Must be used from one event loop only."""
 
-    def __init__(self, name: str, *, threads: int, most_waiting: int = MOST_WAITING, longest_wait: float = LONGEST_WAIT) -> None:
+    def __init__(
+        self, name: str, *, threads: int, max_waiting: int = MAX_WAITING, max_wait_seconds: float = MAX_WAIT_SECONDS
+    ) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = threads
-        self._most_waiting = most_waiting
-        self._longest_wait = longest_wait
+        self._max_waiting = max_waiting
+        self._max_wait_seconds = max_wait_seconds
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        """By client, the one that is served next first. No deque is empty."""
+        """By client, in the order in which clients are served. No deque is empty."""
 
     @property
     def has_free_thread(self) -> bool:
@@ -39,25 +41,28 @@ class ThreadQueue:
         return sum(map(len, self._waiting.values()))
 
     async def start(self, client: str, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Run `work` in a thread, once one is free for this client (such as an IP address). Returns its outcome to wait for: never
-        cancel it, because the thread goes on. RequestRefused (503) if too many are waiting, or this one waited too long."""
-        await self._take_thread(client)
-        context = contextvars.copy_context()  # what one request sets is not seen by the next
+        """Waits until a thread is free for this client (such as an IP address), and runs `work` in it.
+
+        Returns a future for the result of `work`. Do not cancel it: the thread would go on. Raises RequestRefused (503) if too many
+        requests wait, or this one has waited too long.
+        """
+        await self._acquire_thread(client)
+        context = contextvars.copy_context()  # context variables of one request are not visible to the next
         running: asyncio.Future[T] = asyncio.get_running_loop().run_in_executor(self._executor, context.run, work)
-        running.add_done_callback(self._give_back_thread)
+        running.add_done_callback(self._release_thread)
         return running
 
     async def run(self, client: str, work: Callable[[], T]) -> T:
-        """What `work` returns, or raises, in a thread. RequestRefused as `start`."""
+        """Runs `work` in a thread and returns its result. Raises what `work` raises, and RequestRefused as `start` does."""
         return await asyncio.shield(await self.start(client, work))
 
-    async def _take_thread(self, client: str) -> None:
+    async def _acquire_thread(self, client: str) -> None:
         if self._free:
             self._free -= 1
             return
         grant = self._enqueue(client)
         try:
-            async with asyncio.timeout(self._longest_wait):
+            async with asyncio.timeout(self._max_wait_seconds):
                 await grant
         except TimeoutError:
             self._leave(client, grant)
@@ -67,14 +72,15 @@ class ThreadQueue:
             raise
 
     def _enqueue(self, client: str) -> asyncio.Future[None]:
-        if self.waiting >= self._most_waiting:
+        if self.waiting >= self._max_waiting:
             self._refuse_newest(client)
         grant = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(grant)
         return grant
 
     def _refuse_newest(self, client: str) -> None:
-        """Make room for a request of `client`: RequestRefused if no other client has more that wait."""
+        """Refuses the newest request of another client, so that one of `client` can wait. Raises RequestRefused if no other client
+        has more waiting requests."""
         longest = max(self._waiting, key=lambda each: len(self._waiting[each]))
         if len(self._waiting[longest]) <= len(self._waiting.get(client, ())) + 1:
             raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -83,22 +89,23 @@ class ThreadQueue:
             refused.set_exception(RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE))
 
     def _leave(self, client: str, grant: asyncio.Future[None]) -> None:
-        """Wait no more. A thread that was given in the same moment goes to the next."""
+        """Removes a request that does not wait any more."""
+        # It may have got a thread at the same time, which then goes to the next request.
         if not grant.cancelled() and grant.exception() is None:
-            self._give_back_thread()
+            self._release_thread()
         waiting = self._waiting.get(client, deque())
         if grant in waiting:
             waiting.remove(grant)
             if not waiting:
                 del self._waiting[client]
 
-    def _give_back_thread(self, _: Any = None) -> None:
+    def _release_thread(self, _: Any = None) -> None:
         while self._waiting:
             client, waiting = self._waiting.popitem(last=False)
             grant = waiting.popleft()
             if waiting:
                 self._waiting[client] = waiting
-            if not grant.done():  # it may just have been given up
+            if not grant.done():  # its request may have stopped waiting at the same time
                 grant.set_result(None)
                 return
         self._free += 1

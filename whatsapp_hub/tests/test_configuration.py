@@ -1,4 +1,4 @@
-"""What operators write wrongly into the environment: a sentence that names the setting, no traceback, no secret."""
+"""Invalid settings in the environment: the error is a sentence that names the setting, without a traceback and secrets."""
 
 import os
 import stat
@@ -69,7 +69,7 @@ WRONG_DATABASES = [
 
 
 @pytest.mark.parametrize("url", WRONG_DATABASES)
-def test_a_database_url_that_is_none_is_refused_in_a_sentence_without_its_password(url) -> None:
+def test_an_invalid_database_url_is_refused_without_its_password(url) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL is not understood") as refusal:
         configuration.database_config(url, base=BASE)
     assert "geheim" not in str(refusal.value)
@@ -124,7 +124,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(tmp_path, name) -> None:
+def test_an_invalid_setting_is_named_in_one_sentence(tmp_path, name) -> None:
     for written in WRONG[name]:
         ended = run([sys.executable, "-c", IMPORT], **({"VAR_DIR": str(tmp_path)} | {name: written}))
         assert ended.returncode == 1
@@ -163,7 +163,7 @@ def test_an_address_to_listen_on_is_read(written, address) -> None:
 
 
 @pytest.mark.parametrize("written", ["loop", "loop/var", "with\0nul", "file", "file/var"])
-def test_a_directory_that_cannot_be_one_is_told_in_a_sentence(tmp_path, written) -> None:
+def test_an_invalid_directory_is_refused_in_a_sentence(tmp_path, written) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
     with pytest.raises(ImproperlyConfigured, match=r"VAR_DIR"):
@@ -243,7 +243,7 @@ REACHED_BY_OTHERS = ["prepare_database", "serve", "simulator"]
         *(("of another program" * 100, command) for command in ON_ANOTHER_FILE),
     ],
 )
-def test_no_command_ends_in_a_traceback_for_what_an_operator_can_mend(tmp_path, content, command) -> None:
+def test_no_command_ends_in_a_traceback_if_an_operator_can_fix_the_error(tmp_path, content, command) -> None:
     file = tmp_path / "no.sqlite3"
     file.write_text(content)
     ended = run([*MANAGE, *command.split()], VAR_DIR=str(tmp_path / "var"), DATABASE_URL=f"sqlite:///{file}")
@@ -259,7 +259,7 @@ def test_the_simulator_on_a_hub_that_others_reach_is_refused_in_a_sentence(tmp_p
     assert "but BIND is 0.0.0.0" in ended.stderr
 
 
-def test_a_server_that_is_not_there_is_named_to_whoever_runs_a_command(tmp_path) -> None:
+def test_a_missing_database_server_is_named(tmp_path) -> None:
     """And the driver, where only SQLite was set up."""
     given = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": KEY, "VAR_DIR": str(tmp_path)}
     ended = run([*MANAGE, "sync_templates"], DATABASE_URL="mysql://u:geheim@127.0.0.1:9/hub", **given)
@@ -279,7 +279,7 @@ def test_a_file_that_is_no_database_keeps_its_permissions(tmp_path) -> None:
 
 @pytest.mark.parametrize("argument", ["--nonsense", "nonsense"])
 @pytest.mark.parametrize("script", ["server", "setup", "css"])
-def test_a_script_says_what_it_does_not_know(script, argument) -> None:
+def test_a_script_names_an_unknown_argument(script, argument) -> None:
     root = Path(__file__).resolve().parent.parent.parent
     command = [str(root / "script" / script), argument]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={"PATH": os.environ["PATH"]})

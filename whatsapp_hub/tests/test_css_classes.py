@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from organizations.templatetags.components import TONES
 from organizations.templatetags.fields import CLASSES
 from whatsapp_hub.tests.test_imports import APPS
 
@@ -14,7 +15,7 @@ CSS = TOP / "static" / "hub" / "hub.css"
 TEMPLATES = [
     path for path in sorted((TOP / "templates").rglob("*.html")) if "admin" not in path.relative_to(TOP / "templates").parts
 ]
-SCRIPTS = sorted((TOP / "static" / "hub").glob("*.js"))
+SCRIPTS = sorted((TOP / "static" / "hub").rglob("*.js"))
 MODULES = [
     path
     for app in APPS
@@ -35,11 +36,13 @@ TAG = re.compile(r"{%.*?%}|{#.*?#}")
 VARIABLE = re.compile(r"\S*{{.*?}}\S*")
 """With what it is joined to: a class that is made up when the page is drawn. Its parts are in MADE_UP."""
 MADE_UP = {f"tint-{colour}" for colour in ("grey", "red", "amber", "green", "blue", "violet", *range(6))}
+COMPONENT = re.compile(r"""{%[^%]*\bclasses=["']([^"']*)["']""")
 ICON = re.compile(r"""{% icon \S+ ["']([^"']*)["'] %}""")
 ATTRIBUTE = re.compile(r"""\bclass=(?:"([^"]*)"|'([^']*)')""")
 IN_PYTHON = re.compile(r"""["']class["']: f?["']([^"']+)["']|\bclass="([^"{]*)[{"]""")
 IN_SCRIPTS = re.compile(r"""classList\.\w+\(([^)]*)\)|className = [`"']([^`"']*)[`"']""")
 QUOTED = re.compile(r"""["'`]([^"'`]+)["'`]""")
+KEEPS_WHITESPACE = re.compile(r"""<\w+[^<>]*\bclass="[^"]*\b(?:message-text|whitespace-pre)\b[^"]*"[^<>]*>[^<]*<""")
 CLASS = re.compile(r"\.((?:\\[0-9a-fA-F]{1,6} ?|\\.|[\w-])+)")
 COMPOUND = re.compile(r"(?:\.(?:\\[0-9a-fA-F]{1,6} ?|\\.|[\w-])+)+")
 
@@ -58,7 +61,7 @@ def _letter(escape: re.Match[str]) -> str:
 
 
 def in_template(text: str) -> Iterator[set[str]]:
-    for found in ICON.findall(text):
+    for found in ICON.findall(text) + COMPONENT.findall(text):
         yield set(found.split())
     for double, single in ATTRIBUTE.findall(re.sub(r"(?<={%)[^%]*", lambda tag: tag[0].replace('"', "'"), text)):
         yield set(VARIABLE.sub(" ", TAG.sub(" ", double or single)).split())
@@ -87,7 +90,7 @@ def test_every_class_has_a_rule(files: list[Path], classes_in: Callable[[str], I
 
     assert used
     assert sorted(f"{name} in {path.relative_to(TOP)}" for name, path in used if name not in known) == []
-    assert known >= MADE_UP.union(*(looks.split() for looks in CLASSES.values()))
+    assert known >= MADE_UP.union(*(looks.split() for looks in (*CLASSES.values(), *TONES.values())))
 
 
 def test_a_combination_that_has_a_rule_without_variants_has_one_with_them() -> None:
@@ -102,6 +105,14 @@ def test_a_combination_that_has_a_rule_without_variants_has_one_with_them() -> N
             missing |= {(str(path.relative_to(TOP)), *sorted(each)) for each in stripped - met if each <= plain}
 
     assert sorted(missing) == []
+
+
+def test_text_that_keeps_its_line_breaks_begins_and_ends_beside_its_tags() -> None:
+    """The formatter of templates knows which elements keep their whitespace, but not which classes do."""
+    found = [(path, tag) for path in TEMPLATES for tag in KEEPS_WHITESPACE.findall(path.read_text())]
+
+    assert found
+    assert [(str(path.relative_to(TOP)), tag) for path, tag in found if not re.search(r">\S(.*\S)?<$", tag, re.DOTALL)] == []
 
 
 def without_variants(name: str) -> str:

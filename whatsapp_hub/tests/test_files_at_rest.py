@@ -1,4 +1,4 @@
-"""What the hub keeps on disk is its owner's alone, whatever the umask and whoever starts it."""
+"""Files of the hub are readable by their owner only, whatever the umask."""
 
 import os
 import sqlite3
@@ -21,12 +21,12 @@ from organizations.models import User
 User.objects.create_user("a@example.com")
 os._exit(0)
 """
-"""A process that ends so leaves SQLite's files beside the database."""
+"""A process that ends like this leaves SQLite's files next to the database."""
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def manage(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """As a shell runs it with the usual umask."""
+    """Runs a command with the usual umask of a shell."""
     return subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), *command],
         env={"PATH": os.environ["PATH"], "DATABASE_URL": "", "SECRET_KEY": "", "FIELD_ENCRYPTION_KEYS": ""} | environment,
@@ -46,7 +46,7 @@ def open_to_others(directory: Path) -> list[str]:
     return [str(each) for each in (directory, *directory.rglob("*")) if mode(each) & 0o077]
 
 
-def test_a_fresh_hub_keeps_everything_to_its_owner(tmp_path) -> None:
+def test_files_of_a_fresh_hub_are_closed_to_others(tmp_path) -> None:
     var_dir = tmp_path / "var"
     manage("prepare_database", VAR_DIR=str(var_dir))
     manage("collectstatic", "--noinput", VAR_DIR=str(var_dir))
@@ -57,7 +57,7 @@ def test_a_fresh_hub_keeps_everything_to_its_owner(tmp_path) -> None:
     assert (mode(var_dir), mode(var_dir / "hub.sqlite3")) == (0o700, 0o600)
 
 
-def test_what_sqlite_keeps_beside_its_file_is_closed_too(tmp_path) -> None:
+def test_files_of_sqlite_next_to_the_database_are_closed_too(tmp_path) -> None:
     manage("prepare_database", VAR_DIR=str(tmp_path))
     manage("shell", "-c", WRITE_A_ROW, VAR_DIR=str(tmp_path))
     assert (tmp_path / "hub.sqlite3-wal").exists()
@@ -98,7 +98,7 @@ def test_a_database_file_elsewhere_is_closed_and_the_directory_of_others_is_not(
 
 
 @pytest.mark.parametrize("shared", [0o1777, 0o1755])
-def test_a_directory_that_is_meant_to_be_shared_stays_so(tmp_path, shared) -> None:
+def test_a_shared_directory_stays_shared(tmp_path, shared) -> None:
     var_dir = tmp_path / "tmp"
     var_dir.mkdir()
     var_dir.chmod(shared)
@@ -107,7 +107,7 @@ def test_a_directory_that_is_meant_to_be_shared_stays_so(tmp_path, shared) -> No
     assert [mode(each) for each in var_dir.iterdir()] == [0o600, 0o600]
 
 
-def test_what_a_link_leads_to_is_left_alone(tmp_path) -> None:
+def test_the_target_of_a_link_stays_as_it_is(tmp_path) -> None:
     elsewhere, var_dir = tmp_path / "www", tmp_path / "var"
     for each in (elsewhere, var_dir):
         each.mkdir()

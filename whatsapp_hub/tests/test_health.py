@@ -1,4 +1,4 @@
-"""What the hub tells of itself: to load balancers, and to Prometheus."""
+"""/healthz, /readyz and /metrics."""
 
 import time
 from datetime import timedelta
@@ -18,40 +18,40 @@ def gauge(hub, name: str) -> float:
     return float(line.split()[-1])
 
 
-def test_healthz_says_that_the_process_is_up(hub) -> None:
-    answer = hub.get("/healthz")
-    assert (answer.status_code, answer.text) == (200, "ok")
+def test_healthz_is_200_while_the_process_runs(hub) -> None:
+    response = hub.get("/healthz")
+    assert (response.status_code, response.text) == (200, "ok")
 
 
-def test_readyz_says_that_all_is_well(hub) -> None:
-    answer = hub.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"ready": True, "problems": []})
+def test_readyz_is_200_without_problems(hub) -> None:
+    response = hub.get("/readyz")
+    assert (response.status_code, response.json()) == (200, {"ready": True, "problems": []})
 
 
-def test_readyz_says_when_webhooks_wait_too_long(hub, numbers) -> None:
+def test_readyz_reports_webhooks_that_are_due_for_too_long(hub, numbers) -> None:
     hub.deliver(text_body("w"))
     assert hub.get("/readyz").status_code == 200
     Webhook.objects.update(due_at=Now() - timedelta(minutes=6))
-    answer = hub.get("/readyz")
-    assert answer.status_code == 503
-    assert "does a worker run" in answer.json()["problems"][0]
+    response = hub.get("/readyz")
+    assert response.status_code == 503
+    assert "does a worker run" in response.json()["problems"][0]
 
 
-def test_readyz_says_when_a_migration_is_missing(hub) -> None:
+def test_readyz_reports_a_missing_migration(hub) -> None:
     recorder = MigrationRecorder(connection)
     latest = max(name for app, name in recorder.applied_migrations() if app == "webhooks")
     recorder.record_unapplied("webhooks", latest)
     try:
-        answer = hub.get("/readyz")
+        response = hub.get("/readyz")
     finally:
         recorder.record_applied("webhooks", latest)
-    assert answer.status_code == 503
-    assert answer.json()["problems"] == ["1 migrations are not applied"]
+    assert response.status_code == 503
+    assert response.json()["problems"] == ["1 migrations are not applied"]
 
 
-def test_metrics_tell_the_queue_and_how_long_it_waits(hub, numbers) -> None:
-    for place in range(3):
-        hub.deliver(text_body(f"w{place}"))
+def test_metrics_contain_the_queue_and_its_age(hub, numbers) -> None:
+    for index in range(3):
+        hub.deliver(text_body(f"w{index}"))
     hub.deliver(b"no webhook")
     Webhook.objects.update(due_at=Now() - timedelta(minutes=2))
     assert gauge(hub, 'hub_queue_rows{queue="webhooks",state="due"}') == 4
@@ -62,19 +62,19 @@ def test_metrics_tell_the_queue_and_how_long_it_waits(hub, numbers) -> None:
     assert gauge(hub, "hub_inbox_oldest_seconds") == 0
 
 
-def test_metrics_count_answers_by_status(hub, numbers) -> None:
+def test_metrics_count_responses_by_status(hub, numbers) -> None:
     name = 'hub_webhook_answers_total{method="POST",status="200"}'
     before = gauge(hub, name)
-    for place in range(3):
-        hub.deliver(text_body(f"w{place}"))
-    until = time.monotonic() + 5  # they are handed over once a second
+    for index in range(3):
+        hub.deliver(text_body(f"w{index}"))
+    until = time.monotonic() + 5  # they are reported once a second
     while gauge(hub, name) < before + 3:
         assert time.monotonic() < until
         time.sleep(0.05)
 
 
 @pytest.mark.django_db
-def test_what_machines_ask_needs_no_login_and_is_never_redirected(client, settings) -> None:
+def test_probes_need_no_login_and_are_never_redirected(client, settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert client.get("/admin/").status_code == 301
     assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]

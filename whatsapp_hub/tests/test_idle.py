@@ -1,4 +1,4 @@
-"""A worker with nothing to do: what it asks, what wakes it, and that it still keeps every time."""
+"""An idle worker: its queries, its wake-ups, and that it still works on rows when they are due."""
 
 import threading
 import time
@@ -27,9 +27,9 @@ from webhooks.models import Webhook
 from webhooks.tests.bodies import body, message, text_body, value
 from whatsapp_hub.lanes import CHORES, LANES
 
-PATIENCE = 15.0
+TIMEOUT = 15.0
 SETTLED_AFTER = 3.0
-MEASURED = 4.0
+MEASURED_SECONDS = 4.0
 
 
 @pytest.fixture(autouse=True)
@@ -45,31 +45,31 @@ def running(worker: Worker) -> Iterator[None]:
         yield
     finally:
         worker.stop()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
 
 
 def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.005)
 
 
-class Looks:
-    """A lane of webhooks that notes when it looks for them, and when it works."""
+class RecordingLane:
+    """A lane of webhooks that records how often it queries them, and when it works."""
 
     def __init__(self) -> None:
         self.count = 0
         self.worked_at: list[float] = []
-        looks = self
+        recorder = self
 
-        class Noting(Lane):
+        class CountingLane(Lane):
             def run_once(self) -> int:
-                looks.count += 1
+                recorder.count += 1
                 return super().run_once()
 
-        self.lane = Noting("looks", Webhook, self._work)
+        self.lane = CountingLane("recording", Webhook, self._work)
 
     def _work(self, lease: Lease) -> None:
         self.worked_at.append(time.monotonic())
@@ -77,7 +77,7 @@ class Looks:
 
 
 class Statements:
-    """The statements of all connections that are made while it is used."""
+    """Counts the statements of all connections that are made in its context."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -90,15 +90,15 @@ class Statements:
         connection_created.disconnect(self._watch)
 
     def _watch(self, connection: Any, **_: Any) -> None:
-        connection.execute_wrappers.append(self._note)
+        connection.execute_wrappers.append(self._count)
 
-    def _note(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+    def _count(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
         self.count += 1
         return execute(sql, params, many, context)
 
 
-def numbers_that_wait(organization: Organization, count: int) -> None:
-    """So many that are stopped, and so many that Graph holds back, each with a message to be sent."""
+def create_numbers_that_cannot_send(organization: Organization, count: int) -> None:
+    """Creates `count` stopped numbers and `count` paused ones, each with a queued message."""
     now = timezone.now()
     for index in range(2 * count):
         number = PhoneNumber.objects.create(
@@ -120,54 +120,54 @@ def write_to(contact: Contact) -> Message:
     return queue_message(contact=contact, message=text, token=uuid.uuid4(), origin=Origin.API, now=timezone.now())
 
 
-def test_an_idle_worker_asks_less_than_five_questions_a_second_whatever_waits(organization) -> None:
-    numbers_that_wait(organization, 10)
+def test_an_idle_worker_makes_less_than_five_queries_a_second(organization) -> None:
+    create_numbers_that_cannot_send(organization, 10)
     with Statements() as statements, running(Worker(LANES, CHORES)):
         time.sleep(SETTLED_AFTER)
         before = statements.count
-        time.sleep(MEASURED)
-        asked = statements.count - before
-    assert 0 < asked < 5 * MEASURED
+        time.sleep(MEASURED_SECONDS)
+        count = statements.count - before
+    assert 0 < count < 5 * MEASURED_SECONDS
 
 
-def test_a_lane_with_nothing_to_do_does_not_look(transactional_db) -> None:
-    looks = Looks()
-    with running(Worker([looks.lane], [])):
-        until(lambda: looks.count)
+def test_an_idle_lane_makes_no_query(transactional_db) -> None:
+    recording = RecordingLane()
+    with running(Worker([recording.lane], [])):
+        until(lambda: recording.count)
         time.sleep(2 * MAX_QUERY_INTERVAL)
-        assert looks.count == 1
+        assert recording.count == 1
 
 
-def test_a_wake_up_lets_a_lane_look_at_once(transactional_db) -> None:
-    looks = Looks()
-    with running(Worker([looks.lane], [])):
-        until(lambda: looks.count)
+def test_a_wake_up_makes_a_lane_query_at_once(transactional_db) -> None:
+    recording = RecordingLane()
+    with running(Worker([recording.lane], [])):
+        until(lambda: recording.count)
         wake(Webhook)
-        until(lambda: looks.count == 2)
+        until(lambda: recording.count == 2)
 
 
-def test_rows_of_which_nobody_tells_are_found(transactional_db) -> None:
-    looks = Looks()
-    with running(Worker([looks.lane], [])):
-        until(lambda: looks.count)
+def test_rows_without_a_wake_up_are_found(transactional_db) -> None:
+    recording = RecordingLane()
+    with running(Worker([recording.lane], [])):
+        until(lambda: recording.count)
         Webhook.objects.create(json="{}", size=2)
-        until(lambda: looks.worked_at)
+        until(lambda: recording.worked_at)
 
 
-def test_a_row_is_worked_on_when_it_is_due_and_not_at_the_next_question(transactional_db) -> None:
-    looks, late = Looks(), []
-    with running(Worker([looks.lane], [])):
-        until(lambda: looks.count)
-        time.sleep(SETTLED_AFTER)  # from here on it asks once a second
+def test_a_row_is_worked_on_when_it_is_due_and_not_at_the_next_poll(transactional_db) -> None:
+    recording, late = RecordingLane(), []
+    with running(Worker([recording.lane], [])):
+        until(lambda: recording.count)
+        time.sleep(SETTLED_AFTER)  # from now on it polls once a second
         for seconds in (1.3, 1.55, 1.8):
             due_at = time.monotonic() + seconds
             Webhook.objects.create(json="{}", size=2, due_at=Now() + timedelta(seconds=seconds))
-            until(lambda: len(looks.worked_at) > len(late))
-            late.append(looks.worked_at[-1] - due_at)
+            until(lambda: len(recording.worked_at) > len(late))
+            late.append(recording.worked_at[-1] - due_at)
     assert -0.05 < min(late) <= max(late) < 0.5
 
 
-def test_a_worker_that_waits_for_nothing_ends_at_once(transactional_db) -> None:
+def test_an_idle_worker_stops_at_once(transactional_db) -> None:
     worker = Worker(LANES, [])
     with running(worker):
         time.sleep(SETTLED_AFTER)
@@ -178,7 +178,7 @@ def test_a_worker_that_waits_for_nothing_ends_at_once(transactional_db) -> None:
 
 def test_a_worker_that_is_stopped_as_it_starts_ends(transactional_db) -> None:
     for _ in range(20):
-        with running(Worker([Looks().lane], [])):
+        with running(Worker([RecordingLane().lane], [])):
             pass
 
 
@@ -192,7 +192,7 @@ def test_a_message_that_is_written_wakes_the_outbox(numbers, organization) -> No
     contact = Contact.objects.create(create_for_phone_number=numbers["448190735512098"], organization=organization, wa_id="5561")
     with WakeUps() as wakeups:
         write_to(contact)
-        assert wakeups.wait() == {"chats.turn"}
+        assert wakeups.wait() == {"chats.sendqueue"}
 
 
 def test_files_and_receipts_wake_their_lanes(post_and_apply, numbers) -> None:
@@ -216,7 +216,7 @@ def test_the_outbox_is_due_when_a_number_may_send_again(organization) -> None:
         assert left.keys() == {"turns"}
         return left["turns"]
 
-    numbers_that_wait(organization, 1)
+    create_numbers_that_cannot_send(organization, 1)
     stopped, held = PhoneNumber.objects.order_by("pk")
     assert 590 < seconds_left() <= 600
     stopped.sending_stopped_at = timezone.now() - timedelta(minutes=11)
@@ -231,8 +231,8 @@ def test_the_outbox_is_due_when_a_number_may_send_again(organization) -> None:
     assert seconds_left() <= 0
 
 
-def test_the_question_for_due_rows_is_one(organization, django_assert_num_queries) -> None:
-    numbers_that_wait(organization, 3)
+def test_due_times_need_one_query(organization, django_assert_num_queries) -> None:
+    create_numbers_that_cannot_send(organization, 3)
     due_times = DueTimes({lane.name: lane.model.objects.soonest() for lane in LANES})
     with django_assert_num_queries(1):
         assert due_times.seconds_left({lane.name for lane in LANES}).keys() == {"outbox"}
@@ -243,27 +243,27 @@ def test_the_question_for_due_rows_is_one(organization, django_assert_num_querie
 
 
 def test_of_several_lanes_for_one_model_all_are_woken(transactional_db) -> None:
-    first, second = Looks(), Looks()
+    first, second = RecordingLane(), RecordingLane()
     with running(Worker([first.lane, second.lane], [])):
         until(lambda: first.count and second.count)
         wake(Webhook)
         until(lambda: first.count == second.count == 2)
 
 
-def test_while_a_lane_works_nobody_asks_for_its_rows(transactional_db) -> None:
-    going_on = threading.Event()
+def test_while_a_lane_works_its_rows_are_not_queried(transactional_db) -> None:
+    released = threading.Event()
 
     def work(lease: Lease) -> None:
-        assert going_on.wait(PATIENCE)
+        assert released.wait(TIMEOUT)
         lease.finish()
 
     with Statements() as statements, running(Worker([Lane("slow", Webhook, work)], [])):
         Webhook.objects.create(json="{}", size=2)
         until(lambda: Webhook.objects.exclude(lease_token=None).exists())
-        time.sleep(0.5)  # a question that is under way
+        time.sleep(0.5)  # for a query that is running
         before = statements.count
         time.sleep(2 * MAX_QUERY_INTERVAL)
-        asked = statements.count - before
-        going_on.set()
+        count = statements.count - before
+        released.set()
         until(lambda: Webhook.objects.get().state == State.DONE)
-    assert asked == 0
+    assert count == 0

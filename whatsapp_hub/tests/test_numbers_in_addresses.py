@@ -1,10 +1,10 @@
-"""Numbers that clients write into addresses and forms: whatever they are, no page fails."""
+"""Numbers in URLs and forms: no page fails, whatever clients send."""
 
 import pytest
 from django.test import Client
-from organizations.url_parameters import MAX_INTEGER, read_integer
 
 from organizations.models import Role, User
+from organizations.url_parameters import MAX_INTEGER, read_integer
 from whatsapp_hub.tests.test_permissions import OF_ORGANIZATIONS, World
 
 HOSTILE = ["9" * 5000, "9" * 19, str(2**64), "²", "٣", "-1", "1e5", " 1", "1_0", "0x1", "1\x00", "0" * 30, "NaN"]
@@ -44,33 +44,33 @@ def creator(world: World) -> Client:
 @pytest.mark.parametrize(
     ("text", "number"), [("0", 0), ("7", 7), ("007", 7), (str(MAX_INTEGER), MAX_INTEGER), (str(MAX_INTEGER + 1), None), ("", None)]
 )
-def test_a_number_is_read_up_to_what_a_column_holds(text: str, number: int | None) -> None:
+def test_a_number_is_read_up_to_the_maximum_of_a_column(text: str, number: int | None) -> None:
     assert read_integer(text) == number
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_no_number_of_ours_is_none(text: str) -> None:
+def test_other_text_is_no_number(text: str) -> None:
     assert read_integer(text) is None or text == "0" * 30
 
 
-@pytest.mark.django_db(transaction=True)  # closing an answer, which may hold a file, closes the connection too
+@pytest.mark.django_db(transaction=True)  # closing a response, which may have a file, closes the connection too
 @pytest.mark.parametrize(("route", "name"), OF_ORGANIZATIONS, ids=[name for _, name in OF_ORGANIZATIONS])
 def test_no_page_fails_over_a_number(world: World, creator: Client, route: str, name: str) -> None:
     address = world.address(name)
     for text in HOSTILE:
         values = dict.fromkeys(NAMES, text) | dict.fromkeys(CURSORS, f"{text}-{text}") | {"do": f"label:{text}"}
-        for answer in (creator.get(address, values), creator.post(address, values)):
-            answer.close()
-            assert answer.status_code < 500, f"{name} with {text[:20]!r}"
+        for response in (creator.get(address, values), creator.post(address, values)):
+            response.close()
+            assert response.status_code < 500, f"{name} with {text[:20]!r}"
 
 
-def test_a_message_that_cannot_be_is_not_found(world: World, creator: Client) -> None:
+def test_an_impossible_message_id_is_not_found(world: World, creator: Client) -> None:
     for name in ("conversation", "conversation_pane"):
         assert creator.get(world.address(name), {"message": "9" * 5000}).status_code == 404
         assert creator.get(world.address(name), {"message": world.ids["message_id"]}).status_code == 200
 
 
-def test_the_admin_searches_and_opens_nothing_for_a_number_that_cannot_be(world: World) -> None:
+def test_the_admin_finds_nothing_for_an_impossible_id(world: World) -> None:
     User.objects.create_superuser("root@example.com", "uma-senha-longa-7")
     admin = Client(raise_request_exception=False)
     admin.force_login(User.objects.get(email="root@example.com"))

@@ -1,4 +1,4 @@
-"""What clients may post: whatever is missing, repeated, too long or no text, no address of the site fails."""
+"""Odd form posts: no URL of the site fails if values are missing, repeated, too long or no text."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -40,12 +40,12 @@ IN_CODE = re.compile(r"""(?:POST|FILES)(?:\.get(?:list)?\(|\[)"([a-z][a-z0-9_]*)
 
 
 def names_of_fields() -> list[str]:
-    """All that some form of the site has, or some view reads."""
+    """Returns the names of all fields in forms and views of the site."""
     root = Path(settings.BASE_DIR)
     found = {name for path in (root / "templates").rglob("*.html") for name in IN_TEMPLATES.findall(path.read_text())}
-    for room in ("chats", "contacts", "organizations", "webhooks", "simulator"):
-        for path in (root / room).rglob("*.py"):
-            found.update(one or other for one, other in IN_CODE.findall(path.read_text()))
+    for app in ("chats", "contacts", "organizations", "webhooks", "simulator"):
+        for path in (root / app).rglob("*.py"):
+            found.update(first or second for first, second in IN_CODE.findall(path.read_text()))
     return sorted(found)
 
 
@@ -53,7 +53,7 @@ NAMES = names_of_fields()
 PERSONAL = sorted(
     str(each.name) for route, each in addresses() if each.name and not route.startswith("o/") and not each.pattern.regex.groups
 )
-"""Addresses outside organizations, without parameters."""
+"""URLs outside organizations, without parameters."""
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def signed_in(user: User) -> Client:
 
 
 def post(client: Client, address: str, values: dict[str, Any]) -> int:
-    """The status of the response. What the request changed is undone."""
+    """Posts and returns the status of the response. Changes are rolled back."""
     with transaction.atomic():
         response = client.generic("POST", address, encoded(values), content_type="multipart/form-data; boundary=odd")
         b"".join(response)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def encoded(values: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("name", [name for _, name in OF_ORGANIZATIONS])
-def test_no_address_of_an_organization_fails_over_what_is_posted(world: World, creator: Client, name: str) -> None:
+def test_no_url_of_an_organization_fails_over_a_post(world: World, creator: Client, name: str) -> None:
     address = world.address(name, own_reply_id=world.own_replies[Role.USER_CREATOR])
     assert post(creator, address, {}) < 500
     for what, value in AT_ONCE.items():
@@ -96,7 +96,7 @@ def test_no_address_of_an_organization_fails_over_what_is_posted(world: World, c
 
 
 @pytest.mark.parametrize("name", PERSONAL)
-def test_no_personal_address_fails_over_what_is_posted(world: World, creator: Client, name: str) -> None:
+def test_no_personal_url_fails_over_a_post(world: World, creator: Client, name: str) -> None:
     for client in (Client(raise_request_exception=False), creator):
         assert post(client, reverse(name), {}) < 500
         for what, value in AT_ONCE.items():
@@ -104,7 +104,7 @@ def test_no_personal_address_fails_over_what_is_posted(world: World, creator: Cl
 
 
 class Forms(HTMLParser):
-    """The forms of a page that are posted: the address of each, and its fields as a browser would send them."""
+    """The forms of a page with the method POST: the URL of each, and its fields as a browser sends them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -135,12 +135,12 @@ class Forms(HTMLParser):
 
 
 LIKELY = {"email": "bia@example.com", "phone": "+55 61 98150-0588", "number_id": "1", "step": "ids"}
-"""What a person would write where a page has nothing yet."""
+"""Values that a person would enter into empty fields."""
 
 
 def forms_of(client: Client, pages: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each form once."""
-    known = set()
+    """Yields each form once."""
+    seen = set()
     for page in pages:
         response = client.get(page)
         content = b"".join(response)  # type: ignore[arg-type]  # a file is open until it is read
@@ -148,8 +148,8 @@ def forms_of(client: Client, pages: list[str]) -> Iterator[tuple[str, dict[str, 
             continue
         for action, fields in Forms(content.decode()).found:
             form = (action or page, tuple(fields))
-            if form not in known and "/logout/" not in form[0]:
-                known.add(form)
+            if form not in seen and "/logout/" not in form[0]:
+                seen.add(form)
                 yield form[0], fields
 
 
@@ -194,6 +194,6 @@ def test_a_request_in_another_encoding_than_utf_8_is_refused(hub: Hub, charset: 
 
 
 @pytest.mark.parametrize("charset", ["utf-8", '"UTF8"', "us-ascii", "nonsense", ""])
-def test_utf_8_is_taken_by_any_of_its_names(hub: Hub, charset: str) -> None:
+def test_utf_8_is_accepted_under_each_of_its_names(hub: Hub, charset: str) -> None:
     headers = {"Content-Type": f"multipart/form-data; boundary=odd; charset={charset}"}
     assert requests.get(f"{hub.address}/accounts/login/", headers=headers, timeout=30).status_code == HTTPStatus.OK

@@ -1,4 +1,4 @@
-"""Every address of the site, asked for by everybody: nobody at all, an outsider, each role, and with another organization's ids."""
+"""Permissions of every URL: anonymous, outsider, each role, and with ids of another organization."""
 
 import zlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ GET_ONLY = "GET"
 
 
 def addresses(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
-    """Every route of the site but the admin's, which is Django's."""
+    """Yields every route of the site except those of Django admin."""
     for each in get_resolver().url_patterns if patterns is None else patterns:
         route = prefix + str(each.pattern)
         if isinstance(each, URLResolver):
@@ -35,13 +35,13 @@ def addresses(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, URL
 OF_ORGANIZATIONS = sorted(
     (route, each.name)
     for route, each in addresses()
-    if route.startswith("o/") and "/simulator/" not in route  # which answers only where it is switched on: see its own tests
+    if route.startswith("o/") and "/simulator/" not in route  # it must be switched on, and has its own tests
 )
 LEAST = {each.name: getattr(each.callback, "least_role", None) for route, each in addresses() if route.startswith("o/")}
 
 
 class World:
-    """An organization with one of everything, and people of every kind."""
+    """An organization with one object of each kind, and members with each role."""
 
     def __init__(self, name: str, wa_id: str) -> None:
         self.organization = Organization.objects.create(organization_name=name)
@@ -104,8 +104,8 @@ class World:
     def address(self, name: str, **ids: object) -> str:
         wanted = next(each for route, each in addresses() if each.name == name and route.startswith("o/"))
         route = next(route for route, each in addresses() if each is wanted)
-        known = self.ids | ids
-        return reverse(name, kwargs={key: value for key, value in known.items() if f":{key}>" in route})
+        values = self.ids | ids
+        return reverse(name, kwargs={key: value for key, value in values.items() if f":{key}>" in route})
 
 
 @pytest.fixture
@@ -113,70 +113,70 @@ def world() -> World:
     return World("Aroeira", "556133214400")
 
 
-def ask(user: User | None, address: str) -> tuple[int, int]:
-    """What GET and POST answer."""
+def request_statuses(user: User | None, address: str) -> tuple[int, int]:
+    """Returns the statuses of GET and POST."""
     client = Client(raise_request_exception=True)
     if user:
         client.force_login(user)
-    answers = client.get(address), client.post(address)
-    for answer in answers:
-        b"".join(answer)  # a file is open until it is read
-    return answers[0].status_code, answers[1].status_code
+    responses = client.get(address), client.post(address)
+    for response in responses:
+        b"".join(response)  # a file is open until it is read
+    return responses[0].status_code, responses[1].status_code
 
 
-def test_every_page_of_an_organization_says_which_role_it_asks_for() -> None:
+def test_every_page_of_an_organization_requires_a_role() -> None:
     assert len(OF_ORGANIZATIONS) > 35
     assert [name for name, role in LEAST.items() if role not in ROLES] == []
 
 
 @pytest.mark.parametrize("name", [name for _, name in OF_ORGANIZATIONS])
-def test_an_address_opens_only_to_whom_it_should(world: World, name: str) -> None:
+def test_a_url_is_open_only_to_its_roles(world: World, name: str) -> None:
     theirs = World("Outra", "556133214499")
     address = world.address(name)
 
-    for answer in ask(None, address):
-        assert answer in (302, 405)
-    assert set(ask(theirs.people[Role.USER_CREATOR], address)) <= {404, 405}
-    assert set(ask(User.objects.create_superuser("root@example.com", "uma-senha-longa-7"), address)) <= {404, 405}
-    for place, role in enumerate(ROLES):
-        fresh = World(role, f"55613321450{place}")  # what the last one asked for may be gone
-        answers = set(ask(fresh.people[role], fresh.address(name, own_reply_id=fresh.own_replies[role])))
+    for response in request_statuses(None, address):
+        assert response in (302, 405)
+    assert set(request_statuses(theirs.people[Role.USER_CREATOR], address)) <= {404, 405}
+    assert set(request_statuses(User.objects.create_superuser("root@example.com", "uma-senha-longa-7"), address)) <= {404, 405}
+    for index, role in enumerate(ROLES):
+        fresh = World(role, f"55613321450{index}")  # the requests of the previous role may have deleted rows
+        responses = set(request_statuses(fresh.people[role], fresh.address(name, own_reply_id=fresh.own_replies[role])))
         if role.rank < LEAST[name].rank:
-            assert answers <= {403, 405}
+            assert responses <= {403, 405}
         else:
-            assert answers <= {200, 204, 302, 400, 405, 422}
+            assert responses <= {200, 204, 302, 400, 405, 422}
 
 
 @pytest.mark.parametrize("name", [name for route, name in OF_ORGANIZATIONS if route.count("<row:") > 1])
-def test_another_organizations_ids_are_not_found_in_ones_own_address(world: World, name: str) -> None:
+def test_ids_of_another_organization_are_not_found_in_own_urls(world: World, name: str) -> None:
     theirs = World("Outra", "556133214499")
     address = world.address(name, **{key: value for key, value in theirs.ids.items() if key not in ("organization_id", "step")})
 
-    assert set(ask(world.people[Role.USER_CREATOR], address)) <= {404, 405}
+    assert set(request_statuses(world.people[Role.USER_CREATOR], address)) <= {404, 405}
 
 
-@pytest.mark.parametrize("shut", ["user", "membership", "organization"])
-def test_what_is_switched_off_shuts_the_door_at_once(world: World, shut: str) -> None:
+@pytest.mark.parametrize("inactive", ["user", "membership", "organization"])
+def test_inactive_rows_end_access_at_once(world: World, inactive: str) -> None:
     person = world.people[Role.USER]
     client = Client()
     client.force_login(person)
     assert client.get(world.address("inbox")).status_code == 200
 
-    thing = {"user": person, "membership": person.memberships.get(), "organization": world.organization}[shut]
-    type(thing).objects.filter(pk=thing.pk).update(activate=False)
+    row = {"user": person, "membership": person.memberships.get(), "organization": world.organization}[inactive]
+    type(row).objects.filter(pk=row.pk).update(activate=False)
 
-    assert client.get(world.address("inbox")).status_code == (302 if shut == "user" else 404)
+    assert client.get(world.address("inbox")).status_code == (302 if inactive == "user" else 404)
 
 
-def test_a_part_of_a_page_sends_the_whole_page_to_the_sign_in(world: World) -> None:
-    answer = Client().get(
+def test_a_fragment_redirects_the_whole_page_to_sign_in(world: World) -> None:
+    response = Client().get(
         world.address("inbox_rows"), headers={"HX-Request": "true", "HX-Current-URL": "https://hub/o/1/inbox/?q=a"}
     )
 
-    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=%2Fo%2F1%2Finbox%2F"
+    assert response.headers["HX-Redirect"] == "/accounts/login/?next=%2Fo%2F1%2Finbox%2F"
 
 
-def test_an_id_that_no_database_holds_is_not_found(world: World) -> None:
+def test_an_id_beyond_any_column_is_not_found(world: World) -> None:
     client = Client()
     client.force_login(world.people[Role.USER])
 
@@ -184,34 +184,34 @@ def test_an_id_that_no_database_holds_is_not_found(world: World) -> None:
     assert client.get("/o/99999999999999999999/inbox/").status_code == 404
 
 
-@pytest.mark.parametrize("shut", ["membership", "organization", "removed"])
-def test_whoever_had_access_is_told_that_it_ended_and_outsiders_learn_nothing(world: World, shut: str) -> None:
+@pytest.mark.parametrize("ended_by", ["membership", "organization", "removed"])
+def test_a_former_member_sees_that_access_ended_and_outsiders_see_nothing(world: World, ended_by: str) -> None:
     person, outsider = world.people[Role.USER], World("Outra", "556133214499").people[Role.USER]
     client, other = Client(), Client()
     client.force_login(person)
     other.force_login(outsider)
     assert client.get(world.address("inbox")).status_code == 200
-    if shut == "removed":
+    if ended_by == "removed":
         person.memberships.all().delete()
     else:
-        thing = person.memberships.get() if shut == "membership" else world.organization
-        type(thing).objects.filter(pk=thing.pk).update(activate=False)
+        row = person.memberships.get() if ended_by == "membership" else world.organization
+        type(row).objects.filter(pk=row.pk).update(activate=False)
 
-    told = client.get(world.address("inbox"))
+    former = client.get(world.address("inbox"))
     bare = other.get(world.address("inbox"))
     nothing = other.get("/o/999999/inbox/")
 
-    assert (told.status_code, bare.status_code) == (404, 404)
-    assert "organizations/no_access.html" in [each.name for each in told.templates]
-    assert "Aroeira" not in told.content.decode()
+    assert (former.status_code, bare.status_code) == (404, 404)
+    assert "organizations/no_access.html" in [each.name for each in former.templates]
+    assert "Aroeira" not in former.content.decode()
     assert [each.name for each in bare.templates] == [each.name for each in nothing.templates]
 
 
-def test_a_page_learns_whether_its_user_may_still_enter(world: World) -> None:
+def test_a_page_can_check_whether_its_user_has_access(world: World) -> None:
     client = Client()
     client.force_login(world.people[Role.USER])
 
-    answer = client.get(world.address("access"))
+    response = client.get(world.address("access"))
 
-    assert answer.status_code == 204
-    assert "no-store" in answer.headers["Cache-Control"]
+    assert response.status_code == 204
+    assert "no-store" in response.headers["Cache-Control"]

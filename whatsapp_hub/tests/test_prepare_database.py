@@ -27,7 +27,7 @@ def prepare(url: str, var_dir: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_new_file_gets_its_tables_and_a_second_time_there_is_nothing_to_do(tmp_path) -> None:
+def test_a_new_file_gets_its_tables_and_the_second_run_changes_nothing(tmp_path) -> None:
     url = f"sqlite:///{tmp_path}/hub.sqlite3"
     first, second = prepare(url, tmp_path), prepare(url, tmp_path)
     assert (first.returncode, second.returncode) == (0, 0)
@@ -35,7 +35,7 @@ def test_a_new_file_gets_its_tables_and_a_second_time_there_is_nothing_to_do(tmp
     assert second.stdout == ""
 
 
-def test_a_file_that_cannot_be_made_is_named_without_a_traceback(tmp_path) -> None:
+def test_a_file_that_cannot_be_created_is_named_without_a_traceback(tmp_path) -> None:
     told = prepare(f"sqlite:///{tmp_path}/nowhere/hub.sqlite3", tmp_path)
     assert told.returncode == 1
     assert f"the database file {tmp_path}/nowhere/hub.sqlite3 cannot be used" in told.stderr
@@ -56,9 +56,9 @@ mysql_only = pytest.mark.skipif(connection.vendor != "mysql", reason="asks a MyS
 @mysql_only
 @pytest.mark.parametrize(
     ("user", "port", "words"),
-    [("nobody:wrong", None, ["lets nobody in only so far", "GRANT ALL ON"]), (None, 1, ["does not answer", "is it up"])],
+    [("nobody:wrong", None, ["denies access to nobody", "GRANT ALL ON"]), (None, 1, ["does not answer", "is it running"])],
 )
-def test_a_server_that_does_not_let_us_in_is_explained_without_a_traceback(tmp_path, user, port, words) -> None:
+def test_a_server_that_denies_access_is_explained_without_a_traceback(tmp_path, user, port, words) -> None:
     known = connection.settings_dict
     login = user or f"{known['USER']}:{known['PASSWORD']}"
     told = prepare(f"mysql://{login}@{known['HOST']}:{port or known['PORT']}/hub_nowhere", tmp_path)

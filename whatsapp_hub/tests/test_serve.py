@@ -1,4 +1,4 @@
-"""The whole hub as operators run it: processes of its own, real sockets, and what happens when one of them is killed."""
+"""`manage.py serve` as operators run it: real processes and sockets, and what happens when a process is killed."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from webhooks.tests.bodies import text_body
 from whatsapp_hub.supervisor import Process, Supervisor, SupervisorError, wait_for_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 def free_port() -> int:
@@ -30,14 +30,14 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait until it is true; what it raises of a server that is not up yet counts as false."""
-    end = time.monotonic() + PATIENCE
+    """Waits until `condition` is true. A failed request counts as false, because the server may not run yet."""
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         with contextlib.suppress(requests.RequestException):
             if condition():
                 return
         time.sleep(0.05)
-    raise AssertionError(f"not within {PATIENCE:g} seconds")
+    raise AssertionError(f"not within {TIMEOUT:g} seconds")
 
 
 def sleeps_of(threads: Path) -> int:
@@ -45,7 +45,7 @@ def sleeps_of(threads: Path) -> int:
     return sum(int(count) for name, count in pairwise(words) if name == "voluntary_ctxt_switches:")
 
 
-class Served:
+class ServedHub:
     """`manage.py serve` in embedded mode."""
 
     def __init__(self, var_dir: Path, **settings: str) -> None:
@@ -64,7 +64,7 @@ class Served:
             self.process = subprocess.Popen(
                 self.command("serve"), env=self.environment, cwd=var_dir, stdout=output, stderr=subprocess.STDOUT
             )
-        until(lambda: "WhatsApp Hub is up" in self.said())
+        until(lambda: "WhatsApp Hub is up" in self.printed())
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(ROOT / "manage.py"), *arguments]
@@ -74,7 +74,7 @@ class Served:
             self.command(*arguments), env=self.environment, check=True, capture_output=True, text=True, timeout=60
         ).stdout
 
-    def said(self) -> str:
+    def printed(self) -> str:
         return self.output.read_text()
 
     def post(self, body: bytes) -> int:
@@ -82,7 +82,7 @@ class Served:
         return requests.post(f"{self.address}/webhooks/whatsapp/", data=body, headers=headers, timeout=5).status_code
 
     def child(self, what: str) -> int | None:
-        """The process id of a child that was started with this word, if there is one."""
+        """Returns the process id of the child with this word in its command, or None."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in children:
             with contextlib.suppress(FileNotFoundError):  # it has just ended
@@ -91,7 +91,7 @@ class Served:
         return None
 
     def sleeps(self) -> dict[str, int]:
-        """How often the threads of the supervisor, of the worker and of a web process have waited for something."""
+        """Returns how often the threads of the supervisor, the worker and a web process have waited."""
         web = Path(f"/proc/{self.child('gunicorn')}/task/{self.child('gunicorn')}/children").read_text().split()[0]
         processes = {"supervisor": self.process.pid, "worker": self.child("worker"), "web": web}
         return {name: sleeps_of(Path(f"/proc/{pid}/task")) for name, pid in processes.items()}
@@ -102,12 +102,12 @@ class Served:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    running = Served(tmp_path_factory.mktemp("var"))
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedHub]:
+    running = ServedHub(tmp_path_factory.mktemp("var"))
     running.manage(
         "connect_number",
         *("--organization", "Aroeira", "--phone-number-id", "448190735512098", "--wa-id", "556133214400"),
@@ -118,8 +118,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         running.stop()
 
 
-def test_it_says_where_it_is_and_who_may_come_in(served) -> None:
-    assert re.search(r"first login: admin@localhost\npassword: +\S{12,}\n", served.said())
+def test_it_prints_its_address_and_the_first_login(served) -> None:
+    assert re.search(r"first login: admin@localhost\npassword: +\S{12,}\n", served.printed())
     assert requests.get(f"{served.address}/admin/login/", timeout=5).status_code == 200
 
 
@@ -128,8 +128,8 @@ def test_a_webhook_is_applied_by_the_worker_beside_it(served) -> None:
     until(lambda: served.counted("due") == 0)
 
 
-def test_what_has_nothing_to_do_sleeps(served) -> None:
-    """A thread that looks for work ten times a second is put to sleep as often."""
+def test_idle_processes_sleep(served) -> None:
+    """A thread that polls ten times a second would wait as often."""
     until(lambda: served.counted("due") == 0)
     time.sleep(3)  # the pauses of the worker grow
     before = served.sleeps()
@@ -146,66 +146,66 @@ def test_a_process_that_is_killed_is_started_again(served, killed) -> None:
     until(lambda: served.counted("due") == 0)
 
 
-def test_a_port_that_somebody_keeps_is_named(served) -> None:
+def test_a_port_in_use_is_named(served) -> None:
     with pytest.raises(SupervisorError, match=f"127.0.0.1:{served.environment['PORT']} cannot be listened on"):
-        wait_for_port("127.0.0.1", int(served.environment["PORT"]), patience=0.2)
+        wait_for_port("127.0.0.1", int(served.environment["PORT"]), timeout=0.2)
 
 
-def test_sigterm_ends_all_of_it_and_frees_the_port(served) -> None:
+def test_sigterm_ends_all_processes_and_frees_the_port(served) -> None:
     children = [served.child(each) for each in ("worker", "gunicorn")]
     assert served.stop() == 0
-    assert "worker stopped" in served.said()
+    assert "worker stopped" in served.printed()
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
-    wait_for_port("127.0.0.1", int(served.environment["PORT"]), patience=2)
+    wait_for_port("127.0.0.1", int(served.environment["PORT"]), timeout=2)
 
 
-def test_the_first_login_is_told_once(served) -> None:
-    again = Served(Path(served.environment["VAR_DIR"]))
-    assert "first login" not in again.said()
+def test_the_first_login_is_printed_once(served) -> None:
+    again = ServedHub(Path(served.environment["VAR_DIR"]))
+    assert "first login" not in again.printed()
     assert again.stop() == 0
 
 
-def test_a_process_that_never_stays_up_is_given_up() -> None:
+def test_a_process_that_cannot_be_started_stops_the_supervisor() -> None:
     broken = Process("broken", [sys.executable, "-c", "raise SystemExit(3)"], os.environ, pause=0.01)
-    with pytest.raises(SupervisorError, match="broken does not stay up"):
+    with pytest.raises(SupervisorError, match="broken cannot be started"):
         Supervisor([broken]).run()
-    assert broken.quick_ends == 5
+    assert broken.failed_starts == 5
 
 
-def test_a_process_that_is_not_needed_may_stay_down(caplog) -> None:
+def test_a_process_that_is_not_needed_may_fail(caplog) -> None:
     broken = Process("broken", [sys.executable, "-c", "raise SystemExit(3)"], os.environ, pause=0.01, is_needed=False)
     needed = Process("needed", [sys.executable, "-c", "import time; time.sleep(60)"], os.environ)
     supervisor = Supervisor([broken, needed])
     running = threading.Thread(target=supervisor.run)
     running.start()
     try:
-        until(lambda: "broken does not stay up; what it said is above. The hub runs without it" in caplog.text)
+        until(lambda: "broken cannot be started; its output is above. The hub runs without it" in caplog.text)
         time.sleep(0.3)
-        assert (broken.quick_ends, broken.running) == (5, None)
+        assert (broken.failed_starts, broken.running) == (5, None)
         assert needed.running is not None
         assert needed.running.poll() is None
     finally:
         supervisor.stop()
-        running.join(PATIENCE)
+        running.join(TIMEOUT)
 
 
 def test_a_fresh_hub_can_be_tried_as_soon_as_the_simulator_has_its_port_and_runs_before(tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as keeper:
-        hub = Served(tmp_path, SIMULATOR="on", SIMULATOR_PORT=str(keeper.getsockname()[1]))
-        until(lambda: "simulator ended with" in hub.said())
+        hub = ServedHub(tmp_path, SIMULATOR="on", SIMULATOR_PORT=str(keeper.getsockname()[1]))
+        until(lambda: "simulator ended with" in hub.printed())
         assert requests.get(f"{hub.address}/healthz", timeout=5).ok
-    until(lambda: "a phone to try it with" in hub.said())
+    until(lambda: "a phone to try it with" in hub.printed())
     until(lambda: hub.counted("due") == 0)
 
-    assert re.search(r"http://localhost:\d+/o/\d+/simulator/", hub.said())
+    assert re.search(r"http://localhost:\d+/o/\d+/simulator/", hub.printed())
     assert hub.manage("shell", "--verbosity=0", "-c", "from chats.models import Message; print(Message.objects.count())") == "7\n"
     assert hub.child("simulator")
     assert hub.stop() == 0
 
 
-def test_what_a_killed_supervisor_started_ends_with_it(tmp_path) -> None:
-    served = Served(tmp_path)
+def test_processes_end_with_a_killed_supervisor(tmp_path) -> None:
+    served = ServedHub(tmp_path)
     children = [served.child(each) for each in ("worker", "gunicorn")]
     served.process.kill()
-    served.process.wait(PATIENCE)
+    served.process.wait(TIMEOUT)
     until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])

@@ -34,7 +34,7 @@ def settings_with(**environment: str) -> dict:
 
 
 def run(command: list[str], *, check: bool = False, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """In an environment of its own."""
+    """Runs a command in an environment of its own."""
     return subprocess.run(
         command,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | NOTHING | environment,
@@ -46,7 +46,7 @@ def run(command: list[str], *, check: bool = False, **environment: str) -> "subp
     )
 
 
-def test_with_nothing_configured_secrets_are_made_once_and_kept(tmp_path) -> None:
+def test_without_configuration_secrets_are_created_once(tmp_path) -> None:
     first, second = settings_with(VAR_DIR=str(tmp_path)), settings_with(VAR_DIR=str(tmp_path))
     assert first == second
     assert first["database"]["NAME"] == str(tmp_path / "hub.sqlite3")
@@ -55,7 +55,7 @@ def test_with_nothing_configured_secrets_are_made_once_and_kept(tmp_path) -> Non
 
 
 def test_the_environment_wins_and_embedded_mode_fills_the_rest(tmp_path) -> None:
-    told = settings_with(
+    found = settings_with(
         VAR_DIR=str(tmp_path),
         DATABASE_URL="mysql://u:p@db.example:3307/whatsapp_db_webhook",
         SECRET_KEY="s",
@@ -64,17 +64,17 @@ def test_the_environment_wins_and_embedded_mode_fills_the_rest(tmp_path) -> None
         WEB_CONCURRENCY="3",
         CSRF_TRUSTED_ORIGINS="https://hub.example",
     )
-    database = told["database"]
+    database = found["database"]
     assert (database["ENGINE"], database["HOST"], database["PORT"]) == ("django.db.backends.mysql", "db.example", "3307")
     assert "read committed" in database["OPTIONS"]
-    assert (told["port"], told["processes"], told["secure"]) == (9000, 3, True)
-    assert (told["key"], told["keys"]) == ("s", [KEY])
+    assert (found["port"], found["processes"], found["secure"]) == (9000, 3, True)
+    assert (found["key"], found["keys"]) == ("s", [KEY])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hub_on_sqlite_makes_secrets_wherever_its_file_is(tmp_path) -> None:
-    told = settings_with(VAR_DIR=str(tmp_path / "var"), DATABASE_URL=f"sqlite:///{tmp_path}/elsewhere.sqlite3")
-    assert told["keys"] == [(tmp_path / "var" / "field_encryption_keys").read_text()]
+def test_a_hub_on_sqlite_creates_secrets_wherever_its_file_is(tmp_path) -> None:
+    found = settings_with(VAR_DIR=str(tmp_path / "var"), DATABASE_URL=f"sqlite:///{tmp_path}/elsewhere.sqlite3")
+    assert found["keys"] == [(tmp_path / "var" / "field_encryption_keys").read_text()]
 
 
 MYSQL = "mysql://nobody@127.0.0.1:9/hub"
@@ -88,7 +88,7 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"]
     ids=lambda command: command[-1],
 )
 @pytest.mark.parametrize("missing", ["FIELD_ENCRYPTION_KEYS", "SECRET_KEY"])
-def test_without_a_secret_of_its_own_nothing_starts_on_another_database(tmp_path, command, missing) -> None:
+def test_without_a_configured_secret_nothing_starts_on_another_database(tmp_path, command, missing) -> None:
     given = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": KEY} | {missing: ""}
     ended = run(command, VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, **given)
     assert ended.returncode == 1
@@ -98,20 +98,20 @@ def test_without_a_secret_of_its_own_nothing_starts_on_another_database(tmp_path
 
 
 @pytest.mark.parametrize("name", ["FIELD_ENCRYPTION_KEYS", "SECRET_KEY"])
-def test_the_command_that_makes_a_secret_makes_one(tmp_path, name) -> None:
+def test_the_command_in_the_error_creates_a_secret(tmp_path, name) -> None:
     given = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": KEY} | {name: ""}
     refusal = run([*MANAGE, "check"], VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, **given).stderr
     command = next(line for line in refusal.splitlines() if line.startswith("  python3 "))
     made = run(["sh", "-c", command], check=True).stdout.strip()
-    told = settings_with(VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, **given | {name: made})
-    assert made in (told["key"], *told["keys"])
+    found = settings_with(VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, **given | {name: made})
+    assert made in (found["key"], *found["keys"])
 
 
-def test_a_key_that_an_earlier_version_made_is_named_and_not_used_in_silence(tmp_path) -> None:
+def test_a_key_of_an_earlier_version_is_named_and_not_used(tmp_path) -> None:
     kept = tmp_path / "field_encryption_keys"
     kept.write_text(KEY)
     refusal = run([*MANAGE, "check"], VAR_DIR=str(tmp_path), DATABASE_URL=MYSQL, SECRET_KEY="s").stderr
-    assert f"An earlier version of the hub kept one in {kept}" in refusal
+    assert f"An earlier version of the hub stored one in {kept}" in refusal
     assert KEY not in refusal
 
 
@@ -120,7 +120,7 @@ def test_a_key_that_an_earlier_version_made_is_named_and_not_used_in_silence(tmp
     [("secret-word", 1), (f"{KEY},{KEY[:-4]}", 2), ("ç" * 44, 1)],
     ids=["words", "cut", "other letters"],
 )
-def test_a_key_that_is_none_is_refused_by_its_position_and_never_told(tmp_path, keys, position) -> None:
+def test_an_invalid_key_is_refused_by_its_position_and_not_printed(tmp_path, keys, position) -> None:
     ended = run([*MANAGE, "check"], VAR_DIR=str(tmp_path), FIELD_ENCRYPTION_KEYS=keys)
     assert ended.returncode == 1
     assert f"FIELD_ENCRYPTION_KEYS: key number {position} is not a key" in ended.stderr
@@ -128,8 +128,8 @@ def test_a_key_that_is_none_is_refused_by_its_position_and_never_told(tmp_path, 
     assert keys not in ended.stderr
 
 
-@pytest.mark.parametrize(("content", "words"), [("", "holds no key"), ("half a ke", "key number 1 is not a key")])
-def test_a_kept_key_that_is_damaged_is_named(tmp_path, content, words) -> None:
+@pytest.mark.parametrize(("content", "words"), [("", "has no key"), ("half a ke", "key number 1 is not a key")])
+def test_a_damaged_key_file_is_named(tmp_path, content, words) -> None:
     (tmp_path / "field_encryption_keys").write_text(content)
     ended = run([*MANAGE, "check"], VAR_DIR=str(tmp_path))
     assert ended.returncode == 1
@@ -138,7 +138,7 @@ def test_a_kept_key_that_is_damaged_is_named(tmp_path, content, words) -> None:
 
 
 @pytest.mark.parametrize("name", ["field_encryption_keys", "secret_key"])
-def test_a_kept_secret_that_cannot_be_read_is_named(tmp_path, name) -> None:
+def test_a_secret_file_that_cannot_be_read_is_named(tmp_path, name) -> None:
     (tmp_path / name).mkdir()
     ended = run([*MANAGE, "check"], VAR_DIR=str(tmp_path))
     assert ended.returncode == 1
@@ -150,7 +150,7 @@ def test_an_empty_email_url_is_none(tmp_path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_embedded_sqlite_keeps_what_it_acknowledged(tmp_path) -> None:
+def test_embedded_sqlite_is_durable(tmp_path) -> None:
     options = settings_with(VAR_DIR=str(tmp_path))["database"]["OPTIONS"]
     assert "journal_mode=WAL" in options
     assert "synchronous=FULL" in options
@@ -158,15 +158,15 @@ def test_embedded_sqlite_keeps_what_it_acknowledged(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("make", "given"), [(embedded_mode.secret_key, ""), (embedded_mode.encryption_keys, ())])
-def test_a_kept_secret_is_readable_by_its_owner_alone(tmp_path, make, given) -> None:
-    make(tmp_path, given=given, may_make=True)
+def test_a_secret_file_is_readable_by_its_owner_only(tmp_path, make, given) -> None:
+    make(tmp_path, given=given, may_create=True)
     (kept,) = tmp_path.iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
 def test_processes_that_start_together_have_one_secret(tmp_path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        secrets = set(pool.map(lambda _: embedded_mode.secret_key(tmp_path, given="", may_make=True), range(32)))
+        secrets = set(pool.map(lambda _: embedded_mode.secret_key(tmp_path, given="", may_create=True), range(32)))
     assert len(secrets) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
 
@@ -182,7 +182,7 @@ OPENED = [
 
 
 @pytest.mark.parametrize(
-    ("asked", "configuration", "runs"),
+    ("written", "configuration", "runs"),
     [
         ("", {}, True),
         ("", {"bind": "::1"}, True),
@@ -195,8 +195,8 @@ OPENED = [
         *[("off", opened, False) for opened, _why in OPENED],
     ],
 )
-def test_the_simulator_runs_where_nothing_is_configured_or_where_it_is_asked_for(asked, configuration, runs) -> None:
-    assert runs_simulator(asked, **LOCAL | configuration) is runs
+def test_the_simulator_runs_without_configuration_or_if_it_is_on(written, configuration, runs) -> None:
+    assert runs_simulator(written, **LOCAL | configuration) is runs
 
 
 @pytest.mark.parametrize(("opened", "why"), OPENED)
@@ -205,7 +205,7 @@ def test_a_hub_that_others_can_reach_does_not_start_with_the_simulator(opened, w
         runs_simulator("on", **LOCAL | opened)
 
 
-def test_a_word_for_the_simulator_that_nobody_knows_is_refused() -> None:
+def test_an_unknown_word_for_the_simulator_is_refused() -> None:
     with pytest.raises(ImproperlyConfigured, match="on or off, not 'perhaps'"):
         runs_simulator("perhaps", **LOCAL)
 
@@ -229,16 +229,16 @@ def test_only_this_machines_names_are_this_machine(host, is_here) -> None:
         ({"BIND": "0.0.0.0"}, False),  # noqa: S104
     ],
 )
-def test_the_settings_tell_whether_the_simulator_runs(tmp_path, environment, runs) -> None:
+def test_the_settings_decide_whether_the_simulator_runs(tmp_path, environment, runs) -> None:
     assert settings_with(VAR_DIR=str(tmp_path), **environment)["simulator"] is runs
 
 
-def test_the_simulator_listens_beside_the_hub(tmp_path) -> None:
+def test_the_simulator_has_the_port_after_that_of_the_hub(tmp_path) -> None:
     assert settings_with(VAR_DIR=str(tmp_path), PORT="9000")["simulator_url"] == "http://127.0.0.1:9001"
     assert settings_with(VAR_DIR=str(tmp_path), PORT="9000", SIMULATOR_PORT="7000")["simulator_url"] == "http://127.0.0.1:7000"
 
 
-def test_an_update_with_the_simulator_in_production_says_why_it_does_not_start(tmp_path) -> None:
+def test_the_simulator_in_production_prevents_the_start_with_a_reason(tmp_path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failure:
         settings_with(VAR_DIR=str(tmp_path), SIMULATOR="on", CSRF_TRUSTED_ORIGINS="https://hub.example")
-    assert "Take SIMULATOR out, or set it to off." in failure.value.stderr
+    assert "Remove SIMULATOR, or set it to off." in failure.value.stderr

@@ -1,4 +1,4 @@
-"""How many conversations have something unread, what a notification says, and how a user wants to be told."""
+"""How many conversations have something unread, what a notification says, and how a user wants to be read_notifications."""
 
 import json
 from datetime import timedelta
@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from chats.inbox.alerts import MAX_COUNTED
+from chats.inbox.tests.test_composer import add_customer, member_client, store_message
 from chats.models import Message
-from chats.inbox.tests.test_composer import member_client, add_customer, store_message
 from contacts.models import Contact
 from organizations.models import Organization, Role, User
 
@@ -37,7 +37,7 @@ def unread(contact: Contact, count: int, webhook_id: int = 7) -> Contact:
     return contact
 
 
-def told(client: Client, organization: Organization, *contacts: Any) -> list[dict[str, Any]]:
+def read_notifications(client: Client, organization: Organization, *contacts: Any) -> list[dict[str, Any]]:
     address = reverse("notifications", args=[organization.pk])
     response = client.get(address, {"contact": list(contacts)})
     assert response.status_code == 200
@@ -45,7 +45,7 @@ def told(client: Client, organization: Organization, *contacts: Any) -> list[dic
     return notifications
 
 
-def test_the_navigation_of_every_page_says_how_many_conversations_are_unread(padaria: Organization, maria: Contact) -> None:
+def test_the_navigation_of_every_page_shows_the_number_of_unread_conversations(padaria: Organization, maria: Contact) -> None:
     ana = member_client(padaria)
     for name in ("inbox", "contacts", "unread"):
         page = ana.get(reverse(name, args=[padaria.pk])).content.decode()
@@ -78,11 +78,13 @@ def test_many_unread_conversations_are_counted_to_an_end(
     assert "99+" in page
 
 
-def test_a_notification_says_who_wrote_and_what(padaria: Organization, maria: Contact) -> None:
+def test_a_notification_shows_the_sender_and_the_text(padaria: Organization, maria: Contact) -> None:
     store_message(maria, "Tem bolo de fubá?", timezone.now(), webhook_id=8)
-    store_message(maria, "Temos!", timezone.now() + timedelta(seconds=1), is_user_message=False, origin="staff", message_status="sent")
+    store_message(
+        maria, "Temos!", timezone.now() + timedelta(seconds=1), is_user_message=False, origin="staff", message_status="sent"
+    )
     unread(maria, 2)
-    (notification,) = told(member_client(padaria), padaria, maria.pk)
+    (notification,) = read_notifications(member_client(padaria), padaria, maria.pk)
     assert notification == {
         "contact": maria.pk,
         "title": "Maria Alves",
@@ -91,22 +93,22 @@ def test_a_notification_says_who_wrote_and_what(padaria: Organization, maria: Co
     }
 
 
-def test_a_notification_of_somebody_without_a_name_has_the_number_as_people_read_it(padaria: Organization, maria: Contact) -> None:
+def test_a_notification_of_a_contact_without_a_name_has_the_formatted_number(padaria: Organization, maria: Contact) -> None:
     Contact.objects.update(name="", wa_id="5561981500586")
-    (notification,) = told(member_client(padaria), padaria, maria.pk)
+    (notification,) = read_notifications(member_client(padaria), padaria, maria.pk)
     assert notification["title"] == "+55 61 98150-0586"
 
 
-def test_what_was_read_meanwhile_and_what_is_another_organizations_is_not_told(padaria: Organization, maria: Contact) -> None:
+def test_read_conversations_and_other_organizations_have_no_notification(padaria: Organization, maria: Contact) -> None:
     other = Organization.objects.create(organization_name="Outra")
     foreign = unread(add_customer(other, "5299", timezone.now()), 1)
     ana = member_client(padaria)
-    assert told(ana, padaria, foreign.pk, "x", 0, 10**30, -1) == []
+    assert read_notifications(ana, padaria, foreign.pk, "x", 0, 10**30, -1) == []
     Contact.objects.update(unread_count=0, unread_at=None)
-    assert told(ana, padaria, maria.pk) == []
+    assert read_notifications(ana, padaria, maria.pk) == []
 
 
-def test_how_a_user_is_told_is_theirs_alone_and_off_at_first(padaria: Organization) -> None:
+def test_alert_preferences_are_of_one_user_and_off_by_default(padaria: Organization) -> None:
     ana, bia = member_client(padaria), member_client(padaria, Role.USER_ADMIN, "Bia")
     assert not User.objects.filter(alert_sound=True).exists()
     assert not User.objects.filter(alert_notifications=True).exists()
@@ -119,7 +121,7 @@ def test_how_a_user_is_told_is_theirs_alone_and_off_at_first(padaria: Organizati
     assert User.objects.values_list("alert_sound", "alert_notifications").get(name="Ana Souza") == (False, True)
 
 
-def test_nobody_alone_has_no_preferences(client: Client) -> None:
+def test_an_anonymous_visitor_has_no_preferences(client: Client) -> None:
     response = client.post(reverse("alert_preferences"), {"alert_sound": "on"})
     assert (response.status_code, response.url) == (302, f"{reverse('account_login')}?next={reverse('alert_preferences')}")
 

@@ -23,7 +23,7 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture(autouse=True)
-def files_in_a_place_of_their_own(settings: Any, tmp_path: Any) -> None:
+def own_media_folder(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
 
 
@@ -170,7 +170,7 @@ def test_an_answer_names_the_message_that_it_answers(ana, contact) -> None:
     assert message.payload["context"] == {"message_id": asked.wamid}
 
 
-def test_without_a_script_a_link_says_which_message_is_answered(ana, contact) -> None:
+def test_without_javascript_a_link_contains_the_quoted_message(ana, contact) -> None:
     asked = contact.messages.get()
     page = text(ana.get(f"{url('conversation', contact)}?reply={asked.pk}"))
     assert f'name="quoted" value="{asked.pk}"' in page
@@ -283,7 +283,7 @@ def test_a_picture_is_sent_as_it_is_where_that_is_asked_for(ana, contact) -> Non
     (message,) = written(contact)
     assert (message.kind, message.payload["document"]) == ("document", {"caption": "Veja", "filename": "bolo.jpg"})
     assert Attachment.objects.get().size == len(large)
-    assert "download><span" in text(ana.get(url("conversation_pane", contact)))
+    assert "download><span" in "".join(text(ana.get(url("conversation_pane", contact))).split())
 
 
 def test_what_is_no_picture_is_not_sent_as_a_document(ana, contact) -> None:
@@ -295,14 +295,14 @@ def test_what_is_no_picture_is_not_sent_as_a_document(ana, contact) -> None:
 # ---- The window, and the number ----
 
 
-def test_when_the_window_has_closed_the_text_is_kept_and_the_picker_takes_the_place(ana, contact) -> None:
+def test_when_the_window_has_closed_the_text_is_kept_and_the_picker_is_shown(ana, contact) -> None:
     close_window(contact)
     response = send(ana, contact, text="Tarde demais")
     assert (response.status_code, response.headers["HX-Retarget"]) == (422, "#composer")
     assert "The window has closed meanwhile" in text(response)
     assert "Tarde demais" in text(response)
     assert url("template_picker", contact) in text(response)
-    assert '<textarea id="answer-text"' not in text(response)
+    assert 'id="answer-text"' not in text(response)
     assert written(contact) == []
     plain = send(ana, contact, headers={}, text="Tarde demais")
     assert plain.status_code == 422
@@ -329,7 +329,7 @@ def test_in_its_last_minute_the_window_counts_as_closed(ana, contact) -> None:
     assert send(ana, contact, text="Já?").status_code == 422
 
 
-def test_a_number_that_is_off_sends_nothing_and_says_so(ana, padaria, contact) -> None:
+def test_an_inactive_number_sends_nothing_and_shows_why(ana, padaria, contact) -> None:
     PhoneNumber.objects.update(activate=False)
     assert 'data-mode="off"' in text(ana.get(url("conversation_window", contact)))
     assert "Switch it on" not in text(ana.get(url("composer", contact)))
@@ -389,7 +389,7 @@ def test_what_cannot_be_reacted_to(ana, contact) -> None:
     assert not Message.objects.filter(kind="reaction").exists()
 
 
-def test_a_reaction_that_failed_is_told_below_its_message(ana, contact) -> None:
+def test_a_failed_reaction_is_shown_below_its_message(ana, contact) -> None:
     asked = contact.messages.get()
     react(ana, contact, asked)
     Message.objects.filter(kind="reaction").update(message_status="failed", errors=[{"code": 131026}])
@@ -434,7 +434,7 @@ def test_a_final_failure_offers_nothing(ana, contact, code) -> None:
     assert written(contact) == [failed]
 
 
-def test_a_failure_that_a_status_told_counts_too(ana, contact) -> None:
+def test_a_failure_from_a_status_counts_too(ana, contact) -> None:
     failed = ended(contact, "failed", wamid="wamid.late")
     StatusEvent.objects.create(
         phone_number=contact.create_for_phone_number, wamid="wamid.late", status="failed", occurred_at=timezone.now(), webhook_id=1,
@@ -469,7 +469,7 @@ def test_an_uncertain_message_is_sent_again_only_while_the_window_is_open(ana, c
 # ---- Who may ----
 
 
-def test_nobody_from_outside_writes_or_looks(contact, padaria) -> None:
+def test_outsiders_can_neither_write_nor_read(contact, padaria) -> None:
     asked = contact.messages.get()
     outsider = member_client(Organization.objects.create(organization_name="Barbearia"), Role.USER_CREATOR, "Olga")
     for name, ids, post in (

@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from chats.inbox.tests.test_composer import HTMX, add_customer, member_client, store_message
 from chats.models import Origin
-from chats.inbox.tests.test_composer import HTMX, member_client, add_customer, store_message
-from contacts.lists.contact_list import MAX_ROWS_COUNTED, MAX_COUNT, ContactFilters, ListTab, count_lists
+from contacts.lists.contact_list import MAX_COUNT, MAX_ROWS_COUNTED, ContactFilters, ListTab, count_lists
 from contacts.models import Contact, Label
 from organizations.models import Organization, PhoneNumber, Role, User
 
@@ -56,7 +56,7 @@ def names(body: str) -> set[str]:
     return set(re.findall(r'data-name="([^"]+)"', body))
 
 
-def test_a_row_says_who_wrote_last(padaria, maria, ana) -> None:
+def test_a_row_shows_who_wrote_last(padaria, maria, ana) -> None:
     bia = User.objects.create_user("bia@example.com", name="Bia Lima")
     me = User.objects.get(name="Ana Souza")
     for author, word in ((None, "Phone app:"), (me, "You:"), (bia, "Bia:")):
@@ -114,7 +114,7 @@ def counted(body: str) -> dict[str, str]:
     return dict(re.findall(r'id="tally-(\w+)"[^>]*>([^<]*)<', body))
 
 
-def test_tabs_say_how_many_and_are_brought_up_to_date_with_the_list(padaria, maria, ana) -> None:
+def test_tabs_have_counts_and_are_refreshed_with_the_list(padaria, maria, ana) -> None:
     Contact.objects.update(unread_at=NOW, unread_count=2)
     page = ana.get(reverse("inbox", args=[padaria.pk])).content.decode()
     assert counted(page) == {"unread": "1", "waiting": "1", "closing": "", "all": ""}

@@ -53,7 +53,7 @@ def test_a_member_makes_changes_and_deletes_a_reply_of_their_own(padaria, ana) -
     assert [client.post(deleting).status_code for _ in range(2)] == [302, 404]
 
 
-def test_own_replies_are_nobody_else_s(padaria, ana, bia) -> None:
+def test_own_replies_are_hidden_from_other_members(padaria, ana, bia) -> None:
     make(ana[1], padaria, "meu", "Só da Ana")
     reply = OwnCannedReply.objects.get()
     assert "Só da Ana" not in page(bia[1], padaria)
@@ -75,7 +75,7 @@ def test_members_read_the_organization_s_replies_and_cannot_change_them(padaria,
     assert f'href="{settings}"' in page(bia[1], padaria)
 
 
-def test_one_s_own_reply_stands_beside_the_organization_s_of_the_same_shortcut(padaria, ana, bia) -> None:
+def test_an_own_reply_comes_before_the_organization_s_with_the_same_shortcut(padaria, ana, bia) -> None:
     number = PhoneNumber.objects.create(organization=padaria, phone_number_id="5243", wa_id="556133214400")
     contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561815000000", name="Maria Alves")
     CannedReply.objects.create(organization=padaria, shortcut="oi", text="Oi de todos")

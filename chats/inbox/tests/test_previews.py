@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chats.inbox.bubbles import preview
-from chats.inbox.text_formatting import LONGEST, as_html, as_plain
-from chats.models import Message
 from chats.inbox.tests.test_text_formatting import HOSTILE, SHOWN
+from chats.inbox.text_formatting import MAX_LENGTH, as_html, as_plain
+from chats.models import Message
 from contacts.models import Contact
 from organizations.tests.people import member
 from webhooks.tests.bodies import START, body, message, text_body, value
@@ -33,7 +33,7 @@ PLAIN = {
     "a long link": ("https://e.com/" + "a" * 200, "https://e.com/" + "a" * 200),
     "HTML": ("<b>*x*</b> &amp; &lt;", "<b>x</b> &amp; &lt;"),
     "nothing but marks": ("```\n\n```", "```\n\n```"),
-    "too long": ("x" * (LONGEST + 5), "x" * LONGEST + "…"),
+    "too long": ("x" * (MAX_LENGTH + 5), "x" * MAX_LENGTH + "…"),
 }
 
 
@@ -48,7 +48,7 @@ def letters(text: str) -> str:
 
 
 @pytest.mark.parametrize("text", [text for text, _ in SHOWN.values()], ids=SHOWN)
-def test_a_preview_says_what_the_thread_draws(text: str) -> None:
+def test_a_preview_has_the_text_of_the_thread(text: str) -> None:
     assert letters(as_plain(text)) == letters(html.unescape(strip_tags(as_html(text).replace("<li>", "\n"))))
 
 

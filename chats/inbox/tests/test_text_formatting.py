@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.inbox.text_formatting import LONGEST, as_html
+from chats.inbox.text_formatting import MAX_LENGTH, as_html
 
 SHOWN = {
     "plain": ("Oi, tudo bem?", "Oi, tudo bem?"),
@@ -88,4 +88,4 @@ def depth_of(html: str) -> int:
 
 
 def test_a_text_longer_than_whatsapp_sends_ends_with_an_ellipsis() -> None:
-    assert as_html("x" * (LONGEST + 5)) == "x" * LONGEST + "…"
+    assert as_html("x" * (MAX_LENGTH + 5)) == "x" * MAX_LENGTH + "…"

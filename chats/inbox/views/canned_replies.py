@@ -1,4 +1,4 @@
-"""The pages of canned replies: the organization's among the settings, for administrators, and everybody's own."""
+"""The pages of canned replies: of the organization, for administrators, and each member's own."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from organizations.permissions import Access, for_admins, for_members
 @for_admins
 @require_http_methods(["GET", "HEAD", "POST"])
 def canned_replies(request: HttpRequest, access: Access) -> HttpResponse:
-    """All of the organization's, and the form for a new one."""
+    """The organization's replies, each with its form, and the form for a new one."""
     if request.method == "POST":
         return _save(request, access, CannedReply(organization=access.organization))
     return _page(request, access, CannedReplyForm())
@@ -45,7 +45,7 @@ def _reply(access: Access, reply_id: int) -> CannedReply:
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_replies(request: HttpRequest, access: Access) -> HttpResponse:
-    """All of one's own, the form for a new one, and the organization's to read."""
+    """The member's own replies, each with its form, the form for a new one, and the organization's replies to read."""
     if request.method == "POST":
         return _save(request, access, OwnCannedReply(organization=access.organization, user=access.user))
     return _own_page(request, access, CannedReplyForm())
@@ -64,14 +64,14 @@ def delete_own(request: HttpRequest, access: Access, own_reply_id: int) -> HttpR
 
 
 def _own_reply(access: Access, reply_id: int) -> OwnCannedReply:
-    mine = OwnCannedReply.objects.filter(organization=access.organization, user=access.user)
-    reply: OwnCannedReply = get_object_or_404(mine, pk=reply_id)
+    own = OwnCannedReply.objects.filter(organization=access.organization, user=access.user)
+    reply: OwnCannedReply = get_object_or_404(own, pk=reply_id)
     return reply
 
 
 def _save(request: HttpRequest, access: Access, reply: AnyCannedReply) -> HttpResponse:
     form = CannedReplyForm(request.POST, auto_id=f"id_{reply.pk or 'new'}_%s")
-    is_own, known_pk = isinstance(reply, OwnCannedReply), reply.pk
+    is_own, stored_pk = isinstance(reply, OwnCannedReply), reply.pk
     if form.is_valid():
         try:
             save_reply(reply=reply, **form.cleaned_data)
@@ -81,7 +81,7 @@ def _save(request: HttpRequest, access: Access, reply: AnyCannedReply) -> HttpRe
             messages.success(request, gettext("Saved."))
             return redirect("own_replies" if is_own else "canned_replies", access.organization.pk)
     page = _own_page if is_own else _page
-    return page(request, access, form, wrong=known_pk)
+    return page(request, access, form, form_of=stored_pk)
 
 
 def _delete(request: HttpRequest, access: Access, reply: AnyCannedReply, page: str) -> HttpResponse:
@@ -90,25 +90,25 @@ def _delete(request: HttpRequest, access: Access, reply: AnyCannedReply, page: s
     return redirect(page, access.organization.pk)
 
 
-def _page(request: HttpRequest, access: Access, form: CannedReplyForm, *, wrong: int | None = None) -> HttpResponse:
-    """`wrong`: the reply whose form this is, which comes back with its errors; None: it is the form for a new one."""
-    context = _replies(access, replies_of(access.organization), form, wrong) | {"section": "settings", "part": "canned_replies"}
+def _page(request: HttpRequest, access: Access, form: CannedReplyForm, *, form_of: int | None = None) -> HttpResponse:
+    """Renders the organization's page with `form`, which belongs to the reply `form_of`, or to a new one."""
+    context = _replies(access, replies_of(access.organization), form, form_of) | {"section": "settings", "part": "canned_replies"}
     return render(request, "chats/canned_replies.html", context, status=422 if form.errors else 200)
 
 
-def _own_page(request: HttpRequest, access: Access, form: CannedReplyForm, *, wrong: int | None = None) -> HttpResponse:
-    """The same of one's own."""
-    context = _replies(access, own_replies_of(access.user, access.organization), form, wrong) | {"section": "own_replies"}
+def _own_page(request: HttpRequest, access: Access, form: CannedReplyForm, *, form_of: int | None = None) -> HttpResponse:
+    """Renders the member's page, like `_page`."""
+    context = _replies(access, own_replies_of(access.user, access.organization), form, form_of) | {"section": "own_replies"}
     context["shared"] = [(each, _example(each.text, access)) for each in replies_of(access.organization)]
     return render(request, "chats/own_replies.html", context, status=422 if form.errors else 200)
 
 
-def _replies(access: Access, replies: Sequence[AnyCannedReply], form: CannedReplyForm, wrong: int | None) -> dict[str, Any]:
+def _replies(access: Access, replies: Sequence[AnyCannedReply], form: CannedReplyForm, form_of: int | None) -> dict[str, Any]:
     rows = [
-        {"reply": each, "form": form if each.pk == wrong else _form_of(each), "shown": _example(each.text, access)}
+        {"reply": each, "form": form if each.pk == form_of else _form_of(each), "shown": _example(each.text, access)}
         for each in replies
     ]
-    return {"rows": rows, "form": CannedReplyForm() if wrong else form}
+    return {"rows": rows, "form": CannedReplyForm() if form_of else form}
 
 
 def _form_of(reply: AnyCannedReply) -> CannedReplyForm:
@@ -116,6 +116,6 @@ def _form_of(reply: AnyCannedReply) -> CannedReplyForm:
 
 
 def _example(text: str, access: Access) -> str:
-    """As a customer would read it."""
+    """Returns the text as a customer would read it."""
     # Translators: a person's full name, as an example
     return fill_placeholders(text, name=gettext("Maria Silva"), agent=access.user.name)

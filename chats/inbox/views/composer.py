@@ -1,4 +1,4 @@
-"""Writing in a conversation: answers, reactions, and what a person decides about messages that did not simply arrive."""
+"""The composer: answers, reactions, and decisions about failed and uncertain messages."""
 
 import json
 import uuid
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.functional import Promise
@@ -15,29 +15,30 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chats.inbox.canned_replies import replies_for
-from chats.inbox.composer import TokenReused, ComposerMode, may_react, mode_of, queue_reaction, resend_token, queue_answer
+from chats.inbox.composer import ComposerMode, TokenReused, may_react, mode_of, queue_answer, queue_reaction, resend_token
 from chats.inbox.emoji import EMOJI, QUICK, named_emoji
 from chats.inbox.forms import AnswerForm, ReactionForm, invalid_message_text
+from chats.inbox.selectors import get_message_or_404
 from chats.media.submitted_files import BROWSER_MIME_TYPES
 from chats.models import Message
 from chats.outbox.message_queue import CannotResend, WindowClosed, mark_as_sent, resend_message
 from cloud_api.messages import MEDIA_LIMITS, MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
 from contacts.models import Contact
-from contacts.selectors import contacts_of
+from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
 
 COUNTED_FROM = 3800
-"""Letters from which on the composer tells how many there are."""
+"""Characters from which on the composer shows their number."""
 TYPES = {kind: sorted({*limit.mime_types, *BROWSER_MIME_TYPES.get(kind, ())}) for kind, limit in MEDIA_LIMITS.items()}
 LIMITS = json.dumps({kind: {"types": TYPES[kind], "most": limit.most} for kind, limit in MEDIA_LIMITS.items()})
 ACCEPTED = ",".join(sorted({each for types in TYPES.values() for each in types}))
-KEPT = 24 * 3600
-"""Seconds for which browsers keep the emoji."""
+EMOJI_MAX_AGE = 24 * 3600
+"""Seconds for which browsers cache the emoji."""
 NUMBER_OFF = _("Your number is off. An administrator can switch it on.")
 
 
 def composer_context(contact: Contact, *, form: AnswerForm | None = None, quoted: Message | None = None) -> dict[str, Any]:
-    """What the composer's template shows. `form`: an answer that was refused, which comes back with what is wrong."""
+    """Returns the context of the composer's template. `form`: an answer that was refused, with its errors."""
     now = timezone.now()
     return {
         "contact": contact,
@@ -56,43 +57,31 @@ def composer_context(contact: Contact, *, form: AnswerForm | None = None, quoted
 @for_members
 @require_safe
 def emoji(request: HttpRequest, access: Access) -> HttpResponse:
-    """The emoji to choose from, with the words by which they are found. The address names the language, so that browsers may keep
-    it."""
+    """The emoji of the picker, with words for the search. The URL contains the language, so that browsers can cache it."""
     page = render(request, "chats/_emoji.html", {"emoji": list(named_emoji())})
-    patch_cache_control(page, private=True, max_age=KEPT)
+    patch_cache_control(page, private=True, max_age=EMOJI_MAX_AGE)
     return page
-
-
-def _contact(access: Access, contact_id: int) -> Contact:
-    return get_object_or_404(contacts_of(access.organization), pk=contact_id)
-
-
-def _message(contact: Contact, message_id: int) -> Message:
-    """A message of the conversation, with the contact as it is here."""
-    message: Message = get_object_or_404(Message.objects.filter(contact=contact), pk=message_id)
-    message.contact = contact
-    return message
 
 
 @for_members
 @require_safe
 def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The composer as it is now, when the window has opened or closed."""
-    return render(request, "chats/_composer.html", composer_context(_contact(access, contact_id)))
+    """The composer, which pages fetch again when the window opens or closes."""
+    return render(request, "chats/_composer.html", composer_context(get_contact_or_404(access.organization, contact_id)))
 
 
 @for_members
 @require_safe
 def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The line above the composer and the conversation's heading, which are kept up to date."""
-    return render(request, "chats/_window.html", composer_context(_contact(access, contact_id)))
+    """The line above the composer and the heading of the conversation, which pages keep up to date."""
+    return render(request, "chats/_window.html", composer_context(get_contact_or_404(access.organization, contact_id)))
 
 
 @for_members
 @require_POST
 def send(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """Write an answer. One that is refused loses nothing: its text comes back, and what is wrong with it."""
-    contact = _contact(access, contact_id)
+    """Queues an answer. A refused answer is returned with its text and its errors."""
+    contact = get_contact_or_404(access.organization, contact_id)
     form = AnswerForm(request.POST, request.FILES, contact=contact)
     if not form.is_valid():
         return _refused(request, access, contact, form)
@@ -117,15 +106,15 @@ def send(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, access: Access, contact: Contact, form: AnswerForm) -> HttpResponse:
-    """Into the open page the words alone, or another composer if free text is not possible any more; else a page of its own."""
+    """Returns the errors alone for an open page, a new composer if free text is no longer possible, or else a whole page."""
     context = composer_context(contact, form=form)
     if not request.headers.get("HX-Request"):
         return render(request, "chats/write.html", context | {"section": "inbox"}, status=422)
     if context["mode"] is ComposerMode.FREE:
         return render(request, "chats/_refusal.html", context, status=422)
-    another = render(request, "chats/_composer.html", context, status=422)
-    another["HX-Retarget"], another["HX-Reswap"] = "#composer", "outerHTML"
-    return another
+    new_composer = render(request, "chats/_composer.html", context, status=422)
+    new_composer["HX-Retarget"], new_composer["HX-Reswap"] = "#composer", "outerHTML"
+    return new_composer
 
 
 def _done(request: HttpRequest, access: Access, contact: Contact, event: str) -> HttpResponse:
@@ -134,11 +123,11 @@ def _done(request: HttpRequest, access: Access, contact: Contact, event: str) ->
     return redirect("conversation", access.organization.pk, contact.pk)
 
 
-def _sorry(request: HttpRequest, access: Access, contact: Contact, words: str | Promise) -> HttpResponse:
-    """It could not be done, which a small message says."""
+def refuse_with_toast(request: HttpRequest, access: Access, contact: Contact, words: str | Promise) -> HttpResponse:
+    """Shows the text as a toast on the open page or, after a plain form post, as a message on the page of the conversation."""
     if request.headers.get("HX-Request"):
-        told = json.dumps({"hub:toast": {"words": str(words), "kind": "alert-error"}})
-        return HttpResponse(status=422, headers={"HX-Trigger": told, "HX-Reswap": "none"})
+        event = json.dumps({"hub:toast": {"words": str(words), "kind": "alert-error"}})
+        return HttpResponse(status=422, headers={"HX-Trigger": event, "HX-Reswap": "none"})
     messages.error(request, str(words))
     return redirect("conversation", access.organization.pk, contact.pk)
 
@@ -146,9 +135,9 @@ def _sorry(request: HttpRequest, access: Access, contact: Contact, words: str | 
 @for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def reactions(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
-    """The emoji to react with to a customer's message, and the one that was chosen."""
-    contact = _contact(access, contact_id)
-    message = _message(contact, message_id)
+    """The emoji for a reaction to a customer's message, and the current one. A post queues a reaction."""
+    contact = get_contact_or_404(access.organization, contact_id)
+    message = get_message_or_404(contact, message_id)
     if request.method == "POST":
         return _react(request, access, message)
     context = {
@@ -157,65 +146,65 @@ def reactions(request: HttpRequest, access: Access, contact_id: int, message_id:
         "quick": QUICK,
         "emoji": EMOJI,
         "token": uuid.uuid4(),
-        "mine": _mine(message),
+        "mine": _current_reaction(message),
     }
     template = "chats/_reactions.html" if request.headers.get("HX-Request") else "chats/reactions.html"
     return render(request, template, context | {"section": "inbox"})
 
 
-def _mine(message: Message) -> str:
-    """Our own reaction to a customer's message: it stands under the address that the customer wrote to."""
-    given: Mapping[str, str] = message.reactions if isinstance(message.reactions, dict) else {}
-    return given.get(message.wa_id_received, "")
+def _current_reaction(message: Message) -> str:
+    """Returns the business's reaction to a customer's message."""
+    by_sender: Mapping[str, str] = message.reactions if isinstance(message.reactions, dict) else {}
+    return by_sender.get(message.wa_id_received, "")
 
 
 def _react(request: HttpRequest, access: Access, message: Message) -> HttpResponse:
     contact, form, now = message.contact, ReactionForm(request.POST), timezone.now()
     if not form.is_valid():
-        return _sorry(request, access, contact, _("Choose one of the emoji."))
+        return refuse_with_toast(request, access, contact, _("Choose one of the emoji."))
     if not may_react(message, now):
-        return _sorry(request, access, contact, _("WhatsApp takes no reaction to this message any more."))
+        return refuse_with_toast(request, access, contact, _("WhatsApp takes no reaction to this message any more."))
     if mode_of(contact, now) is ComposerMode.OFF:
-        return _sorry(request, access, contact, NUMBER_OFF)
+        return refuse_with_toast(request, access, contact, NUMBER_OFF)
     emoji, token = form.cleaned_data["emoji"], form.cleaned_data["token"]
     try:
-        if emoji != _mine(message):
+        if emoji != _current_reaction(message):
             queue_reaction(message=message, emoji=emoji, token=token, by=access.user, now=now)
     except WindowClosed:
-        return _sorry(request, access, contact, _("The 24-hour window is closed: reactions are not possible now."))
+        return refuse_with_toast(request, access, contact, _("The 24-hour window is closed: reactions are not possible now."))
     return _done(request, access, contact, "hub:changed")
 
 
 @for_members
 @require_POST
 def again(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
-    """Send a message once more that failed, or of which nobody knows whether it arrived."""
-    contact = _contact(access, contact_id)
-    message = _message(contact, message_id)
+    """Resends a failed or uncertain message."""
+    contact = get_contact_or_404(access.organization, contact_id)
+    message = get_message_or_404(contact, message_id)
     if mode_of(contact, timezone.now()) is ComposerMode.OFF:
-        return _sorry(request, access, contact, NUMBER_OFF)
+        return refuse_with_toast(request, access, contact, NUMBER_OFF)
     try:
         resend_message(message=message, by=access.user, token=resend_token(message), now=timezone.now())
     except CannotResend:
-        return _sorry(request, access, contact, _("This message cannot be sent again, or somebody has done it already."))
+        return refuse_with_toast(request, access, contact, _("This message cannot be sent again, or somebody has done it already."))
     except WindowClosed:
-        return _sorry(request, access, contact, _("The 24-hour window is closed: only a template can be sent now."))
+        return refuse_with_toast(request, access, contact, _("The 24-hour window is closed: only a template can be sent now."))
     return _done(request, access, contact, "hub:sent")
 
 
 @for_members
 @require_POST
 def arrived(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponse:
-    """A person has found out that an uncertain message is there."""
-    contact = _contact(access, contact_id)
-    mark_as_sent(message=_message(contact, message_id), by=access.user, now=timezone.now())
+    """Settles an uncertain message: staff found out that it has arrived."""
+    contact = get_contact_or_404(access.organization, contact_id)
+    mark_as_sent(message=get_message_or_404(contact, message_id), by=access.user, now=timezone.now())
     return _done(request, access, contact, "hub:changed")
 
 
 @for_members
 @require_safe
 def canned(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The canned replies to choose from, filled for this contact."""
-    contact = _contact(access, contact_id)
+    """The canned replies, filled for this contact."""
+    contact = get_contact_or_404(access.organization, contact_id)
     replies = list(replies_for(contact, by=access.user, organization=access.organization))
     return render(request, "chats/_canned.html", {"contact": contact, "replies": replies})

@@ -5,17 +5,18 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
-from organizations.url_parameters import read_integer
 
+from chats.inbox.selectors import get_message_or_404
 from chats.media.file_responses import file_response, open_stored_file
 from chats.media.file_storage import STORAGE_ERRORS, storage_error_text
 from chats.media.message_files import all_files_of
-from chats.models import Attachment, Message
-from contacts.selectors import contacts_of
+from chats.models import Attachment
+from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
+from organizations.url_parameters import read_integer
 
 log = logging.getLogger(__name__)
 
@@ -23,29 +24,30 @@ log = logging.getLogger(__name__)
 @for_members
 @require_safe
 def file(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponseBase:
-    """The file itself, as it was sent."""
+    """The file as it was sent."""
     attachment = _attachment(request, access, contact_id, message_id)
     if not attachment.file:
         raise Http404
-    named = {"name": attachment.file_name, "kind": attachment.kind, "sha256": attachment.sha256}
-    return _answer(request, attachment.file, **named)
+    properties = {"name": attachment.file_name, "kind": attachment.kind, "sha256": attachment.sha256}
+    return _respond_with_file(request, attachment.file, **properties)
 
 
 @for_members
 @require_safe
 def thumbnail(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> HttpResponseBase:
-    """A small picture of a picture."""
+    """The thumbnail of an image."""
     attachment = _attachment(request, access, contact_id, message_id)
     if not attachment.thumbnail:
         raise Http404
-    return _answer(request, attachment.thumbnail, name="", kind=attachment.kind, sha256="")
+    return _respond_with_file(request, attachment.thumbnail, name="", kind=attachment.kind, sha256="")
 
 
 def _attachment(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> Attachment:
-    """The message's file, or of several that at the `position` in the address. Http404 for a message without one, for one that was
-    deleted, and for any that is not in this organization's conversation."""
-    contact = get_object_or_404(contacts_of(access.organization), pk=contact_id)
-    message = get_object_or_404(Message.objects.filter(contact=contact, revoked_at=None), pk=message_id)
+    """Returns the message's file, or the one of several at the `position` of the URL. Raises Http404 if there is none, if the
+    message was deleted, and for other organizations' messages."""
+    message = get_message_or_404(get_contact_or_404(access.organization, contact_id), message_id)
+    if message.revoked_at:
+        raise Http404
     position = read_integer(request.GET.get("position", "0"))
     files = next(iter(all_files_of([message]).values()), [])
     attachment = next((each for each in files if each.position == position), None)
@@ -54,11 +56,11 @@ def _attachment(request: HttpRequest, access: Access, contact_id: int, message_i
     return attachment
 
 
-def _answer(request: HttpRequest, column: Any, **known: str) -> HttpResponseBase:
-    """The file that a column names. One that the storage does not give now may be there the next time."""
+def _respond_with_file(request: HttpRequest, column: Any, **properties: str) -> HttpResponseBase:
+    """Returns the file of a column: 404 if the storage does not have it, 503 if the storage fails."""
     stored = None
     try:
-        stored = open_stored_file(column, **known)
+        stored = open_stored_file(column, **properties)
         if stored:
             return file_response(request, stored)
     except STORAGE_ERRORS as failure:

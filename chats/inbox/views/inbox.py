@@ -1,4 +1,4 @@
-"""The inbox: the list of conversations, and beside it the one that is open."""
+"""The inbox: the list of conversations, and next to it the open one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,23 +39,23 @@ def inbox(request: HttpRequest, access: Access, contact_id: int | None = None) -
     if contact_id:
         contact = get_object_or_404(Contact.objects.filter(organization=access.organization), pk=contact_id)
         context |= conversation_context(request, contact)
-    return render(request, "chats/inbox.html", context | _listed(request, access))
+    return render(request, "chats/inbox.html", context | _list_context(request, access))
 
 
 @for_members
 def rows(request: HttpRequest, access: Access) -> HttpResponse:
-    """The list alone: from its beginning, as many rows as are `shown`, or the page after the cursor `after`."""
-    return render(request, "chats/_rows.html", _listed(request, access) | {"is_part": True})
+    """The list alone: its first `shown` rows, or the page after the cursor `after`."""
+    return render(request, "chats/_rows.html", _list_context(request, access) | {"is_part": True})
 
 
-def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
+def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
     filters, after = ContactFilters.read(request.GET), ListCursor.read(request.GET.get("after", ""))
     now = timezone.now()
     limit = PAGE_SIZE if after else read_row_count(request.GET)
-    listed = list_contacts(access.organization.pk, filters, now, after=after, limit=limit, conversations=True)
-    last = last_messages(listed.contacts)
+    page = list_contacts(access.organization.pk, filters, now, after=after, limit=limit, conversations=True)
+    last = last_messages(page.contacts)
     labels = list(Label.objects.filter(organization=access.organization))
-    given = labels_by_contact(listed.contacts, labels) if labels else {}
+    labels_of = labels_by_contact(page.contacts, labels) if labels else {}
     numbers = numbers_of(access.organization)
     names = {number.phone_number_id: number for number in numbers}
     context: dict[str, Any] = {
@@ -66,51 +66,51 @@ def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
                 "preview": preview(last[contact.pk]) if contact.pk in last else None,
                 "writer": author_label(last[contact.pk], access.user) if contact.pk in last else "",
                 "number": names.get(contact.create_for_phone_number_id) if len(numbers) > 1 else None,
-                "labels": given.get(contact.pk, ()),
+                "labels": labels_of.get(contact.pk, ()),
             }
-            for contact in listed.contacts
+            for contact in page.contacts
         ],
         "filters": filters,
         "tabs": _tabs(access, filters, now) if after is None else (),
         "labels": labels,
         "numbers": numbers,
-        "next": listed.next,
-        "back_to": listed.back_to,
-        "too_many": listed.too_many,
+        "next": page.next,
+        "back_to": page.back_to,
+        "too_many": page.too_many,
         "is_further_page": after is not None,
         "now": now,
     }
     if filters.search and after is None and not _is_refresh(request):
-        context["texts"] = _found_texts(request, filters, numbers)
+        context["texts"] = _texts_context(request, filters, numbers)
     return context
 
 
 def _is_refresh(request: HttpRequest) -> bool:
-    """Whether the page brings its list of people up to date, and leaves the messages that were found as they are."""
+    """Returns whether an open page refreshes its list of contacts. It keeps the messages that were found."""
     return request.headers.get("HX-Target") == "list-live"
 
 
 def _tabs(access: Access, filters: ContactFilters, now: datetime) -> list[tuple[ListTab, ListCount | None]]:
-    """The lists to choose from, and how many conversations those have that ask for something."""
+    """Returns the lists to choose from, with the counts of those that have one."""
     counts = count_lists(access.organization.pk, filters, now)
     return [(view, counts.get(view)) for view in ListTab]
 
 
 @for_members
 def texts(request: HttpRequest, access: Access) -> HttpResponse:
-    """Messages that say what is searched for, one step back in time."""
-    found = _found_texts(request, ContactFilters.read(request.GET), numbers_of(access.organization))
-    return render(request, "chats/_texts.html", {"texts": found, "access": access, "people": True})
+    """Messages that match the search, further back in time."""
+    texts_context = _texts_context(request, ContactFilters.read(request.GET), numbers_of(access.organization))
+    return render(request, "chats/_texts.html", {"texts": texts_context, "access": access, "people": True})
 
 
-def _found_texts(request: HttpRequest, filters: ContactFilters, numbers: Sequence[PhoneNumber]) -> dict[str, Any]:
-    before, wanted = ThreadPosition.read(request.GET.get("before", "")), SearchQuery.read(filters.search)
-    searched = [each for each in numbers if filters.number in ("", each.phone_number_id)] if wanted.is_enough else []
-    found = find_texts(searched, wanted, before=before) if searched else TextHits([], None)
+def _texts_context(request: HttpRequest, filters: ContactFilters, numbers: Sequence[PhoneNumber]) -> dict[str, Any]:
+    before, query = ThreadPosition.read(request.GET.get("before", "")), SearchQuery.read(filters.search)
+    searched = [each for each in numbers if filters.number in ("", each.phone_number_id)] if query.is_enough else []
+    found = find_texts(searched, query, before=before) if searched else TextHits([], None)
     return {
         "hits": [(hit, preview(hit)) for hit in found.messages],
         "back_to": found.back_to,
-        "wanted": wanted,
+        "wanted": query,
         "is_searched": bool(searched),
         "is_further": before is not None,
     }

@@ -22,34 +22,34 @@ from cloud_api.wa_ids import formatted
 from organizations.permissions import Access, for_admins
 
 FRAME = {"section": "settings", "part": "templates"}
-MOST_SHOWN = 500
+MAX_SHOWN = 500
 
 
 @for_admins
 @require_safe
 def templates(request: HttpRequest, access: Access) -> HttpResponse:
     """All templates of the organization's accounts."""
-    return render(request, "chats/templates/templates.html", FRAME | _listed(request, access))
+    return render(request, "chats/templates/templates.html", FRAME | _list_context(request, access))
 
 
 @for_admins
 @require_safe
 def rows(request: HttpRequest, access: Access) -> HttpResponse:
     """The list alone."""
-    return render(request, "chats/templates/_rows.html", _listed(request, access))
+    return render(request, "chats/templates/_rows.html", _list_context(request, access))
 
 
-def _listed(request: HttpRequest, access: Access) -> dict[str, Any]:
-    sought = request.GET.get("q", "").strip().lower()[:100]
+def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
+    search = request.GET.get("q", "").strip().lower()[:100]
     all_rows = MessageTemplate.objects.filter(organization=access.organization)
-    found = list(all_rows.filter(name__contains=sought.replace(" ", "_"))[: MOST_SHOWN + 1])
+    found = list(all_rows.filter(name__contains=search.replace(" ", "_"))[: MAX_SHOWN + 1])
     accounts = accounts_of(access.organization)
     return {
-        "rows": [_row(template) for template in found[:MOST_SHOWN]],
-        "more": len(found) > MOST_SHOWN,
-        "sought": sought,
-        "is_empty": not sought and not found,
-        "accounts": [_state(account) for account in accounts],
+        "rows": [_row(template) for template in found[:MAX_SHOWN]],
+        "more": len(found) > MAX_SHOWN,
+        "sought": search,
+        "is_empty": not search and not found,
+        "accounts": [_sync_state(account) for account in accounts],
     }
 
 
@@ -64,19 +64,19 @@ def _row(template: MessageTemplate) -> dict[str, Any]:
     }
 
 
-def _state(account: Account) -> dict[str, Any]:
-    """When the account was last brought up to date, and what went wrong since."""
+def _sync_state(account: Account) -> dict[str, Any]:
+    """Returns when the account was last synchronized, and why later attempts failed."""
     last = last_sync(account)
-    wrong = ""
+    error = ""
     if last.failures:
-        wrong = gettext(meaning_of(last.code).words) if last.code is not None else gettext("WhatsApp did not answer.")
-    return {"waba_id": account.waba_id, "at": last.succeeded_at, "wrong": wrong}
+        error = gettext(meaning_of(last.code).words) if last.code is not None else gettext("WhatsApp did not answer.")
+    return {"waba_id": account.waba_id, "at": last.succeeded_at, "wrong": error}
 
 
 @for_admins
 @require_POST
 def sync(request: HttpRequest, access: Access) -> HttpResponse:
-    """Bring all accounts up to date now."""
+    """Synchronizes the templates of all accounts."""
     accounts = accounts_of(access.organization)
     if not accounts:
         messages.error(request, gettext("Connect a number first, with the ID of its WhatsApp Business Account."))
@@ -104,7 +104,7 @@ def _no_token() -> str:
 @for_admins
 @require_safe
 def template(request: HttpRequest, access: Access, template_id: int) -> HttpResponse:
-    """One template, and how it looks."""
+    """One template, with an example of its message."""
     found = _template(access, template_id)
     same_name = MessageTemplate.objects.filter(organization=access.organization, waba_id=found.waba_id, name=found.name)
     shown = {"shown": build_example_preview(found), "why_not": unsupported_reason(found), "status_words": status_text(found)}
@@ -115,7 +115,7 @@ def template(request: HttpRequest, access: Access, template_id: int) -> HttpResp
 @for_admins
 @require_POST
 def delete(request: HttpRequest, access: Access, template_id: int) -> HttpResponse:
-    """At Meta too: this language, or all that have the name."""
+    """Deletes the template, also at Meta: in this language, or in all languages."""
     found = _template(access, template_id)
     every_language = request.POST.get("languages") == "all" or not found.template_id
     try:
@@ -142,17 +142,18 @@ def new(request: HttpRequest, access: Access) -> HttpResponse:
     if form.is_bound and account is None:
         form.add_error(None, gettext("Connect a number first, with the ID of its WhatsApp Business Account."))
     elif account and form.is_bound and form.is_valid():
-        made = _made(access, account, form)
-        if made:
+        created = _create(access, account, form)
+        if created:
             messages.success(request, gettext("WhatsApp has it and reviews it now; that takes from minutes to a day."))
-            return redirect("template", access.organization.pk, made.pk)
+            return redirect("template", access.organization.pk, created.pk)
     numbers = numbers_by_account(accounts)
     choices = [(each.waba_id, ", ".join(map(formatted, numbers.get(each.waba_id, [])))) for each in accounts]
     context = FRAME | {"form": form, "accounts": choices, "chosen": chosen}
     return render(request, "chats/templates/new.html", context, status=422 if form.errors else 200)
 
 
-def _made(access: Access, account: Account, form: DraftForm) -> MessageTemplate | None:
+def _create(access: Access, account: Account, form: DraftForm) -> MessageTemplate | None:
+    """Creates the template at Meta. Returns None if that failed, and adds the error to the form."""
     try:
         return create_template(account=account, draft=form.draft, by=access.user)
     except NoUsableNumber:
@@ -165,7 +166,7 @@ def _made(access: Access, account: Account, form: DraftForm) -> MessageTemplate 
 @for_admins
 @require_POST
 def draft(request: HttpRequest, access: Access) -> HttpResponse:
-    """What of the form depends on what has been typed so far: lines for buttons, examples, the preview."""
+    """The parts of the form that depend on its other fields: lines for buttons, examples, preview."""
     form = DraftForm(initial=request.POST.dict(), country=access.organization.country)
     return render(request, "chats/templates/_draft.html", {"form": form, "is_part": True})
 

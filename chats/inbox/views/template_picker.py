@@ -1,7 +1,6 @@
-"""Sending a message template from a conversation: choosing one, filling it in, seeing how it will look."""
+"""Sending a message template in a conversation: choose one, fill it in, preview it."""
 
 import uuid
-from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
-from organizations.url_parameters import read_integer
 
+from chats.inbox.selectors import find_message
 from chats.message_templates.components import texts_of, unsupported_reason
 from chats.message_templates.contact_values import values_from_contact
 from chats.message_templates.filled_templates import build_example_preview, build_preview, fill_components
@@ -22,29 +21,31 @@ from chats.outbox.message_queue import queue_message
 from cloud_api.messages import InvalidMessage
 from cloud_api.messages import template as template_message
 from contacts.models import Contact
-from contacts.selectors import contacts_of
+from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
 
-MOST_READ = 1000
-MOST_SHOWN = 50
+MAX_READ = 1000
+MAX_SHOWN = 50
 
 
 @for_members
 @require_safe
 def picker(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The templates that can be sent to the contact, narrowed by what is searched for."""
-    contact = _contact(access, contact_id)
-    sought = request.GET.get("q", "").strip()[:100]
-    approved = _templates(contact).filter(status=MessageTemplate.Status.APPROVED)[:MOST_READ]
-    fitting = [template for template in approved if _fits(template, sought)]
+    """The approved templates that match the search."""
+    contact = get_contact_or_404(access.organization, contact_id)
+    search = request.GET.get("q", "").strip()[:100]
+    approved = _templates(contact).filter(status=MessageTemplate.Status.APPROVED)[:MAX_READ]
+    found = [template for template in approved if _matches(template, search)]
     context = {
         "contact": contact,
-        "rows": _shown(fitting[:MOST_SHOWN]),
-        "more": len(fitting) > MOST_SHOWN,
-        "sought": sought,
+        "rows": [
+            {"template": each, "words": texts_of(each).body, "why_not": unsupported_reason(each)} for each in found[:MAX_SHOWN]
+        ],
+        "more": len(found) > MAX_SHOWN,
+        "sought": search,
         "is_empty": not approved,
         "others": 0 if approved else _templates(contact).count(),
-        "beside": _text_beside(request, contact),
+        "beside": _failed_message(request, contact),
     }
     return _render(request, "chats/templates/_picker.html", context)
 
@@ -53,7 +54,7 @@ def picker(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
 @require_safe
 def fill(request: HttpRequest, access: Access, contact_id: int, template_id: int) -> HttpResponse:
     """The form of one template."""
-    contact = _contact(access, contact_id)
+    contact = get_contact_or_404(access.organization, contact_id)
     template = _template(contact, template_id)
     form = TemplateFieldsForm(template=template, initial=values_from_contact(template, contact))
     return _form_page(request, contact, template, form, uuid.uuid4())
@@ -62,8 +63,8 @@ def fill(request: HttpRequest, access: Access, contact_id: int, template_id: int
 @for_members
 @require_POST
 def show(request: HttpRequest, access: Access, contact_id: int, template_id: int) -> HttpResponse:
-    """How the message will look with what has been typed so far."""
-    template = _template(_contact(access, contact_id), template_id)
+    """A preview of the message with the values that were typed so far."""
+    template = _template(get_contact_or_404(access.organization, contact_id), template_id)
     shown = build_preview(template, submitted_values(template, request.POST))
     return render(request, "chats/templates/_preview.html", {"shown": shown, "too_long": length_error(shown)})
 
@@ -71,8 +72,8 @@ def show(request: HttpRequest, access: Access, contact_id: int, template_id: int
 @for_members
 @require_POST
 def send(request: HttpRequest, access: Access, contact_id: int, template_id: int) -> HttpResponse:
-    """Write it to the contact; posted twice with the same token, it is written once."""
-    contact = _contact(access, contact_id)
+    """Queues the message. Posted twice with the same token, it is queued once."""
+    contact = get_contact_or_404(access.organization, contact_id)
     template = _template(contact, template_id)
     form = TemplateFieldsForm(request.POST, request.FILES, template=template)
     token = _token(request.POST.get("token", ""))
@@ -80,15 +81,15 @@ def send(request: HttpRequest, access: Access, contact_id: int, template_id: int
         form.add_error(None, _("This page was not whole. Look through what you filled in, and send it again."))
     elif refusal := _refusal(contact, template):
         form.add_error(None, refusal)
-    elif form.is_valid() and _is_queued(access, contact, template, form, token):
+    elif form.is_valid() and _queue(access, contact, template, form, token):
         if request.headers.get("HX-Request"):
             return HttpResponse(status=204, headers={"HX-Trigger": "hub:sent"})
         return redirect("conversation", access.organization.pk, contact.pk)
     return _form_page(request, contact, template, form, token or uuid.uuid4())
 
 
-def _is_queued(access: Access, contact: Contact, template: MessageTemplate, form: TemplateFieldsForm, token: uuid.UUID) -> bool:
-    """Whether it could be written; otherwise the form says why not."""
+def _queue(access: Access, contact: Contact, template: MessageTemplate, form: TemplateFieldsForm, token: uuid.UUID) -> bool:
+    """Queues the message. Returns False if it is invalid, and adds the error to the form."""
     try:
         message = template_message(template.name, template.language, fill_components(template, form.values))
         queue_message(
@@ -108,18 +109,14 @@ def _is_queued(access: Access, contact: Contact, template: MessageTemplate, form
 
 
 def _refusal(contact: Contact, template: MessageTemplate) -> Any:
-    """Why it cannot be sent now, in a sentence."""
+    """Returns a sentence why the template cannot be sent now. Empty if it can."""
     if not contact.create_for_phone_number.activate:
         return _("Your number is off. An administrator can switch it on.")
     return unsupported_reason(template) or status_text(template)
 
 
-def _contact(access: Access, contact_id: int) -> Contact:
-    return get_object_or_404(contacts_of(access.organization), pk=contact_id)
-
-
 def _templates(contact: Contact) -> Any:
-    """Those of the account that the contact's number belongs to."""
+    """Returns the templates of the account that owns the contact's number."""
     number = contact.create_for_phone_number
     return MessageTemplate.objects.filter(organization=number.organization_id, waba_id=number.waba_id)
 
@@ -129,26 +126,22 @@ def _template(contact: Contact, template_id: int) -> MessageTemplate:
     return found
 
 
-def _text_beside(request: HttpRequest, contact: Contact) -> Message | None:
-    """The message of the conversation that the address names by `text`: it failed, and its text helps to choose a template."""
-    pk = read_integer(request.GET.get("text", ""))
-    return None if pk is None else Message.objects.filter(contact=contact, pk=pk, is_user_message=False).first()
+def _failed_message(request: HttpRequest, contact: Contact) -> Message | None:
+    """Returns the business's message whose id is `text` in the URL. It failed, and its text helps to choose a template."""
+    message = find_message(contact, request.GET.get("text", ""))
+    return None if message is None or message.is_user_message else message
 
 
-def _token(written: str) -> uuid.UUID | None:
+def _token(text: str) -> uuid.UUID | None:
     try:
-        return uuid.UUID(written)
+        return uuid.UUID(text)
     except ValueError:
         return None
 
 
-def _fits(template: MessageTemplate, sought: str) -> bool:
+def _matches(template: MessageTemplate, search: str) -> bool:
     words = f"{template.name} {template.name.replace('_', ' ')} {texts_of(template).body}".casefold()
-    return sought.casefold() in words
-
-
-def _shown(templates: Iterable[MessageTemplate]) -> list[dict[str, Any]]:
-    return [{"template": each, "words": texts_of(each).body, "why_not": unsupported_reason(each)} for each in templates]
+    return search.casefold() in words
 
 
 def _form_page(
@@ -168,13 +161,13 @@ def _form_page(
         "refusal": refusal,
         "shown": build_example_preview(template) if refusal else shown,
         "too_long": "" if refusal else length_error(shown),
-        "beside": _text_beside(request, contact),
+        "beside": _failed_message(request, contact),
     }
     return _render(request, "chats/templates/_fill.html", context, status=422 if form.errors else 200)
 
 
 def _render(request: HttpRequest, part: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """The part for the composer, or a page of its own where there is no script."""
+    """Renders the fragment for the composer, or a whole page without JavaScript."""
     if request.headers.get("HX-Request"):
         return render(request, part, context, status=status)
     return render(request, "chats/templates/picking.html", context | {"part": part, "section": "inbox"}, status=status)

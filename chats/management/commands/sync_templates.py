@@ -1,4 +1,4 @@
-"""`manage.py sync_templates`: brings the message templates up to date with what Meta has."""
+"""`manage.py sync_templates`: syncs the message templates with Meta's lists."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from organizations.models import Organization
 
 class Command(BaseCommand):
     help = (
-        "Brings the message templates up to date with what Meta has, account by account. The worker does the same every six hours. "
-        "An account that cannot be read keeps the templates that are here; the others go on, and the exit code is 1."
+        "Syncs the message templates with Meta's lists, account by account. The worker does the same every six hours. If an "
+        "account cannot be read, its templates stay as they are, the other accounts are synced, and the exit code is 1."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         accounts = _accounts(options["organization"])
         if not accounts:
-            raise CommandError("no number that is on has an access token and a WhatsApp Business Account ID")
+            raise CommandError("no active number has an access token and a WhatsApp Business Account ID")
         failed = sum(not self._sync(account) for account in accounts)
         if failed:
             raise CommandError(f"{failed} of {len(accounts)} accounts could not be read")
@@ -33,12 +33,12 @@ class Command(BaseCommand):
         try:
             changes = sync_templates(account)
         except NoUsableNumber:
-            self.stderr.write(f"account {account.waba_id}: none of its numbers has an access token that can be read")
+            self.stderr.write(f"account {account.waba_id}: none of its numbers has an access token that can be decrypted")
             return False
-        except GraphError as refusal:
-            self.stderr.write(f"account {account.waba_id}: code {refusal.code}: {refusal_text(refusal)}")
+        except GraphError as error:
+            self.stderr.write(f"account {account.waba_id}: code {error.code}: {refusal_text(error)}")
             return False
-        counts = f"{changes.new} new, {changes.changed} changed, {changes.gone} gone"
+        counts = f"{changes.new} new, {changes.changed} changed, {changes.deleted} gone"
         self.stdout.write(f"account {account.waba_id}: {changes.total} templates, {counts}")
         return True
 

@@ -1,4 +1,4 @@
-"""Files as Meta gives them out, on a real socket, and pictures to be among them."""
+"""A stand-in for Meta's files on a real socket, and pictures for tests."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ ORIENTATION = 0x0112
 def picture(
     width: int = 40, height: int = 30, kind: str = "JPEG", *, mode: str = "RGB", orientation: int = 0, **options: Any
 ) -> bytes:
-    """Red above, blue below."""
+    """Returns a picture with a red upper half and a blue lower half."""
     image = Image.new("RGB", (width, height), "blue")
     image.paste("red", (0, 0, width, height // 2))
     if orientation:
@@ -32,12 +32,12 @@ def picture(
     return content.getvalue()
 
 
-def opened(content: bytes) -> Image.Image:
+def open_picture(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content))
 
 
 def digest(content: bytes) -> str:
-    """As webhooks have it."""
+    """Returns the digest as webhooks contain it."""
     return base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 
@@ -46,22 +46,22 @@ class FileAtMeta:
     content: bytes
     mime_type: str = "image/jpeg"
     length: int | None = None
-    """What its headers say."""
-    leads_to: str = ""
-    held: threading.Event = field(default_factory=threading.Event)
-    """It is given out once this is set."""
+    """The Content-Length header, if it is not the real length."""
+    redirects_to: str = ""
+    released: threading.Event = field(default_factory=threading.Event)
+    """The file is served when this is set."""
 
     def __post_init__(self) -> None:
-        self.held.set()
+        self.released.set()
 
 
 class MediaAtMeta:
-    """What Meta has, and what was asked of it, by path."""
+    """Files at Meta, and how often each path was requested."""
 
     def __init__(self) -> None:
         self.files: dict[str, FileAtMeta] = {}
         self.refusals: dict[str, tuple[int, dict[str, Any]]] = {}
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.tokens: set[str] = set()
         self.url = ""
 
@@ -73,44 +73,44 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         media_id = path.rpartition("/")[2]
-        self.meta.asked[path] += 1
+        self.meta.requests[path] += 1
         self.meta.tokens.add(self.headers.get("Authorization", ""))
         found = self.meta.files.get(media_id)
         if media_id in self.meta.refusals:
             status, error = self.meta.refusals[media_id]
-            self._say(status, {"error": error})
+            self._send_json(status, {"error": error})
         elif found is None:
-            self._say(400, {"error": {"code": 100, "error_subcode": 33, "message": "Unsupported get request."}})
+            self._send_json(400, {"error": {"code": 100, "error_subcode": 33, "message": "Unsupported get request."}})
         elif path.startswith("/files/"):
-            self._give(found)
+            self._send_file(found)
         else:
             sha256, size = hashlib.sha256(found.content).hexdigest(), str(len(found.content))
-            about = {"id": media_id, "url": f"{self.meta.url}/files/{media_id}", "mime_type": found.mime_type}
-            self._say(200, {**about, "sha256": sha256, "file_size": size})
+            described = {"id": media_id, "url": f"{self.meta.url}/files/{media_id}", "mime_type": found.mime_type}
+            self._send_json(200, {**described, "sha256": sha256, "file_size": size})
 
-    def _give(self, found: FileAtMeta) -> None:
-        found.held.wait(20)
-        self.send_response(302 if found.leads_to else 200)
-        if found.leads_to:
-            self.send_header("Location", found.leads_to)
+    def _send_file(self, found: FileAtMeta) -> None:
+        found.released.wait(20)
+        self.send_response(302 if found.redirects_to else 200)
+        if found.redirects_to:
+            self.send_header("Location", found.redirects_to)
         self.send_header("Content-Length", str(len(found.content) if found.length is None else found.length))
         self.end_headers()
         self.wfile.write(found.content)
 
-    def _say(self, status: int, answer: dict[str, Any]) -> None:
-        content = json.dumps(answer).encode()
+    def _send_json(self, status: int, response: dict[str, Any]) -> None:
+        content = json.dumps(response).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Quiet."""
+        """Writes nothing."""
 
 
 @contextmanager
 def media_at_meta() -> Iterator[MediaAtMeta]:
-    """Served on a free port, until the end."""
+    """Serves files on a free port for the time of the context."""
     meta = MediaAtMeta()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("OfOne", (Handler,), {"meta": meta}))
     server.daemon_threads = True

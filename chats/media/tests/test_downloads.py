@@ -1,4 +1,4 @@
-"""Customers' files: expected once, fetched once, and if they cannot be had the row says why."""
+"""Files of customers are queued once and downloaded once. If a download fails, the row has the reason."""
 
 import resource
 import threading
@@ -20,7 +20,7 @@ from chats.media import downloads
 from chats.media.download_queue import queue_downloads
 from chats.media.file_display import describe_file
 from chats.media.file_names import clean_name, offered_name
-from chats.media.tests.media_at_meta import FileAtMeta, MediaAtMeta, digest, media_at_meta, opened, picture
+from chats.media.tests.media_at_meta import FileAtMeta, MediaAtMeta, digest, media_at_meta, open_picture, picture
 from chats.models import Attachment, Message
 from conftest import Hub, payload
 from jobs.models import State
@@ -49,20 +49,20 @@ def meta(settings: Any) -> Iterator[MediaAtMeta]:
 
 @pytest.fixture
 def storage(settings: Any, tmp_path: Path) -> Callable[[], list[Path]]:
-    """What is in the storage."""
+    """Returns a function that lists the files in the storage."""
     settings.MEDIA_ROOT = tmp_path / "files"
     return lambda: [each for each in settings.MEDIA_ROOT.rglob("*") if each.is_file()]
 
 
 @pytest.fixture
 def arrive(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., Attachment]:
-    """A customer sends a file, and the webhook is applied; nothing is fetched yet. Gives what is expected."""
+    """Applies a webhook with a file of a customer, without downloading it. Returns the attachment."""
     PhoneNumber.objects.update(meta_token="EAAtoken")
 
     def send(content: bytes = PICTURE, *, kind: str = "image", wamid: str = WAMID, **more: Any) -> Attachment:
         media = {"id": "71", "mime_type": "image/jpeg", "sha256": digest(content)} | more
-        told = {"from": ANA, "id": wamid, "timestamp": str(START), "type": kind, kind: media}
-        hub.deliver(body(value(messages=[told])))
+        message = {"from": ANA, "id": wamid, "timestamp": str(START), "type": kind, kind: media}
+        hub.deliver(body(value(messages=[message])))
         apply_webhooks()
         return Attachment.objects.get(message_name=wamid)
 
@@ -73,8 +73,8 @@ def apply_webhooks() -> None:
     Worker([lane for lane in LANES if lane.name != downloads.LANE.name], []).run_due()
 
 
-def fetch_all() -> None:
-    """What is due or waits for another try is fetched, as the worker does it."""
+def download_all() -> None:
+    """Downloads all files that are due or wait for a retry, as the worker does it."""
     Attachment.objects.filter(state=State.DUE).update(due_at=Now())
     Worker([downloads.LANE], []).run_due()
 
@@ -84,20 +84,20 @@ def content_of(file: Any) -> bytes:
         return bytes(opened_file.read())
 
 
-def test_a_file_is_fetched_checked_and_kept_with_a_thumbnail(arrive, meta, storage) -> None:
+def test_a_file_is_downloaded_checked_and_stored_with_a_thumbnail(arrive, meta, storage) -> None:
     expected = arrive(caption="Vazamento")
     assert (expected.state, expected.problem, expected.media_id) == (State.DUE, "", "71")
     assert expected.media_id_until == datetime.fromtimestamp(START, UTC) + timedelta(days=7)
     meta.files["71"] = FileAtMeta(PICTURE)
     revision = Revision.objects.get().number
 
-    fetch_all()
+    download_all()
 
     file = Attachment.objects.get()
     assert (file.state, file.size, file.mime_type, file.lease_token) == (State.DONE, len(PICTURE), "image/jpeg", None)
     assert content_of(file.file) == PICTURE
     assert (file.width, file.height) == (40, 30)
-    assert opened(content_of(file.thumbnail)).format == "WEBP"
+    assert open_picture(content_of(file.thumbnail)).format == "WEBP"
     assert len(storage()) == 2
     assert meta.tokens == {"Bearer EAAtoken"}
     assert Revision.objects.get().number > revision
@@ -108,14 +108,14 @@ def test_the_digest_may_be_hexadecimal_or_base64(arrive, meta, storage) -> None:
     arrive()
     arrive(wamid="wamid.F2=", sha256=Attachment.objects.get().sha256.upper())
     assert Attachment.objects.values("sha256").distinct().count() == 1
-    fetch_all()
+    download_all()
     assert Attachment.objects.filter(state=State.DONE).count() == 2
 
 
-def test_a_webhook_told_twice_expects_one_file_and_a_rebuild_keeps_it(arrive, meta, storage) -> None:
+def test_a_repeated_webhook_queues_one_file_and_a_rebuild_keeps_it(arrive, meta, storage) -> None:
     meta.files["71"] = FileAtMeta(PICTURE)
     arrive()
-    fetch_all()
+    download_all()
     kept = Attachment.objects.get()
 
     arrive()
@@ -124,11 +124,11 @@ def test_a_webhook_told_twice_expects_one_file_and_a_rebuild_keeps_it(arrive, me
 
     assert Attachment.objects.get() == kept
     assert Message.objects.count() == 1
-    fetch_all()
-    assert meta.asked["/v25.0/71"] == 1
+    download_all()
+    assert meta.requests["/v25.0/71"] == 1
 
 
-def test_files_of_every_kind_and_side_are_expected(hub, numbers) -> None:
+def test_files_of_every_kind_and_side_are_queued(hub, numbers) -> None:
     for name in ("07_image", "08_audio_voice_note", "09_audio_file", "10_video", "11_document", "12_sticker"):
         hub.deliver(payload(f"{name}.json"))
     media = {"id": "9", "mime_type": "image/png"}
@@ -153,7 +153,7 @@ def test_files_of_every_kind_and_side_are_expected(hub, numbers) -> None:
     assert files["wamid.H="].media_id_until > timezone.now() + timedelta(days=6)  # its media came now, not then
 
 
-def test_a_file_too_big_for_meta_is_known_to_be_lost(hub, numbers) -> None:
+def test_a_file_too_big_for_meta_is_dead_at_once(hub, numbers) -> None:
     hub.deliver(payload("32_unsupported_media_too_big.json"))
     apply_webhooks()
     file = Attachment.objects.get()
@@ -171,82 +171,82 @@ def test_messages_without_files_cost_no_query(numbers, hub) -> None:
     assert not Attachment.objects.exists()
 
 
-def test_a_message_whose_media_has_no_id_expects_nothing(arrive) -> None:
+def test_a_message_whose_media_has_no_id_queues_nothing(arrive) -> None:
     for media_id in ("", "..", None, {"a": 1}, "x" * 256):
         with pytest.raises(Attachment.DoesNotExist):
             arrive(id=media_id, wamid=f"wamid.{media_id!s:.9}=")
 
 
-def test_what_comes_otherwise_than_told_is_tried_three_times_and_never_kept(arrive, meta, storage) -> None:
+def test_a_file_with_another_digest_is_tried_three_times_and_never_stored(arrive, meta, storage) -> None:
     arrive(content=b"something else")
     meta.files["71"] = FileAtMeta(PICTURE)
-    fetch_all()
-    fetch_all()
+    download_all()
+    download_all()
     assert Attachment.objects.get().state == State.DUE
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.problem, file.file.name) == (State.DEAD, "damaged", "")
-    assert meta.asked["/files/71"] == 3
+    assert meta.requests["/files/71"] == 3
     assert storage() == []
 
 
 def test_a_file_beyond_the_limit_is_given_up_at_once(arrive, meta, storage) -> None:
     arrive()
     meta.files["71"] = FileAtMeta(b"x", length=downloads.MAX_BYTES + 1)
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.problem) == (State.DEAD, "too_big")
     assert storage() == []
 
 
-def test_an_address_that_leads_away_from_meta_is_not_followed(arrive, meta, storage) -> None:
+def test_a_redirect_to_a_host_that_is_not_metas_is_not_followed(arrive, meta, storage) -> None:
     arrive()
     with media_at_meta() as foreign:
         foreign.files["71"] = FileAtMeta(PICTURE)
-        meta.files["71"] = FileAtMeta(b"", leads_to=f"{foreign.url}/files/71")
-        fetch_all()
-        assert not foreign.asked
+        meta.files["71"] = FileAtMeta(b"", redirects_to=f"{foreign.url}/files/71")
+        download_all()
+        assert not foreign.requests
     file = Attachment.objects.get()
     assert (file.state, file.attempts) == (State.DUE, 1)
     assert "not one of Meta's" in file.reason
     assert storage() == []
 
 
-def test_a_file_that_meta_has_not_is_tried_until_it_expires(arrive, meta, clock) -> None:
+def test_a_file_that_meta_does_not_have_is_tried_until_it_expires(arrive, meta, clock) -> None:
     arrive()
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.problem, file.attempts) == (State.DUE, "", 1)
     assert "code 100" in file.reason
 
     clock.shift(timedelta(days=8))
-    fetch_all()
+    download_all()
 
     file.refresh_from_db()
     assert (file.state, file.problem) == (State.DEAD, "expired")
-    assert meta.asked["/v25.0/71"] == 1
+    assert meta.requests["/v25.0/71"] == 1
 
 
-def test_a_file_told_long_ago_is_asked_for_once(arrive, meta, clock, storage) -> None:
+def test_a_file_of_an_old_webhook_is_requested_once(arrive, meta, clock, storage) -> None:
     clock.shift(timedelta(days=30))
     arrive()
-    fetch_all()
+    download_all()
     assert Attachment.objects.get().problem == "expired"
-    assert meta.asked["/v25.0/71"] == 1
+    assert meta.requests["/v25.0/71"] == 1
 
 
 def test_a_file_that_meta_refuses_to_give_is_refused(arrive, meta) -> None:
     arrive()
     meta.refusals["71"] = (400, {"code": 131052, "message": "Media download error"})
-    fetch_all()
+    download_all()
     assert (Attachment.objects.get().state, Attachment.objects.get().problem) == (State.DEAD, "refused")
 
 
-def test_tries_come_ever_more_seldom(arrive, meta) -> None:
+def test_the_backoff_grows(arrive, meta) -> None:
     waits = []
     expected = arrive()
     for _ in range(14):
-        fetch_all()
+        download_all()
         row = Attachment.objects.filter(pk=expected.pk).annotate(now=Now()).get()
         waits.append((row.due_at - row.now).total_seconds())
     assert 9 <= waits[0] <= 21
@@ -254,11 +254,11 @@ def test_tries_come_ever_more_seldom(arrive, meta) -> None:
     assert 4 * 3600 < waits[-1] <= 6 * 3600 * 1.3
 
 
-def test_a_slow_file_holds_up_no_other(arrive, meta, storage) -> None:
+def test_a_slow_file_delays_no_other(arrive, meta, storage) -> None:
     arrive(id="slow")
     arrive(wamid="wamid.F2=", id="71")
     meta.files |= {"slow": FileAtMeta(PICTURE), "71": FileAtMeta(PICTURE)}
-    meta.files["slow"].held.clear()
+    meta.files["slow"].released.clear()
     try:
         for _ in range(100):
             downloads.LANE.run_once()
@@ -266,12 +266,12 @@ def test_a_slow_file_holds_up_no_other(arrive, meta, storage) -> None:
                 break
         assert [each.media_id for each in Attachment.objects.filter(state=State.DONE)] == ["71"]
     finally:
-        meta.files["slow"].held.set()
+        meta.files["slow"].released.set()
         downloads.LANE.finish()
     assert Attachment.objects.filter(state=State.DONE).count() == 2
 
 
-def test_a_worker_that_dies_leaves_the_file_to_the_next_and_changes_nothing_if_it_was_only_slow(arrive, meta, storage) -> None:
+def test_a_slow_worker_changes_nothing_after_another_has_downloaded_the_file(arrive, meta, storage) -> None:
     arrive()
     meta.files["71"] = FileAtMeta(PICTURE)
     (slow,) = downloads.lease_downloads(8)
@@ -279,7 +279,7 @@ def test_a_worker_that_dies_leaves_the_file_to_the_next_and_changes_nothing_if_i
     assert Attachment.objects.get().state == State.DUE
     assert downloads.lease_downloads(8) == []  # it is leased
 
-    fetch_all()
+    download_all()
 
     kept = Attachment.objects.get()
     assert kept.state == State.DONE
@@ -291,10 +291,10 @@ def test_a_worker_that_dies_leaves_the_file_to_the_next_and_changes_nothing_if_i
 def test_an_outcome_stored_twice_keeps_its_file(arrive, meta, storage) -> None:
     arrive()
     meta.files["71"] = FileAtMeta(PICTURE)
-    (taken,) = downloads.lease_downloads(8)
-    outcome = downloads.download(taken)
-    downloads.store_outcomes([(taken, outcome)])
-    downloads.store_outcomes([(taken, outcome)])
+    (task,) = downloads.lease_downloads(8)
+    outcome = downloads.download(task)
+    downloads.store_outcomes([(task, outcome)])
+    downloads.store_outcomes([(task, outcome)])
     assert content_of(Attachment.objects.get().file) == PICTURE
 
 
@@ -302,12 +302,12 @@ def test_a_storage_that_fails_is_tried_again(arrive, meta, storage, settings) ->
     arrive()
     meta.files["71"] = FileAtMeta(PICTURE)
     settings.MEDIA_ROOT.parent.joinpath("files").write_text("a file where the directory should be")
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.problem) == (State.DUE, "storage")
     assert file.reason == "It could not be put into the storage: NotADirectoryError ENOTDIR"
     settings.MEDIA_ROOT.unlink()
-    fetch_all()
+    download_all()
     assert (Attachment.objects.get().state, Attachment.objects.get().problem) == (State.DONE, "")
 
 
@@ -315,9 +315,9 @@ def test_a_storage_that_fails_until_meta_has_forgotten_the_file_has_a_reason(arr
     arrive()
     meta.files["71"] = FileAtMeta(PICTURE)
     settings.MEDIA_ROOT.parent.joinpath("files").write_text("a file where the directory should be")
-    fetch_all()
+    download_all()
     clock.shift(timedelta(days=8))
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.problem) == (State.DEAD, "storage")
     assert "ENOTDIR" in file.reason
@@ -329,13 +329,13 @@ def test_a_full_disk_leaves_nothing_behind(arrive, meta, storage, settings) -> N
     arrive(content)
     meta.files["71"] = FileAtMeta(content)
     known = resource.getrlimit(resource.RLIMIT_FSIZE)
-    (taken,) = downloads.lease_downloads(8)
+    (task,) = downloads.lease_downloads(8)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, known[1]))
     try:
-        outcome = downloads.download(taken)
+        outcome = downloads.download(task)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, known)
-    downloads.store_outcomes([(taken, outcome)])
+    downloads.store_outcomes([(task, outcome)])
     file = Attachment.objects.get()
     assert (file.state, file.problem, storage()) == (State.DUE, "storage", [])
     assert "OSError EFBIG" in file.reason
@@ -346,99 +346,99 @@ def test_a_bucket_that_refuses_is_tried_again_and_its_reason_kept(arrive, meta, 
     bucket |= {"status": status, "code": code}
     arrive()
     meta.files["71"] = FileAtMeta(PICTURE)
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.problem, file.lease_token) == (State.DUE, "storage", None)
     assert code in file.reason
 
 
-def test_a_file_waits_while_its_organization_has_no_room_and_comes_when_there_is(arrive, meta, storage, organization) -> None:
-    """Its webhook and message are here all the same."""
+def test_a_file_waits_while_the_quota_is_used_and_is_downloaded_afterwards(arrive, meta, storage, organization) -> None:
+    """Its webhook and message are stored nevertheless."""
     meta.files["71"] = FileAtMeta(PICTURE)
     Organization.objects.update(storage_quota=len(PICTURE))
     arrive()
-    fetch_all()
+    download_all()
     assert storage_used(organization) == len(PICTURE)
 
     second = arrive(wamid="wamid.F2=")
     for _ in range(3):
-        fetch_all()
+        download_all()
 
     second.refresh_from_db()
     assert (second.state, second.problem, second.attempts, second.lease_token) == (State.DUE, "no_room", 0, None)
     assert Message.objects.count() == 2
     with translation.override("en"):
         assert "storage is full" in str(describe_file(second)["missing"])
-    assert meta.asked["/v25.0/71"] == 1
+    assert meta.requests["/v25.0/71"] == 1
     assert storage_used(organization) == len(PICTURE)
     waiting = Attachment.objects.filter(pk=second.pk).annotate(now=Now()).get()
     assert 1700 < (waiting.due_at - waiting.now).total_seconds() <= 1800
 
     Organization.objects.update(storage_quota=None)
-    fetch_all()
+    download_all()
 
     second.refresh_from_db()
     assert (second.state, second.problem, storage_used(organization)) == (State.DONE, "", 2 * len(PICTURE))
 
 
-def test_a_file_for_which_there_never_was_room_says_so_for_good(arrive, meta, organization, clock) -> None:
+def test_a_file_that_waits_for_quota_until_it_expires_keeps_that_reason(arrive, meta, organization, clock) -> None:
     Organization.objects.update(storage_quota=0)
     arrive()
-    fetch_all()
+    download_all()
     clock.shift(timedelta(days=8))
-    fetch_all()
+    download_all()
     assert (Attachment.objects.get().state, Attachment.objects.get().problem) == (State.DEAD, "no_room")
-    assert meta.asked == {}
+    assert meta.requests == {}
 
 
-def test_one_organization_s_full_storage_holds_up_no_other(arrive, meta, storage) -> None:
+def test_one_organization_s_full_storage_delays_no_other(arrive, meta, storage) -> None:
     meta.files["71"] = FileAtMeta(PICTURE)
     arrive()
     full = Organization.objects.create(organization_name="Full", storage_quota=0)
     PhoneNumber.objects.create(organization=full, phone_number_id="9", wa_id="5561", meta_token="t")
     Attachment.objects.create(phone_number_id="9", message_name="wamid.X=", kind="image", media_id="72")
-    fetch_all()
+    download_all()
     states = dict(Attachment.objects.values_list("message_name", "state"))
     assert states == {WAMID: State.DONE, "wamid.X=": State.DUE}
 
 
-def test_files_that_were_here_before_are_counted_by_the_migration(arrive, meta, storage, organization) -> None:
+def test_files_from_before_the_quota_are_counted_by_the_migration(arrive, meta, storage, organization) -> None:
     meta.files["71"] = FileAtMeta(PICTURE)
     arrive()
     arrive(wamid="wamid.F2=")
-    fetch_all()
+    download_all()
     StorageUse.objects.all().delete()
     import_module("chats.migrations.0009_count_stored_files").count_stored_files(apps, None)
     assert storage_used(organization) == 2 * len(PICTURE)
 
 
-def test_the_type_is_what_the_bytes_say(arrive, meta, storage) -> None:
+def test_the_type_is_detected_from_the_bytes(arrive, meta, storage) -> None:
     content = b"<html><script>alert(1)</script>"
     arrive(content)
     meta.files["71"] = FileAtMeta(content)
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.thumbnail.name, file.width) == (State.DONE, "", None)
 
 
 @pytest.mark.parametrize("content", [picture(8000, 8000, "PNG"), picture()[:200], b"\xff\xd8\xff" + b"\0" * 100])
-def test_a_picture_that_cannot_be_opened_is_kept_without_a_thumbnail(arrive, meta, storage, content) -> None:
-    """The first is a few kilobytes that become 64 million pixels."""
+def test_a_picture_that_cannot_be_decoded_is_stored_without_a_thumbnail(arrive, meta, storage, content) -> None:
+    """The first is a few kilobytes large and has 64 million pixels."""
     arrive(content)
     meta.files["71"] = FileAtMeta(content)
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
     assert (file.state, file.thumbnail.name) == (State.DONE, "")
     assert content_of(file.file) == content
 
 
-def test_a_thumbnail_stands_upright_and_tells_nothing_else(arrive, meta, storage) -> None:
+def test_a_thumbnail_is_upright_and_has_no_metadata(arrive, meta, storage) -> None:
     content = picture(1000, 600, orientation=6)  # the camera was turned: the upper half of the scene is at the right
     arrive(content)
     meta.files["71"] = FileAtMeta(content)
-    fetch_all()
+    download_all()
     file = Attachment.objects.get()
-    thumbnail = opened(content_of(file.thumbnail))
+    thumbnail = open_picture(content_of(file.thumbnail))
     assert (file.width, file.height) == (600, 1000)
     assert thumbnail.size == (288, 480)
     red, blue = thumbnail.convert("RGB").getpixel((270, 240)), thumbnail.convert("RGB").getpixel((10, 240))
@@ -449,7 +449,7 @@ def test_a_thumbnail_stands_upright_and_tells_nothing_else(arrive, meta, storage
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"),
+    ("sent", "cleaned"),
     [
         ("Orçamento nº 42.pdf", "Orçamento nº 42.pdf"),
         ("../../etc/passwd", "passwd"),
@@ -464,9 +464,9 @@ def test_a_thumbnail_stands_upright_and_tells_nothing_else(arrive, meta, storage
         ("x." + "b" * 300, "x." + "b" * 253),
     ],
 )
-def test_a_name_is_shown_without_what_could_mislead(told, kept) -> None:
-    assert clean_name(told) == kept
-    assert len(clean_name(told)) <= 255
+def test_a_name_is_shown_without_what_could_mislead(sent, cleaned) -> None:
+    assert clean_name(sent) == cleaned
+    assert len(clean_name(sent)) <= 255
 
 
 def test_a_file_without_a_name_gets_one() -> None:
@@ -479,19 +479,19 @@ def test_a_hostile_name_is_stored_clean_and_never_used_as_a_path(arrive, meta, s
     expected = arrive(content, kind="document", filename="../../../\u202eevil\r\n.pdf", mime_type="application/pdf")
     assert expected.file_name == "evil.pdf"
     meta.files["71"] = FileAtMeta(content)
-    fetch_all()
+    download_all()
     (stored,) = storage()
     assert "evil" not in str(stored)
 
 
-def test_fetching_runs_side_by_side_in_threads_that_leave_the_database_alone(arrive, meta, storage) -> None:
+def test_downloads_run_in_parallel_in_threads_that_do_not_use_the_database(arrive, meta, storage) -> None:
     for each in range(6):
         arrive(wamid=f"wamid.S{each}=", id=f"{each}")
         meta.files[f"{each}"] = FileAtMeta(PICTURE)
-    taken = downloads.lease_downloads(8)
+    tasks = downloads.lease_downloads(8)
     outcomes: list[Any] = []
     with CaptureQueriesContext(connection) as queries:
-        threads = [threading.Thread(target=lambda one=each: outcomes.append((one, downloads.download(one)))) for each in taken]
+        threads = [threading.Thread(target=lambda one=each: outcomes.append((one, downloads.download(one)))) for each in tasks]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -1,4 +1,4 @@
-"""Files given out over HTTP: to whom, as what, whole and in part, and how a conversation shows them."""
+"""Responses with files: who gets them, with which headers, whole and as ranges, and how a conversation shows them."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from chats.inbox.bubbles import build_bubbles
 from chats.inbox.selectors import read_latest
-from chats.media.tests.media_at_meta import opened, picture
+from chats.media.tests.media_at_meta import open_picture, picture
 from chats.models import Attachment, Message
 from conftest import Hub, payload
 from contacts.models import Contact
@@ -66,8 +66,14 @@ def sent(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., Attachment]
     """A customer's message with a file that has been fetched, unless there is no content."""
 
     def send(content: bytes | None = PDF, *, kind: str = "document", thumbnail: bytes = b"", **columns: Any) -> Attachment:
-        told = {"from": ANA, "id": "wamid.F=", "timestamp": str(START), "type": kind, kind: {"id": "71", "caption": "veja *isto*"}}
-        hub.deliver(body(value(messages=[told])))
+        message = {
+            "from": ANA,
+            "id": "wamid.F=",
+            "timestamp": str(START),
+            "type": kind,
+            kind: {"id": "71", "caption": "veja *isto*"},
+        }
+        hub.deliver(body(value(messages=[message])))
         Worker([lane for lane in LANES if lane.name != "files"], []).run_due()
         file = Attachment.objects.get()
         for name, each in columns.items():
@@ -85,7 +91,7 @@ def sent(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., Attachment]
 
 @pytest.fixture
 def get(hub: Hub, organization: Any) -> Callable[..., requests.Response]:
-    """Ask for the file of the one message, as a member if not as somebody else."""
+    """Requests the file of the only message, as a member unless another client is passed."""
     ours = member(organization)[1]
 
     def ask(page: str = "file", *, method: str = "GET", client: Client = ours, **headers: str) -> requests.Response:
@@ -122,7 +128,7 @@ def test_a_member_gets_a_file_as_it_was_sent(sent, get) -> None:
     assert answer.headers["Cache-Control"] == "private, max-age=604800, immutable"
 
 
-def test_nobody_else_does(sent, get, organization) -> None:
+def test_others_do_not_get_the_file(sent, get, organization) -> None:
     sent(thumbnail=picture(kind="WEBP"))
     stranger = outsider()
     for page in ("file", "thumbnail"):
@@ -146,7 +152,7 @@ def test_a_message_of_another_conversation_is_not_found_in_this_one(sent, get, o
 
 
 @pytest.mark.parametrize("name", SAFE)
-def test_what_cannot_act_is_shown_by_its_own_bytes(sent, get, name) -> None:
+def test_a_file_without_scripts_is_shown_by_its_own_bytes(sent, get, name) -> None:
     content, mime_type = SAFE[name]
     sent(content, file_name="page.html", mime_type="text/html")
     answer = get()
@@ -156,7 +162,7 @@ def test_what_cannot_act_is_shown_by_its_own_bytes(sent, get, name) -> None:
 
 
 @pytest.mark.parametrize("name", UNSAFE)
-def test_all_else_is_saved_whatever_it_is_called(sent, get, name) -> None:
+def test_other_files_are_saved_whatever_their_name(sent, get, name) -> None:
     sent(UNSAFE[name], file_name=name, mime_type="image/png")
     answer = get()
     assert answer.headers["Content-Type"] == "application/octet-stream"
@@ -192,7 +198,7 @@ def test_a_hostile_name_breaks_no_header(sent, get, name) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_part_is_given_that_is_asked_for(sent, get, asked, status, first, last, method) -> None:
+def test_a_requested_range_is_returned(sent, get, asked, status, first, last, method) -> None:
     sent(MP3, kind="audio")
     answer = get(method=method, Range=asked)
     assert answer.status_code == status
@@ -203,14 +209,14 @@ def test_a_part_is_given_that_is_asked_for(sent, get, asked, status, first, last
 
 
 @pytest.mark.parametrize("asked", [f"bytes={len(MP3)}-", "bytes=99999999-99999999", "bytes=-0"])
-def test_a_part_that_is_not_there_is_refused(sent, get, asked) -> None:
+def test_a_range_outside_the_file_is_refused(sent, get, asked) -> None:
     sent(MP3, kind="audio")
     answer = get(Range=asked)
     assert answer.status_code == 416
     assert answer.headers["Content-Range"] == f"bytes */{len(MP3)}"
 
 
-def test_a_player_that_asks_for_all_the_rest_gets_some_of_it(sent, get) -> None:
+def test_a_range_without_an_end_is_limited_for_players(sent, get) -> None:
     content = MP3 + bytes(3 * 2**20)
     sent(content, kind="audio")
     answer = get(Range="bytes=10-")
@@ -219,7 +225,7 @@ def test_a_player_that_asks_for_all_the_rest_gets_some_of_it(sent, get) -> None:
     assert answer.content == content[10 : 10 + 2 * 2**20]
 
 
-def test_a_download_goes_on_where_it_broke_off_unless_the_file_is_another(sent, get) -> None:
+def test_a_download_resumes_unless_the_file_has_changed(sent, get) -> None:
     sent(PDF, sha256="ab" * 32)
     tag = get().headers["ETag"]
     assert get(Range="bytes=100-", If_Range=tag).content == PDF[100:]
@@ -237,7 +243,7 @@ def test_a_file_that_the_storage_lost_is_a_page_that_says_so(sent, get, settings
         assert "not in the storage" in answer.text
 
 
-def test_a_storage_that_does_not_give_a_file_is_a_page_that_says_so(sent, get) -> None:
+def test_a_storage_that_fails_is_a_page_that_says_so(sent, get) -> None:
     file = sent(thumbnail=picture(kind="WEBP"))
     for each in (file.file, file.thumbnail):
         Path(each.path).unlink()
@@ -248,11 +254,11 @@ def test_a_storage_that_does_not_give_a_file_is_a_page_that_says_so(sent, get) -
         assert "cannot be read at the moment" in answer.text
 
 
-@pytest.mark.parametrize(("said", "status"), [(403, 503), (500, 503), (404, 404)])
-def test_a_bucket_that_does_not_give_a_file_is_a_page_that_says_so(sent, get, bucket, said, status) -> None:
+@pytest.mark.parametrize(("bucket_status", "status"), [(403, 503), (500, 503), (404, 404)])
+def test_a_bucket_that_fails_is_a_page_that_says_so(sent, get, bucket, bucket_status, status) -> None:
     sent(None)
     Attachment.objects.update(state=State.DONE, file="files/1/x", thumbnail="files/1/y")
-    bucket |= {"status": said, "code": "NoSuchKey" if said == 404 else "AccessDenied"}
+    bucket |= {"status": bucket_status, "code": "NoSuchKey" if bucket_status == 404 else "AccessDenied"}
     for page in ("file", "thumbnail"):
         answer = get(page)
         assert answer.status_code == status
@@ -260,13 +266,13 @@ def test_a_bucket_that_does_not_give_a_file_is_a_page_that_says_so(sent, get, bu
 
 
 @pytest.mark.parametrize("columns", [{"state": State.DUE}, {"state": State.DEAD, "problem": "expired"}])
-def test_a_file_that_was_not_fetched_is_not_found(sent, get, columns) -> None:
+def test_a_file_that_was_not_downloaded_is_not_found(sent, get, columns) -> None:
     sent(None, **columns)
     assert get().status_code == 404
     assert get("thumbnail").status_code == 404
 
 
-def test_the_file_of_a_message_that_the_customer_deleted_is_not_given_out(sent, get) -> None:
+def test_the_file_of_a_message_that_the_customer_deleted_is_not_served(sent, get) -> None:
     sent()
     Message.objects.update(revoked_at=datetime.fromtimestamp(START, UTC))
     assert get().status_code == 404
@@ -282,7 +288,7 @@ def test_a_picture_is_shown_small_and_opens_whole(sent, get, organization) -> No
     assert "<strong>isto</strong>" in page
     thumbnail = get("thumbnail")
     assert thumbnail.headers["Content-Type"] == "image/webp"
-    assert opened(thumbnail.content).size == (480, 240)
+    assert open_picture(thumbnail.content).size == (480, 240)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +300,7 @@ def test_a_picture_is_shown_small_and_opens_whole(sent, get, organization) -> No
         ("audio", "a.gif", "download>"),
     ],
 )
-def test_each_kind_is_shown_in_its_way(sent, organization, kind, name, drawn) -> None:
+def test_each_kind_is_drawn_as_its_type(sent, organization, kind, name, drawn) -> None:
     content, mime_type = SAFE[name]
     sent(content, kind=kind, mime_type=mime_type, file_name="nota.bin")
     page = page_of(organization)
@@ -319,7 +325,7 @@ def test_a_sticker_moves(sent, organization) -> None:
         ({"state": State.DEAD, "problem": "refused"}, "does not give out"),
     ],
 )
-def test_a_file_that_is_not_here_says_why(sent, organization, columns, words) -> None:
+def test_a_missing_file_has_its_reason(sent, organization, columns, words) -> None:
     sent(None, kind="image", **columns)
     page = page_of(organization)
     assert words in page
@@ -327,7 +333,7 @@ def test_a_file_that_is_not_here_says_why(sent, organization, columns, words) ->
     assert "<strong>isto</strong>" in page
 
 
-def test_a_message_from_before_files_were_fetched_says_that_there_is_none(sent, organization) -> None:
+def test_a_message_from_before_downloads_says_that_there_is_no_file(sent, organization) -> None:
     sent(None, kind="image").delete()
     assert "The file is not in the hub." in page_of(organization)
 
@@ -338,7 +344,7 @@ def test_a_file_too_big_for_meta_is_shown_as_one(hub, numbers, organization) -> 
     assert "larger than WhatsApp&#x27;s limit" in page_of(organization)
 
 
-def test_a_page_of_files_asks_for_them_in_one_query(sent, organization) -> None:
+def test_a_page_of_files_reads_them_in_one_query(sent, organization) -> None:
     sent()
     first = Message.objects.select_related("contact").get()
     queries = []

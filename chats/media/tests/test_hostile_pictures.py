@@ -21,17 +21,17 @@ from chats.media.tests.media_at_meta import picture
 from chats.media.thumbnails import make_thumbnail
 from cloud_api.messages import InvalidMessage
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 SECONDS, MEGABYTES = 6.0, 350
 """More than any picture may cost on a machine that is busy with tests. The PNG of 60 million pixels once took 300 MB, and eight of
 them 2.7 GB."""
 MEASURE = """
 import io, json, os, resource, sys, threading, time
-from chats.media.thumbnails import thumbnail_of
+from chats.media.thumbnails import make_thumbnail
 content, before, seen = sys.stdin.buffer.read(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
 def open_it():
     started = time.process_time()
-    small = thumbnail_of(io.BytesIO(content), make_plain=content.startswith(b"\\x89PNG"))
+    small = make_thumbnail(io.BytesIO(content), with_plain_png=content.startswith(b"\\x89PNG"))
     seen.append((time.process_time() - started, small and (small.width, small.height)))
 threads = [threading.Thread(target=open_it) for _ in range(int(sys.argv[1]))]
 [each.start() for each in threads]
@@ -126,7 +126,7 @@ def frames(count: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", BEYOND)
-def test_a_picture_beyond_the_bounds_costs_next_to_nothing(name) -> None:
+def test_a_picture_beyond_the_limits_costs_little(name) -> None:
     cost = cost_of(BEYOND[name]())
     assert cost["size"] is None
     assert cost["seconds"] < 1.0
@@ -134,7 +134,7 @@ def test_a_picture_beyond_the_bounds_costs_next_to_nothing(name) -> None:
 
 
 @pytest.mark.parametrize("name", WITHIN)
-def test_a_picture_within_the_bounds_is_made_small_at_a_bounded_cost(name) -> None:
+def test_a_picture_within_the_limits_is_reduced_at_a_limited_cost(name) -> None:
     make, size = WITHIN[name]
     cost = cost_of(make())
     assert cost["size"] == size
@@ -143,7 +143,7 @@ def test_a_picture_within_the_bounds_is_made_small_at_a_bounded_cost(name) -> No
 
 
 @pytest.mark.parametrize("size", [(65_500, 1_500), (1_500, 65_500)])
-def test_a_long_jpeg_is_decoded_in_small(size) -> None:
+def test_a_long_jpeg_is_decoded_at_a_reduced_size(size) -> None:
     assert cost_of(jpeg(*size))["megabytes"] < 60
 
 
@@ -153,19 +153,19 @@ def test_six_at_once_take_no_more_memory_than_one() -> None:
     assert cost["megabytes"] < MEGABYTES
 
 
-def test_a_pixel_more_than_the_bound_is_too_many() -> None:
+def test_one_pixel_more_than_the_limit_is_too_many() -> None:
     assert make_thumbnail(io.BytesIO(png(MAX_PIXELS["PNG"], 1)))
     assert make_thumbnail(io.BytesIO(png(MAX_PIXELS["PNG"] + 1, 1))) is None
 
 
 @pytest.fixture
 def impatient() -> Iterator[None]:
-    """Another picture is being opened, and nobody waits for it."""
-    patience, PICTURE_SLOTS.patience = PICTURE_SLOTS.patience, 0.01
+    """Another picture has the slot, and callers do not wait for it."""
+    timeout, PICTURE_SLOTS.timeout = PICTURE_SLOTS.timeout, 0.01
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with PICTURE_SLOTS.taken():
+        with PICTURE_SLOTS.reserve():
             held.set()
             done.wait(30)
 
@@ -175,17 +175,17 @@ def impatient() -> Iterator[None]:
     yield
     done.set()
     holder.join()
-    PICTURE_SLOTS.patience = patience
+    PICTURE_SLOTS.timeout = timeout
 
 
-def test_whoever_waits_too_long_is_asked_to_come_again(impatient) -> None:
+def test_a_caller_that_waits_too_long_gets_an_error(impatient) -> None:
     with pytest.raises(DecodersBusy):
         make_thumbnail(io.BytesIO(picture()))
     with pytest.raises(InvalidMessage, match="busy with other files"):
         read_submitted_file(SimpleUploadedFile("a.jpg", picture(), "image/jpeg"))
 
 
-def test_a_picture_that_cannot_be_opened_lets_the_next_one_in() -> None:
+def test_a_picture_that_cannot_be_decoded_releases_its_slot() -> None:
     for _ in range(3):
         assert make_thumbnail(io.BytesIO(picture()[:300])) is None
     assert make_thumbnail(io.BytesIO(picture()))
@@ -203,11 +203,11 @@ def test_a_picture_that_cannot_be_opened_lets_the_next_one_in() -> None:
         png(10, 10, more=chunk(b"eXIf", b"MM\0*" + b"\xff" * 100)),
     ],
 )
-def test_a_picture_that_is_cut_off_or_broken_is_none_or_still_one(content) -> None:
+def test_a_truncated_or_broken_picture_has_a_thumbnail_or_none(content) -> None:
     assert make_thumbnail(io.BytesIO(content)) is None or content.startswith(b"\x89PNG")
 
 
-def test_a_png_keeps_its_words_within_the_bounds() -> None:
+def test_the_texts_of_a_png_are_limited() -> None:
     content, words = io.BytesIO(), PngImagePlugin.PngInfo()
     words.add_text("Comment", "tirada em casa " * 1_000, zip=True)
     Image.new("RGB", (10, 10)).save(content, "PNG", pnginfo=words)

@@ -1,4 +1,4 @@
-"""Files that staff send: what is taken and what is refused, and what becomes of it."""
+"""Files that staff submits: which are accepted, which are refused, and how they are stored."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from chats.inbox.views.composer import ACCEPTED, LIMITS
 from chats.media.submitted_files import read_submitted_file
-from chats.media.tests.media_at_meta import opened, picture
+from chats.media.tests.media_at_meta import open_picture, picture
 from chats.media.voice_notes import MAX_SECONDS
 from chats.models import Attachment, Message
 from cloud_api.messages import InvalidMessage
@@ -40,8 +40,8 @@ OPUS = OGG + b"OpusHead" + bytes(40)
 OPENXML = "application/vnd.openxmlformats-officedocument"
 
 
-def upload(name: str, content: bytes, said: str = "application/octet-stream") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, content, said)
+def upload(name: str, content: bytes, content_type: str = "application/octet-stream") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, content_type)
 
 
 def silence(seconds: float, *, layout: str = "mono") -> bytes:
@@ -54,16 +54,16 @@ def silence(seconds: float, *, layout: str = "mono") -> bytes:
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
         spoken = stream.encode(frame)[0]
-        for place in range(round(seconds / 0.06)):
+        for index in range(round(seconds / 0.06)):
             packet = av.Packet(bytes(spoken))
             packet.stream, packet.time_base, packet.duration = stream, spoken.time_base, spoken.duration
-            packet.pts = packet.dts = place * spoken.duration
+            packet.pts = packet.dts = index * spoken.duration
             target.mux(packet)
     return content.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said", "kind", "mime_type"),
+    ("name", "content", "content_type", "kind", "mime_type"),
     [
         ("a.jpg", picture(), "image/jpeg", "image", "image/jpeg"),
         ("a.png", picture(kind="PNG"), "image/png", "image", "image/png"),
@@ -87,8 +87,8 @@ def silence(seconds: float, *, layout: str = "mono") -> bytes:
         ("a.txt", "Olá, às 9h".encode("latin-1"), "", "document", "text/plain"),
     ],
 )
-def test_what_whatsapp_takes_is_known_by_its_bytes(name, content, said, kind, mime_type) -> None:
-    read = read_submitted_file(upload(name, content, said))
+def test_a_type_that_whatsapp_accepts_is_detected_from_the_bytes(name, content, content_type, kind, mime_type) -> None:
+    read = read_submitted_file(upload(name, content, content_type))
     assert (read.kind, read.mime_type, read.file_name, read.size) == (kind, mime_type, name, len(content))
     assert not read.voice
 
@@ -107,12 +107,12 @@ def test_what_whatsapp_takes_is_known_by_its_bytes(name, content, said, kind, mi
         ("Orçamento v1.2", b"%PDF-1.7", "Orçamento v1.2.pdf"),
     ],
 )
-def test_a_file_is_called_what_meta_reads_its_type_from(name: str, content: bytes, sent_as: str) -> None:
+def test_the_suffix_of_a_file_name_fits_its_type(name: str, content: bytes, sent_as: str) -> None:
     assert read_submitted_file(upload(name, content)).file_name == sent_as
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said", "kind"),
+    ("name", "content", "content_type", "kind"),
     [
         ("PTT-1.opus", OPUS, "audio/opus", "audio"),
         ("a.m4a", MP4, "audio/x-m4a", "audio"),
@@ -124,10 +124,10 @@ def test_a_file_is_called_what_meta_reads_its_type_from(name: str, content: byte
         ("a.m4v", b"\0\0\0\x18ftypM4V " + bytes(100), "video/x-m4v", "video"),
     ],
 )
-def test_a_file_is_taken_by_whatever_name_the_browser_has_for_its_type(name, content, said, kind) -> None:
-    assert read_submitted_file(upload(name, content, said)).kind == kind
-    assert said in json.loads(LIMITS)[kind]["types"]
-    assert said in ACCEPTED.split(",")
+def test_a_file_is_accepted_whatever_the_browser_calls_its_type(name, content, content_type, kind) -> None:
+    assert read_submitted_file(upload(name, content, content_type)).kind == kind
+    assert content_type in json.loads(LIMITS)[kind]["types"]
+    assert content_type in ACCEPTED.split(",")
 
 
 @pytest.mark.parametrize("codec", [b"\x01vorbis", b"\x7fFLAC", b"Speex   ", b"\x80theora", b""])
@@ -137,7 +137,7 @@ def test_ogg_with_another_codec_than_opus_is_refused_with_what_to_do(codec: byte
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "content_type"),
     [
         ("a.gif", picture(kind="GIF"), "image/gif"),
         ("a.jpg", picture(kind="GIF"), "image/jpeg"),
@@ -153,8 +153,8 @@ def test_ogg_with_another_codec_than_opus_is_refused_with_what_to_do(codec: byte
         ("", b"???", ""),
     ],
 )
-def test_what_whatsapp_does_not_take_is_refused_with_what_it_does(name, content, said) -> None:
-    file = upload(name or "x", content, said)
+def test_another_type_is_refused_with_the_list_of_accepted_ones(name, content, content_type) -> None:
+    file = upload(name or "x", content, content_type)
     with pytest.raises(InvalidMessage) as refusal:
         read_submitted_file(file)
     assert refusal.value.field == "file"
@@ -170,14 +170,14 @@ def test_what_whatsapp_does_not_take_is_refused_with_what_it_does(name, content,
         ("a.webp", picture(kind="WEBP") + bytes(100 * 1024), "100 KB"),
     ],
 )
-def test_what_is_too_big_is_refused_with_the_limit(name, content, limit) -> None:
+def test_a_file_that_is_too_big_is_refused_with_the_limit(name, content, limit) -> None:
     with pytest.raises(InvalidMessage) as refusal:
         read_submitted_file(upload(name, content))
     assert refusal.value.limit == limit
 
 
 def test_a_sticker_that_moves_may_be_larger() -> None:
-    frames = [opened(picture(40, 30 + each, "PNG")).resize((40, 30)) for each in range(3)]
+    frames = [open_picture(picture(40, 30 + each, "PNG")).resize((40, 30)) for each in range(3)]
     content = io.BytesIO()
     frames[0].save(content, "WEBP", save_all=True, append_images=frames[1:])
     assert read_submitted_file(upload("a.webp", content.getvalue() + bytes(200 * 1024))).kind == "sticker"
@@ -190,24 +190,24 @@ def test_an_empty_file_is_refused_as_empty() -> None:
 
 @pytest.mark.parametrize("content", [picture()[:300], picture(9000, 9000, "PNG"), b"\x89PNG\r\n\x1a\n" + b"\0" * 60])
 def test_a_picture_that_cannot_be_read_is_refused(content) -> None:
-    """The second is a few kilobytes that become 81 million pixels."""
+    """The second is a few kilobytes large and has 81 million pixels."""
     with pytest.raises(InvalidMessage, match="picture cannot be read"):
         read_submitted_file(upload("a.png", content))
 
 
 @pytest.mark.parametrize(("mode", "becomes"), [("P", "RGB"), ("L", "RGB"), ("I;16", "RGB"), ("LA", "RGBA"), ("1", "RGB")])
-def test_a_png_in_other_colours_becomes_one_that_whatsapp_takes(mode, becomes) -> None:
+def test_a_png_in_other_colours_is_converted(mode, becomes) -> None:
     content = io.BytesIO()
-    source = opened(picture(kind="PNG"))
+    source = open_picture(picture(kind="PNG"))
     (source.convert("I").convert(mode) if mode == "I;16" else source.convert(mode)).save(content, "PNG")
     read = read_submitted_file(upload("tela.png", content.getvalue(), "image/png"))
     assert (read.kind, read.mime_type, read.file_name) == ("image", "image/png", "tela.png")
-    plain = opened(read.file.read())
+    plain = open_picture(read.file.read())
     assert (plain.format, plain.mode, plain.size) == ("PNG", becomes, (40, 30))
 
 
 @pytest.mark.parametrize("name", ["chrome.webm", "chrome.mp4"])
-def test_what_a_browser_records_becomes_a_voice_note(name) -> None:
+def test_a_recording_of_a_browser_becomes_a_voice_note(name) -> None:
     """The files are Chromium's own: a live WebM has no length and an MP4 of this kind has no index."""
     read = read_submitted_file(upload("gravação.webm", (FILES / name).read_bytes(), "audio/webm"), voice=True)
     assert (read.kind, read.mime_type, read.voice) == ("audio", "audio/ogg", True)
@@ -218,7 +218,7 @@ def test_what_a_browser_records_becomes_a_voice_note(name) -> None:
     assert 1.0 < seconds < 1.4
 
 
-def test_a_recording_in_stereo_becomes_mono_and_one_in_ogg_is_taken() -> None:
+def test_a_recording_in_stereo_becomes_mono_and_one_in_ogg_is_accepted() -> None:
     once = read_submitted_file(upload("a", silence(2, layout="stereo")), voice=True)
     twice = read_submitted_file(upload("a", once.file.read()), voice=True)
     with av.open(twice.file) as note:
@@ -249,7 +249,7 @@ def test_a_recording_may_not_last_for_hours() -> None:
 
 
 def sound(codec: str, rate: int, layout: str) -> bytes:
-    """A second of nothing to be heard, in whatever FFmpeg writes."""
+    """Returns a second of silence in a format that FFmpeg writes."""
     content = io.BytesIO()
     with av.open(content, "w", format="matroska") as target:
         stream = target.add_stream(codec, rate=rate, layout=layout)
@@ -289,7 +289,7 @@ def ana(post_and_apply: Any) -> Any:
         yield Contact.objects.get()
 
 
-def test_what_staff_send_is_kept_with_the_message_and_shown_in_it(ana, organization, settings, tmp_path) -> None:
+def test_a_submitted_file_is_stored_with_the_message_and_shown_in_it(ana, organization, settings, tmp_path) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 100  # so that it comes as a temporary file, as large ones do
     user, client = member(organization)
@@ -311,7 +311,7 @@ def test_what_staff_send_is_kept_with_the_message_and_shown_in_it(ana, organizat
     assert (file.width, file.height) == (300, 600)
     paths = [reverse(each, args=[organization.pk, ana.pk, message.pk]) for each in ("message_file", "message_thumbnail")]
     assert b"".join(client.get(paths[0]).streaming_content) == content
-    assert opened(b"".join(client.get(paths[1]).streaming_content)).size == (240, 480)
+    assert open_picture(b"".join(client.get(paths[1]).streaming_content)).size == (240, 480)
     page = client.get(reverse("conversation_pane", args=[organization.pk, ana.pk])).content.decode()
     assert f'src="{paths[1]}"' in page
     assert "Veja" in page
@@ -352,7 +352,7 @@ def test_a_text_is_written_although_the_storage_is_full(ana, organization) -> No
     assert answer.status_code == 302
 
 
-def test_the_same_answer_twice_takes_room_once(ana, organization) -> None:
+def test_the_same_answer_twice_uses_quota_once(ana, organization) -> None:
     client, content = member(organization)[1], picture()
     for _ in range(2):
         assert send(client, organization, ana, content).status_code == 302
@@ -381,7 +381,7 @@ def test_of_two_files_at_once_that_fit_alone_one_is_stored(ana, organization) ->
     assert storage_used(organization) == 100
 
 
-def test_a_storage_that_takes_nothing_is_said_in_words(ana, organization, settings) -> None:
+def test_a_storage_that_fails_is_an_error_in_words(ana, organization, settings) -> None:
     settings.MEDIA_ROOT.parent.mkdir(exist_ok=True)
     settings.MEDIA_ROOT.write_text("a file where the directory should be")
     client = member(organization)[1]
@@ -391,7 +391,7 @@ def test_a_storage_that_takes_nothing_is_said_in_words(ana, organization, settin
     assert send(client, organization, ana, picture()).status_code == 302
 
 
-def test_a_bucket_that_takes_nothing_is_said_in_words(ana, organization, bucket) -> None:
+def test_a_bucket_that_fails_is_an_error_in_words(ana, organization, bucket) -> None:
     client = member(organization)[1]
     assert "cannot store files at the moment" in words(send(client, organization, ana, picture()))
     assert (storage_used(organization), Message.objects.filter(is_user_message=False).count()) == (0, 0)
@@ -406,7 +406,7 @@ def test_administrators_see_how_much_is_used(ana, organization) -> None:
     assert "Storage:" not in member(organization)[1].get(labels).content.decode()
 
 
-def test_the_quota_stands_in_the_admin(ana, organization, admin_client) -> None:
+def test_the_quota_is_in_the_admin(ana, organization, admin_client) -> None:
     StorageUse.objects.create(organization=organization, used=3 * 2**20)
     page = admin_client.get(reverse("admin:organizations_organization_change", args=[organization.pk])).content.decode()
     assert 'name="storage_quota"' in page

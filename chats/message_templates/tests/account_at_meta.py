@@ -1,4 +1,4 @@
-"""A WhatsApp Business Account's templates as Graph has them, on a real socket; it can be told to refuse."""
+"""A stand-in for Graph on a real socket, with the templates of one account. It can refuse requests."""
 
 import json
 import threading
@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
-def stored(name: str, language: str = "pt_BR", body: str = "Olá {{1}}, tudo certo com o pedido.", **more: Any) -> dict[str, Any]:
-    """A template as Meta lists it."""
+def listed_template(
+    name: str, language: str = "pt_BR", body: str = "Olá {{1}}, tudo certo com o pedido.", **more: Any
+) -> dict[str, Any]:
+    """Returns a template as Meta lists it."""
     return {
         "id": str(1_104_889_917_755_000 + sum(name.encode() + language.encode())),
         "name": name,
@@ -24,20 +26,20 @@ def stored(name: str, language: str = "pt_BR", body: str = "Olá {{1}}, tudo cer
 
 
 class AccountAtMeta:
-    """What the account has, and what was asked of it."""
+    """The templates of the account, and the requests that were made."""
 
     def __init__(self) -> None:
         self.templates: list[dict[str, Any]] = []
-        self.page = 100
+        self.page_size = 100
         self.refusal: dict[str, Any] | None = None
         self.refuse_after = 0
-        """So many requests are answered before the refusal."""
-        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
+        """How many requests succeed before the refusal."""
+        self.requests: list[tuple[str, str, dict[str, str], Any]] = []
         self.url = ""
 
-    def answer(self, method: str, path: str, parameters: dict[str, str], body: Any) -> tuple[int, dict[str, Any]]:
-        self.asked.append((method, path, parameters, body))
-        if self.refusal and len(self.asked) > self.refuse_after:
+    def respond(self, method: str, path: str, parameters: dict[str, str], body: Any) -> tuple[int, dict[str, Any]]:
+        self.requests.append((method, path, parameters, body))
+        if self.refusal and len(self.requests) > self.refuse_after:
             return 400, {"error": self.refusal}
         if method == "POST":
             self.templates.append(body | {"id": "77", "status": "PENDING"})
@@ -47,7 +49,7 @@ class AccountAtMeta:
             self.templates = [each for each in self.templates if each["name"] != parameters["name"] or (one and each["id"] != one)]
             return 200, {"success": True}
         start = int(parameters.get("after", "0"))
-        end = start + self.page
+        end = start + self.page_size
         paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(end)}}
         if end < len(self.templates):
             paging["next"] = "https://graph.example/next"
@@ -56,7 +58,7 @@ class AccountAtMeta:
 
 @contextmanager
 def account_at_meta() -> Iterator[AccountAtMeta]:
-    """Served on a free port, until the end."""
+    """Serves an account on a free port for the time of the context."""
     account = AccountAtMeta()
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,8 +69,8 @@ def account_at_meta() -> Iterator[AccountAtMeta]:
             body = json.loads(self.rfile.read(size)) if size else None
             parts = urlsplit(self.path)
             parameters = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            status, answer = account.answer(self.command, parts.path, parameters, body)
-            content = json.dumps(answer).encode()
+            status, response = account.respond(self.command, parts.path, parameters, body)
+            content = json.dumps(response).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
@@ -78,7 +80,7 @@ def account_at_meta() -> Iterator[AccountAtMeta]:
         do_GET = do_POST = do_DELETE = _handle
 
         def log_message(self, *_: Any) -> None:
-            """Quiet."""
+            """Writes nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

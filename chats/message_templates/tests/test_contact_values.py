@@ -1,4 +1,4 @@
-"""What of a template is filled in from the contact before anybody types."""
+"""Values of a template's fields that come from the contact."""
 
 import pytest
 
@@ -31,11 +31,11 @@ ANA = Contact(name="Ana  Lima\nSouza", wa_id="5561981500586")
         ("Foi um dia e tanto {{1}} ontem.", {}),
     ],
 )
-def test_who_is_greeted_is_filled_in(body, values) -> None:
+def test_a_variable_after_a_greeting_gets_the_first_name(body, values) -> None:
     assert values_from_contact(template(body), ANA) == values
 
 
-def test_variables_that_are_called_after_the_contact_are_filled_in() -> None:
+def test_variables_named_after_the_contact_are_filled_in() -> None:
     named = template("Pedido {{pedido}} de {{nome}} ({{primeiro_nome}}), telefone {{telefone}}.", named=True)
     assert values_from_contact(named, ANA) == {
         "body_nome": "Ana Lima Souza",
@@ -44,10 +44,10 @@ def test_variables_that_are_called_after_the_contact_are_filled_in() -> None:
     }
 
 
-def test_the_name_that_staff_gave_comes_first_and_a_header_is_filled_too() -> None:
+def test_the_alias_is_preferred_and_a_header_is_filled_too() -> None:
     contact = Contact(name="~ana~", alias="Ana Lima", wa_id="5561981500586")
     assert values_from_contact(template("Tudo bem?", header="Oi, {{1}}"), contact) == {"header_1": "Ana"}
 
 
-def test_of_somebody_without_a_name_nothing_is_filled_in() -> None:
+def test_a_contact_without_a_name_fills_in_nothing() -> None:
     assert values_from_contact(template("Olá, {{1}}! Tudo bem?"), Contact(name="", wa_id="5561981500586")) == {}

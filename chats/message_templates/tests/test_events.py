@@ -1,4 +1,4 @@
-"""What Meta's webhooks tell of templates: late, twice, incomplete, or of templates that nobody knows here."""
+"""Webhooks about templates: late, repeated, incomplete, or about unknown templates."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,9 +41,9 @@ def template(organization: Organization) -> MessageTemplate:
 
 
 def tell(organization: Organization, field: str, value: Any, at: datetime = NOON + timedelta(minutes=1)) -> None:
-    told = AccountEvent(position="0", field=field, waba_id=WABA, raw=value, event="", timestamp=None)
+    event = AccountEvent(position="0", field=field, waba_id=WABA, raw=value, event="", timestamp=None)
     with transaction.atomic():
-        apply_template_events([EventArrival(told, organization, None, at, 1)])
+        apply_template_events([EventArrival(event, organization, None, at, 1)])
 
 
 def about(**value: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def about(**value: Any) -> dict[str, Any]:
 
 
 def is_sync_due(organization: Organization) -> bool:
-    """Whether somebody asked for it, after whom the account's turn is free."""
+    """Returns whether the account is due for a sync."""
     account = Account(organization.pk, WABA)
     key = f"message-templates:turn:{organization.pk}:{WABA}"
     free = cache.add(key, "", 60)
@@ -99,7 +99,7 @@ def test_metas_own_samples_change_the_template(template: MessageTemplate, name: 
     assert not is_sync_due(template.organization)
 
 
-def test_a_changed_text_is_kept_and_the_rest_is_asked_for(template: MessageTemplate) -> None:
+def test_a_changed_text_is_stored_and_a_sync_requested(template: MessageTemplate) -> None:
     items = [item for item in parse(payload("93_template_components.json")) if isinstance(item, AccountEvent)]
     with transaction.atomic():
         apply_template_events([EventArrival(item, template.organization, None, NOON, 1) for item in items])
@@ -137,14 +137,14 @@ def test_each_event_means_a_status(template: MessageTemplate, event: str, status
     assert (template.status, template.reason) == (status, reason)
 
 
-def test_a_deleted_template_goes(template: MessageTemplate) -> None:
+def test_a_deleted_template_is_deleted(template: MessageTemplate) -> None:
     tell(template.organization, STATUS, about(event="DELETED"))
     assert not MessageTemplate.objects.exists()
     tell(template.organization, STATUS, about(event="DELETED"))
     assert not MessageTemplate.objects.exists()
 
 
-def test_a_late_event_changes_nothing_but_that_meta_is_asked_again(template: MessageTemplate) -> None:
+def test_a_late_event_only_requests_a_sync(template: MessageTemplate) -> None:
     for event in ("REJECTED", "DELETED"):
         tell(template.organization, STATUS, about(event=event), at=NOON - timedelta(seconds=1))
     before = MessageTemplate.objects.get()
@@ -152,10 +152,10 @@ def test_a_late_event_changes_nothing_but_that_meta_is_asked_again(template: Mes
     assert is_sync_due(template.organization)
 
 
-def test_events_of_one_webhook_are_taken_in_the_order_of_their_times(template: MessageTemplate) -> None:
+def test_events_of_one_webhook_are_applied_in_the_order_of_their_times(template: MessageTemplate) -> None:
     def arrival(event: str, minute: int) -> EventArrival:
-        told = AccountEvent(position="0", field=STATUS, waba_id=WABA, raw=about(event=event), event="", timestamp=None)
-        return EventArrival(told, template.organization, None, NOON + timedelta(minutes=minute), 1)
+        event = AccountEvent(position="0", field=STATUS, waba_id=WABA, raw=about(event=event), event="", timestamp=None)
+        return EventArrival(event, template.organization, None, NOON + timedelta(minutes=minute), 1)
 
     with transaction.atomic():
         apply_template_events([arrival("REINSTATED", 2), arrival("PAUSED", 1)])
@@ -163,7 +163,7 @@ def test_events_of_one_webhook_are_taken_in_the_order_of_their_times(template: M
     assert template.status == "APPROVED"
 
 
-def test_an_unknown_template_is_kept_as_far_as_it_is_told_and_asked_for(template: MessageTemplate) -> None:
+def test_an_unknown_template_is_stored_and_a_sync_requested(template: MessageTemplate) -> None:
     tell(template.organization, STATUS, about(event="APPROVED", message_template_name="nova", message_template_id="55"))
     new = MessageTemplate.objects.get(name="nova")
     assert (new.status, new.template_id, new.components, new.waba_id) == ("APPROVED", "55", [], WABA)
@@ -194,7 +194,7 @@ def test_a_template_that_is_named_by_its_id_alone_is_found(template: MessageTemp
     ],
 )
 @pytest.mark.parametrize("field", [STATUS, "message_template_components_update", "template_category_update"])
-def test_what_makes_no_sense_changes_nothing(template: MessageTemplate, field: str, value: Any) -> None:
+def test_a_malformed_event_changes_nothing(template: MessageTemplate, field: str, value: Any) -> None:
     tell(template.organization, field, value)
     assert list(MessageTemplate.objects.values_list("status", "told_at")) == [("APPROVED", NOON)]
 

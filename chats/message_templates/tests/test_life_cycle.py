@@ -1,4 +1,4 @@
-"""The life of a template with a whole Meta on the other side: made, reviewed, told of by webhooks, sent, paused, deleted."""
+"""The life of a template with the simulator as Meta: created, reviewed, changed by webhooks, sent, paused, deleted."""
 
 import time
 import uuid
@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from chats.models import Message, MessageStatus, MessageTemplate
 from conftest import Hub, apply_all
-from contacts.models import Contact
 from contacts.conftest import sign_in
+from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role
 from simulator.standin import RunningStandIn, running_standin
 
@@ -69,7 +69,7 @@ def admin(organization: Organization) -> Client:
 
 
 def until(what: Callable[[], bool]) -> None:
-    """Webhooks have come and are applied; what is awaited has to hold within some seconds."""
+    """Applies webhooks until the condition is true, for some seconds at most."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
         apply_all()
@@ -92,7 +92,7 @@ def send(client: Client, contact: Contact, template: MessageTemplate) -> Any:
     return client.post(address, FILLED | {"token": str(uuid.uuid4())}, headers={"HX-Request": "true"})
 
 
-def test_a_template_is_made_approved_sent_and_paused(meta, organization, joelma, admin) -> None:
+def test_a_template_is_created_approved_sent_and_paused(meta, organization, joelma, admin) -> None:
     assert make(admin, organization).status_code == 302
     template = MessageTemplate.objects.get()
     assert template.template_id
@@ -131,11 +131,11 @@ def test_the_same_name_twice_in_a_language_is_refused_in_words(meta, organizatio
     assert MessageTemplate.objects.count() == 1
 
 
-def test_the_worker_fetches_what_the_account_has_and_forgets_what_is_deleted(meta, organization, number, admin) -> None:
+def test_the_worker_syncs_new_and_deleted_templates(meta, organization, number, admin) -> None:
     body = {"type": "BODY", "text": "Olá {{1}}, tudo bem?", "example": {"body_text": [["Maria"]]}}
     meta.add_template(NUMBER, {"name": "ola", "language": "pt_BR", "category": "UTILITY", "components": [body]})
     until(has_status("APPROVED", "ola"))
-    until(lambda: MessageTemplate.objects.get().components == [body])  # which the webhook alone did not tell
+    until(lambda: MessageTemplate.objects.get().components == [body])  # the webhook alone did not contain them
     template = MessageTemplate.objects.get()
     assert admin.post(reverse("template_delete", args=[organization.pk, template.pk]), {"languages": "one"}).status_code == 302
     assert not MessageTemplate.objects.exists()

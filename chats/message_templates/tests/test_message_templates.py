@@ -1,4 +1,4 @@
-"""Templates as such: Meta's rules for new ones, what is to be filled in, and what becomes of it. No database, no HTTP."""
+"""Templates without database and HTTP: Meta's rules for new ones, fields, values and previews."""
 
 from dataclasses import replace
 from typing import Any
@@ -34,7 +34,7 @@ def made(components: list[dict[str, Any]], **columns: Any) -> MessageTemplate:
     return MessageTemplate(name="x", language="pt_BR", status="APPROVED", category="UTILITY", components=components, **columns)
 
 
-def test_a_good_draft_has_no_problems_and_becomes_what_graph_takes() -> None:
+def test_a_valid_draft_has_no_problems_and_becomes_a_definition_for_graph() -> None:
     assert draft_problems(GOOD) == []
     assert template_definition(GOOD) == {
         "name": "pedido_enviado",
@@ -42,11 +42,11 @@ def test_a_good_draft_has_no_problems_and_becomes_what_graph_takes() -> None:
         "category": "UTILITY",
         "parameter_format": "POSITIONAL",
         "components": [
-            {"type": "HEADER", "format": "TEXT", "text": "Pedido {{1}}", "build_example_preview": {"header_text": ["77"]}},
+            {"type": "HEADER", "format": "TEXT", "text": "Pedido {{1}}", "example": {"header_text": ["77"]}},
             {
                 "type": "BODY",
                 "text": "Olá {{1}}, o seu pedido {{2}} saiu para entrega hoje.",
-                "build_example_preview": {"body_text": [["Maria", "1234"]]},
+                "example": {"body_text": [["Maria", "1234"]]},
             },
             {"type": "FOOTER", "text": "Condomínio Aroeira"},
             {
@@ -57,7 +57,7 @@ def test_a_good_draft_has_no_problems_and_becomes_what_graph_takes() -> None:
                         "type": "URL",
                         "text": "Acompanhar",
                         "url": "https://example.com/p/{{1}}",
-                        "build_example_preview": ["https://example.com/p/1234"],
+                        "example": ["https://example.com/p/1234"],
                     },
                     {"type": "PHONE_NUMBER", "text": "Ligar", "phone_number": "+556133214400"},
                 ],
@@ -66,7 +66,7 @@ def test_a_good_draft_has_no_problems_and_becomes_what_graph_takes() -> None:
     }
 
 
-def test_named_variables_are_told_with_their_names() -> None:
+def test_named_variables_are_sent_with_their_names() -> None:
     draft = TemplateDraft(
         name="visita",
         language="pt_BR",
@@ -75,16 +75,16 @@ def test_named_variables_are_told_with_their_names() -> None:
         examples={"body_nome": "Maria", "body_dia": "3 de maio"},
     )
     assert draft_problems(draft) == []
-    told = template_definition(draft)
-    assert told["parameter_format"] == "NAMED"
-    assert told["components"] == [
+    definition = template_definition(draft)
+    assert definition["parameter_format"] == "NAMED"
+    assert definition["components"] == [
         {
             "type": "BODY",
             "text": "Olá {{nome}}, a visita é no dia {{dia}}, até lá.",
-            "build_example_preview": {
+            "example": {
                 "body_text_named_params": [
-                    {"param_name": "nome", "build_example_preview": "Maria"},
-                    {"param_name": "dia", "build_example_preview": "3 de maio"},
+                    {"param_name": "nome", "example": "Maria"},
+                    {"param_name": "dia", "example": "3 de maio"},
                 ]
             },
         }
@@ -155,7 +155,7 @@ def quick(count: int) -> list[DraftButton]:
         ({"examples": GOOD.examples | {"body_1": "uma\nduas"}}, "example_body_1"),
     ],
 )
-def test_what_meta_would_refuse_is_found_before_it_is_asked(changes: dict[str, Any], field: str) -> None:
+def test_problems_are_found_before_the_request_to_meta(changes: dict[str, Any], field: str) -> None:
     found = draft_problems(replace(GOOD, **changes))
     assert {problem.field for problem in found} >= {field}
     assert all(str(problem.words) for problem in found)
@@ -175,25 +175,20 @@ def test_what_meta_would_refuse_is_found_before_it_is_asked(changes: dict[str, A
         {"buttons": [DraftButton(0, "URL", "Ver", "https://wa.me.example.com/")]},
     ],
 )
-def test_what_meta_takes_is_not_stopped(changes: dict[str, Any]) -> None:
+def test_a_draft_that_meta_accepts_has_no_problems(changes: dict[str, Any]) -> None:
     assert draft_problems(replace(GOOD, **changes)) == []
 
 
 EVERYTHING = [
-    {"type": "HEADER", "format": "TEXT", "text": "Pedido {{1}}", "build_example_preview": {"header_text": ["77"]}},
-    {"type": "BODY", "text": "Olá {{2}}, o pedido {{1}} saiu.", "build_example_preview": {"body_text": [["1234", "Maria"]]}},
+    {"type": "HEADER", "format": "TEXT", "text": "Pedido {{1}}", "example": {"header_text": ["77"]}},
+    {"type": "BODY", "text": "Olá {{2}}, o pedido {{1}} saiu.", "example": {"body_text": [["1234", "Maria"]]}},
     {"type": "FOOTER", "text": "Aroeira"},
     {
         "type": "BUTTONS",
         "buttons": [
             {"type": "QUICK_REPLY", "text": "Obrigado"},
-            {
-                "type": "URL",
-                "text": "Ver",
-                "url": "https://example.com/{{1}}",
-                "build_example_preview": ["https://example.com/abc"],
-            },
-            {"type": "COPY_CODE", "text": "Copiar", "build_example_preview": "VERAO10"},
+            {"type": "URL", "text": "Ver", "url": "https://example.com/{{1}}", "example": ["https://example.com/abc"]},
+            {"type": "COPY_CODE", "text": "Copiar", "example": "VERAO10"},
             {"type": "URL", "text": "Início", "url": "https://example.com/"},
             {"type": "PHONE_NUMBER", "text": "Ligar", "phone_number": "+556133214400"},
         ],
@@ -202,7 +197,7 @@ EVERYTHING = [
 VALUES = {"header_1": "9", "body_1": "55", "body_2": "Ana", "button_1": "xyz", "button_2": "NATAL"}
 
 
-def test_every_variable_is_a_blank_with_metas_example() -> None:
+def test_every_variable_is_a_field_with_metas_example() -> None:
     found = [(blank.key, blank.kind, blank.example) for blank in fields_of(made(EVERYTHING))]
     assert found == [
         ("header_1", "text", "77"),
@@ -213,7 +208,7 @@ def test_every_variable_is_a_blank_with_metas_example() -> None:
     ]
 
 
-def test_filled_blanks_become_parameters_in_metas_order() -> None:
+def test_values_become_parameters_in_metas_order() -> None:
     assert fill_components(made(EVERYTHING), VALUES) == [
         {"type": "header", "parameters": [{"type": "text", "text": "9"}]},
         {"type": "body", "parameters": [{"type": "text", "text": "55"}, {"type": "text", "text": "Ana"}]},
@@ -231,12 +226,7 @@ def test_named_parameters_carry_their_names() -> None:
     body = {
         "type": "BODY",
         "text": "Olá {{nome}}, até {{dia}}.",
-        "build_example_preview": {
-            "body_text_named_params": [
-                {"param_name": "dia", "build_example_preview": "hoje"},
-                {"param_name": "nome", "build_example_preview": "Ana"},
-            ]
-        },
+        "example": {"body_text_named_params": [{"param_name": "dia", "example": "hoje"}, {"param_name": "nome", "example": "Ana"}]},
     }
     template = made([body], parameter_format="NAMED")
     assert [(blank.key, blank.example) for blank in fields_of(template)] == [("body_nome", "Ana"), ("body_dia", "hoje")]
@@ -260,7 +250,7 @@ def test_named_parameters_carry_their_names() -> None:
         VALUES | {"body_1": ""},
     ],
 )
-def test_no_other_count_of_values_than_the_templates_ever_reaches_meta(values: dict[str, str]) -> None:
+def test_values_that_do_not_match_the_fields_are_refused(values: dict[str, str]) -> None:
     with pytest.raises(ValuesMismatch):
         fill_components(made(EVERYTHING), values)
 
@@ -278,7 +268,7 @@ def test_the_preview_shows_what_the_customer_will_read() -> None:
     ]
 
 
-def test_what_is_not_filled_in_yet_keeps_its_variable_and_a_value_is_never_read_as_one() -> None:
+def test_an_empty_field_keeps_its_variable_and_a_value_is_never_read_as_one() -> None:
     shown = build_preview(made(EVERYTHING), {"body_1": "{{2}}"})
     assert shown.body == "Olá {{2}}, o pedido {{2}} saiu."
     assert build_example_preview(made(EVERYTHING)).body == "Olá Maria, o pedido 1234 saiu."
@@ -302,14 +292,14 @@ BODY = {"type": "BODY", "text": "Oi"}
         ([BODY, "nonsense", 7, None], "UTILITY"),
     ],
 )
-def test_what_cannot_be_filled_in_here_says_why(components: list[Any], category: str) -> None:
+def test_an_unsupported_template_has_a_reason(components: list[Any], category: str) -> None:
     template = made(components)
     template.category = category
     assert str(unsupported_reason(template))
 
 
 @pytest.mark.parametrize("components", [EVERYTHING, [BODY], [{"type": "HEADER", "format": "IMAGE"}, BODY]])
-def test_what_can_be_filled_in_has_nothing_against_it(components: list[Any]) -> None:
+def test_a_supported_template_has_no_reason(components: list[Any]) -> None:
     assert str(unsupported_reason(made(components))) == ""
 
 
@@ -322,13 +312,13 @@ def test_what_can_be_filled_in_has_nothing_against_it(components: list[Any]) -> 
         [{"type": None}],
         [{"type": "BODY"}],
         [{"type": "BODY", "text": 7}],
-        [{"type": "BODY", "text": "{{1}}", "build_example_preview": "x"}],
-        [{"type": "BODY", "text": "{{1}}", "build_example_preview": {"body_text": [[]]}}],
-        [{"type": "BODY", "text": "{{²}} e {{}}", "build_example_preview": {"body_text": "x"}}],
-        [{"type": "BUTTONS", "buttons": [None, {"type": "URL"}, {"type": "COPY_CODE", "build_example_preview": {}}]}],
+        [{"type": "BODY", "text": "{{1}}", "example": "x"}],
+        [{"type": "BODY", "text": "{{1}}", "example": {"body_text": [[]]}}],
+        [{"type": "BODY", "text": "{{²}} e {{}}", "example": {"body_text": "x"}}],
+        [{"type": "BUTTONS", "buttons": [None, {"type": "URL"}, {"type": "COPY_CODE", "example": {}}]}],
     ],
 )
-def test_whatever_meta_gives_can_be_looked_at(components: Any) -> None:
+def test_any_components_of_meta_can_be_read(components: Any) -> None:
     template = made(components)
     fields_of(template)
     unsupported_reason(template)
@@ -360,17 +350,17 @@ def fill(template: MessageTemplate, files: dict[str, Any] | None = None, **value
         ({"header_file": "a"}, "__all__"),
     ],
 )
-def test_what_meta_would_refuse_in_a_field_is_refused_here(changes: dict[str, str], field: str) -> None:
+def test_a_value_that_meta_would_refuse_is_refused_by_the_form(changes: dict[str, str], field: str) -> None:
     form = fill(made(EVERYTHING), **VALUES | changes)
     assert not form.is_valid()
     assert field in form.errors
 
 
-def test_a_code_as_long_as_meta_takes_is_taken() -> None:
+def test_a_code_of_the_maximum_length_is_accepted() -> None:
     assert fill(made(EVERYTHING), **VALUES | {"button_2": "A" * 15}).is_valid()
 
 
-def test_a_header_of_the_wrong_kind_of_file_is_refused_and_the_right_one_goes_in() -> None:
+def test_a_header_s_file_must_be_of_the_right_kind() -> None:
     template = made([{"type": "HEADER", "format": "DOCUMENT"}, BODY])
     assert "header_file" in fill(template).errors
     program = SimpleUploadedFile("a.exe", b"MZ\x00", "application/x-msdownload")
@@ -414,6 +404,6 @@ def test_a_text_typed_in_a_browser_keeps_single_line_breaks() -> None:
         ("BR", "ligue já", "ligue já"),
     ],
 )
-def test_a_button_calls_the_number_however_it_is_typed(country, typed, number):
+def test_a_phone_number_of_a_button_may_be_typed_in_any_form(country, typed, number):
     form = DraftForm({"button_0_kind": "PHONE_NUMBER", "button_0_text": "Ligar", "button_0_value": typed}, country=country)
     assert form.draft.buttons[0].value == number

@@ -36,19 +36,19 @@ from webhooks.tests.bodies import echo_body
 pytestmark = pytest.mark.usefixtures("hub")
 
 
-class Outsider:
-    """What a test needs of `outbox.LANE`, with an outbox of its own."""
+class OwnLane:
+    """A lane like `sender.LANE`, with a scheduler of its own."""
 
     def __init__(self, **changes: Any) -> None:
-        self.outbox = sender.Scheduler()
+        self.scheduler = sender.Scheduler()
         steps: dict[str, Any] = {
             "model": SendQueue,
-            "take": self.outbox.take_by_number,
-            "do": self.outbox.send,
-            "store_results": store_results,
-            "fail": sender.fail,
+            "take": self.scheduler.lease_attempts,
+            "do": self.scheduler.send,
+            "store": store_results,
+            "fail": sender.result_of_exception,
         }
-        steps |= {"reject": reject_result, "return_attempts": return_attempts, "width": 8}
+        steps |= {"reject": reject_result, "give_back": return_attempts, "width": 8}
         self.lane: SideLane[Any, Any] = SideLane("test", **(steps | changes))
 
     def drain(self) -> int:
@@ -57,43 +57,43 @@ class Outsider:
 
 @pytest.fixture
 def broken_number(other_number: PhoneNumber, settings: Any) -> PhoneNumber:
-    """A number for which no client of Graph can be made."""
+    """A number without a Graph client."""
     settings.SIMULATOR_URL = "gopher://nowhere"
     PhoneNumber.objects.filter(pk=other_number.pk).update(is_simulated=True)
     return other_number
 
 
-# Taking
+# Leasing
 
 
-def test_a_number_that_fails_costs_no_other_what_was_taken_from_it(meta, people, broken_number, numbers, caplog) -> None:
+def test_a_number_that_fails_does_not_affect_the_attempts_of_others(meta, people, broken_number, numbers, caplog) -> None:
     third = numbers["448190735512733"]
     ours = [write(people(1, number=number)[0], "Oi") for number in (numbers["448190735512098"], third)]
     theirs = write(people(1, number=broken_number)[0], "Oi")
 
-    Outsider().drain()
+    OwnLane().drain()
 
     assert statuses_of(*ours, theirs) == [MessageStatus.SENT, MessageStatus.SENT, MessageStatus.QUEUED]
     assert broken_number.phone_number_id in caplog.text
 
 
-def test_a_number_that_fails_rests_and_goes_on_when_it_is_mended(meta, people, broken_number) -> None:
+def test_a_number_that_fails_backs_off_and_sends_when_it_is_fixed(meta, people, broken_number) -> None:
     message = write(people(1, number=broken_number)[0], "Oi")
-    tried = sender.Scheduler()
-    assert tried.take(8) == []
+    scheduler = sender.Scheduler()
+    assert list(scheduler.lease_attempts(8)) == []
     with CaptureQueriesContext(connection) as queries:
-        assert tried.take(8) == []
-    assert len(queries) == 1  # it is left alone for a moment
+        assert list(scheduler.lease_attempts(8)) == []
+    assert len(queries) == 1  # the number backs off
 
     PhoneNumber.objects.filter(pk=broken_number.pk).update(is_simulated=False)
-    assert Outsider().drain() == 1
+    assert OwnLane().drain() == 1
     assert statuses_of(message) == [MessageStatus.SENT]
 
 
-def test_a_number_whose_row_others_have_locked_keeps_no_other_waiting(meta, people, number, other_number) -> None:
+def test_a_number_whose_row_is_locked_delays_no_other(meta, people, number, other_number) -> None:
     ours, theirs = write(people(1)[0], "Oi"), write(people(1, number=other_number)[0], "Oi")
     rate_limits.pause_number(other_number.phone_number_id, organization_id=other_number.organization_id, seconds=0)
-    lane = Outsider().lane
+    lane = OwnLane().lane
     with transaction.atomic() if connection.features.has_select_for_update else nullcontext():
         list(NumberRateLimit.objects.select_for_update().filter(phone_number=other_number.phone_number_id))
         working = InThread(lane.run_once)
@@ -108,10 +108,10 @@ def test_a_number_whose_requests_hang_leaves_threads_for_another(meta, people, n
         write(contact, "Oi")
     (theirs,) = people(1, number=other_number)
     meta.fault("slow", times=None, seconds=8.0)
-    outsider = Outsider()
+    own_lane = OwnLane()
     deadline = time.monotonic() + 6
     taken_at = time.monotonic() + 1.5
-    working = InThread(lambda: outsider.lane.drain(lambda: time.monotonic() > deadline))
+    working = InThread(lambda: own_lane.lane.drain(lambda: time.monotonic() > deadline))
     wait_for(lambda: time.monotonic() > taken_at)
     urgent = write(theirs, "Urgente")
     wait_for(lambda: statuses_of(urgent) == [MessageStatus.SENT] or time.monotonic() > deadline)
@@ -126,16 +126,16 @@ def test_a_message_that_cannot_be_made_into_a_request_fails_alone(meta, people) 
     behind = write(bad, "E depois")
     Message.objects.filter(pk=broken.pk).update(payload={"nothing": True})
 
-    Outsider().drain()
+    OwnLane().drain()
 
     assert statuses_of(broken, whole, behind) == [MessageStatus.FAILED, MessageStatus.SENT, MessageStatus.SENT]
     broken.refresh_from_db()
     assert broken.errors[0]["problem"] == "malformed"
 
 
-def test_what_no_thread_began_is_queued_again(meta, joelma, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempts_that_no_thread_has_started_are_queued_again(meta, joelma, monkeypatch: pytest.MonkeyPatch) -> None:
     message = write(joelma, "Oi")
-    outsider = Outsider()
+    own_lane = OwnLane()
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -145,47 +145,47 @@ def test_what_no_thread_began_is_queued_again(meta, joelma, monkeypatch: pytest.
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
-        outsider.lane.run_once()
-        outsider.lane.finish()
+        own_lane.lane.run_once()
+        own_lane.lane.finish()
     assert statuses_of(message) == [MessageStatus.QUEUED]
     assert not QueuedMessage.objects.exclude(attempted_at=None).exists()
 
-    assert outsider.drain() == 1
+    assert own_lane.drain() == 1
     assert (statuses_of(message), bodies(meta)) == ([MessageStatus.SENT], ["Oi"])
 
 
-def test_what_is_given_back_was_not_somebody_elses_doubt(meta, joelma) -> None:
-    """A message that a dead worker was sending stays in doubt, also if the next worker gives its turn back."""
+def test_a_returned_attempt_keeps_the_mark_of_an_earlier_worker(meta, joelma) -> None:
+    """A message that a dead worker was sending becomes uncertain, even if the next worker returns its attempt."""
     message = write(joelma, "Oi")
-    (sending,) = sender.Scheduler().take(1)
-    sender.send(sending)  # and then it is killed
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    sender.send(attempt)  # and then it is killed
     make_due()
-    taken = sender.Scheduler().take(1)
-    return_attempts(taken)
+    attempts = list(sender.Scheduler().lease_attempts(1))
+    return_attempts(attempts)
     assert QueuedMessage.objects.exclude(attempted_at=None).count() == 1
 
-    Outsider().drain()
+    OwnLane().drain()
     assert (statuses_of(message), bodies(meta)) == ([MessageStatus.UNCERTAIN], ["Oi"])
 
 
-def test_what_another_worker_has_meanwhile_is_not_given_back(meta, joelma) -> None:
+def test_an_attempt_whose_lease_was_lost_is_not_returned(meta, joelma) -> None:
     message = write(joelma, "Oi")
-    late = sender.Scheduler().take(1)
+    late = list(sender.Scheduler().lease_attempts(1))
     make_due()
     QueuedMessage.objects.update(attempted_at=None)
-    (now_sending,) = sender.Scheduler().take(1)
+    (now_sending,) = sender.Scheduler().lease_attempts(1)
     return_attempts(late)
     assert statuses_of(message) == [MessageStatus.SENDING]
-    assert SendQueue.objects.get().lease_token == now_sending.token
+    assert SendQueue.objects.get().lease_token == now_sending.lease_token
 
 
 @pytest.mark.parametrize("is_committed", [True, False])
-def test_what_was_taken_when_the_connection_broke_during_its_commit_is_sent(
+def test_attempts_are_sent_if_the_connection_breaks_during_their_commit(
     meta, joelma, is_committed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether it was committed or not, nobody knows; no request has left."""
+    """It is unknown whether the commit succeeded. No request has left."""
     message = write(joelma, "Oi")
-    outsider = Outsider()
+    own_lane = OwnLane()
     commit, breaks = connection._commit, iter([True])
 
     def commit_and_break() -> None:
@@ -197,26 +197,26 @@ def test_what_was_taken_when_the_connection_broke_during_its_commit_is_sent(
 
     with monkeypatch.context() as patched:
         patched.setattr(connections["default"], "_commit", commit_and_break)
-        outsider.drain()
+        own_lane.drain()
     make_due()  # the lease ends while this worker has nothing else to do
-    Outsider().drain()
+    OwnLane().drain()
     assert (statuses_of(message), bodies(meta)) == ([MessageStatus.SENT], ["Oi"])
 
 
 # Storing
 
 
-def answering(wamids: dict[int, str]) -> Outsider:
-    """A lane whose Graph takes each contact's message as this wamid."""
-    return Outsider(do=lambda sending: Sent(wamids[sending.contact_id], None, None, None))
+def lane_with_wamids(wamids: dict[int, str]) -> OwnLane:
+    """Returns a lane whose Graph accepts the message of each contact with this wamid."""
+    return OwnLane(do=lambda attempt: Sent(wamids[attempt.contact_id], None, None, None))
 
 
-def test_a_wamid_that_is_stored_already_is_seen_and_stops_no_other_result(meta, people, post_and_apply) -> None:
+def test_a_wamid_that_is_stored_already_is_detected_and_stops_no_other_result(meta, people, post_and_apply) -> None:
     first, second, third = people(3)
     written = [write(contact, "Oi") for contact in (first, second, third)]
     has_wamid(first, "wamid.taken")
 
-    answering({first.pk: "wamid.1", second.pk: "wamid.taken", third.pk: "wamid.3"}).drain()
+    lane_with_wamids({first.pk: "wamid.1", second.pk: "wamid.taken", third.pk: "wamid.3"}).drain()
 
     assert statuses_of(*written) == [MessageStatus.SENT, MessageStatus.UNCERTAIN, MessageStatus.SENT]
     doubtful = Message.objects.get(pk=written[1].pk)
@@ -231,13 +231,13 @@ def test_a_conversation_goes_on_after_a_result_that_cannot_be_stored(meta, joelm
     has_wamid(people(1)[0], "wamid.taken")
     written = [write(joelma, "um"), write(joelma, "dois")]
     answers = iter(["wamid.taken", "wamid.free"])
-    Outsider(do=lambda sending: Sent(next(answers), None, None, None)).drain()
+    OwnLane(do=lambda attempt: Sent(next(answers), None, None, None)).drain()
     assert statuses_of(*written) == [MessageStatus.UNCERTAIN, MessageStatus.SENT]
     assert not QueuedMessage.objects.exists()
 
 
 def has_wamid(contact: Contact, wamid: str) -> None:
-    """A message that has this wamid, as another program of the business would have sent it."""
+    """Stores a message that has this wamid, as if another program of the business had sent it."""
     number = contact.create_for_phone_number
     Message.objects.create(
         phone_number=number, contact=contact, wamid=wamid, wa_id=number.wa_id, wa_id_received=contact.wa_id, content="Oi",
@@ -247,7 +247,7 @@ def has_wamid(contact: Contact, wamid: str) -> None:
 
 
 def words_in_thread(contact: Contact, message: Message) -> str:
-    """Why it failed or is in doubt, as the conversation shows it."""
+    """Returns why the message failed or is uncertain, as the conversation shows it."""
     with translation.override("en"):
         bubbles = {bubble.message.pk: bubble for bubble in build_bubbles(read_latest(contact))}
     return bubbles[message.pk].failure or bubbles[message.pk].doubt
@@ -256,7 +256,7 @@ def words_in_thread(contact: Contact, message: Message) -> str:
 def test_two_messages_that_get_the_same_wamid_are_one_sent_and_one_uncertain(meta, people) -> None:
     one, other = people(2)
     written = [write(one, "Oi"), write(other, "Oi")]
-    answering(dict.fromkeys((one.pk, other.pk), "wamid.same")).drain()
+    lane_with_wamids(dict.fromkeys((one.pk, other.pk), "wamid.same")).drain()
     assert sorted(statuses_of(*written)) == [MessageStatus.SENT, MessageStatus.UNCERTAIN]
     assert not QueuedMessage.objects.exists()
 
@@ -264,15 +264,15 @@ def test_two_messages_that_get_the_same_wamid_are_one_sent_and_one_uncertain(met
 def test_a_wamid_too_long_for_its_column_makes_one_message_uncertain(meta, people) -> None:
     one, other = people(2)
     written = [write(one, "Oi"), write(other, "Oi")]
-    answering({one.pk: "w" * 300, other.pk: "wamid.2"}).drain()
+    lane_with_wamids({one.pk: "w" * 300, other.pk: "wamid.2"}).drain()
     long, short = statuses_of(*written)
     assert (long, short) == ("sent" if connection.vendor == "sqlite" else "uncertain", "sent")  # SQLite stores any length
 
 
 def test_a_status_of_a_message_whose_wamid_is_another_ones_is_applied(meta, joelma, post_and_apply) -> None:
     message = write(joelma, "Oi")
-    (sending,) = sender.Scheduler().take(1)
-    sender.send(sending)
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    sender.send(attempt)
     (sent,) = meta.sent()
     post_and_apply(echo_body(sent["wamid"], int(timezone.now().timestamp()), to=joelma.wa_id))
     make_due()
@@ -289,12 +289,12 @@ def test_an_unexpected_error_while_sending_leaves_the_message_uncertain_at_once(
     message, behind = write(joelma, "um"), write(joelma, "dois")
     is_first = iter([True])
 
-    def send(sending: Any) -> Any:
+    def send(attempt: Any) -> Any:
         if next(is_first, False):
             raise ZeroDivisionError
-        return sender.send(sending)
+        return sender.send(attempt)
 
-    Outsider(do=send).drain()
+    OwnLane(do=send).drain()
     assert statuses_of(message, behind) == [MessageStatus.UNCERTAIN, MessageStatus.SENT]
 
 
@@ -302,12 +302,12 @@ def test_a_recipient_without_any_address_fails_and_the_next_goes_on(meta, people
     lost, known = people(2)
     messages_of = [write(lost, "Oi"), write(known, "Oi")]
     Contact.objects.filter(pk=lost.pk).update(wa_id="")
-    Outsider().drain()
+    OwnLane().drain()
     assert statuses_of(*messages_of) == [MessageStatus.FAILED, MessageStatus.SENT]
 
 
 class Bucket(FileSystemStorage):
-    """A storage with errors of its own, as that of a cloud has."""
+    """A storage with exceptions of its own, like that of a cloud."""
 
     failure: Exception | None = None
 
@@ -318,7 +318,7 @@ class Bucket(FileSystemStorage):
 
 
 class ClientError(Exception):
-    """As botocore's: no OSError."""
+    """Like botocore's exception: not an OSError."""
 
 
 @pytest.fixture
@@ -342,15 +342,15 @@ def write_with_file(contact: Contact) -> Message:
 def test_a_storage_that_fails_is_tried_a_few_times_and_then_the_message_fails(meta, joelma, bucket, failure) -> None:
     message, behind = write_with_file(joelma), write(joelma, "E depois")
     bucket.failure = failure
-    tries = 0
+    attempts = 0
     while statuses_of(message) == [MessageStatus.QUEUED]:
-        Outsider().drain()
-        tries += 1
-        assert SendQueue.objects.get().attempts in (tries, 0)
+        OwnLane().drain()
+        attempts += 1
+        assert SendQueue.objects.get().attempts in (attempts, 0)
         make_due()
-        assert tries < 20, "there is no end"
-    Outsider().drain()
-    assert 5 < tries < 15
+        assert attempts < 20, "there is no end"
+    OwnLane().drain()
+    assert 5 < attempts < 15
     assert statuses_of(message, behind) == [MessageStatus.FAILED, MessageStatus.SENT]
     assert words_in_thread(joelma, message).startswith("The hub could not read the file from its storage.")
 
@@ -358,32 +358,32 @@ def test_a_storage_that_fails_is_tried_a_few_times_and_then_the_message_fails(me
 def test_a_file_that_cannot_be_read_for_a_while_is_sent_in_the_end(meta, joelma, bucket) -> None:
     message = write_with_file(joelma)
     bucket.failure = ClientError("503")
-    Outsider().drain()
+    OwnLane().drain()
     bucket.failure = None
     make_due()
-    Outsider().drain()
-    Outsider().drain()
+    OwnLane().drain()
+    OwnLane().drain()
     assert statuses_of(message) == [MessageStatus.SENT]
     assert len(meta.sent()) == 1
 
 
-def test_a_file_whose_reading_breaks_off_is_the_storages_fault(meta, joelma, bucket, tmp_path) -> None:
-    """It opens, and fails when it is read: as a file of a cloud's storage does."""
+def test_an_error_while_a_file_is_read_is_the_storages(meta, joelma, bucket, tmp_path) -> None:
+    """The file can be opened, and reading fails, which happens with storages of clouds."""
     message = write_with_file(joelma)
     (path,) = [each for each in (tmp_path / "bucket").rglob("*") if each.is_file()]
     path.unlink()
     path.mkdir()
-    Outsider().drain()
+    OwnLane().drain()
     assert statuses_of(message) == [MessageStatus.QUEUED]
     assert SendQueue.objects.get().reason == "storage: IsADirectoryError EISDIR"
 
 
-def test_a_file_that_workers_die_of_is_given_up(meta, joelma, bucket) -> None:
+def test_a_file_that_kills_workers_is_given_up(meta, joelma, bucket) -> None:
     message = write_with_file(joelma)
     for _ in range(sender.MAX_UPLOADS):
-        assert len(sender.Scheduler().take(8)) == 1  # and then it is killed
+        assert len(list(sender.Scheduler().lease_attempts(8))) == 1  # and then it is killed
         make_due()
-    Outsider().drain()
+    OwnLane().drain()
     assert statuses_of(message) == [MessageStatus.FAILED]
 
 
@@ -400,7 +400,7 @@ def test_numbers_that_are_stopped_or_wait_cost_one_query_together(meta, organiza
             PhoneNumber.objects.filter(pk=waiting.pk).update(sending_stopped_at=timezone.now(), sending_stopped_code=190)
         else:
             rate_limits.pause_number(waiting.phone_number_id, organization_id=waiting.organization_id, seconds=3600)
-    lane = Outsider().lane
+    lane = OwnLane().lane
     with CaptureQueriesContext(connection) as queries:
         assert lane.run_once() == 0
     assert len(queries) == 1
@@ -409,7 +409,7 @@ def test_numbers_that_are_stopped_or_wait_cost_one_query_together(meta, organiza
 def test_a_conversation_that_waits_for_its_retry_costs_one_query(meta, joelma) -> None:
     write(joelma, "Oi")
     SendQueue.objects.update(due_at=Now() + timedelta(hours=1))
-    lane = Outsider().lane
+    lane = OwnLane().lane
     with CaptureQueriesContext(connection) as queries:
         assert lane.run_once() == 0
     assert len(queries) == 1
@@ -418,17 +418,17 @@ def test_a_conversation_that_waits_for_its_retry_costs_one_query(meta, joelma) -
 def test_a_number_whose_pause_is_over_sends_at_once(meta, joelma, number) -> None:
     message = write(joelma, "Oi")
     rate_limits.pause_number(number.phone_number_id, organization_id=number.organization_id, seconds=3600)
-    outsider = Outsider()
-    assert outsider.drain() == 0
+    own_lane = OwnLane()
+    assert own_lane.drain() == 0
     NumberRateLimit.objects.update(next_slot_at=timezone.now())
-    assert outsider.drain() == 1
+    assert own_lane.drain() == 1
     assert statuses_of(message) == [MessageStatus.SENT]
 
 
-def test_each_number_is_the_first_in_its_turn(meta, organization, numbers) -> None:
+def test_each_call_begins_with_another_number(meta, organization, numbers) -> None:
     for phone_number_id, number in numbers.items():
         for index in range(6):
             write(person(number, wa_id=f"55{index}{phone_number_id[-4:]}"), "Oi")
-    tried = sender.Scheduler()
-    firsts = [tried.take(1)[0].phone_number_id for _ in range(6)]
+    scheduler = sender.Scheduler()
+    firsts = [next(scheduler.lease_attempts(1)).phone_number_id for _ in range(6)]
     assert firsts == sorted(numbers) * 2

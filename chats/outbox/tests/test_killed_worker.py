@@ -1,25 +1,21 @@
-"""The worker as a process, killed while Graph has a message and the hub does not know: nothing is sent twice, nothing is lost."""
+"""The worker as a process, killed after Graph has a message and before the result is stored: no message is sent twice or lost."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings as site
 from django.db import connection
-from django.utils import timezone
 
 from chats.conftest import Meta
-from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue
-from chats.outbox.message_queue import queue_message
-from cloud_api import messages
+from chats.models import Message, MessageStatus, QueuedMessage
+from chats.outbox.tests.steps import end_leases, wait_for, write
 from conftest import apply_all
 from contacts.models import Contact
 
@@ -66,24 +62,8 @@ class WorkerProcess:
         self._child.send_signal(signal.SIGCONT)
 
 
-def wait_for(what: Callable[[], Any]) -> None:
-    until = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < until, "it does not happen"
-        time.sleep(0.02)
-
-
-def leases_end() -> None:
-    SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timezone.timedelta(seconds=1))
-
-
 def _has_gone_on(meta: Meta, before: int) -> bool:
     return len(meta.sent()) > before or not QueuedMessage.objects.exists()
-
-
-def write(contact: Contact, words: str) -> Message:
-    message = messages.text(words)
-    return queue_message(contact=contact, message=message, token=uuid.uuid4(), origin=Origin.STAFF, now=timezone.now())
 
 
 def test_a_worker_killed_between_accepted_and_stored_leaves_one_uncertain_message(
@@ -95,7 +75,7 @@ def test_a_worker_killed_between_accepted_and_stored_leaves_one_uncertain_messag
     wait_for(meta.sent)
     worker.kill()
 
-    leases_end()
+    end_leases()
     apply_all()
 
     message.refresh_from_db()
@@ -107,14 +87,14 @@ def test_however_often_it_is_killed_every_message_is_sent_once_or_uncertain(
     meta: Meta, people: Callable[..., list[Contact]], tmp_path: Path
 ) -> None:
     everybody = people(10)
-    written = [write(contact, f"{contact.pk}/{place}") for place in range(6) for contact in everybody]
+    written = [write(contact, f"{contact.pk}/{index}") for index in range(6) for contact in everybody]
     for pause in PAUSES:
         before = len(meta.sent())
         worker = WorkerProcess(meta.url, tmp_path)
         wait_for(partial(_has_gone_on, meta, before))
         time.sleep(pause)
         worker.kill()
-        leases_end()
+        end_leases()
     apply_all()
 
     sent = Counter(each["callback_data"] for each in meta.sent())
@@ -150,7 +130,7 @@ def test_a_worker_that_is_suspended_renews_nothing_and_sends_nothing_twice(meta:
     worker = WorkerProcess(meta.url, tmp_path)
     wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENDING)
     worker.suspend()
-    leases_end()
+    end_leases()
     apply_all()
     message.refresh_from_db()
     assert message.message_status == MessageStatus.UNCERTAIN

@@ -1,4 +1,4 @@
-"""A lease lasts as long as the work, and one bad row costs no other its lease."""
+"""A lease lasts as long as the work, and a bad row does not affect the leases of others."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
 from chats.models import MessageStatus, ReadReceipt, SendQueue
 from chats.outbox import read_receipts, sender
 from chats.outbox.send_results import reject_result, renew_leases, return_attempts, store_results
-from chats.outbox.tests.steps import bodies, statuses_of, wait_for, write
+from chats.outbox.tests.steps import InThread, bodies, statuses_of, wait_for, write
 from contacts.models import Contact
 from jobs.models import MAX_ATTEMPTS, Lease, State
 from jobs.worker import Lane, SideLane
@@ -30,28 +29,8 @@ def rows(people: Callable[..., list[Contact]]) -> list[int]:
     return [row.pk for row in ReadReceipt.objects.bulk_create(made)]
 
 
-class InThread:
-    """Something that runs beside the test, on a connection of its own."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self._work = work
-        self.result: Any = None
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.result = self._work()
-        finally:
-            connection.close()
-
-    def join(self) -> Any:
-        self._thread.join()
-        return self.result
-
-
 def lease_was_renewed(model: Any, after: Any) -> bool:
-    """Whether the lease was to end at `after`, which is past, and goes on."""
+    """Returns whether the lease that ended at `after`, which is past, was renewed."""
     return bool(model.objects.filter(due_at__gt=after).exists() and model.objects.annotate(now=Now()).first().now > after)
 
 
@@ -101,7 +80,7 @@ def test_one_bad_row_of_a_lease_is_retried_alone(rows, caplog) -> None:
     assert f"row {bad}" in caplog.text
 
 
-def test_a_bad_row_is_dead_after_its_tries_and_its_neighbours_are_done(rows) -> None:
+def test_a_bad_row_is_dead_after_its_attempts_and_its_neighbours_are_done(rows) -> None:
     bad = rows[0]
 
     def work(lease: Lease) -> None:
@@ -133,23 +112,23 @@ def test_rows_that_were_finished_before_the_failure_are_not_worked_on_again(rows
 def sending_lane(do: Callable[[Any], Any], lease: float) -> SideLane[Any, Any]:
     """The outbox with leases of this length."""
 
-    def take(free: int) -> list[Any]:
-        taken = sender.Scheduler().take(free)
-        renew_leases(taken, seconds=lease)
-        return taken
+    def lease_attempts(limit: int) -> list[Any]:
+        attempts = list(sender.Scheduler().lease_attempts(limit))
+        renew_leases(attempts, seconds=lease)
+        return attempts
 
     steps: dict[str, Any] = {
         "model": SendQueue,
-        "store_results": store_results,
-        "fail": sender.fail,
-        "reject_result": reject_result,
-        "return_attempts": return_attempts,
+        "store": store_results,
+        "fail": sender.result_of_exception,
+        "reject": reject_result,
+        "give_back": return_attempts,
     }
-    steps["renew_leases"] = lambda tasks: renew_leases(tasks, seconds=lease)
-    return SideLane("test", take=take, do=do, width=4, lease=lease, **steps)
+    steps["renew"] = lambda tasks: renew_leases(tasks, seconds=lease)
+    return SideLane("test", take=lease_attempts, do=do, width=4, lease=lease, **steps)
 
 
-def test_a_message_that_takes_longer_than_its_lease_is_sent_once_and_known(meta, joelma) -> None:
+def test_a_message_that_takes_longer_than_its_lease_is_sent_once_and_its_result_stored(meta, joelma) -> None:
     message = write(joelma, "Oi")
     sending, going_on = threading.Event(), threading.Event()
 
@@ -163,20 +142,20 @@ def test_a_message_that_takes_longer_than_its_lease_is_sent_once_and_known(meta,
     assert sending.wait(10)
     end = SendQueue.objects.get().due_at
     wait_for(lambda: lease_was_renewed(SendQueue, end))
-    assert sender.Scheduler().take(8) == []  # another worker
+    assert list(sender.Scheduler().lease_attempts(8)) == []  # another worker
 
     going_on.set()
     assert working.join() == 1
     assert (statuses_of(message), bodies(meta)) == ([MessageStatus.SENT], ["Oi"])
 
 
-def test_a_receipt_that_cannot_be_told_ends_after_its_tries(meta, joelma) -> None:
+def test_a_receipt_that_cannot_be_sent_is_dead_after_its_attempts(meta, joelma) -> None:
     ReadReceipt.objects.create(contact=joelma, wamid="wamid.x")
     steps: dict[str, Any] = {
-        "take": read_receipts.take,
-        "store_results": read_receipts.store,
-        "fail": read_receipts.fail,
-        "reject_result": read_receipts.reject,
+        "take": read_receipts.lease_receipts,
+        "store": read_receipts.store_outcomes,
+        "fail": read_receipts.outcome_of_exception,
+        "reject": read_receipts.reject_outcome,
     }
     lane = SideLane("test", model=ReadReceipt, do=lambda task: 1 / 0, width=2, **steps)
     for _ in range(MAX_ATTEMPTS):
@@ -186,11 +165,11 @@ def test_a_receipt_that_cannot_be_told_ends_after_its_tries(meta, joelma) -> Non
     assert (row.state, row.reason) == (State.DEAD, "code None: ZeroDivisionError")
 
 
-def test_a_number_that_cannot_be_asked_costs_no_other_its_receipts(meta, joelma, people, other_number, settings) -> None:
+def test_a_number_without_a_graph_client_delays_no_receipts_of_others(meta, joelma, people, other_number, settings) -> None:
     settings.SIMULATOR_URL = "gopher://nowhere"
     PhoneNumber.objects.filter(pk=other_number.pk).update(is_simulated=True)
     (theirs,) = people(1, number=other_number)
-    wamid = meta.hears()
+    wamid = meta.receive_from_customer()
     for contact in (theirs, joelma):
         ReadReceipt.objects.create(contact=contact, wamid=wamid)
     read_receipts.LANE.drain(lambda: False)

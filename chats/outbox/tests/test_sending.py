@@ -1,19 +1,18 @@
-"""The outbox: what is written is sent once, in order, as fast as Meta allows; what becomes of it is known, or said not to be."""
+"""The outbox sends each message once, in order, within Meta's rate limits, and stores the result or makes the message uncertain."""
 
 import uuid
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from chats.conftest import person
-from chats.models import Message, MessageStatus, NumberRateLimit, Origin, QueuedMessage, SendQueue
+from chats.models import Message, MessageStatus, NumberRateLimit, QueuedMessage, SendQueue
 from chats.outbox import rate_limits, sender
-from chats.outbox.message_queue import WindowClosed, mark_as_sent, queue_message, resend_message
+from chats.outbox.message_queue import WindowClosed, mark_as_sent, resend_message
 from chats.outbox.read_receipts import queue_read_receipt
-from cloud_api import messages
+from chats.outbox.tests.steps import bodies, make_due, statuses_of, write
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import PhoneNumber
@@ -21,20 +20,6 @@ from organizations.numbers.suspension import PROBE_INTERVAL, resume_sending
 from webhooks.tests.bodies import body, text_body, value
 
 pytestmark = pytest.mark.usefixtures("hub")
-
-
-def write(contact: Contact, words: str, **more: Any) -> Message:
-    options = {"token": uuid.uuid4(), "origin": Origin.STAFF, "now": timezone.now()} | more
-    return queue_message(contact=contact, message=messages.text(words), **options)
-
-
-def statuses_of(*written: Message) -> list[str]:
-    found = Message.objects.in_bulk([message.pk for message in written])
-    return [found[message.pk].message_status for message in written]
-
-
-def bodies(meta) -> list[str]:
-    return [each["request"]["text"]["body"] for each in meta.sent()]
 
 
 def test_a_message_is_sent_and_its_wamid_kept(meta, joelma) -> None:
@@ -82,7 +67,7 @@ def test_free_text_needs_an_open_window(meta, joelma) -> None:
     assert not Message.objects.filter(content="tarde").exists()
 
 
-def test_a_window_that_closes_while_a_message_waits_fails_it_without_asking_meta(meta, joelma) -> None:
+def test_a_message_whose_window_closes_while_it_waits_fails_without_a_request(meta, joelma) -> None:
     message = write(joelma, "quase")
     Contact.objects.filter(pk=joelma.pk).update(last_customer_message_at=timezone.now() - timedelta(hours=25))
     apply_all()
@@ -91,7 +76,7 @@ def test_a_window_that_closes_while_a_message_waits_fails_it_without_asking_meta
     assert meta.sent() == []
 
 
-def test_meta_saying_that_the_window_is_closed_closes_it_here(meta, joelma) -> None:
+def test_a_window_that_meta_reports_as_closed_is_closed(meta, joelma) -> None:
     meta.fault("131047", times=1)
     message = write(joelma, "Oi")
     apply_all()
@@ -124,7 +109,7 @@ def test_a_passing_refusal_waits_and_is_tried_again(meta, joelma, code: int) -> 
     assert bodies(meta) == ["um", "dois"]
 
 
-def test_a_number_that_meta_blocks_stops_keeps_its_queue_and_drains_when_mended(meta, joelma, number, ana) -> None:
+def test_a_number_that_meta_blocks_stops_keeps_its_queue_and_sends_it_when_resumed(meta, joelma, number, ana) -> None:
     meta.fault("190", times=1)
     written = [write(joelma, "um"), write(joelma, "dois")]
     apply_all()
@@ -139,7 +124,7 @@ def test_a_number_that_meta_blocks_stops_keeps_its_queue_and_drains_when_mended(
     assert bodies(meta) == ["um", "dois"]
 
 
-def test_a_stopped_number_tries_one_message_now_and_then(meta, joelma, number) -> None:
+def test_a_stopped_number_sends_a_probe_from_time_to_time(meta, joelma, number) -> None:
     meta.fault("error:131042", times=1)
     written = [write(joelma, "um"), write(joelma, "dois")]
     apply_all()
@@ -150,7 +135,7 @@ def test_a_stopped_number_tries_one_message_now_and_then(meta, joelma, number) -
     assert statuses_of(*written) == [MessageStatus.SENT, MessageStatus.SENT]
 
 
-def test_an_answer_that_never_comes_leaves_the_message_uncertain_and_sent_once(meta, joelma, settings) -> None:
+def test_a_message_without_a_response_is_uncertain_and_sent_once(meta, joelma, settings) -> None:
     meta.fault("half_closed", times=1)
     message = write(joelma, "Oi")
     apply_all()
@@ -160,10 +145,10 @@ def test_an_answer_that_never_comes_leaves_the_message_uncertain_and_sent_once(m
     assert bodies(meta) == ["Oi"]
 
 
-def test_a_worker_that_died_while_sending_leaves_it_uncertain(meta, joelma) -> None:
+def test_a_worker_that_died_while_sending_leaves_the_message_uncertain(meta, joelma) -> None:
     message = write(joelma, "Oi")
-    (sending,) = sender.Scheduler().take(1)
-    sender.send(sending)  # and then it is killed
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    sender.send(attempt)  # and then it is killed
     assert statuses_of(message) == [MessageStatus.SENDING]
     make_due()
     apply_all()
@@ -171,10 +156,10 @@ def test_a_worker_that_died_while_sending_leaves_it_uncertain(meta, joelma) -> N
     assert bodies(meta) == ["Oi"]
 
 
-def test_a_status_tells_what_became_of_an_uncertain_message(meta, joelma, post_and_apply) -> None:
+def test_a_status_decides_about_an_uncertain_message(meta, joelma, post_and_apply) -> None:
     message = write(joelma, "Oi")
-    (sending,) = sender.Scheduler().take(1)
-    sender.send(sending)
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    sender.send(attempt)
     make_due()
     apply_all()
     (sent,) = meta.sent()
@@ -185,48 +170,48 @@ def test_a_status_tells_what_became_of_an_uncertain_message(meta, joelma, post_a
     assert (message.message_status, message.wamid) == (MessageStatus.DELIVERED, sent["wamid"])
 
 
-def test_a_status_may_come_before_the_answer(meta, joelma, post_and_apply) -> None:
+def test_a_status_may_arrive_before_the_result(meta, joelma, post_and_apply) -> None:
     message = write(joelma, "Oi")
-    (sending,) = sender.Scheduler().take(1)
-    answer = sender.send(sending)
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    answer = sender.send(attempt)
     (sent,) = meta.sent()
     post_and_apply(meta.status_body(sent, "read"))
-    sender.store([(sending, answer)])
+    sender.store_results([(attempt, answer)])
     assert statuses_of(message) == [MessageStatus.READ]
     assert SendQueue.objects.get().state == "done"
 
 
-def test_an_answer_that_comes_after_its_lease_still_counts(meta, joelma) -> None:
+def test_a_result_is_stored_after_its_lease_has_ended(meta, joelma) -> None:
     message = write(joelma, "Oi")
-    (sending,) = sender.Scheduler().take(1)
-    answer = sender.send(sending)
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    answer = sender.send(attempt)
     make_due()
     apply_all()
     assert statuses_of(message) == [MessageStatus.UNCERTAIN]
-    sender.store([(sending, answer)])
+    sender.store_results([(attempt, answer)])
     message.refresh_from_db()
     assert (message.message_status, message.wamid) == (MessageStatus.SENT, answer.wamid)
 
 
-def test_two_workers_never_send_the_same(meta, joelma) -> None:
+def test_two_workers_never_send_the_same_message(meta, joelma) -> None:
     write(joelma, "um")
     write(joelma, "dois")
     one, other = sender.Scheduler(), sender.Scheduler()
-    assert len(one.take(10)) == 1
-    assert other.take(10) == []
+    assert len(list(one.lease_attempts(10))) == 1
+    assert list(other.lease_attempts(10)) == []
 
 
-def test_a_number_in_trouble_leaves_room_for_another(meta, people, other_number) -> None:
+def test_a_number_with_a_long_queue_leaves_attempts_for_another(meta, people, other_number) -> None:
     for contact in people(40):
         write(contact, "Oi")
     (theirs,) = people(1, number=other_number)
     write(theirs, "Urgente")
-    taken = sender.Scheduler().take(8)
-    assert other_number.phone_number_id in {each.phone_number_id for each in taken}
-    assert len(taken) <= 8
+    attempts = list(sender.Scheduler().lease_attempts(8))
+    assert other_number.phone_number_id in {each.phone_number_id for each in attempts}
+    assert len(attempts) <= 8
 
 
-def test_a_number_that_is_off_keeps_its_queue(meta, joelma, number) -> None:
+def test_an_inactive_number_keeps_its_queue(meta, joelma, number) -> None:
     message = write(joelma, "Oi")
     PhoneNumber.objects.update(activate=False)
     apply_all()
@@ -246,17 +231,17 @@ def test_one_person_gets_a_burst_and_then_one_in_six_seconds(meta, joelma) -> No
     assert rate_limits.pair_delay(full_at, now + timedelta(seconds=6)) == timedelta()
 
 
-def test_places_of_a_number_are_as_far_apart_as_its_limit_asks(number) -> None:
-    first = rate_limits.reserve_slots(number.phone_number_id, per_second=80, wanted=8)
-    second = rate_limits.reserve_slots(number.phone_number_id, per_second=80, wanted=50)
+def test_slots_of_a_number_keep_its_rate_limit(number) -> None:
+    first = rate_limits.reserve_slots(number.phone_number_id, per_second=80, limit=8)
+    second = rate_limits.reserve_slots(number.phone_number_id, per_second=80, limit=50)
     gaps = [later - earlier for earlier, later in pairwise(first)]
     assert gaps == pytest.approx([0.0125] * 7)
     assert 0 < len(second) <= 21
-    third = rate_limits.reserve_slots(number.phone_number_id, per_second=80, wanted=5)
-    assert all(delay > 0.2 for delay in third)  # only what time has freed at the far end meanwhile, on a slow machine
+    third = rate_limits.reserve_slots(number.phone_number_id, per_second=80, limit=5)
+    assert all(delay > 0.2 for delay in third)  # a slow machine has freed some slots
 
 
-def test_a_number_that_is_held_sends_nothing_until_then(meta, joelma, number) -> None:
+def test_a_paused_number_sends_nothing_until_its_pause_ends(meta, joelma, number) -> None:
     rate_limits.pause_number(number.phone_number_id, organization_id=number.organization_id, seconds=60)
     message = write(joelma, "Oi")
     apply_all()
@@ -266,7 +251,7 @@ def test_a_number_that_is_held_sends_nothing_until_then(meta, joelma, number) ->
     assert statuses_of(message) == [MessageStatus.SENT]
 
 
-def test_sending_again_is_a_new_message_and_happens_once(meta, joelma, ana) -> None:
+def test_resending_creates_one_new_message(meta, joelma, ana) -> None:
     meta.fault("error:131016", times=None)
     failed = write(joelma, "Oi")
     for _ in range(8):
@@ -284,7 +269,7 @@ def test_sending_again_is_a_new_message_and_happens_once(meta, joelma, ana) -> N
     assert again.resends_id == failed.pk
 
 
-def test_a_person_may_settle_what_nobody_knows(meta, joelma, ana) -> None:
+def test_staff_may_mark_an_uncertain_message_as_sent(meta, joelma, ana) -> None:
     message = write(joelma, "Oi")
     Message.objects.filter(pk=message.pk).update(message_status=MessageStatus.UNCERTAIN)
     message.refresh_from_db()
@@ -292,8 +277,8 @@ def test_a_person_may_settle_what_nobody_knows(meta, joelma, ana) -> None:
     assert statuses_of(message) == [MessageStatus.SENT]
 
 
-def test_a_customer_reads_that_their_message_was_read(meta, joelma, post_and_apply) -> None:
-    wamid = meta.hears()
+def test_a_read_receipt_is_sent(meta, joelma, post_and_apply) -> None:
+    wamid = meta.receive_from_customer()
     post_and_apply(text_body(wamid, int(timezone.now().timestamp()), sender=joelma.wa_id))
     last = Message.objects.get(wamid=wamid)
     queue_read_receipt(last.contact, up_to=last.webhook_id)
@@ -301,14 +286,8 @@ def test_a_customer_reads_that_their_message_was_read(meta, joelma, post_and_app
     assert meta.read() == [wamid]
 
 
-def make_due() -> None:
-    """All waits are over, and all leases."""
-    NumberRateLimit.objects.update(next_slot_at=timezone.now() - timedelta(seconds=1))
-    SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
-
-
 @pytest.mark.parametrize(("fault", "ends"), [("429", "queued"), ("500", "uncertain"), ("slow", "sent")])
-def test_what_goes_wrong_at_the_server_ends_as_it_should(meta, joelma, fault: str, ends: str) -> None:
+def test_a_fault_of_the_server_leads_to_the_expected_status(meta, joelma, fault: str, ends: str) -> None:
     meta.fault(fault, times=1, **({"seconds": 0.3} if fault == "slow" else {}))
     message = write(joelma, "Oi")
     apply_all()
@@ -319,7 +298,7 @@ def test_what_goes_wrong_at_the_server_ends_as_it_should(meta, joelma, fault: st
     assert len(meta.sent()) <= 1
 
 
-def test_a_meta_that_is_not_there_is_tried_again(meta, joelma, settings) -> None:
+def test_a_message_is_retried_if_meta_is_not_reachable(meta, joelma, settings) -> None:
     settings.META_GRAPH_URL = "http://127.0.0.1:9"
     message = write(joelma, "Oi")
     apply_all()
@@ -330,7 +309,7 @@ def test_a_meta_that_is_not_there_is_tried_again(meta, joelma, settings) -> None
     assert statuses_of(message) == [MessageStatus.SENT]
 
 
-def test_a_number_without_a_readable_token_stops_and_costs_no_other(meta, people, number, other_number) -> None:
+def test_a_number_without_a_readable_token_stops_and_delays_no_other(meta, people, number, other_number) -> None:
     PhoneNumber.objects.filter(pk=number.pk).update(meta_token="")
     (ours,), (theirs,) = people(1), people(1, number=other_number)
     waiting, going = write(ours, "Oi"), write(theirs, "Oi")
@@ -339,24 +318,24 @@ def test_a_number_without_a_readable_token_stops_and_costs_no_other(meta, people
     assert (number.sending_stopped_code, statuses_of(waiting, going)) == (190, [MessageStatus.QUEUED, MessageStatus.SENT])
 
 
-def test_what_is_queued_goes_to_the_person_that_the_contact_turned_out_to_be(meta, joelma, number, post_and_apply) -> None:
+def test_queued_messages_move_to_the_contact_that_is_kept_in_a_merge(meta, joelma, number, post_and_apply) -> None:
     Contact.objects.filter(pk=joelma.pk).update(bsuid="BR.1874209365510400")
     hidden = person(number, bsuid="BR.1874209365510499")
     message = write(hidden, "Oi")
     change = {"type": "user_changed_user_id", "user_id": hidden.bsuid, "previous_user_id": "BR.1874209365510400"}
-    told = {
+    message_from_meta = {
         "from_user_id": "BR.1874209365510400",
         "id": "wamid.moved",
         "timestamp": str(int(timezone.now().timestamp())),
         "type": "system",
     }
-    post_and_apply(body(value(messages=[told | {"system": change}])))
+    post_and_apply(body(value(messages=[message_from_meta | {"system": change}])))
     (sent,) = meta.sent()
     assert statuses_of(message) == [MessageStatus.SENT]
     assert sent["request"]["to"] == f"+{joelma.wa_id}"
 
 
-def test_the_way_in_which_meta_writes_a_number_is_kept(meta, number) -> None:
+def test_the_wa_id_that_meta_returns_replaces_a_typed_one(meta, number) -> None:
     typed = person(number, wa_id="5561995550186")
     write(typed, "Oi")
     apply_all()
@@ -364,9 +343,9 @@ def test_the_way_in_which_meta_writes_a_number_is_kept(meta, number) -> None:
     assert typed.wa_id == "556195550186"
 
 
-def test_a_number_as_a_webhook_told_it_is_never_rewritten(meta, number) -> None:
-    told = person(number, wa_id="5561995550186", wa_id_at=timezone.now())
-    write(told, "Oi")
+def test_a_wa_id_from_a_webhook_is_never_rewritten(meta, number) -> None:
+    received = person(number, wa_id="5561995550186", wa_id_at=timezone.now())
+    write(received, "Oi")
     apply_all()
-    told.refresh_from_db()
-    assert told.wa_id == "5561995550186"
+    received.refresh_from_db()
+    assert received.wa_id == "5561995550186"

@@ -20,9 +20,9 @@ from chats.text_search.index import SETTLING_TIME, _index, index_texts
 from chats.text_search.results import TextHits, _with_contacts, find_texts
 from chats.text_search.words import SearchQuery, find_match, index_words
 from conftest import apply_all
+from contacts.conftest import sign_in
 from contacts.lists.search import index_names
 from contacts.models import Contact
-from contacts.conftest import sign_in
 from jobs.bulk_writes import update_rows
 from organizations.models import Organization, PhoneNumber, Role
 from webhooks.tests.bodies import START, body, history_body, message, text_body, value
@@ -136,7 +136,7 @@ def test_a_text_is_found_as_people_type_it(say, text, typed, is_long_ago):
 @pytest.mark.parametrize(
     "typed", ["bolo milho", "olo", "b%lo", "ubá", "😀", "苹手", "\u0301", "%", "_", "\\", "bolo " * 200 + "milho"]
 )
-def test_what_nobody_said_is_not_found(say, typed):
+def test_a_text_that_no_message_contains_is_not_found(say, typed):
     say("Quanto custa o bolo de fubá?", "我想买苹果手机", *FILLING)
     assert found(typed) == []
 
@@ -158,7 +158,7 @@ def test_a_search_gives_every_hit_once_the_latest_first(say):
         assert found(typed) == wanted[::-1], typed
 
 
-def test_messages_of_one_moment_are_all_found(say):
+def test_messages_of_the_same_time_are_all_found(say):
     say(*["mesmo instante"] * 100, step=timedelta(), at=NOON - timedelta(days=1))
     say(*FILLING)
     assert len(found("instante")) == 100
@@ -229,7 +229,7 @@ def test_existing_messages_are_indexed_in_small_steps_the_latest_first(say):
     assert len(queries) <= 3
 
 
-def test_a_common_word_takes_less_room_than_its_messages(say):
+def test_a_common_word_has_fewer_spans_than_messages(say):
     say(*FILLING * 3, step=timedelta(seconds=10))
     word = IndexedWord.objects.get(word="muitas")
     assert WordSpan.objects.filter(word_id=word.pk).count() <= 2
@@ -258,13 +258,13 @@ def test_reactions_edits_and_deletions_are_no_hits(say):
     assert found("fuba") == ["fubá mesmo"]
 
 
-def test_a_hit_whose_contact_has_just_become_another_one_is_left_out(say, number):
+def test_a_hit_whose_contact_has_just_been_merged_is_left_out(say, number):
     say("bolo um")
     hits = TextHits([Message(contact_id=0, phone_number=number), Message.objects.get()], None)
     assert [hit.content for hit in _with_contacts(hits).messages] == ["bolo um"]
 
 
-def test_a_search_looks_at_a_bounded_number_of_messages(say, number):
+def test_a_search_compares_a_limited_number_of_messages(say, number):
     say(*(f"pedido {'raro' if place % 70 == 0 else ''} {place}" for place in range(3000)))
     for typed in ("raro", "pedido", "ped 2", "nada", "raro pedido"):
         with CaptureQueriesContext(connection) as queries:
@@ -313,7 +313,7 @@ def test_what_is_in_a_text_is_found_by_its_words(text, typed):
         ("👍 ok", "👍", "👍"),
     ],
 )
-def test_the_place_of_what_was_found_is_marked(text, typed, marked):
+def test_the_match_is_marked(text, typed, marked):
     first, end = find_match(text, SearchQuery.read(typed))
     assert text[first:end] == marked
 
@@ -368,7 +368,7 @@ def test_after_a_rebuild_the_same_is_found(post_and_apply, numbers, later):
     assert set(IndexedWord.objects.values_list("word", flat=True)) == words
 
 
-def test_a_late_message_is_found_at_its_place(post_and_apply, numbers, later):
+def test_a_late_message_is_found_at_its_time(post_and_apply, numbers, later):
     post_and_apply(text_body("wamid.B", START + 600, text="bolo novo"))
     settle(later)
     post_and_apply(history_body("wamid.A", START - 90 * 24 * 3600))
@@ -400,7 +400,7 @@ def test_people_and_messages_are_one_result(shop, say, member):
         assert "No message says that" not in page
 
 
-def test_what_only_messages_say_is_not_below_a_notice_that_nothing_was_found(shop, say, member):
+def test_hits_in_messages_come_without_a_notice_that_nothing_was_found(shop, say, member):
     say("bolo de fubá", at=timezone.now())
     page = ask(member, shop, q="fuba").content.decode()
     assert "<mark>fubá</mark>" in page

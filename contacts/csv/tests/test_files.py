@@ -15,12 +15,12 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contacts.conftest import sign_in
 from contacts.csv import exports, import_queue
 from contacts.csv.columns import COLUMNS, guard_cell, unguard_cell
 from contacts.csv.tables import FileRefused, read_table
 from contacts.lists.search import find_contacts
 from contacts.models import Contact, ContactWord, Label
-from contacts.conftest import sign_in
 from organizations.live.revisions import current_revisions
 from organizations.models import Role
 
@@ -101,8 +101,10 @@ def snapshot():
 # ---- Out ----
 
 
-def test_an_export_tells_all_there_is(padaria, admin, meet):
-    contact = meet(wa_id=WITH, name="Zé", alias="José, Encanador", username="ze", bsuid="BR.1", profile="ia", activate_bot=True)
+def test_an_export_has_all_columns(padaria, admin, add_contact):
+    contact = add_contact(
+        wa_id=WITH, name="Zé", alias="José, Encanador", username="ze", bsuid="BR.1", profile="ia", activate_bot=True
+    )
     Contact.objects.update(create_in=NOON, last_message_timestamp=NOON)
     contact.labels.add(*(Label.objects.create(organization=padaria, name=name) for name in ("VIP", "New")))
     content = export(admin, padaria)
@@ -128,15 +130,15 @@ def test_an_export_tells_all_there_is(padaria, admin, meet):
 @pytest.mark.parametrize(
     ("language", "header"), [("pt-br", "telefone (internacional);nome no WhatsApp;nome;"), ("es", "teléfono (internacional);")]
 )
-def test_an_export_opens_in_a_spreadsheet_of_the_reader_s_language(padaria, meet, language, header):
-    meet()
+def test_an_export_opens_in_a_spreadsheet_of_the_reader_s_language(padaria, add_contact, language, header):
+    add_contact()
     client = sign_in(padaria, Role.USER_ADMIN, language=language)
     assert export(client, padaria).decode("utf-8-sig").startswith(header)
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "=cmd|' /C calc'!A0", "'=x", "''+x"])
-def test_no_cell_is_a_formula(padaria, admin, meet, name):
-    meet(name=name, alias=name, username="=x")
+def test_no_cell_is_a_formula(padaria, admin, add_contact, name):
+    add_contact(name=name, alias=name, username="=x")
     row = table(export(admin, padaria))[0]
     assert (row["WhatsApp name"], row["name"], row["username"]) == (f"'{name}", f"'{name}", "'=x")
 
@@ -148,10 +150,10 @@ def test_guarding_can_be_undone_and_leaves_no_formula(text):
     assert guard_cell(text)[:1] not in set("=+-@\t\r\n")
 
 
-def test_an_export_follows_the_filters_of_the_page(padaria, admin, meet, foreign_number):
-    meet(name="Ana", profile="bot")
-    meet(1, name="Bia")
-    meet(2, name="Eva", at=foreign_number)
+def test_an_export_follows_the_filters_of_the_page(padaria, admin, add_contact, foreign_number):
+    add_contact(name="Ana", profile="bot")
+    add_contact(1, name="Bia")
+    add_contact(2, name="Eva", at=foreign_number)
     assert [row["WhatsApp name"] for row in table(export(admin, padaria))] == ["Ana", "Bia"]
     assert [row["WhatsApp name"] for row in table(export(admin, padaria, profile="bot"))] == ["Ana"]
     assert [row["WhatsApp name"] for row in table(export(admin, padaria, q="bia"))] == ["Bia"]
@@ -170,7 +172,7 @@ def test_a_search_that_finds_too_many_is_not_exported_in_part(padaria, admin, nu
 
 
 def test_an_export_comes_in_pieces_of_two_queries_each(padaria, admin, number, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK", 10)
+    monkeypatch.setattr(exports, "CHUNK_SIZE", 10)
     Contact.objects.bulk_create(
         Contact(create_for_phone_number=number, organization=padaria, wa_id=f"5561{place:08}") for place in range(35)
     )
@@ -180,8 +182,8 @@ def test_an_export_comes_in_pieces_of_two_queries_each(padaria, admin, number, m
     assert len(queries) <= 3 + 1 + 2 * 4 + 1
 
 
-def test_only_administrators_take_all_contacts_out(padaria, member, admin, outsider, meet):
-    meet()
+def test_only_administrators_take_all_contacts_out(padaria, member, admin, outsider, add_contact):
+    add_contact()
     address = reverse("contacts_export", args=[padaria.pk])
     contacts = reverse("contacts", args=[padaria.pk])
     assert member.get(address).status_code == 403
@@ -204,10 +206,10 @@ def test_the_template_can_be_imported(padaria, number):
         assert (Contact.objects.get().wa_id, Contact.objects.get().alias) == (WITH, "Maria da Silva")
 
 
-def test_people_are_added_and_those_who_are_there_updated(padaria, admin, meet, number):
+def test_new_contacts_are_added_and_existing_ones_updated(padaria, admin, add_contact, number):
     number.default_profile = "bot"
     number.save()
-    there = meet(wa_id=WITHOUT, name="Zé", profile="human")
+    there = add_contact(wa_id=WITHOUT, name="Zé", profile="human")
     content = (
         "phone;name;profile;bot;automatic;labels\n61 98150-0586;José  Silva;AI;no;sim;VIP, New\n+1 415 555 2671;;;;;\n\n;;;;;\n"
     )
@@ -237,45 +239,45 @@ def test_files_as_spreadsheets_make_them(padaria, member, number, sign, encoding
     assert Contact.objects.get().alias == "José Conceição"
 
 
-def test_cells_in_quotation_marks_hold_anything(padaria, member, number):
+def test_cells_in_quotation_marks_may_contain_anything(padaria, member, number):
     content = 'phone,name\n61981500586,"Silva, ""Zé""\nSão Paulo"\n6181500587,x'
     assert done(member, send(member, padaria, content)) == (2, 0, 0)
     assert Contact.objects.get(wa_id=WITH).alias == 'Silva, "Zé" São Paulo'
 
 
-def test_columns_that_say_nothing_are_named(padaria, member, number):
+def test_unknown_columns_are_listed(padaria, member, number):
     page = send(member, padaria, "phone,shoe size,last message\n61981500586,42,x")
     assert page.context["import"].ignored == ["shoe size"]
     assert "“<bdi>shoe size</bdi>”" in page.content.decode()
 
 
 @pytest.mark.parametrize("language", ["pt-br", "en", "es"])
-def test_what_was_exported_and_is_imported_again_changes_nothing(padaria, meet, second_number, language):
+def test_what_was_exported_and_is_imported_again_changes_nothing(padaria, add_contact, second_number, language):
     admin = sign_in(padaria, Role.USER_ADMIN, language=language)
     labels = [Label.objects.create(organization=padaria, name=name) for name in ("VIP", "=New", "Ação & Cia")]
-    meet(0, name="=Zé", alias="-José", profile="bot", activate_bot=True).labels.add(*labels)
-    meet(1, wa_id=None, bsuid="BR.1", username="@ana")
-    meet(2, wa_id="14155552671", name="An American", activate_automatic_message=False)
-    meet(3, wa_id=WITH, name="with", alias="'=x")
-    meet(4, wa_id=WITHOUT, name="without", alias="''=x; y, \"z\"")
-    meet(5, wa_id=WITH, at=second_number, profile="ia", activate_bot=True)
-    meet(6, wa_id="weird-id", name="\tTab")
+    add_contact(0, name="=Zé", alias="-José", profile="bot", activate_bot=True).labels.add(*labels)
+    add_contact(1, wa_id=None, bsuid="BR.1", username="@ana")
+    add_contact(2, wa_id="14155552671", name="An American", activate_automatic_message=False)
+    add_contact(3, wa_id=WITH, name="with", alias="'=x")
+    add_contact(4, wa_id=WITHOUT, name="without", alias="''=x; y, \"z\"")
+    add_contact(5, wa_id=WITH, at=second_number, profile="ia", activate_bot=True)
+    add_contact(6, wa_id="weird-id", name="\tTab")
     before = snapshot()
     assert done(admin, send(admin, padaria, export(admin, padaria), number="5243")) == (0, 0, 7)
     assert snapshot() == before
 
 
-def test_an_export_of_two_numbers_with_the_same_digits_comes_back_too(padaria, admin, meet, second_number, number):
+def test_an_export_of_two_numbers_with_the_same_digits_comes_back_too(padaria, admin, add_contact, second_number, number):
     second_number.wa_id = number.wa_id
     second_number.save()
-    meet(0)
-    meet(0, at=second_number)
+    add_contact(0)
+    add_contact(0, at=second_number)
     assert done(admin, send(admin, padaria, export(admin, padaria), number="5243")) == (0, 0, 2)
 
 
-def test_an_export_moves_people_to_another_hub(padaria, admin, meet, outsider, foreign_number):
-    meet(0, alias="José", profile="bot").labels.add(Label.objects.create(organization=padaria, name="VIP"))
-    meet(1, wa_id="14155552671")
+def test_an_export_moves_people_to_another_hub(padaria, admin, add_contact, outsider, foreign_number):
+    add_contact(0, alias="José", profile="bot").labels.add(Label.objects.create(organization=padaria, name="VIP"))
+    add_contact(1, wa_id="14155552671")
     content = export(admin, padaria).replace(b"556133214400", b"")
     assert done(outsider, send(outsider, foreign_number.organization, content)) == (2, 0, 0)
     moved = Contact.objects.filter(create_for_phone_number=foreign_number)
@@ -283,7 +285,7 @@ def test_an_export_moves_people_to_another_hub(padaria, admin, meet, outsider, f
     assert moved.get(alias="José").labels.get().organization == foreign_number.organization
 
 
-def test_which_number_is_told_by_the_form_or_the_file(padaria, member, number, second_number):
+def test_the_number_comes_from_the_form_or_the_file(padaria, member, number, second_number):
     content = "phone,our number\n61981500586,\n61981500586,+55 61 9844-0077\n6181500587,5243"
     unsaid = send(member, padaria, content)
     assert (unsaid.status_code, list(unsaid.context["form"].errors)) == (422, ["number"])
@@ -330,7 +332,7 @@ def test_twenty_thousand_rows_take_seconds(padaria, admin, number):
         ("6181500001,Twice", "The same person as in line 2."),
     ],
 )
-def test_a_wrong_row_is_told_with_its_line_and_nothing_is_imported(padaria, admin, number, foreign_number, row, words):
+def test_an_invalid_row_is_reported_with_its_line_and_nothing_is_imported(padaria, admin, number, foreign_number, row, words):
     before = snapshot()
     content = f"phone,name,profile,bot,automatic,labels,our number\n61 98150-0001,Good,,,,New label\n\n{row}\n61981500002,Good too"
     found = faults(send(admin, padaria, content))
@@ -340,7 +342,7 @@ def test_a_wrong_row_is_told_with_its_line_and_nothing_is_imported(padaria, admi
     assert not Label.objects.exists()
 
 
-def test_every_wrong_row_is_told_up_to_a_hundred(padaria, admin, number):
+def test_up_to_a_hundred_invalid_rows_are_reported(padaria, admin, number):
     response = send(admin, padaria, "phone,profile\n" + "61,robot\n" * 150)
     assert response.context["import"].counts["mistakes"] == 300
     assert len(faults(response)) == 100
@@ -373,7 +375,7 @@ def test_a_file_does_not_make_endless_labels(padaria, admin, number):
     assert not Contact.objects.exists()
 
 
-def test_labels_that_a_database_cannot_tell_apart_are_no_error_of_ours(padaria, admin, number):
+def test_labels_that_the_database_finds_equal_are_refused_with_a_reason(padaria, admin, number):
     page = begin(admin, send(admin, padaria, "phone,labels\n61981500586,😀|😎"))
     is_done = page.context["import"].step == "done"  # MariaDB's older collations hold all such signs for one
     assert is_done or "tell the names of some labels" in faults(page)[0][1]
@@ -428,7 +430,7 @@ def test_whatever_bytes_there_are_they_are_read_or_refused(content):
     try:
         rows = list(read_table(content).rows)
     except FileRefused as refusal:
-        rows, faults = [], refusal.faults.count
+        rows, faults = [], refusal.problems.count
     assert faults <= 1
     assert all(cells for _, cells in rows)
 
@@ -449,7 +451,7 @@ def test_names_that_are_shown_in_errors_are_text(padaria, member, number):
     assert "&lt;script&gt;" in body
 
 
-def test_without_a_file_the_form_says_so(padaria, member, number):
+def test_without_a_file_the_form_shows_an_error(padaria, member, number):
     response = member.post(reverse("contacts_import", args=[padaria.pk]), {"file": "text"})
     assert response.status_code == 422
     assert "Choose a file." in response.content.decode()
@@ -460,8 +462,8 @@ def test_without_a_number_there_is_nothing_to_import_to(padaria, member):
     assert "No number is connected yet" in send(member, padaria, "phone\n61981500586").content.decode()
 
 
-def test_an_import_touches_nobody_of_another_organization(padaria, admin, number, meet, outsider, foreign_number):
-    foreign = meet(0, at=foreign_number, wa_id=WITH, name="Theirs", bsuid="BR.9")
+def test_an_import_changes_no_contact_of_another_organization(padaria, admin, number, add_contact, outsider, foreign_number):
+    foreign = add_contact(0, at=foreign_number, wa_id=WITH, name="Theirs", bsuid="BR.9")
     content = "phone,name,user id,labels\n61981500586,Ours,BR.9,VIP"
     assert done(admin, send(admin, padaria, content)) == (1, 0, 0)
     foreign.refresh_from_db()

@@ -208,8 +208,8 @@ def test_the_first_line_can_be_a_contact(padaria, member, number):
     assert guess_layout(b"61981500588;Ana\n61981500589;Bia").columns == ("phone", "name")
 
 
-def test_a_preview_tells_what_is_new_known_and_wrong_before_anything_is_stored(padaria, member, number, meet):
-    known = meet(wa_id="556181500586", name="Zé")
+def test_a_preview_shows_new_existing_and_invalid_rows_before_anything_is_stored(padaria, member, number, add_contact):
+    known = add_contact(wa_id="556181500586", name="Zé")
     page = send(member, padaria, "phone,name\n61 98150-0586,José\n61981500588,Ana\nwrong,x\n3321-4400,y\n61981500588,twice")
     counts = page.context["counts"]
     assert (counts["added"], counts["known"], counts["wrong"]) == (1, 1, 3)
@@ -235,7 +235,7 @@ def test_what_is_shown_is_what_is_stored(padaria, member, number):
     assert [wa_id for wa_id, _alias in people()] == shown
 
 
-def test_what_became_wrong_between_preview_and_import_is_told(padaria, member, admin, number):
+def test_a_problem_that_arises_between_preview_and_import_is_reported(padaria, member, admin, number):
     label = Label.objects.create(organization=padaria, name="VIP")
     page = send(member, padaria, "phone,labels\n61981500588,VIP")
     label.delete()
@@ -268,7 +268,7 @@ def test_a_file_belongs_to_its_organization_alone(padaria, member, admin, outsid
     assert member.get(started.url).status_code == 200
 
 
-def test_a_file_counts_in_the_storage_until_it_is_imported_called_off_or_replaced(padaria, member, number):
+def test_a_file_counts_in_the_storage_until_it_is_imported_cancelled_or_replaced(padaria, member, number):
     page = send(member, padaria, "phone\n61981500588")
     first = storage_used(padaria)
     assert first == ContactImport.objects.get().size > 0
@@ -291,7 +291,7 @@ def test_a_file_for_which_there_is_no_room_is_refused_in_words(padaria, member, 
     assert not ContactImport.objects.exists()
 
 
-def test_a_file_that_nobody_comes_back_for_is_forgotten_after_a_day(padaria, member, admin, number):
+def test_an_abandoned_file_is_deleted_after_a_day(padaria, member, admin, number):
     choose(member, padaria, "phone\n61981500588")
     choose(admin, padaria, "phone\n61981500588")
     ContactImport.objects.filter(created_by=member.user).update(create_in=timezone.now() - timedelta(hours=25))
@@ -325,7 +325,7 @@ def test_an_import_is_the_worker_s_and_the_page_follows_it(padaria, member, numb
 
 
 def test_a_long_import_is_stored_in_parts_and_goes_on_where_it_was_interrupted(padaria, member, number, monkeypatch):
-    monkeypatch.setattr("contacts.csv.imports.CHUNK", 10)
+    monkeypatch.setattr("contacts.csv.imports.CHUNK_SIZE", 10)
     rows = "\n".join(f"619815{place:05},Ana" for place in range(35))
     page = send(member, padaria, f"phone,name\n{rows}")
     own = page.context["import"]
@@ -390,14 +390,14 @@ def test_what_a_worker_gave_up_can_be_tried_again(padaria, member, number):
     assert done(member, member.get(page_of(own))) == (1, 0, 0)
 
 
-def test_mistakes_are_told_in_the_language_of_whoever_asked(padaria, number):
+def test_problems_are_reported_in_the_user_s_language(padaria, number):
     client = sign_in(padaria, Role.USER, language="es")
     page = send(client, padaria, "phone\nwrong")
     assert ContactImport.objects.get().language == "es"
     assert faults(page)
 
 
-def test_nobody_s_import_waits_for_another_organization_s(padaria, member, number, outsider, foreign_number):
+def test_imports_do_not_wait_for_another_organization_s(padaria, member, number, outsider, foreign_number):
     for client, organization in ((member, padaria), (outsider, foreign_number.organization)):
         name_columns(client, choose(client, organization, "phone\n61981500588").url)
     assert import_queue.LANE.run_once() + import_queue.LANE.run_once() == 2
@@ -435,7 +435,7 @@ def test_what_can_stand_between_no_cells_is_not_taken_for_a_separator(padaria, m
     assert guess_layout(f"sep={sign}\ntelefone;nome\n61981500588;Ana\n".encode()).separator in ";,\t|"
 
 
-def test_an_encoding_in_which_the_first_line_has_fewer_cells_is_told_and_not_tripped_over(padaria, member, number):
+def test_an_encoding_in_which_the_first_line_has_fewer_cells_is_refused_with_a_reason(padaria, member, number):
     started = choose(member, padaria, "\ufeffsep=;\ntelefone;x;y;nome;z\n61981500588;;;Ana;\n")
     answer = name_columns(member, started.url, encoding="cp1252")
     import_queue.LANE.run_once()
@@ -445,8 +445,8 @@ def test_an_encoding_in_which_the_first_line_has_fewer_cells_is_told_and_not_tri
 
 
 @pytest.mark.parametrize("name", ["A\x07na", "A\x1b[1m", "\x7fx", "a\x1cb"])
-def test_a_name_with_control_characters_does_not_make_an_export_unreadable(padaria, admin, meet, name):
-    contact = meet(name=name)
+def test_a_name_with_control_characters_does_not_make_an_export_unreadable(padaria, admin, add_contact, name):
+    contact = add_contact(name=name)
     admin.post(reverse("contact_alias", args=[padaria.pk, contact.pk]), {"alias": name})
     before = people()
     assert before[0][1]
@@ -454,7 +454,7 @@ def test_a_name_with_control_characters_does_not_make_an_export_unreadable(padar
     assert people() == before
 
 
-def test_after_a_refused_import_the_page_tells_what_can_still_be_imported(padaria, member, number):
+def test_after_a_refused_import_the_page_shows_what_can_still_be_imported(padaria, member, number):
     label = Label.objects.create(organization=padaria, name="VIP")
     page = send(member, padaria, "phone,labels\n61981500588,VIP\n61981500589,")
     label.delete()
@@ -487,7 +487,7 @@ def test_a_page_that_follows_an_import_does_not_read_its_file(padaria, member, n
         ("Phone 1 - Value,First Name\n98150-0588 ::: +55 61 98150-0588,Ana\n", 2),
     ],
 )
-def test_a_good_second_phone_counts_where_the_first_one_is_none_and_the_report_says_so(padaria, member, number, content, line):
+def test_a_valid_second_phone_replaces_an_invalid_first_one_with_a_note(padaria, member, number, content, line):
     page = send(member, padaria, content)
     told = [each for each, _words in page.context["import"].notes["first"]]
     before = page.content.decode()
@@ -511,7 +511,7 @@ def test_without_a_good_phone_the_first_one_is_what_is_wrong_and_a_good_first_on
 
 
 @pytest.mark.parametrize("lost", ["user", "membership", "organization", "removed", "deleted"])
-def test_an_import_ends_with_a_reason_when_whoever_began_it_is_no_member_any_more(padaria, admin, number, lost):
+def test_an_import_ends_with_a_reason_if_its_user_is_no_longer_a_member(padaria, admin, number, lost):
     member = sign_in(padaria, email="left@example.com")
     page = send(member, padaria, "phone\n61981500588")
     member.post(page_of(page.context["import"], "contact_import_begin"))
@@ -543,8 +543,8 @@ def take_away(lost, user, organization):
         type(thing).objects.filter(pk=thing.pk).update(activate=False)
 
 
-def test_an_import_ends_in_its_midst_when_whoever_began_it_leaves(padaria, admin, number, monkeypatch):
-    monkeypatch.setattr("contacts.csv.imports.CHUNK", 10)
+def test_an_import_stops_between_parts_if_its_user_leaves(padaria, admin, number, monkeypatch):
+    monkeypatch.setattr("contacts.csv.imports.CHUNK_SIZE", 10)
     member = sign_in(padaria, email="left@example.com")
     rows = "\n".join(f"619815{place:05},Ana" for place in range(35))
     page = send(member, padaria, f"phone,name\n{rows}")
@@ -563,7 +563,7 @@ def test_an_import_ends_in_its_midst_when_whoever_began_it_leaves(padaria, admin
     assert own.faults[0][0] == 0
 
 
-def test_whoever_is_no_administrator_any_more_makes_no_labels(padaria, admin, number):
+def test_a_user_who_is_no_longer_an_administrator_adds_no_labels(padaria, admin, number):
     page = send(admin, padaria, "phone,labels\n61981500588,VIP")
     admin.post(page_of(page.context["import"], "contact_import_begin"))
     admin.user.memberships.update(role=Role.USER)

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from contacts.models import Contact, Label
 from contacts.conftest import sign_in
+from contacts.models import Contact, Label
 from organizations.live.revisions import current_revisions
 from organizations.models import Role
 
@@ -31,7 +31,7 @@ def shown(response):
     return [row["contact"].name for row in response.context["rows"]]
 
 
-def said(response):
+def message_texts(response):
     return [str(message) for message in get_messages(response.wsgi_request)][-1:]
 
 
@@ -40,10 +40,10 @@ def bulk(client, organization, contacts, do, **more):
     return client.post(reverse("contacts_bulk", args=[organization.pk]), {"contact": chosen, "do": do, **more})
 
 
-def test_a_row_says_who_it_is_and_leads_to_the_conversation(padaria, member, meet):
+def test_a_row_shows_the_contact_and_links_to_the_conversation(padaria, member, add_contact):
     label = Label.objects.create(organization=padaria, name="VIP <b>", colour="red")
     wrote_at = timezone.now() - timedelta(minutes=5)
-    contact = meet(wa_id="5561981500586", name="Zé", alias="José & Filhos", last_message_timestamp=wrote_at)
+    contact = add_contact(wa_id="5561981500586", name="Zé", alias="José & Filhos", last_message_timestamp=wrote_at)
     contact.labels.add(label)
     body = text(page(member, padaria))
     for part in (
@@ -59,24 +59,24 @@ def test_a_row_says_who_it_is_and_leads_to_the_conversation(padaria, member, mee
 
 
 @pytest.mark.parametrize(("columns", "words"), [({"username": "joana"}, "@joana"), ({}, "BR.77")])
-def test_a_person_without_a_phone_is_shown_by_username_or_user_id(padaria, member, meet, columns, words):
-    meet(wa_id=None, bsuid="BR.77", name="", **columns)
+def test_a_person_without_a_phone_is_shown_by_username_or_user_id(padaria, member, add_contact, columns, words):
+    add_contact(wa_id=None, bsuid="BR.77", name="", **columns)
     assert words in text(page(member, padaria))
 
 
-def test_which_number_is_said_where_there_are_several(padaria, member, meet, second_number):
-    meet(at=second_number)
+def test_the_number_is_shown_if_there_are_several(padaria, member, add_contact, second_number):
+    add_contact(at=second_number)
     assert "Writes to</span>+55 61 9844-0077" in text(page(member, padaria))
     second_number.contacts.all().delete()
     second_number.delete()
-    meet()
+    add_contact()
     assert "Writes to" not in text(page(member, padaria))
 
 
-def test_the_address_carries_search_and_filters(padaria, member, meet, number):
+def test_the_address_carries_search_and_filters(padaria, member, add_contact, number):
     label = Label.objects.create(organization=padaria, name="VIP")
-    meet(name="José Bot", profile="bot").labels.add(label)
-    meet(1, name="José")
+    add_contact(name="José Bot", profile="bot").labels.add(label)
+    add_contact(1, name="José")
     query = {"q": "jose", "profile": "bot", "label": label.pk, "view": "all", "number": number.phone_number_id}
     response = page(member, padaria, **query)
     assert shown(response) == ["José Bot"]
@@ -87,9 +87,9 @@ def test_the_address_carries_search_and_filters(padaria, member, meet, number):
     ]
 
 
-def test_further_pages_begin_where_the_last_one_ended(padaria, member, meet):
+def test_further_pages_begin_where_the_last_one_ended(padaria, member, add_contact):
     for place in range(45):
-        meet(place, last_message_timestamp=NOW - timedelta(minutes=place) if place < 42 else None)
+        add_contact(place, last_message_timestamp=NOW - timedelta(minutes=place) if place < 42 else None)
     first = page(member, padaria, q="")
     after = str(first.context["next"])
     assert f"after={after}" in text(first)
@@ -101,9 +101,9 @@ def test_further_pages_begin_where_the_last_one_ended(padaria, member, meet):
 
 
 @pytest.mark.parametrize(("asked", "rows"), [("", 40), ("45", 45), ("1", 40), ("999999", 50), ("nonsense", 40)])
-def test_a_list_that_is_fetched_again_has_as_many_rows_as_the_page(padaria, member, meet, asked, rows):
+def test_a_list_that_is_fetched_again_has_as_many_rows_as_the_page(padaria, member, add_contact, asked, rows):
     for place in range(50):
-        meet(wa_id=f"55619{place:08}", name=f"N{place}", last_message_timestamp=NOW - timedelta(minutes=place))
+        add_contact(wa_id=f"55619{place:08}", name=f"N{place}", last_message_timestamp=NOW - timedelta(minutes=place))
 
     answer = member.get(reverse("contact_rows", args=[padaria.pk]), {"shown": asked}, headers={"HX-Request": "true"})
 
@@ -111,21 +111,21 @@ def test_a_list_that_is_fetched_again_has_as_many_rows_as_the_page(padaria, memb
     assert 'id="contacts-live"' in text(answer)
 
 
-def test_a_page_takes_few_queries_however_many_rows_it_has(padaria, member, meet, second_number):
+def test_a_page_takes_few_queries_however_many_rows_it_has(padaria, member, add_contact, second_number):
     label = Label.objects.create(organization=padaria, name="VIP")
     for place in range(45):
-        meet(place, at=second_number, last_message_timestamp=NOW).labels.add(label)
+        add_contact(place, at=second_number, last_message_timestamp=NOW).labels.add(label)
     for query in ({}, {"q": "maria 0"}, {"q": "61 8150"}, {"label": label.pk, "view": "closing"}):
         with CaptureQueriesContext(connection) as queries:
             page(member, padaria, **query)
         assert len(queries) <= 12, query
 
 
-def test_empty_states_say_what_to_do_next(padaria, member, number, meet):
+def test_empty_states_show_what_to_do_next(padaria, member, number, add_contact):
     body = text(page(member, padaria))
     assert "No contacts yet" in body
     assert reverse("new_contact", args=[padaria.pk]) in body
-    meet()
+    add_contact()
     assert "No contact fits" in text(page(member, padaria, q="nobody"))
 
 
@@ -133,8 +133,8 @@ def test_empty_states_say_what_to_do_next(padaria, member, number, meet):
     "query",
     ["view=%00", "label=9999999999999999", "after=x", "q=%00", "q=%ff%fe", "number=%00", "after=9999999999999999-1", "after=-1"],
 )
-def test_senseless_addresses_are_no_error(padaria, member, meet, query):
-    meet()
+def test_senseless_addresses_are_no_error(padaria, member, add_contact, query):
+    add_contact()
     assert member.get(reverse("contacts", args=[padaria.pk]) + f"?{query}").status_code == 200
 
 
@@ -145,19 +145,19 @@ def test_senseless_addresses_are_no_error(padaria, member, meet, query):
     ("do", "column", "value"),
     [("profile:ia", "profile", "ia"), ("profile:bot", "profile", "bot"), ("profile:bot", "activate_bot", True)],
 )
-def test_a_switch_for_the_chosen_and_nobody_else(padaria, member, meet, do, column, value):
-    chosen, other = [meet(), meet(1)], meet(2)
+def test_bulk_changes_affect_selected_contacts_only(padaria, member, add_contact, do, column, value):
+    chosen, other = [add_contact(), add_contact(1)], add_contact(2)
     before = getattr(other, column)
     response = bulk(member, padaria, chosen, do)
     assert response.status_code == 302
-    assert said(response) == ["2 contacts changed."]
+    assert message_texts(response) == ["2 contacts changed."]
     assert [getattr(Contact.objects.get(pk=each.pk), column) for each in [*chosen, other]] == [value, value, before]
     assert current_revisions([padaria.pk])[padaria.pk] == 1
-    assert said(bulk(member, padaria, chosen, do)) == ["2 contacts changed."]  # as they are already
+    assert message_texts(bulk(member, padaria, chosen, do)) == ["2 contacts changed."]  # as they are already
 
 
-def test_a_switch_is_one_statement_of_two_columns_that_agree(padaria, member, meet):
-    chosen = [meet(place) for place in range(5)]
+def test_a_switch_is_one_statement_of_two_columns_that_agree(padaria, member, add_contact):
+    chosen = [add_contact(place) for place in range(5)]
     with CaptureQueriesContext(connection) as queries:
         bulk(member, padaria, chosen, "profile:bot")
     updates = [each["sql"] for each in queries if each["sql"].startswith("UPDATE") and "contacts" in each["sql"]]
@@ -165,9 +165,9 @@ def test_a_switch_is_one_statement_of_two_columns_that_agree(padaria, member, me
     assert updates[0].partition("WHERE")[0].count("=") == 2
 
 
-def test_a_label_is_given_to_the_chosen_and_taken_again(padaria, member, meet):
+def test_a_label_is_given_to_the_chosen_and_taken_again(padaria, member, add_contact):
     label = Label.objects.create(organization=padaria, name="VIP")
-    chosen, other = [meet(), meet(1)], meet(2)
+    chosen, other = [add_contact(), add_contact(1)], add_contact(2)
     chosen[0].labels.add(label)
     bulk(member, padaria, chosen, f"label:{label.pk}")
     assert set(label.contacts.all()) == set(chosen)
@@ -190,24 +190,24 @@ def test_a_label_is_given_to_the_chosen_and_taken_again(padaria, member, meet):
         ("unlabel:²", "There is no such label any more. Reload the page."),
     ],
 )
-def test_what_cannot_be_done_is_said(padaria, member, meet, do, words):
-    assert said(bulk(member, padaria, [meet()], do)) == [words]
+def test_invalid_bulk_changes_are_refused_with_a_reason(padaria, member, add_contact, do, words):
+    assert message_texts(bulk(member, padaria, [add_contact()], do)) == [words]
 
 
-def test_nobody_or_too_many_chosen(padaria, member, meet):
+def test_no_or_too_many_selected_contacts_are_refused(padaria, member, add_contact):
     url = reverse("contacts_bulk", args=[padaria.pk])
-    assert said(member.post(url, {"do": "profile:bot"})) == ["Choose contacts first."]
-    assert said(member.post(url, {"do": "profile:bot", "contact": ["x", "", "²", "9" * 30]})) == ["Choose contacts first."]
-    assert said(member.post(url, {"do": "profile:bot", "contact": list(range(1, 502))})) == [
+    assert message_texts(member.post(url, {"do": "profile:bot"})) == ["Choose contacts first."]
+    assert message_texts(member.post(url, {"do": "profile:bot", "contact": ["x", "", "²", "9" * 30]})) == ["Choose contacts first."]
+    assert message_texts(member.post(url, {"do": "profile:bot", "contact": list(range(1, 502))})) == [
         "Choose at most 500 contacts at a time."
     ]
 
 
-def test_another_organization_s_contacts_and_labels_stay_as_they_are(padaria, member, meet, foreign_number):
-    foreign = meet(1, at=foreign_number)
+def test_another_organization_s_contacts_and_labels_stay_as_they_are(padaria, member, add_contact, foreign_number):
+    foreign = add_contact(1, at=foreign_number)
     theirs = Label.objects.create(organization=foreign_number.organization, name="VIP")
     own = Label.objects.create(organization=padaria, name="VIP")
-    assert said(bulk(member, padaria, [meet(), foreign], "profile:bot")) == ["1 contact changed."]
+    assert message_texts(bulk(member, padaria, [add_contact(), foreign], "profile:bot")) == ["1 contact changed."]
     bulk(member, padaria, [foreign], f"label:{own.pk}")
     bulk(member, padaria, [Contact.objects.first()], f"label:{theirs.pk}")
     foreign.refresh_from_db()
@@ -218,10 +218,10 @@ def test_another_organization_s_contacts_and_labels_stay_as_they_are(padaria, me
 @pytest.mark.parametrize(
     "back", ["https://evil.example/", "//evil.example/", "/o/1/../../admin/", "javascript:alert(1)", "/admin/", "\\\\evil"]
 )
-def test_the_way_back_leads_nowhere_else(padaria, member, meet, back):
-    assert bulk(member, padaria, [meet()], "profile:bot", back=back).url == reverse("contacts", args=[padaria.pk])
+def test_the_way_back_leads_nowhere_else(padaria, member, add_contact, back):
+    assert bulk(member, padaria, [add_contact()], "profile:bot", back=back).url == reverse("contacts", args=[padaria.pk])
     own = reverse("contacts", args=[padaria.pk]) + "?q=maria"
-    assert bulk(member, padaria, [meet(1)], "profile:bot", back=own).url == own
+    assert bulk(member, padaria, [add_contact(1)], "profile:bot", back=own).url == own
 
 
 # ---- Who may ----
@@ -231,7 +231,7 @@ OF_A_CONTACT = ["contact_switch", "contact_alias", "contact_labels", "contact_no
 
 
 @pytest.mark.parametrize("name", EVERYBODY_S)
-def test_pages_are_for_members_of_any_role_and_nobody_else(padaria, number, outsider, name):
+def test_pages_are_for_members_of_any_role_only(padaria, number, outsider, name):
     url = reverse(name, args=[padaria.pk])
     for role in Role:
         assert sign_in(padaria, role).get(url).status_code == 200
@@ -239,16 +239,16 @@ def test_pages_are_for_members_of_any_role_and_nobody_else(padaria, number, outs
     assert Client().get(url).url.startswith(reverse("account_login"))
 
 
-def test_nothing_changes_by_looking(padaria, member, meet):
-    contact = meet()
+def test_nothing_changes_by_looking(padaria, member, add_contact):
+    contact = add_contact()
     assert member.get(reverse("contacts_bulk", args=[padaria.pk])).status_code == 405
     assert member.get(reverse("contact_switch", args=[padaria.pk, contact.pk])).status_code == 405
     assert current_revisions([padaria.pk]) == {padaria.pk: 0}
 
 
 @pytest.mark.parametrize("name", OF_A_CONTACT)
-def test_another_organization_s_contact_is_not_there(padaria, member, outsider, meet, foreign_number, name):
-    own, foreign = meet(), meet(1, at=foreign_number)
+def test_another_organization_s_contact_is_not_there(padaria, member, outsider, add_contact, foreign_number, name):
+    own, foreign = add_contact(), add_contact(1, at=foreign_number)
     posted = {"field": "profile", "value": "bot", "alias": "x", "text": "x", "label": "1"}
     for client, organization, contact in (
         (outsider, padaria, own),
@@ -264,8 +264,8 @@ def test_another_organization_s_contact_is_not_there(padaria, member, outsider, 
 
 
 @pytest.mark.parametrize("name", ["contacts_bulk", "contact_switch", "new_contact"])
-def test_posts_need_the_csrf_token(padaria, member, meet, name):
-    args = [padaria.pk, meet().pk] if name == "contact_switch" else [padaria.pk]
+def test_posts_need_the_csrf_token(padaria, member, add_contact, name):
+    args = [padaria.pk, add_contact().pk] if name == "contact_switch" else [padaria.pk]
     client = Client(enforce_csrf_checks=True)
     client.force_login(member.user)
     assert client.post(reverse(name, args=args), {"field": "profile", "value": "bot"}).status_code == 403

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts.lists.contact_list import ListCursor, ContactFilters, ContactPage, ListTab, list_contacts
-from contacts.lists.search import RARE_WORD_LIMIT, MAX_FOUND, find_contacts, index_names, fold_limited
+from contacts.lists.contact_list import ContactFilters, ContactPage, ListCursor, ListTab, list_contacts
+from contacts.lists.search import MAX_FOUND, RARE_WORD_LIMIT, find_contacts, fold_limited, index_names
 from contacts.models import Contact, ContactWord, Label
 from contacts.services import rename_contact
 from jobs.bulk_writes import update_rows
@@ -38,9 +38,9 @@ def ids(organization_id, typed):
         *("61981500586", "6181500586", "8150-0586", "98150-0586", "+55 61", "55 61 98", "61 9 8", "00 55 61 98150 0586", "500586"),
     ],
 )
-def test_a_number_is_found_however_it_is_typed_and_stored(padaria, meet, wa_id, typed):
-    meet(name="Ana", wa_id=wa_id)
-    meet(1, name="Bia", wa_id="5531971204455")
+def test_a_number_is_found_however_it_is_typed_and_stored(padaria, add_contact, wa_id, typed):
+    add_contact(name="Ana", wa_id=wa_id)
+    add_contact(1, name="Bia", wa_id="5531971204455")
     assert found(padaria, typed) == {"Ana"}
 
 
@@ -58,55 +58,55 @@ def test_a_number_is_found_however_it_is_typed_and_stored(padaria, meet, wa_id, 
         ("5491123456789", "+54 11 2345 6789"),
     ],
 )
-def test_other_countries_and_area_codes(padaria, meet, wa_id, typed):
-    meet(name="Ana", wa_id=wa_id)
+def test_other_countries_and_area_codes(padaria, add_contact, wa_id, typed):
+    add_contact(name="Ana", wa_id=wa_id)
     assert found(padaria, typed) == {"Ana"}
 
 
 @pytest.mark.parametrize(
     "typed", ["jose", "JOSÉ", "conceicao", "Conceição José", "jose conc", "jo co", "  conceicao   jo ", "São", "d'avila"]
 )
-def test_accents_case_and_the_order_of_words_make_no_difference(padaria, meet, typed):
-    meet(name="José da Conceição D’Ávila São")
-    meet(1, name="Maria das Dores")
+def test_accents_case_and_the_order_of_words_make_no_difference(padaria, add_contact, typed):
+    add_contact(name="José da Conceição D’Ávila São")
+    add_contact(1, name="Maria das Dores")
     assert found(padaria, typed) == {"José da Conceição D’Ávila São"}
 
 
-def test_all_words_have_to_fit(padaria, meet):
-    meet(name="José da Conceição")
+def test_all_words_have_to_fit(padaria, add_contact):
+    add_contact(name="José da Conceição")
     assert not ids(padaria.pk, "jose maria")
 
 
 @pytest.mark.parametrize(
     "typed", ["@joana.doces", "joana.doces", "@Joana", "doces", "BR.13491208655302741918", "br.13491208655302741918"]
 )
-def test_usernames_and_user_ids(padaria, meet, typed):
-    meet(name="Jo", username="joana.doces", wa_id=None, bsuid="BR.13491208655302741918")
+def test_usernames_and_user_ids(padaria, add_contact, typed):
+    add_contact(name="Jo", username="joana.doces", wa_id=None, bsuid="BR.13491208655302741918")
     assert found(padaria, typed) == {"Jo"}
 
 
-def test_a_name_that_is_a_number_is_found_by_it(padaria, meet):
-    meet(name="Loja 777")
+def test_a_name_that_is_a_number_is_found_by_it(padaria, add_contact):
+    add_contact(name="Loja 777")
     assert found(padaria, "777") == {"Loja 777"}
 
 
 @pytest.mark.parametrize(
     "typed", ["", " ", "%", "_", "%%%", "\\", "'", "@", ".", "+", "()", "😀", "\u0301", "9" * 100, "a" * 100, "x.y" * 30]
 )
-def test_what_means_nobody_finds_nobody(padaria, meet, typed):
-    meet(name="Ana")
+def test_a_search_without_matches_finds_nothing(padaria, add_contact, typed):
+    add_contact(name="Ana")
     assert not ids(padaria.pk, typed)
 
 
-def test_another_organization_s_people_are_not_found(padaria, meet, foreign_number):
-    meet(name="Ana Clara", wa_id=WITH, bsuid="BR.1.2")
+def test_another_organization_s_contacts_are_not_found(padaria, add_contact, foreign_number):
+    add_contact(name="Ana Clara", wa_id=WITH, bsuid="BR.1.2")
     for typed in ("ana", "ana clara", WITH, "0586", "BR.1.2"):
         assert not ids(foreign_number.organization_id, typed)
 
 
-def test_the_name_that_staff_gave_is_found_and_the_profile_s_too(padaria, meet):
+def test_the_name_that_staff_gave_is_found_and_the_profile_s_too(padaria, add_contact):
     who = {"by": User.objects.create_user("ana@example.com"), "now": NOON}
-    contact = rename_contact(contact=meet(name="Zé"), alias="José  Encanador", **who)
+    contact = rename_contact(contact=add_contact(name="Zé"), alias="José  Encanador", **who)
     assert (str(contact), found(padaria, "encanador"), found(padaria, "ze")) == ("José Encanador", {"Zé"}, {"Zé"})
     rename_contact(contact=contact, alias="", **who)
     assert not ids(padaria.pk, "encanador")
@@ -172,13 +172,13 @@ def test_many_with_one_number_are_found_in_part(padaria, many):
         ("e" + "\u0301\u0323" * 100 + "va", "eva"),
     ],
 )
-def test_letters_with_accents_and_ligatures_are_found_as_people_type_them(padaria, meet, name, typed):
-    contact = meet(name=name)
+def test_letters_with_accents_and_ligatures_are_found_as_people_type_them(padaria, add_contact, name, typed):
+    contact = add_contact(name=name)
     assert ids(padaria.pk, typed) == [contact.pk]
 
 
-def test_no_search_asks_more_than_a_few_questions(padaria, meet):
-    meet(name="Ana Clara")
+def test_no_search_asks_more_than_a_few_questions(padaria, add_contact):
+    add_contact(name="Ana Clara")
     for typed in ("ana clara", "61 98150-0586", "BR.1"):
         with CaptureQueriesContext(
             connection,
@@ -200,7 +200,7 @@ def test_search_uses_an_index_for_beginnings(padaria):
     part=st.integers(0, 200),
     length=st.integers(1, 40),
 )
-def test_whoever_has_a_word_is_found_by_its_beginning(padaria, number, name, part, length):
+def test_a_contact_is_found_by_the_beginning_of_a_word(padaria, number, name, part, length):
     contact = Contact.objects.create(create_for_phone_number=number, bsuid="BR.x")
     contact.name = name
     index_names([contact])
@@ -231,7 +231,7 @@ times = st.none() | st.integers(0, 6).map(lambda hours: NOON - timedelta(hours=h
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moments=st.lists(times, max_size=12), limit=st.integers(1, 5), view=st.sampled_from(ListTab))
-def test_pages_show_everybody_once_in_order(padaria, number, moments, limit, view):
+def test_pages_show_every_contact_once_in_order(padaria, number, moments, limit, view):
     Contact.objects.all().delete()
     for place, moment in enumerate(moments):
         Contact.objects.create(
@@ -277,12 +277,12 @@ def test_filters_that_make_no_sense_count_as_not_given(query):
     assert not ContactFilters.read(query).narrowed
 
 
-def test_lists_are_narrowed_by_number_profile_label_and_view(padaria, meet, number, second_number, foreign_number):
+def test_lists_are_narrowed_by_number_profile_label_and_view(padaria, add_contact, number, second_number, foreign_number):
     label = Label.objects.create(organization=padaria, name="VIP")
-    ana = meet(name="Ana", profile="bot", blocked_at=NOON)
+    ana = add_contact(name="Ana", profile="bot", blocked_at=NOON)
     ana.labels.add(label)
-    meet(1, name="Bia", at=second_number)
-    meet(2, name="Eva", at=foreign_number)
+    add_contact(1, name="Bia", at=second_number)
+    add_contact(2, name="Eva", at=foreign_number)
 
     def names(**query):
         return {each.name for each in list_contacts(padaria.pk, ContactFilters.read(query), NOON).contacts}
@@ -295,8 +295,8 @@ def test_lists_are_narrowed_by_number_profile_label_and_view(padaria, meet, numb
     assert names(q="bia", profile="human") == {"Bia"}
 
 
-def test_names_that_were_folded_otherwise_are_found_after_an_update(padaria, meet):
-    contact = meet(name="Łukasz Øster")
+def test_names_that_were_folded_otherwise_are_found_after_an_update(padaria, add_contact):
+    contact = add_contact(name="Łukasz Øster")
     Contact.objects.update(search_name="łukasz øster")
     for word in ContactWord.objects.all():
         ContactWord.objects.filter(pk=word.pk).update(word={"lukasz": "łukasz", "oster": "øster"}[word.word])

@@ -1,4 +1,4 @@
-"""`manage.py generate_data`: fills an organization with made-up contacts and conversations."""
+"""`manage.py generate_data`: fills an organization with demonstration data."""
 
 from argparse import ArgumentTypeError
 from typing import Any

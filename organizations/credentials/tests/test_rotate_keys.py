@@ -1,4 +1,4 @@
-"""`rotate_keys`: after it the old key may go."""
+"""`rotate_keys`: afterwards the old key is not needed any more."""
 
 from io import StringIO
 
@@ -68,7 +68,7 @@ def test_more_rows_than_fit_one_batch_are_all_rotated(settings):
     assert len(list(PhoneNumber.objects.all())) == stored_secrets.BATCH + 5
 
 
-def test_a_row_that_no_key_opens_is_named_and_the_others_are_rotated(settings):
+def test_a_row_that_no_key_decrypts_is_named_and_the_others_are_rotated(settings):
     settings.FIELD_ENCRYPTION_KEYS = [LOST]
     lost = connect(1)
     settings.FIELD_ENCRYPTION_KEYS = [OLD]

@@ -1,4 +1,4 @@
-"""A hub whose keys do not open what its database holds does not start, and says what is missing."""
+"""A hub that cannot decrypt its stored secrets does not start, and explains what is missing."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from organizations.credentials.stored_secrets import SAMPLE, UnreadableSecrets, 
 from organizations.fields import encrypt
 from organizations.models import Organization, PhoneNumber, User
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 
 
@@ -58,7 +58,7 @@ def embedded(tmp_path: Path) -> EmbeddedHub:
     return hub
 
 
-def test_gunicorn_by_itself_does_not_start_either(embedded) -> None:
+def test_gunicorn_alone_does_not_start_either(embedded) -> None:
     embedded.connect_number()
     embedded.key.unlink()
     ended = embedded.run("-m", "gunicorn", "-c", "python:whatsapp_hub.web", PORT="18000")
@@ -77,7 +77,7 @@ def test_without_the_key_file_a_hub_with_secrets_does_not_start(embedded, comman
 
     assert ended.returncode == 1
     assert "no key of FIELD_ENCRYPTION_KEYS opens the stored secrets of: settings 1" in ended.stderr
-    assert "put that file back" in ended.stderr
+    assert "restore that file" in ended.stderr
     assert "Traceback" not in ended.stderr
     embedded.key.write_text(kept)
     assert embedded.manage("worker", "--once").returncode == 0
@@ -89,14 +89,14 @@ def test_a_hub_without_secrets_starts_with_any_key(embedded) -> None:
     assert embedded.manage("prepare_database").returncode == 0
 
 
-def test_a_former_key_behind_the_current_one_is_enough(embedded) -> None:
+def test_a_former_key_after_the_current_one_is_enough(embedded) -> None:
     embedded.connect_number()
     former = embedded.key.read_text()
     assert embedded.manage("worker", "--once", FIELD_ENCRYPTION_KEYS=NEW).returncode == 1
     assert embedded.manage("worker", "--once", FIELD_ENCRYPTION_KEYS=f"{NEW},{former}").returncode == 0
 
 
-def test_a_lost_key_s_secrets_can_be_forgotten_and_entered_anew(embedded) -> None:
+def test_secrets_of_a_lost_key_can_be_removed_and_entered_again(embedded) -> None:
     embedded.connect_number()
     embedded.key.unlink()
     told = embedded.manage("rotate_keys", "--forget-unreadable")
@@ -106,14 +106,14 @@ def test_a_lost_key_s_secrets_can_be_forgotten_and_entered_anew(embedded) -> Non
     assert embedded.manage("worker", "--once").returncode == 0
 
 
-def number(place: int, **secrets: str) -> PhoneNumber:
+def number(index: int, **secrets: str) -> PhoneNumber:
     organization = Organization.objects.get_or_create(organization_name="Padaria")[0]
-    return PhoneNumber.objects.create(organization=organization, phone_number_id=str(place), wa_id="556181412286", **secrets)
+    return PhoneNumber.objects.create(organization=organization, phone_number_id=str(index), wa_id="556181412286", **secrets)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("column", PhoneNumber.SECRETS)
-def test_any_secret_of_a_number_counts(settings, column) -> None:
+def test_each_secret_of_a_number_is_checked(settings, column) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
     number(1, **{column: "s"})
     require_readable_secrets()
@@ -123,7 +123,7 @@ def test_any_secret_of_a_number_counts(settings, column) -> None:
 
 
 @pytest.mark.django_db
-def test_a_seed_of_two_factor_sign_in_counts(settings) -> None:
+def test_a_seed_of_two_factor_sign_in_is_checked(settings) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
     user = User.objects.create_user("ana@example.com")
     Authenticator.objects.create(user=user, type="totp", data={"secret": encrypt("JBSWY3DPEHPK3PXP")})
@@ -134,7 +134,7 @@ def test_a_seed_of_two_factor_sign_in_counts(settings) -> None:
 
 
 @pytest.mark.django_db
-def test_of_many_numbers_the_oldest_and_newest_are_looked_at(settings, django_assert_num_queries) -> None:
+def test_the_oldest_and_newest_of_many_numbers_are_checked(settings, django_assert_num_queries) -> None:
     organization = Organization.objects.create(organization_name="Padaria")
     for key, first in ((OLD, 0), (NEW, SAMPLE)):
         settings.FIELD_ENCRYPTION_KEYS = [key]
@@ -149,7 +149,7 @@ def test_of_many_numbers_the_oldest_and_newest_are_looked_at(settings, django_as
 
 
 @pytest.mark.django_db
-def test_forgetting_leaves_what_a_key_opens(settings) -> None:
+def test_forgetting_keeps_readable_secrets(settings) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [LOST]
     lost = number(1, meta_token="t", webhook_verify_token="v")
     user = User.objects.create_user("ana@example.com")
@@ -170,8 +170,8 @@ def test_forgetting_leaves_what_a_key_opens(settings) -> None:
     require_readable_secrets()
 
 
-def test_a_worker_starts_although_its_database_is_away(tmp_path) -> None:
-    """Its lanes wait for the database, of the kind whose driver is installed here."""
+def test_a_worker_starts_without_its_database(tmp_path) -> None:
+    """Its lanes wait for the database."""
     away = "mysql://nobody@127.0.0.1:9/hub" if connection.vendor == "mysql" else f"sqlite:///{tmp_path}/missing/hub.sqlite3"
     environment = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": NEW, "DATABASE_URL": away}
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The event stream over real HTTP: who gets one, what it tells and when, and when it ends."""
+"""Event streams over real HTTP: who gets one, which events it has and when, and when it ends."""
 
 import asyncio
 import threading
@@ -20,8 +20,8 @@ from whatsapp_hub import asgi
 
 
 @pytest.fixture(autouse=True)
-def talkative(hub: Hub) -> None:
-    """A client that closes waits for the next thing it hears."""
+def frequent_heartbeats(hub: Hub) -> None:
+    """A client that closes a stream waits for the next event."""
     asgi.streams = EventStreams(heartbeat_seconds=0.5)
 
 
@@ -41,18 +41,18 @@ def cookies(user: User) -> dict[str, str]:
 class Listener:
     """Reads a stream in a thread."""
 
-    def __init__(self, answer: requests.Response) -> None:
-        self.answer = answer
-        self.heard: list[tuple[float, str]] = []
+    def __init__(self, response: requests.Response) -> None:
+        self.response = response
+        self.events: list[tuple[float, str]] = []
         self.ended_at = 0.0
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         try:
-            for line in self.answer.iter_lines(chunk_size=1):
+            for line in self.response.iter_lines(chunk_size=1):
                 if line.startswith(b"data:"):
-                    self.heard.append((time.monotonic(), line.decode().removeprefix("data: ")))
+                    self.events.append((time.monotonic(), line.decode().removeprefix("data: ")))
         except (requests.RequestException, AttributeError):  # closed from this side
             pass
         self.ended_at = time.monotonic()
@@ -60,20 +60,20 @@ class Listener:
     def wait(self, ready: Callable[["Listener"], Any], seconds: float) -> None:
         until = time.monotonic() + seconds
         while not ready(self):
-            assert time.monotonic() < until, f"waited {seconds} s; heard {self.heard}"
+            assert time.monotonic() < until, f"waited {seconds} s; received {self.events}"
             time.sleep(0.02)
 
 
-class Caller:
-    """Opens a stream without a server in between, so that what happens at one moment can be arranged."""
+class DirectClient:
+    """Opens a stream without a server, so that a test controls the order of events."""
 
-    def __init__(self, session_key: str, *, is_slow: bool = False, breaks: bool = False) -> None:
+    def __init__(self, session_key: str, *, is_slow: bool = False, fails: bool = False) -> None:
         self._cookie = f"{settings.SESSION_COOKIE_NAME}={session_key}".encode()
-        self._breaks = breaks
+        self._fails = fails
         self.received: list[bytes] = []
-        self.admitted, self.goes_on, self.broke, self.leaves = (asyncio.Event() for _ in range(4))
+        self.started, self.continues, self.failed, self.disconnects = (asyncio.Event() for _ in range(4))
         if not is_slow:
-            self.goes_on.set()
+            self.continues.set()
 
     async def open(self, streams: EventStreams, organization_id: int) -> None:
         scope = {"path": f"/o/{organization_id}/events/", "method": "GET", "headers": [(b"cookie", self._cookie)]}
@@ -85,17 +85,17 @@ class Caller:
                 await asyncio.sleep(0.01)
 
     async def _receive(self) -> dict[str, str]:
-        await self.leaves.wait()
+        await self.disconnects.wait()
         return {"type": "http.disconnect"}
 
     async def _send(self, event: MutableMapping[str, Any]) -> None:
         if event["type"] == "http.response.start":
-            self.admitted.set()
-            await self.goes_on.wait()
-        elif self._breaks and self.received:
-            self.leaves.set()
-            await asyncio.sleep(0.05)  # in which the request ends
-            self.broke.set()
+            self.started.set()
+            await self.continues.wait()
+        elif self._fails and self.received:
+            self.disconnects.set()
+            await asyncio.sleep(0.05)  # meanwhile the request ends
+            self.failed.set()
             raise OSError
         else:
             self.received.append(event["body"])
@@ -103,26 +103,24 @@ class Caller:
 
 @contextmanager
 def listening(hub: Hub, organization: Organization, user: User) -> Iterator[Listener]:
-    with hub.get(f"/o/{organization.pk}/events/", cookies=cookies(user), stream=True) as answer:
-        assert answer.status_code == 200
-        yield Listener(answer)
+    with hub.get(f"/o/{organization.pk}/events/", cookies=cookies(user), stream=True) as response:
+        assert response.status_code == 200
+        yield Listener(response)
 
 
-def test_a_stream_begins_with_the_revision_and_tells_each_new_one(hub: Hub, organization: Organization, ana: User) -> None:
+def test_a_stream_begins_with_the_revision_and_sends_each_new_one(hub: Hub, organization: Organization, ana: User) -> None:
     publish_revisions([organization.pk])
     with listening(hub, organization, ana) as listener:
-        listener.wait(lambda it: it.heard, 2)
+        listener.wait(lambda it: it.events, 2)
         began = time.monotonic()
         publish_revisions([organization.pk])
-        listener.wait(lambda it: len(it.heard) > 1, 2)
+        listener.wait(lambda it: len(it.events) > 1, 2)
 
-    assert [revision for _, revision in listener.heard] == ["1", "2"]
-    assert listener.heard[1][0] - began < 1.0
+    assert [revision for _, revision in listener.events] == ["1", "2"]
+    assert listener.events[1][0] - began < 1.0
 
 
-def test_a_webhook_that_is_applied_raises_the_revision(
-    hub: Hub, numbers: dict[str, PhoneNumber], organization: Organization
-) -> None:
+def test_an_applied_webhook_increases_the_revision(hub: Hub, numbers: dict[str, PhoneNumber], organization: Organization) -> None:
     before = current_revisions([organization.pk])[organization.pk]
     hub.deliver(payload("01_text.json"))
     apply_all()
@@ -130,7 +128,7 @@ def test_a_webhook_that_is_applied_raises_the_revision(
     assert current_revisions([organization.pk])[organization.pk] > before
 
 
-def test_nobody_hears_of_another_organization(hub: Hub, organization: Organization, ana: User) -> None:
+def test_a_stream_has_no_events_of_another_organization(hub: Hub, organization: Organization, ana: User) -> None:
     other = Organization.objects.create(organization_name="Outra")
 
     assert hub.get(f"/o/{other.pk}/events/", cookies=cookies(ana)).status_code == 404
@@ -139,68 +137,68 @@ def test_nobody_hears_of_another_organization(hub: Hub, organization: Organizati
     with listening(hub, organization, ana) as listener:
         publish_revisions([other.pk])
         time.sleep(1.2)
-    assert len(listener.heard) == 1
+    assert len(listener.events) == 1
 
 
-def test_only_get_is_answered(hub: Hub, organization: Organization) -> None:
+def test_only_get_is_allowed(hub: Hub, organization: Organization) -> None:
     assert requests.post(f"{hub.address}/o/{organization.pk}/events/", timeout=5).status_code == 405
 
 
-@pytest.mark.parametrize("shut", ["user", "membership", "organization", "password"])
-def test_a_stream_ends_when_the_door_is_shut(hub: Hub, organization: Organization, ana: User, shut: str) -> None:
+@pytest.mark.parametrize("change", ["user", "membership", "organization", "password"])
+def test_a_stream_ends_when_access_ends(hub: Hub, organization: Organization, ana: User, change: str) -> None:
     asgi.streams = EventStreams(check_seconds=0.5, heartbeat_seconds=0.5)
     with listening(hub, organization, ana) as listener:
-        listener.wait(lambda it: it.heard, 2)
-        if shut == "password":
+        listener.wait(lambda it: it.events, 2)
+        if change == "password":
             ana.set_password("outra-senha-longa-8")
             ana.save()
         else:
-            thing = {"user": ana, "membership": ana.memberships.get(), "organization": organization}[shut]
-            type(thing).objects.filter(pk=thing.pk).update(activate=False)
+            row = {"user": ana, "membership": ana.memberships.get(), "organization": organization}[change]
+            type(row).objects.filter(pk=row.pk).update(activate=False)
         listener.wait(lambda it: it.ended_at, 4)
 
 
-def test_more_pages_than_a_process_holds_are_told_to_come_again(hub: Hub, organization: Organization, ana: User) -> None:
+def test_more_pages_than_a_process_may_have_get_503(hub: Hub, organization: Organization, ana: User) -> None:
     asgi.streams = EventStreams(max_streams=1, heartbeat_seconds=0.5)
     with listening(hub, organization, ana) as listener:
-        listener.wait(lambda it: it.heard, 2)
+        listener.wait(lambda it: it.events, 2)
         assert hub.get(f"/o/{organization.pk}/events/", cookies=cookies(ana)).status_code == 503
 
 
-def test_a_hundred_pages_all_hear_of_a_change(hub: Hub, organization: Organization, ana: User) -> None:
+def test_a_hundred_pages_all_get_a_change(hub: Hub, organization: Organization, ana: User) -> None:
     cookie = cookies(ana)
     address = f"{hub.address}/o/{organization.pk}/events/"
-    answers = [requests.get(address, cookies=cookie, stream=True, timeout=10) for _ in range(100)]
-    listeners = [Listener(answer) for answer in answers]
+    responses = [requests.get(address, cookies=cookie, stream=True, timeout=10) for _ in range(100)]
+    listeners = [Listener(response) for response in responses]
     for listener in listeners:
-        listener.wait(lambda it: it.heard, 5)
+        listener.wait(lambda it: it.events, 5)
     publish_revisions([organization.pk])
     for listener in listeners:
-        listener.wait(lambda it: len(it.heard) == 2, 3)
-    for answer in answers:
-        answer.close()
+        listener.wait(lambda it: len(it.events) == 2, 3)
+    for response in responses:
+        response.close()
 
-    assert {listener.heard[-1][1] for listener in listeners} == {str(current_revisions([organization.pk])[organization.pk])}
+    assert {listener.events[-1][1] for listener in listeners} == {str(current_revisions([organization.pk])[organization.pk])}
 
 
-def test_a_page_that_registers_while_a_revision_is_raised_gets_that_revision(organization: Organization, ana: User) -> None:
-    """The first page is up to date; the second was admitted with the revision before, and is registered after the first got the new
+def test_a_page_that_is_added_while_the_revision_increases_gets_that_revision(organization: Organization, ana: User) -> None:
+    """The access of the second page is checked at the previous revision, and the page is added after the first page got the new
     one."""
     publish_revisions([organization.pk])
     session_key = cookies(ana)[settings.SESSION_COOKIE_NAME]
 
     async def scenario() -> list[bytes]:
         streams = EventStreams(poll_seconds=0.05)
-        first, second = Caller(session_key), Caller(session_key, is_slow=True)
+        first, second = DirectClient(session_key), DirectClient(session_key, is_slow=True)
         serving = [asyncio.create_task(each.open(streams, organization.pk)) for each in (first, second)]
         await first.until(b"data: 1")
-        await second.admitted.wait()
+        await second.started.wait()
         await asyncio.to_thread(publish_revisions, [organization.pk])
         await first.until(b"data: 2")
-        second.goes_on.set()
+        second.continues.set()
         await second.until(b"data: 2")
-        first.leaves.set()
-        second.leaves.set()
+        first.disconnects.set()
+        second.disconnects.set()
         await asyncio.gather(*serving)
         return second.received
 
@@ -211,39 +209,39 @@ def test_a_stream_ends_within_seconds_of_signing_out(hub: Hub, organization: Org
     client = Client()
     client.force_login(ana)
     cookie = {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
-    with hub.get(f"/o/{organization.pk}/events/", cookies=cookie, stream=True) as answer:
-        listener = Listener(answer)
-        listener.wait(lambda it: it.heard, 2)
+    with hub.get(f"/o/{organization.pk}/events/", cookies=cookie, stream=True) as response:
+        listener = Listener(response)
+        listener.wait(lambda it: it.events, 2)
         client.post("/accounts/logout/")
         listener.wait(lambda it: it.ended_at, 8)
 
 
-def test_one_user_has_so_many_streams_and_no_more(hub: Hub, organization: Organization, ana: User) -> None:
+def test_the_streams_of_one_user_are_limited(hub: Hub, organization: Organization, ana: User) -> None:
     bea = User.objects.create_user("bea@example.com", "uma-senha-longa-7")
     Membership.objects.create(organization=organization, user=bea, role=Role.USER)
     asgi.streams = EventStreams(heartbeat_seconds=0.2, max_streams_per_user=2)
     with listening(hub, organization, ana) as first, listening(hub, organization, ana) as second:
         for each in (first, second):
-            each.wait(lambda it: it.heard, 2)
+            each.wait(lambda it: it.events, 2)
         assert hub.get(f"/o/{organization.pk}/events/", cookies=cookies(ana)).status_code == 429
         with listening(hub, organization, bea) as of_another:
-            of_another.wait(lambda it: it.heard, 2)
+            of_another.wait(lambda it: it.events, 2)
     with listening(hub, organization, ana) as again:
-        again.wait(lambda it: it.heard, 2)
+        again.wait(lambda it: it.events, 2)
 
 
-def test_nothing_is_polled_once_the_last_page_is_gone(organization: Organization, ana: User) -> None:
-    """Also where the last page went while it was being sent something."""
+def test_polling_stops_after_the_last_page(organization: Organization, ana: User) -> None:
+    """Also if the last page disconnects while an event is being sent to it."""
     publish_revisions([organization.pk])
     session_key = cookies(ana)[settings.SESSION_COOKIE_NAME]
 
     async def scenario() -> bool:
         streams = EventStreams(poll_seconds=0.2)
-        client = Caller(session_key, breaks=True)
+        client = DirectClient(session_key, fails=True)
         serving = asyncio.create_task(client.open(streams, organization.pk))
         await client.until(b"data: 1")
         await asyncio.to_thread(publish_revisions, [organization.pk])
-        await asyncio.wait_for(client.broke.wait(), 5)
+        await asyncio.wait_for(client.failed.wait(), 5)
         await serving
         for _ in range(30):
             await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Signing in: by e-mail and password, by two factors, with a new password; and how often it may be tried."""
+"""Signing in: with e-mail and password, with two factors, with a new password, and the limits of attempts."""
 
 import re
 from importlib import import_module
@@ -47,14 +47,14 @@ def is_signed_in(client):
 
 
 @pytest.mark.parametrize("typed", ["ana@example.com", "ANA@Example.com", " ana@example.com "])
-def test_the_email_and_the_password_let_in(client, ana, typed):
-    answer = sign_in(client, typed)
+def test_the_right_email_and_password_sign_in(client, ana, typed):
+    response = sign_in(client, typed)
 
-    assert answer["Location"] == reverse("home")
+    assert response["Location"] == reverse("home")
     assert is_signed_in(client)
 
 
-def test_a_wrong_password_is_told_as_an_unknown_email_is(client, ana):
+def test_a_wrong_password_gets_the_same_error_as_an_unknown_email(client, ana):
     wrong = sign_in(client, password="falsch").content
     unknown = sign_in(client, "bia@example.com").content
 
@@ -65,23 +65,23 @@ def test_a_wrong_password_is_told_as_an_unknown_email_is(client, ana):
     assert first == second
 
 
-def test_the_next_page_is_the_one_that_was_asked_for_but_never_another_site(client, ana):
+def test_the_next_page_is_the_requested_one_but_never_another_site(client, ana):
     assert client.post(f"{SIGN_IN}?next=/profile/", {"login": ana.email, "password": PASSWORD})["Location"] == "/profile/"
     other = Client().post(f"{SIGN_IN}?next=https://evil.example/", {"login": ana.email, "password": PASSWORD})
     assert other["Location"] == "/"
 
 
-def test_a_switched_off_user_is_told_so_with_the_right_password_alone(client, ana):
+def test_an_inactive_user_learns_that_only_with_the_right_password(client, ana):
     User.objects.update(activate=False)
 
-    answer = sign_in(client, follow=True)
+    response = sign_in(client, follow=True)
 
     assert not is_signed_in(client)
-    assert answer.request["PATH_INFO"] == reverse("account_inactive")
+    assert response.request["PATH_INFO"] == reverse("account_inactive")
     assert sign_in(client, password="falsch").status_code == 200
 
 
-def test_a_user_who_is_switched_off_is_out_at_the_next_request(client, ana):
+def test_a_user_who_becomes_inactive_is_signed_out_at_the_next_request(client, ana):
     sign_in(client)
     assert client.get("/profile/").status_code == 200
     User.objects.update(activate=False)
@@ -90,24 +90,24 @@ def test_a_user_who_is_switched_off_is_out_at_the_next_request(client, ana):
 
 
 @pytest.mark.parametrize("address", ["/accounts/signup/", "/accounts/email/", "/accounts/social/connections/"])
-def test_nobody_signs_up_or_links_accounts(client, address):
+def test_no_user_can_sign_up_or_link_accounts(client, address):
     assert client.get(address).status_code == 404
 
 
 # How often
 
 
-def test_after_five_wrong_passwords_the_right_one_has_to_wait(client, ana):
+def test_after_five_wrong_passwords_the_right_one_must_wait(client, ana):
     for _ in range(5):
         sign_in(client, password="falsch")
 
-    answer = sign_in(client, headers={"Accept-Language": "en"})
+    response = sign_in(client, headers={"Accept-Language": "en"})
 
     assert not is_signed_in(client)
-    assert "Too many failed login attempts. Try again later." in answer.content.decode()
+    assert "Too many failed login attempts. Try again later." in response.content.decode()
 
 
-def test_failures_of_one_account_are_counted_wherever_they_come_from(ana, settings):
+def test_failures_of_one_account_are_counted_for_all_clients(ana, settings):
     settings.ALLOWED_HOSTS = ["*"]
     for place in range(5):
         elsewhere = Client(REMOTE_ADDR=f"198.51.100.{place}", HTTP_HOST=f"hub.example:{8000 + place}")
@@ -118,7 +118,7 @@ def test_failures_of_one_account_are_counted_wherever_they_come_from(ana, settin
     assert not is_signed_in(client)
 
 
-def test_another_account_is_not_held_up(client, ana):
+def test_another_account_is_not_delayed(client, ana):
     User.objects.create_user("bia@example.com", PASSWORD)
     for _ in range(6):
         sign_in(client, password="falsch")
@@ -127,7 +127,7 @@ def test_another_account_is_not_held_up(client, ana):
     assert is_signed_in(client)
 
 
-def test_one_address_may_not_try_many_accounts_and_another_address_may_still_come_in(ana):
+def test_one_client_cannot_try_many_accounts_and_another_client_can_sign_in(ana):
     for place in range(10):
         sign_in(Client(REMOTE_ADDR="198.51.100.7"), f"{place}@example.com", password="falsch")
 
@@ -138,7 +138,7 @@ def test_one_address_may_not_try_many_accounts_and_another_address_may_still_com
     assert is_signed_in(other)
 
 
-def test_who_claims_to_be_forwarded_is_counted_as_who_they_are(ana):
+def test_a_forged_forwarded_address_is_ignored(ana):
     for place in range(10):
         spoofed = {"X-Forwarded-For": f"198.51.100.{place}"}
         sign_in(Client(REMOTE_ADDR="203.0.113.5"), f"{place}@example.com", password="falsch", headers=spoofed)
@@ -148,16 +148,16 @@ def test_who_claims_to_be_forwarded_is_counted_as_who_they_are(ana):
     assert not is_signed_in(client)
 
 
-def test_too_many_requests_get_a_page_of_ours(client):
+def test_too_many_requests_get_a_page_of_the_hub(client):
     for _ in range(30):
         client.post(SIGN_IN, {"login": "", "password": ""})
-    answer = client.post(SIGN_IN, {"login": "", "password": ""}, headers={"Accept-Language": "en"})
+    response = client.post(SIGN_IN, {"login": "", "password": ""}, headers={"Accept-Language": "en"})
 
-    assert answer.status_code == 429
-    assert "Wait a few minutes" in answer.content.decode()
+    assert response.status_code == 429
+    assert "Wait a few minutes" in response.content.decode()
 
 
-def test_a_new_password_ends_the_waiting(client, ana, sent_mails):
+def test_a_new_password_ends_the_waiting_time(client, ana, sent_mails):
     for _ in range(6):
         sign_in(client, password="falsch")
     choose_new_password(client, sent_mails)
@@ -169,7 +169,7 @@ def test_a_new_password_ends_the_waiting(client, ana, sent_mails):
 # Admin's sign-in is the same
 
 
-def test_the_admin_sends_everybody_through_the_same_sign_in(client):
+def test_the_admin_uses_the_same_sign_in(client):
     User.objects.create_superuser("root@example.com", PASSWORD)
 
     way = client.get("/admin/", follow=True)
@@ -180,16 +180,16 @@ def test_the_admin_sends_everybody_through_the_same_sign_in(client):
     assert client.get("/admin/").status_code == 200
 
 
-def test_admins_own_form_takes_no_password(client):
+def test_the_form_of_the_admin_accepts_no_password(client):
     User.objects.create_superuser("root@example.com", PASSWORD)
 
     for _ in range(6):
-        answer = client.post("/admin/login/?next=/admin/", {"username": "root@example.com", "password": PASSWORD})
-        assert answer["Location"].startswith(SIGN_IN)
+        response = client.post("/admin/login/?next=/admin/", {"username": "root@example.com", "password": PASSWORD})
+        assert response["Location"].startswith(SIGN_IN)
     assert not is_signed_in(client)
 
 
-def test_a_superuser_who_was_guessed_at_has_to_wait_too(client):
+def test_a_superuser_must_wait_after_wrong_passwords_too(client):
     User.objects.create_superuser("root@example.com", PASSWORD)
     for _ in range(5):
         client.post(SIGN_IN, {"login": "root@example.com", "password": "falsch", "next": "/admin/"})
@@ -198,7 +198,7 @@ def test_a_superuser_who_was_guessed_at_has_to_wait_too(client):
     assert not is_signed_in(client)
 
 
-def test_whoever_is_no_superuser_gets_a_403_from_the_admin(client, ana):
+def test_other_users_get_a_403_from_the_admin(client, ana):
     client.force_login(ana)
 
     assert client.get("/admin/", follow=True).status_code == 403
@@ -220,9 +220,9 @@ def choose_new_password(client, sent_mails):
 
 
 def test_a_mailed_link_leads_to_a_new_password_once(client, ana, sent_mails):
-    answer, address = choose_new_password(client, sent_mails)
+    response, address = choose_new_password(client, sent_mails)
 
-    assert answer.request["PATH_INFO"] == reverse("account_reset_password_from_key_done")
+    assert response.request["PATH_INFO"] == reverse("account_reset_password_from_key_done")
     sign_in(client, password="outra-senha-longa-8")
     assert is_signed_in(client)
     assert "works no longer" in english(Client(), address).content.decode()
@@ -289,14 +289,14 @@ def test_a_user_without_a_password_chooses_one_where_others_change_theirs(client
     assert page.request["PATH_INFO"] == "/accounts/password/set/"
     assert [each.name for each in page.context["form"]] == ["password1", "password2"]
 
-    answer = client.post("/accounts/password/set/", {"password1": "123", "password2": "123"})
-    assert b"aria-invalid" in answer.content
+    response = client.post("/accounts/password/set/", {"password1": "123", "password2": "123"})
+    assert b"aria-invalid" in response.content
     new = {"password1": "outra-senha-longa-8", "password2": "outra-senha-longa-8"}
-    answer = client.post("/accounts/password/set/", new, follow=True)
+    response = client.post("/accounts/password/set/", new, follow=True)
 
     assert User.objects.get().check_password("outra-senha-longa-8")
     assert is_signed_in(client)
-    assert answer.request["PATH_INFO"] == "/accounts/password/change/"
+    assert response.request["PATH_INFO"] == "/accounts/password/change/"
 
 
 def test_a_first_password_asks_for_the_second_factor_of_whoever_has_one(client, bia):
@@ -329,9 +329,9 @@ def test_no_page_of_accounts_leads_to_an_address_that_is_not_there(client, passw
             cache.clear()
             if is_signed_in:
                 client.force_login(carla)
-            answer = method(address, follow=True)
-            assert answer.status_code in {200, 403, 404, 405}, address
-            assert answer.status_code != 404 or not answer.redirect_chain, address
+            response = method(address, follow=True)
+            assert response.status_code in {200, 403, 404, 405}, address
+            assert response.status_code != 404 or not response.redirect_chain, address
 
 
 # Two factors
@@ -358,8 +358,8 @@ def secret(client, ana) -> str:
 def test_setting_up_asks_for_the_password_once_more(client, ana):
     client.force_login(ana)
 
-    answer = client.get("/accounts/2fa/totp/activate/")
-    assert answer["Location"].startswith(reverse("account_reauthenticate"))
+    response = client.get("/accounts/2fa/totp/activate/")
+    assert response["Location"].startswith(reverse("account_reauthenticate"))
 
 
 def test_with_two_factors_the_password_alone_lets_nobody_in(client, secret):
@@ -409,7 +409,7 @@ def test_it_can_be_switched_off(client, secret):
 
 
 def clear_seeds() -> str:
-    """What the table of authenticators is made of, decrypted in nothing."""
+    """Returns the content of the table of authenticators, not decrypted."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT data FROM mfa_authenticator ORDER BY id")
         return " ".join(str(row[0]) for row in cursor.fetchall())
@@ -435,7 +435,7 @@ def lets_in(given: str) -> bool:
     return is_signed_in(elsewhere)
 
 
-def test_the_table_of_authenticators_holds_no_seed_in_clear(client, secret, recovery):
+def test_the_table_of_authenticators_has_no_unencrypted_seed(client, secret, recovery):
     stored = clear_seeds()
 
     assert secret not in stored
@@ -446,7 +446,7 @@ def test_the_table_of_authenticators_holds_no_seed_in_clear(client, secret, reco
 MIGRATION = import_module("organizations.migrations.0007_encrypt_two_factor")
 
 
-def test_seeds_that_were_stored_in_clear_are_encrypted_and_still_let_in(client, secret, recovery):
+def test_unencrypted_seeds_are_encrypted_and_still_work(client, secret, recovery):
     MIGRATION.decrypt_seeds(apps, None)
     assert secret in clear_seeds()
     MIGRATION.decrypt_seeds(apps, None)  # also what is in clear already
@@ -462,7 +462,7 @@ def test_seeds_that_were_stored_in_clear_are_encrypted_and_still_let_in(client, 
     assert not lets_in(recovery)
 
 
-def test_codes_that_were_brought_along_are_encrypted_too(ana):
+def test_migrated_codes_are_encrypted_too(ana):
     codes = Authenticator.objects.create(user=ana, type="recovery_codes", data={"migrated_codes": ["11112222", "33334444"]})
     MIGRATION.encrypt_seeds(apps, None)
 
@@ -471,7 +471,7 @@ def test_codes_that_were_brought_along_are_encrypted_too(ana):
     assert codes.wrap().get_unused_codes() == ["11112222", "33334444"]
 
 
-def test_after_a_rotation_the_new_key_alone_opens_the_seeds(client, settings, secret, recovery):
+def test_after_a_rotation_the_new_key_alone_decrypts_the_seeds(client, settings, secret, recovery):
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *settings.FIELD_ENCRYPTION_KEYS]
     call_command("rotate_keys", stdout=StringIO())
     settings.FIELD_ENCRYPTION_KEYS = settings.FIELD_ENCRYPTION_KEYS[:1]
@@ -488,13 +488,13 @@ PAGES = ["login", "logout", "inactive", "reset_password", "reset_password_done",
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_page_is_in_our_frame_and_leads_nowhere_that_is_not_there(client, ana, name, language):
+def test_every_page_has_the_layout_of_the_hub_and_no_dead_links(client, ana, name, language):
     if name in ("logout", "change_password"):
         client.force_login(ana)
-    answer = client.get(reverse(f"account_{name}"), headers={"Accept-Language": language})
+    response = client.get(reverse(f"account_{name}"), headers={"Accept-Language": language})
 
-    page = answer.content.decode()
-    assert answer.status_code == 200
+    page = response.content.decode()
+    assert response.status_code == 200
     assert page.count("<h1") == 1
     assert f'<html lang="{language}"' in page
     for address in re.findall(r'(?:href|action)="(/[^"]*)"', page):

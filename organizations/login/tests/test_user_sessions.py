@@ -1,4 +1,4 @@
-"""Where somebody is signed in, and signing out elsewhere."""
+"""Where a user is signed in, and signing out elsewhere."""
 
 import re
 from datetime import timedelta
@@ -35,8 +35,8 @@ def ana() -> User:
 
 def signed_in(agent: str, email: str = "ana@example.com") -> Client:
     client = Client(headers={"Accept-Language": "en", "User-Agent": agent})
-    answer = client.post("/accounts/login/", {"login": email, "password": PASSWORD})
-    assert answer.status_code == 302
+    response = client.post("/accounts/login/", {"login": email, "password": PASSWORD})
+    assert response.status_code == 302
     return client
 
 
@@ -70,7 +70,7 @@ def test_the_sessions_of_others_and_the_keys_themselves_are_not_shown(ana) -> No
     assert second.get("/profile/").status_code == 200
 
 
-def test_who_signs_out_a_device_is_out_there_and_not_here(ana) -> None:
+def test_signing_out_a_device_ends_only_its_session(ana) -> None:
     phone, laptop = signed_in(PHONE), signed_in(LAPTOP)
     laptop.post("/profile/sessions/end/", {"session": mark_of_the_other(laptop)})
 
@@ -79,12 +79,12 @@ def test_who_signs_out_a_device_is_out_there_and_not_here(ana) -> None:
     assert UserSession.objects.count() == 1
 
 
-def test_who_signs_out_everywhere_else_is_out_also_where_the_session_was_never_noted(ana) -> None:
+def test_signing_out_everywhere_else_ends_unrecorded_sessions_too(ana) -> None:
     phone, unnoted, laptop = signed_in(PHONE), signed_in(PHONE), signed_in(LAPTOP)
     UserSession.objects.filter(pk=unnoted.session.session_key).delete()
-    answer = laptop.post("/profile/sessions/end-others/", follow=True)
+    response = laptop.post("/profile/sessions/end-others/", follow=True)
 
-    assert "You are signed out everywhere else." in answer.content.decode()
+    assert "You are signed out everywhere else." in response.content.decode()
     for gone in (phone, unnoted):
         assert gone.get("/profile/")["Location"].startswith("/accounts/login/")
     page = listed(laptop)
@@ -107,7 +107,7 @@ def test_a_session_that_ended_or_has_an_old_password_is_not_shown(ana) -> None:
     assert "Android" not in listed(client)
 
 
-def test_it_is_asked_for_by_post_and_by_whoever_is_signed_in(ana) -> None:
+def test_signing_out_elsewhere_requires_a_post_and_a_session(ana) -> None:
     client = signed_in(LAPTOP)
     for address in ("/profile/sessions/end/", "/profile/sessions/end-others/"):
         assert client.get(address).status_code == 405
@@ -116,7 +116,7 @@ def test_it_is_asked_for_by_post_and_by_whoever_is_signed_in(ana) -> None:
     assert client.get("/profile/").status_code == 200
 
 
-def test_a_note_is_repeated_without_harm(ana) -> None:
+def test_recording_a_session_twice_changes_nothing_else(ana) -> None:
     key = signed_in(LAPTOP).session.session_key
     before = UserSession.objects.get()
     record_session(key, user_id=ana.pk, user_agent=PHONE, now=timezone.now() + timedelta(hours=1))
@@ -127,7 +127,7 @@ def test_a_note_is_repeated_without_harm(ana) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_open_page_notes_its_session_and_its_stream_ends_when_it_is_signed_out_elsewhere(hub, ana) -> None:
+def test_an_open_page_records_its_session_and_its_stream_ends_with_it(hub, ana) -> None:
     organization = Organization.objects.create(organization_name="Aroeira")
     Membership.objects.create(organization=organization, user=ana, role=Role.USER)
     phone, laptop = signed_in(PHONE), signed_in(LAPTOP)
@@ -140,11 +140,11 @@ def test_an_open_page_notes_its_session_and_its_stream_ends_when_it_is_signed_ou
         next(lines)
         assert UserSession.objects.filter(user_agent=PHONE).count() == 1
         laptop.post("/profile/sessions/end-others/")
-        assert list(lines)[-1:] in ([], [b""])  # it ends within seconds, which the time-out would tell
+        assert list(lines)[-1:] in ([], [b""])  # it ends within seconds; otherwise the time-out raises
     assert requests.get(address, cookies=cookies, timeout=5).status_code == 404
 
 
-def test_expired_sessions_are_deleted_with_what_was_noted_of_them(ana) -> None:
+def test_expired_sessions_are_deleted_with_their_records(ana) -> None:
     old, current = signed_in(LAPTOP), signed_in(PHONE)
     Session.objects.filter(pk=old.session.session_key).update(expire_date=timezone.now() - timedelta(seconds=1))
 
@@ -155,8 +155,8 @@ def test_expired_sessions_are_deleted_with_what_was_noted_of_them(ana) -> None:
 
 
 def test_many_expired_sessions_are_deleted_a_bounded_number_at_a_time(monkeypatch) -> None:
-    monkeypatch.setattr("organizations.login.user_sessions.STEP", 2)
-    monkeypatch.setattr("organizations.login.user_sessions.MOST_STEPS", 3)
+    monkeypatch.setattr("organizations.login.user_sessions.BATCH", 2)
+    monkeypatch.setattr("organizations.login.user_sessions.MAX_BATCHES", 3)
     at = timezone.now() - timedelta(days=1)
     Session.objects.bulk_create(Session(pk=f"s{place}", session_data="", expire_date=at) for place in range(9))
 

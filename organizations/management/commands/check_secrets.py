@@ -1,4 +1,4 @@
-"""`manage.py check_secrets`: whether the keys of this hub open what its database holds."""
+"""`manage.py check_secrets`: whether the encryption keys of this hub decrypt its database."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from organizations.credentials.stored_secrets import UnreadableSecrets, require_
 
 class Command(BaseCommand):
     help = (
-        "Fails if no key of FIELD_ENCRYPTION_KEYS opens a stored secret, and names its row. The hub's processes ask this when they "
-        "start, and do not go on. A database that is away is no failure here."
+        "Fails if no key of FIELD_ENCRYPTION_KEYS decrypts a stored secret, and names its row. The hub's processes make this check "
+        "when they start, and stop if it fails. It does not fail if the database does not answer."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             require_readable_secrets()
-        except UnreadableSecrets as refusal:
-            raise CommandError(str(refusal)) from None
-        except (DatabaseError, InterfaceError) as failure:
-            self.stderr.write(f"the database cannot be asked: {type(failure).__name__}")
+        except UnreadableSecrets as error:
+            raise CommandError(str(error)) from None
+        except (DatabaseError, InterfaceError) as error:
+            self.stderr.write(f"the database does not answer: {type(error).__name__}")

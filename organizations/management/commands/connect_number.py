@@ -1,4 +1,4 @@
-"""`manage.py connect_number`: tells the hub of a WhatsApp number."""
+"""`manage.py connect_number`: connects a WhatsApp number to an organization."""
 
 import os
 import sys
@@ -19,21 +19,20 @@ from organizations.numbers.registration import CannotConnect, ConnectedNumber, c
 
 SHARED_PATH = "/webhooks/whatsapp/"
 SECRETS = {"verify_token": "HUB_VERIFY_TOKEN", "app_secret": "HUB_APP_SECRET", "meta_token": "HUB_META_TOKEN"}
-"""Where a secret is looked for that no option gives: under this name on standard input, then in the environment."""
-MOST_READ = 64 * 1024
-"""Characters of standard input."""
-MOST_MEMBERS = 10
-"""Members that are named."""
+"""Names of secrets that no option gives, on standard input and then in the environment."""
+MAX_INPUT = 64 * 1024
+"""Characters that are read from standard input."""
+MAX_MEMBERS = 10
+"""Members that the output lists."""
 
 
 class Command(BaseCommand):
     help = (
-        "Connects a WhatsApp number to an organization, which is created if missing, or renews what is known of it. "
-        "Safe to repeat: a changed app secret replaces the old one, which stays good for some days. "
-        "Webhooks that came for the number before are applied once it is connected. Whoever may run this command decides whose the "
-        "number is: an organization that has only typed its id, without proof, gives it away. Secrets on the command line can be "
-        "seen by other users of the machine: give them on standard input or in the environment (HUB_VERIFY_TOKEN, HUB_APP_SECRET, "
-        "HUB_META_TOKEN)."
+        "Connects a WhatsApp number to an organization, or updates a connected one. Creates the organization if it is missing. "
+        "Safe to repeat: a changed app secret replaces the old one, which stays valid for some days. "
+        "Webhooks that were received before for the number are applied after it is connected. This command proves the ownership: "
+        "another organization that has the number without a proof loses it. Secrets on the command line are visible to other users "
+        "of the machine. Pass them on standard input or in the environment (HUB_VERIFY_TOKEN, HUB_APP_SECRET, HUB_META_TOKEN)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,8 +40,8 @@ class Command(BaseCommand):
         add("--organization", required=True, metavar="NAME", help="name of the organization, created if missing")
         add("--phone-number-id", required=True, metavar="ID", help="Meta's id of the number (panel: API Setup)")
         add("--wa-id", required=True, metavar="DIGITS", help="the number itself with its country code: 556133214400")
-        add("--verify-token", metavar="T", help="what you type as “Verify token” in Meta's panel")
-        add("--app-secret", metavar="S", help="panel: App settings, Basic; it signs every webhook")
+        add("--verify-token", metavar="T", help="the “Verify token” that you enter in Meta's panel")
+        add("--app-secret", metavar="S", help="panel: App settings, Basic. It signs every webhook")
         add("--meta-token", metavar="T", help="access token of a system user, for sending")
         add(
             "--secrets-from-stdin",
@@ -54,46 +53,52 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="E-MAIL",
-            help="who is to see the number's conversations: a user of this hub becomes a member of the organization (the first one "
-            "its owner), anybody else gets an invitation, whose link is printed; may be repeated",
+            help="e-mail of a new member of the organization, who sees the number's conversations. A user of this hub becomes a "
+            "member, the first one with the role creator. For other e-mails the link of an invitation is printed. May be repeated",
         )
-        add("--waba-id", default="", metavar="ID", help="WhatsApp Business Account ID; left out, the known one stays")
+        add("--waba-id", default="", metavar="ID", help="WhatsApp Business Account ID. Without it, the stored one stays")
 
     def handle(self, *args: Any, **options: Any) -> None:
         columns = ("organization", "phone_number_id", "wa_id", "waba_id")
-        piped = _secrets_in(sys.stdin.read(MOST_READ)) if options["secrets_from_stdin"] else {}
-        secrets = {column: _secret(column, options[column], piped) for column in SECRETS}
-        emails = [_email(written) for written in options["member"]]
+        piped = _parse_secrets(sys.stdin.read(MAX_INPUT)) if options["secrets_from_stdin"] else {}
+        secrets = {column: _find_secret(column, options[column], piped) for column in SECRETS}
+        emails = [_parse_email(written) for written in options["member"]]
         try:
             connection = connect_number(**{column: options[column] for column in columns}, **secrets)
-        except CannotConnect as refusal:
-            raise CommandError(str(refusal)) from None
+        except CannotConnect as error:
+            raise CommandError(str(error)) from None
         organization = connection.number.organization
         added = [
             (email, add_member(organization=organization, email=email, is_first=email == emails[0], now=timezone.now()))
             for email in emails
         ]
-        invitations = [line for email, each in added if isinstance(each, IssuedInvitation) for line in _invitation(email, each)]
-        for line in [*_report(connection), *_members(organization, is_invited=bool(invitations)), *invitations]:
+        invitations = [
+            line for email, each in added if isinstance(each, IssuedInvitation) for line in _describe_invitation(email, each)
+        ]
+        for line in [
+            *_describe_connection(connection),
+            *_describe_members(organization, is_invited=bool(invitations)),
+            *invitations,
+        ]:
             self.stdout.write(line)
 
 
-def _secrets_in(text: str) -> dict[str, str]:
-    """The secrets in lines of NAME=value, by name; empty lines and those that begin with # are passed over."""
+def _parse_secrets(text: str) -> dict[str, str]:
+    """Returns the secrets in lines of NAME=value, by name. Ignores empty lines and lines that begin with #."""
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         name, equals, value = (part.strip() for part in line.partition("="))
         if not name or name.startswith("#"):
             continue
-        if name not in SECRETS.values() or not equals:  # the line may be a secret itself, so it is not quoted
+        if name not in SECRETS.values() or not equals:  # the line is not quoted, because it may contain a secret
             raise CommandError(f"line {number} of standard input is none of {', '.join(f'{each}=…' for each in SECRETS.values())}")
         if name in found:
-            raise CommandError(f"{name} is on standard input twice")
+            raise CommandError(f"standard input contains {name} twice")
         found[name] = value
     return found
 
 
-def _email(written: str) -> str:
+def _parse_email(written: str) -> str:
     email = written.strip().lower()
     try:
         validate_email(email)
@@ -102,7 +107,7 @@ def _email(written: str) -> str:
     return email
 
 
-def _secret(column: str, option: str | None, piped: Mapping[str, str]) -> str:
+def _find_secret(column: str, option: str | None, piped: Mapping[str, str]) -> str:
     name = SECRETS[column]
     if option is not None:
         return option
@@ -113,7 +118,7 @@ def _secret(column: str, option: str | None, piped: Mapping[str, str]) -> str:
     return secret
 
 
-def _report(connection: ConnectedNumber) -> list[str]:
+def _describe_connection(connection: ConnectedNumber) -> list[str]:
     number = connection.number
     organization = number.organization
     lines = [
@@ -121,40 +126,42 @@ def _report(connection: ConnectedNumber) -> list[str]:
         f"number {number.wa_id} (phone number ID {number.meta_id}) " + ("connected" if connection.number_is_new else "updated"),
     ]
     if connection.app_secret_was_replaced:
-        lines.append(f"the app secret changed; the one before is accepted for {settings.PREVIOUS_APP_SECRET_DAYS:g} days")
+        lines.append(f"the app secret changed; the previous one is accepted for {settings.PREVIOUS_APP_SECRET_DAYS:g} days")
     if number.is_claim:
-        lines.append("another organization had this id; the worker moves what belongs to it, then webhooks come here")
+        lines.append(
+            "another organization had this id; webhooks are applied here after the worker has moved the rows of that organization"
+        )
     if not number.is_applied:
-        lines.append("the number or its organization is inactive: webhooks are stored, and wait")
+        lines.append("the number or its organization is inactive: webhooks are stored and wait")
     return [
         *lines,
         "callback URL for Meta's panel: https://<your host> followed by",
-        f"  {SHARED_PATH}{organization.key}/  (this organization's own)",
-        f"  {SHARED_PATH}  (or the one all share)",
+        f"  {SHARED_PATH}{organization.key}/  (only this organization's webhooks)",
+        f"  {SHARED_PATH}  (or the URL that all organizations share)",
     ]
 
 
-def _members(organization: Organization, *, is_invited: bool) -> list[str]:
-    """Who can see the number's conversations; `is_invited` tells whether somebody has just been asked in."""
+def _describe_members(organization: Organization, *, is_invited: bool) -> list[str]:
+    """Returns who can see the number's conversations. `is_invited`: whether an invitation was just issued."""
     members = Membership.objects.filter(organization=organization, activate=True, user__activate=True)
     names = [
         f"{member.user.email} ({member.role})"
-        for member in members.select_related("user").order_by("create_in", "pk")[: MOST_MEMBERS + 1]
+        for member in members.select_related("user").order_by("create_in", "pk")[: MAX_MEMBERS + 1]
     ]
     if not names and is_invited:
-        return ["nobody can see its conversations until the invitation is accepted"]
+        return ["no user can see its conversations until the invitation is accepted"]
     if not names:
         return [
-            "nobody can see its conversations yet: the organization has no members. Run the command again with --member E-MAIL, or "
-            "sign in as a superuser, who may take the organization over"
+            "no user can see its conversations yet: the organization has no members. Run the command again with --member E-MAIL, "
+            "or sign in as a superuser and take over the organization"
         ]
-    shown = ", ".join(names[:MOST_MEMBERS]) + (" and others" if len(names) > MOST_MEMBERS else "")
+    shown = ", ".join(names[:MAX_MEMBERS]) + (" and others" if len(names) > MAX_MEMBERS else "")
     return [f"who can see its conversations: {shown}"]
 
 
-def _invitation(email: str, issued: IssuedInvitation) -> list[str]:
+def _describe_invitation(email: str, issued: IssuedInvitation) -> list[str]:
     path = reverse("invitation", args=[issued.token])
     return [
-        f"{email} is invited as {issued.invitation.role}; the link works once, for seven days: https://<your host> followed by",
+        f"{email} is invited as {issued.invitation.role}; the link is valid once, for seven days: https://<your host> followed by",
         f"  {path}",
     ]

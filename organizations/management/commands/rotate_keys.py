@@ -1,12 +1,12 @@
-"""`manage.py rotate_keys`: encrypts all stored secrets anew.
+"""`manage.py rotate_keys`: encrypts all stored secrets again, with the first encryption key.
 
 To change the encryption key:
 
 1. Make a key: `python3 -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"`.
 2. Put it first in FIELD_ENCRYPTION_KEYS, before the old one: `new,old`. Restart the web and the worker processes: from
    now on the new key encrypts, and both decrypt.
-3. Run this command. It is safe to repeat, and nothing needs to stop for it.
-4. When it has ended with success, remove the old key and restart once more.
+3. Run this command. It is safe to repeat, and no process has to be stopped.
+4. After it has succeeded, remove the old key and restart again.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The group commit: one round at a time, everything that came meanwhile in the next, and each caller its own result."""
+"""The group commit: one group at a time, and all inputs that arrive meanwhile in the next one. Each caller gets its own result."""
 
 import asyncio
 import threading
@@ -6,32 +6,32 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from webhooks.intake.group_commit import MOST_HANGING, GroupCommit, Overloaded
+from webhooks.intake.group_commit import MAX_HANGING_THREADS, GroupCommit, Overloaded
 
 Work = Callable[[Sequence[str]], Sequence[str | Exception]]
 
 
 class Gate:
-    """Work that waits until it is let through, and remembers its groups."""
+    """Work that waits until `open` is set, and records its groups."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
         self.groups: list[list[str]] = []
 
-    def __call__(self, things: Sequence[str]) -> list[str | Exception]:
-        self.groups.append(list(things))
+    def __call__(self, inputs: Sequence[str]) -> list[str | Exception]:
+        self.groups.append(list(inputs))
         self.open.wait(10)
-        return [ValueError(thing) if thing.startswith("bad") else thing.upper() for thing in things]
+        return [ValueError(each) if each.startswith("bad") else each.upper() for each in inputs]
 
 
-async def submitted(commit: GroupCommit[str, str], things: Sequence[str], *, within: float = 10.0) -> list["asyncio.Future[str]"]:
-    due = asyncio.get_running_loop().time() + within
-    futures = [commit.submit(thing, due=due) for thing in things]
+async def submitted(commit: GroupCommit[str, str], inputs: Sequence[str], *, within: float = 10.0) -> list["asyncio.Future[str]"]:
+    deadline = asyncio.get_running_loop().time() + within
+    futures = [commit.submit(each, deadline=deadline) for each in inputs]
     await asyncio.sleep(0.01)
     return futures
 
 
-def test_what_comes_during_a_round_goes_into_the_next_together() -> None:
+def test_inputs_that_arrive_during_a_group_form_the_next_group() -> None:
     gate = Gate()
 
     async def scenario() -> list[str]:
@@ -45,7 +45,7 @@ def test_what_comes_during_a_round_goes_into_the_next_together() -> None:
     assert gate.groups == [["a"], ["b", "c", "d"]]
 
 
-def test_each_caller_hears_of_its_own_failure_only() -> None:
+def test_each_caller_gets_its_own_failure_only() -> None:
     gate = Gate()
     gate.open.set()
 
@@ -59,10 +59,10 @@ def test_each_caller_hears_of_its_own_failure_only() -> None:
 
 
 def test_work_that_raises_fails_the_whole_group_and_the_next_goes_on() -> None:
-    def breaking(things: Sequence[str]) -> list[str | Exception]:
-        if "break" in things:
+    def breaking(inputs: Sequence[str]) -> list[str | Exception]:
+        if "break" in inputs:
             raise RuntimeError
-        return list(things)
+        return list(inputs)
 
     async def scenario() -> str:
         commit: GroupCommit[str, str] = GroupCommit(breaking)
@@ -78,16 +78,16 @@ def test_work_that_raises_fails_the_whole_group_and_the_next_goes_on() -> None:
 @pytest.mark.parametrize(
     ("options", "groups"),
     [
-        ({"most": 2}, [["a"], ["bb", "ccc"], ["dddd"]]),
-        ({"budget": 5}, [["a"], ["bb", "ccc"], ["dddd"]]),
-        ({"budget": 1}, [["a"], ["bb"], ["ccc"], ["dddd"]]),
+        ({"max_inputs": 2}, [["a"], ["bb", "ccc"], ["dddd"]]),
+        ({"max_bytes": 5}, [["a"], ["bb", "ccc"], ["dddd"]]),
+        ({"max_bytes": 1}, [["a"], ["bb"], ["ccc"], ["dddd"]]),
     ],
 )
-def test_a_group_is_bounded_in_things_and_bytes_but_always_has_one(options, groups) -> None:
+def test_a_group_is_bounded_in_inputs_and_bytes_but_always_has_one(options, groups) -> None:
     gate = Gate()
 
     async def scenario() -> None:
-        commit = GroupCommit(gate, weigh=len, **options)
+        commit = GroupCommit(gate, size_of=len, **options)
         tasks = await submitted(commit, ["a"]) + await submitted(commit, ["bb", "ccc", "dddd"])
         gate.open.set()
         await asyncio.gather(*tasks)
@@ -96,11 +96,11 @@ def test_a_group_is_bounded_in_things_and_bytes_but_always_has_one(options, grou
     assert gate.groups == groups
 
 
-def test_more_than_memory_should_hold_is_refused() -> None:
+def test_more_than_the_capacity_is_refused() -> None:
     gate = Gate()
 
     async def scenario() -> None:
-        commit = GroupCommit(gate, weigh=len, capacity=4)
+        commit = GroupCommit(gate, size_of=len, capacity=4)
         tasks = await submitted(commit, ["a"]) + await submitted(commit, ["bbb"])
         with pytest.raises(Overloaded):
             await submitted(commit, ["cc"])
@@ -110,14 +110,14 @@ def test_more_than_memory_should_hold_is_refused() -> None:
     asyncio.run(scenario())
 
 
-def test_a_round_that_hangs_is_given_up_and_does_not_hold_up_the_next() -> None:
+def test_a_group_that_hangs_is_abandoned_and_does_not_delay_the_next() -> None:
     gate = Gate()
 
-    def work(things: Sequence[str]) -> Sequence[str | Exception]:
-        return gate(things) if "hangs" in things else list(things)
+    def work(inputs: Sequence[str]) -> Sequence[str | Exception]:
+        return gate(inputs) if "hangs" in inputs else list(inputs)
 
     async def scenario() -> str:
-        commit: GroupCommit[str, str] = GroupCommit(work, patience=0.05)
+        commit: GroupCommit[str, str] = GroupCommit(work, timeout=0.05)
         (hanging,) = await submitted(commit, ["hangs"])
         with pytest.raises(TimeoutError):
             await hanging
@@ -132,12 +132,12 @@ def test_only_so_many_threads_hang_and_work_goes_on_when_one_ends() -> None:
     gate = Gate()
 
     async def scenario() -> str:
-        commit = GroupCommit(gate, patience=0.02)
-        for index in range(2 * MOST_HANGING):
+        commit = GroupCommit(gate, timeout=0.02)
+        for index in range(2 * MAX_HANGING_THREADS):
             (hanging,) = await submitted(commit, [str(index)], within=0.1)
             with pytest.raises(TimeoutError):
                 await hanging
-        assert len(gate.groups) == MOST_HANGING
+        assert len(gate.groups) == MAX_HANGING_THREADS
         gate.open.set()
         (going,) = await submitted(commit, ["goes"])
         return await going
@@ -145,7 +145,7 @@ def test_only_so_many_threads_hang_and_work_goes_on_when_one_ends() -> None:
     assert asyncio.run(scenario()) == "GOES"
 
 
-def test_nobody_waits_longer_than_they_said_wherever_they_stand() -> None:
+def test_no_caller_waits_longer_than_its_deadline() -> None:
     gate = Gate()
 
     async def scenario() -> list[float]:
@@ -169,7 +169,7 @@ def test_nobody_waits_longer_than_they_said_wherever_they_stand() -> None:
     assert 0.2 <= late < 0.4
 
 
-def test_whose_caller_has_gone_is_not_worked_on() -> None:
+def test_an_input_whose_caller_has_gone_is_not_processed() -> None:
     gate = Gate()
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""The receiver over real HTTP: who is let in, what is kept, what is answered."""
+"""The receiver over real HTTP: which requests it accepts, what it stores, how it responds."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ def connect(organization: Organization, number: str, secret: str = SECRET, **col
 
 
 def raw_request(hub: Hub, *parts: bytes) -> bytes:
-    """What the hub answers to these bytes."""
+    """Sends the bytes, and returns what the hub responds."""
     address = urlsplit(hub.address)
     with socket.create_connection((address.hostname, address.port), timeout=10) as client:
         for part in parts:
@@ -44,8 +44,8 @@ def raw_request(hub: Hub, *parts: bytes) -> bytes:
 
 def test_a_signed_body_is_stored_before_it_gets_its_200(hub, numbers) -> None:
     body = payload("01_text.json")
-    answer = hub.post(body)
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = hub.post(body)
+    assert (response.status_code, response.content) == (200, b"")
     stored = Webhook.objects.get()
     assert stored.body == body
     assert stored.json == body.decode()
@@ -53,7 +53,7 @@ def test_a_signed_body_is_stored_before_it_gets_its_200(hub, numbers) -> None:
 
 
 @pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.name)
-def test_whatever_is_signed_is_kept_to_the_byte(hub, numbers, path) -> None:
+def test_every_signed_body_is_stored_byte_by_byte(hub, numbers, path) -> None:
     assert hub.post(path.read_bytes()).status_code == 200
     assert Webhook.objects.get().body == path.read_bytes()
 
@@ -73,8 +73,8 @@ def test_whatever_is_signed_is_kept_to_the_byte(hub, numbers, path) -> None:
     ],
 )
 def test_a_wrong_signature_is_refused_and_nothing_stored(hub, numbers, header) -> None:
-    answer = hub.post(text_body("w"), headers={"X-Hub-Signature-256": header})
-    assert (answer.status_code, answer.content) == (401, b"")
+    response = hub.post(text_body("w"), headers={"X-Hub-Signature-256": header})
+    assert (response.status_code, response.content) == (401, b"")
     assert not Webhook.objects.exists()
 
 
@@ -88,7 +88,7 @@ def test_a_missing_signature_is_refused_and_counted(hub, numbers) -> None:
     assert refused() == before + 1
 
 
-def test_the_platform_secret_opens_the_shared_path_only(hub, numbers, organization, settings) -> None:
+def test_the_platform_secret_is_valid_on_the_shared_path_only(hub, numbers, organization, settings) -> None:
     settings.META_APP_SECRET = "platform"
     assert hub.post(text_body("w"), secret="platform").status_code == 200
     assert Webhook.objects.get().signed_for is None
@@ -96,7 +96,7 @@ def test_the_platform_secret_opens_the_shared_path_only(hub, numbers, organizati
     assert hub.post(text_body("w"), secret="platform", path=own).status_code == 401
 
 
-def test_an_organization_path_takes_that_organizations_secrets_only(hub, numbers, organization) -> None:
+def test_an_organization_path_accepts_its_secrets_only(hub, numbers, organization) -> None:
     stranger = Organization.objects.create(organization_name="stranger")
     connect(stranger, "900", secret="strangers secret")
     own, theirs = (f"/webhooks/whatsapp/{each.key}/" for each in (organization, stranger))
@@ -107,13 +107,13 @@ def test_an_organization_path_takes_that_organizations_secrets_only(hub, numbers
     assert [each.signed_for for each in Webhook.objects.order_by("pk")] == [[organization.pk], [stranger.pk]]
 
 
-def test_current_and_previous_secret_are_good_and_older_ones_are_not(hub, organization) -> None:
+def test_current_and_previous_secret_are_valid_and_older_ones_are_not(hub, organization) -> None:
     number = connect(organization, "448190735512098", secret="first")
     for secret in ("second", "third"):
         number.replace_app_secret(secret)
     number.save()
-    answers = [hub.post(text_body("w"), secret=secret).status_code for secret in ("third", "second", "first")]
-    assert answers == [200, 200, 401]
+    responses = [hub.post(text_body("w"), secret=secret).status_code for secret in ("third", "second", "first")]
+    assert responses == [200, 200, 401]
 
 
 def test_a_secret_works_as_soon_as_it_is_stored(hub, organization) -> None:
@@ -124,26 +124,26 @@ def test_a_secret_works_as_soon_as_it_is_stored(hub, organization) -> None:
     assert hub.post(text_body("w"), secret="second").status_code == 200
 
 
-def test_a_body_for_an_unknown_number_is_taken_if_a_connected_app_signed_it(hub, numbers) -> None:
+def test_a_body_for_an_unknown_number_is_accepted_if_a_connected_app_signed_it(hub, numbers) -> None:
     assert hub.post(text_body("w", number="777000")).status_code == 200
     assert Webhook.objects.count() == 1
 
 
-def test_an_account_event_names_its_account_and_is_taken(hub, organization) -> None:
+def test_an_account_event_with_its_account_is_accepted(hub, organization) -> None:
     connect(organization, "1", secret="the first", waba_id="385012774910236")
     for more in range(2, 30):
         connect(organization, str(more), secret=f"secret {more}")
     assert hub.post(payload("90_template_status_rejected.json"), secret="the first").status_code == 200
 
 
-def test_a_number_whose_secret_no_key_opens_costs_the_others_nothing(hub, numbers, organization, settings) -> None:
+def test_an_unreadable_secret_of_a_number_does_not_affect_others(hub, numbers, organization, settings) -> None:
     key, settings.FIELD_ENCRYPTION_KEYS = settings.FIELD_ENCRYPTION_KEYS, [Fernet.generate_key().decode()]
     connect(organization, "31337", secret="lost")
     settings.FIELD_ENCRYPTION_KEYS = key
     assert hub.post(text_body("w")).status_code == 200
 
 
-def test_checking_asks_no_more_of_the_database_with_many_numbers(numbers, organization, django_assert_num_queries) -> None:
+def test_many_numbers_need_no_more_queries(numbers, organization, django_assert_num_queries) -> None:
     for more in range(300):
         connect(organization, f"9000{more}", secret=f"secret {more}")
     with django_assert_num_queries(2):
@@ -152,57 +152,57 @@ def test_checking_asks_no_more_of_the_database_with_many_numbers(numbers, organi
     assert len(ring) < 12
 
 
-# The handshake
+# Verification requests
 
 
-def handshake(hub: Hub, path: str = "/webhooks/whatsapp/", **parameters: str) -> requests.Response:
+def verify_callback(hub: Hub, path: str = "/webhooks/whatsapp/", **parameters: str) -> requests.Response:
     return hub.get(path, params={f"hub.{key}": each for key, each in parameters.items()})
 
 
 GOOD = {"mode": "subscribe", "verify_token": "handshake-token", "challenge": "1158201444"}
 
 
-def test_the_handshake_echoes_the_challenge_as_plain_text(hub, numbers) -> None:
-    answer = handshake(hub, **GOOD)
-    assert (answer.status_code, answer.text) == (200, "1158201444")
-    assert answer.headers["content-type"].startswith("text/plain")
+def test_a_verification_request_gets_the_challenge_as_plain_text(hub, numbers) -> None:
+    response = verify_callback(hub, **GOOD)
+    assert (response.status_code, response.text) == (200, "1158201444")
+    assert response.headers["content-type"].startswith("text/plain")
 
 
-def test_the_challenge_comes_back_as_it_is_whatever_it_holds(hub, numbers) -> None:
-    assert handshake(hub, **GOOD | {"challenge": "<b>1 & ç</b>"}).text == "<b>1 & ç</b>"
+def test_the_challenge_is_returned_unchanged(hub, numbers) -> None:
+    assert verify_callback(hub, **GOOD | {"challenge": "<b>1 & ç</b>"}).text == "<b>1 & ç</b>"
 
 
 @pytest.mark.parametrize("wrong", [{"verify_token": "guess"}, {"verify_token": "HANDSHAKE-TOKEN"}, {"mode": "unsubscribe"}])
-def test_a_handshake_with_a_wrong_token_is_forbidden(hub, numbers, wrong) -> None:
-    assert handshake(hub, **GOOD | wrong).status_code == 403
+def test_a_verification_request_with_a_wrong_token_is_forbidden(hub, numbers, wrong) -> None:
+    assert verify_callback(hub, **GOOD | wrong).status_code == 403
 
 
 @pytest.mark.parametrize("missing", GOOD)
-def test_a_handshake_that_lacks_a_parameter_is_a_bad_request(hub, numbers, missing) -> None:
-    assert handshake(hub, **{key: each for key, each in GOOD.items() if key != missing}).status_code == 400
+def test_a_verification_request_that_lacks_a_parameter_is_a_bad_request(hub, numbers, missing) -> None:
+    assert verify_callback(hub, **{key: each for key, each in GOOD.items() if key != missing}).status_code == 400
 
 
 @pytest.mark.parametrize("query", ["a&" * 1000, "hub.mode=subscribe&hub.verify_token=handshake-token&hub.challenge=" + "1" * 2000])
-def test_a_handshake_with_a_very_long_query_is_a_bad_request(hub, numbers, query) -> None:
+def test_a_verification_request_with_a_very_long_query_is_a_bad_request(hub, numbers, query) -> None:
     assert hub.get(f"/webhooks/whatsapp/?{query}").status_code == 400
 
 
-def test_a_handshake_on_an_organization_path_takes_its_tokens_only(hub, numbers, organization) -> None:
+def test_a_verification_request_on_an_organization_path_accepts_its_tokens_only(hub, numbers, organization) -> None:
     stranger = Organization.objects.create(organization_name="stranger")
-    assert handshake(hub, f"/webhooks/whatsapp/{organization.key}/", **GOOD).status_code == 200
-    assert handshake(hub, f"/webhooks/whatsapp/{stranger.key}/", **GOOD).status_code == 403
+    assert verify_callback(hub, f"/webhooks/whatsapp/{organization.key}/", **GOOD).status_code == 200
+    assert verify_callback(hub, f"/webhooks/whatsapp/{stranger.key}/", **GOOD).status_code == 403
 
 
-def test_a_number_without_a_token_is_not_opened_by_an_empty_one(hub, organization) -> None:
+def test_an_empty_token_matches_no_number(hub, organization) -> None:
     connect(organization, "1")
-    assert handshake(hub, **GOOD | {"verify_token": ""}).status_code == 400
-    assert handshake(hub, **GOOD | {"verify_token": " "}).status_code == 403
+    assert verify_callback(hub, **GOOD | {"verify_token": ""}).status_code == 400
+    assert verify_callback(hub, **GOOD | {"verify_token": " "}).status_code == 403
 
 
 # Sizes and shapes of requests
 
 
-def test_a_body_of_4_mib_is_taken_and_one_byte_more_is_not(hub, numbers) -> None:
+def test_a_body_of_4_mib_is_accepted_and_one_byte_more_is_not(hub, numbers) -> None:
     padding = MAX_BODY - len(text_body("w", text=""))
     body = text_body("w", text="x" * padding)
     assert len(body) == MAX_BODY
@@ -216,12 +216,12 @@ def test_a_body_too_large_without_a_length_is_refused(hub, numbers) -> None:
         for _ in range(80):
             yield b"x" * 65_536
 
-    answer = requests.post(hub.address + PATH, data=chunks(), headers=WELL_FORMED, timeout=30)
-    assert answer.status_code == 413
+    response = requests.post(hub.address + PATH, data=chunks(), headers=WELL_FORMED, timeout=30)
+    assert response.status_code == 413
     assert not Webhook.objects.exists()
 
 
-def test_a_sender_that_asks_before_sending_too_much_is_told_at_once(hub, numbers) -> None:
+def test_a_sender_that_announces_too_much_is_refused_before_it_sends(hub, numbers) -> None:
     head = (
         b"POST /webhooks/whatsapp/ HTTP/1.1\r\nHost: hub\r\nContent-Length: 99000000\r\n"
         b"X-Hub-Signature-256: sha256=" + b"0" * 64 + b"\r\nExpect: 100-continue\r\n\r\n"
@@ -229,7 +229,7 @@ def test_a_sender_that_asks_before_sending_too_much_is_told_at_once(hub, numbers
     assert raw_request(hub, head).startswith(b"HTTP/1.1 413")
 
 
-def test_a_sender_that_hangs_up_in_the_middle_leaves_nothing(hub, numbers) -> None:
+def test_an_incomplete_body_is_not_stored(hub, numbers) -> None:
     head = (
         b"POST /webhooks/whatsapp/ HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000\r\n"
         b"X-Hub-Signature-256: sha256=" + b"0" * 64 + b"\r\n\r\n"
@@ -243,11 +243,11 @@ def test_a_sender_that_hangs_up_in_the_middle_leaves_nothing(hub, numbers) -> No
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_other_methods_are_not_allowed(hub, numbers, method) -> None:
-    answer = requests.request(method, hub.address + "/webhooks/whatsapp/", timeout=10)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    response = requests.request(method, hub.address + "/webhooks/whatsapp/", timeout=10)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
 
 
-def test_a_forgotten_last_slash_loses_nothing(hub, numbers) -> None:
+def test_the_last_slash_may_be_missing(hub, numbers) -> None:
     assert hub.post(text_body("w"), path="/webhooks/whatsapp").status_code == 200
 
 
@@ -269,15 +269,15 @@ def test_the_path_names_the_organization(path, key) -> None:
     assert organization_key(path) == key
 
 
-def test_twelve_at_the_same_moment_are_twelve_rows(hub, numbers) -> None:
+def test_twelve_simultaneous_webhooks_are_twelve_rows(hub, numbers) -> None:
     with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda _: hub.post(text_body("w")).status_code, range(12)))
-    assert answers == [200] * 12
+        responses = list(pool.map(lambda _: hub.post(text_body("w")).status_code, range(12)))
+    assert responses == [200] * 12
     assert Webhook.objects.count() == 12
 
 
 def test_the_ids_in_a_body_are_hints_only(hub, numbers, organization) -> None:
-    """A body that names somebody else's number is not believed for that: its own signature decides."""
+    """The signature decides, not the number that a body names."""
     stranger = Organization.objects.create(organization_name="stranger")
     connect(stranger, "900", secret="strangers secret")
     forged = json.loads(text_body("w", number=OTHER_NUMBER)) | {"x": {"phone_number_id": "900"}}
@@ -288,16 +288,16 @@ def test_the_ids_in_a_body_are_hints_only(hub, numbers, organization) -> None:
 def test_small_bodies_do_not_wait_until_many_large_ones_are_stored(hub, numbers) -> None:
     large, waits = text_body("large", text="x" * 3_000_000), []
     with ThreadPoolExecutor(30) as pool:
-        answers = [pool.submit(hub.post, large) for _ in range(30)]
-        while not all(answer.done() for answer in answers):
+        responses = [pool.submit(hub.post, large) for _ in range(30)]
+        while not all(response.done() for response in responses):
             started = time.monotonic()
             assert hub.post(text_body("small")).status_code == 200
             waits.append(time.monotonic() - started)
-    assert [answer.result().status_code for answer in answers] == [200] * 30
+    assert [response.result().status_code for response in responses] == [200] * 30
     assert median(waits) < 1
 
 
-def test_a_large_body_that_is_no_text_is_kept_to_the_byte_too(hub, numbers) -> None:
+def test_a_large_binary_body_is_stored_byte_by_byte_too(hub, numbers) -> None:
     body = b"\xff\\\"'\0" * (MAX_BODY // 5)
     assert hub.post(body).status_code == 200
     stored = Webhook.objects.get()
@@ -309,7 +309,7 @@ def test_a_large_body_that_is_no_text_is_kept_to_the_byte_too(hub, numbers) -> N
 
 
 class Blocker:
-    """Another user of the database who keeps the webhook table to themselves."""
+    """Locks the webhook table from another connection."""
 
     def __init__(self) -> None:
         self.connection = connection.copy()
@@ -323,15 +323,15 @@ class Blocker:
         self.connection.close()
 
 
-def test_while_the_database_cannot_be_written_the_answer_is_503_within_5_seconds_and_then_200_again(hub, numbers) -> None:
+def test_while_the_database_is_locked_the_response_is_503_within_5_seconds(hub, numbers) -> None:
     assert hub.post(text_body("w1")).status_code == 200
     with Blocker():
         started = time.monotonic()
-        answer = hub.post(text_body("w2"))
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        response = hub.post(text_body("w2"))
+        assert (response.status_code, response.headers["retry-after"]) == (503, "5")
         assert time.monotonic() - started < 5
     assert hub.post(text_body("w3")).status_code == 200
-    while Webhook.objects.count() < 3:  # what was under way when its sender was told to come again gets through now
+    while Webhook.objects.count() < 3:  # what was under way when its sender got 503 is stored now
         assert time.monotonic() - started < 30
         time.sleep(0.05)
 
@@ -339,8 +339,8 @@ def test_while_the_database_cannot_be_written_the_answer_is_503_within_5_seconds
 def test_webhooks_that_cannot_be_stored_do_not_fill_the_log(hub, numbers, caplog) -> None:
     assert hub.post(text_body("w")).status_code == 200
     with Blocker(), ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda index: hub.post(text_body(f"w{index}")).status_code, range(20)))
-    assert answers == [503] * 20
+        responses = list(pool.map(lambda index: hub.post(text_body(f"w{index}")).status_code, range(20)))
+    assert responses == [503] * 20
     until = time.monotonic() + 5
     while not (lines := [record for record in caplog.records if "not stored" in record.message]):
         assert time.monotonic() < until
@@ -348,7 +348,7 @@ def test_webhooks_that_cannot_be_stored_do_not_fill_the_log(hub, numbers, caplog
     assert len(lines) < 5
 
 
-def test_one_body_that_the_database_refuses_costs_the_others_nothing(hub, numbers) -> None:
+def test_one_body_that_the_database_refuses_does_not_affect_the_others(hub, numbers) -> None:
     with refused("webhook", "NEW.size = 5"):
         outcomes = store_bodies([SignedBody(body, Signature(None)) for body in (b"{}", b"[1,2]", b"{ }")])
     assert [outcome is None for outcome in outcomes] == [True, False, True]

@@ -1,4 +1,4 @@
-"""Whose secrets a body may be signed with: what strangers can make the hub look up, remember and hash; whose log a body is in."""
+"""Which secrets are tried for a body, how much any client can make the hub search, query and remember, and whose log it is in."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from organizations.credentials.signers import (
 from organizations.models import Organization, PhoneNumber
 from webhooks.intake.database_groups import run_for_group
 from webhooks.intake.receiver import MAX_BODY
-from webhooks.intake.signature_cache import MOST_REMEMBERED, Keyring, RememberedRings
+from webhooks.intake.signature_cache import MAX_CACHED_BYTES, KeyRingCache, SignatureVerifier
 from webhooks.models import Webhook
 from webhooks.tests.bodies import NUMBER, body, text_body, value
 
@@ -41,10 +41,10 @@ def many_numbers(start: int, *, count: int = 1000) -> bytes:
 
 
 def test_a_body_hints_at_a_few_numbers_and_accounts_whatever_it_names() -> None:
-    question = build_hint_query("", many_numbers(9000) + b'"id":"12345678"' * 500)
-    assert question.hints[:MAX_HINTS] == ("9000", "9001", "9002", "9003")
-    assert len(question.hints) <= 2 * MAX_HINTS
-    assert question.is_partial
+    query = build_hint_query("", many_numbers(9000) + b'"id":"12345678"' * 500)
+    assert query.hints[:MAX_HINTS] == ("9000", "9001", "9002", "9003")
+    assert len(query.hints) <= 2 * MAX_HINTS
+    assert query.is_partial
     assert not build_hint_query("", text_body("w")).is_partial
 
 
@@ -60,18 +60,18 @@ def test_a_body_hints_at_a_few_numbers_and_accounts_whatever_it_names() -> None:
     ],
     ids=["no value", "unfinished", "digits", "spaces", "one long number", "one number very often"],
 )
-def test_the_question_about_a_hostile_body_is_asked_in_linear_time(hostile) -> None:
+def test_a_hostile_body_is_searched_for_hints_in_linear_time(hostile) -> None:
     started = time.process_time()
     build_hint_query("", hostile)
     assert time.process_time() - started < 0.05
 
 
 @pytest.mark.parametrize("where", ["beginning", "end"])
-def test_a_large_body_is_asked_about_by_what_its_beginning_and_its_end_name(where) -> None:
+def test_a_large_body_is_searched_at_its_beginning_and_its_end(where) -> None:
     named, rest = b'{"phone_number_id": "524386454098961"}', b'{"text": "' + b"x" * 3_000_000 + b'"}'
-    question = build_hint_query("", b"[" + (named + b"," + rest if where == "beginning" else rest + b"," + named) + b"]")
-    assert question.hints == ("524386454098961",)
-    assert question.is_partial
+    query = build_hint_query("", b"[" + (named + b"," + rest if where == "beginning" else rest + b"," + named) + b"]")
+    assert query.hints == ("524386454098961",)
+    assert query.is_partial
 
 
 def test_an_id_is_found_wherever_it_stands() -> None:
@@ -86,15 +86,15 @@ def test_bodies_that_hint_at_thousands_of_numbers_do_not_cost_genuine_ones_their
         return hub.post(many_numbers(index * 1000), secret="wrong").status_code
 
     with ThreadPoolExecutor(64) as pool:
-        answers = list(pool.map(post, range(145)))
-    assert answers[::10] == [200] * 15
-    assert answers.count(200) == 15
-    assert 401 in answers
+        responses = list(pool.map(post, range(145)))
+    assert responses[::10] == [200] * 15
+    assert responses.count(200) == 15
+    assert 401 in responses
 
 
-def test_a_group_of_questions_with_very_many_hints_is_answered(numbers) -> None:
-    questions = [SignerQuery("", tuple(str(hint) for hint in range(start, start + 1000))) for start in range(0, 130_000, 1000)]
-    rings = find_key_rings([*questions, build_hint_query("", text_body("w"))])
+def test_a_group_of_queries_with_very_many_hints_is_answered(numbers) -> None:
+    queries = [SignerQuery("", tuple(str(hint) for hint in range(start, start + 1000))) for start in range(0, 130_000, 1000)]
+    rings = find_key_rings([*queries, build_hint_query("", text_body("w"))])
     assert len(rings) == 131
     assert next(iter(rings[-1])) == SECRET
 
@@ -104,7 +104,7 @@ def test_paths_of_organizations_that_do_not_exist_cost_one_query(numbers, django
         assert find_key_rings([SignerQuery(f"no such key {index}", ()) for index in range(150)]) == [{}] * 150
 
 
-def test_an_account_with_very_many_numbers_takes_no_room_from_what_others_name(numbers, organization) -> None:
+def test_an_account_with_very_many_numbers_displaces_no_rows_of_other_hints(numbers, organization) -> None:
     stranger = Organization.objects.create(organization_name="stranger")
     PhoneNumber.objects.bulk_create(
         PhoneNumber(organization=stranger, phone_number_id=f"8{index:06}", wa_id="1", waba_id="999999999", app_secret="strange")
@@ -134,38 +134,38 @@ def test_a_body_of_two_organizations_with_one_app_is_in_the_log_of_neither(hub) 
 # ---- what is remembered
 
 
-def verify(keyring: Keyring, *bodies: bytes, secret: str) -> list[Signature | None]:
-    async def ask_in_turn() -> list[Signature | None]:
-        due = asyncio.get_running_loop().time() + 60
-        return [await keyring.verify("", each, sign(each, secret), due=due) for each in bodies]
+def verify(verifier: SignatureVerifier, *bodies: bytes, secret: str) -> list[Signature | None]:
+    async def verify_each() -> list[Signature | None]:
+        deadline = asyncio.get_running_loop().time() + 60
+        return [await verifier.verify("", each, sign(each, secret), deadline=deadline) for each in bodies]
 
-    return asyncio.run(ask_in_turn())
+    return asyncio.run(verify_each())
 
 
-def test_questions_that_verify_nothing_are_not_remembered(numbers) -> None:
-    keyring = Keyring()
-    verify(keyring, text_body("w"), secret=SECRET)
+def test_queries_that_verify_nothing_are_not_remembered(numbers) -> None:
+    verifier = SignatureVerifier()
+    verify(verifier, text_body("w"), secret=SECRET)
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    found = verify(keyring, *(many_numbers(index * 1000) for index in range(100)), secret="wrong")
+    found = verify(verifier, *(many_numbers(index * 1000) for index in range(100)), secret="wrong")
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert found == [None] * 100
     assert grown < 1_000_000
 
 
-def test_what_is_remembered_is_bounded_in_bytes_and_the_oldest_is_forgotten() -> None:
-    remembered = RememberedRings()
-    ring = {"s" * 1000: Signature((1,), "mark")}
-    questions = [SignerQuery("", (str(index),)) for index in range(10_000)]
-    for question in questions:
-        remembered.add(question, 1.0, ring)
-    kept = [question for question in questions if remembered.find(question)[1]]
-    assert kept == questions[-len(kept) :]
-    assert MOST_REMEMBERED / 3000 < len(kept) < MOST_REMEMBERED / 1000
+def test_the_cache_is_bounded_in_bytes_and_the_oldest_key_ring_is_removed() -> None:
+    cache = KeyRingCache()
+    ring = {"s" * 1000: Signature((1,), "digest")}
+    queries = [SignerQuery("", (str(index),)) for index in range(10_000)]
+    for query in queries:
+        cache.add(query, 1.0, ring)
+    kept = [query for query in queries if cache.find(query)[1]]
+    assert kept == queries[-len(kept) :]
+    assert MAX_CACHED_BYTES / 3000 < len(kept) < MAX_CACHED_BYTES / 1000
 
 
-def test_a_secret_that_was_taken_away_is_refused_a_moment_later(hub, numbers) -> None:
+def test_a_removed_secret_is_refused_a_moment_later(hub, numbers) -> None:
     assert hub.post(text_body("w")).status_code == 200
     PhoneNumber.objects.update(app_secret="")
     until = time.monotonic() + 2
@@ -202,18 +202,18 @@ def test_a_body_is_compared_with_a_bounded_number_of_secrets(organization) -> No
     assert len(ring) == MAX_SECRETS
 
 
-def test_a_large_body_with_a_known_secret_does_not_wait_for_those_that_fit_none(hub, numbers, organization) -> None:
+def test_a_large_body_with_a_known_secret_does_not_wait_for_bodies_that_match_none(hub, numbers, organization) -> None:
     for index in range(8):
         PhoneNumber.objects.create(organization=organization, phone_number_id=f"7{index}", wa_id="1", app_secret=f"secret {index}")
     genuine, hostile = text_body("w", text="x" * 3_000_000), b'"id":' * 830_000
 
     async def verify_beside_others() -> tuple[Signature | None, int]:
-        keyring = Keyring()
-        due = asyncio.get_running_loop().time() + 30
-        await keyring.verify("", genuine, sign(genuine, SECRET), due=due)
-        others = [asyncio.create_task(keyring.verify("", hostile, sign(hostile, "wrong"), due=due)) for _ in range(30)]
+        verifier = SignatureVerifier()
+        deadline = asyncio.get_running_loop().time() + 30
+        await verifier.verify("", genuine, sign(genuine, SECRET), deadline=deadline)
+        others = [asyncio.create_task(verifier.verify("", hostile, sign(hostile, "wrong"), deadline=deadline)) for _ in range(30)]
         await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
-        signed = await keyring.verify("", genuine, sign(genuine, SECRET), due=due)
+        signed = await verifier.verify("", genuine, sign(genuine, SECRET), deadline=deadline)
         passed = sum(each.done() for each in others)
         await asyncio.gather(*others)
         return signed, passed
@@ -242,7 +242,7 @@ def test_an_expired_previous_secret_is_refused_and_what_it_signed_stays_applied(
         assert time.monotonic() < until
     assert hub.post(early, secret="the new one").status_code == 200
 
-    PhoneNumber.objects.create(  # of another organization, which had the same app: the mark of the secret says so
+    PhoneNumber.objects.create(  # of another organization, which had the same app: the digest of the secret shows it
         organization=Organization.objects.create(organization_name="later"),
         phone_number_id="31337000",
         wa_id="5561999990000",
@@ -277,19 +277,19 @@ def test_a_previous_secret_of_unknown_age_is_refused(hub, organization) -> None:
 # ---- groups
 
 
-def test_a_thing_that_the_database_refuses_costs_its_group_nothing(transactional_db) -> None:
-    def work(things: list[str]) -> list[str]:
-        if "bad" in things:
+def test_an_input_that_the_database_refuses_does_not_affect_its_group(transactional_db) -> None:
+    def work(inputs: list[str]) -> list[str]:
+        if "bad" in inputs:
             raise DatabaseError
-        return [each.upper() for each in things]
+        return [each.upper() for each in inputs]
 
     outcomes = run_for_group(work, ["a", "b", "bad", "c", "d"])
     assert [outcome for outcome in outcomes if isinstance(outcome, str)] == ["A", "B", "C", "D"]
     assert isinstance(outcomes[2], DatabaseError)
 
 
-def test_an_account_typed_by_many_does_not_crowd_out_its_owner(hub: Hub, numbers: dict[str, PhoneNumber]) -> None:
-    """An account event names no number: of all who typed its account, those who have proven theirs are tried first."""
+def test_an_account_that_many_entered_does_not_displace_its_owner(hub: Hub, numbers: dict[str, PhoneNumber]) -> None:
+    """An account event names no number. Of all numbers with its account, the proven ones are tried first."""
     others = Organization.objects.create(organization_name="Outra")
     for index in range(40):
         PhoneNumber.objects.create(

@@ -1,4 +1,4 @@
-"""The webhook log of an organization: what it shows, how it is read on, and that it shows nobody what is another's."""
+"""The webhook log of an organization: its pages, its pagination, and that it shows no webhooks of others."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from conftest import Hub, apply_all
 from jobs.models import State
 from organizations.live.revisions import current_revisions
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
-from webhooks.log.selectors import LATEST, MOST_HELD, MOST_SHOWN, PAGE, in_a_word
+from webhooks.log.selectors import MAX_HELD, MAX_LATEST, MAX_SHOWN, PAGE_SIZE, summarize_body
 from webhooks.models import HeldItem, Webhook
 from webhooks.tests.bodies import NUMBER, body, echo_body, message, status_body, text_body, value
 
@@ -50,9 +50,9 @@ def keep(organization: Organization | None, sent: bytes = text_body("wamid.1"), 
     return Webhook.objects.create(organization_id=organization and organization.pk, **(known | columns))
 
 
-def hold(webhook: Webhook, place: int = 0, **columns) -> HeldItem:
+def hold(webhook: Webhook, index: int = 0, **columns) -> HeldItem:
     known = {
-        "position": f"0.0.messages.{place}",
+        "position": f"0.0.messages.{index}",
         "cause": "unknown",
         "state": State.WAITING,
         "organization_id": webhook.organization_id,
@@ -65,9 +65,9 @@ def at(name: str, organization: Organization, *args: object, **query: object) ->
 
 
 def text(client: Client, address: str) -> str:
-    answer = client.get(address)
-    assert answer.status_code == 200
-    return answer.content.decode()
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
 
 
 def ids(page: str) -> list[int]:
@@ -77,7 +77,7 @@ def ids(page: str) -> list[int]:
 # ---- the list
 
 
-def test_the_log_shows_what_came_the_latest_first(hub: Hub, admin, organization, numbers):
+def test_the_log_shows_webhooks_the_latest_first(hub: Hub, admin, organization, numbers):
     hub.deliver(text_body("wamid.1"))
     hub.deliver(status_body("wamid.out", "read"))
     hub.deliver(b'{"object": "something else"}', path=f"/webhooks/whatsapp/{organization.key}/")
@@ -107,26 +107,26 @@ def test_an_empty_log_says_what_to_do(admin, organization):
     assert "No problems" in text(admin, at("webhook_log", organization, show="problems"))
 
 
-def test_the_log_is_read_on_page_by_page_each_webhook_once(admin, organization, stranger):
-    kept = [keep(stranger if place % 3 == 0 else organization).pk for place in range(3 * PAGE)]
+def test_each_webhook_is_on_one_page_of_the_log(admin, organization, stranger):
+    kept = [keep(stranger if index % 3 == 0 else organization).pk for index in range(3 * PAGE_SIZE)]
     own = sorted(Webhook.objects.filter(pk__in=kept, organization_id=organization.pk).values_list("pk", flat=True), reverse=True)
     first = text(admin, at("webhook_log", organization))
-    assert ids(first) == own[:PAGE]
+    assert ids(first) == own[:PAGE_SIZE]
 
     address = re.search(r'hx-get="([^"]+/older/[^"]+)"', first)[1].replace("&amp;", "&")
-    assert ids(text(admin, address)) == own[PAGE : 2 * PAGE]
+    assert ids(text(admin, address)) == own[PAGE_SIZE : 2 * PAGE_SIZE]
     plain = re.search(r'href="([^"]+\?before=[^"]+)"', first)[1]
     second = text(admin, plain)
-    assert ids(second) == own[PAGE : 2 * PAGE]
+    assert ids(second) == own[PAGE_SIZE : 2 * PAGE_SIZE]
     assert "hub:refresh" not in second.split("<main")[1]
     assert "Load more" not in second
 
 
-def test_the_open_page_fetches_what_is_new_and_keeps_what_it_showed(admin, organization):
-    for _ in range(PAGE + 5):
+def test_an_open_page_fetches_new_webhooks_and_keeps_the_others(admin, organization):
+    for _ in range(PAGE_SIZE + 5):
         keep(organization)
     first = text(admin, at("webhook_log", organization))
-    live = re.search(r'data-live hx-get="([^"]+)"', first)[1].replace("&amp;", "&")
+    live = re.search(r'id="webhooks-latest"\s+data-live\s+hx-get="([^"]+)"', first)[1].replace("&amp;", "&")
     new = keep(organization).pk
 
     fetched = text(admin, live)
@@ -135,23 +135,23 @@ def test_the_open_page_fetches_what_is_new_and_keeps_what_it_showed(admin, organ
     assert fetched.count("hub:refresh") == 1
 
 
-def test_when_much_is_new_the_latest_is_shown_and_the_way_to_the_rest(admin, organization):
+def test_of_many_new_webhooks_the_latest_are_shown_with_a_button(admin, organization):
     first = keep(organization).pk
-    for _ in range(LATEST + 20):
+    for _ in range(MAX_LATEST + 20):
         keep(organization)
     fetched = text(admin, at("webhooks_latest", organization, since=first))
-    assert len(ids(fetched)) == LATEST
+    assert len(ids(fetched)) == MAX_LATEST
 
     rest = text(admin, re.search(r'hx-get="([^"]+/older/[^"]+)"', fetched)[1].replace("&amp;", "&"))
     assert ids(rest)[-1] == first
     assert len(ids(rest)) == 21
 
 
-def test_only_those_with_problems(admin, organization, stranger):
+def test_the_filter_shows_only_webhooks_with_problems(admin, organization, stranger):
     keep(organization)
     held, dead = keep(organization), keep(organization, state=State.DEAD, reason="The body is empty.")
-    for place in range(2):
-        hold(held, place)
+    for index in range(2):
+        hold(held, index)
     hold(keep(stranger))
     keep(stranger, state=State.DEAD)
 
@@ -171,7 +171,7 @@ def test_problems_are_found_by_index_and_not_by_reading_the_log(admin, organizat
 @pytest.mark.parametrize(
     "query", ["before=0", "before=x", "before=" + "9" * 30, "before=-1", "show=%00", "since=' or 1", "before="]
 )
-def test_odd_addresses_are_answered(admin, organization, query):
+def test_odd_query_strings_get_a_page(admin, organization, query):
     keep(organization)
     for name in ("webhook_log", "webhooks_latest", "webhooks_older"):
         assert len(ids(text(admin, f"{at(name, organization)}?{query}"))) == 1
@@ -193,15 +193,15 @@ def test_odd_addresses_are_answered(admin, organization, query):
         (b"", ""),
     ],
 )
-def test_what_a_webhook_is_about_is_said_in_a_word(sent, words):
+def test_a_body_is_summarized(sent, words):
     with translation.override("en"):
-        assert in_a_word(sent) == words
+        assert summarize_body(sent) == words
 
 
 # ---- one webhook
 
 
-def test_a_webhook_s_page_tells_its_state_and_what_is_held_of_it(admin, organization):
+def test_the_page_of_a_webhook_shows_its_state_and_its_held_items(admin, organization):
     webhook = keep(organization, state=State.DUE, attempts=3, reason="ValueError: odd")
     hold(webhook, cause="foreign", state=State.DEAD, reason="The secret that signed it is not that of the number's organization.")
     page = text(admin, at("webhook", organization, webhook.pk))
@@ -213,14 +213,14 @@ def test_a_webhook_s_page_tells_its_state_and_what_is_held_of_it(admin, organiza
     assert "&quot;object&quot;: &quot;whatsapp_business_account&quot;,\n" in page
 
 
-def test_a_body_that_would_not_survive_indenting_is_shown_as_it_came(admin, organization):
+def test_a_body_that_indenting_would_change_is_shown_unchanged(admin, organization):
     page = text(admin, at("webhook", organization, keep(organization, b'{"a": 1, "a": 2.50}').pk))
 
     assert "Shown as it came." in page
     assert "{&quot;a&quot;: 1, &quot;a&quot;: 2.50}" in page
 
 
-def test_deep_nesting_is_not_blown_up_by_indenting(admin, organization):
+def test_a_deeply_nested_body_is_not_indented(admin, organization):
     deep = b"[" * 900 + b",".join([b"1"] * 50_000) + b"]" * 900
     page = text(admin, at("webhook", organization, keep(organization, deep).pk))
 
@@ -228,11 +228,11 @@ def test_deep_nesting_is_not_blown_up_by_indenting(admin, organization):
     assert len(page) < 6 * len(deep)
 
 
-def test_of_a_large_body_the_beginning_is_shown_and_all_of_it_can_be_downloaded(admin, organization):
+def test_the_beginning_of_a_large_body_is_shown_and_all_of_it_can_be_downloaded(admin, organization):
     large = json.dumps({"object": "whatsapp_business_account", "text": "<b>" + "x" * (2 * 2**20)}).encode()
     webhook = keep(organization, large)
     page = text(admin, at("webhook", organization, webhook.pk))
-    assert len(page) < 2 * MOST_SHOWN
+    assert len(page) < 2 * MAX_SHOWN
     assert "It is long" in page
     assert "data-copy" not in page.split("As Meta sent it")[1]
 
@@ -251,14 +251,14 @@ def test_of_a_body_that_is_no_text_the_exact_bytes_can_be_downloaded(admin, orga
 
 
 @pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.name)
-def test_every_malformed_body_can_be_looked_at(admin, organization, path):
+def test_every_malformed_body_can_be_shown(admin, organization, path):
     webhook = keep(organization, path.read_bytes(), state=State.DEAD)
 
     assert "As Meta sent it" in text(admin, at("webhook", organization, webhook.pk))
     text(admin, at("webhook_log", organization))
 
 
-def test_apply_again_applies_the_webhook_and_what_is_held_of_it(hub: Hub, admin, organization, numbers):
+def test_apply_again_applies_the_webhook_and_its_held_items(hub: Hub, admin, organization, numbers):
     PhoneNumber.objects.filter(phone_number_id=NUMBER).update(activate=False)
     hub.deliver(text_body("wamid.1"))
     apply_all()
@@ -267,8 +267,8 @@ def test_apply_again_applies_the_webhook_and_what_is_held_of_it(hub: Hub, admin,
     PhoneNumber.objects.update(activate=True)
     before = current_revisions([organization.pk])[organization.pk]
 
-    answer = admin.post(at("webhook_apply_again", organization, webhook.pk), follow=True)
-    assert "applied again" in answer.content.decode()
+    response = admin.post(at("webhook_apply_again", organization, webhook.pk), follow=True)
+    assert "applied again" in response.content.decode()
     assert current_revisions([organization.pk])[organization.pk] > before
     webhook.refresh_from_db()
     assert (webhook.state, HeldItem.objects.get().state) == (State.DUE, State.DUE)
@@ -277,7 +277,7 @@ def test_apply_again_applies_the_webhook_and_what_is_held_of_it(hub: Hub, admin,
     assert "Everything in it was applied." in text(admin, at("webhook_state", organization, webhook.pk))
 
 
-def test_apply_again_wants_a_post(admin, organization):
+def test_apply_again_requires_a_post(admin, organization):
     webhook = keep(organization)
 
     assert admin.get(at("webhook_apply_again", organization, webhook.pk)).status_code == 405
@@ -297,9 +297,9 @@ def addresses(organization: Organization, webhook: Webhook) -> list[str]:
 
 def test_administrators_and_creators_read_the_log_with_few_queries(organization, django_assert_max_num_queries):
     webhook = keep(organization)
-    for place in range(MOST_HELD + 1):
-        hold(webhook, place, reason=f"reason {place}")
-    for _ in range(PAGE):
+    for index in range(MAX_HELD + 1):
+        hold(webhook, index, reason=f"reason {index}")
+    for _ in range(PAGE_SIZE):
         hold(keep(organization))
     for role in (Role.USER_ADMIN, Role.USER_CREATOR):
         client = member(organization, role)
@@ -324,7 +324,7 @@ def test_outsiders_and_members_of_other_organizations_get_a_404(organization, st
             assert client.post(address).status_code == 404
 
 
-def test_what_is_in_another_s_log_or_in_nobody_s_is_a_404_within_one_s_own(admin, organization, stranger):
+def test_webhooks_of_other_logs_or_of_none_are_a_404(admin, organization, stranger):
     for webhook in (keep(stranger), keep(None)):
         for name in OF_ONE:
             assert admin.post(at(name, organization, webhook.pk)).status_code in (404, 405)
@@ -334,7 +334,7 @@ def test_what_is_in_another_s_log_or_in_nobody_s_is_a_404_within_one_s_own(admin
         assert ids(text(admin, at("webhook_log", organization))) == []
 
 
-def test_two_organizations_each_see_their_own_whoever_signed(hub: Hub, settings, organization, numbers, stranger):
+def test_two_organizations_each_see_their_own_webhooks_whatever_the_secret(hub: Hub, settings, organization, numbers, stranger):
     settings.META_APP_SECRET = "p" * 32
     PhoneNumber.objects.create(organization=stranger, phone_number_id="700000000000001", wa_id="5521999990000", app_secret="b" * 32)
     mixed = body(value(NUMBER, messages=[message("wamid.3")]), value("700000000000001", messages=[message("wamid.4")]))
@@ -353,6 +353,6 @@ def test_two_organizations_each_see_their_own_whoever_signed(hub: Hub, settings,
         assert client.get(at("webhook", whose, both)).status_code == 404
 
 
-def test_whoever_is_not_signed_in_is_asked_to(client, organization):
+def test_anonymous_users_are_redirected_to_sign_in(client, organization):
     for address in addresses(organization, keep(organization)):
         assert "login" in client.get(address)["Location"]

@@ -1,4 +1,4 @@
-"""`manage.py prepare_database`: what script/setup does with the database. Safe to repeat, and on several machines at once."""
+"""`manage.py prepare_database`: creates and migrates the database. Safe to repeat, and on several machines at the same time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,13 +13,13 @@ from organizations.credentials.stored_secrets import UnreadableSecrets, require_
 from whatsapp_hub.database_errors import UNKNOWN_DATABASE, describe_error, error_code
 
 LOCK = "whatsapp_hub_migrations"
-PATIENCE = 600
-"""Seconds to wait for another machine that migrates."""
+MAX_WAIT_SECONDS = 600
+"""For so long the command waits for another machine that migrates."""
 
 
 class Command(BaseCommand):
     help = "Creates the database of DATABASE_URL if its server has none of that name, and brings its tables up to date."
-    requires_system_checks = []  # noqa: RUF012  they ask the database, which may not be there yet
+    requires_system_checks = []  # noqa: RUF012  they query the database, which may not exist yet
 
     def handle(self, **options: Any) -> None:
         try:
@@ -28,11 +28,11 @@ class Command(BaseCommand):
         except (DatabaseError, InterfaceError) as failure:
             raise CommandError(describe_error(failure)) from None
         try:
-            with suppress(DatabaseError):  # tables that migrations have yet to make
+            with suppress(DatabaseError):  # tables that migrations have not created yet
                 require_readable_secrets()
-        except UnreadableSecrets as refusal:
-            raise CommandError(str(refusal)) from None
-        with _nobody_else_migrating():
+        except UnreadableSecrets as failure:
+            raise CommandError(str(failure)) from None
+        with _migration_lock():
             executor = MigrationExecutor(connection)
             unapplied = executor.migration_plan(executor.loader.graph.leaf_nodes())
             call_command("migrate", interactive=False, verbosity=1 if unapplied else 0)
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 
 def _connect_or_create() -> bool:
-    """Whether the database had to be created."""
+    """Connects to the database. Creates it if it does not exist, and then returns True."""
     try:
         connection.ensure_connection()
     except DatabaseError as failure:
@@ -54,15 +54,16 @@ def _connect_or_create() -> bool:
 
 
 @contextmanager
-def _nobody_else_migrating() -> Iterator[None]:
+def _migration_lock() -> Iterator[None]:
+    """Waits until no other machine migrates, and keeps others from migrating."""
     if connection.vendor != "mysql":
         yield
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT GET_LOCK(%s, %s)", [LOCK, PATIENCE])
+        cursor.execute("SELECT GET_LOCK(%s, %s)", [LOCK, MAX_WAIT_SECONDS])
         if not cursor.fetchone()[0]:
-            raise CommandError(f"another machine has been migrating for more than {PATIENCE // 60} minutes")
+            raise CommandError(f"another machine has been migrating for more than {MAX_WAIT_SECONDS // 60} minutes")
     try:
         yield
     finally:
-        connection.close()  # which gives the lock back
+        connection.close()  # which releases the lock

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the web server and a worker, side by side, and where it is on the simulator."""
+"""`manage.py serve`: runs the web server, a worker and, if it is on, the simulator."""
 
 import os
 import shutil
@@ -14,44 +14,44 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.urls import reverse
-from organizations.members.first_superuser import create_first_superuser
 
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
+from organizations.members.first_superuser import create_first_superuser
 from simulator.client import SimulatorError
 from simulator.demonstration import begin_conversations, make_demonstration, simulated_numbers
 from whatsapp_hub.supervisor import Process, Supervisor, SupervisorError, wait_for_port
 
-PATIENCE_FOR_SIMULATOR = 30.0
-"""Seconds."""
+SIMULATOR_SECONDS = 30.0
+"""For so long the command waits for the simulator."""
 
 
 class Command(BaseCommand):
     help = (
-        "Runs the web server (gunicorn) and a worker side by side until SIGTERM or Ctrl-C, and starts again whichever ends; with "
-        "SIMULATOR=on, as without any configuration, the simulator too. Listens on BIND (127.0.0.1) and PORT (8000) with "
-        "WEB_CONCURRENCY processes. script/server sets up, then calls this."
+        "Runs the web server (gunicorn) and a worker until SIGTERM or Ctrl-C, and starts a process again when it ends. Runs the "
+        "simulator too with SIMULATOR=on, or without any configuration. Listens on BIND (127.0.0.1) and PORT (8000) with "
+        "WEB_CONCURRENCY processes. script/server sets up the hub, then calls this."
     )
 
     def handle(self, **options: Any) -> None:
         try:
             require_readable_secrets()
             wait_for_port(settings.BIND, settings.PORT)
-            supervisor = Supervisor([_web(), _worker(), *([_simulator()] if settings.SIMULATOR else [])])
+            supervisor = Supervisor([_web_process(), _worker_process(), *([_simulator_process()] if settings.SIMULATOR else [])])
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
             login = create_first_superuser()
             if settings.SIMULATOR:
                 make_demonstration()
-            threading.Thread(target=self._greet, args=[login], daemon=True).start()
+            threading.Thread(target=self._print_address, args=[login], daemon=True).start()
             supervisor.run()
         except (SupervisorError, UnreadableSecrets) as failure:
             raise CommandError(str(failure)) from None
         self.stdout.write("stopped")
 
-    def _greet(self, login: tuple[str, str] | None) -> None:
-        """Once the web server answers, say where it is and, the first time, who may come in."""
+    def _print_address(self, login: tuple[str, str] | None) -> None:
+        """Waits until the web server responds, and prints its address and, the first time, the first login."""
         address = _address()
-        while not _answers(address):
+        while not _is_up(address):
             time.sleep(0.2)
         self.stdout.write(f"WhatsApp Hub is up: {address}")
         if login:
@@ -61,15 +61,15 @@ class Command(BaseCommand):
             )
         self.stdout.flush()
         if settings.SIMULATOR:
-            self._greet_with_phone(address.removesuffix("/"))
+            self._print_phone_pages(address.removesuffix("/"))
 
-    def _greet_with_phone(self, address: str) -> None:
-        """Once the simulator answers too, say where its phone is. Without it the hub works all the same."""
+    def _print_phone_pages(self, address: str) -> None:
+        """Waits until the simulator responds, and prints the URLs of its phone pages. The hub also works without it."""
         try:
             for number in simulated_numbers():
-                begin_conversations(number, timeout=PATIENCE_FOR_SIMULATOR)
-                place = reverse("simulator", args=[number.organization_id])
-                self.stdout.write(f"a phone to try it with, without WhatsApp ({number.organization}): {address}{place}")
+                begin_conversations(number, timeout=SIMULATOR_SECONDS)
+                path = reverse("simulator", args=[number.organization_id])
+                self.stdout.write(f"a phone to try it with, without WhatsApp ({number.organization}): {address}{path}")
         except SimulatorError as failure:
             self.stderr.write(f"The simulator cannot be used: {failure}. Set SIMULATOR_PORT to another port, or SIMULATOR=off.")
         finally:
@@ -78,20 +78,20 @@ class Command(BaseCommand):
 
 
 def _address() -> str:
-    """Where the hub is found from this machine."""
+    """Returns the URL of the hub for this machine."""
     host = "localhost" if settings.BIND in ("127.0.0.1", "0.0.0.0", "::") else settings.BIND  # noqa: S104
     return f"http://[{host}]:{settings.PORT}/" if ":" in host else f"http://{host}:{settings.PORT}/"
 
 
-def _answers(address: str) -> bool:
+def _is_up(address: str) -> bool:
     try:
         return requests.get(f"{address}healthz", timeout=2).ok
     except requests.RequestException:
         return False
 
 
-def _web() -> Process:
-    """Each web process keeps its counters in a file of its own, so that /metrics can tell them all."""
+def _web_process() -> Process:
+    # Each web process has its counters in a file of its own, so that /metrics can report all of them.
     counters = Path(settings.VAR_DIR) / "metrics" / str(settings.PORT)
     shutil.rmtree(counters, ignore_errors=True)
     counters.mkdir(parents=True)
@@ -100,10 +100,10 @@ def _web() -> Process:
     return Process("web", [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"], environment)
 
 
-def _worker() -> Process:
+def _worker_process() -> Process:
     return Process("worker", [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"], os.environ)
 
 
-def _simulator() -> Process:
+def _simulator_process() -> Process:
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulator"]
     return Process("simulator", command, os.environ, is_needed=False)

@@ -1,4 +1,4 @@
-"""`manage.py worker`: applies webhooks and does whatever else is due, until SIGTERM."""
+"""`manage.py worker`: applies webhooks and does all other background work, until SIGTERM."""
 
 import gc
 import signal
@@ -15,8 +15,8 @@ from whatsapp_hub.supervisor import end_with_supervisor
 
 class Command(BaseCommand):
     help = (
-        "Applies stored webhooks and does all other background work. Start as many as you like, on any machines: each row is "
-        "worked on by one at a time. SIGTERM or Ctrl-C stops it after what it has in hand."
+        "Applies stored webhooks and does all other background work. Several workers may run, also on several machines: each row "
+        "has one worker at a time. SIGTERM or Ctrl-C stops a worker after its current work."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,11 +29,11 @@ class Command(BaseCommand):
 
     def handle(self, *, once: bool, lanes: str | None, **options: Any) -> None:
         end_with_supervisor()
-        _refuse_unreadable_secrets()
-        # Rows live for one batch: looking for cycles among them every few hundred objects costs a tenth of the time.
+        _require_readable_secrets()
+        # Rows live for one batch. Searching them for cycles every few hundred objects would take a tenth of the time.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        worker = Worker(_chosen(lanes), [] if lanes else CHORES)
+        worker = Worker(_lanes_named(lanes), [] if lanes else CHORES)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         if once:
@@ -44,16 +44,16 @@ class Command(BaseCommand):
             self.stdout.write("worker stopped")
 
 
-def _refuse_unreadable_secrets() -> None:
+def _require_readable_secrets() -> None:
     try:
         require_readable_secrets()
-    except UnreadableSecrets as refusal:
-        raise CommandError(str(refusal)) from None
+    except UnreadableSecrets as failure:
+        raise CommandError(str(failure)) from None
     except (DatabaseError, InterfaceError):
-        return  # the lanes wait for a database that is away
+        return  # the lanes wait until the database answers
 
 
-def _chosen(names: str | None) -> list[Any]:
+def _lanes_named(names: str | None) -> list[Any]:
     if names is None:
         return LANES
     by_name = {lane.name: lane for lane in LANES}

@@ -1,4 +1,4 @@
-"""The site's addresses and two more: a page that takes as long as a test wants, and one that takes a file."""
+"""The URLs of the site and two more: a page that blocks until `opened` is set, and one that accepts a file."""
 
 import hashlib
 import threading

@@ -1,4 +1,4 @@
-"""Clients that do not do their part, over real sockets; and what the tests of the web server share."""
+"""Clients that send or read slowly, over real sockets, and what the tests of the web server share."""
 
 import contextlib
 import os
@@ -14,21 +14,21 @@ import requests
 from django.conf import settings
 from django.db import connection
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 30.0
+ROOT = Path(__file__).resolve().parents[3]
+TIMEOUT = 30.0
 TINY = 2048
-"""Bytes of a receive buffer: the window of a client that takes nearly nothing."""
+"""Bytes of a receive buffer: the window of a client that reads nearly nothing."""
 
 
-def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
-    """Wait until it is true; a connection that is refused meanwhile counts as false."""
-    end = time.monotonic() + patience
+def until(condition: Callable[[], object], timeout: float = TIMEOUT) -> None:
+    """Waits until `condition` is true. A failed request counts as false."""
+    end = time.monotonic() + timeout
     while time.monotonic() < end:
         with contextlib.suppress(requests.RequestException):
             if condition():
                 return
         time.sleep(0.05)
-    raise AssertionError(f"not within {patience:g} seconds")
+    raise AssertionError(f"not within {timeout:g} seconds")
 
 
 def head(path: str, *headers: str, method: str = "GET") -> bytes:
@@ -36,23 +36,23 @@ def head(path: str, *headers: str, method: str = "GET") -> bytes:
 
 
 class Client:
-    """One connection to the server, whose user writes what they want and reads when they want."""
+    """One connection to the server. The test decides what it sends and when it reads."""
 
     def __init__(self, port: int, *, receive_buffer: int = 0) -> None:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(TIMEOUT)
         self.socket.connect(("127.0.0.1", port))
 
     def send(self, *pieces: bytes) -> "Client":
-        """Send what the server takes; it may have closed the connection."""
+        """Sends what the server accepts. The server may have closed the connection."""
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(b"".join(pieces))
         return self
 
     def read_all(self) -> bytes:
-        """Until the server closes the connection, in whatever way; then this end is closed too."""
+        """Reads until the server closes or resets the connection, and closes this end too."""
         received = bytearray()
         with self.socket, contextlib.suppress(ConnectionError):
             while piece := self.socket.recv(65536):
@@ -60,7 +60,7 @@ class Client:
         return bytes(received)
 
     def status(self) -> int:
-        """Of the first response, which has to be the last too."""
+        """Returns the status of the only response."""
         return int(self.read_all().split(b" ", 2)[1])
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ def closing(clients: list[Client]) -> Iterator[list[Client]]:
 
 
 class WebProcess:
-    """gunicorn as production runs it, one web process of it, on the database of the tests."""
+    """gunicorn as in production, with one web process, on the database of the tests."""
 
     def __init__(self, var_dir: Path) -> None:
         self.var_dir = var_dir
@@ -101,7 +101,7 @@ class WebProcess:
         until(lambda: requests.get(f"{self.address}/accounts/login/", timeout=5).ok)
 
     def open_files(self, name: str) -> int:
-        """How many files of this name the web process holds open."""
+        """Returns how many files of this name the web process has open."""
         master = self.process.pid
         worker = Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]
         descriptors = list(Path(f"/proc/{worker}/fd").iterdir())
@@ -113,11 +113,11 @@ class WebProcess:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
 
 
 def database_url() -> str:
-    """Of the tests' own database."""
+    """Returns the URL of the database of the tests."""
     config = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{config['NAME']}"
@@ -126,15 +126,15 @@ def database_url() -> str:
 
 
 def seconds_of_others(address: str, path: str, *, at_once: int = 3) -> float:
-    """How long the slowest of `at_once` requests takes, all sent together."""
+    """Returns how long the slowest of `at_once` simultaneous requests takes."""
     seconds: list[float] = []
 
-    def ask() -> None:
+    def request() -> None:
         started = time.monotonic()
-        assert requests.get(address + path, timeout=PATIENCE).status_code == 200
+        assert requests.get(address + path, timeout=TIMEOUT).status_code == 200
         seconds.append(time.monotonic() - started)
 
-    threads = [threading.Thread(target=ask) for _ in range(at_once)]
+    threads = [threading.Thread(target=request) for _ in range(at_once)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The web server's own limits, each with patience short enough to see its end: uvicorn in a thread, real sockets, small views."""
+"""The limits of the web server, with times short enough for tests: uvicorn in a thread, real sockets, small views."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from organizations.tests.people import member
 from whatsapp_hub import asgi
-from whatsapp_hub.server.bodies import MOST_IN_MEMORY
+from whatsapp_hub.server.bodies import MAX_IN_MEMORY
 from whatsapp_hub.server.connections import Connection
 from whatsapp_hub.server.site import Site
 from whatsapp_hub.server.tests import blocking_urls
@@ -32,15 +32,15 @@ from whatsapp_hub.server.threads import ThreadQueue
 View = Callable[[WSGIRequest], Any]
 
 
-class ImpatientConnection(Connection):
-    head_patience = 0.4
-    send_patience = 0.4
-    check_every = 0.1
+class ShortLimitsConnection(Connection):
+    head_seconds = 0.4
+    send_seconds = 0.4
+    check_interval = 0.1
     made = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        ImpatientConnection.made += 1
+        ShortLimitsConnection.made += 1
 
 
 class Server:
@@ -48,11 +48,11 @@ class Server:
 
     def __init__(self, application: Any, queue: ThreadQueue | None = None, **options: Any) -> None:
         self.queue = queue
-        self._made_before = ImpatientConnection.made
+        self._made_before = ShortLimitsConnection.made
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
         self.address = f"http://127.0.0.1:{self.port}"
-        options = {"http": ImpatientConnection, "timeout_graceful_shutdown": 3, "timeout_keep_alive": 1} | options
+        options = {"http": ShortLimitsConnection, "timeout_graceful_shutdown": 3, "timeout_keep_alive": 1} | options
         self._server = uvicorn.Server(uvicorn.Config(application, log_level="critical", ws="none", lifespan="off", **options))
         self._thread = threading.Thread(target=self._serve)
 
@@ -66,8 +66,8 @@ class Server:
         return len(self._server.server_state.connections)
 
     def wait_for_connections(self, count: int = 1) -> None:
-        """Until so many have been made; they may have ended."""
-        until(lambda: ImpatientConnection.made - self._made_before >= count)
+        """Waits until so many were made. They may have ended."""
+        until(lambda: ShortLimitsConnection.made - self._made_before >= count)
 
     @contextmanager
     def run(self) -> Iterator["Server"]:
@@ -80,8 +80,8 @@ class Server:
             self.listener.close()
 
 
-def serving(view: View, *, threads: int = 2, grace: float = 0.4, memory: int = MOST_IN_MEMORY, **limits: Any) -> Any:
-    """A server of one view, run as the Django site is."""
+def serving(view: View, *, threads: int = 2, base_seconds: float = 0.4, memory: int = MAX_IN_MEMORY, **limits: Any) -> Any:
+    """Serves one view in the way in which the Django site is served."""
 
     def django(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         response = view(WSGIRequest(environ))
@@ -92,7 +92,7 @@ def serving(view: View, *, threads: int = 2, grace: float = 0.4, memory: int = M
         return response
 
     queue = ThreadQueue("test", threads=threads, **limits)
-    site = Site(django, threads_for=lambda path: queue, memory=memory, grace=grace)  # type: ignore[arg-type]
+    site = Site(django, threads_for=lambda path: queue, memory=memory, base_seconds=base_seconds)  # type: ignore[arg-type]
     return Server(ProxyHeadersMiddleware(site), queue).run()  # type: ignore[arg-type]
 
 
@@ -101,7 +101,7 @@ def digest(request: WSGIRequest) -> HttpResponse:
 
 
 class Gate:
-    """A view that lets nobody through until it is opened, and knows who came."""
+    """A view that blocks until `opened` is set, and records the paths of its requests."""
 
     def __init__(self) -> None:
         self.opened = threading.Event()
@@ -113,7 +113,7 @@ class Gate:
         return HttpResponse("through")
 
 
-def ask(server: Server, path: str, address: str = "203.0.113.1") -> Client:
+def send_request(server: Server, path: str, address: str = "203.0.113.1") -> Client:
     return Client(server.port).send(head(path, f"X-Forwarded-For: {address}", "Connection: close"))
 
 
@@ -151,17 +151,17 @@ def test_cookies_that_take_long_to_read_are_not_read(hub, request_head, status) 
 
 
 @pytest.mark.parametrize("cookie", ["", "sessionid=made-up", "sessionid=" + "a" * 32])
-def test_nobody_uploads_without_being_signed_in(hub, cookie) -> None:
+def test_uploads_need_a_session(hub, cookie) -> None:
     content = bytes(300_000)
     for body in (content, iter([content])):
-        answer = requests.post(hub.address + "/accounts/login/", data=body, headers={"Cookie": cookie}, timeout=10)
-        assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
+        response = requests.post(hub.address + "/accounts/login/", data=body, headers={"Cookie": cookie}, timeout=10)
+        assert (response.status_code, response.headers["Connection"]) == (413, "close")
 
 
 def test_a_member_uploads(hub, organization) -> None:
     cookie = f"sessionid={member(organization)[1].cookies['sessionid'].value}"
-    answer = requests.post(hub.address + "/accounts/login/", data=bytes(5 * 2**20), headers={"Cookie": cookie}, timeout=10)
-    assert answer.status_code == 403  # the site's own: it has no token against forgery
+    response = requests.post(hub.address + "/accounts/login/", data=bytes(5 * 2**20), headers={"Cookie": cookie}, timeout=10)
+    assert response.status_code == 403  # the site's own: it has no token against forgery
     too_large = head("/", f"Cookie: {cookie}", f"Content-Length: {129 * 2**20}", "Expect: 100-continue", method="POST")
     assert Client(int(hub.address.rsplit(":", 1)[1])).send(too_large).status() == 413
 
@@ -170,11 +170,11 @@ def test_a_large_file_arrives_whole(hub, organization, settings) -> None:
     settings.ROOT_URLCONF = "whatsapp_hub.server.tests.blocking_urls"
     content = os.urandom(10 * 2**20)
     cookies = {"sessionid": member(organization)[1].cookies["sessionid"].value}
-    answer = requests.post(hub.address + "/upload", files={"file": content}, cookies=cookies, timeout=10)
-    assert answer.text == hashlib.sha256(content).hexdigest()
+    response = requests.post(hub.address + "/upload", files={"file": content}, cookies=cookies, timeout=10)
+    assert response.text == hashlib.sha256(content).hexdigest()
 
 
-def test_a_client_that_asks_first_is_told_to_go_on() -> None:
+def test_a_client_that_expects_100_continue_gets_it() -> None:
     with serving(digest) as server:
         client = Client(server.port).send(head("/", "Content-Length: 3", "Expect: 100-continue", method="POST"))
         assert client.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -190,8 +190,8 @@ def test_a_body_that_comes_too_slowly_gets_408() -> None:
         assert time.monotonic() - started < 5
 
 
-def test_bodies_that_are_never_finished_leave_room_for_those_that_are() -> None:
-    with serving(digest, grace=20, memory=300_000) as server:
+def test_unfinished_bodies_leave_memory_for_complete_ones() -> None:
+    with serving(digest, base_seconds=20, memory=300_000) as server:
         post = head("/", "Content-Length: 100000", "Connection: close", method="POST")
         first, second, third = (Client(server.port).send(post, b"a" * 99_990) for _ in range(3))
         server.wait_for_connections(3)
@@ -214,7 +214,7 @@ def test_what_is_sent_after_the_response_is_not_read_for_long(hub) -> None:
 def test_a_view_is_not_run_for_half_a_body() -> None:
     gate = Gate()
     gate.opened.set()
-    with serving(gate, grace=20) as server:
+    with serving(gate, base_seconds=20) as server:
         client = Client(server.port).send(head("/", "Content-Length: 1000", method="POST"), b"abc")
         server.wait_for_connections()
         client.close()
@@ -224,9 +224,9 @@ def test_a_view_is_not_run_for_half_a_body() -> None:
 
 def test_names_with_underscores_are_not_headers() -> None:
     with serving(lambda request: HttpResponse(repr(sorted(request.headers)))) as server:
-        answer = requests.get(server.address, headers={"X_Forwarded_Proto": "https", "X-Other": "1"}, timeout=5)
-    assert "X-Other" in answer.text
-    assert "X-Forwarded-Proto" not in answer.text
+        response = requests.get(server.address, headers={"X_Forwarded_Proto": "https", "X-Other": "1"}, timeout=5)
+    assert "X-Other" in response.text
+    assert "X-Forwarded-Proto" not in response.text
 
 
 # Threads
@@ -234,12 +234,12 @@ def test_names_with_underscores_are_not_headers() -> None:
 
 def test_clients_are_served_one_after_the_other_however_much_one_of_them_wants() -> None:
     gate = Gate()
-    with serving(gate, threads=1) as server, closing([ask(server, "/first")]) as clients:
+    with serving(gate, threads=1) as server, closing([send_request(server, "/first")]) as clients:
         until(lambda: gate.seen)
         for path in ("/a1", "/a2", "/a3", "/a4"):
-            clients.append(ask(server, path, "203.0.113.2"))
+            clients.append(send_request(server, path, "203.0.113.2"))
             clients.append(Client(server.port).send(head("/")))  # another, which comes after it
-        clients.append(ask(server, "/b1", "203.0.113.3"))
+        clients.append(send_request(server, "/b1", "203.0.113.3"))
         until(lambda: server.queue.waiting == 9)
         gate.opened.set()
         until(lambda: len(gate.seen) == 10)
@@ -248,7 +248,7 @@ def test_clients_are_served_one_after_the_other_however_much_one_of_them_wants()
 
 def test_requests_that_are_sent_ahead_do_not_hold_up_others() -> None:
     gate = Gate()
-    with serving(gate, threads=1) as server, closing([ask(server, "/first")]) as clients:
+    with serving(gate, threads=1) as server, closing([send_request(server, "/first")]) as clients:
         until(lambda: gate.seen)
         clients += [Client(server.port).send(head("/"), head("/ahead") * 20) for _ in range(10)]
         until(lambda: server.queue.waiting == 10)
@@ -260,7 +260,7 @@ def test_requests_that_are_sent_ahead_do_not_hold_up_others() -> None:
     assert gate.seen[:last].count("/ahead") <= 20  # one for each of the twenty requests that were not sent ahead
 
 
-def test_machines_are_answered_while_every_thread_for_pages_is_busy(hub, settings) -> None:
+def test_probes_are_served_while_every_thread_for_pages_is_busy(hub, settings) -> None:
     settings.ROOT_URLCONF = "whatsapp_hub.server.tests.blocking_urls"
     blocking_urls.opened.clear()
     port = int(hub.address.rsplit(":", 1)[1])
@@ -271,41 +271,41 @@ def test_machines_are_answered_while_every_thread_for_pages_is_busy(hub, setting
         assert [client.status() for client in clients] == [200] * 15
 
 
-def test_too_many_that_wait_get_503_and_others_room() -> None:
+def test_too_many_waiting_requests_get_503_and_other_clients_are_served() -> None:
     gate = Gate()
-    with serving(gate, threads=1, most_waiting=4) as server, closing([ask(server, "/first")]) as clients:
+    with serving(gate, threads=1, max_waiting=4) as server, closing([send_request(server, "/first")]) as clients:
         until(lambda: gate.seen)
-        clients += [ask(server, f"/{place}") for place in range(4)]
+        clients += [send_request(server, f"/{place}") for place in range(4)]
         until(lambda: server.queue.waiting == 4)
         refused = requests.get(server.address, headers={"X-Forwarded-For": "203.0.113.1"}, timeout=5)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
-        clients.append(ask(server, "/other", "203.0.113.9"))
+        clients.append(send_request(server, "/other", "203.0.113.9"))
         assert clients[4].status() == 503  # the newest of whoever has most
         gate.opened.set()
         assert [client.status() for client in clients[:4] + clients[5:]] == [200] * 5
 
 
-def test_nobody_waits_for_a_thread_for_ever() -> None:
+def test_no_request_waits_for_a_thread_for_ever() -> None:
     gate = Gate()
-    with serving(gate, threads=1, longest_wait=0.3) as server, closing([ask(server, "/first")]) as clients:
+    with serving(gate, threads=1, max_wait_seconds=0.3) as server, closing([send_request(server, "/first")]) as clients:
         until(lambda: gate.seen)
-        assert ask(server, "/second").status() == 503
+        assert send_request(server, "/second").status() == 503
         gate.opened.set()
         assert clients[0].status() == 200
-        assert ask(server, "/third").status() == 200
+        assert send_request(server, "/third").status() == 200
 
 
 def test_no_thread_is_taken_for_clients_that_have_left() -> None:
     gate = Gate()
-    with serving(gate, threads=1) as server, closing([ask(server, "/first")]):
+    with serving(gate, threads=1) as server, closing([send_request(server, "/first")]):
         until(lambda: gate.seen)
-        left = [ask(server, "/left") for _ in range(20)]
+        left = [send_request(server, "/left") for _ in range(20)]
         until(lambda: server.queue.waiting == 20)
         for client in left:
             client.close()
         until(lambda: server.queue.waiting == 0)
         gate.opened.set()
-        assert ask(server, "/last").status() == 200
+        assert send_request(server, "/last").status() == 200
     assert gate.seen == ["/first", "/last"]
 
 
@@ -321,7 +321,7 @@ def test_what_a_view_streams_arrives_as_it_comes() -> None:
         yield b"second"
 
     with serving(lambda request: StreamingHttpResponse(pieces())) as server:
-        client = ask(server, "/")
+        client = send_request(server, "/")
         received = b""
         while b"first" not in received:
             received += client.socket.recv(1000)
@@ -329,7 +329,7 @@ def test_what_a_view_streams_arrives_as_it_comes() -> None:
         assert b"second" in client.read_all()
 
 
-def test_a_thread_does_not_wait_for_whoever_takes_a_long_answer_slowly() -> None:
+def test_a_thread_does_not_wait_for_a_client_that_reads_slowly() -> None:
     ended = threading.Event()
     content = bytes(range(256)) * 4 * 64
 
@@ -368,7 +368,7 @@ def test_a_view_stops_producing_for_a_client_that_has_left() -> None:
             stopped.set()
 
     with serving(lambda request: StreamingHttpResponse(pieces())) as server:
-        client = ask(server, "/")
+        client = send_request(server, "/")
         client.socket.recv(1000)
         client.close()
         assert stopped.wait(10)
@@ -423,8 +423,8 @@ def test_a_reader_of_a_few_bytes_now_and_then_is_cut_off() -> None:
 def test_a_file_is_not_read_for_its_head_alone() -> None:
     file = Watched(bytes(1000))
     with serving(lambda request: FileResponse(file)) as server:
-        answer = requests.head(server.address, timeout=5)
-        assert (answer.headers["Content-Length"], answer.content) == ("1000", b"")
+        response = requests.head(server.address, timeout=5)
+        assert (response.headers["Content-Length"], response.content) == ("1000", b"")
         assert file.was_closed.wait(5)
 
 
@@ -489,7 +489,7 @@ def test_a_head_that_comes_byte_by_byte_has_to_be_through_in_time() -> None:
     ],
 )
 def test_a_head_without_end_is_not_kept(sent) -> None:
-    with serving(digest, grace=20) as server, closing([Client(server.port).send(sent)]):
+    with serving(digest, base_seconds=20) as server, closing([Client(server.port).send(sent)]):
         server.wait_for_connections()
         until(lambda: server.connections == 0, 10)
 
@@ -509,7 +509,7 @@ def test_requests_sent_ahead_are_served_in_order() -> None:
     assert [line for line in received.splitlines() if line.startswith("/")] == [*paths, "/last"]
 
 
-def test_each_request_of_a_lost_connection_gets_to_know() -> None:
+def test_each_request_of_a_lost_connection_is_disconnected() -> None:
     gone = threading.Event()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

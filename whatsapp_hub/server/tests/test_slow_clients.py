@@ -1,4 +1,4 @@
-"""Fifty clients that do not do their part, of each kind, against gunicorn as production runs it: nobody else notices."""
+"""Fifty slow or hostile clients of each kind, against gunicorn as in production: other clients are served as before."""
 
 import contextlib
 import os
@@ -51,7 +51,7 @@ def many(web: WebProcess, *sent: bytes, count: int = CLIENTS) -> list[Client]:
 
 
 def served_once(clients: list[Client]) -> list[Client]:
-    """When each has begun to get its first page, or was cut off."""
+    """Waits until each has received the first byte of a response, or was disconnected."""
     for client in clients:
         with contextlib.suppress(ConnectionError):
             client.socket.recv(1)
@@ -59,7 +59,7 @@ def served_once(clients: list[Client]) -> list[Client]:
 
 
 def form(size: int, content: bytes = b"") -> bytes:
-    """A form of `size` bytes that announces itself as one that Django reads."""
+    """Returns the head of a form with `size` bytes that Django parses, and `content`."""
     return head(LOGIN, TYPE, TOKEN, f"Content-Length: {size}", method="POST") + content
 
 
@@ -133,7 +133,7 @@ def test_static_files_are_served_as_caches_and_players_expect_them(transactional
     part = requests.get(web.address + LARGE, headers={"Range": "bytes=100000-299999"}, timeout=5)
     only_head = requests.head(web.address + LARGE, timeout=5)
     posted = requests.post(web.address + LARGE, data=b"x", timeout=5)
-    assert [answer.status_code for answer in (known, part, only_head, posted)] == [304, 206, 200, 405]
+    assert [response.status_code for response in (known, part, only_head, posted)] == [304, 206, 200, 405]
     assert part.content == (web.var_dir / "static" / "large.bin").read_bytes()[100_000:300_000]
     assert only_head.headers["Content-Length"] == str(20 * 2**20)
     assert requests.get(web.address + "/static/none.js", timeout=5).status_code == 404

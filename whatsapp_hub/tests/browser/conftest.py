@@ -1,4 +1,4 @@
-"""A real browser before the real server, with a worker beside it and a real database behind them."""
+"""Fixtures of the browser tests: a real browser, the real server, a worker, and a real database."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ expect.set_options(timeout=10_000)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Playwright runs a loop in this thread, which Django would mistake for asynchronous code."""
+    """Debian's Chromium. Playwright runs an event loop in this thread, in which Django refuses queries without this variable."""
     path = shutil.which("chromium")
     assert path, "Chromium is missing; script/setup --dev installs it where it may, otherwise: sudo apt-get install chromium"
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def worker(hub: Hub) -> Iterator[None]:
-    """What `manage.py worker` runs, in a thread."""
+    """Runs what `manage.py worker` runs, in a thread."""
     worker = Worker(LANES, CHORES)
     thread = threading.Thread(target=worker.run)
     thread.start()
@@ -52,12 +52,12 @@ def worker(hub: Hub) -> Iterator[None]:
 
 @pytest.fixture
 def ana(organization: Organization, numbers: dict[str, PhoneNumber]) -> User:
-    """Who created the organization."""
+    """The user who created the organization."""
     return member(organization, "ana@example.com", "Ana Souza", Role.USER_CREATOR)
 
 
 def member(organization: Organization, email: str, name: str, role: Role) -> User:
-    """A user with a place in the organization, who reads Portuguese."""
+    """Creates a member of the organization who reads Portuguese."""
     user = User.objects.create_user(email, PASSWORD, name=name, language="pt-br", time_zone="America/Sao_Paulo")
     Membership.objects.create(organization=organization, user=user, role=role)
     return user
@@ -68,8 +68,8 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser, hub: Hub) -> Iterator[Open]:
-    """Opens an address for a user (or nobody) in a context of its own. At the end nothing must have gone wrong in any of them: no
-    script error, nothing that the content security policy refused."""
+    """Opens a path for a user, or without one, in a browser context of its own. Fails at the end if any page had a script error, or
+    something that the content security policy refused."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
@@ -84,7 +84,7 @@ def open_page(browser: Browser, hub: Hub) -> Iterator[Open]:
             context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": hub.address}])
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
-        page.on("console", lambda said: wrong.append(f"{page.url}: {said.text}") if _is_wrong(said) else None)
+        page.on("console", lambda line: wrong.append(f"{page.url}: {line.text}") if _is_error(line) else None)
         page.goto(path)
         return page
 
@@ -94,15 +94,15 @@ def open_page(browser: Browser, hub: Hub) -> Iterator[Open]:
     assert wrong == []
 
 
-def _is_wrong(said: Any) -> bool:
-    """What the browser says of answers like 403 and 404 is what some tests ask for; htmx complains of requests that a closed page
-    took with it."""
-    return said.type == "error" and not said.text.startswith(("Failed to load resource", "htmx:", "Response Status Error"))
+def _is_error(line: Any) -> bool:
+    """Returns whether a line of the console is an error. Responses like 403 and 404 are not, because tests cause them. htmx reports
+    requests that ended because the page was closed."""
+    return line.type == "error" and not line.text.startswith(("Failed to load resource", "htmx:", "Response Status Error"))
 
 
 @pytest.fixture
 def make_member(organization: Organization) -> Callable[..., User]:
-    """A user with this role in the organization, or in another one."""
+    """Creates a member with this role, of the organization or of another one."""
 
     def make(role: str, *, organization: str | Organization = organization) -> User:
         if isinstance(organization, str):

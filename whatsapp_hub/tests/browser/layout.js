@@ -1,19 +1,27 @@
-// What is wrong with the layout of the page in the browser, in both themes, as sentences. Run by test_layout.py in every page, language
-// and width.
+// Returns what is wrong with the layout of the page, in both themes, as sentences. test_layout.py runs it on every page, in each
+// language and width.
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const isVisible = (element) => element.checkVisibility({ visibilityProperty: true }) && element.getBoundingClientRect().width > 2;
+  const isVisible = (element) =>
+    element.checkVisibility({ visibilityProperty: true }) && element.getBoundingClientRect().width > 2;
   const isForScreenReaders = (element) => Boolean(element.closest(".sr-only, .skip-link"));
-  const frame = () => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); }); // has been drawn then
+  // Resolves when the next frame has been drawn.
+  const frame = () =>
+    new Promise((resolve) => {
+      requestAnimationFrame(() => setTimeout(resolve));
+    });
   const REQUESTS = ".htmx-request, .htmx-swapping, .htmx-settling";
-  const LONGEST = 2000; // milliseconds
+  const MAX_WAIT = 2000; // milliseconds
   const THEMES = ["light", "dark"];
-  const MAY_SCROLL_SIDEWAYS = "pre, .composer-files, [role=region]"; // a bar there is what people expect
+  const MAY_SCROLL_SIDEWAYS = "pre, .composer-files, [role=region]"; // a scroll bar is expected there
   const CONTROLS = "a[href], button, input, select, textarea, summary";
   const PHONE = /^\+\d[\d\s()-]{7,}$/;
 
   function nameOf(element) {
-    const words = (element.getAttribute("aria-label") ?? element.innerText ?? "").trim().replace(/\s+/g, " ").slice(0, 40);
+    const words = (element.getAttribute("aria-label") ?? element.innerText ?? "")
+      .trim()
+      .replace(/\s+/g, " ")
+      .slice(0, 40);
     const id = element.id ? `#${element.id}` : "";
     return `<${element.localName}${id} class="${String(element.className.baseVal ?? element.className).slice(0, 60)}"> “${words}”`;
   }
@@ -22,13 +30,15 @@
     const page = document.documentElement;
     const wrong = [];
     if (page.scrollWidth > innerWidth) wrong.push(`the document is ${page.scrollWidth} wide`);
-    if (document.body.dataset.stream && page.scrollHeight > innerHeight) wrong.push(`the document is ${page.scrollHeight} high`);
+    if (document.body.dataset.stream && page.scrollHeight > innerHeight)
+      wrong.push(`the document is ${page.scrollHeight} high`);
     return wrong;
   }
 
   const TYPED = "input:not([type=checkbox], [type=radio], [type=number], [type=file]), textarea, select";
 
-  function sticksOut(element, style) { // what is in it reaches over its right edge
+  // Returns whether the content extends beyond the right edge.
+  function sticksOut(element, style) {
     if (style.overflowX !== "visible" || style.display.startsWith("inline") || element.clientWidth === 0) return false;
     if (element.scrollWidth <= element.clientWidth + 1 || mayScroll(element)) return false;
     const edge = element.getBoundingClientRect().right + 1;
@@ -39,7 +49,8 @@
     });
   }
 
-  function isCut(element, style) { // letters that nobody can see, without the three dots that say so
+  // Returns whether a part of the text is invisible, without three dots that show it.
+  function isCut(element, style) {
     if (!["hidden", "clip"].includes(style.overflowX) || element.scrollWidth <= element.clientWidth + 1) return false;
     return element.innerText?.trim() && style.textOverflow !== "ellipsis" && style.webkitLineClamp === "none";
   }
@@ -52,15 +63,22 @@
       const tooWide = element.scrollWidth - element.clientWidth;
       const tooHigh = element.scrollHeight - element.clientHeight;
       const hasBar = style.scrollbarWidth !== "none" && !element.matches("textarea, input, select");
-      if (["auto", "scroll"].includes(style.overflowX) && tooWide > 1 && hasBar && !element.matches(MAY_SCROLL_SIDEWAYS)) {
+      if (
+        ["auto", "scroll"].includes(style.overflowX) &&
+        tooWide > 1 &&
+        hasBar &&
+        !element.matches(MAY_SCROLL_SIDEWAYS)
+      ) {
         wrong.push(`${nameOf(element)} has a bar to scroll sideways`);
       }
       if (["auto", "scroll"].includes(style.overflowY) && tooHigh > 0 && tooHigh < 4 && hasBar) {
         wrong.push(`${nameOf(element)} scrolls by ${tooHigh} pixels`);
       }
       if (sticksOut(element, style)) wrong.push(`${nameOf(element)} is too narrow for what is in it`);
-      if (element.matches(".btn, .badge, .label-tag") && tooHigh > 2) wrong.push(`${nameOf(element)} is too low for its words`);
-      if (element.matches(TYPED) && element.clientWidth < 64) wrong.push(`${nameOf(element)} is only ${element.clientWidth} wide`);
+      if (element.matches(".btn, .badge, .label-tag") && tooHigh > 2)
+        wrong.push(`${nameOf(element)} is too low for its words`);
+      if (element.matches(TYPED) && element.clientWidth < 64)
+        wrong.push(`${nameOf(element)} is only ${element.clientWidth} wide`);
       if (isCut(element, style)) wrong.push(`${nameOf(element)} cuts its text`);
       if (style.textOverflow === "ellipsis" && tooWide > 0 && PHONE.test(element.innerText?.trim())) {
         wrong.push(`${nameOf(element)} cuts a phone number`);
@@ -69,9 +87,11 @@
     return wrong;
   }
 
-  function mayScroll(element) { // within something that is meant to scroll sideways
+  // Returns whether the element is in a box that scrolls sideways.
+  function mayScroll(element) {
     for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
-      if (["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth) return true;
+      if (["auto", "scroll"].includes(getComputedStyle(box).overflowX) && box.scrollWidth > box.clientWidth)
+        return true;
     }
     return false;
   }
@@ -81,7 +101,7 @@
     for (const control of all(CONTROLS, root)) {
       if (!isVisible(control) || isForScreenReaders(control) || control.disabled || control.ariaHidden) continue;
       const style = getComputedStyle(control);
-      if (style.pointerEvents === "none" || style.position === "fixed" && style.inset === "0px") continue;
+      if (style.pointerEvents === "none" || (style.position === "fixed" && style.inset === "0px")) continue;
       control.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
       const box = control.getBoundingClientRect();
       if ((box.left < -1 || box.right > innerWidth + 1) && !mayScroll(control)) {
@@ -101,10 +121,21 @@
 
   // ---- Everything that opens
 
-  const OPENERS = ["[popovertarget]", "[data-open-dialog]", "[data-toggle-pane]", "[data-react]", "[role=tab]", "[data-open-canned]", "summary"];
+  const OPENERS = [
+    "[popovertarget]",
+    "[data-open-dialog]",
+    "[data-toggle-pane]",
+    "[data-react]",
+    "[role=tab]",
+    "[data-open-canned]",
+    "summary",
+  ];
 
-  function openersOf(selector) { // of many alike the first, one in the middle and the last
-    const found = all(selector).filter((each) => isVisible(each) && !each.disabled && !each.closest("[popover], dialog, details details"));
+  // Returns the first, one in the middle and the last, as a page may have many alike.
+  function openersOf(selector) {
+    const found = all(selector).filter(
+      (each) => isVisible(each) && !each.disabled && !each.closest("[popover], dialog, details details"),
+    );
     return [...new Set([found[0], found[Math.floor(found.length / 2)], found.at(-1)])].filter(Boolean);
   }
 
@@ -115,9 +146,10 @@
     return document.querySelector("dialog[open], :popover-open, [data-pane-open] #contact-pane");
   }
 
-  function finishAnimations() { // but for what turns for ever
+  // Animations that never end stay.
+  function finishAnimations() {
     for (const each of document.getAnimations()) {
-      if (each.effect.getComputedTiming().endTime < LONGEST) each.finish();
+      if (each.effect.getComputedTiming().endTime < MAX_WAIT) each.finish();
     }
   }
 
@@ -125,11 +157,12 @@
     const start = performance.now();
     await frame();
     await frame();
-    while (document.querySelector(REQUESTS) && performance.now() - start < LONGEST) await frame();
+    while (document.querySelector(REQUESTS) && performance.now() - start < MAX_WAIT) await frame();
     finishAnimations();
   }
 
-  function inBothThemes(look) { // colours move nothing that would need a frame
+  // Without waiting for a frame, because colours move nothing.
+  function inBothThemes(look) {
     return THEMES.flatMap((theme) => {
       document.documentElement.dataset.theme = theme;
       finishAnimations();
@@ -137,14 +170,20 @@
     });
   }
 
-  // What opens at the same place with the same words was looked at on another page already.
+  // What opens at the same position with the same words has been checked on another page.
   const seen = new Set(JSON.parse(sessionStorage.getItem("layout-seen") ?? "[]"));
 
   function wasSeen(opener) {
     const target = document.getElementById(opener.getAttribute("popovertarget") ?? opener.dataset.openDialog);
     if (!target) return false;
     const { left, top } = opener.getBoundingClientRect();
-    const key = [innerWidth, Math.round(left), Math.round(top), nameOf(opener), target.textContent.replace(/\s+/g, " ")].join("|");
+    const key = [
+      innerWidth,
+      Math.round(left),
+      Math.round(top),
+      nameOf(opener),
+      target.textContent.replace(/\s+/g, " "),
+    ].join("|");
     if (seen.has(key)) return true;
     seen.add(key);
     return false;
@@ -169,8 +208,14 @@
     await settle();
     const box = opened(opener);
     if (!box || !isVisible(box)) return [`${nameOf(opener)} opens nothing that is seen`];
-    if (wasOpen) { box.open = true; return []; }
-    const wrong = [...ofPosition(box), ...inBothThemes(() => [...ofTheDocument(), ...ofBoxes(box), ...ofControls(box)])];
+    if (wasOpen) {
+      box.open = true;
+      return [];
+    }
+    const wrong = [
+      ...ofPosition(box),
+      ...inBothThemes(() => [...ofTheDocument(), ...ofBoxes(box), ...ofControls(box)]),
+    ];
     close(opener, box);
     return wrong.map((words) => `${nameOf(opener)} opened: ${words}`);
   }
@@ -178,9 +223,13 @@
   function ofPosition(box) {
     const sides = box.getBoundingClientRect();
     const outside = sides.left < -1 || sides.right > innerWidth + 1;
-    const above = box.matches("[popover], dialog, #canned-list, #contact-pane") && (sides.top < -1 || sides.bottom > innerHeight + 1);
+    const above =
+      box.matches("[popover], dialog, #canned-list, #contact-pane") &&
+      (sides.top < -1 || sides.bottom > innerHeight + 1);
     if (!outside && !above) return [];
-    return [`it reaches from ${Math.round(sides.left)}, ${Math.round(sides.top)} to ${Math.round(sides.right)}, ${Math.round(sides.bottom)}`];
+    return [
+      `it reaches from ${Math.round(sides.left)}, ${Math.round(sides.top)} to ${Math.round(sides.right)}, ${Math.round(sides.bottom)}`,
+    ];
   }
 
   window.layoutFaults = async (language) => {
@@ -189,7 +238,7 @@
     const wrong = inBothThemes(() => [...ofTheDocument(), ...ofBoxes(document.body), ...ofControls(document.body)]);
     for (const selector of OPENERS) {
       for (const opener of openersOf(selector)) {
-        if (opener.isConnected && isVisible(opener) && !wasSeen(opener)) wrong.push(...await ofOpened(opener));
+        if (opener.isConnected && isVisible(opener) && !wasSeen(opener)) wrong.push(...(await ofOpened(opener)));
       }
     }
     sessionStorage.setItem("layout-seen", JSON.stringify([...seen]));

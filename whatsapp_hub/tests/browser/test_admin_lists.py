@@ -1,4 +1,4 @@
-"""The operators' lists on a common screen: every column is seen without scrolling sideways."""
+"""The lists of Django admin on a common screen: every column is visible without scrolling sideways."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Staff are told that somebody has written: in the title, on the icon, in the navigation, by a sound and by notifications."""
+"""Alerts about new messages: in the title, on the icon, in the navigation, by a sound and by notifications."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from conftest import Hub, apply_all
 from contacts.models import Contact
 from organizations.models import User
 from whatsapp_hub.tests.browser.conftest import Open
-from whatsapp_hub.tests.browser.talk import message
+from whatsapp_hub.tests.browser.webhooks import deliver, message
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -31,7 +31,7 @@ class Shown {
 }
 window.Notification = Shown;
 """
-"""In the place of what a browser without a screen has not: it notes what would be heard and shown."""
+"""Replaces what a browser without a screen does not have. Records the sounds and notifications."""
 
 
 @pytest.fixture
@@ -41,22 +41,17 @@ def inbox(ana: User) -> str:
 
 @pytest.fixture
 def alerted(ana: User) -> User:
-    """Who wants a sound and notifications."""
+    """A user who wants sounds and notifications."""
     User.objects.filter(pk=ana.pk).update(alert_sound=True, alert_notifications=True)
     return ana
 
 
 def opened(page: Page, path: str) -> Page:
-    """The page anew, with the recorder, and its stream."""
+    """Loads the page again, with the recorder, and waits for its stream."""
     page.add_init_script(RECORDER)
     page.goto(path)
     page.wait_for_timeout(800)
     return page
-
-
-def tell(hub: Hub, *bodies: bytes) -> None:
-    for each in bodies:
-        hub.deliver(each)
 
 
 def shown(page: Page) -> list[dict[str, Any]]:
@@ -75,7 +70,7 @@ def wait_until_shown(page: Page) -> None:
 
 
 @pytest.mark.parametrize("section", ["inbox", "contacts", "settings/members"])
-def test_title_icon_and_navigation_say_how_many_conversations_are_unread_on_every_page(
+def test_title_icon_and_navigation_show_how_many_conversations_are_unread_on_every_page(
     open_page: Open, hub: Hub, ana: User, inbox: str, worker: None, section: str
 ) -> None:
     page = open_page(inbox.replace("inbox", section), ana)
@@ -83,21 +78,23 @@ def test_title_icon_and_navigation_say_how_many_conversations_are_unread_on_ever
     page.wait_for_timeout(800)
     expect(page.locator("#unread .nav-badge")).to_be_hidden()
 
-    tell(hub, message(JOELMA, "Joelma", said="Oi"), message(JOELMA, "Joelma", said="Alô?"), message(RUI, "Rui", said="Olá"))
+    deliver(
+        hub, message(JOELMA, "Joelma", content="Oi"), message(JOELMA, "Joelma", content="Alô?"), message(RUI, "Rui", content="Olá")
+    )
 
     expect(page.locator("#unread [data-figures]")).to_have_text("2")
     expect(page.locator("#unread .nav-badge")).to_be_visible()
     expect(page).to_have_title(f"(2)\u00a0{bare}")
     expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("icon-unread"))
     Contact.objects.update(unread_count=0, unread_at=None)
-    tell(hub, message(RUI, "Rui", said="…"))
+    deliver(hub, message(RUI, "Rui", content="…"))
     expect(page.locator("#unread [data-figures]")).to_have_text("1")
 
 
-def test_the_title_goes_on_to_say_it_while_conversations_are_opened(
+def test_the_title_keeps_the_number_while_conversations_are_opened(
     open_page: Open, hub: Hub, ana: User, inbox: str, worker: None
 ) -> None:
-    tell(hub, message(JOELMA, "Joelma", said="Oi"), message(RUI, "Rui", said="Olá"))
+    deliver(hub, message(JOELMA, "Joelma", content="Oi"), message(RUI, "Rui", content="Olá"))
     page = open_page(inbox, ana)
     expect(page.locator("[data-row]")).to_have_count(2)
     page.get_by_role("link", name=re.compile("Joelma")).click()
@@ -107,17 +104,17 @@ def test_the_title_goes_on_to_say_it_while_conversations_are_opened(
     expect(page.locator("#unread .nav-badge")).to_be_hidden()
 
 
-def test_one_of_several_tabs_rings_once_for_each_conversation_and_the_open_one_never_does(
+def test_one_of_several_tabs_alerts_once_for_each_conversation_and_never_for_the_open_one(
     open_page: Open, hub: Hub, alerted: User, inbox: str, worker: None
 ) -> None:
-    tell(hub, message(RUI, "Rui", said="Bom dia"))
+    deliver(hub, message(RUI, "Rui", content="Bom dia"))
     first = opened(open_page("/profile/", alerted), inbox)
     expect(first.locator("[data-row]")).to_have_count(1)
     second = opened(first.context.new_page(), inbox.replace("inbox", "contacts"))
     third = opened(first.context.new_page(), f"{inbox}{Contact.objects.get(wa_id=RUI).pk}/")
     expect(third.locator("#thread")).to_contain_text("Bom dia")
 
-    tell(hub, message(JOELMA, "Joelma", said="*Tem* bolo?"))
+    deliver(hub, message(JOELMA, "Joelma", content="*Tem* bolo?"))
     expect(first.locator("#unread [data-figures]")).to_have_text("1")
     first.wait_for_timeout(1500)
     pages = (first, second, third)
@@ -125,12 +122,12 @@ def test_one_of_several_tabs_rings_once_for_each_conversation_and_the_open_one_n
     (notification,) = [each for page in pages for each in shown(page)]
     assert (notification["title"], notification["body"]) == ("Joelma", "Tem bolo?")
 
-    tell(hub, message(RUI, "Rui", said="Ainda aí?"))  # whose conversation is before somebody's eyes in the third tab
+    deliver(hub, message(RUI, "Rui", content="Ainda aí?"))  # the third tab shows this conversation
     expect(third.locator("#thread")).to_contain_text("Ainda aí?")
     first.wait_for_timeout(1500)
     assert sum(page.evaluate("rung") for page in pages) == 1
 
-    tell(hub, message(JOELMA, "Joelma", said="E pão?"))
+    deliver(hub, message(JOELMA, "Joelma", content="E pão?"))
     first.wait_for_timeout(2500)
     assert sum(page.evaluate("rung") for page in pages) == 2
     assert len({each["tag"] for page in pages for each in shown(page)}) == 1  # the browser shows one for each tag
@@ -145,20 +142,20 @@ def test_a_click_on_the_notification_opens_the_conversation(
     open_page: Open, hub: Hub, alerted: User, inbox: str, worker: None
 ) -> None:
     page = opened(open_page("/profile/", alerted), inbox)
-    tell(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver(hub, message(JOELMA, "Joelma", content="Oi"))
     wait_until_shown(page)
     page.evaluate("shown[0].onclick()")
     expect(page.locator("#thread")).to_contain_text("Oi")
     assert f"{inbox}{Contact.objects.get().pk}/" in page.url
 
 
-def test_nobody_is_told_who_has_not_asked_for_it_and_the_bell_asks_the_browser(
+def test_alerts_are_off_until_the_user_wants_them_and_the_bell_requests_permission(
     open_page: Open, hub: Hub, ana: User, inbox: str, worker: None
 ) -> None:
     page = open_page("/profile/", ana)
     page.evaluate("localStorage.permission = 'default'")
     opened(page, inbox)
-    tell(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver(hub, message(JOELMA, "Joelma", content="Oi"))
     expect(page.locator("#unread [data-figures]")).to_have_text("1")
     page.wait_for_timeout(800)
     assert page.evaluate("[rung, shown.length, window.asked]") == [0, 0, None]
@@ -174,15 +171,17 @@ def test_nobody_is_told_who_has_not_asked_for_it_and_the_bell_asks_the_browser(
     assert User.objects.values_list("alert_sound", "alert_notifications").get(pk=ana.pk) == (True, True)
     before = page.evaluate("rung")
 
-    tell(hub, message(RUI, "Rui", said="Olá"))
+    deliver(hub, message(RUI, "Rui", content="Olá"))
     wait_until_shown(page)
     assert shown(page)[0]["title"] == "Rui"
     assert page.evaluate("rung") == before + 1
 
 
-def test_of_many_conversations_at_once_their_number_is_told(open_page: Open, hub: Hub, alerted: User, inbox: str) -> None:
+def test_many_conversations_at_once_get_one_notification_with_their_number(
+    open_page: Open, hub: Hub, alerted: User, inbox: str
+) -> None:
     page = opened(open_page("/profile/", alerted), inbox)
-    tell(hub, *(message(f"55619{place:08}", f"Pessoa {place}", said="Oi") for place in range(5)))
+    deliver(hub, *(message(f"55619{place:08}", f"Pessoa {place}", content="Oi") for place in range(5)))
     apply_all()
     wait_until_shown(page)
     page.wait_for_timeout(800)

@@ -1,8 +1,7 @@
-"""The list of conversations, and what stands in a thread beside messages, in a real browser."""
+"""The list of conversations, and what a thread has in addition to messages, in a real browser."""
 
 import re
 import time
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,11 +9,11 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from chats.models import OwnCannedReply
-from conftest import Hub, apply_all
+from conftest import Hub
 from contacts.models import Contact, ContactChange, Label, Note
 from organizations.models import User
 from whatsapp_hub.tests.browser.conftest import Open
-from whatsapp_hub.tests.browser.talk import message
+from whatsapp_hub.tests.browser.webhooks import deliver_and_apply, message
 
 pytestmark = pytest.mark.xdist_group("browser")
 JOELMA, RUI = "556181500586", "5511987654021"
@@ -31,25 +30,15 @@ def inbox(ana: User) -> str:
 
 
 @pytest.fixture
-def told(hub: Hub) -> Callable[..., None]:
-    def post(*bodies: bytes) -> None:
-        for each in bodies:
-            hub.deliver(each)
-        apply_all()
-
-    return post
-
-
-@pytest.fixture
-def two(told: Callable[..., None]) -> tuple[Contact, Contact]:
+def two(hub: Hub) -> tuple[Contact, Contact]:
     now = time.time()
-    told(message(RUI, "Rui", said="Bom dia", at=now - 7200), message(JOELMA, "Joelma", said="Tem pão?", at=now - 60))
+    deliver_and_apply(
+        hub, message(RUI, "Rui", content="Bom dia", at=now - 7200), message(JOELMA, "Joelma", content="Tem pão?", at=now - 60)
+    )
     return Contact.objects.get(wa_id=JOELMA), Contact.objects.get(wa_id=RUI)
 
 
-def test_what_was_begun_and_not_sent_stands_in_the_row(
-    open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str
-) -> None:
+def test_a_row_shows_the_draft_of_its_conversation(open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str) -> None:
     joelma, rui = two
     page = open_page(f"{inbox}{joelma.pk}/", ana)
     page.locator("[data-text]").fill("Temos sim, acabou de sair")
@@ -94,11 +83,11 @@ def test_u_marks_as_unread_and_closes_the_conversation(
     expect(page.locator("[data-conversation]")).to_have_count(0)
     expect(page).to_have_url(re.compile(f"{inbox}$"))
     page.wait_for_timeout(1500)
-    assert Contact.objects.get(pk=joelma.pk).unread_count == 1  # nothing has marked it as read behind one's back
+    assert Contact.objects.get(pk=joelma.pk).unread_count == 1  # nothing has marked it as read
 
 
 def test_a_person_is_blocked_and_unblocked(
-    open_page: Open, two: tuple[Contact, Contact], told: Callable[..., None], ana: User, inbox: str, worker: None
+    open_page: Open, two: tuple[Contact, Contact], hub: Hub, ana: User, inbox: str, worker: None
 ) -> None:
     joelma, rui = two
     page = open_page(f"{inbox}{rui.pk}/", ana)
@@ -106,7 +95,7 @@ def test_a_person_is_blocked_and_unblocked(
     page.locator("#contact-pane").get_by_role("button", name="Block").click()
     expect(page.locator(f"#blocked-bar-{rui.pk}")).to_contain_text("This person is blocked")
     page.locator(f"#row-{joelma.pk} .row").click()
-    told(message(RUI, "Rui", said="Me responde!"))
+    deliver_and_apply(hub, message(RUI, "Rui", content="Me responde!"))
     expect(page.locator(f"#row-{rui.pk} .row-preview")).to_contain_text("Me responde!")
     expect(page.locator(f"#row-{rui.pk} .badge-primary")).to_have_count(0)
     page.locator(".list-tab").last.click()
@@ -132,11 +121,11 @@ def test_after_a_note_the_composer_is_back_on_the_answer(
     expect(page.locator("[data-text]")).to_be_focused()
 
 
-def test_notes_and_changes_stay_in_place_when_older_messages_are_loaded(
-    open_page: Open, told: Callable[..., None], ana: User, inbox: str
-) -> None:
+def test_notes_and_changes_stay_in_place_when_older_messages_are_loaded(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
     start = time.time() - 9000
-    told(*(message(JOELMA, "Joelma", said=f"Linha {number:03}", at=start + 10 * number) for number in range(70)))
+    deliver_and_apply(
+        hub, *(message(JOELMA, "Joelma", content=f"Linha {number:03}", at=start + 10 * number) for number in range(70))
+    )
     contact = Contact.objects.get()
     Contact.objects.update(unread_count=0)
     first = timezone.now() - timedelta(seconds=9000)
@@ -147,8 +136,8 @@ def test_notes_and_changes_stay_in_place_when_older_messages_are_loaded(
     for _ in range(6):
         thread.evaluate("box => { box.scrollTop = 100 }")
         page.wait_for_timeout(300)
-    said = page.locator("#thread .message").all_inner_texts()
-    found = re.findall(r"(?:Linha|Nota) \d{3}", "\n".join(said))
+    texts = page.locator("#thread .message").all_inner_texts()
+    found = re.findall(r"(?:Linha|Nota) \d{3}", "\n".join(texts))
     assert found == [f"{word} {number:03}" for number in range(70) for word in ("Linha", "Nota")]
 
 

@@ -1,5 +1,5 @@
-"""Every page in both themes, all languages and on a phone: nothing that shuts people out (axe), nothing that runs over the edge.
-And the pictures of docs/screenshots."""
+"""Every page in both themes, all languages and on a phone: accessible (axe), and no wider than the screen. Also takes the pictures
+of docs/screenshots."""
 
 import time
 
@@ -15,7 +15,7 @@ from contacts.services import add_note
 from organizations.models import Organization, PhoneNumber, User
 from webhooks.models import Webhook
 from whatsapp_hub.tests.browser.conftest import SCREENSHOTS, Open
-from whatsapp_hub.tests.browser.talk import echo, message, status
+from whatsapp_hub.tests.browser.webhooks import deliver, echo, message, status
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -104,7 +104,7 @@ def pages_of(organization: Organization) -> dict[str, str]:
 
 
 def check(page: Page) -> list[str]:
-    """What axe finds, in words."""
+    """Returns what axe finds, as sentences."""
     found = Axe().run(page, options=AXE).response["violations"]
     nodes = [(each["id"], len(each["nodes"]), each["nodes"][0]) for each in found]
     return [f"{rule}: {node['html'][:150]} ({count}×) {node['failureSummary'][:250]}" for rule, count, node in nodes]
@@ -124,7 +124,7 @@ def test_axe_finds_nothing_on_any_page(open_page: Open, ana: User, busy: Organiz
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_before_the_door(open_page: Open, hub: Hub, scheme: str) -> None:
+def test_axe_finds_nothing_on_pages_before_sign_in(open_page: Open, hub: Hub, scheme: str) -> None:
     page = open_page("/accounts/login/", color_scheme=scheme)
     found = {}
     for path in ("/accounts/login/", "/accounts/password/reset/", "/accounts/password/reset/done/", "/invitations/nothing/"):
@@ -156,9 +156,7 @@ def colour(part: Locator, of: str = "color") -> str:
 
 
 @pytest.mark.parametrize("language", ["pt-br", "en", "es"])
-def test_no_page_runs_over_the_edge_of_a_phone_in_any_language(
-    open_page: Open, ana: User, busy: Organization, language: str
-) -> None:
+def test_no_page_is_wider_than_a_phone_in_any_language(open_page: Open, ana: User, busy: Organization, language: str) -> None:
     User.objects.filter(pk=ana.pk).update(language=language)
     page = open_page("/profile/", ana, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     wide = {}
@@ -172,7 +170,7 @@ def test_no_page_runs_over_the_edge_of_a_phone_in_any_language(
 
 
 def conversation(hub: Hub) -> int:
-    """A believable morning at a bakery; returns the id of the contact to look at."""
+    """A morning at a bakery. Returns the id of the contact to open."""
     now = time.time()
     others = [
         ("5511987654021", "Rui Barbosa", "Vocês fazem bolo de casamento?", 0.2),
@@ -182,50 +180,47 @@ def conversation(hub: Hub) -> int:
         ("5531988776655", "Márcia Teixeira", "Segue o comprovante", 26),
         ("554199887766", "Escola Pequeno Príncipe", "Pode ser 120 pães para sexta?", 50),
     ]
-    for wa_id, name, said, hours in others:
-        tell(hub, message(wa_id, name, said=said, at=now - hours * 3600))
+    for wa_id, name, text, hours in others:
+        deliver(hub, message(wa_id, name, content=text, at=now - hours * 3600))
     joelma, name = "556181500586", "Joelma Conceição"
-    tell(hub, message(joelma, name, said="Oi! O pedido de ontem estava ótimo.", at=now - 27 * 3600))
-    tell(hub, echo(joelma, "Que bom, Joelma! Ficamos felizes.", at=now - 27 * 3600 + 90, wamid="wamid.a"))
-    tell(hub, status("wamid.a", "read", joelma))
-    tell(hub, message(joelma, name, said="Bom dia, tudo bem?", at=now - 900))
-    tell(hub, message(joelma, name, said="Vocês têm *broa de milho* hoje? Vi em https://padaria.example.com/broas", at=now - 870))
-    tell(hub, echo(joelma, "Bom dia! Temos sim, saiu do forno agora.", at=now - 700, wamid="wamid.b"))
-    tell(hub, status("wamid.b", "read", joelma))
+    deliver(hub, message(joelma, name, content="Oi! O pedido de ontem estava ótimo.", at=now - 27 * 3600))
+    deliver(hub, echo(joelma, "Que bom, Joelma! Ficamos felizes.", at=now - 27 * 3600 + 90, wamid="wamid.a"))
+    deliver(hub, status("wamid.a", "read", joelma))
+    deliver(hub, message(joelma, name, content="Bom dia, tudo bem?", at=now - 900))
+    deliver(
+        hub, message(joelma, name, content="Vocês têm *broa de milho* hoje? Vi em https://padaria.example.com/broas", at=now - 870)
+    )
+    deliver(hub, echo(joelma, "Bom dia! Temos sim, saiu do forno agora.", at=now - 700, wamid="wamid.b"))
+    deliver(hub, status("wamid.b", "read", joelma))
     place = {"latitude": -15.8, "longitude": -47.9, "name": "Bloco C", "address": "SQS 308"}
     photo = {"caption": "Assim, ó", "mime_type": "image/jpeg", "sha256": "x", "id": "1"}
-    tell(hub, message(joelma, name, kind="image", said=photo, at=now - 500))
-    tell(
+    deliver(hub, message(joelma, name, kind="image", content=photo, at=now - 500))
+    deliver(
         hub,
         message(
             joelma,
             name,
             kind="location",
-            said=place,
+            content=place,
             at=now - 480,
         ),
     )
-    tell(hub, echo(joelma, "Perfeito, entregamos aí até as 11h.", at=now - 300, wamid="wamid.c"))
-    tell(hub, status("wamid.c", "delivered", joelma))
+    deliver(hub, echo(joelma, "Perfeito, entregamos aí até as 11h.", at=now - 300, wamid="wamid.c"))
+    deliver(hub, status("wamid.c", "delivered", joelma))
     heart = {"message_id": "wamid.c", "emoji": "❤️"}
-    tell(hub, message(joelma, name, kind="reaction", said=heart, at=now - 280))
-    tell(
+    deliver(hub, message(joelma, name, kind="reaction", content=heart, at=now - 280))
+    deliver(
         hub,
         message(
             joelma,
             name,
-            said="Oba! Então reserva 2 pra mim, por favor!",
+            content="Oba! Então reserva 2 pra mim, por favor!",
             at=now - 60,
             context={"from": "556133214400", "id": "wamid.b"},
         ),
     )
     apply_all()
     return Contact.objects.get(wa_id=joelma).pk
-
-
-def tell(hub: Hub, *bodies: bytes) -> None:
-    for each in bodies:
-        hub.deliver(each)
 
 
 def test_pictures_of_the_inbox_the_contacts_and_the_set_up(

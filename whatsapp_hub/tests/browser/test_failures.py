@@ -1,4 +1,4 @@
-"""What a person can do about a message that failed for good, and why it failed, in a real browser."""
+"""Failed messages in a real browser: the reason, and what staff can do."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from chats.models import MessageTemplate
 from conftest import Hub, apply_all
 from organizations.models import Organization, PhoneNumber, User
-from whatsapp_hub.tests.browser import talk
+from whatsapp_hub.tests.browser import webhooks
 from whatsapp_hub.tests.browser.conftest import Open
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -20,8 +20,8 @@ WRITTEN = "Sua encomenda chegou"
 
 @pytest.fixture
 def failed(open_page: Open, hub: Hub, ana: User, organization: Organization, numbers: dict[str, PhoneNumber]) -> Any:
-    """Opens a conversation in which our message failed with this code."""
-    number = numbers[talk.PLAIN[0]]
+    """Opens a conversation in which an outbound message failed with this code."""
+    number = numbers[webhooks.NUMBER[0]]
     MessageTemplate.objects.create(
         organization=organization,
         waba_id=number.waba_id,
@@ -35,12 +35,12 @@ def failed(open_page: Open, hub: Hub, ana: User, organization: Organization, num
 
     def show(code: Any, details: str = "", **options: Any) -> Page:
         error = {"code": code, "title": "x", "error_data": {"details": details}}
-        for told in (
-            talk.message(CARLA, "Carla Dias", said="oi"),
-            talk.echo(CARLA, WRITTEN, wamid="wamid.failed"),
-            talk.status("wamid.failed", "failed", CARLA, errors=[error]),
+        for webhook in (
+            webhooks.message(CARLA, "Carla Dias", content="oi"),
+            webhooks.echo(CARLA, WRITTEN, wamid="wamid.failed"),
+            webhooks.status("wamid.failed", "failed", CARLA, errors=[error]),
         ):
-            hub.deliver(told)
+            hub.deliver(webhook)
             apply_all()
         page = open_page(f"/o/{organization.pk}/inbox/", ana, **options)
         page.locator("[data-row] > a").filter(has_text="Carla").click()
@@ -56,11 +56,11 @@ def test_a_failed_text_is_edited_and_sent_again(failed) -> None:
     page.locator("[data-edit-again]").click()
     expect(page.locator("[data-text]")).to_have_value(f"Bom dia!\n{WRITTEN}")
     expect(page.locator("[data-text]")).to_be_focused()
-    page.reload()  # it is the draft now
+    page.reload()  # the text is the draft now
     expect(page.locator("[data-text]")).to_have_value(f"Bom dia!\n{WRITTEN}")
 
 
-def test_where_only_a_template_can_be_sent_the_text_stands_beside_the_templates(failed) -> None:
+def test_if_only_a_template_can_be_sent_the_text_is_next_to_the_templates(failed) -> None:
     page = failed("131047")
     expect(page.locator("[data-edit-again]")).to_have_count(0)
     page.locator("[data-open-templates]").click()
@@ -84,13 +84,13 @@ def test_meta_s_reason_opens_and_stays_open(failed, hub: Hub) -> None:
     expect(reason).to_be_hidden()
     page.locator("#thread .meta-says summary").click()
     expect(reason).to_have_text("x. The account needs the new consent.")
-    hub.deliver(talk.message(CARLA, "Carla Dias", said="alô?"))
+    hub.deliver(webhooks.message(CARLA, "Carla Dias", content="alô?"))
     apply_all()
     expect(page.locator("#thread .message-in").filter(has_text="alô?")).to_be_visible()
     expect(reason).to_be_visible()
 
 
-def test_without_a_script_the_text_comes_into_the_composer_too(failed) -> None:
+def test_without_scripts_the_text_is_in_the_composer_too(failed) -> None:
     page = failed(131026, java_script_enabled=False)
     page.locator("[data-edit-again]").click()
     expect(page.locator("[data-text]")).to_have_value(WRITTEN)

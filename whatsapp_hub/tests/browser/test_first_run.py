@@ -1,15 +1,15 @@
-"""A fresh hub in a real browser: the first steps, beside the simulator's phone; and one's own settings."""
+"""A new hub in a real browser: the first steps, with the simulator's phone. And personal settings."""
 
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
-from simulator.tests.phone_fixtures import standin
 
 from chats.models import Message
 from organizations.models import Membership, Organization, Role, User
 from simulator.demonstration import begin_conversations, create_simulated_number
 from simulator.first_steps import ANA
+from simulator.tests.phone_fixtures import standin
 from whatsapp_hub.tests.browser.conftest import Open
 
 __all__ = ["standin"]
@@ -17,7 +17,7 @@ __all__ = ["standin"]
 
 @pytest.fixture
 def root(standin: Any, worker: None) -> User:
-    """Who owns the demonstration, to which five people have written."""
+    """The creator of the demonstration organization, to which five people have written."""
     user = User.objects.create_user("root@example.com", "uma-senha-longa-7", name="Root", language="en")
     organization = Organization.objects.create(organization_name="Demonstration")
     Membership.objects.create(organization=organization, user=user, role=Role.USER_CREATOR)
@@ -25,7 +25,7 @@ def root(standin: Any, worker: None) -> User:
     return user
 
 
-def test_the_first_steps_are_ticked_while_one_tries_the_hub_beside_the_phone(open_page: Open, root: User) -> None:
+def test_the_first_steps_are_ticked_while_the_hub_is_tried_with_the_phone(open_page: Open, root: User) -> None:
     page = open_page("/", root)
     steps = page.locator("#first-steps")
     expect(steps).to_contain_text("0 of 4")
@@ -51,7 +51,7 @@ def test_the_first_steps_are_ticked_while_one_tries_the_hub_beside_the_phone(ope
 
 
 @pytest.mark.parametrize("width", [360, 768, 1024, 1440])
-def test_one_s_own_settings_stand_in_the_frame_of_all_settings(open_page: Open, ana: User, width: int) -> None:
+def test_personal_settings_are_in_the_frame_of_all_settings(open_page: Open, ana: User, width: int) -> None:
     places = set()
     for path in ("/profile/", "/accounts/2fa/", "/accounts/password/change/"):
         page = open_page(path, ana, viewport={"width": width, "height": 800})
@@ -64,7 +64,7 @@ def test_one_s_own_settings_stand_in_the_frame_of_all_settings(open_page: Open, 
     assert len(places) == 1
 
 
-def test_an_error_goes_as_soon_as_its_field_is_changed(open_page: Open, ana: User) -> None:
+def test_an_error_disappears_when_its_field_is_changed(open_page: Open, ana: User) -> None:
     page = open_page("/profile/", ana)
     name = page.locator("[name=name]")
     assert name.get_attribute("maxlength") is None
@@ -78,7 +78,7 @@ def test_an_error_goes_as_soon_as_its_field_is_changed(open_page: Open, ana: Use
     expect(name).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_who_signs_out_elsewhere_sees_it_gone_and_the_other_page_is_out_within_seconds(open_page: Open, ana: User) -> None:
+def test_a_session_that_is_ended_elsewhere_disappears_and_its_page_closes_within_seconds(open_page: Open, ana: User) -> None:
     User.objects.filter(pk=ana.pk).update(language="en")
     phone = open_page("/", ana, user_agent="Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Mobile Safari/537.36")
     page = open_page("/profile/", ana)

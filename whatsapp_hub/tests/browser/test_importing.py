@@ -1,5 +1,5 @@
-"""A file of contacts comes in by the browser: chosen, its columns seen and changed, checked, imported. And names that are written
-from right to left."""
+"""The import of a contact file in a real browser: choosing it, changing its columns, checking and importing. And names that are
+written from right to left."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from whatsapp_hub.tests.browser.test_every_page import check
 
 pytestmark = pytest.mark.xdist_group("browser")
 FILE = b"identificacao;quem;obs\r\n+55 (061) 98150-0588;Jo\x8bo;x\r\n61 98150-0589;Ana;y\r\nerrado;Bia;z\r\n"
-"""As an old Mac writes it."""
+"""In the encoding of an old Mac."""
 ARABIC = "مخبز النور"
 
 
@@ -55,7 +55,7 @@ def test_the_columns_are_named_by_hand_and_nothing_is_stored_before_the_preview_
 
 
 @pytest.mark.parametrize("width", [360, 768, 1024, 1440])
-def test_the_pages_of_an_import_fit_the_screen_and_shut_nobody_out(
+def test_the_pages_of_an_import_fit_the_screen_and_are_accessible(
     open_page: Open, ana: User, bakery: Organization, hub: Hub, worker: None, tmp_path: Path, width: int
 ) -> None:
     page = open_page(f"/o/{bakery.pk}/contacts/import/", ana, viewport={"width": width, "height": 800})
@@ -76,7 +76,7 @@ def _fits(page: Page) -> Any:
     return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_a_name_from_right_to_left_does_not_turn_what_stands_beside_it(
+def test_a_name_from_right_to_left_does_not_change_the_direction_of_its_neighbours(
     open_page: Open, ana: User, bakery: Organization, numbers: dict[str, PhoneNumber]
 ) -> None:
     number = PhoneNumber.objects.get()

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from chats.models import Message
-from conftest import Hub, apply_all
+from conftest import Hub
 from contacts.models import Contact
 from organizations.models import User
 from whatsapp_hub.tests.browser.conftest import PASSWORD, Open
-from whatsapp_hub.tests.browser.talk import echo, message, status
+from whatsapp_hub.tests.browser.webhooks import deliver, deliver_and_apply, echo, message, status
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -25,18 +25,7 @@ def inbox(ana: User) -> str:
     return f"/o/{ana.memberships.get().organization_id}/inbox/"
 
 
-def tell(hub: Hub, *bodies: bytes) -> None:
-    for each in bodies:
-        hub.deliver(each)
-
-
-def told(hub: Hub, *bodies: bytes) -> None:
-    """Posted and applied."""
-    tell(hub, *bodies)
-    apply_all()
-
-
-def test_signing_in_leads_to_the_inbox_and_a_wrong_password_says_so(open_page: Open, ana: User, inbox: str) -> None:
+def test_signing_in_leads_to_the_inbox_and_a_wrong_password_shows_an_error(open_page: Open, ana: User, inbox: str) -> None:
     page = open_page("/")
     page.get_by_label("E-mail", exact=False).fill(ana.email)
     page.locator("input[type=password]").fill("errada-errada-1")
@@ -55,10 +44,10 @@ def test_a_message_appears_without_reload_within_a_second_and_a_half(
 ) -> None:
     page = open_page(inbox, ana)
     page.evaluate("window.untouched = true")
-    page.wait_for_timeout(800)  # the stream stands
+    page.wait_for_timeout(800)  # until the stream is open
 
     began = time.monotonic()
-    tell(hub, message(JOELMA, "Joelma", said="Bom dia, tem pão?"))
+    deliver(hub, message(JOELMA, "Joelma", content="Bom dia, tem pão?"))
     expect(page.locator("#rows")).to_contain_text("Bom dia, tem pão?")
     passed = time.monotonic() - began
 
@@ -68,15 +57,15 @@ def test_a_message_appears_without_reload_within_a_second_and_a_half(
 
 
 def test_an_open_conversation_grows_and_its_ticks_move(open_page: Open, hub: Hub, ana: User, inbox: str, worker: None) -> None:
-    tell(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 60), echo(JOELMA, "Olá, Joelma!", wamid="wamid.ours"))
+    deliver(hub, message(JOELMA, "Joelma", content="Oi", at=time.time() - 60), echo(JOELMA, "Olá, Joelma!", wamid="wamid.ours"))
     page = open_page(inbox, ana)
     page.get_by_role("link", name=re.compile("Joelma")).click()
     expect(page.locator("#thread")).to_contain_text("Olá, Joelma!")
     expect(page.locator("#rows .badge-primary")).to_have_count(0)  # it has been read
 
-    tell(hub, status("wamid.ours", "delivered", JOELMA))
+    deliver(hub, status("wamid.ours", "delivered", JOELMA))
     expect(page.locator(".message-out")).to_contain_text("entregue")
-    tell(hub, status("wamid.ours", "read", JOELMA), message(JOELMA, "Joelma", said="Tem broa?"))
+    deliver(hub, status("wamid.ours", "read", JOELMA), message(JOELMA, "Joelma", content="Tem broa?"))
     expect(page.locator(".message-out")).to_contain_text("lida")
     expect(page.locator(".message-in").last).to_contain_text("Tem broa?")
     expect(page.locator("#announcer")).to_contain_text("Tem broa?")
@@ -86,7 +75,7 @@ def test_an_open_conversation_grows_and_its_ticks_move(open_page: Open, hub: Hub
 def test_what_was_read_while_the_server_was_away_is_marked_when_it_is_back(
     open_page: Open, hub: Hub, ana: User, inbox: str, trouble: str
 ) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     page = open_page(inbox, ana)
     refused: list[str] = []
 
@@ -109,8 +98,8 @@ def test_what_was_read_while_the_server_was_away_is_marked_when_it_is_back(
 def test_what_was_read_before_another_conversation_was_opened_is_marked_too(
     open_page: Open, hub: Hub, ana: User, inbox: str
 ) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
-    told(hub, message(RUI, "Rui", said="Bom dia"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
+    deliver_and_apply(hub, message(RUI, "Rui", content="Bom dia"))
     page = open_page(inbox, ana)
     joelmas = f"/{Contact.objects.get(wa_id=JOELMA).pk}/read/"
     page.route(f"**{joelmas}", lambda route: route.fulfill(status=503, body=""))
@@ -125,19 +114,17 @@ def test_what_was_read_before_another_conversation_was_opened_is_marked_too(
     assert Contact.objects.get(wa_id=JOELMA).unread_count == 0
 
 
-def test_a_failure_says_why_in_plain_words(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
-    told(hub, echo(JOELMA, "Promoção!", wamid="wamid.lost"))
-    told(hub, status("wamid.lost", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
+def test_a_failure_has_its_reason_in_plain_words(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+    deliver_and_apply(hub, echo(JOELMA, "Promoção!", wamid="wamid.lost"))
+    deliver_and_apply(hub, status("wamid.lost", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
     page = open_page(f"{inbox}{Contact.objects.get().pk}/", ana)
 
     expect(page.locator(".message-out")).to_contain_text("falhou")
     expect(page.locator(".message-out")).to_contain_text("24 horas")
 
 
-def test_what_somebody_writes_and_where_they_read_is_left_alone(
-    open_page: Open, hub: Hub, ana: User, inbox: str, worker: None
-) -> None:
-    tell(hub, *(message(JOELMA, "Joelma", said=f"Linha {number}", at=time.time() - 900 + number) for number in range(40)))
+def test_typed_text_and_scroll_position_stay(open_page: Open, hub: Hub, ana: User, inbox: str, worker: None) -> None:
+    deliver(hub, *(message(JOELMA, "Joelma", content=f"Linha {number}", at=time.time() - 900 + number) for number in range(40)))
     page = open_page(inbox, ana)
     page.get_by_role("link", name=re.compile("Joelma")).click()
     note = page.locator("[data-note]")
@@ -145,7 +132,7 @@ def test_what_somebody_writes_and_where_they_read_is_left_alone(
     note.evaluate("box => box.setSelectionRange(5, 9)")
     page.locator("#thread").evaluate("box => { box.scrollTop = 300 }")
 
-    tell(hub, message(JOELMA, "Joelma", said="Ainda aí?"))
+    deliver(hub, message(JOELMA, "Joelma", content="Ainda aí?"))
 
     expect(page.locator("#new-messages")).to_contain_text("1 mensagem nova")
     expect(note).to_have_value("Quer broa de mil")
@@ -156,7 +143,9 @@ def test_what_somebody_writes_and_where_they_read_is_left_alone(
 
 
 def test_older_messages_load_without_a_jump(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
-    told(hub, *(message(JOELMA, "Joelma", said=f"Linha {number:03}", at=time.time() - 9000 + number) for number in range(130)))
+    deliver_and_apply(
+        hub, *(message(JOELMA, "Joelma", content=f"Linha {number:03}", at=time.time() - 9000 + number) for number in range(130))
+    )
     Contact.objects.update(unread_count=0)
     page = open_page(f"{inbox}{Contact.objects.get().pk}/", ana)
     thread = page.locator("#thread")
@@ -181,12 +170,14 @@ def test_older_messages_load_without_a_jump(open_page: Open, hub: Hub, ana: User
 
 @pytest.mark.parametrize("way", ["address", "list"])
 @pytest.mark.parametrize("missing", [100, -300])
-def test_older_messages_load_by_themselves_where_the_latest_ones_hardly_fill_the_window(
+def test_older_messages_load_automatically_if_the_latest_ones_hardly_fill_the_window(
     open_page: Open, hub: Hub, ana: User, inbox: str, way: str, missing: int
 ) -> None:
-    """Scripts come late, so that the page is there well before htmx has wired it. `missing`: pixels of the latest messages that do
-    not fit into the window; or, below 0, that it has to spare, so that nothing ever scrolls."""
-    told(hub, *(message(JOELMA, "Joelma", said=f"Linha {number:03}", at=time.time() - 9000 + number) for number in range(90)))
+    """A script is delayed, so that the page is shown well before htmx has processed it. `missing`: how many pixels of the latest
+    messages do not fit into the window. Below 0, they all fit, so that nothing ever scrolls."""
+    deliver_and_apply(
+        hub, *(message(JOELMA, "Joelma", content=f"Linha {number:03}", at=time.time() - 9000 + number) for number in range(90))
+    )
     Contact.objects.update(unread_count=0)
     conversation = f"{inbox}{Contact.objects.get().pk}/"
     page = open_page(conversation, ana)
@@ -194,16 +185,16 @@ def test_older_messages_load_by_themselves_where_the_latest_ones_hardly_fill_the
     expect(page.locator("[data-inbound]")).to_have_count(50)
     page.set_viewport_size({"width": 1440, "height": height - missing})
 
-    page.route("**/hub/composer.js", come_late)
+    page.route("**/hub/composer.js", delay)
     page.goto(conversation if way == "address" else inbox)
     if way == "list":
         page.get_by_role("link", name=re.compile("Joelma")).click()
 
-    expect(page.locator("[data-inbound]")).to_have_count(75)  # which is more than the window has room for
+    expect(page.locator("[data-inbound]")).to_have_count(75)  # more than fit into the window
     expect(page.locator("#thread").get_by_text("Linha 089")).to_be_in_viewport()
 
 
-def come_late(route: Route) -> None:
+def delay(route: Route) -> None:
     time.sleep(1)
     route.continue_()
 
@@ -213,7 +204,7 @@ TYPED = ["(61) 9 8150-0586", "+55 61 98150-0586", "556181500586", "61 98150", "0
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_search_finds_the_person_by_any_way_of_typing(open_page: Open, hub: Hub, ana: User, inbox: str, typed: str) -> None:
-    told(hub, message(JOELMA, "Joelma Conceição", said="Oi"), message(RUI, "Rui", said="Olá"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma Conceição", content="Oi"), message(RUI, "Rui", content="Olá"))
     page = open_page(inbox, ana)
     page.get_by_role("searchbox").press_sequentially(typed)
 
@@ -221,10 +212,10 @@ def test_search_finds_the_person_by_any_way_of_typing(open_page: Open, hub: Hub,
     expect(page.locator("#rows")).to_contain_text("Joelma Conceição")
 
 
-def test_search_finds_what_was_said_and_opens_it_there(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
+def test_search_finds_a_message_and_opens_the_conversation_at_it(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
     long_ago = time.time() - 40 * 24 * 3600
-    told(hub, message(RUI, "Rui", said="Quanto custa o bolo de fubá?", at=long_ago))
-    told(hub, *(message(RUI, "Rui", said=f"Linha {number}", at=long_ago + 60 + number) for number in range(80)))
+    deliver_and_apply(hub, message(RUI, "Rui", content="Quanto custa o bolo de fubá?", at=long_ago))
+    deliver_and_apply(hub, *(message(RUI, "Rui", content=f"Linha {number}", at=long_ago + 60 + number) for number in range(80)))
     page = open_page(inbox, ana)
     page.get_by_role("searchbox").fill("bolo de fub")
     page.locator("#texts").get_by_role("link", name=re.compile("Rui")).click()
@@ -234,7 +225,9 @@ def test_search_finds_what_was_said_and_opens_it_there(open_page: Open, hub: Hub
 
 
 def test_by_keyboard_alone(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
-    told(hub, message(RUI, "Rui", said="Primeiro", at=time.time() - 60), message(JOELMA, "Joelma", said="Segundo"))
+    deliver_and_apply(
+        hub, message(RUI, "Rui", content="Primeiro", at=time.time() - 60), message(JOELMA, "Joelma", content="Segundo")
+    )
     page = open_page(inbox, ana)
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -269,7 +262,7 @@ def test_shortcuts_can_be_switched_off(open_page: Open, ana: User, inbox: str) -
 
 
 def test_on_a_phone_one_pane_at_a_time(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     page = open_page(inbox, ana, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     expect(page.locator(".pane-conversation")).not_to_be_visible()
     page.get_by_role("link", name=re.compile("Joelma")).click()
@@ -284,11 +277,11 @@ def test_on_a_phone_one_pane_at_a_time(open_page: Open, hub: Hub, ana: User, inb
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_when_the_stream_breaks_the_page_polls_and_says_so(open_page: Open, hub: Hub, ana: User, inbox: str, worker: None) -> None:
+def test_when_the_stream_breaks_the_page_polls_and_shows_it(open_page: Open, hub: Hub, ana: User, inbox: str, worker: None) -> None:
     page: Page = open_page("/profile/", ana)
     page.route("**/events/", lambda route: route.abort())
     page.goto(inbox)
-    tell(hub, message(JOELMA, "Joelma", said="Alguém aí?"))
+    deliver(hub, message(JOELMA, "Joelma", content="Alguém aí?"))
 
     expect(page.locator("#rows")).to_contain_text("Alguém aí?", timeout=20_000)
     expect(page.locator("#offline")).to_be_visible(timeout=20_000)
@@ -297,7 +290,7 @@ def test_when_the_stream_breaks_the_page_polls_and_says_so(open_page: Open, hub:
 def test_another_members_link_opens_the_same_conversation(
     open_page: Open, hub: Hub, ana: User, inbox: str, make_member: Callable[..., User]
 ) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     address = f"{inbox}{Contact.objects.get().pk}/?message={Message.objects.get().pk}"
 
     expect(open_page(address, make_member("user")).locator(".message-target")).to_contain_text("Oi")
@@ -306,7 +299,9 @@ def test_another_members_link_opens_the_same_conversation(
 
 
 def test_the_first_paint_is_light(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
-    told(hub, *(message(f"55619{number:08}", f"Pessoa {number}", said="Oi, tudo bem por aí?") for number in range(45)))
+    deliver_and_apply(
+        hub, *(message(f"55619{number:08}", f"Pessoa {number}", content="Oi, tudo bem por aí?") for number in range(45))
+    )
     page = open_page("/profile/", ana)
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
@@ -320,7 +315,7 @@ def test_the_first_paint_is_light(open_page: Open, hub: Hub, ana: User, inbox: s
 
 
 def test_a_search_shows_people_and_messages_without_accents_as_one_result(open_page: Open, hub: Hub, ana: User, inbox: str) -> None:
-    told(hub, message(JOELMA, "Ação Festas", said="Bom dia"), message(RUI, "Rui", said="Vocês têm AÇÃO?"))
+    deliver_and_apply(hub, message(JOELMA, "Ação Festas", content="Bom dia"), message(RUI, "Rui", content="Vocês têm AÇÃO?"))
     page = open_page(inbox, ana)
     page.get_by_role("searchbox").fill("acao")
 

@@ -49,17 +49,17 @@ MORE = [
     "{at}settings/webhooks/?show=problems",
     "{at}inbox/999999/",
 ]
-"""Beside the plain addresses."""
+"""In addition to the plain URLs."""
 FILE = f"""telefone;nome;{LONG.replace(" ", "_")};;{LONG};observação interna
 61981500586;{LONG};sim;x;{LONG};{LONG}
 6198150058612345;{LONG.replace(" ", "")};não;;;
 """.encode()
-"""Of contacts, with headers and cells that are too long for any column."""
+"""A contact file with headers and cells that are too long for any column."""
 
 
 @pytest.fixture
 def examples(busy: Organization, number: PhoneNumber, ana: User) -> dict[str, list[Any]]:
-    """Values for every kind of id in an address: of things with long names, in an organization that has one of everything."""
+    """Returns values for every kind of id in a URL. The objects have long names, and the organization has one of everything."""
     fill_with_long_names(busy, ana)
     open_contact = Contact.objects.filter(create_for_phone_number=number).order_by("pk").first()
     closed_contact = Contact.objects.exclude(create_for_phone_number=number).order_by("pk").first()
@@ -108,7 +108,7 @@ def fill_with_long_names(organization: Organization, ana: User) -> None:
 
 
 def imports(organization: Organization, number: PhoneNumber) -> list[ContactImport]:
-    """Files of contacts, one for each thing that the page of an import shows."""
+    """Creates contact imports, one for each state that the page of an import shows."""
     layout = asdict(guess_layout(FILE, country=organization.country))
     counts = {"added": 1200, "updated": 300, "unchanged": 45_000, "wrong": 1000, "mistakes": 2000}
     words = f"“{LONG.replace(' ', '')}”: {LONG}"
@@ -121,7 +121,7 @@ def imports(organization: Organization, number: PhoneNumber) -> list[ContactImpo
             phone_number_id=number.phone_number_id,
             file_name=f"{LONG.replace(' ', '_')}.csv",
             content=zlib.compress(FILE),
-            due_at=datetime(2030, 1, 1, tzinfo=UTC),  # the worker leaves it as it is
+            due_at=datetime(2030, 1, 1, tzinfo=UTC),  # so the worker does not take it
             state=state,
             step=step,
             **layout,
@@ -142,7 +142,7 @@ def kinds_of(route: URLPattern) -> set[str]:
 
 
 def pages(examples: dict[str, list[Any]], user: User | None) -> Iterator[str]:
-    """The addresses that answer this user's GET with a whole page."""
+    """Yields the URLs that return a whole page to this user."""
     client = Client()
     if user:
         client.force_login(user)
@@ -160,14 +160,14 @@ def pages(examples: dict[str, list[Any]], user: User | None) -> Iterator[str]:
 
 
 class Tab:
-    """One user's pages in one language: looks at them at every width, and keeps what is wrong."""
+    """One user's pages in one language. Checks them at every width, and collects what is wrong."""
 
     def __init__(self, page: Page, language: str) -> None:
         self.page = page
         self._language = language
         self._browser: CDPSession = page.context.new_cdp_session(page)
         self.faults: dict[str, list[str]] = {}
-        """Each with the pages that have it."""
+        """Fault → pages that have it."""
 
     def visit(self, address: str) -> None:
         self.page.goto(address)
@@ -189,7 +189,7 @@ class Tab:
 
 @pytest.fixture
 def open_tab(open_page: Open) -> Iterator[Callable[[User | None, str], Tab]]:
-    """A tab for a user (or nobody) whose browser speaks this language. At the end nothing must have been wrong in any of them."""
+    """Opens a tab for a user, or without one, in a language. Fails at the end if anything was wrong in any tab."""
     tabs: dict[tuple[User | None, str], Tab] = {}
 
     def tab(user: User | None, language: str) -> Tab:
@@ -206,7 +206,7 @@ def open_tab(open_page: Open) -> Iterator[Callable[[User | None, str], Tab]]:
 def test_nothing_is_cut_or_out_of_reach_on_any_page(
     open_tab: Callable[[User | None, str], Tab], ana: User, organization: Organization, examples: dict[str, list[Any]]
 ) -> None:
-    User.objects.update(language="")  # the browser's counts
+    User.objects.update(language="")  # the language of the browser decides
     ana.refresh_from_db()
     colleague = User.objects.get(email=COLLEAGUE)
     alone = User.objects.create_user("alone@example.com", PASSWORD, name=LONG)
@@ -227,7 +227,7 @@ def test_nothing_is_cut_or_out_of_reach_on_any_page(
 
 
 def refuse_a_known_contact(tab: Tab, organization: Organization) -> None:
-    """The form to add a contact, which names whoever has the number already."""
+    """Opens the form to add a contact with the error that another contact has the phone."""
     known = Contact.objects.filter(organization=organization, alias=LONG).exclude(wa_id=None)[0]
     tab.page.goto(f"/o/{organization.pk}/contacts/new/")
     tab.page.locator("select[name=number]").select_option(value=known.create_for_phone_number_id)

@@ -1,4 +1,4 @@
-"""What open pages show of a contact, a window or a number stays true. They say when they are offline or not the user's any more."""
+"""Open pages stay current: contacts, windows and numbers. They show when they are offline, and when access has ended."""
 
 import re
 import time
@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
-from conftest import Hub, apply_all
+from conftest import Hub
 from contacts.models import Contact, Label
 from contacts.services import change_labels, rename_contact, set_who_answers
 from organizations.live.event_stream import EventStreams
@@ -19,7 +19,7 @@ from organizations.numbers.setup import switch_number
 from organizations.numbers.suspension import stop_sending
 from whatsapp_hub import asgi
 from whatsapp_hub.tests.browser.conftest import Open
-from whatsapp_hub.tests.browser.talk import PLAIN, echo, message, status
+from whatsapp_hub.tests.browser.webhooks import NUMBER, deliver_and_apply, echo, message, status
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -33,17 +33,10 @@ def at(ana: User) -> str:
     return f"/o/{ana.memberships.get().organization_id}/"
 
 
-def told(hub: Hub, *bodies: bytes) -> None:
-    """Posted and applied."""
-    for each in bodies:
-        hub.deliver(each)
-    apply_all()
-
-
 def untouched(page: Page) -> Callable[[], bool]:
-    """Asks whether the page has not been loaded again since."""
+    """Returns a function that returns whether the page has not been loaded again since."""
     page.evaluate("window.untouched = true")
-    page.wait_for_timeout(700)  # until the stream is there
+    page.wait_for_timeout(700)  # until the stream is open
     return lambda: bool(page.evaluate("window.untouched === true"))
 
 
@@ -51,11 +44,11 @@ def untouched(page: Page) -> Callable[[], bool]:
 
 
 def test_heading_row_pane_and_title_get_the_new_name(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 60))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=time.time() - 60))
     page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
     is_same_page = untouched(page)
 
-    told(hub, message(JOELMA, "Joelma Conceição", said="Oi de novo"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma Conceição", content="Oi de novo"))
 
     expect(page.get_by_role("heading", name="Joelma Conceição").first).to_be_visible()
     expect(page.locator("#rows")).to_contain_text("Joelma Conceição")
@@ -64,8 +57,8 @@ def test_heading_row_pane_and_title_get_the_new_name(open_page: Open, hub: Hub, 
     assert is_same_page()
 
 
-def test_a_name_given_by_a_colleague_shows_in_the_heading(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+def test_an_alias_of_another_member_shows_in_the_heading(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     contact = Contact.objects.get()
     page = open_page(f"{at}inbox/{contact.pk}/", ana)
     is_same_page = untouched(page)
@@ -76,14 +69,14 @@ def test_a_name_given_by_a_colleague_shows_in_the_heading(open_page: Open, hub: 
     assert is_same_page()
 
 
-def test_the_countdown_in_the_heading_begins_anew_with_the_customers_message(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 23 * 3600))
+def test_the_countdown_in_the_heading_restarts_with_the_customers_message(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=time.time() - 23 * 3600))
     page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
     chip = page.locator("#header-chip [data-until]")
     expect(chip).to_have_attribute("data-state", "closing")
     is_same_page = untouched(page)
 
-    told(hub, message(JOELMA, "Joelma", said="Ainda aí?"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Ainda aí?"))
 
     for place in (chip, page.locator("#window-bar")):
         expect(place).to_have_attribute("data-state", "open")
@@ -91,15 +84,15 @@ def test_the_countdown_in_the_heading_begins_anew_with_the_customers_message(ope
     assert is_same_page()
 
 
-def test_heading_row_and_composer_close_when_meta_says_that_the_window_is_closed(
+def test_heading_row_and_composer_close_when_meta_reports_that_the_window_is_closed(
     open_page: Open, hub: Hub, ana: User, at: str
 ) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi", at=time.time() - 3600), echo(JOELMA, "Olá!", wamid="wamid.ours"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=time.time() - 3600), echo(JOELMA, "Olá!", wamid="wamid.ours"))
     page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
     expect(page.locator("#header-chip [data-until]")).to_have_attribute("data-state", "open")
     is_same_page = untouched(page)
 
-    told(hub, status("wamid.ours", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
+    deliver_and_apply(hub, status("wamid.ours", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
 
     expect(page.locator("#header-chip [data-until]")).to_have_attribute("data-state", "closed")
     expect(page.locator("#window-bar")).to_have_attribute("data-state", "closed")
@@ -108,7 +101,7 @@ def test_heading_row_and_composer_close_when_meta_says_that_the_window_is_closed
 
 
 def test_a_pane_that_was_hidden_shows_what_changed_meanwhile(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     contact = Contact.objects.get()
     page = open_page(f"{at}inbox/{contact.pk}/", ana, viewport={"width": 1100, "height": 800})
     expect(page.locator("#contact-pane")).not_to_be_visible()
@@ -121,10 +114,12 @@ def test_a_pane_that_was_hidden_shows_what_changed_meanwhile(open_page: Open, hu
     expect(page.locator("#contact-name")).to_contain_text("Dona Jô")
 
 
-def test_the_contacts_table_is_live_and_keeps_what_is_chosen(
+def test_the_contacts_table_is_live_and_keeps_the_selection(
     open_page: Open, hub: Hub, ana: User, at: str, organization: Organization
 ) -> None:
-    told(hub, message(RUI, "Rui", said="Olá", at=time.time() - 600), message(JOELMA, "Joelma", said="Oi", at=time.time() - 60))
+    deliver_and_apply(
+        hub, message(RUI, "Rui", content="Olá", at=time.time() - 600), message(JOELMA, "Joelma", content="Oi", at=time.time() - 60)
+    )
     joelma = Contact.objects.get(wa_id=JOELMA)
     label = Label.objects.create(organization=organization, name="VIP", colour="green")
     page = open_page(f"{at}contacts/", ana)
@@ -135,7 +130,7 @@ def test_the_contacts_table_is_live_and_keeps_what_is_chosen(
     rename_contact(contact=joelma, alias="Dona Jô", by=ana, now=timezone.now())
     change_labels(contact=joelma, give={label.pk}, take=set(), by=ana, now=timezone.now())
     set_who_answers(organization=organization, contact_ids=[joelma.pk], profile=Profile.BOT, by=ana, now=timezone.now())
-    told(hub, message("556199321788", "Padre Anselmo", said="Obrigado!"))
+    deliver_and_apply(hub, message("556199321788", "Padre Anselmo", content="Obrigado!"))
 
     row = page.locator(f"#contact-{joelma.pk}")
     expect(row).to_contain_text("Dona Jô")
@@ -147,8 +142,8 @@ def test_the_contacts_table_is_live_and_keeps_what_is_chosen(
 
 
 def test_a_table_that_grew_keeps_its_rows_when_something_changes(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    people = [message(f"55619{place:08}", f"Pessoa {place:02}", said="Oi", at=time.time() - 900 + place) for place in range(50)]
-    told(hub, *people)
+    people = [message(f"55619{place:08}", f"Pessoa {place:02}", content="Oi", at=time.time() - 900 + place) for place in range(50)]
+    deliver_and_apply(hub, *people)
     page = open_page(f"{at}contacts/", ana)
     expect(page.locator(".contact-row")).to_have_count(40)
     page.locator("#more-contacts").scroll_into_view_if_needed()
@@ -167,7 +162,7 @@ def test_a_table_that_grew_keeps_its_rows_when_something_changes(open_page: Open
 def test_cards_and_page_of_a_number_show_that_it_was_switched_off(
     open_page: Open, ana: User, at: str, numbers: dict[str, PhoneNumber]
 ) -> None:
-    number = numbers[PLAIN[0]]
+    number = numbers[NUMBER[0]]
     cards = open_page(f"{at}settings/numbers/", ana)
     page = open_page(f"{at}settings/numbers/{number.pk}/", ana)
     page.locator("input[name=app_secret]").fill("b" * 32)
@@ -192,7 +187,7 @@ PAGES = ["inbox/", "contacts/", "settings/numbers/", "settings/labels/", "settin
 def test_the_banner_of_a_stopped_number_comes_and_goes_on_every_page(
     open_page: Open, ana: User, at: str, numbers: dict[str, PhoneNumber], path: str
 ) -> None:
-    number = numbers[PLAIN[0]]
+    number = numbers[NUMBER[0]]
     page = open_page(f"{at}settings/numbers/{number.pk}/" if path == "number" else f"{at}{path}", ana)
     is_same_page = untouched(page)
 
@@ -210,22 +205,22 @@ def test_the_banner_of_a_stopped_number_comes_and_goes_on_every_page(
 
 
 def test_what_changes_while_a_script_is_still_loading_is_shown_at_once(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     contact = Contact.objects.get()
     page = open_page(f"{at}contacts/", ana)
 
-    def give_late(route: Route) -> None:
+    def delay(route: Route) -> None:
         page.wait_for_timeout(1500)
         route.continue_()
 
-    page.route("**/failures*.js", give_late)
+    page.route("**/hub/composer*.js", delay)
     page.goto(f"{at}inbox/{contact.pk}/")  # it is read, which the list shows
 
     expect(page.locator(f"#row-{contact.pk} .badge-primary")).to_have_count(0, timeout=4000)
 
 
 def test_a_change_costs_an_open_conversation_four_requests(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
     untouched(page)
     asked: list[str] = []
@@ -280,7 +275,7 @@ AFTER_RELOAD = {"no-access": "You no longer have access", "signed-out": "Sign in
 
 
 @pytest.mark.parametrize(("end", "reason", "path"), ENDS_BY_PAGE, ids=[f"{end.__name__}-{path}" for end, _, path in ENDS_BY_PAGE])
-def test_one_notice_tells_that_the_page_is_not_the_users_any_more(
+def test_one_notice_is_shown_when_the_user_has_no_access_any_more(
     open_page: Open,
     hub: Hub,
     ana: User,
@@ -291,8 +286,8 @@ def test_one_notice_tells_that_the_page_is_not_the_users_any_more(
     path: str,
 ) -> None:
     asgi.streams = EventStreams(check_seconds=0.5)
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
-    page = open_page(f"{at}inbox/", ana)  # the session remembers that she was there
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
+    page = open_page(f"{at}inbox/", ana)  # the session stores this organization as the last one
     page.goto(f"{at}inbox/{Contact.objects.get().pk}/" if path == "inbox" else f"{at}{path}")
     untouched(page)
 
@@ -314,12 +309,12 @@ def test_one_notice_tells_that_the_page_is_not_the_users_any_more(
 
 
 @pytest.mark.parametrize("end", [switch_member_off, end_session], ids=lambda end: str(end.__name__))
-def test_sending_says_the_same_and_the_text_is_kept(
+def test_sending_shows_the_same_notice_and_the_text_stays(
     open_page: Open, hub: Hub, ana: User, at: str, organization: Organization, end: End
 ) -> None:
-    told(hub, message(JOELMA, "Joelma", said="Oi"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     page = open_page("/profile/", ana)
-    page.route("**/events/", lambda route: route.abort())  # so that sending meets it first
+    page.route("**/events/", lambda route: route.abort())  # so that sending finds out first
     page.goto(f"{at}inbox/{Contact.objects.get().pk}/")
     page.locator("[data-text]").fill("Bom dia, Joelma!")
     if end is switch_member_off:
@@ -335,7 +330,7 @@ def test_sending_says_the_same_and_the_text_is_kept(
     expect(page.locator("#toasts .alert")).to_have_count(0)
 
 
-def test_a_role_that_no_longer_allows_a_page_is_told_once(
+def test_a_role_that_no_longer_allows_a_page_is_reported_once(
     open_page: Open, ana: User, at: str, organization: Organization, numbers: dict[str, PhoneNumber]
 ) -> None:
     page = open_page(f"{at}settings/numbers/", ana)
@@ -349,7 +344,7 @@ def test_a_role_that_no_longer_allows_a_page_is_told_once(
     expect(page.locator("#toasts .alert")).to_have_count(0)
 
 
-def test_an_outsider_learns_nothing(open_page: Open, at: str, make_member: Callable[..., User]) -> None:
+def test_an_outsider_gets_404(open_page: Open, at: str, make_member: Callable[..., User]) -> None:
     page = open_page(f"{at}inbox/", make_member("user", organization="Outra"))
 
     expect(page.get_by_text("404")).to_be_visible()
@@ -358,15 +353,13 @@ def test_an_outsider_learns_nothing(open_page: Open, at: str, make_member: Calla
 # ---- Offline
 
 
-def test_offline_is_said_within_two_seconds_and_what_came_meanwhile_is_fetched(
-    open_page: Open, hub: Hub, ana: User, at: str
-) -> None:
+def test_offline_is_shown_within_two_seconds_and_missed_changes_are_fetched(open_page: Open, hub: Hub, ana: User, at: str) -> None:
     page = open_page(f"{at}inbox/", ana)
     untouched(page)
     page.context.set_offline(True)
     expect(page.locator("[data-connection=offline]")).to_be_visible(timeout=2_000)
 
-    told(hub, message(JOELMA, "Joelma", said="Alguém aí?"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Alguém aí?"))
     page.wait_for_timeout(1_000)
     page.context.set_offline(False)
 
@@ -375,7 +368,7 @@ def test_offline_is_said_within_two_seconds_and_what_came_meanwhile_is_fetched(
     expect(page.locator("#toasts")).to_contain_text("The connection is back")
 
 
-def test_a_server_that_is_away_is_noticed_within_two_seconds(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+def test_an_unreachable_server_is_noticed_within_two_seconds(open_page: Open, hub: Hub, ana: User, at: str) -> None:
     page = open_page(f"{at}inbox/", ana)
     untouched(page)
     for each in ("**/healthz", "**/events/"):

@@ -1,4 +1,4 @@
-"""A number's pages in a browser, before the stand-in: a token that dies is seen, a new one clears it; the business profile."""
+"""The pages of a number in a browser, with the stand-in: a token that is refused, a new one, and the business profile."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -44,7 +44,7 @@ def picture() -> bytes:
     return content.getvalue()
 
 
-def test_a_dead_token_is_seen_on_every_page_until_a_new_one_is_pasted(open_page: Open, ana: User, meta, at) -> None:
+def test_a_refused_token_is_shown_on_every_page_until_a_new_one_is_entered(open_page: Open, ana: User, meta, at) -> None:
     PhoneNumber.objects.filter(phone_number_id=NUMBER).update(meta_token="dead")
     page = open_page(f"{at}profile/", ana)
     expect(page.get_by_role("alert").first).to_be_visible()
@@ -75,14 +75,12 @@ def test_the_business_profile_is_changed_with_its_picture(open_page: Open, ana: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_number_that_sends_nothing_fits_every_screen_and_shuts_nobody_out(
-    open_page: Open, ana: User, meta, at, scheme: str
-) -> None:
+def test_a_number_that_sends_nothing_fits_every_screen_and_is_accessible(open_page: Open, ana: User, meta, at, scheme: str) -> None:
     page = open_page(f"{at}profile/", ana, color_scheme=scheme)
     PhoneNumber.objects.filter(phone_number_id=NUMBER).update(sending_stopped_at=timezone.now(), sending_stopped_code=190)
     wide = {}
     for path in (f"{at}profile/", at, f"{at}../", f"{at}setup/test/"):
-        if path != f"{at}profile/":  # which clears the mark, because Meta answers
+        if path != f"{at}profile/":  # this page clears the mark, because its request to Meta succeeds
             page.goto(path)
         for width in (360, 768, 1024, 1440):
             page.set_viewport_size({"width": width, "height": 900})

@@ -1,5 +1,5 @@
-"""A whole conversation in two real browsers, from the simulator's phone to the inbox and back: the stand-in for Meta is a server of
-its own, every message goes over real HTTP, and the worker runs beside."""
+"""A conversation in two real browser pages: the simulator's phone and the inbox. The stand-in for Meta is a server of its own,
+every message goes over HTTP, and a worker runs."""
 
 import io
 import re
@@ -33,7 +33,7 @@ def number(standin: RunningStandIn, organization: Organization, ana: User, worke
     """A simulated number, its templates, and customers who have just written, one of them a day ago."""
     number = create_simulated_number(organization=organization, by=ana)
     begin_conversations(number)
-    sync_due_templates()  # which the worker does too, but when it comes to it
+    sync_due_templates()  # the worker does so too, but later
     number.refresh_from_db()
     standin.connect(
         number.phone_number_id,
@@ -43,8 +43,8 @@ def number(standin: RunningStandIn, organization: Organization, ana: User, worke
     return number
 
 
-class Both:
-    """The inbox of somebody in the organization, and the phone of a customer."""
+class ChatPages:
+    """Two pages: the inbox of a member, and the phone of a customer."""
 
     def __init__(self, open_page: Open, ana: User, number: PhoneNumber, customer: str) -> None:
         at = f"/o/{number.organization_id}/"
@@ -56,15 +56,15 @@ class Both:
         expect(self.phone.locator("#phone-thread .bubble").first).to_be_visible()
 
     def answer(self, words: str) -> Locator:
-        """Write it in the inbox; its bubble."""
+        """Writes an answer in the inbox. Returns its bubble."""
         self.inbox.locator("[data-text]").fill(words)
         self.inbox.keyboard.press("Enter")
         bubble = self.inbox.locator("#thread .message-out").filter(has_text=words)
         expect(bubble).to_be_visible()
         return bubble
 
-    def say(self, words: str) -> Locator:
-        """Write it on the phone; its bubble in the inbox."""
+    def write_on_phone(self, words: str) -> Locator:
+        """Writes a message on the phone. Returns its bubble in the inbox."""
         self.phone.locator("#phone-text").fill(words)
         self.phone.keyboard.press("Enter")
         bubble = self.inbox.locator("#thread .message-in").filter(has_text=words)
@@ -76,14 +76,14 @@ class Both:
 
 
 @pytest.fixture
-def ana_beatriz(open_page: Open, ana: User, number: PhoneNumber) -> Both:
-    return Both(open_page, ana, number, "Ana Beatriz")
+def ana_beatriz(open_page: Open, ana: User, number: PhoneNumber) -> ChatPages:
+    return ChatPages(open_page, ana, number, "Ana Beatriz")
 
 
 @pytest.fixture
-def livia(open_page: Open, ana: User, number: PhoneNumber) -> Both:
+def livia(open_page: Open, ana: User, number: PhoneNumber) -> ChatPages:
     """She wrote more than a day ago."""
-    return Both(open_page, ana, number, "Lívia")
+    return ChatPages(open_page, ana, number, "Lívia")
 
 
 def picture() -> dict[str, Any]:
@@ -92,16 +92,16 @@ def picture() -> dict[str, Any]:
     return {"name": "mesa.jpg", "mimeType": "image/jpeg", "buffer": content.getvalue()}
 
 
-def test_words_go_both_ways_and_the_ticks_move_to_read(ana_beatriz: Both) -> None:
-    ana_beatriz.say("Vocês abrem no domingo?")
+def test_text_goes_both_ways_and_the_ticks_move_to_read(ana_beatriz: ChatPages) -> None:
+    ana_beatriz.write_on_phone("Vocês abrem no domingo?")
     bubble = ana_beatriz.answer("Abrimos das 9 às 13 h.")
     expect(ana_beatriz.on_phone("Abrimos das 9 às 13 h.")).to_be_visible()
     expect(bubble).to_contain_text("lida")
     expect(ana_beatriz.inbox.locator("[data-text]")).to_have_value("")
 
 
-def test_an_answer_is_quoted_and_reactions_go_both_ways(ana_beatriz: Both) -> None:
-    asked = ana_beatriz.say("Qual o preço?")
+def test_an_answer_is_quoted_and_reactions_go_both_ways(ana_beatriz: ChatPages) -> None:
+    asked = ana_beatriz.write_on_phone("Qual o preço?")
     asked.hover()
     asked.locator("[data-reply]").click()
     ana_beatriz.answer("Sai por 80 reais.")
@@ -112,9 +112,9 @@ def test_an_answer_is_quoted_and_reactions_go_both_ways(ana_beatriz: Both) -> No
     expect(ana_beatriz.on_phone("Qual o preço?").first.locator(".reactions")).to_contain_text("👍")
 
 
-def test_photos_and_documents_go_both_ways(ana_beatriz: Both) -> None:
+def test_photos_and_documents_go_both_ways(ana_beatriz: ChatPages) -> None:
     inbox, phone = ana_beatriz.inbox, ana_beatriz.phone
-    expect(inbox.locator("#thread .message-in img").first).to_be_visible()  # the one that she began with
+    expect(inbox.locator("#thread .message-in img").first).to_be_visible()  # the first message of the demonstration
     phone.locator("#phone-composer summary").click()
     phone.locator("#phone-composer input[type=file]").set_input_files([picture()])
     phone.locator("#phone-composer form[action$='/file/'] button").click()
@@ -129,7 +129,7 @@ def test_photos_and_documents_go_both_ways(ana_beatriz: Both) -> None:
     expect(ana_beatriz.on_phone("Segue o orçamento").locator("a").first).to_contain_text("orçamento.pdf")
 
 
-def test_a_file_that_whatsapp_does_not_take_is_refused_before_it_is_sent(ana_beatriz: Both) -> None:
+def test_a_file_that_whatsapp_does_not_accept_is_refused_before_it_is_sent(ana_beatriz: ChatPages) -> None:
     inbox = ana_beatriz.inbox
     inbox.locator("[data-choose-files]").set_input_files([{"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}])
     expect(inbox.locator("#composer-error")).to_contain_text("“a.svg” é de um tipo que o WhatsApp não aceita")
@@ -139,7 +139,7 @@ def test_a_file_that_whatsapp_does_not_take_is_refused_before_it_is_sent(ana_bea
     expect(inbox.locator("[data-files] li")).to_have_count(0)
 
 
-def test_with_a_closed_window_the_composer_is_the_template_picker_until_the_customer_writes(livia: Both) -> None:
+def test_with_a_closed_window_the_composer_is_the_template_picker_until_the_customer_writes(livia: ChatPages) -> None:
     inbox = livia.inbox
     expect(inbox.locator("[data-text]")).to_have_count(0)
     inbox.locator("#template-picker a, #template-picker button").filter(has_text="confirmar_entrega").first.click()
@@ -155,8 +155,8 @@ def test_with_a_closed_window_the_composer_is_the_template_picker_until_the_cust
     expect(inbox.locator("[data-text]")).to_be_visible()
 
 
-def test_a_failure_says_why_and_offers_another_try_only_where_that_helps(
-    ana_beatriz: Both, standin: RunningStandIn, number: PhoneNumber
+def test_a_failure_has_its_reason_and_offers_a_resend_only_if_that_helps(
+    ana_beatriz: ChatPages, standin: RunningStandIn, number: PhoneNumber
 ) -> None:
     standin.fault(number.phone_number_id, "error:131026", times=1)
     final = ana_beatriz.answer("Esta não chega.")
@@ -171,7 +171,9 @@ def test_a_failure_says_why_and_offers_another_try_only_where_that_helps(
     expect(passing.first).to_contain_text("enviada de novo")
 
 
-def test_what_nobody_knows_is_said_and_left_to_a_person(ana_beatriz: Both, standin: RunningStandIn, number: PhoneNumber) -> None:
+def test_an_uncertain_message_is_marked_and_left_to_staff(
+    ana_beatriz: ChatPages, standin: RunningStandIn, number: PhoneNumber
+) -> None:
     standin.connect(
         number.phone_number_id,
         **{key: getattr(number, key) for key in ("waba_id", "wa_id", "app_secret")},
@@ -186,8 +188,8 @@ def test_what_nobody_knows_is_said_and_left_to_a_person(ana_beatriz: Both, stand
     assert len([each for each in standin.sent(number.phone_number_id) if each["request"]["type"] == "text"]) == 1
 
 
-def test_a_stopped_number_tells_its_administrators_and_goes_on_when_it_is_mended(
-    ana_beatriz: Both, standin: RunningStandIn, number: PhoneNumber
+def test_a_stopped_number_is_reported_to_administrators_and_sends_again_when_it_is_fixed(
+    ana_beatriz: ChatPages, standin: RunningStandIn, number: PhoneNumber
 ) -> None:
     standin.fault(number.phone_number_id, "190", times=1)
     bubble = ana_beatriz.answer("Já respondo.")
@@ -195,7 +197,7 @@ def test_a_stopped_number_tells_its_administrators_and_goes_on_when_it_is_mended
     expect(banner).to_contain_text("não envia nada")
     expect(bubble).to_contain_text("esperando para ser enviada")
     said_once = banner.locator("[role=alert]").element_handle()
-    ana_beatriz.say("Estou esperando.")  # the page is refreshed, and the alert is not said again
+    ana_beatriz.write_on_phone("Estou esperando.")  # the page is refreshed, and the alert is not announced again
     assert said_once
     assert said_once.evaluate("each => each.isConnected")
     banner.get_by_role("link").click()
@@ -203,7 +205,7 @@ def test_a_stopped_number_tells_its_administrators_and_goes_on_when_it_is_mended
     expect(ana_beatriz.on_phone("Já respondo.")).to_be_visible()
 
 
-def test_a_draft_outlives_the_page_and_a_slash_offers_canned_replies(ana_beatriz: Both) -> None:
+def test_a_draft_survives_a_reload_and_a_slash_offers_canned_replies(ana_beatriz: ChatPages) -> None:
     inbox = ana_beatriz.inbox
     inbox.locator("[data-text]").fill("Um rascunho")
     inbox.reload()

@@ -11,7 +11,7 @@ from conftest import Hub, apply_all
 from contacts.models import Contact
 from organizations.models import PhoneNumber, User
 from whatsapp_hub.tests.browser.conftest import Open
-from whatsapp_hub.tests.browser.talk import PLAIN, message
+from whatsapp_hub.tests.browser.webhooks import NUMBER, message
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -27,7 +27,7 @@ def test_the_guided_set_up_ends_with_both_ticks_and_the_conversation(
     page = open_page(f"{at}settings/numbers/new/", ana)
     page.get_by_role("link", name="Tenho tudo isto").click()
     page.get_by_label("Número de telefone", exact=True).fill("+55 61 3321-4400")
-    page.get_by_label("ID do número de telefone").fill(PLAIN[0])
+    page.get_by_label("ID do número de telefone").fill(NUMBER[0])
     page.get_by_label("ID da conta", exact=False).fill("385012774910236")
     page.get_by_role("button", name="Salvar e continuar").click()
     page.locator("input[name=app_secret]").fill(SECRET)
@@ -41,7 +41,7 @@ def test_the_guided_set_up_ends_with_both_ticks_and_the_conversation(
     assert hub.get(path, params=query).text == "123"
     expect(page.get_by_text("A Meta verificou o endereço")).to_be_visible()
 
-    hub.deliver(message(JOELMA, "Joelma", said="oi"), path=path, secret=SECRET)
+    hub.deliver(message(JOELMA, "Joelma", content="oi"), path=path, secret=SECRET)
     expect(page.get_by_text("Primeiro webhook recebido")).to_be_visible()
     page.get_by_role("link", name="Abrir a caixa de entrada").click()
     expect(page.get_by_role("link", name=re.compile("Joelma"))).to_be_visible()
@@ -49,7 +49,7 @@ def test_the_guided_set_up_ends_with_both_ticks_and_the_conversation(
 
 @pytest.mark.parametrize("where", ["inbox", "contacts"])
 def test_who_answers_is_switched_at_once_and_stays_so(open_page: Open, hub: Hub, ana: User, where: str) -> None:
-    hub.deliver(message(JOELMA, "Joelma", said="Oi"))
+    hub.deliver(message(JOELMA, "Joelma", content="Oi"))
     apply_all()
     contact = Contact.objects.get()
     at = f"/o/{ana.memberships.get().organization_id}/"
@@ -65,7 +65,7 @@ def test_who_answers_is_switched_at_once_and_stays_so(open_page: Open, hub: Hub,
     assert (contact.activate_bot, contact.profile) == (True, "ia")
 
 
-def test_a_user_sees_no_settings_and_their_address_says_why(open_page: Open, ana: User, make_member: Callable[..., User]) -> None:
+def test_a_user_sees_no_settings_and_their_url_explains_why(open_page: Open, ana: User, make_member: Callable[..., User]) -> None:
     at = f"/o/{ana.memberships.get().organization_id}/"
     page = open_page(f"{at}inbox/", make_member("user"))
     expect(page.get_by_role("link", name="Contatos")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Writing in a conversation by keyboard and on glass: the focus, Enter, emoji, files, and the thread that stays at its end."""
+"""Writing with a keyboard and on a touch screen: the focus, Enter, emoji, files, and the thread that stays at its end."""
 
 import io
 import os
@@ -16,7 +16,7 @@ from conftest import Hub, apply_all
 from contacts.models import Contact
 from organizations.models import EnterKey, User
 from whatsapp_hub.tests.browser.conftest import Open
-from whatsapp_hub.tests.browser.talk import message
+from whatsapp_hub.tests.browser.webhooks import message
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -33,8 +33,8 @@ def inbox(ana: User) -> str:
 
 @pytest.fixture
 def conversation(hub: Hub, inbox: str) -> str:
-    """Joelma's, who has just written thirty messages."""
-    lines = (message(JOELMA, "Joelma", said=f"Linha {line}", at=time.time() - 900 + line) for line in range(30))
+    """The URL of Joelma's conversation. She has just written thirty messages."""
+    lines = (message(JOELMA, "Joelma", content=f"Linha {line}", at=time.time() - 900 + line) for line in range(30))
     for each in lines:
         hub.deliver(each)
     apply_all()
@@ -51,7 +51,7 @@ def written() -> list[Message]:
 
 
 def wait_for(count: int, page: Page) -> list[Message]:
-    """The messages of ours, as soon as there are so many."""
+    """Waits until there are so many outbound messages, and returns them."""
     for _ in range(100):
         if len(written()) >= count:
             break
@@ -63,7 +63,7 @@ def wait_for(count: int, page: Page) -> list[Message]:
 # ---- Focus and keys ----
 
 
-def test_a_conversation_that_is_opened_is_written_in_at_once(open_page: Open, ana: User, inbox: str, conversation: str) -> None:
+def test_an_opened_conversation_has_the_focus_in_its_composer(open_page: Open, ana: User, inbox: str, conversation: str) -> None:
     page = open_page(inbox, ana)
     page.get_by_role("link", name=re.compile("Joelma")).click()
     expect(field(page)).to_be_focused()
@@ -88,7 +88,7 @@ def test_enter_does_what_the_user_prefers(open_page: Open, ana: User, conversati
     assert [each.content for each in wait_for(1, page)] == ["Um\nDois"]
 
 
-def test_on_glass_enter_is_a_new_line_and_the_keyboard_stays_away(
+def test_on_a_touch_screen_enter_is_a_new_line_and_the_keyboard_stays_closed(
     open_page: Open, ana: User, inbox: str, conversation: str
 ) -> None:
     page = open_page(inbox, ana, **TOUCH)
@@ -97,19 +97,19 @@ def test_on_glass_enter_is_a_new_line_and_the_keyboard_stays_away(
     expect(field(page)).not_to_be_focused()
     field(page).press_sequentially("Um\nDois")
     assert field(page).input_value() == "Um\nDois"
-    page.keyboard.press("ArrowDown")  # which no keyboard on glass has
+    page.keyboard.press("ArrowDown")  # no keyboard on a screen has this key
     page.keyboard.press("Enter")
     assert [each.content for each in wait_for(1, page)] == ["Um\nDois"]
 
 
-def test_on_glass_enter_sends_for_whoever_prefers_it(open_page: Open, ana: User, conversation: str) -> None:
+def test_on_a_touch_screen_enter_sends_if_the_user_prefers_it(open_page: Open, ana: User, conversation: str) -> None:
     User.objects.filter(pk=ana.pk).update(enter_key=EnterKey.SENDS)
     page = open_page(conversation, ana, **TOUCH)
     field(page).press_sequentially("Um\n")
     assert [each.content for each in wait_for(1, page)] == ["Um"]
 
 
-def test_messages_are_one_stop_of_the_tab_key_and_arrows_go_among_them(open_page: Open, ana: User, conversation: str) -> None:
+def test_messages_are_one_stop_of_the_tab_key_and_arrows_move_between_them(open_page: Open, ana: User, conversation: str) -> None:
     page = open_page(conversation, ana)
     stops = page.locator("#thread [tabindex='0']")
     expect(page.locator("#thread .message[tabindex='0']")).to_have_count(1)
@@ -132,7 +132,7 @@ def test_messages_are_one_stop_of_the_tab_key_and_arrows_go_among_them(open_page
 def test_after_a_refresh_messages_are_still_one_stop(open_page: Open, hub: Hub, ana: User, conversation: str, worker: None) -> None:
     page = open_page(conversation, ana)
     page.wait_for_timeout(800)
-    hub.deliver(message(JOELMA, "Joelma", said="Mais uma"))
+    hub.deliver(message(JOELMA, "Joelma", content="Mais uma"))
     expect(page.locator("#thread")).to_contain_text("Mais uma")
     expect(page.locator("#thread .message[tabindex='0']")).to_have_count(1)
     expect(page.locator("#thread .message:not([tabindex])")).to_have_count(0)
@@ -167,7 +167,7 @@ def test_the_thread_stays_at_its_end_whatever_changes_its_height(open_page: Open
         assert from_end(page) < 2, place
 
 
-def test_whoever_reads_further_up_is_left_there(open_page: Open, ana: User, conversation: str) -> None:
+def test_a_thread_that_was_scrolled_up_stays_there(open_page: Open, ana: User, conversation: str) -> None:
     page = open_page(conversation, ana)
     page.locator("#thread").evaluate("box => { box.scrollTop = 100 }")
     page.wait_for_timeout(200)
@@ -179,7 +179,7 @@ def test_whoever_reads_further_up_is_left_there(open_page: Open, ana: User, conv
 # ---- Emoji, and the counter ----
 
 
-def test_the_emoji_picker_stays_open_is_searched_in_three_languages_and_knows_those_used_last(
+def test_the_emoji_picker_stays_open_is_searched_in_three_languages_and_shows_the_last_used_ones(
     open_page: Open, ana: User, conversation: str
 ) -> None:
     page = open_page(conversation, ana)
@@ -222,7 +222,7 @@ def test_the_emoji_picker_stays_open_is_searched_in_three_languages_and_knows_th
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_the_counter_touches_nothing(open_page: Open, ana: User, conversation: str, width: int) -> None:
+def test_the_counter_overlaps_nothing(open_page: Open, ana: User, conversation: str, width: int) -> None:
     page = open_page(conversation, ana, viewport={"width": width, "height": 800})
     field(page).fill("x" * 4090)
     counter = page.locator("[data-count]")
@@ -236,7 +236,7 @@ def test_the_counter_touches_nothing(open_page: Open, ana: User, conversation: s
 
 
 def overlap(one: Any, other: Any) -> bool:
-    """Whether two boxes on the screen have anything in common."""
+    """Returns whether two boxes on the screen overlap."""
     return bool(
         one["x"] < other["x"] + other["width"]
         and other["x"] < one["x"] + one["width"]
@@ -249,7 +249,7 @@ def overlap(one: Any, other: Any) -> bool:
 
 
 def hold_sending(page: Page, **options: Any) -> list[Route]:
-    """What is sent from now on, which waits."""
+    """Holds all messages that are sent from now on, and returns their requests."""
     held: list[Route] = []
 
     def keep(route: Route) -> None:
@@ -290,7 +290,7 @@ def test_files_are_dropped_anywhere_on_the_page(open_page: Open, ana: User, inbo
     expect(page.locator("#toasts")).to_contain_text("Files cannot be sent now")
 
 
-def test_attachments_outlive_a_reload_and_are_forgotten_by_who_signs_out(open_page: Open, ana: User, conversation: str) -> None:
+def test_attachments_survive_a_reload_and_are_deleted_at_sign_out(open_page: Open, ana: User, conversation: str) -> None:
     page = open_page(conversation, ana)
     page.locator("[data-choose-files]").set_input_files([file("a.txt"), file("b.txt")])
     page.wait_for_timeout(300)
@@ -314,7 +314,7 @@ def test_attachments_outlive_a_reload_and_are_forgotten_by_who_signs_out(open_pa
     assert page.evaluate(databases) == []
 
 
-def test_without_a_database_whoever_leaves_with_attachments_is_asked(open_page: Open, ana: User, conversation: str) -> None:
+def test_without_a_database_the_browser_asks_before_attachments_are_lost(open_page: Open, ana: User, conversation: str) -> None:
     page = open_page("/profile/", ana)
     page.add_init_script(
         "Object.defineProperty(window, 'indexedDB', { value: { open() { throw new Error('none') }, deleteDatabase() {} } })"
@@ -330,7 +330,7 @@ def test_without_a_database_whoever_leaves_with_attachments_is_asked(open_page: 
 
 
 def photo(size: tuple[int, int], *, orientation: int = 1) -> bytes:
-    """A JPEG of noise, which takes much room; its upper half is red."""
+    """Returns a large JPEG: noise, whose upper half is red."""
     noise = Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1]))
     noise.paste((200, 20, 20), (0, 0, size[0], size[1] // 2))
     exif = Image.Exif()
@@ -359,7 +359,7 @@ def test_a_photo_over_the_limit_is_made_smaller_and_stays_upright(open_page: Ope
         assert red > 150
 
 
-def test_the_original_goes_as_a_document_where_that_is_wanted(open_page: Open, ana: User, conversation: str) -> None:
+def test_the_original_is_sent_as_a_document_on_request(open_page: Open, ana: User, conversation: str) -> None:
     original = photo((3600, 2700))
     page = open_page(conversation, ana)
     page.locator("[data-choose-files]").set_input_files([{"name": "mesa.jpg", "mimeType": "image/jpeg", "buffer": original}])
@@ -375,7 +375,7 @@ def test_the_original_goes_as_a_document_where_that_is_wanted(open_page: Open, a
         assert content.read() == original
 
 
-def test_several_files_go_one_by_one_in_order_with_progress(open_page: Open, ana: User, conversation: str) -> None:
+def test_several_files_are_sent_one_by_one_in_order_with_progress(open_page: Open, ana: User, conversation: str) -> None:
     page = open_page(conversation, ana)
     held = hold_sending(page)
     names = ['1 "a".txt', "2 %22.txt", "3 é&amp;.txt"]
@@ -396,7 +396,7 @@ def test_several_files_go_one_by_one_in_order_with_progress(open_page: Open, ana
     expect(field(page)).to_have_value(" e mais")
 
 
-def test_what_is_written_while_something_is_under_way_goes_next(open_page: Open, ana: User, conversation: str) -> None:
+def test_text_that_is_submitted_during_sending_is_sent_next(open_page: Open, ana: User, conversation: str) -> None:
     page = open_page(conversation, ana)
     held = hold_sending(page, times=1)
     field(page).fill("Um momento")
@@ -411,7 +411,7 @@ def test_what_is_written_while_something_is_under_way_goes_next(open_page: Open,
     expect(page.locator("#composer-error")).to_be_empty()
 
 
-def test_what_fails_in_the_middle_stays_and_what_arrived_is_not_sent_twice(open_page: Open, ana: User, conversation: str) -> None:
+def test_files_after_a_failure_stay_and_those_before_it_are_not_sent_twice(open_page: Open, ana: User, conversation: str) -> None:
     page = open_page(conversation, ana)
     page.locator("[data-choose-files]").set_input_files([file("1.txt"), file("2.txt"), file("3.txt")])
     count = 0
@@ -420,7 +420,7 @@ def test_what_fails_in_the_middle_stays_and_what_arrived_is_not_sent_twice(open_
         nonlocal count
         count += 1
         if count == 2:
-            route.fetch()  # it arrives, and nobody hears of it
+            route.fetch()  # it arrives, and its response is lost
             route.abort()
         else:
             route.continue_()
@@ -457,7 +457,7 @@ navigator.mediaDevices.getUserMedia = async () => {
   return heard.stream;
 };
 """
-"""In the place of a microphone."""
+"""Replaces the microphone."""
 
 
 def test_a_voice_message_is_recorded_kept_and_sent(open_page: Open, ana: User, conversation: str) -> None:
@@ -479,7 +479,7 @@ def test_a_voice_message_is_recorded_kept_and_sent(open_page: Open, ana: User, c
 def test_sending_goes_on_while_another_conversation_is_open(
     open_page: Open, hub: Hub, ana: User, inbox: str, conversation: str
 ) -> None:
-    hub.deliver(message(RUI, "Rui", said="Oi"))
+    hub.deliver(message(RUI, "Rui", content="Oi"))
     apply_all()
     page = open_page(conversation, ana)
     held = hold_sending(page)
@@ -504,7 +504,7 @@ def test_sending_goes_on_while_another_conversation_is_open(
 def test_a_window_that_closes_for_the_one_does_not_touch_the_composer_of_the_other(
     open_page: Open, hub: Hub, ana: User, conversation: str
 ) -> None:
-    hub.deliver(message(RUI, "Rui", said="Oi"))
+    hub.deliver(message(RUI, "Rui", content="Oi"))
     apply_all()
     page = open_page(conversation, ana)
     held = hold_sending(page, times=1)

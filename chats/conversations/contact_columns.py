@@ -1,0 +1,161 @@
+"""The columns of a contact that come from its messages: names, phone times, message times, unread count and session.
+
+The contacts are locked. Functions that do not save them say so.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import F, Max, Min, Q, QuerySet
+
+from chats.conversations import done_and_blocked, reactions_and_edits, read_state, session_assignment
+from chats.models import Message, Origin, SendQueue
+from contacts.identities.marketing_choices import merge_choices
+from contacts.identities.profile_names import ProfileNames, withdraw_names
+from contacts.lists.search import index_names
+from contacts.models import Contact, MarketingChoice
+from jobs.bulk_writes import update_rows
+
+CONTACT_COLUMNS = [
+    "name",
+    "name_at",
+    "name_since",
+    "wa_id_at",
+    "username",
+    "parent_bsuid",
+    "create_in",
+    "last_message_timestamp",
+    "last_customer_message_at",
+    "last_business_message_at",
+    "waiting_since",
+    "unread_count",
+    "unread_at",
+    "search_name",
+    "session_id",
+    "session_expires_at",
+    "session_is_active",
+]
+MERGED_COLUMNS = (
+    *("read_webhook_id", "done_until", "window_refused_at"),
+    *("marketing_refused_at", "marketing_stopped", "marketing_at"),
+)
+"""Columns that a merge changes besides `CONTACT_COLUMNS`."""
+TIME_COLUMNS = ("last_message_timestamp", "last_customer_message_at", "last_business_message_at", "waiting_since")
+BATCH = 250
+"""Contacts that are recomputed together."""
+
+
+def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None:
+    """Moves the messages of `absorbed` to `kept`, and deletes `absorbed`. Both are the same person."""
+    kept.read_webhook_id = read_state.merged_read_mark(kept, absorbed)
+    kept.done_until = done_and_blocked.merged_done_until(kept, absorbed)
+    of_absorbed = Message.objects.filter(contact=absorbed)
+    moved = list(of_absorbed.only("phone_number", "wamid", "target_wamid", "create_in"))
+    SendQueue.objects.merge(kept=kept, absorbed=absorbed)
+    of_absorbed.update(contact=kept, updated_at=now)
+    if moved:
+        times = [row.create_in for row in moved]
+        session_assignment.reassign([session_assignment.ReassignedSpan(kept, min(times), max(times))], now)
+        reactions_and_edits.apply_to_targets(moved, now)
+    kept.create_in = min(kept.create_in, absorbed.create_in)
+    kept.last_message_timestamp = _later(kept.last_message_timestamp, absorbed.last_message_timestamp)
+    for sent_at, from_customer in ((absorbed.last_customer_message_at, True), (absorbed.last_business_message_at, False)):
+        if sent_at:
+            kept.note_message(sent_at, from_customer=from_customer)
+    kept.update_waiting()  # `absorbed` may have been blocked and have no message
+    names = ProfileNames()
+    names.merge(kept, absorbed)
+    names.save()
+    merge_choices(kept, absorbed)
+    read_state.recount_unread([kept])
+    index_names([kept])
+    kept.save(update_fields=[*CONTACT_COLUMNS, *MERGED_COLUMNS])
+    absorbed.delete()
+
+
+def recompute_contacts(contacts: QuerySet[Contact], now: datetime) -> int:
+    """Computes and saves the columns of these contacts from their messages, after other messages were deleted. Returns the number
+    of contacts that have messages. Must run in a transaction."""
+    locked = contacts.select_for_update().order_by("pk").in_bulk()
+    ids = sorted(locked)
+    return sum(_recompute({pk: locked[pk] for pk in ids[start : start + BATCH]}, now) for start in range(0, len(ids), BATCH))
+
+
+def recompute_times(contacts: Iterable[Contact]) -> None:
+    """Computes the message times of these contacts, after the times of messages changed. Does not save."""
+    by_id = {contact.pk: contact for contact in contacts}
+    for contact in by_id.values():
+        for column in TIME_COLUMNS:
+            setattr(contact, column, None)
+    _add_message_times(by_id)
+
+
+def correct_phone_times(wrong_times: Iterable[tuple[Contact, datetime]], *, seen_at: datetime | None = None) -> None:
+    """Sets `wa_id_at` of contacts that have it from a time that was wrong: the latest of their messages and choices counts, and
+    `seen_at` if given. Does not save."""
+    wrong = {contact.pk: contact for contact, time in wrong_times if contact.wa_id_at == time}
+    if not wrong:
+        return
+    with_phone = Q(wa_id=F("contact__wa_id")) | Q(wa_id_received=F("contact__wa_id"))
+    messages = _latest_times(Message.objects.filter(with_phone, contact__in=wrong, callback_data=None))
+    choices = MarketingChoice.objects.filter(contact__in=wrong, wa_id=F("contact__wa_id")).order_by()
+    chosen = dict(choices.values_list("contact").annotate(Max("told_at")))
+    for pk, contact in wrong.items():
+        if latest := max(filter(None, (messages.get(pk), chosen.get(pk), seen_at)), default=None):
+            contact.wa_id_at = latest
+
+
+def correct_name_times(wrong_times: Sequence[tuple[Contact, datetime]]) -> None:
+    """The same for profile names: the name of a message that is now earlier is replaced by the name that came after it. Does not
+    save."""
+    contacts = {contact.pk: contact for contact, time in wrong_times if contact.name_at == time}
+    if not contacts:
+        return
+    messages = Message.objects.filter(contact__in=contacts, is_user_message=True)
+    latest = _latest_times(messages.exclude(origin=Origin.HISTORY).exclude(kind="system"))
+    withdraw_names({contact: latest.get(pk) for pk, contact in contacts.items() if latest.get(pk) != contact.name_at})
+
+
+def _recompute(contacts: dict[int, Contact], now: datetime) -> int:
+    first_and_last = _add_message_times(contacts)
+    spans = [session_assignment.ReassignedSpan(contacts[pk], *times) for pk, times in first_and_last.items()]
+    session_assignment.reassign(spans, now)
+    found = [contacts[pk] for pk in first_and_last]
+    read_state.recount_unread(found)
+    update_rows(found, CONTACT_COLUMNS)
+    return len(found)
+
+
+def _add_message_times(contacts: Mapping[int, Contact]) -> dict[int, tuple[datetime, datetime]]:
+    """Updates the message times of these contacts, by id, with those of their messages. Returns the first and the last time of each
+    contact that has messages."""
+    counts = done_and_blocked.COUNTS_AS_ANSWER
+    rows = (
+        Message.objects.filter(contact__in=contacts)
+        .order_by()
+        .values("contact")
+        .annotate(
+            first=Min("create_in"),
+            last=Max("create_in"),
+            customer=Max("create_in", filter=counts & Q(is_user_message=True)),
+            business=Max("create_in", filter=counts & Q(is_user_message=False)),
+        )
+    )
+    found = {}
+    for row in rows:
+        contact = contacts[row["contact"]]
+        contact.last_message_timestamp = _later(contact.last_message_timestamp, row["last"])
+        for sent_at, from_customer in ((row["customer"], True), (row["business"], False)):
+            if sent_at:
+                contact.note_message(sent_at, from_customer=from_customer)
+        found[contact.pk] = (row["first"], row["last"])
+    return found
+
+
+def _latest_times(messages: QuerySet[Message]) -> dict[int, datetime]:
+    """Returns the time of the last of these messages, by contact."""
+    return dict(messages.order_by().values_list("contact").annotate(Max("create_in")))
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(filter(None, (one, other)), default=None)

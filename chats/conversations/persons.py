@@ -1,0 +1,128 @@
+"""Finds and updates the contacts of the persons that items name: identity changes, senders, address books and marketing choices.
+
+All functions must run in a transaction. The contacts that they return are locked until it ends.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from chats.conversations.contact_columns import correct_phone_times, merge_conversations
+from chats.conversations.inbound_messages import (
+    InboundMessage,
+    find_contacts_of_messages,
+    message_key,
+    stored_message_times,
+)
+from cloud_api.payloads import AddressBookEntry, IdentityChange, IdentityUpdate, Item, MarketingPreference, Message, Person
+from contacts.identities.identifier_changes import apply_identity_change
+from contacts.identities.marketing_choices import ReceivedChoice, choice_key, store_choices, stored_choice_times
+from contacts.identities.resolution import NamedPerson, resolve_contacts
+from contacts.lists.search import index_names
+from contacts.models import Contact
+from jobs.bulk_writes import update_rows
+from organizations.numbers.inbound_items import InboundItem, Kind, items_of_kind
+
+ContactKey = tuple[str, str]
+"""The phone_number_id, and the wamid of a message or the key of a choice."""
+PERSON_COLUMNS = ["name", "search_name", "create_in", "wa_id_at", "marketing_stopped", "marketing_at"]
+
+
+def identity_change_of(item: Item) -> IdentityChange | None:
+    """Returns the change of identifiers that the item contains, if there is one."""
+    if isinstance(item, Message):
+        return item.identity_change
+    return item.change if isinstance(item, IdentityUpdate) else None
+
+
+def apply_identity_changes(items: Iterable[InboundItem[Item]], now: datetime) -> dict[tuple[int, str], Contact]:
+    """Applies the identity changes among these items. Returns their contacts, by the keys of the items."""
+    contacts = {}
+    for each in items:
+        if change := identity_change_of(each.item):
+            contacts[each.key] = _apply_identity_change(each, change, now)
+    return contacts
+
+
+def with_contacts(messages: Sequence[InboundItem[Message]], known: Mapping[tuple[int, str], Contact]) -> list[InboundMessage]:
+    """Finds or creates the contacts of these messages. `known` are contacts of messages with an identity change, by item key."""
+    named = [each for each in messages if each.key not in known and _names_person(each.item)]
+    times = _first_times(named, message_key, stored_message_times)
+    resolved = resolve_contacts(
+        [NamedPerson(each.number, _sender(each.item), times.get(message_key(each), each.time)) for each in named]
+    )
+    contacts = dict(known) | {each.key: contact for each, contact in zip(named, resolved, strict=True)}
+    # A message may name nobody if it changes a stored message. Then it has the contact of that message.
+    unnamed = {each.key: message_key(each) for each in messages if not _names_person(each.item)}
+    stored = find_contacts_of_messages(unnamed.values(), contacts.values()) if unnamed else {}
+    contacts |= {key: stored[unnamed[key]] for key in unnamed}
+    return [InboundMessage.of(each, contacts[each.key]) for each in messages]
+
+
+def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPreference]]) -> None:
+    """Stores the names of address books and the choices about marketing messages. Removed address book entries change nothing."""
+    kept = [each for each in items if not (isinstance(each.item, AddressBookEntry) and each.item.removed)]
+    choices = items_of_kind(kept, MarketingPreference)
+    first = _first_times(choices, _choice_key, stored_choice_times)
+    times = {each.key: first.get(_choice_key(each), each.time) for each in choices}
+    named = [NamedPerson(each.number, each.item.person, times.get(each.key, each.time)) for each in kept]
+    contacts = resolve_contacts(named)
+    received = []
+    for each, person, contact in zip(kept, named, contacts, strict=True):
+        contact.create_in = min(contact.create_in, person.time)
+        if isinstance(each.item, MarketingPreference):
+            received.append(ReceivedChoice(each.item, contact, person.time))
+        elif not contact.name:
+            contact.name = person.person.name or ""
+    corrected = store_choices(received)
+    correct_phone_times((each.contact, each.old_time) for each in corrected)
+    changed = list({contact.pk: contact for contact in (*contacts, *(each.contact for each in corrected))}.values())
+    index_names(changed)
+    update_rows(changed, PERSON_COLUMNS)
+
+
+def _apply_identity_change(each: InboundItem[Item], change: IdentityChange, now: datetime) -> Contact:
+    time = each.time
+    if not each.has_own_time and isinstance(each.item, Message):
+        key = each.number.phone_number_id, each.item.wamid
+        time = min(time, stored_message_times([key]).get(key, time))
+    result = apply_identity_change(each.number, change, time, is_dated=each.has_own_time)
+    contact = result.contact
+    if result.absorbed:
+        merge_conversations(contact, result.absorbed, now)
+    if result.old_time:
+        correct_phone_times([(contact, result.old_time)], seen_at=result.time)
+    contact.create_in = min(contact.create_in, result.time)
+    contact.save(update_fields=["create_in", "wa_id_at"])
+    return contact
+
+
+def _first_times(
+    items: Iterable[InboundItem[Kind]],
+    key_of: Callable[[InboundItem[Kind]], ContactKey],
+    stored_times: Callable[[Collection[ContactKey]], dict[ContactKey, datetime]],
+) -> dict[ContactKey, datetime]:
+    """Returns when those of the items that have no time of their own first arrived, by key, as far as that is stored.
+
+    A repeated item must not give its person a phone that has another owner since.
+    """
+    first: dict[ContactKey, datetime] = {}
+    for each in items:
+        if not each.has_own_time:
+            first[key_of(each)] = min(first.get(key_of(each), each.time), each.time)
+    for key, time in stored_times(first).items() if first else ():
+        first[key] = min(first[key], time)
+    return first
+
+
+def _choice_key(each: InboundItem[MarketingPreference]) -> ContactKey:
+    return each.number.phone_number_id, choice_key(each.item)
+
+
+def _names_person(message: Message) -> bool:
+    return bool(message.person.wa_id or message.person.bsuid)
+
+
+def _sender(message: Message) -> Person:
+    """Returns the person of a message, with the phone that they shared by tapping the button that asks for it."""
+    return replace(message.person, wa_id=message.person.wa_id or message.shared_wa_id)

@@ -1,0 +1,26 @@
+"""Rows that are inserted in bulk are like rows that were saved one by one."""
+
+import pytest
+
+from contacts.models import Contact
+from organizations.models import PhoneNumber
+
+pytestmark = pytest.mark.django_db
+
+
+def test_inserted_contacts_get_ids_and_derived_columns(number: PhoneNumber, foreign_number: PhoneNumber) -> None:
+    identifiers = [
+        {"wa_id": "5561981500586"},
+        {"wa_id": "556181500587", "bsuid": "BR.1"},
+        {"bsuid": "BR.2"},
+    ]
+    contacts = [Contact(create_for_phone_number=each, **columns) for each in (number, foreign_number) for columns in identifiers]
+    Contact.objects.insert(contacts)
+    for contact in contacts:
+        stored = Contact.objects.get(pk=contact.pk)
+        inserted = (stored.wa_id, stored.bsuid, stored.organization_id, stored.phone_key, stored.reversed_phone)
+        stored.save()
+        stored.refresh_from_db()
+        assert inserted == (stored.wa_id, stored.bsuid, stored.organization_id, stored.phone_key, stored.reversed_phone)
+        assert (stored.wa_id, stored.bsuid) == (contact.wa_id, contact.bsuid)
+        assert stored.organization_id == contact.create_for_phone_number.organization_id

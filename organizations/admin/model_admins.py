@@ -1,0 +1,155 @@
+"""Base classes of all admin pages. They stay fast with millions of rows, and accept any input of a client."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
+from django.utils.text import capfirst
+
+from organizations.admin.display import EMPTY
+from organizations.models import PhoneNumber
+from organizations.url_parameters import read_integer
+
+MAX_COUNTED = 10_000
+"""Rows that a list counts, or that an action changes at once, at most."""
+MAX_FOUND = 1_000
+"""Rows that a search shows at most."""
+
+M = TypeVar("M", bound=Model)
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin
+    """Django's class does not accept the type argument at run time, but the type checker needs it."""
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
+
+    class _ModelAdmin(admin.ModelAdmin):
+        """Django's, which at run time does not take the type argument that the checker needs."""
+
+        def __class_getitem__(cls, argument: object) -> type:
+            return cls
+
+
+class BoundedPaginator(_Paginator):
+    """Counts at most `MAX_COUNTED` rows, so that no list counts its whole table."""
+
+    @cached_property
+    def count(self) -> int:
+        if not isinstance(self.object_list, QuerySet):
+            return len(self.object_list)
+        return self.object_list.order_by().values("pk")[:MAX_COUNTED].count()
+
+    @property
+    def has_more_than_counted(self) -> bool:
+        return self.count >= MAX_COUNTED
+
+
+class CheckedSelection(_ModelAdmin[M]):
+    """Ignores selected ids that are not ids of rows. Django's own actions raise an error for them."""
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[M], *options: Any) -> Any:
+        posted = request.POST.copy()
+        ids = [each for each in posted.getlist(ACTION_CHECKBOX_NAME) if read_integer(each) is not None]
+        posted.setlist(ACTION_CHECKBOX_NAME, ids)
+        request.POST = posted  # type: ignore[assignment]  # a mutable copy
+        return super().response_action(request, queryset, *options)
+
+
+class CheckedAutocomplete(AutocompleteSelect):
+    """Ignores a submitted value that is no id. Django's own widget raises an error when it shows such a value again."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
+        return super().optgroups(name, [each for each in value if read_integer(str(each)) is not None], attrs)
+
+
+class CheckedChoices(BaseModelAdmin):  # type: ignore[type-arg]
+    """Uses `CheckedAutocomplete` for foreign keys, on a page of its own or in an inline."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            options.setdefault("widget", CheckedAutocomplete(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
+
+class HubModelAdmin(CheckedChoices, CheckedSelection[M]):
+    """Base class of admin pages. Saves only the columns that changed, so that a form does not undo what a worker wrote."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # facets count each choice over the whole table
+    list_per_page = 50
+    list_max_show_all = 50
+    ordering = ("-id",)
+    empty_value_display = EMPTY
+    intro: Any = ""
+    """One sentence above the list that says what it contains."""
+    related: ClassVar[Sequence[str]] = ()
+    """Foreign keys that each row of the list shows."""
+    deferred: ClassVar[Sequence[str]] = ()
+    """Columns that the list does not read: large ones, and secrets."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        queryset = super().get_queryset(request).defer(*self.deferred)
+        return queryset.select_related(*self.related) if self.related else queryset
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Returns the actions without Django's bulk deletion, which reads every row that refers to the selected ones."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        heading = {"title": capfirst(self.opts.verbose_name_plural), "intro": self.intro}
+        return super().changelist_view(request, heading | (extra_context or {}))
+
+    def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
+        obj.save(update_fields=form.changed_data if change else None)
+
+
+class LargeTableAdmin(HubModelAdmin[M]):
+    """A table with millions of rows. `matches` returns queries that use an index, and at most `MAX_FOUND` rows of each are
+    shown."""
+
+    sortable_by = ()
+
+    def matches(self, term: str) -> Iterable[QuerySet[M]]:
+        """Returns queries that find the term. Each must use an index."""
+        raise NotImplementedError
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[M], search_term: str) -> tuple[QuerySet[M], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = {pk for rows in self.matches(term) for pk in rows.values_list("pk", flat=True)[:MAX_FOUND]}
+        return queryset.filter(pk__in=found), False
+
+
+class ReadOnlyAdmin:
+    """Rows that only webhooks and workers write."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def secret_columns(path: str) -> list[str]:
+    """Returns the secret columns of a number at the end of the path `path`, to be deferred: showing a number decrypts nothing."""
+    return [f"{path}__{column}" for column in PhoneNumber.SECRETS]
+
+
+def selected_ids(queryset: QuerySet[Any]) -> list[Any]:
+    """Returns the ids of the rows to which an action applies, at most `MAX_COUNTED`."""
+    return list(queryset.values_list("pk", flat=True)[:MAX_COUNTED])

@@ -1,0 +1,22 @@
+"""The superuser of a new hub."""
+
+import secrets
+
+from django.db import IntegrityError, transaction
+
+from organizations.models import User
+
+FIRST_SUPERUSER = "admin@localhost"
+
+
+def create_first_superuser() -> tuple[str, str] | None:
+    """Returns the e-mail and the random password of a new superuser, or None if the hub has a superuser."""
+    if User.objects.filter(is_superuser=True).exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    try:
+        with transaction.atomic():
+            User.objects.create_superuser(FIRST_SUPERUSER, password, name="Admin")
+    except IntegrityError:  # another process was first, or another user has the address
+        return None
+    return FIRST_SUPERUSER, password

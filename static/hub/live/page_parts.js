@@ -1,0 +1,56 @@
+// The parts of the page that are fetched again when something has changed.
+
+import { all, body } from "../common/dom.js";
+import { isPageClosed } from "./access.js";
+
+// Fetched even out of sight: these bring other parts of the page with them, or are announced.
+const ALWAYS_FETCHED = "[data-latest], #list-live, [hx-select-oob]";
+const MARGIN = 200; // pixels around the window in which a part counts as visible
+const TIMEOUT = 10_000; // milliseconds
+const state = { isBusy: false, isOutdated: false };
+
+function isOnScreen(part) {
+  const box = part.getBoundingClientRect();
+  return box.bottom > -MARGIN && box.top < innerHeight + MARGIN && box.width > 0;
+}
+
+// Parts that changed out of sight are fetched when they come into sight.
+const partsOutOfSight = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      partsOutOfSight.unobserve(target);
+      htmx.trigger(target, "hub:refresh");
+    }
+  },
+  { rootMargin: `${MARGIN}px` },
+);
+
+function fetchPart(part) {
+  return new Promise((resolve) => {
+    part.addEventListener("htmx:afterRequest", resolve, { once: true });
+    setTimeout(resolve, TIMEOUT);
+    htmx.trigger(part, "hub:refresh");
+  });
+}
+
+// One round at a time: changes during a round cause one more.
+export async function refreshParts() {
+  if (isPageClosed()) return;
+  if (state.isBusy) {
+    state.isOutdated = true;
+    return;
+  }
+  Object.assign(state, { isBusy: true, isOutdated: false });
+  const visible = [];
+  for (const part of all("[data-live]")) {
+    partsOutOfSight.unobserve(part);
+    if (part.matches(ALWAYS_FETCHED) || isOnScreen(part)) visible.push(part);
+    else partsOutOfSight.observe(part);
+  }
+  await Promise.all(visible.map(fetchPart));
+  state.isBusy = false;
+  if (state.isOutdated) refreshParts();
+}
+
+body.addEventListener("hub:changed", refreshParts);

@@ -1,0 +1,42 @@
+// Forms: confirmation, submission by a change, check boxes of a list, and the sign that a form is being sent.
+
+import { deleteDrafts } from "../common/browser_storage.js";
+import { all, one } from "../common/dom.js";
+
+document.addEventListener(
+  "submit",
+  (event) => {
+    const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+    if (!question || confirm(question)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  true,
+);
+
+document.addEventListener("submit", ({ target }) => {
+  if (target.matches("form[action*='/logout/']")) deleteDrafts(); // the next user of this browser must not find them
+  const sign = target.matches("[data-busy]") && one("[data-busy-sign]", target);
+  if (!sign) return;
+  sign.classList.remove("hidden");
+  sign.closest("button").disabled = true;
+});
+
+document.addEventListener(
+  "change",
+  (event) => {
+    // The search has run while the text was typed. It must not run again when the focus leaves the field.
+    if (event.target.matches("input[type=search]")) event.stopPropagation();
+  },
+  true,
+);
+
+document.addEventListener("change", ({ target }) => {
+  if (target.closest("[data-submit-on-change]")) target.form?.requestSubmit();
+  const rows = target.dataset.checkAll;
+  if (!rows) return;
+  for (const box of all(rows)) {
+    box.checked = target.checked;
+    box.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+});

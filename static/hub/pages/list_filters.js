@@ -1,0 +1,15 @@
+// The filters of a list are in the URL of the page, and in the links and forms that lead back to it.
+
+import { body, one } from "../common/dom.js";
+
+body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const form = detail.elt;
+  if (!form.matches?.("[data-filters]")) return;
+  const isSet = ([name, value]) => value && !(name === "view" && value === "all");
+  const filters = new URLSearchParams([...new FormData(form)].filter(isSet));
+  history.replaceState(history.state, "", `${location.pathname}${filters.size ? `?${filters}` : ""}`);
+  const exportLink = one("[data-export]");
+  if (exportLink) exportLink.search = filters.toString();
+  const back = one("[data-bulk] [name=back]");
+  if (back) back.value = location.pathname + location.search;
+});

@@ -1,0 +1,28 @@
+// What idiomorph leaves as it is when a part of the page is fetched again.
+
+const TEXT_INPUTS = "textarea, input:not([type=checkbox], [type=radio], [type=hidden])";
+
+// A field with the focus or with text that was typed into it stays; so does what `data-choice` marks.
+export function mayMorphNode(node) {
+  if (!node.matches) return true;
+  if (node.matches("[data-choice]")) return false;
+  if (!node.matches(TEXT_INPUTS)) return true;
+  return node !== node.ownerDocument.activeElement && node.value === node.defaultValue;
+}
+
+// Attributes that scripts or the browser set, and that the server does not know.
+const BROWSER_ATTRIBUTES = {
+  open: "details, dialog",
+  "aria-current": ".row",
+  "data-state": "[data-until]",
+  class: ".message-target",
+};
+
+export function mayUpdateAttribute(name, node) {
+  return !(Object.hasOwn(BROWSER_ATTRIBUTES, name) && node.matches(BROWSER_ATTRIBUTES[name]));
+}
+
+export function installMorphGuards({ defaults: { callbacks } }) {
+  callbacks.beforeNodeMorphed = (node) => mayMorphNode(node);
+  callbacks.beforeAttributeUpdated = (name, node) => mayUpdateAttribute(name, node);
+}

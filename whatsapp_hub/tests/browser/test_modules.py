@@ -1,0 +1,48 @@
+"""The modules of a page under hashed names, as they are outside development: the browser loads them, and the policy allows them."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Response, expect
+
+from conftest import Hub
+from organizations.models import Organization, PhoneNumber, User
+from whatsapp_hub.settings import STORAGES
+from whatsapp_hub.tests.browser.conftest import Open
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+HASHED = re.compile(r"/static/[\w/.-]+\.[0-9a-f]{12}\.js$")
+
+
+@pytest.fixture
+def hashed_names(settings: Any) -> None:
+    """The files that script/test has collected."""
+    settings.STORAGES = settings.STORAGES | {"staticfiles": STORAGES["staticfiles"]}
+
+
+def test_every_module_comes_under_its_hashed_name_and_runs(
+    open_page: Open, hub: Hub, organization: Organization, numbers: dict[str, PhoneNumber], ana: User, hashed_names: None
+) -> None:
+    responses: list[Response] = []
+    page = open_page("/accounts/login/", ana)
+
+    def note(response: Response) -> None:
+        responses.append(response)
+
+    page.on("response", note)
+    page.goto(f"/o/{organization.pk}/inbox/")
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()  # pages/shortcuts.js, an import of hub.js
+
+    scripts = [response for response in responses if response.url.endswith(".js")]
+    folders = {response.url.split("/static/hub/")[1].split("/")[0] for response in scripts if "/static/hub/" in response.url}
+    assert {"common", "pages", "inbox", "live", "alerts", "composer", "attachments", "pickers"} <= folders
+    assert [response.url for response in scripts if response.status != 200 or not HASHED.search(response.url)] == []
+
+    document = next(response for response in responses if response.url.endswith("/inbox/"))
+    policy = document.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "script-src" not in policy
+    assert "unsafe" not in policy
