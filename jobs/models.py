@@ -1,7 +1,7 @@
 """Durable work: a row that waits for a worker, and the lease by which exactly one worker has it at a time.
 
     due ──lease──> due, with a token and a later due time ──finish──> done
-     ^                  │                                 ──bury───> dead, with the reason
+     ^                  │                                 set_dead─> dead, with the reason
      └──────retry───────┘  (the row of a worker that died is due again when the lease ends)
 
     waiting: the row cannot be worked on until something else happens; then `make_due` is called.

@@ -61,7 +61,7 @@ def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None
     kept.last_message_timestamp = _later(kept.last_message_timestamp, absorbed.last_message_timestamp)
     for sent_at, from_customer in ((absorbed.last_customer_message_at, True), (absorbed.last_business_message_at, False)):
         if sent_at:
-            kept.note_message(sent_at, from_customer=from_customer)
+            kept.record_message(sent_at, from_customer=from_customer)
     kept.update_waiting()  # `absorbed` may have been blocked and have no message
     names = ProfileNames()
     names.merge(kept, absorbed)
@@ -147,7 +147,7 @@ def _add_message_times(contacts: Mapping[int, Contact]) -> dict[int, tuple[datet
         contact.last_message_timestamp = _later(contact.last_message_timestamp, row["last"])
         for sent_at, from_customer in ((row["customer"], True), (row["business"], False)):
             if sent_at:
-                contact.note_message(sent_at, from_customer=from_customer)
+                contact.record_message(sent_at, from_customer=from_customer)
         found[contact.pk] = (row["first"], row["last"])
     return found
 

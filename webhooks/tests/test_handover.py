@@ -39,8 +39,8 @@ from webhooks.tests.test_ownership import (
     intruder,
     meta,
     owner,
-    post_and_apply,
-    tell_own,
+    post_signed_text,
+    post_text,
 )
 
 __all__ = ["intruder", "meta", "owner"]
@@ -187,11 +187,11 @@ def hand_over(owner: People) -> None:
 def test_webhooks_that_the_platform_signed_for_the_former_owner_stay_theirs_after_a_rebuild(hub, meta, owner, intruder):
     columns = {"organization": intruder.organization, "proven_at": timezone.now(), "proven_by": Proof.UPGRADE}
     PhoneNumber.objects.create(**IDS, **columns)
-    post_and_apply(hub, "old")
+    post_text(hub, "old")
     hub.deliver(account_body(), secret=PLATFORM)
     apply_all()
     hand_over(owner)
-    post_and_apply(hub, "new")
+    post_text(hub, "new")
     before = told_to(owner), told_to(intruder)
     events = sorted(AccountEvent.objects.values_list("organization", "digest"))
     logs = list(Webhook.objects.order_by("pk").values_list("organization_id", flat=True))
@@ -210,10 +210,10 @@ def test_webhooks_that_the_platform_signed_for_the_former_owner_stay_theirs_afte
 def test_webhooks_of_the_former_owner_s_own_app_stay_theirs_after_a_rebuild(hub, meta, owner, intruder):
     intruder.type_ids()
     give_secret(intruder.number, INTRUDERS_SECRET)
-    tell_own(hub, intruder, INTRUDERS_SECRET, "made up")
+    post_signed_text(hub, intruder, INTRUDERS_SECRET, "made up")
     hand_over(owner)
-    post_and_apply(hub, "genuine")
-    tell_own(hub, intruder, INTRUDERS_SECRET, "made up later")
+    post_text(hub, "genuine")
+    post_signed_text(hub, intruder, INTRUDERS_SECRET, "made up later")
     before = told_to(owner), told_to(intruder)
 
     rebuild()
@@ -223,9 +223,9 @@ def test_webhooks_of_the_former_owner_s_own_app_stay_theirs_after_a_rebuild(hub,
 
 def test_messages_from_before_the_proof_was_withdrawn_are_there_after_a_rebuild(hub, meta, owner):
     hand_over(owner)
-    post_and_apply(hub, "while it held")
+    post_text(hub, "while it held")
     assert withdraw_proof(number=owner.number, now=timezone.now())
-    post_and_apply(hub, "after that")
+    post_text(hub, "after that")
 
     rebuild()
     assert owner.contents == ["while it held"]
@@ -235,7 +235,7 @@ def test_a_rebuild_after_the_previous_secret_expired_gives_the_same_rows(hub, me
     hand_over(owner)
     number = owner.number
     give_secret(number, INTRUDERS_SECRET)
-    tell_own(hub, owner, INTRUDERS_SECRET, "with the old secret")
+    post_signed_text(hub, owner, INTRUDERS_SECRET, "with the old secret")
     number.replace_app_secret("d" * 32)
     number.app_secret_replaced_at = timezone.now() - 2 * PhoneNumber.previous_app_secret_lifetime()
     number.save()

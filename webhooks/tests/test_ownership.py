@@ -96,7 +96,7 @@ def intruder(transactional_db: None) -> People:
     return People("Barbearia")
 
 
-def tell(hub: Hub, text: str, **options: Any) -> None:
+def post_text(hub: Hub, text: str, **options: Any) -> None:
     """A message that the platform's app signed."""
     hub.deliver(text_body(f"wamid.{text}", text=text), secret=PLATFORM, **options)
     apply_all()
@@ -106,7 +106,7 @@ def account_body(account: str = ACCOUNT) -> bytes:
     return body({"event": "VERIFIED_ACCOUNT"}, field="account_update", waba=account)
 
 
-def tell_own(hub: Hub, people: People, secret: str, text: str, **options: Any) -> None:
+def post_signed_text(hub: Hub, people: People, secret: str, text: str, **options: Any) -> None:
     """A message that the organization's own app signed, as it says."""
     path = f"/webhooks/whatsapp/{people.organization.key}/"
     hub.deliver(text_body(f"wamid.{text}", text=text, **options), path=path, secret=secret)
@@ -117,9 +117,9 @@ def tell_own(hub: Hub, people: People, secret: str, text: str, **options: Any) -
 
 
 def test_an_organization_that_only_entered_an_id_gets_nothing_and_the_owner_gets_everything(hub, meta, owner, intruder):
-    tell(hub, "before")
+    post_text(hub, "before")
     assert intruder.type_ids().status_code == 302
-    tell(hub, "after")
+    post_text(hub, "after")
 
     assert not Message.objects.exists()
     assert not Contact.objects.exists()
@@ -143,14 +143,14 @@ def test_an_organization_that_only_entered_an_id_gets_nothing_and_the_owner_gets
     assert number.first_webhook_at is not None
     assert not HeldItem.objects.exists()
     assert set(Webhook.objects.values_list("organization_id", flat=True)) == {owner.organization.pk}
-    tell(hub, "later")
+    post_text(hub, "later")
     assert owner.contents == ["after", "before", "later"]
     assert (intruder.contents, intruder.number.activate, intruder.number.proven_at) == ([], False, None)
 
 
 def test_a_number_is_the_organization_s_once_a_token_of_its_own_opens_it(hub, meta, owner):
     owner.type_ids()
-    tell(hub, "waits")
+    post_text(hub, "waits")
     assert "Messages wait until Meta confirms" in owner.page("number", owner.number.pk)
     assert "Messages wait until Meta confirms" in owner.page("number_setup", owner.number.pk, "test")
     assert "not confirmed by Meta" in owner.page("numbers")
@@ -169,7 +169,7 @@ def test_secrets_that_were_stored_while_meta_did_not_answer_prove_the_number_lat
     owner.type_ids()
     settings.META_GRAPH_URL = "http://127.0.0.1:9"
     assert owner.paste(meta_token=TOKEN).status_code == 302
-    tell(hub, "waits")
+    post_text(hub, "waits")
     assert owner.contents == []
 
     settings.META_GRAPH_URL = meta.url
@@ -194,21 +194,21 @@ def test_a_number_with_another_id_must_be_proven_again(hub, meta, owner):
 
     owner.post("number_setup", owner.number.pk, "ids", **IDS)
     assert (owner.number.phone_number_id, owner.number.proven_at) == (NUMBER, None)
-    tell(hub, "not for you")
+    post_text(hub, "not for you")
     assert owner.contents == []
 
 
 def test_the_proof_outlives_the_token_a_rebuild_and_being_off(hub, meta, owner):
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    tell(hub, "first")
+    post_text(hub, "first")
     meta.fault(NUMBER, "error:190", on="*")
     assert owner.paste(meta_token=TOKEN).status_code == 422
     for way in ("off", "on"):
         owner.post("number_switch", owner.number.pk, activate=way)
     call_command("replay", rebuild=True, all=True, stdout=StringIO())
     apply_all()
-    tell(hub, "second")
+    post_text(hub, "second")
 
     assert owner.number.proven_by == Proof.TOKEN
     assert owner.contents == ["first", "second"]
@@ -244,7 +244,7 @@ def test_platform_events_of_an_account_do_not_go_to_an_organization_that_only_en
 
 def test_an_own_signed_body_that_names_another_account_does_not_make_it_the_organization_s(hub, meta, owner, intruder):
     call_connect(intruder, phone_number_id=INTRUDERS_NUMBER, app_secret=INTRUDERS_SECRET, meta_token=INTRUDERS_TOKEN)
-    tell_own(hub, intruder, INTRUDERS_SECRET, "mine", number=INTRUDERS_NUMBER)
+    post_signed_text(hub, intruder, INTRUDERS_SECRET, "mine", number=INTRUDERS_NUMBER)
     assert intruder.number.waba_id == ACCOUNT
 
     hub.deliver(account_body(), secret=PLATFORM)
@@ -254,7 +254,7 @@ def test_an_own_signed_body_that_names_another_account_does_not_make_it_the_orga
 
 def test_meta_s_own_word_for_the_account_counts(hub, meta, owner):
     call_connect(owner, app_secret=INTRUDERS_SECRET, meta_token=TOKEN)
-    tell(hub, "first")
+    post_text(hub, "first")
     assert (owner.number.waba_id, owner.number.waba_is_claimed) == (ACCOUNT, False)
 
     hub.deliver(account_body(), secret=PLATFORM)
@@ -307,12 +307,12 @@ def test_an_account_event_waits_for_its_own_organization_even_if_another_entered
 def test_what_the_first_one_has_of_a_number_stays_theirs_when_its_owner_proves_it(hub, meta, owner, intruder):
     intruder.type_ids()
     give_secret(intruder.number, INTRUDERS_SECRET)
-    tell_own(hub, intruder, INTRUDERS_SECRET, "made up")
+    post_signed_text(hub, intruder, INTRUDERS_SECRET, "made up")
     Contact.objects.bulk_create(
         Contact(organization=intruder.organization, create_for_phone_number=intruder.number, wa_id=f"5561{each:08}")
         for each in range(2_500)
     )
-    tell(hub, "genuine")
+    post_text(hub, "genuine")
     assert intruder.contents == ["made up"]
 
     owner.type_ids()
@@ -326,7 +326,7 @@ def test_what_the_first_one_has_of_a_number_stays_theirs_when_its_owner_proves_i
     assert PhoneNumber.objects.count() == 2
     assert "made up" not in owner.page("webhook_log")
 
-    tell_own(hub, intruder, INTRUDERS_SECRET, "made up later")
+    post_signed_text(hub, intruder, INTRUDERS_SECRET, "made up later")
     assert HeldItem.objects.get().cause == HeldItem.Cause.FOREIGN
     assert owner.contents == ["genuine"]
 
@@ -336,7 +336,7 @@ def test_what_the_owner_s_own_app_signed_is_applied_once_the_number_is_proven(hu
     owner.type_ids()
     meta.connect(NUMBER, token=TOKEN, waba_id=ACCOUNT, wa_id=IDS["wa_id"], app_secret="c" * 32)
     give_secret(owner.number, "c" * 32)
-    tell_own(hub, owner, "c" * 32, "early")
+    post_signed_text(hub, owner, "c" * 32, "early")
     assert owner.contents == []
 
     owner.paste(meta_token=TOKEN)
@@ -357,7 +357,7 @@ def test_what_the_owner_has_already_typed_in_comes_along_when_the_number_is_prov
     assert pasted["Location"] == owner.at("number_setup", number.pk, "callback")
     assert Contact.objects.get().create_for_phone_number == number
     assert owner.client.get(owner.at("number", claim.pk)).status_code == 404
-    tell(hub, "hello")
+    post_text(hub, "hello")
     assert owner.contents == ["hello"]
 
 
@@ -390,7 +390,7 @@ def test_an_organization_that_entered_the_id_first_sees_the_proof_and_does_not_g
     assert refused.status_code == 422
     assert "confirmed for somebody else" in refused.content.decode()
     assert intruder.number.phone_number_id == NUMBER
-    tell(hub, "for the first who proved it")
+    post_text(hub, "for the first who proved it")
     assert intruder.contents == ["for the first who proved it"]
 
 
@@ -419,7 +419,7 @@ def test_of_two_organizations_that_prove_a_number_at_once_one_gets_it(hub, meta,
     winner = owner if outcomes[0] else intruder
     assert (proven.phone_number_id, proven.organization) == (NUMBER, winner.organization)
     assert PhoneNumber.objects.count() == 2
-    tell(hub, "hello")
+    post_text(hub, "hello")
     assert winner.contents == ["hello"]
 
 
@@ -530,7 +530,7 @@ def upgraded(hub: Hub, meta: RunningStandIn, owner: People) -> PhoneNumber:
 
 
 def test_a_number_of_a_running_hub_goes_on_and_is_confirmed_by_its_token(hub, meta, owner, upgraded):
-    tell(hub, "goes on")
+    post_text(hub, "goes on")
     assert owner.contents == ["goes on"]
     assert (owner.number.proven_by, owner.number.waba_is_claimed) == (Proof.TOKEN, False)
     asked = meta.calls(NUMBER)["GET number"]
@@ -540,10 +540,10 @@ def test_a_number_of_a_running_hub_goes_on_and_is_confirmed_by_its_token(hub, me
 
 def test_a_number_of_a_running_hub_that_meta_denies_is_not_proven_any_more(hub, meta, owner, upgraded):
     give_token(upgraded, INTRUDERS_TOKEN)
-    tell(hub, "not lost")
+    post_text(hub, "not lost")
     apply_all()
     assert owner.number.proven_at is None
-    tell(hub, "waits")
+    post_text(hub, "waits")
     assert owner.contents == []
     assert [item.cause for item in HeldItem.objects.all()] == ["unproven", "unproven"]
 
@@ -555,7 +555,7 @@ def test_a_number_of_a_running_hub_that_meta_denies_is_not_proven_any_more(hub, 
 @pytest.mark.parametrize("fault", ["error:190", "500", "error:4"])
 def test_a_number_of_a_running_hub_stays_when_meta_does_not_answer_about_it(hub, meta, owner, upgraded, fault):
     meta.fault(NUMBER, fault, on="GET number")
-    tell(hub, "goes on")
+    post_text(hub, "goes on")
 
     assert (owner.number.proven_by, owner.contents) == (Proof.UPGRADE, ["goes on"])
     asked = meta.calls(NUMBER)["GET number"]
@@ -575,11 +575,11 @@ def test_an_app_secret_of_another_app_proves_nothing_about_the_number(hub, meta,
 def test_a_number_of_a_running_hub_without_a_good_token_gives_way_to_whom_meta_confirms(hub, meta, owner, intruder, token):
     columns = {"organization": intruder.organization, "proven_at": timezone.now(), "proven_by": Proof.UPGRADE, "meta_token": token}
     PhoneNumber.objects.create(**IDS, **columns)
-    tell(hub, "old")
+    post_text(hub, "old")
     assert intruder.contents == ["old"]
     assert owner.type_ids().status_code == 302
     owner.paste(meta_token=TOKEN)
-    tell(hub, "new")
+    post_text(hub, "new")
 
     assert (owner.contents, intruder.contents) == (["new"], ["old"])
 
@@ -604,7 +604,7 @@ def call_connect(people: People, **options: str) -> str:
 
 def test_connect_number_counts_as_approval_and_takes_the_id_from_who_only_typed_it(hub, meta, owner, intruder):
     intruder.type_ids()
-    tell(hub, "waits")
+    post_text(hub, "waits")
     call_connect(owner, waba_id=ACCOUNT)
     apply_all()
 
@@ -639,7 +639,7 @@ def test_the_admin_refuses_what_the_pages_refuse(admin_client: Client, hub, meta
 
 def test_a_superuser_adds_a_number_that_another_organization_only_entered(admin_client: Client, hub, meta, owner, intruder):
     intruder.type_ids()
-    tell(hub, "waits")
+    post_text(hub, "waits")
     form = {**IDS, "organization": owner.organization.pk, "activate": "on", "default_profile": "human"}
     admin_client.post(reverse("admin:organizations_phonenumber_add"), form)
     apply_all()
@@ -649,13 +649,13 @@ def test_a_superuser_adds_a_number_that_another_organization_only_entered(admin_
 
 def test_a_superuser_approves_a_number_and_withdraws_the_proof(admin_client: Client, hub, meta, owner, intruder):
     owner.type_ids()
-    tell(hub, "first")
+    post_text(hub, "first")
     act(admin_client, "approve_ownership", owner.number)
     apply_all()
     assert (owner.number.proven_by, owner.contents) == (Proof.OPERATOR, ["first"])
 
     act(admin_client, "withdraw_ownership", owner.number)
-    tell(hub, "second")
+    post_text(hub, "second")
     assert (owner.number.proven_at, owner.contents) == (None, ["first"])
 
     intruder.type_ids()

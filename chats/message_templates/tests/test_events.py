@@ -14,7 +14,8 @@ from chats.models import MessageTemplate
 from cloud_api.payloads import AccountEvent, parse
 from conftest import payload
 from organizations.models import Organization
-from organizations.numbers.account_events import EventArrival
+from organizations.numbers.inbound_items import InboundItem
+from organizations.tests.inbound_events import inbound_event
 
 WABA = "385012774910236"
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -40,10 +41,10 @@ def template(organization: Organization) -> MessageTemplate:
     )
 
 
-def tell(organization: Organization, field: str, value: Any, at: datetime = NOON + timedelta(minutes=1)) -> None:
+def report(organization: Organization, field: str, value: Any, at: datetime = NOON + timedelta(minutes=1)) -> None:
     event = AccountEvent(position="0", field=field, waba_id=WABA, raw=value, event="", timestamp=None)
     with transaction.atomic():
-        apply_template_events([EventArrival(event, organization, None, at, 1)])
+        apply_template_events([inbound_event(event, organization, at)])
 
 
 def about(**value: Any) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def test_metas_own_samples_change_the_template(template: MessageTemplate, name: 
     items = [item for item in parse(payload(name)) if isinstance(item, AccountEvent)]
     at = NOON + timedelta(hours=1)
     with transaction.atomic():
-        apply_template_events([EventArrival(item, template.organization, None, at, 1) for item in items])
+        apply_template_events([inbound_event(item, template.organization, at) for item in items])
     template.refresh_from_db()
     assert {column: getattr(template, column) for column in columns} == columns
     assert template.told_at == at
@@ -102,7 +103,7 @@ def test_metas_own_samples_change_the_template(template: MessageTemplate, name: 
 def test_a_changed_text_is_stored_and_a_sync_requested(template: MessageTemplate) -> None:
     items = [item for item in parse(payload("93_template_components.json")) if isinstance(item, AccountEvent)]
     with transaction.atomic():
-        apply_template_events([EventArrival(item, template.organization, None, NOON, 1) for item in items])
+        apply_template_events([inbound_event(item, template.organization, NOON) for item in items])
     template.refresh_from_db()
     assert template.components == [
         {"type": "HEADER", "format": "IMAGE"},
@@ -132,30 +133,30 @@ def test_a_changed_text_is_stored_and_a_sync_requested(template: MessageTemplate
 )
 def test_each_event_means_a_status(template: MessageTemplate, event: str, status: str, reason: str) -> None:
     MessageTemplate.objects.update(status="PAUSED")
-    tell(template.organization, STATUS, about(event=event, reason="INVALID_FORMAT"))
+    report(template.organization, STATUS, about(event=event, reason="INVALID_FORMAT"))
     template.refresh_from_db()
     assert (template.status, template.reason) == (status, reason)
 
 
 def test_a_deleted_template_is_deleted(template: MessageTemplate) -> None:
-    tell(template.organization, STATUS, about(event="DELETED"))
+    report(template.organization, STATUS, about(event="DELETED"))
     assert not MessageTemplate.objects.exists()
-    tell(template.organization, STATUS, about(event="DELETED"))
+    report(template.organization, STATUS, about(event="DELETED"))
     assert not MessageTemplate.objects.exists()
 
 
 def test_a_late_event_only_requests_a_sync(template: MessageTemplate) -> None:
     for event in ("REJECTED", "DELETED"):
-        tell(template.organization, STATUS, about(event=event), at=NOON - timedelta(seconds=1))
+        report(template.organization, STATUS, about(event=event), at=NOON - timedelta(seconds=1))
     before = MessageTemplate.objects.get()
     assert (before.status, before.told_at) == ("APPROVED", NOON)
     assert is_sync_due(template.organization)
 
 
 def test_events_of_one_webhook_are_applied_in_the_order_of_their_times(template: MessageTemplate) -> None:
-    def arrival(event: str, minute: int) -> EventArrival:
+    def arrival(event: str, minute: int) -> InboundItem[AccountEvent]:
         event = AccountEvent(position="0", field=STATUS, waba_id=WABA, raw=about(event=event), event="", timestamp=None)
-        return EventArrival(event, template.organization, None, NOON + timedelta(minutes=minute), 1)
+        return inbound_event(event, template.organization, NOON + timedelta(minutes=minute))
 
     with transaction.atomic():
         apply_template_events([arrival("REINSTATED", 2), arrival("PAUSED", 1)])
@@ -164,14 +165,14 @@ def test_events_of_one_webhook_are_applied_in_the_order_of_their_times(template:
 
 
 def test_an_unknown_template_is_stored_and_a_sync_requested(template: MessageTemplate) -> None:
-    tell(template.organization, STATUS, about(event="APPROVED", message_template_name="nova", message_template_id="55"))
+    report(template.organization, STATUS, about(event="APPROVED", message_template_name="nova", message_template_id="55"))
     new = MessageTemplate.objects.get(name="nova")
     assert (new.status, new.template_id, new.components, new.waba_id) == ("APPROVED", "55", [], WABA)
     assert is_sync_due(template.organization)
 
 
 def test_a_template_that_is_named_by_its_id_alone_is_found(template: MessageTemplate) -> None:
-    tell(
+    report(
         template.organization,
         "message_template_quality_update",
         {"message_template_id": "1104889917755201", "new_quality_score": "RED"},
@@ -195,7 +196,7 @@ def test_a_template_that_is_named_by_its_id_alone_is_found(template: MessageTemp
 )
 @pytest.mark.parametrize("field", [STATUS, "message_template_components_update", "template_category_update"])
 def test_a_malformed_event_changes_nothing(template: MessageTemplate, field: str, value: Any) -> None:
-    tell(template.organization, field, value)
+    report(template.organization, field, value)
     assert list(MessageTemplate.objects.values_list("status", "told_at")) == [("APPROVED", NOON)]
 
 
@@ -208,7 +209,7 @@ def test_a_malformed_event_changes_nothing(template: MessageTemplate, field: str
     ],
 )
 def test_odd_values_fit_into_their_columns(template: MessageTemplate, value: dict[str, Any]) -> None:
-    tell(template.organization, STATUS, about(**value))
+    report(template.organization, STATUS, about(**value))
     template.refresh_from_db()
     template.full_clean(exclude=["status", "category", "quality", "template_id"])
     assert template.status == "REJECTED"
@@ -216,7 +217,7 @@ def test_odd_values_fit_into_their_columns(template: MessageTemplate, value: dic
 
 def test_another_organizations_template_of_the_same_name_is_not_touched(template: MessageTemplate) -> None:
     other = Organization.objects.create(organization_name="Outra")
-    tell(other, STATUS, about(event="REJECTED"))
+    report(other, STATUS, about(event="REJECTED"))
     template.refresh_from_db()
     assert template.status == "APPROVED"
     assert MessageTemplate.objects.filter(organization=other).count() == 1
