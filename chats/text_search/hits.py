@@ -1,15 +1,16 @@
 """The search in what messages say, the latest first, part by part.
 
 The latest messages are looked at one by one, since they may not be indexed yet. Further back the index says where to look: the word
-that the fewest messages have leads, its spans are read, and the texts in them are looked at. Where the index cannot narrow a search
-down, because many words begin so or it is not complete yet, messages are looked at one by one there too. Each part looks at so many
-messages that it is always fast, and says how far back it has come.
+that the fewest messages have leads, its spans are read, as far as the other words have spans there too, and the texts in them are
+looked at. Where the index cannot narrow a search down, because many words begin so or it is not complete yet, messages are looked
+at one by one there too. Each part looks at so many messages that it is always fast, and says how far back it has come.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from itertools import zip_longest
 
 from django.db import connection
@@ -204,7 +205,8 @@ def _indexed(organization_id: int, wanted: Wanted, at: int) -> Spans | None:
     if not narrow:
         return None
     latest = _latest_spans([form for each in narrow for form in each], at)
-    return min((_merged(each, latest) for each in narrow), key=lambda spans: (spans.complete_to or 0, len(spans.spans)))
+    merged = sorted((_merged(each, latest) for each in narrow), key=lambda spans: (spans.complete_to or 0, len(spans.spans)))
+    return reduce(_narrowed, merged)
 
 
 def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:
@@ -246,6 +248,24 @@ def _merged(forms: Sequence[int], latest: Mapping[int, Sequence[Span]]) -> Spans
     complete_to = max(cut, default=None)
     known = [span for form in forms for span in latest.get(form, ())]
     return Spans(_joined(span for span in known if complete_to is None or span[0] > complete_to), complete_to)
+
+
+def _narrowed(leading: Spans, other: Spans) -> Spans:
+    """What is left of the leading word's spans where a message must have another word too. The other's spans are known back to its
+    `complete_to`; what is earlier stays."""
+    known_to = -1 if other.complete_to is None else other.complete_to
+    left: list[Span] = []
+    first = 0
+    for until, since in leading.spans:
+        while first < len(other.spans) and other.spans[first][1] > until:  # later than this span, and so than all further ones
+            first += 1
+        for other_until, other_since in other.spans[first:]:
+            if other_until < since:
+                break
+            left.append((min(until, other_until), max(since, other_since)))
+        if since <= known_to:
+            left.append((min(until, known_to), since))
+    return replace(leading, spans=_joined(left))
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
