@@ -1,6 +1,7 @@
 """What all pages of the operators' admin share: fast on millions of rows, and JSON, times and states shown alike."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -8,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -29,6 +31,9 @@ MOST_COUNTED = 10_000
 """Rows that a list counts, or that an action changes at once, at most."""
 MOST_FOUND = 1_000
 """Rows that a search shows at most."""
+
+ID_IN_LIST = re.compile(r"form-[0-9]+-id")
+"""The field of a row's id in a list that can be edited."""
 
 M = TypeVar("M", bound=Model)
 
@@ -59,8 +64,33 @@ class BoundedPaginator(_Paginator):
         return self.count >= MOST_COUNTED
 
 
+class CheckedChangeList(ChangeList):
+    """A list that is empty where an address asks for a value that the column cannot hold. The query fails over these, not the
+    filter: over numbers in SQLite, over text in a column of bytes in all databases."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+        except (OverflowError, TypeError):
+            if not self.get_filters_params():
+                raise
+            self.queryset = self.root_queryset.none()
+            super().get_results(request)
+
+
 class CheckedSelection(_ModelAdmin[M]):
-    """A kind of row whose actions look only at ids of rows. Django's own fail over anything else that a client sends for one."""
+    """A kind of row whose lists and actions look only at ids that a row can have. Django's own fail over anything else that a
+    client sends for one."""
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return CheckedChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """404 where a row is to be edited in the list, and its id is none."""
+        ids = (value for key, value in request.POST.items() if ID_IN_LIST.fullmatch(key))
+        if any(read_number(each) is None for each in ids):
+            raise Http404
+        return super().changelist_view(request, extra_context)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[M], *place: Any) -> Any:
         posted = request.POST.copy()
