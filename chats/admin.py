@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.models import Message, StatusEvent
@@ -23,6 +24,7 @@ from organizations.admin_pages import (
     link,
     link_to,
     moment,
+    preformatted,
     pretty,
     secrets_at,
     table,
@@ -45,8 +47,8 @@ class MessagePage(ReadOnly, BigPage[Message]):
             None,
             {
                 "fields": (
-                    "content",
-                    "edited_content",
+                    "text",
+                    "text_edited",
                     "kind",
                     "direction",
                     "status",
@@ -122,6 +124,15 @@ class MessagePage(ReadOnly, BigPage[Message]):
             return str(_("Deleted message"))
         return Truncator(message.edited_content or message.content).chars(80)
 
+    @admin.display(description=_("content"))
+    def text(self, message: Message) -> str:
+        """What a message said that its sender deleted is shown nowhere."""
+        return str(_("Deleted message")) if message.revoked_at else message.content or EMPTY
+
+    @admin.display(description=_("edited content"))
+    def text_edited(self, message: Message) -> str:
+        return EMPTY if message.revoked_at or message.edited_content is None else message.edited_content
+
     @admin.display(description=_("status"))
     def status(self, message: Message) -> SafeString:
         return badge(message.message_status, message.get_message_status_display())
@@ -171,7 +182,7 @@ class MessagePage(ReadOnly, BigPage[Message]):
 
     @admin.display(description=_("API object"))
     def payload_pretty(self, message: Message) -> SafeString:
-        return pretty(message.payload)
+        return preformatted(gettext("Deleted message")) if message.revoked_at else pretty(message.payload)
 
     @admin.display(description=_("status events"))
     def events_table(self, message: Message) -> SafeString:
