@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from chats.formatting import as_plain
 from chats.models import OwnCannedReply
 from conftest import Hub, apply_all
 from contacts.models import Contact, ContactChange, Label, Note
@@ -45,6 +46,27 @@ def two(told: Callable[..., None]) -> tuple[Contact, Contact]:
     now = time.time()
     told(message(RUI, "Rui", said="Bom dia", at=now - 7200), message(JOELMA, "Joelma", said="Tem pão?", at=now - 60))
     return Contact.objects.get(wa_id=JOELMA), Contact.objects.get(wa_id=RUI)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("*Atenção*: _saiu_ ~ontem~ agora", "Atenção: saiu ontem agora"),
+        ("_*tudo* junto_ e `*código*`", "tudo junto e *código*"),
+        ("2*3*4, um_nome_só e https://exemplo.com/_b_/c", "2*3*4, um_nome_só e https://exemplo.com/_b_/c"),
+        ("> *é* isso", "é isso"),
+        ("***", "***"),
+    ],
+)
+def test_a_draft_in_the_row_has_no_marks(
+    open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str, written: str, shown: str
+) -> None:
+    assert as_plain(written) == shown, "as previews of messages are"
+    joelma, rui = two
+    page = open_page(f"{inbox}{joelma.pk}/", ana)
+    page.locator("[data-text]").fill(written)
+    page.locator(f"#row-{rui.pk} .row").click()
+    expect(page.locator(f"#row-{joelma.pk} [data-draft-words]")).to_have_text(shown)
 
 
 def test_what_was_begun_and_not_sent_stands_in_the_row(
