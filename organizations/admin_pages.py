@@ -69,6 +69,12 @@ class CheckedChangeList(ChangeList):
     filter: over numbers in SQLite, over text in a column of bytes in all databases."""
 
     def get_results(self, request: HttpRequest) -> None:
+        """Sets what is shown. A list that nothing narrows is not said to be a part of another one."""
+        self._get_results(request)
+        if not (self.query or self.get_filters_params()):
+            self.full_result_count = self.result_count
+
+    def _get_results(self, request: HttpRequest) -> None:
         try:
             super().get_results(request)
         except (OverflowError, TypeError):
@@ -90,7 +96,8 @@ class CheckedSelection(_ModelAdmin[M]):
         ids = (value for key, value in request.POST.items() if ID_IN_LIST.fullmatch(key))
         if any(read_number(each) is None for each in ids):
             raise Http404
-        return super().changelist_view(request, extra_context)
+        heading = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, heading | (extra_context or {}))
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[M], *place: Any) -> Any:
         posted = request.POST.copy()
@@ -144,8 +151,7 @@ class Page(CheckedChoices, CheckedSelection[M]):
         return actions
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        heading = {"title": capfirst(self.opts.verbose_name_plural), "intro": self.intro}
-        return super().changelist_view(request, heading | (extra_context or {}))
+        return super().changelist_view(request, {"intro": self.intro} | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
         obj.save(update_fields=form.changed_data if change else None)

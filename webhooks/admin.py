@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 from jobs.models import LeasedRow, State
 from organizations.addresses import read_number
 from organizations.admin_pages import (
+    EMPTY,
     MOST_COUNTED,
     BigPage,
     ReadOnly,
@@ -155,7 +156,9 @@ class WebhookPage(LeasedPage[Webhook]):
 
     @admin.display(description=_("held items"))
     def held_table(self, webhook: Webhook) -> SafeString:
-        items = held_items().filter(webhook=webhook).order_by("pk")[:MOST_HELD]
+        items = list(held_items().filter(webhook=webhook).order_by("pk")[:MOST_HELD])
+        if not items:
+            return SafeString(EMPTY)
         rows = table(
             [_("place in the body"), _("cause"), _("reason"), _("state"), _("attempts")],
             [

@@ -77,6 +77,14 @@ def test_every_malformed_body_can_be_looked_at(admin_client, name):
     assert admin_client.get(page(store(body, state="dead", reason="not JSON"))).status_code == 200
 
 
+def test_a_webhook_leads_to_its_held_items_if_it_has_any(admin_client):
+    webhook = store(b"{}")
+    held = f"{reverse('admin:webhooks_helditem_changelist')}?webhook__id__exact={webhook.pk}"
+    assert held not in english(admin_client, page(webhook))
+    hold(webhook)
+    assert held in english(admin_client, page(webhook))
+
+
 def test_the_size_is_exact(admin_client):
     assert "1,234,567 bytes (1.2" in english(admin_client, page(store(size=1_234_567)))
 
