@@ -18,6 +18,7 @@ from contacts.selectors import contacts_with_phone
 from contacts.services import set_who_answers
 from organizations.admin_pages import EMPTY, BigPage, ReadOnly, first_ids, link, link_to, moment, secrets_at
 from organizations.models import Organization, PhoneNumber, Profile, User
+from organizations.showing import Grouped
 
 
 class ConflictFilter(admin.SimpleListFilter):
@@ -181,7 +182,7 @@ class ContactPage(BigPage[Contact]):
 
     def _let_chosen_answer(self, request: HttpRequest, queryset: QuerySet[Contact], profile: Profile) -> None:
         count = self._let_answer(request, self.get_queryset(request).filter(pk__in=first_ids(queryset)), profile)
-        text = ngettext("%(count)d contact changed.", "%(count)d contacts changed.", count) % {"count": count}
+        text = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": Grouped(count)}
         self.message_user(request, text, messages.SUCCESS)
 
     @admin.action(description=_("Let the team answer"))

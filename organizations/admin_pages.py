@@ -94,7 +94,7 @@ class CheckedSelection(_ModelAdmin[M]):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """404 where a row is to be edited in the list, and its id is none."""
         ids = (value for key, value in request.POST.items() if ID_IN_LIST.fullmatch(key))
-        if any(read_number(each) is None for each in ids):
+        if any(read_number(str(each)) is None for each in ids):
             raise Http404
         heading = {"title": capfirst(self.opts.verbose_name_plural)}
         return super().changelist_view(request, heading | (extra_context or {}))

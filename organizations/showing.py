@@ -1,7 +1,17 @@
-"""Text and JSON of others, shown so that nothing is lost or made up."""
+"""Text and JSON of others, shown so that nothing is lost or made up; and numbers as their reader writes them."""
 
 import json
 from typing import Any
+
+from django.utils.formats import number_format
+
+
+class Grouped(int):
+    """A whole number that is written with the separators of its reader's language: 1.234 or 1,234. In a translated sentence it
+    still decides between singular and plural."""
+
+    def __str__(self) -> str:
+        return number_format(int(self), force_grouping=True)
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,7 @@ from chats.models import UnmatchedStatus
 from cloud_api.payloads import AccountEvent, Channel, Item, Message, Status, UnreadableBody, parse
 from jobs.models import State
 from organizations.models import Organization
-from organizations.showing import indented, printable
+from organizations.showing import Grouped, indented, printable
 from webhooks.models import HeldItem, Webhook
 from webhooks.reasons import translated
 
@@ -169,7 +169,7 @@ def _kind(item: Item) -> str:
 
 
 def _kind_words(kind: str, count: int) -> str:
-    counted = {"count": count}
+    counted = {"count": Grouped(count)}
     if kind == "message":
         return ngettext("%(count)s message", "%(count)s messages", count) % counted
     if kind == "status":

@@ -20,6 +20,7 @@ from contacts.services import Unfit, label_many, read_switch, set_who_answers
 from organizations.addresses import read_number
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
+from organizations.showing import Grouped
 
 MOST_SELECTED = 500
 KEPT = ("view", "number", "profile", "label", "q")
@@ -78,7 +79,7 @@ def bulk(request: HttpRequest, access: Access) -> HttpResponse:
     ids = {pk for word in request.POST.getlist("contact") if (pk := read_number(word)) is not None}
     try:
         count = _change_many(access, _some(ids), request.POST.get("do", ""))
-        said = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": count}
+        said = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": Grouped(count)}
         messages.success(request, said)
     except Unfit as refusal:
         messages.error(request, str(refusal))

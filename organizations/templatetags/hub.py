@@ -20,6 +20,7 @@ from cloud_api.wa_ids import formatted
 from organizations import mail, stopping
 from organizations.models import Organization, PhoneNumber
 from organizations.number_states import NumberState
+from organizations.showing import Grouped
 from organizations.storage import quota_of, used_by
 
 register = template.Library()
@@ -32,6 +33,12 @@ TINTS = 6
 def mail_is_configured() -> bool:
     """Whether e-mails of this hub reach people."""
     return mail.is_configured()
+
+
+@register.filter
+def grouped(number: int) -> Grouped:
+    """With separators of thousands, also within a sentence."""
+    return Grouped(number)
 
 
 @register.simple_tag
