@@ -11,7 +11,7 @@ A person is found by BSUID, then by `wa_id`, else is new; a missing identifier i
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from django.db.models import Q
@@ -29,13 +29,19 @@ Key = tuple[str, str, str]
 """Of an identifier: phone_number_id, kind, value."""
 
 
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of a phone that is known only from a sighting which is not dated: every dated one is later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A person named at a time on a number."""
+    """A person named at a time on a number. If it is not dated, `at` is its arrival: nobody knows since when the person has had the
+    phone, so it never counts against what a dated sighting says."""
 
     number: PhoneNumber
     person: Person
     at: datetime
+    is_dated: bool = True
 
     @property
     def keys(self) -> list[Key]:
@@ -108,8 +114,10 @@ class AddressBook:
             return contact  # a word from the past, whatever its time
         if person.bsuid and contact.bsuid is None:
             self.set_bsuid(contact, person.bsuid)
-        if person.wa_id:
+        if person.wa_id and sighting.is_dated:
             self.hear_phone(contact, person.wa_id, sighting.at)
+        elif person.wa_id:
+            self._hear_undated_phone(contact, person.wa_id)
         return contact
 
     def add(self, sighting: Sighting) -> Contact:
@@ -137,6 +145,16 @@ class AddressBook:
                 self.retire(contact, WA_ID, wa_id, contact.wa_id_at)
         elif wa_id is None or self._take(contact, wa_id, at):
             self._set_phone(contact, wa_id, at)
+
+    def _hear_undated_phone(self, contact: Contact, wa_id: str) -> None:
+        """The person has this phone, or had it once: that counts where nothing else is known."""
+        holder = self._holders.get((contact.create_for_phone_number_id, WA_ID, wa_id))
+        if contact.wa_id not in (None, wa_id) or (contact.wa_id is None and contact.wa_id_at):
+            return
+        if holder in (None, contact):
+            self.hear_phone(contact, wa_id, UNDATED)
+        elif holder:
+            self.flag(contact, holder)
 
     def set_bsuid(self, contact: Contact, bsuid: str | None) -> None:
         self._unindex(contact)
@@ -245,12 +263,15 @@ class AddressBook:
             if contact.wa_id is None:
                 self._put_phone(contact, None, at)
             return False
-        self.retire(holder, WA_ID, wa_id, at)
-        self._put_phone(holder, None, holder.wa_id_at)
+        if holder.wa_id_at == UNDATED:
+            self._put_phone(holder, None, None)
+        else:
+            self.retire(holder, WA_ID, wa_id, at)
+            self._put_phone(holder, None, holder.wa_id_at)
         return True
 
     def _set_phone(self, contact: Contact, wa_id: str | None, at: datetime) -> None:
-        if contact.wa_id and contact.wa_id_at:  # what staff typed was never seen
+        if contact.wa_id and contact.wa_id_at not in (None, UNDATED):  # what staff typed was never seen
             self.retire(contact, WA_ID, contact.wa_id, at)
         if wa_id and (regained := self._past(contact, WA_ID, wa_id)) and regained.retired_at <= at:
             self._forget(regained)

@@ -386,7 +386,12 @@ def _record_people(told: Sequence[tuple[Routed, AddressBookEntry | MarketingPref
     kept = [(each, item) for each, item in told if not (isinstance(item, AddressBookEntry) and item.removed)]
     first = _first_choices(kept)
     times = [first.get(_choice_key(each, item)) or _sent_at(each.entry) for each, item in kept]
-    contacts = resolve([Sighting(each.number, item.person, at) for (each, item), at in zip(kept, times, strict=True)])
+    contacts = resolve(
+        [
+            Sighting(each.number, item.person, at, is_dated=isinstance(item, MarketingPreference) or _has_own_time(each.entry))
+            for (each, item), at in zip(kept, times, strict=True)
+        ]
+    )
     choices = []
     for (_, item), contact, at in zip(kept, contacts, times, strict=True):
         contact.create_in = min(contact.create_in, at)
