@@ -7,12 +7,23 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.models import Message, StatusEvent
 from contacts.models import Contact
 from contacts.selectors import contacts_with_phone
-from organizations.admin.display import EMPTY, badge, compact_json, format_time, html_table, indented_json, list_link, row_link
+from organizations.admin.display import (
+    EMPTY,
+    badge,
+    compact_json,
+    format_time,
+    html_table,
+    indented_json,
+    list_link,
+    preformatted,
+    row_link,
+)
 from organizations.admin.model_admins import MAX_COUNTED, MAX_FOUND, LargeTableAdmin, ReadOnlyAdmin, secret_columns
 from organizations.models import PhoneNumber
 
@@ -32,8 +43,8 @@ class MessageAdmin(ReadOnlyAdmin, LargeTableAdmin[Message]):
             None,
             {
                 "fields": (
-                    "content",
-                    "edited_content",
+                    "text",
+                    "text_edited",
                     "kind",
                     "direction",
                     "status",
@@ -109,6 +120,15 @@ class MessageAdmin(ReadOnlyAdmin, LargeTableAdmin[Message]):
             return str(_("Deleted message"))
         return Truncator(message.edited_content or message.content).chars(80)
 
+    @admin.display(description=_("content"))
+    def text(self, message: Message) -> str:
+        """Returns the content, except of a message that its sender deleted: no page shows that."""
+        return str(_("Deleted message")) if message.revoked_at else message.content or EMPTY
+
+    @admin.display(description=_("edited content"))
+    def text_edited(self, message: Message) -> str:
+        return EMPTY if message.revoked_at or message.edited_content is None else message.edited_content
+
     @admin.display(description=_("status"))
     def status(self, message: Message) -> SafeString:
         return badge(message.message_status, message.get_message_status_display())
@@ -158,7 +178,7 @@ class MessageAdmin(ReadOnlyAdmin, LargeTableAdmin[Message]):
 
     @admin.display(description=_("API object"))
     def payload_pretty(self, message: Message) -> SafeString:
-        return indented_json(message.payload)
+        return preformatted(gettext("Deleted message")) if message.revoked_at else indented_json(message.payload)
 
     @admin.display(description=_("status events"))
     def events_table(self, message: Message) -> SafeString:

@@ -19,6 +19,7 @@ from contacts.services import set_who_answers
 from organizations.admin.display import EMPTY, format_time, list_link, row_link
 from organizations.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, secret_columns, selected_ids
 from organizations.models import Organization, PhoneNumber, Profile, User
+from organizations.text_display import GroupedInt
 
 
 class ConflictFilter(admin.SimpleListFilter):
@@ -180,7 +181,7 @@ class ContactAdmin(LargeTableAdmin[Contact]):
 
     def _set_for_selected(self, request: HttpRequest, queryset: QuerySet[Contact], profile: Profile) -> None:
         count = self._set_who_answers(request, self.get_queryset(request).filter(pk__in=selected_ids(queryset)), profile)
-        text = ngettext("%(count)d contact changed.", "%(count)d contacts changed.", count) % {"count": count}
+        text = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": GroupedInt(count)}
         self.message_user(request, text, messages.SUCCESS)
 
     @admin.action(description=_("Let the team answer"))

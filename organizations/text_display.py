@@ -1,7 +1,17 @@
-"""Displays text and JSON of other systems without losing or inventing anything."""
+"""Displays text and JSON of other systems without losing or inventing anything, and numbers in the format of the language."""
 
 import json
 from typing import Any
+
+from django.utils.formats import number_format
+
+
+class GroupedInt(int):
+    """An integer that is shown with the thousands separators of the active language: 1.234 or 1,234. In a translated sentence it
+    still selects singular or plural."""
+
+    def __str__(self) -> str:
+        return number_format(int(self), force_grouping=True)
 
 
 def printable(text: str) -> str:

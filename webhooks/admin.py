@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from jobs.models import LeasedRow, State
-from organizations.admin.display import badge, format_time, html_table, indented_json, list_link, preformatted, row_link
+from organizations.admin.display import EMPTY, badge, format_time, html_table, indented_json, list_link, preformatted, row_link
 from organizations.admin.model_admins import MAX_COUNTED, LargeTableAdmin, ReadOnlyAdmin, selected_ids
 from organizations.models import Organization, PhoneNumber
 from organizations.text_display import parse_exact_json
@@ -144,7 +144,9 @@ class WebhookAdmin(LeasedRowAdmin[Webhook]):
 
     @admin.display(description=_("held items"))
     def held_table(self, webhook: Webhook) -> SafeString:
-        items = held_items().filter(webhook=webhook).order_by("pk")[:MAX_HELD]
+        items = list(held_items().filter(webhook=webhook).order_by("pk")[:MAX_HELD])
+        if not items:
+            return SafeString(EMPTY)
         rows = html_table(
             [_("place in the body"), _("cause"), _("reason"), _("state"), _("attempts")],
             [

@@ -65,7 +65,7 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
     choices = items_of_kind(kept, MarketingPreference)
     first = _first_times(choices, _choice_key, stored_choice_times)
     times = {each.key: first.get(_choice_key(each), each.time) for each in choices}
-    named = [NamedPerson(each.number, each.item.person, times.get(each.key, each.time)) for each in kept]
+    named = [NamedPerson(each.number, each.item.person, times.get(each.key, each.time), is_dated=_is_dated(each)) for each in kept]
     contacts = resolve_contacts(named)
     received = []
     for each, person, contact in zip(kept, named, contacts, strict=True):
@@ -113,6 +113,11 @@ def _first_times(
     for key, time in stored_times(first).items() if first else ():
         first[key] = min(first[key], time)
     return first
+
+
+def _is_dated(each: InboundItem[AddressBookEntry | MarketingPreference]) -> bool:
+    """Whether the time of the item is known. A choice without a time was made when it first arrived."""
+    return each.has_own_time or isinstance(each.item, MarketingPreference)
 
 
 def _choice_key(each: InboundItem[MarketingPreference]) -> ContactKey:

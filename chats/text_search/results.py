@@ -1,15 +1,16 @@
 """Search in the texts of messages, the latest first, part by part.
 
 The latest messages are compared one by one, because they may not be indexed yet. For earlier ones the text index names the times:
-the spans of the rarest word are read, and the texts in them are compared. If the index cannot narrow the search, because many
-indexed words begin like its words, or it is not complete yet, earlier messages are compared one by one too. Each part compares a
-limited number of messages, to be always fast, and says how far back it has come.
+the spans of the rarest word are read, as far as the other words have spans at the same times, and the texts in them are compared.
+If the index cannot narrow the search, because many indexed words begin like its words, or it is not complete yet, earlier messages
+are compared one by one too. Each part compares a limited number of messages, to be always fast, and says how far back it has come.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from itertools import zip_longest
 
 from django.db import connection
@@ -210,7 +211,8 @@ def _indexed(organization_id: int, query: SearchQuery, at: int) -> LatestSpans |
     if not narrow:
         return None
     latest = _latest_spans([form for each in narrow for form in each], at)
-    return min((_merged(each, latest) for each in narrow), key=lambda spans: (spans.complete_to or 0, len(spans.spans)))
+    merged = sorted((_merged(each, latest) for each in narrow), key=lambda spans: (spans.complete_to or 0, len(spans.spans)))
+    return reduce(_narrowed, merged)
 
 
 def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:
@@ -252,6 +254,24 @@ def _merged(forms: Sequence[int], latest: Mapping[int, Sequence[Span]]) -> Lates
     complete_to = max(ends, default=None)
     spans = [span for form in forms for span in latest.get(form, ())]
     return LatestSpans(_joined(span for span in spans if complete_to is None or span[0] > complete_to), complete_to)
+
+
+def _narrowed(rarest: LatestSpans, other: LatestSpans) -> LatestSpans:
+    """Returns the parts of the rarest word's spans in which a message may have the other word too. The other word's spans are known
+    only back to its `complete_to`, so earlier spans stay."""
+    known_to = -1 if other.complete_to is None else other.complete_to
+    common: list[Span] = []
+    first = 0
+    for until, since in rarest.spans:
+        while first < len(other.spans) and other.spans[first][1] > until:  # later than this span and all earlier ones
+            first += 1
+        for other_until, other_since in other.spans[first:]:
+            if other_until < since:
+                break
+            common.append((min(until, other_until), max(since, other_since)))
+        if since <= known_to:
+            common.append((min(until, known_to), since))
+    return replace(rarest, spans=_joined(common))
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

@@ -13,7 +13,7 @@ the other one.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from django.db.models import Q
@@ -31,15 +31,22 @@ IdentityKey = tuple[str, str, str]
 """Of an identifier: phone_number_id, kind, value."""
 Values = dict[tuple[str, str], set[str]]
 """Values of identifiers by their (phone_number_id, kind)."""
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""`wa_id_at` of a phone that only items without a date name. Every dated item is later."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
-    """A person that an item of a number names, and the time of the item."""
+    """A person that an item of a number names, and the time of the item.
+
+    If the item is not dated, `time` is its arrival. It is not known since when the person has had the phone. So the phone never
+    replaces one that a dated item names.
+    """
 
     number: PhoneNumber
     person: Person
     time: datetime
+    is_dated: bool = True
 
     @property
     def keys(self) -> list[IdentityKey]:
@@ -117,8 +124,10 @@ class IdentityIndex:
             return contact  # the item is from before the change, whatever its time
         if person.bsuid and contact.bsuid is None:
             self._set_bsuid(contact, person.bsuid)
-        if person.wa_id:
+        if person.wa_id and named.is_dated:
             self.set_phone(contact, person.wa_id, named.time)
+        elif person.wa_id:
+            self._set_undated_phone(contact, person.wa_id)
         return contact
 
     def add(self, named: NamedPerson) -> Contact:
@@ -251,12 +260,25 @@ class IdentityIndex:
             if contact.wa_id is None:
                 self._write_phone(contact, None, time)
             return False
-        self.retire(owner, WA_ID, wa_id, time)
-        self._write_phone(owner, None, owner.wa_id_at)
+        if owner.wa_id_at == UNDATED:
+            self._write_phone(owner, None, None)
+        else:
+            self.retire(owner, WA_ID, wa_id, time)
+            self._write_phone(owner, None, owner.wa_id_at)
         return True
 
+    def _set_undated_phone(self, contact: Contact, wa_id: str) -> None:
+        """Applies that the person has this phone, or had it earlier. That counts only if nothing else is known of the phone."""
+        if contact.wa_id not in (None, wa_id) or (contact.wa_id is None and contact.wa_id_at):
+            return
+        owner = self._current.get((contact.create_for_phone_number_id, WA_ID, wa_id))
+        if owner is None or owner is contact:
+            self.set_phone(contact, wa_id, UNDATED)
+        else:
+            self.flag_conflict(contact, owner)
+
     def _change_phone(self, contact: Contact, wa_id: str | None, time: datetime) -> None:
-        if contact.wa_id and contact.wa_id_at:  # a phone that staff typed in was never seen
+        if contact.wa_id and contact.wa_id_at not in (None, UNDATED):  # a phone that staff typed in was never seen
             self.retire(contact, WA_ID, contact.wa_id, time)
         if wa_id and (regained := self._find_retired(contact, WA_ID, wa_id)) and regained.retired_at <= time:
             self._delete_retired(regained)

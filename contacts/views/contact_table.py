@@ -19,6 +19,7 @@ from contacts.selectors import labels_by_contact, numbers_of
 from contacts.services import InvalidInput, read_profile, set_label, set_who_answers
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
+from organizations.text_display import GroupedInt
 from organizations.url_parameters import read_integer
 
 MAX_SELECTED = 500
@@ -78,7 +79,7 @@ def bulk(request: HttpRequest, access: Access) -> HttpResponse:
     ids = {pk for text in request.POST.getlist("contact") if (pk := read_integer(text)) is not None}
     try:
         count = _change_many(access, ids, request.POST.get("do", ""))
-        text = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": count}
+        text = ngettext("%(count)s contact changed.", "%(count)s contacts changed.", count) % {"count": GroupedInt(count)}
         messages.success(request, text)
     except InvalidInput as refusal:
         messages.error(request, str(refusal))

@@ -34,8 +34,8 @@ class UserForm(UserChangeForm):  # type: ignore[type-arg]
 class OrganizationRowForm(forms.ModelForm):  # type: ignore[type-arg]
     """An organization in the admin. Country and time zone are choices."""
 
-    country = forms.ChoiceField(label=_("country"), required=False, choices=country_choices)
-    time_zone = forms.ChoiceField(label=_("time zone"), required=False)
+    country = forms.ChoiceField(label=_("Country"), required=False, choices=country_choices, initial=BRAZIL)
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
 
     class Meta:
         model = Organization

@@ -1,15 +1,17 @@
 """Base classes of all admin pages. They stay fast with millions of rows, and accept any input of a client."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
@@ -21,6 +23,8 @@ MAX_COUNTED = 10_000
 """Rows that a list counts, or that an action changes at once, at most."""
 MAX_FOUND = 1_000
 """Rows that a search shows at most."""
+ROW_ID_FIELD = re.compile(r"form-[0-9]+-id")
+"""The form field with a row's id, in a list whose rows can be edited."""
 
 M = TypeVar("M", bound=Model)
 
@@ -52,10 +56,45 @@ class BoundedPaginator(_Paginator):
         return self.count >= MAX_COUNTED
 
 
+class CheckedChangeList(ChangeList):
+    """A list that is empty if a filter in the URL has a value that the column cannot have.
+
+    Django's filters accept such a value, and the query raises an error: for too large numbers in SQLite, and for text in a binary
+    column in all databases.
+    """
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Sets the results. A list without search and filters offers no "Show all"."""
+        self._get_results(request)
+        if not (self.query or self.get_filters_params()):
+            self.full_result_count = self.result_count
+
+    def _get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+        except (OverflowError, TypeError):
+            if not self.get_filters_params():
+                raise
+            self.queryset = self.root_queryset.none()
+            super().get_results(request)
+
+
 class CheckedSelection(_ModelAdmin[M]):
-    """Ignores selected ids that are not ids of rows. Django's own actions raise an error for them."""
+    """Accepts any values of a client as filters of the list and as ids of rows. Django's own classes raise errors for some."""
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return CheckedChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Shows the list. 404 if a row with an impossible id is to be edited in it."""
+        ids = (value for key, value in request.POST.items() if ROW_ID_FIELD.fullmatch(key))
+        if any(read_integer(str(each)) is None for each in ids):
+            raise Http404
+        heading = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, heading | (extra_context or {}))
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[M], *options: Any) -> Any:
+        """Runs an action. Selected ids that are not ids of rows are ignored."""
         posted = request.POST.copy()
         ids = [each for each in posted.getlist(ACTION_CHECKBOX_NAME) if read_integer(each) is not None]
         posted.setlist(ACTION_CHECKBOX_NAME, ids)
@@ -107,8 +146,7 @@ class HubModelAdmin(CheckedChoices, CheckedSelection[M]):
         return actions
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        heading = {"title": capfirst(self.opts.verbose_name_plural), "intro": self.intro}
-        return super().changelist_view(request, heading | (extra_context or {}))
+        return super().changelist_view(request, {"intro": self.intro} | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
         obj.save(update_fields=form.changed_data if change else None)

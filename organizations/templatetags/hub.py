@@ -22,6 +22,7 @@ from organizations.models import Organization, PhoneNumber
 from organizations.numbers import suspension
 from organizations.numbers.states import NumberState
 from organizations.storage import quota_of, storage_used
+from organizations.text_display import GroupedInt
 
 register = template.Library()
 
@@ -33,6 +34,12 @@ TINTS = 6
 def mail_is_configured() -> bool:
     """Whether e-mails of this hub reach people."""
     return mail.is_configured()
+
+
+@register.filter
+def grouped(number: int) -> GroupedInt:
+    """Returns the number with thousands separators, also for `blocktranslate count`."""
+    return GroupedInt(number)
 
 
 @register.simple_tag

@@ -13,7 +13,7 @@ from chats.models import UnmatchedStatus
 from cloud_api.payloads import AccountEvent, Channel, Item, Message, Status, UnreadableBody, parse
 from jobs.models import State
 from organizations.models import Organization
-from organizations.text_display import indent_json, printable
+from organizations.text_display import GroupedInt, indent_json, printable
 from webhooks.models import HeldItem, Webhook
 from webhooks.processing.hold_reasons import translate_reason
 
@@ -181,7 +181,7 @@ def _kind(item: Item) -> str:
 
 
 def _kind_text(kind: str, count: int) -> str:
-    counted = {"count": count}
+    counted = {"count": GroupedInt(count)}
     if kind == "message":
         return ngettext("%(count)s message", "%(count)s messages", count) % counted
     if kind == "status":

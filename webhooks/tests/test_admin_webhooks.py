@@ -77,6 +77,14 @@ def test_every_malformed_body_can_be_shown(admin_client, name):
     assert admin_client.get(page(store(body, state="dead", reason="not JSON"))).status_code == 200
 
 
+def test_a_webhook_links_to_its_held_items_only_if_it_has_some(admin_client):
+    webhook = store(b"{}")
+    held = f"{reverse('admin:webhooks_helditem_changelist')}?webhook__id__exact={webhook.pk}"
+    assert held not in english(admin_client, page(webhook))
+    hold(webhook)
+    assert held in english(admin_client, page(webhook))
+
+
 def test_the_size_is_exact(admin_client):
     assert "1,234,567 bytes (1.2" in english(admin_client, page(store(size=1_234_567)))
 
@@ -189,7 +197,7 @@ def test_the_list_reads_no_bodies(admin_client):
 def test_a_count_stops_at_its_limit_and_shows_that(admin_client):
     Webhook.objects.bulk_create(Webhook(json="{}", size=2) for _ in range(MAX_COUNTED + 5))
 
-    assert "10000 webhooks or more" in english(admin_client, reverse(LIST))
+    assert "10,000 webhooks or more" in english(admin_client, reverse(LIST))
     assert len(admin_client.get(reverse(LIST), {"p": 200}).context["cl"].result_list) == 50
 
 

@@ -226,3 +226,48 @@ def statements(count: int) -> int:
 
 def test_many_choices_cost_as_many_statements_as_few(hub, numbers) -> None:
     assert statements(60) <= statements(5) + 4
+
+
+def entry(timestamp: int | None, **who: str) -> bytes:
+    """Returns a webhook with an entry of the WhatsApp Business app's address book."""
+    received = {"type": "contact", "action": "add", "contact": {"full_name": "Ana", **who}, "metadata": {"timestamp": timestamp}}
+    return body(value(state_sync=[received]), field="smb_app_state_sync")
+
+
+def phones() -> dict[str | None, str | None]:
+    return dict(Contact.objects.values_list("bsuid", "wa_id"))
+
+
+@pytest.mark.parametrize("timestamp", NEVER_TRUE)
+@pytest.mark.parametrize("arrives_at", [5, 15, 25])
+def test_an_entry_without_a_time_replaces_no_phone_that_a_message_showed(hub, numbers, timestamp, arrives_at) -> None:
+    shown = (said("m1", 10, W2, B1), START + arrives_at * HOUR + DAY)
+    same_in_any_order([shown, (entry(timestamp, phone_number=W1, user_id=B1), START + 15 * HOUR + DAY)])
+    assert phones() == {B1: W2}
+
+
+@pytest.mark.parametrize("timestamp", NEVER_TRUE)
+def test_an_entry_without_a_time_takes_no_phone_from_a_contact_that_a_message_showed_with_it(hub, numbers, timestamp) -> None:
+    listed = (entry(timestamp, phone_number=W1, user_id=B1), START + 15 * HOUR)
+    same_in_any_order([(said("m1", 10, W1, B2), START + 10 * HOUR), listed, (said("m2", 20, W1, B2), START + 20 * HOUR)])
+    assert phones() == {B1: None, B2: W1}
+
+
+def test_a_repeated_entry_without_a_time_takes_no_phone_back(hub, numbers) -> None:
+    listed = entry(None, phone_number=W1, user_id=B1)
+    deliver((listed, START))
+    assert phones() == {B1: W1}
+    deliver((said("m1", 10, W2, B1), START + 10 * HOUR), (said("m2", 11, W1, B2), START + 11 * HOUR))
+    before = everything()
+    deliver((listed, START + 20 * HOUR))
+    assert (phones(), everything()) == ({B1: W2, B2: W1}, before)
+
+
+def test_an_entry_with_a_time_counts_with_the_messages(hub, numbers) -> None:
+    same_in_any_order(
+        [
+            (said("m1", 10, W2, B1), START + 10 * HOUR),
+            (entry(START + 20 * HOUR, phone_number=W1, user_id=B1), START + 20 * HOUR),
+        ]
+    )
+    assert phones() == {B1: W1}

@@ -1,7 +1,12 @@
 """Numbers in URLs and forms: no page fails, whatever clients send."""
 
+from urllib.parse import quote
+
 import pytest
+from django.contrib.admin import site
+from django.db.models import BooleanField, JSONField, Model
 from django.test import Client
+from django.urls import reverse
 
 from organizations.models import Role, User
 from organizations.url_parameters import MAX_INTEGER, read_integer
@@ -86,5 +91,29 @@ def test_the_admin_finds_nothing_for_an_impossible_id(world: World) -> None:
         for text in HOSTILE:
             assert admin.get(f"/admin/{each}/", {"q": text}).status_code < 500, f"{each} {text[:20]!r}"
             assert admin.get(f"/admin/{each}/", {"id": text}).status_code < 500, f"{each} {text[:20]!r}"
-        assert admin.get(f"/admin/{each}/{'9' * 5000}/change/").status_code in (302, 404)
+            assert admin.get(f"/admin/{each}/{quote(text, safe='')}/change/").status_code < 500, f"{each} {text[:20]!r}"
     assert admin.post(f"/admin/webhooks/webhook/{'9' * 5000}/apply-again/").status_code in (302, 404)
+
+
+def operator() -> Client:
+    admin = Client(raise_request_exception=False)
+    admin.force_login(User.objects.create_superuser("root@example.com", "uma-senha-longa-7"))
+    return admin
+
+
+@pytest.mark.parametrize("model", [*site._registry], ids=lambda model: model.__name__)
+def test_an_admin_list_is_empty_if_no_row_can_have_the_number(world: World, model: type[Model]) -> None:
+    admin, address = operator(), reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    fields = [field for field in model._meta.get_fields() if not isinstance(field, JSONField | BooleanField)]
+    for field in fields:
+        for text, lookup in ((str(MAX_INTEGER + 1), ""), (str(MAX_INTEGER + 1), "__in"), (str(-MAX_INTEGER - 2), "__gt")):
+            answer = admin.get(address, {f"{field.name}{lookup}": text})
+            assert answer.status_code < 500, f"{field.name}{lookup}"
+            if answer.status_code == 200 and lookup != "__gt":
+                assert not answer.context["cl"].result_list, f"{field.name}{lookup}"
+
+
+@pytest.mark.parametrize("text", ["9" * 19, "9" * 400, "-1", "x"])
+def test_a_row_with_an_impossible_id_is_not_edited_in_a_list(world: World, text: str) -> None:
+    form = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": text, "form-0-profile": "bot", "_save": "1"}
+    assert operator().post("/admin/contacts/contact/", form).status_code == 404

@@ -138,3 +138,13 @@ def test_the_composer_gets_the_replies_filled_for_the_contact(padaria) -> None:
     CannedReply.objects.create(organization=padaria, shortcut="oi", text="Oi {name}, é a {agent} <b>")
     shown = ana.get(address).content.decode()
     assert 'data-words="Oi Dona Maria, é a Ana &lt;b&gt;"' in shown
+
+
+def test_a_reply_is_shown_with_its_formatting_and_listed_without_marks(padaria, admin) -> None:
+    number = PhoneNumber.objects.create(organization=padaria, phone_number_id="5243", wa_id="556133214400")
+    contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561815000000", name="Maria")
+    CannedReply.objects.create(organization=padaria, shortcut="oi", text="*Atenção*, _ficamos_ na Quadra 3 <b>")
+    assert "<strong>Atenção</strong>, <em>ficamos</em> na Quadra 3 &lt;b&gt;</div>" in page(admin, padaria)
+    listed = admin.get(reverse("canned_for_contact", args=[padaria.pk, contact.pk])).content.decode()
+    assert ">Atenção, ficamos na Quadra 3 &lt;b&gt;<" in listed
+    assert 'data-words="*Atenção*, _ficamos_ na Quadra 3 &lt;b&gt;"' in listed

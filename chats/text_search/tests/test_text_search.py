@@ -1,8 +1,10 @@
 """What was said is found without accents and case, the latest first, however long ago it was."""
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from random import Random
 
 import pytest
 import time_machine
@@ -271,6 +273,28 @@ def test_a_search_compares_a_limited_number_of_messages(say, number):
             find_texts([number], SearchQuery.read(typed))
         assert len(queries) <= 12, typed
         assert all("LIMIT" in each["sql"] or " IN (" in each["sql"] for each in queries if "session_message" in each["sql"])
+
+
+def test_messages_at_times_of_only_one_of_the_words_are_not_compared(say, number):
+    separate = ["ligue 7605", "ramal 1911"] * 40
+    say(*separate, "ligue 7605 ramal 1911", at=NOON - timedelta(days=30), step=timedelta(hours=2))
+    say(*FILLING)
+    with CaptureQueriesContext(connection) as queries:
+        hits = find_texts([number], SearchQuery.read("7605-1911")).messages
+    assert [hit.content for hit in hits] == ["ligue 7605 ramal 1911"]
+    times = [re.findall(r"create_in\W+IN \((.*?)\)", each["sql"]) for each in queries if "session_message" in each["sql"]]
+    assert [each.count(",") + 1 for lists in times for each in lists] == [1]
+
+
+@pytest.mark.parametrize("minutes", [1, 7, 45])
+def test_a_search_of_several_words_finds_the_same_as_comparing_every_message(say, minutes):
+    random = Random(minutes)  # noqa: S311  repeatable
+    share = {"boleto": 0.6, "pedido": 0.25, "verde": 0.1, "norte": 0.08, "rua": 0.02, "jabuti": 0.01, "jabuticaba": 0.01}
+    texts = [" ".join(word for word in share if random.random() < share[word]) or "nada" for _ in range(2_500)]
+    say(*texts, step=timedelta(minutes=minutes))
+    for typed in ("boleto pedido", "pedido verde norte", "verde jabu", "norte rua", "jabuti jabuticaba", "rua jabuti boleto"):
+        wanted = SearchQuery.read(typed)
+        assert found(typed) == [text for text in reversed(texts) if wanted.matches(text)], typed
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

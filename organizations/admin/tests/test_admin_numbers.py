@@ -248,6 +248,21 @@ def test_an_operator_adds_an_organization_and_its_members(admin_client, admin_us
     assert Membership.objects.get().role == "user_admin"
 
 
+def test_the_country_of_a_new_organization_is_brazil_by_default(admin_client):
+    shown = english(admin_client, reverse("admin:organizations_organization_add"))
+    assert re.findall(r'<option value="(\w\w)" selected', shown) == ["BR"]
+    assert '<label for="id_country">Country:' in shown
+
+
+@pytest.mark.parametrize("kind", ["user", "organization", "phonenumber"])
+def test_a_list_has_a_title_and_offers_show_all_only_for_a_search(admin_client, number, kind):
+    address = reverse(f"admin:organizations_{kind}_changelist")
+    name = {"user": "Users", "organization": "Organizations", "phonenumber": "Numbers"}[kind]
+    assert f"<h1>{name}</h1>" in english(admin_client, address)
+    assert "Show all" not in english(admin_client, address)
+    assert "Show all" in english(admin_client, address + "?q=padaria")
+
+
 def test_an_organization_with_a_number_cannot_be_deleted(admin_client, number):
     delete = reverse("admin:organizations_organization_delete", args=[number.organization_id])
 

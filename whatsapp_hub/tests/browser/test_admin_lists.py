@@ -45,3 +45,23 @@ def test_every_list_of_the_admin_fits_1280_pixels(open_page: Open, busy: None) -
         if any(inner > outer for inner, outer in widths):
             wide[name] = widths
     assert wide == {}
+
+
+def test_numbers_and_ids_do_not_break(open_page: Open, busy: None) -> None:
+    root = User.objects.create_superuser("root@example.com", "uma-senha-longa-7", language="pt-br")
+    page = open_page("/admin/", root, viewport={"width": 1280, "height": 800})
+    whole = ".field-number, .field-number_short, .field-direction, .field-shown_id, .field-waba_id, .field-wa_id"
+    broken = {}
+    for name in ("organizations/phonenumber", "organizations/accountevent", "chats/message", "contacts/contact"):
+        page.goto(f"/admin/{name}/")
+        cells = page.locator("#changelist tbody").locator(whole)
+        assert cells.count()
+        broken[name] = cells.evaluate_all(
+            """(cells) => cells.map((cell) => {
+                 const range = document.createRange();
+                 range.selectNodeContents(cell);
+                 const tops = new Set([...range.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.bottom)));
+                 return tops.size > 1 ? cell.innerText : "";
+               }).filter(Boolean)"""
+        )
+    assert not any(broken.values()), broken

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from chats.inbox.text_formatting import as_plain
 from chats.models import OwnCannedReply
 from conftest import Hub
 from contacts.models import Contact, ContactChange, Label, Note
@@ -36,6 +37,27 @@ def two(hub: Hub) -> tuple[Contact, Contact]:
         hub, message(RUI, "Rui", content="Bom dia", at=now - 7200), message(JOELMA, "Joelma", content="Tem pão?", at=now - 60)
     )
     return Contact.objects.get(wa_id=JOELMA), Contact.objects.get(wa_id=RUI)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("*Atenção*: _saiu_ ~ontem~ agora", "Atenção: saiu ontem agora"),
+        ("_*tudo* junto_ e `*código*`", "tudo junto e *código*"),
+        ("2*3*4, um_nome_só e https://exemplo.com/_b_/c", "2*3*4, um_nome_só e https://exemplo.com/_b_/c"),
+        ("> *é* isso", "é isso"),
+        ("***", "***"),
+    ],
+)
+def test_a_row_shows_a_draft_without_marks(
+    open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str, written: str, shown: str
+) -> None:
+    assert as_plain(written) == shown, "previews of messages are the same"
+    joelma, rui = two
+    page = open_page(f"{inbox}{joelma.pk}/", ana)
+    page.locator("[data-text]").fill(written)
+    page.locator(f"#row-{rui.pk} .row").click()
+    expect(page.locator(f"#row-{joelma.pk} [data-draft-words]")).to_have_text(shown)
 
 
 def test_a_row_shows_the_draft_of_its_conversation(open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str) -> None:
