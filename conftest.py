@@ -160,3 +160,9 @@ def sent_mails(mailoutbox: list[EmailMessage]) -> Callable[[], list[EmailMessage
 
 def payload(name: str) -> bytes:
     return (PAYLOADS / name).read_bytes()
+
+
+def html_of(response: Any) -> str:
+    """Returns the HTML of a response with one space between words and attributes, so tests do not depend on how templates are
+    formatted."""
+    return " ".join(response.content.decode().split())

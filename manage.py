@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run a command. What operators can mend is told in a sentence, without a traceback."""
+    """Runs a command. Errors that an operator can resolve are a sentence, without a traceback."""
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415  settings are chosen first
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 

@@ -27,13 +27,13 @@ class Backlog:
 
 def backlog(items: int, *, late: bool = False) -> Backlog:
     """60 % statuses and 40 % messages. Three in ten messages are the business's own, each later sent, delivered and read; the other
-    statuses are of messages nobody has told us of. With `late`, half of the messages come after one that the same person's
+    statuses are of messages that the hub does not know. With `late`, half of the messages come after one that the same person's
     conversation has from the same second, or from up to an hour later."""
     statuses = items * 6 // 10 // len(STEPS) * len(STEPS)
     messages = items - statuses
     echoes = messages * 3 // 10
     dice = random.Random(9)  # noqa: S311  repeatable, not secret
-    timeline = sorted(_timeline(messages, echoes, statuses // len(STEPS), dice, late=late), key=lambda told: told[0])
+    timeline = sorted(_timeline(messages, echoes, statuses // len(STEPS), dice, late=late), key=lambda change: change[0])
     return Backlog(
         webhooks=list(_bundled([change for _, change in timeline], dice)),
         items=items,
@@ -79,7 +79,7 @@ def _statuses(someone: bodies.Person, id: str, at: int, dice: random.Random) -> 
 
 
 def _bundled(changes: list[Change], dice: random.Random) -> Iterator[bytes]:
-    """One webhook in ten tells two to five changes."""
+    """One webhook in ten contains two to five changes."""
     place = 0
     while place < len(changes):
         size = dice.randint(2, 5) if dice.random() < 0.1 else 1

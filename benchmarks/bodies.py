@@ -104,7 +104,7 @@ def echo(receiver: Person, id: str, at: int, dice: random.Random) -> Change:
 
 
 def status(receiver: Person, id: str, at: int, step: str) -> Change:
-    """What became of a message of ours, by `step`: sent, delivered or read."""
+    """Returns a status of a sent message. `step` is sent, delivered or read."""
     conversation = hashlib.md5(receiver.wa_id.encode(), usedforsecurity=False).hexdigest()
     value = {
         "id": id,
@@ -120,7 +120,7 @@ def status(receiver: Person, id: str, at: int, step: str) -> Change:
 
 
 def webhook(changes: Sequence[Change]) -> bytes:
-    """The body that tells these changes."""
+    """Returns a body with these changes."""
     entry = {"id": NUMBER.waba_id, "changes": changes}
     return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}, separators=(",", ":")).encode()
 

@@ -1,4 +1,4 @@
-"""`benchmarks/run NAME`: figures on stdout, one JSON line each; what is going on, on stderr. README.md tells what they mean."""
+"""`benchmarks/run NAME`: figures on stdout, one JSON line each; progress on stderr. README.md says what they mean."""
 
 import argparse
 import signal

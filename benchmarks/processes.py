@@ -121,7 +121,7 @@ class Server:
         raise self.process.failure("does not answer")
 
     def check_signatures(self) -> None:
-        """Failed if a body with somebody else's signature gets in."""
+        """Fails if a body with a wrong signature is accepted."""
         status = self.answer("POST", b"{}", {"X-Hub-Signature-256": f"sha256={'0' * 64}"})
         if status not in (401, 403):
             raise self.process.failure(f"answered {status} to a forged webhook")

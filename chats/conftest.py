@@ -31,7 +31,7 @@ class Meta:
 
     def receive_from_customer(self, words: str = "oi") -> str:
         """Stores a message of Joelma at Meta, without a webhook to the hub. Returns its wamid."""
-        return str(self._standin.say(NUMBER, JOELMA, words)["wamid"])
+        return str(self._standin.send_from_customer(NUMBER, JOELMA, words)["wamid"])
 
     def upload(self, content: bytes) -> str:
         """Stores a picture of a customer at Meta. Returns its media ID."""

@@ -62,7 +62,7 @@ class ErrorMeaning:
     retry: Retry | None = None
     """None: the hub does not retry."""
     stops_number: bool = False
-    """Graph would refuse everything that the number sends until somebody resolves the error."""
+    """Graph would refuse everything that the number sends until a person resolves the error."""
 
 
 # Codes with consequences beyond the one message.

@@ -110,7 +110,7 @@ def _open_pipe(directory: Path) -> tuple[Path, int, int]:
     host = socket.gethostname().replace("/", "_")
     _remove_abandoned(host)
     path = directory / f"{host}@{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
-    unread = path.with_suffix(".new")  # until somebody reads it, another worker would remove it as abandoned
+    unread = path.with_suffix(".new")  # while no worker reads it, another one would remove it as abandoned
     os.mkfifo(unread, 0o600)
     try:
         reading = os.open(unread, os.O_RDONLY | os.O_NONBLOCK)

@@ -39,7 +39,7 @@ MOST_UNAPPLIED_ITEMS = configuration.whole_number(
     "MOST_UNAPPLIED_ITEMS", env.str("MOST_UNAPPLIED_ITEMS", default=""), default=20_000, minimum=1
 )
 """Parts of webhooks that are kept for each organization because they cannot be applied yet, or ever. What has more of them stays in
-the raw log and is dead until somebody has it applied again."""
+the raw log and is dead until a person applies it again."""
 
 SIMULATOR = embedded_mode.runs_simulator(
     env.str("SIMULATOR", default=""),
@@ -195,18 +195,18 @@ ACCOUNT_ADAPTER = "organizations.login.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # whoever has no user here gets no mail from here
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # an address without a user gets no mail
 ACCOUNT_FORMS = {"reset_password": "organizations.login.adapter.ResetPasswordForm"}
 # allauth's own keeps a second table of addresses, by which an old one would still sign in after it was changed.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 MFA_ADAPTER = "organizations.login.two_factor.MFAAdapter"
-MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up with somebody else's
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # users do not sign up by themselves, so an address is always theirs
 MFA_TOTP_ISSUER = "WhatsApp Hub"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 
-# How often somebody may try to sign in is counted for all processes and machines together.
+# Attempts to sign in are counted for all processes and machines together.
 # With room for all that are guessed at: a full cache forgets what it must not.
 CACHES = {
     "default": {

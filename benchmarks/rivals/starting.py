@@ -20,7 +20,7 @@ def plain_django(directory: Path, *, processes: int) -> AbstractContextManager[S
 
 
 def inserting_django(directory: Path, *, processes: int, url: str) -> AbstractContextManager[Server]:
-    """Into the database at `url`. What it takes from the hub's settings is told by the environment, as the hub is told."""
+    """Starts it with the database at `url`. It gets the settings from the environment, like the hub."""
     secrets = {"SECRET_KEY": "unused", "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
     return _django("inserting_django", directory, processes, {"DATABASE_URL": url, "VAR_DIR": str(directory)} | secrets)
 

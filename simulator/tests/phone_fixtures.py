@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from conftest import Hub, apply_all
+from conftest import Hub, apply_all, html_of
 from organizations.models import Organization, PhoneNumber, Role, User
 from organizations.tests.people import member
 from simulator.client import Phones
@@ -68,7 +68,7 @@ class Page:
         return response
 
     def thread(self) -> str:
-        return str(self.get(f"phones/{MARINA}/thread/", part=True).content.decode())
+        return html_of(self.get(f"phones/{MARINA}/thread/", part=True))
 
 
 @pytest.fixture

@@ -401,5 +401,5 @@ def test_a_photo_of_the_hubs_shows(page: Page, number: PhoneNumber) -> None:
     hub_sends(number, messages.media("image", media_id=media_id, caption="Este?"))
     until(lambda: "Este?" in page.thread())
 
-    assert f'<img src="{page.address}media/{media_id}/"' in page.thread()
+    assert f'<img src="{page.address}media/{media_id}/" ' in page.thread()
     assert page.get(f"media/{media_id}/").getvalue() == PHOTO

@@ -12,6 +12,7 @@ from django.utils import timezone
 from chats.inbox.alerts import MAX_COUNTED
 from chats.inbox.tests.test_composer import add_customer, member_client, store_message
 from chats.models import Message
+from conftest import html_of
 from contacts.models import Contact
 from organizations.models import Organization, Role, User
 
@@ -115,8 +116,8 @@ def test_alert_preferences_are_of_one_user_and_off_by_default(padaria: Organizat
     response = ana.post(reverse("alert_preferences"), {"alert_sound": "on"}, headers={"HX-Request": "true"})
     assert response.status_code == 204
     assert User.objects.filter(alert_sound=True).values_list("name", flat=True).get() == "Ana Souza"
-    assert "data-sound " in ana.get(reverse("inbox", args=[padaria.pk])).content.decode()
-    assert "data-sound " not in bia.get(reverse("inbox", args=[padaria.pk])).content.decode()
+    assert "data-sound " in html_of(ana.get(reverse("inbox", args=[padaria.pk])))
+    assert "data-sound " not in html_of(bia.get(reverse("inbox", args=[padaria.pk])))
     assert ana.post(reverse("alert_preferences"), {"alert_notifications": "on"}).status_code == 302
     assert User.objects.values_list("alert_sound", "alert_notifications").get(name="Ana Souza") == (False, True)
 

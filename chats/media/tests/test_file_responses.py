@@ -18,7 +18,7 @@ from chats.inbox.bubbles import build_bubbles
 from chats.inbox.selectors import read_latest
 from chats.media.tests.media_at_meta import open_picture, picture
 from chats.models import Attachment, Message
-from conftest import Hub, payload
+from conftest import Hub, html_of, payload
 from contacts.models import Contact
 from jobs.models import State
 from jobs.worker import Worker
@@ -112,7 +112,7 @@ def of_message(organization: Any) -> str:
 
 def page_of(organization: Any) -> str:
     client = member(organization, name="Rita")[1]
-    return client.get(f"/o/{organization.pk}/inbox/{Message.objects.get().contact_id}/conversation/").content.decode()
+    return html_of(client.get(f"/o/{organization.pk}/inbox/{Message.objects.get().contact_id}/conversation/"))
 
 
 def test_a_member_gets_a_file_as_it_was_sent(sent, get) -> None:
@@ -296,8 +296,8 @@ def test_a_picture_is_shown_small_and_opens_whole(sent, get, organization) -> No
     [
         ("video", "a.mp4", "<video "),
         ("audio", "a.ogg", "<audio "),
-        ("document", "a.jpg", "download>"),
-        ("audio", "a.gif", "download>"),
+        ("document", "a.jpg", '" download'),
+        ("audio", "a.gif", '" download'),
     ],
 )
 def test_each_kind_is_drawn_as_its_type(sent, organization, kind, name, drawn) -> None:

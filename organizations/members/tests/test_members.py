@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 
+from conftest import html_of
 from organizations.members import memberships
 from organizations.models import Membership, Organization, Role, User
 from organizations.permissions import get_access
@@ -48,7 +49,7 @@ def do(client, organization, user, what, **form):
 
 
 def test_only_admins_and_creators_see_the_members(aroeira, clara, adao, ulla):
-    shown = adao[1].get(page(aroeira)).content.decode()
+    shown = html_of(adao[1].get(page(aroeira)))
     assert all(name in shown for name in ("Clara", "Adao", "Ulla", "ulla@example.com"))
     assert clara[1].get(page(aroeira)).status_code == 200
     assert ulla[1].get(page(aroeira)).status_code == 403
@@ -66,7 +67,7 @@ def test_a_creator_makes_an_administrator_who_may_manage_at_once(aroeira, clara,
 
 
 def test_an_administrator_offers_and_gives_the_role_of_a_user_alone(aroeira, adao, ulla):
-    shown = adao[1].get(page(aroeira)).content.decode()
+    shown = html_of(adao[1].get(page(aroeira)))
     assert '<option value="user"' in shown
     assert '<option value="user_admin"' not in shown
 
