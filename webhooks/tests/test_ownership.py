@@ -515,7 +515,7 @@ def test_an_import_into_a_number_that_has_just_moved_is_refused(hub, meta, owner
             by=User.objects.create_user("importing@example.com"),
             now=timezone.now(),
         )
-    assert [fault.line for fault in refused.value.faults.first] == [0]  # no line of the file is to blame
+    assert [problem.line for problem in refused.value.problems.first] == [0]  # no line of the file is to blame
     assert not Contact.objects.exists()
 
 

@@ -374,7 +374,7 @@ def test_an_unreachable_server_is_noticed_within_two_seconds(open_page: Open, hu
     for each in ("**/healthz", "**/events/"):
         page.route(each, lambda route: route.abort())
 
-    for stream in list(asgi.streams._all()):  # as when a process ends
+    for stream in list(asgi.streams._all_pages()):  # as when a process ends
         assert stream.task
         stream.task.get_loop().call_soon_threadsafe(stream.end)
 
