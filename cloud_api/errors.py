@@ -41,7 +41,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and when the hub retries. Times are in seconds."""
+    """How often and when the hub retries. `first` is in seconds. `tries` counts the retries, not the first attempt."""
 
     first: float
     factor: float

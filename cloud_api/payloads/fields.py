@@ -97,7 +97,8 @@ class BodyContext:
 
 
 def identifier(value: Mapping[str, Any], key: str, longest: int = MAX_ID) -> str | None:
-    """Returns the id at the key, None if it is missing, empty or not an id. Raises Refused if it is too long."""
+    """Returns the id at the key, None if it is missing, empty or not an id. Raises InvalidObject if it is too
+    long."""
     found = value.get(key)
     if isinstance(found, bool) or not isinstance(found, str | int):
         return None

@@ -29,7 +29,7 @@ _CHANGED = re.compile(r"changed (?:number )?from (\S+) to (\S+)")
 
 
 def read_message(context: BodyContext, obj: Mapping[str, Any], channel: Channel = Channel.LIVE) -> Message:
-    """Returns a customer's message. Raises Refused without an id or a sender."""
+    """Returns a customer's message. Raises InvalidObject without an id or a sender."""
     kind = _kind(obj)
     sender = person(obj, wa_id="from", bsuid="from_user_id", parent="from_parent_user_id")
     change = None
@@ -41,7 +41,8 @@ def read_message(context: BodyContext, obj: Mapping[str, Any], channel: Channel 
 
 
 def read_echo(context: BodyContext, obj: Mapping[str, Any], channel: Channel = Channel.PHONE_APP) -> Message:
-    """Returns a message of the business to the person whom it names. Raises Refused without an id or a recipient."""
+    """Returns a message of the business to the person whom it names. Raises InvalidObject without an id or a
+    recipient."""
     sent = _sent(obj)
     receiver = person(sent, wa_id="to", bsuid="to_user_id", parent="to_parent_user_id")
     if not (receiver.wa_id or receiver.bsuid):
