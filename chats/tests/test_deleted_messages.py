@@ -56,7 +56,7 @@ SECRET = text_body("wamid.A", START, text="senha jabuticaba")
 EDITED = edit("wamid.B", "wamid.A", "senha pitanga", START + 60)
 DELETED = revoke("wamid.C", "wamid.A", START + 120)
 REPLY = body(value(messages=[message("wamid.D", START + 180, text="desculpe") | {"context": {"id": "wamid.A"}}]))
-TOLD = (SECRET, EDITED, DELETED)
+BODIES = (SECRET, EDITED, DELETED)
 SAID = ("jabuticaba", "pitanga")
 
 
@@ -89,9 +89,9 @@ def pages(client: Client, organization: Organization) -> str:
 def test_a_deleted_text_is_found_and_shown_nowhere_in_any_order(
     post_and_apply, numbers, later, client, organization, order
 ) -> None:
-    post_and_apply(*(TOLD[index] for index in order), REPLY)
+    post_and_apply(*(BODIES[index] for index in order), REPLY)
     settle(later)
-    for again in (lambda: None, lambda: post_and_apply(*TOLD), rebuild):
+    for again in (lambda: None, lambda: post_and_apply(*BODIES), rebuild):
         again()
         assert [found_by(numbers, word) for word in SAID] == [[], []]
         shown = pages(client, organization)
@@ -109,7 +109,7 @@ def test_an_edit_of_a_deleted_message_that_never_came_is_not_shown(post_and_appl
 
 
 def test_the_admin_shows_no_deleted_text(post_and_apply, numbers, later, admin_client) -> None:
-    post_and_apply(*TOLD, REPLY)
+    post_and_apply(*BODIES, REPLY)
     deleted = Message.objects.exclude(revoked_at=None).values_list("pk", flat=True)
     addresses = [reverse("admin:chats_message_changelist"), *(reverse("admin:chats_message_change", args=[pk]) for pk in deleted)]
     assert len(addresses) == 3
@@ -168,7 +168,7 @@ def test_a_deleted_message_of_ours_is_neither_written_nor_sent_once_more(post_an
 
 
 def test_superusers_do_not_find_a_deleted_text_either(post_and_apply, numbers) -> None:
-    post_and_apply(*TOLD)
+    post_and_apply(*BODIES)
     root = User.objects.create_superuser("root@example.com", "uma-senha-longa-7")
     admin = Client()
     admin.force_login(root)
