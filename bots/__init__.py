@@ -1,0 +1,1 @@
+"""Who answers: automatic messages and bots."""
