@@ -69,9 +69,7 @@ class _Folding(dict[int, str]):
     # Letter by letter: `unicodedata.normalize` takes quadratic time to order many accents on one letter.
 
     def __missing__(self, code: int) -> str:
-        plain = "".join(
-            _folded_letter(letter) for each in unicodedata.normalize("NFKD", chr(code)) for letter in each.casefold()
-        )
+        plain = "".join(_folded_letter(letter) for each in unicodedata.normalize("NFKD", chr(code)) for letter in each.casefold())
         self[code] = plain
         return plain
 
