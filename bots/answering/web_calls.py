@@ -9,6 +9,7 @@ If a worker dies after the request, the call is made again, with the same `Idemp
 
 import json
 import logging
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,8 @@ from jobs.worker import SideLane, format_without_message
 
 log = logging.getLogger(__name__)
 
+CALLS = uuid.UUID("0c2f5d0e-6f9b-4a54-9a9e-6a5b7b1b9a10")
+"""Namespace of the keys that tell a server that a call is repeated."""
 MAX_IN_FLIGHT = 32
 """Concurrent requests of one worker."""
 LEASE_SECONDS = 40.0
@@ -61,13 +64,13 @@ def lease_calls(limit: int) -> Iterator[CallTask]:
     """Leases and yields up to `limit` calls that are due."""
     lease = BotWebCall.objects.lease(limit=limit, seconds=LEASE_SECONDS)
     for call in lease.held() if lease else ():
-        yield CallTask(call.pk, str(call.call_id), call.contact_id, call.organization_id, call.request)
+        yield CallTask(call.pk, call.call_id, call.contact_id, call.organization_id, call.request)
 
 
 def make_call(task: CallTask) -> CallOutcome:
     """Sends the request of a call. Runs in a thread, so it must not use the database."""
     wanted = task.request
-    headers = {"Idempotency-Key": task.call_id, **wanted["headers"]}
+    headers = {"Idempotency-Key": str(uuid.uuid5(CALLS, f"{task.contact_id}:{task.call_id}")), **wanted["headers"]}
     body = b""
     if wanted["body"] is not None:
         body = json.dumps(wanted["body"], ensure_ascii=False).encode()
@@ -78,7 +81,7 @@ def make_call(task: CallTask) -> CallOutcome:
     except (RefusedAddress, RequestFailed) as error:
         log.info("web call %s has no response: %s", task.call_id, error.code)
         return CallOutcome(ok=False)
-    is_success = HTTPStatus(response.status).is_success if response.status in set(HTTPStatus) else False
+    is_success = HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
     return CallOutcome(ok=is_success, status=response.status, body=response.body)
 
 
