@@ -35,6 +35,18 @@ def insert_missing_rows(rows: Sequence[models.Model]) -> None:
         _insert(rows, fields, "", insert=connection.ops.insert_statement(on_conflict=OnConflict.IGNORE))
 
 
+def insert_or_add(rows: Sequence[models.Model], *, columns: Sequence[str], unique: Sequence[str]) -> None:
+    """Inserts rows. Where a row with the same `unique` columns exists, adds these columns to it. Concurrent transactions lose
+    nothing. Rows are locked in the order in which they are given."""
+    if rows:
+        fields = [each for each in _columns(rows) if not each.primary_key]
+        suffix = connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, unique)
+        for name in map(connection.ops.quote_name, columns):
+            stored = f"{connection.ops.quote_name(rows[0]._meta.db_table)}.{name}"
+            suffix = suffix.replace(f"{name} = ", f"{name} = {stored} + ")
+        _insert(rows, fields, suffix)
+
+
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
     """Writes these columns of rows that exist and are locked.
 
