@@ -1,5 +1,6 @@
 """A bot with a published version."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def bot(organization: Organization) -> Bot:
 
 @pytest.fixture
 def version(bot: Bot) -> BotVersion:
-    version = BotVersion.objects.create(bot=bot, number=1, flow=FLOW)
+    version = BotVersion.objects.create(bot=bot, number=1, flow=deepcopy(FLOW))
     bot.published = version
     bot.save()
     return version
