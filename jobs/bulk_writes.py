@@ -24,14 +24,14 @@ MOST_TEXT = 3 * 2**20
 def insert_rows(rows: Sequence[models.Model]) -> None:
     """Inserts new rows of one model. Columns that are null in every row get the database's default."""
     if rows:
-        fields = [each for each in _columns(rows) if not each.primary_key]
+        fields = [each for each in _columns(rows) if not isinstance(each, models.AutoField)]
         _insert(rows, [each for each in fields if any(getattr(row, each.attname) is not None for row in rows)], "")
 
 
 def insert_missing_rows(rows: Sequence[models.Model]) -> None:
     """Inserts the rows that do not exist yet, by the model's unique columns. MySQL truncates values that are too long."""
     if rows:
-        fields = [each for each in _columns(rows) if not each.primary_key]
+        fields = [each for each in _columns(rows) if not isinstance(each, models.AutoField)]
         _insert(rows, fields, "", insert=connection.ops.insert_statement(on_conflict=OnConflict.IGNORE))
 
 

@@ -83,13 +83,15 @@ def queue_message(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotMessage:
-    """A message of a bot, or an automatic one, that is to be queued. `trace` says why it is sent (`Message.bot_trace`)."""
+    """A message of a bot, or an automatic one, that is to be queued. `trace` says why it is sent (`Message.bot_trace`), and
+    `flow_state` where its flow is then."""
 
     contact: Contact
     message: Mapping[str, Any]
     token: uuid.UUID
     origin: Origin
     trace: Mapping[str, Any] | None = None
+    flow_state: Mapping[str, Any] | None = None
 
     def as_row(self) -> Message:
         kind = self.message["type"]
@@ -103,7 +105,7 @@ class BotMessage:
             message_status=MessageStatus.QUEUED.value,
             callback_data=str(self.token),
             bot_trace=self.trace,
-            flow_state=None,
+            flow_state=self.flow_state,
             written_by=None,
         )
 
