@@ -50,5 +50,5 @@ def _charts(days: Sequence[DayTotals]) -> Sequence[Chart]:
         bar_chart(gettext("Conversations"), [(each.day, each.started) for each in days]),
         bar_chart(gettext("Handed over to a person"), [(each.day, each.handed_over) for each in days]),
         bar_chart(gettext("Stopped answering"), [(each.day, each.left) for each in days]),
-        bar_chart(gettext("Answers that fitted no branch"), [(each.day, each.fell_through) for each in days]),
+        bar_chart(gettext("Not understood"), [(each.day, each.fell_through) for each in days]),
     ]
