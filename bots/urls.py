@@ -1,5 +1,6 @@
-"""Bots, below /o/<organization>/settings/bots/."""
+"""Bots and automatic messages, below /o/<organization>/settings/bots/."""
 
+from bots.automatic.urls import urlpatterns as automatic
 from bots.insight.urls import urlpatterns as insight
 
-urlpatterns = [*insight]
+urlpatterns = [*automatic, *insight]
