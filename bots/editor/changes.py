@@ -5,14 +5,16 @@ from typing import Any
 from bots.editor.outputs import Document
 
 Change = dict[str, Any]
-"""`rest`: the document without its steps, if that changed. `order`: the ids of all steps, if that changed. `steps`: changed or
+"""`document`: the whole document, if ids of steps are not unique. Otherwise `rest`: the document without its steps, if that changed. `order`: the ids of all steps, if that changed. `steps`: changed or
 deleted steps by id."""
 
 
 def change_between(before: Document, after: Document) -> Change:
-    """Returns the change that makes `before` of `after`. The ids of steps must be unique."""
+    """Returns the change that makes `before` of `after`."""
     change: Change = {}
     old, new = _by_id(before), _by_id(after)
+    if len(old) < len(before["steps"]) or len(new) < len(after["steps"]):
+        return {"document": before}
     if _rest(before) != _rest(after):
         change["rest"] = _rest(before)
     if list(old) != list(new):
@@ -24,6 +26,8 @@ def change_between(before: Document, after: Document) -> Change:
 
 def apply_change(document: Document, change: Change) -> Document:
     """Returns the document after a change."""
+    if whole := change.get("document"):
+        return dict(whole)
     steps = _by_id(document) | {step["id"]: step for step in change.get("steps", [])}
     order = change.get("order", list(steps))
     return change.get("rest", _rest(document)) | {"steps": [steps[step_id] for step_id in order]}

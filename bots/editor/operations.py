@@ -92,7 +92,7 @@ def _menu(document: Document) -> list[Step]:
     """Returns a message with buttons, a wait, and a branch with a path for each button. Any other answer repeats the message."""
     send, wait, branch = (new_step(kind, step_id) for kind, step_id in zip(MENU_STEPS, free_ids(document, 3), strict=True))
     buttons = [{"id": name, "title": gettext("Option %(number)s") % {"number": number}}
-               for number, name in enumerate(_free_choice_ids(document, 2), 1)]  # fmt: skip
+               for number, name in enumerate(free_choice_ids(document, 2), 1)]  # fmt: skip
     send |= {"title": gettext("Menu"), "next": wait["id"]}
     send["message"] = {"type": "buttons", "text": gettext("How can we help you?"), "buttons": buttons}
     wait["next"] = branch["id"]
@@ -137,7 +137,7 @@ def duplicate_step(document: Document, step_id: str) -> tuple[Document, str]:
     if step.get("title"):
         step["title"] = gettext("%(title)s (copy)") % {"title": step["title"][:45]}
     choices = choices_of_step(step)
-    for choice, name in zip(choices, _free_choice_ids(document, len(choices)), strict=True):
+    for choice, name in zip(choices, free_choice_ids(document, len(choices)), strict=True):
         choice["id"] = name
     document["steps"].insert(position + 1, step)
     return _checked(document), step["id"]
@@ -206,7 +206,7 @@ def _position_of_target(document: Document, step_id: str, path: str) -> int:
 
 
 def _new_choice(document: Document, items: Sequence[Any]) -> dict[str, Any]:
-    return {"id": _free_choice_ids(document, 1)[0], "title": gettext("Option %(number)s") % {"number": len(items) + 1}}
+    return {"id": free_choice_ids(document, 1)[0], "title": gettext("Option %(number)s") % {"number": len(items) + 1}}
 
 
 def _new_case(document: Document, items: Sequence[Any]) -> dict[str, Any]:
@@ -242,7 +242,8 @@ def add_item(document: Document, step_id: str, path: str) -> Document:
         raise InvalidOperation(path)
     siblings = {each.get("id") for each in items}
     items.append(new(document, items))
-    if branch := _branch_on(document, step, siblings - {None}):
+    branch = _branch_on(document, step, siblings - {None})
+    if branch and len(branch["cases"]) < LISTS["cases"][2]:
         branch["cases"].append({"when": {"type": "choice", "id": items[-1]["id"]}, "next": None})
     return document
 
@@ -293,8 +294,7 @@ def _branch_on(document: Document, step: Step, choice_ids: set[Any]) -> Step | N
     for _ in range(2):
         step = following.get(step.get("next") or "", {})
         if step.get("type") == "branch":
-            is_theirs = any(_is_choice(case, each) for case in step["cases"] for each in choice_ids)
-            return step if is_theirs and len(step["cases"]) < LISTS["cases"][2] else None
+            return step if any(_is_choice(case, each) for case in step["cases"] for each in choice_ids) else None
         if step.get("type") != "wait":
             return None
     return None
@@ -304,7 +304,8 @@ def _is_choice(case: dict[str, Any], choice_id: str) -> bool:
     return bool(case["when"] == {"type": "choice", "id": choice_id})
 
 
-def _free_choice_ids(document: Document, count: int) -> list[str]:
+def free_choice_ids(document: Document, count: int) -> list[str]:
+    """Returns ids that no button, no row and no condition has."""
     taken = {choice["id"] for step in document["steps"] for choice in choices_of_step(step)}
     taken |= {case["when"]["id"] for step in document["steps"] for case in step.get("cases", []) if case["when"]["type"] == "choice"}
     numbers = range(1, len(taken) + count + 1)
