@@ -1,6 +1,7 @@
 """Bots and automatic messages, below /o/<organization>/settings/bots/."""
 
 from bots.automatic.urls import urlpatterns as automatic
+from bots.editor.urls import urlpatterns as editor
 from bots.insight.urls import urlpatterns as insight
 
-urlpatterns = [*automatic, *insight]
+urlpatterns = [*automatic, *editor, *insight]
