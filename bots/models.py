@@ -120,16 +120,8 @@ class BotWebCall(LeasedRow):
         return str(self.call_id)
 
 
-class BotReturn(models.TextChoices):
-    """When a bot gets back a conversation in which a person answered."""
-
-    NEXT_SESSION = "next_session", _("with the customer's next conversation")
-    MINUTES = "minutes", _("some time after the person's last answer")
-    NEVER = "never", _("only when the team hands it back")
-
-
 class AutomaticMessages(models.Model):
-    """The automatic messages of a number, its business hours, and how its bot and the team take turns.
+    """The automatic messages of a number, its business hours, and when its bot hands over.
 
     The columns of messages are messages of flows (docs/bots-format.md), with placeholders; null: none.
     """
@@ -154,12 +146,8 @@ class AutomaticMessages(models.Model):
     """Pairs of an ISO date, or `MM-DD` for every year, and a name."""
     holidays = models.BooleanField(_("closed on national holidays"), default=True)
     holiday_state = models.CharField(_("state, for its holidays"), max_length=3, blank=True)
-    bot_returns = models.CharField(max_length=12, choices=BotReturn, default=BotReturn.NEXT_SESSION)
-    bot_returns_minutes = models.PositiveSmallIntegerField(default=60)
     person_words: "models.JSONField[Any, Any]" = models.JSONField(default=list)
     """Words with which customers ask for a person, also without a bot. Empty: the hub's own words."""
-    hand_back_word = models.CharField(max_length=30, default="#bot")
-    """A note of staff with only this word hands the conversation back to the bot."""
     loop_answers = models.PositiveSmallIntegerField(default=20)
     loop_minutes = models.PositiveSmallIntegerField(default=5)
     """More answers than `loop_answers` in so many minutes hand the conversation over."""
