@@ -30,6 +30,8 @@ SESSION = timedelta(hours=24)
 """After so long without a message of the customer, the next one begins a new session."""
 MAX_TIMERS = 20
 """Timers that end in one move of the clock."""
+MAX_CALLS = 50
+"""Web calls in a row that are answered automatically."""
 
 LineKind = Literal["customer", "bot", "call", "hand_over", "end", "silent", "session", "timer", "field", "labels"]
 
@@ -55,6 +57,8 @@ class Trial:
     facts_at: Callable[[datetime], Facts]
     now: datetime
     seed: str = ""
+    answers_calls: bool = False
+    """Each web call gets its example at once."""
     state: dict[str, Any] = field(default_factory=dict)
     lines: list[TrialLine] = field(default_factory=list)
     call: Call | None = None
@@ -109,17 +113,16 @@ class Trial:
 
     def end_call(self, *, ok: bool) -> None:
         """The web call answers with the example of its step, or fails."""
-        call, self.call = self.call, None
-        if call is None:
-            return
+        if self.call:
+            self._run(self._call_ended(self.call, ok))
+
+    def _call_ended(self, call: Call, ok: bool) -> CallEnded:
+        self.call = None
         example = self.flow.steps.get(call.step, {}).get("example")
         self.lines.append(TrialLine("call", self.now, step=call.step, values={"ended": "ok" if ok else "failed"}))
         status, body = (200, example) if ok else (500, None)
-        self._run(
-            CallEnded(
-                now=self.now, facts=self._facts(), call_id=call.call_id, ok=ok, status=status, body=body, chance=self._chance()
-            )
-        )
+        values: dict[str, Any] = {"call_id": call.call_id, "ok": ok, "status": status, "body": body}
+        return CallEnded(now=self.now, facts=self._facts(), chance=self._chance(), **values)
 
     def _begin_session(self) -> None:
         if self.last_answer_at is None or self.now < self.last_answer_at + SESSION:
@@ -143,6 +146,13 @@ class Trial:
         return int.from_bytes(digest[:6], "big") / 2**48
 
     def _run(self, event: Event) -> None:
+        self._take_turn(event)
+        for _ in range(MAX_CALLS):
+            if self.call is None or not self.answers_calls:
+                return
+            self._take_turn(self._call_ended(self.call, True))
+
+    def _take_turn(self, event: Event) -> None:
         turn: Turn = run(self.flow, self.state, event)
         self.state, self.came = turn.state, []
         for action in turn.actions:
