@@ -14,7 +14,9 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 
 from bots.flows.documents import InvalidFlow, read_document
+from bots.flows.messages import choices_of
 from bots.flows.problems import Problem
+from bots.flows.texts import fold
 
 __all__ = ["FORMAT", "SCHEMA", "Flow", "InvalidFlow", "Step", "read_flow"]
 
@@ -65,6 +67,25 @@ class Flow:
         """The position of each step, starting with 1."""
         return {step["id"]: len(self.step_list) - index for index, step in enumerate(reversed(self.step_list))}
 
+    @cached_property
+    def choices(self) -> Mapping[str, frozenset[str]]:
+        """The ids of all buttons and rows, with their folded titles."""
+        found: dict[str, set[str]] = {}
+        for step in self.step_list:
+            for _field, message in messages_in(step):
+                for choice in choices_of(message):
+                    found.setdefault(choice["id"], set()).add(fold(choice["title"]))
+        return {choice_id: frozenset(titles) for choice_id, titles in found.items()}
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """The variables that steps set. Of those that a step asks for, with the kind of the answer."""
+        found: dict[str, str] = {}
+        for step in self.step_list:
+            for _field, name in variables_set_by(step):
+                found[name] = step["answer"]["kind"] if step["type"] == "ask" else found.get(name, "")
+        return found
+
     @property
     def _settings(self) -> Mapping[str, Any]:
         return self.document.get("settings", {})
@@ -88,6 +109,26 @@ class Flow:
     def person_words(self) -> tuple[str, ...]:
         """Words by which a customer asks for a person."""
         return tuple(self._settings.get("person_words", PERSON_WORDS))
+
+
+def messages_in(step: Step) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the messages of a step, each with its field."""
+    for name in ("message", "invalid"):
+        if step.get(name):
+            yield name, step[name]
+    if step.get("reminder"):
+        yield "reminder.message", step["reminder"]["message"]
+
+
+def variables_set_by(step: Step) -> Iterator[tuple[str, str]]:
+    """Yields the variables that a step sets, each with its field."""
+    if step["type"] == "ask":
+        yield "variable", step["variable"]
+    elif step["type"] == "set" and step["target"] == "variable":
+        yield "name", step["name"]
+    elif step["type"] == "call":
+        for index, saved in enumerate(step.get("save", ())):
+            yield f"save.{index}.variable", saved["variable"]
 
 
 def read_flow(source: object) -> Flow:
