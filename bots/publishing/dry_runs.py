@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import batched
 from typing import Any, NamedTuple
 
 from bots.flows.events import Answer, Facts
@@ -119,8 +118,8 @@ def dry_run(
 ) -> dict[str, Any]:
     """Replays the sessions and returns the counts as JSON. Reports how many sessions are done after every few."""
     counts = DryRunCounts()
-    for part in batched(sessions, CONVERSATIONS_AT_ONCE):
-        for session, answers, facts_at in read_sessions(number, part):
+    for start in range(0, len(sessions), CONVERSATIONS_AT_ONCE):
+        for session, answers, facts_at in read_sessions(number, sessions[start : start + CONVERSATIONS_AT_ONCE]):
             counts.add(session, len(answers), replay(flow, session, answers, facts_at))
         on_progress(counts.conversations)
     result = {name: getattr(counts, name) for name in DryRunCounts.__slots__}

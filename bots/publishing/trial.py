@@ -94,10 +94,9 @@ class Trial:
         self._begin_session()
         self.last_answer_at = self.now
         self.lines += [TrialLine("customer", self.now, each.text, values={"kind": each.kind}) for each in answers]
-        if self.is_handed_over:
-            self.lines.append(TrialLine("silent", self.now))
+        if self.is_handed_over or self.call:
+            self.lines.append(TrialLine("silent", self.now, values={"why": "call" if self.call else "person"}))
             return
-        self.call = None
         self._run(CustomerAnswered(now=self.now, facts=self._facts(), answers=tuple(answers), chance=self._chance()))
 
     def move_to(self, time: datetime) -> None:
