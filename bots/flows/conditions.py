@@ -1,14 +1,15 @@
 """Conditions of branches: each looks at the last answer, a variable, the contact or the time."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bots.flows.answer_values import fits_dates, fits_range, plain_number, read_date, read_number, shown
 from bots.flows.events import Facts
-from bots.flows.flow import Flow
+from bots.flows.flow import FROM_CALL, Flow
 from bots.flows.patterns import is_found
-from bots.flows.texts import fill, first_word_in, fold
+from bots.flows.texts import fill, first_word_in, fold, storable
 
 Condition = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ class Known:
         if name == "today":
             return self.facts.today.strftime("%d/%m/%Y")
         if name in _FACTS:
-            return str(getattr(self.facts, name))
+            return storable(getattr(self.facts, name))
         return self.variables.get(name, "")
 
     def shown_value_of(self, name: str) -> str:
@@ -40,6 +41,7 @@ class Known:
         return self.variables.get(name, "") if name else str(self.last.get("text", ""))
 
 
+_POINT = re.compile(r"-?\d+\.\d+", re.ASCII)
 _FACTS = ("first_name", "name", "phone", "organization", "hours", "next_opening")
 
 
@@ -82,10 +84,10 @@ def _number(condition: Condition, known: Known) -> str | None:
 
 
 def _normal_text(condition: Condition, known: Known) -> str:
-    """Returns the text for a number. A variable that was asked for as a number has a decimal point, and 1.234 is not 1,234."""
+    """Returns the text for a number. In variables from number questions and web calls 1.234 is little more than one."""
     text = known.text_for(condition)
-    is_number = known.flow.variables.get(condition.get("variable", "")) == "number"
-    return text.replace(".", ",") if is_number else text
+    kind = known.flow.variables.get(condition.get("variable", ""))
+    return text.replace(".", ",") if kind in ("number", FROM_CALL) and _POINT.fullmatch(text) else text
 
 
 def _date(condition: Condition, known: Known) -> str | None:
@@ -112,10 +114,14 @@ def _variable(condition: Condition, known: Known) -> str | None:
 
 def _compared(condition: Condition, known: Known, value: str) -> str | None:
     if "is" in condition:
-        matches = fold(value) == fold(fill(condition["is"], known.value_of))
+        matches = _comparable(value) == _comparable(fill(condition["is"], known.value_of))
     else:
         matches = (value.strip() == "") == condition.get("empty", True)
     return condition["name"] if matches else None
+
+
+def _comparable(text: str) -> str:
+    return fold(text) or text.strip()
 
 
 def _label(condition: Condition, known: Known) -> str | None:

@@ -25,6 +25,8 @@ MAX_STEPS = 300
 MAX_SCHEMA_PROBLEMS = 50
 PERSON_WORDS = ("atendente", "humano")
 SILENCE_SECONDS = 3
+FROM_CALL = "call"
+"""The kind of a variable that a web call sets."""
 
 SCHEMA = json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
 _STEP_TYPES = SCHEMA["$defs"]["step"]["properties"]["type"]["enum"]
@@ -79,11 +81,12 @@ class Flow:
 
     @cached_property
     def variables(self) -> Mapping[str, str]:
-        """The variables that steps set. Of those that a step asks for, with the kind of the answer."""
+        """The variables that steps set, with the kind of answer that a step asks for, `FROM_CALL`, or an empty kind."""
         found: dict[str, str] = {}
         for step in self.step_list:
+            kind = step["answer"]["kind"] if step["type"] == "ask" else FROM_CALL if step["type"] == "call" else ""
             for _field, name in variables_set_by(step):
-                found[name] = step["answer"]["kind"] if step["type"] == "ask" else found.get(name, "")
+                found[name] = kind or found.get(name, "")
         return found
 
     @property
