@@ -52,7 +52,11 @@ def find_number_bots(organization: Organization, numbers: Iterable[PhoneNumber])
 
 def find_number_bot(number: PhoneNumber) -> NumberBot:
     """Returns the bot of the number."""
-    own = Bot.objects.filter(organization=number.organization_id, key=number.default_bot) if number.default_bot else Bot.objects.none()
+    own = (
+        Bot.objects.filter(organization=number.organization_id, key=number.default_bot)
+        if number.default_bot
+        else Bot.objects.none()
+    )
     return _number_bot(number, own.defer("draft", "undo").first())
 
 

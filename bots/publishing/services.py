@@ -32,7 +32,9 @@ class BotInUse(Exception):
         self.numbers = numbers
 
 
-def create_bot(*, organization: Organization, name: str, flow: Mapping[str, Any] | None = None, by: User | None, now: datetime) -> Bot:
+def create_bot(
+    *, organization: Organization, name: str, flow: Mapping[str, Any] | None = None, by: User | None, now: datetime
+) -> Bot:
     """Creates a bot whose draft is this flow, or one with a single step. It answers nobody until it is published and a number uses
     it. Raises InvalidInput."""
     name = read_name(name)

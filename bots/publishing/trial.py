@@ -106,7 +106,8 @@ class Trial:
             if timer is None or timer > time:
                 break
             self.now = max(self.now, timer)
-            self.lines.append(TrialLine("timer", self.now, values={"is": str(self.state.get("timer_is") or "")}))
+            why = "reminder" if self.state.get("timer_is") == "reminder" else ""
+            self.lines.append(TrialLine("timer", self.now, values={"why": why}))
             self._run(TimedOut(now=self.now, facts=self._facts(), chance=self._chance()))
         self.now = max(self.now, time)
 
@@ -158,31 +159,34 @@ class Trial:
             self._apply(action)
 
     def _apply(self, action: Action) -> None:
+        if isinstance(action, Came):
+            self.came.append(action.step)
+        elif isinstance(action, FellThrough):
+            self.fell_through.append(action.step)
+        elif isinstance(action, AddLabels | RemoveLabels):
+            self._apply_labels(action)
+        elif line := self._line_of(action):
+            self.lines.append(line)
+
+    def _line_of(self, action: Action) -> TrialLine | None:
+        """Returns the line of an action that the page shows, after applying it."""
         match action:
             case Send():
-                self.lines.append(
-                    TrialLine("bot", self.now, step=action.step, message=dict(action.message), values=dict(action.trace))
-                )
+                return TrialLine("bot", self.now, step=action.step, message=dict(action.message), values=dict(action.trace))
             case Call():
                 self.call = action
                 values = {"method": action.method, "url": action.url, "body": action.body}
-                self.lines.append(TrialLine("call", self.now, step=action.step, values=values))
+                return TrialLine("call", self.now, step=action.step, values=values)
             case HandOver():
                 self.is_handed_over = True
-                values = {"reason": action.reason}
-                message = dict(action.message or {})
-                self.lines.append(TrialLine("hand_over", self.now, action.note, action.step, message, values))
+                message, reason = dict(action.message or {}), {"reason": action.reason}
+                return TrialLine("hand_over", self.now, action.note, action.step, message, reason)
             case End():
-                self.lines.append(TrialLine("end", self.now))
+                return TrialLine("end", self.now)
             case SetField():
                 self.fields[action.name] = action.value
-                self.lines.append(TrialLine("field", self.now, action.value, values={"name": action.name}))
-            case AddLabels() | RemoveLabels():
-                self._apply_labels(action)
-            case Came():
-                self.came.append(action.step)
-            case FellThrough():
-                self.fell_through.append(action.step)
+                return TrialLine("field", self.now, action.value, values={"name": action.name})
+        return None
 
     def _apply_labels(self, action: AddLabels | RemoveLabels) -> None:
         before = self._facts().labels

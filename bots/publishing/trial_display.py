@@ -73,6 +73,17 @@ NOTICE_ICONS = {
 }
 
 
+NOTICES = {
+    ("end", ""): _("The flow has ended. The next message begins it again."),
+    ("silent", "call"): _("The bot still waits for the web call."),
+    ("silent", "person"): _("A person is in charge: the bot does not answer."),
+    ("session", ""): _("A new conversation begins, because the last message is more than 24 hours ago."),
+    ("timer", ""): _("The time for an answer is over."),
+    ("timer", "reminder"): _("Time for the reminder."),
+}
+"""Notices by the kind of the line and why it is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownLine:
     """A line of the page: a bubble of either side, or a notice. `trace` says why the bot said it, and `step` links to its card."""
@@ -96,18 +107,18 @@ def show_lines(trial: Trial) -> list[ShownLine]:
     before: TrialLine | None = None
     for index, line in enumerate(trial.lines):
         is_new_time = before is None or (line.at - before.at).total_seconds() >= 60
-        shown += _show(trial.flow, index, line, is_new_time)
+        shown += _show(index, line, is_new_time)
         before = line
     return shown
 
 
-def _show(flow: Flow, index: int, line: TrialLine, is_new_time: bool) -> list[ShownLine]:
+def _show(index: int, line: TrialLine, is_new_time: bool) -> list[ShownLine]:
     common: dict[str, Any] = {"index": index, "at": line.at, "step": line.step, "is_new_time": is_new_time}
     if line.kind == "customer":
         return [ShownLine(side="customer", bubble=_customer_bubble(line), **common)]
     if line.kind == "bot":
         return [ShownLine(side="bot", bubble=show_message(line.message), trace=trace_words(line.values), **common)]
-    notice = ShownLine(side="notice", words=_notice(flow, line), icon=NOTICE_ICONS[line.kind], **common)
+    notice = ShownLine(side="notice", words=_notice(line), icon=NOTICE_ICONS[line.kind], **common)
     if line.kind == "hand_over" and line.message:
         return [ShownLine(side="bot", bubble=show_message(line.message), **common), notice]
     return [notice]
@@ -136,26 +147,16 @@ def step_name(flow: Flow, step_id: str) -> str:
     return f"{number} · {step['title']}" if step.get("title") else str(number)
 
 
-def _notice(flow: Flow, line: TrialLine) -> str:
-    values = line.values
-    match line.kind:
-        case "call":
-            return _call_words(line)
-        case "hand_over":
-            return _hand_over_words(line)
-        case "end":
-            return gettext("The flow has ended. The next message begins it again.")
-        case "silent" if values.get("why") == "call":
-            return gettext("The bot still waits for the web call.")
-        case "silent":
-            return gettext("A person is in charge: the bot does not answer.")
-        case "session":
-            return gettext("A new conversation begins, because the last message is more than 24 hours ago.")
-        case "timer":
-            return gettext("The time for an answer is over.") if values.get("is") != "reminder" else gettext("Time for the reminder.")
-        case "field":
-            return gettext("Stored in the contact: %(name)s = %(value)s") % {"name": values["name"], "value": line.text}
-    return _label_words(values["names"], values["is_added"])
+def _notice(line: TrialLine) -> str:
+    if line.kind == "call":
+        return _call_words(line)
+    if line.kind == "hand_over":
+        return _hand_over_words(line)
+    if line.kind == "labels":
+        return _label_words(line.values["names"], line.values["is_added"])
+    if line.kind == "field":
+        return gettext("Stored in the contact: %(name)s = %(value)s") % {"name": line.values["name"], "value": line.text}
+    return str(NOTICES[line.kind, line.values.get("why", "")])
 
 
 def _call_words(line: TrialLine) -> str:

@@ -33,7 +33,12 @@ def contact_facts(contact: Contact, number: PhoneNumber) -> FactsAt:
     """Returns the facts about a contact. Its labels are those of today. They are read with one query, unless they were before."""
     labels = frozenset(label.name for label in contact.labels.all())
     name = contact.alias or contact.name
-    customer = {"first_name": name.partition(" ")[0], "name": name, "phone": contact.wa_id or "", "username": contact.username or ""}
+    customer = {
+        "first_name": name.partition(" ")[0],
+        "name": name,
+        "phone": contact.wa_id or "",
+        "username": contact.username or "",
+    }
     return _facts_at(number.organization, number, customer | {"labels": labels})
 
 

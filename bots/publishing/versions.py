@@ -1,8 +1,8 @@
 """Drafts become versions. New conversations begin with the published version, and running ones go on with theirs.
 
-    draft ──publish_bot──> version 1, 2, 3 …   the published one answers
-      ^                        │
-      └────restore_version─────┘
+draft ──publish_bot──> version 1, 2, 3 …   the published one answers
+  ^                        │
+  └────restore_version─────┘
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Max
 
+from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import InvalidFlow, read_flow
 from bots.flows.problems import Problem
 from bots.models import Bot, BotVersion
