@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from bots.flows.events import Answer, Facts
 from bots.flows.flow import Flow
 from bots.publishing.trial import SESSION, Trial
-from bots.publishing.trial_facts import contact_facts
+from bots.publishing.trial_facts import contact_facts, hours_of
 from chats.models import Message, Origin
 from cloud_api.payloads.texts import mapping, text
 from contacts.models import Contact
@@ -133,11 +133,11 @@ def read_sessions(
     answers are left out."""
     sessions = list(sessions)
     contacts = Contact.objects.prefetch_related("labels").in_bulk({each.contact_id for each in sessions})
-    answers = _read_answers(number, sessions)
+    answers, hours = _read_answers(number, sessions), hours_of(number.organization, number)
     for session in sessions:
         contact = contacts.get(session.contact_id)
         if contact and answers[session]:
-            yield session, answers[session], contact_facts(contact, number)
+            yield session, answers[session], contact_facts(contact, number, hours)
 
 
 def _read_answers(number: PhoneNumber, sessions: Sequence[StoredSession]) -> dict[StoredSession, list[StoredAnswer]]:

@@ -25,12 +25,12 @@ def made_up_facts(organization: Organization, number: PhoneNumber | None, *, is_
     # Translators: a person's full name, as an example
     name = gettext("Maria Silva")
     customer = {"first_name": name.partition(" ")[0], "name": name, "phone": "+55 61 98150-0588", "language": "pt_BR"}
-    facts_at = _facts_at(organization, number, customer)
+    facts_at = _facts_at(organization, hours_of(organization, number), customer)
     return facts_at if is_open is None else lambda at: replace(facts_at(at), is_open=is_open)
 
 
-def contact_facts(contact: Contact, number: PhoneNumber) -> FactsAt:
-    """Returns the facts about a contact. Its labels are those of today. They are read with one query, unless they were before."""
+def contact_facts(contact: Contact, number: PhoneNumber, hours: BusinessHours) -> FactsAt:
+    """Returns the facts about a contact of the number, which has these hours. Its labels are those of today."""
     labels = frozenset(label.name for label in contact.labels.all())
     name = contact.alias or contact.name
     customer = {
@@ -39,11 +39,11 @@ def contact_facts(contact: Contact, number: PhoneNumber) -> FactsAt:
         "phone": contact.wa_id or "",
         "username": contact.username or "",
     }
-    return _facts_at(number.organization, number, customer | {"labels": labels})
+    return _facts_at(number.organization, hours, customer | {"labels": labels})
 
 
-def _facts_at(organization: Organization, number: PhoneNumber | None, customer: dict[str, Any]) -> FactsAt:
-    hours, language = hours_of(organization, number), customers_language(organization.country)
+def _facts_at(organization: Organization, hours: BusinessHours, customer: dict[str, Any]) -> FactsAt:
+    language = customers_language(organization.country)
     known = customer | {"organization": organization.organization_name, "hours": hours.hours_text(language)}
 
     def facts_at(at: datetime) -> Facts:

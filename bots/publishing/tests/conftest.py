@@ -1,11 +1,12 @@
 """Organizations with numbers and members, and flows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from bots.models import Bot
 from bots.publishing.services import create_bot
@@ -82,6 +83,13 @@ MENU: list[dict[str, Any]] = [
     {"id": "person", "type": "hand_over", "title": "Pessoa", "note": "Escreveu outra coisa"},
     {"id": "end", "type": "end"},
 ]
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Texts that are translated outside of pages are in English."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
