@@ -24,7 +24,9 @@ class Bot(models.Model):
     draft_revision = models.PositiveIntegerField(default=0)
     """Increases with each change of the draft, so that one page does not overwrite another one's changes."""
     undo: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """Earlier drafts, the latest last."""
+    """Changes that lead back to earlier drafts, the latest last (`bots.editor.changes`)."""
+    redo: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
+    """`changes` that lead to the drafts before undo, the latest last, while the draft has this `revision`."""
     published = models.ForeignKey(
         "BotVersion", verbose_name=_("published version"), null=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                 ('draft', models.JSONField(default=dict, verbose_name='draft')),
                 ('draft_revision', models.PositiveIntegerField(default=0)),
                 ('undo', models.JSONField(default=list)),
+                ('redo', models.JSONField(default=dict)),
                 ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='changed')),
                 ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='bots', to='organizations.organization')),
