@@ -102,8 +102,9 @@ class BotConversation(LeasedRow):
 class BotWebCall(LeasedRow):
     """A web call of a flow, whose conversation waits for its result. Deleted when the result is applied."""
 
-    call_id = models.UUIDField(unique=True)  # A call is stored once, and its conversation names it.
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    call_id = IdentifierField(max_length=100)
+    """Identifies the call among those of the conversation, whose state names it."""
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, db_index=False, related_name="+")
     organization_id = models.BigIntegerField()
     request: "models.JSONField[Any, Any]" = models.JSONField()
     """`method`, `url`, `headers` and `body`."""
@@ -113,6 +114,10 @@ class BotWebCall(LeasedRow):
 
     class Meta:
         db_table = "bot_web_call"
+        constraints: ClassVar = [
+            # A call is stored once.
+            models.UniqueConstraint(fields=["contact", "call_id"], name="one_bot_web_call_each"),
+        ]
         indexes: ClassVar = [
             # The worker's next calls, by organization.
             models.Index(fields=["state", "organization_id", "due_at", "id"], name="bot_web_call_queue"),

@@ -1,5 +1,6 @@
 """All lanes and chores of the worker."""
 
+from bots.answering import timers, turns, web_calls
 from bots.publishing import dry_run_queue
 from chats.conversations.session_expiry import close_expired_sessions
 from chats.conversations.unmatched_statuses import delete_old_unmatched
@@ -17,6 +18,9 @@ from webhooks.processing import held_items, pipeline
 
 LANES: list[AnyLane] = [
     *pipeline.LANES,
+    turns.LANE,
+    timers.LANE,
+    web_calls.LANE,
     sender.LANE,
     read_receipts.LANE,
     downloads.LANE,

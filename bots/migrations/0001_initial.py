@@ -114,10 +114,10 @@ class Migration(migrations.Migration):
                 ('lease_token', models.UUIDField(editable=False, null=True)),
                 ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='attempts')),
                 ('reason', models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='reason')),
-                ('call_id', models.UUIDField(unique=True)),
+                ('call_id', organizations.fields.IdentifierField(max_length=100)),
                 ('organization_id', models.BigIntegerField()),
                 ('request', models.JSONField()),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contacts.contact')),
+                ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contacts.contact')),
             ],
             options={
                 'db_table': 'bot_web_call',
@@ -168,6 +168,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='botwebcall',
             index=models.Index(fields=['state', 'organization_id', 'due_at', 'id'], name='bot_web_call_queue'),
+        ),
+        migrations.AddConstraint(
+            model_name='botwebcall',
+            constraint=models.UniqueConstraint(fields=('contact', 'call_id'), name='one_bot_web_call_each'),
         ),
         migrations.AddConstraint(
             model_name='stepcount',
