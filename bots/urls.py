@@ -3,5 +3,6 @@
 from bots.automatic.urls import urlpatterns as automatic
 from bots.editor.urls import urlpatterns as editor
 from bots.insight.urls import urlpatterns as insight
+from bots.publishing.urls import urlpatterns as publishing
 
-urlpatterns = [*automatic, *editor, *insight]
+urlpatterns = [*publishing, *automatic, *editor, *insight]

@@ -2,6 +2,7 @@
 
 from bots.answering import timers, turns, web_calls
 from bots.automatic.reminders import send_reminders
+from bots.publishing import dry_run_queue
 from chats.conversations.session_expiry import close_expired_sessions
 from chats.conversations.unmatched_statuses import delete_old_unmatched
 from chats.media import downloads
@@ -26,6 +27,7 @@ LANES: list[AnyLane] = [
     downloads.LANE,
     mail.LANE,
     import_queue.LANE,
+    dry_run_queue.LANE,
 ]
 
 CHORES = [
