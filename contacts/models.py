@@ -262,9 +262,11 @@ class Contact(models.Model):
 
     def update_waiting(self) -> None:
         """Sets `waiting_since`. The customer's last message needs an answer if it is later than the business's last one, staff has
-        not marked it as done, and the person is not blocked."""
+        not marked it as done, and the person is not blocked. A contact that waits for a person needs one in any case."""
         last, until = self.last_customer_message_at, self.answered_or_done_until
         needs_no_answer = last is None or (until is not None and last <= until)
+        if needs_no_answer and self.owner == Owner.WAITING:
+            last, needs_no_answer = self.owner_since, False
         self.waiting_since = None if needs_no_answer or self.blocked_at else last
 
     @property
