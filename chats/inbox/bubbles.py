@@ -344,7 +344,7 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
         referral=_referral(payload),
         forwarded=_forwarded(payload),
         product=product,
-        trace=trace_words(message),
+        trace=trace_words(message, KIND_LABELS),
     )
 
 

@@ -43,5 +43,6 @@ def changed(request: HttpRequest, access: Access, contact: Contact) -> HttpRespo
 
 def unchanged(request: HttpRequest, access: Access, contact: Contact) -> HttpResponse:
     """Says who is in charge: a colleague may have been faster."""
-    now_in_charge = owner_band(get_contact_or_404(access.organization, contact.pk)).words or gettext("Your team is in charge")
-    return refuse_with_toast(request, access, contact, gettext("Nothing was changed: %(owner)s.") % {"owner": now_in_charge})
+    in_charge = str(owner_band(get_contact_or_404(access.organization, contact.pk)).words or gettext("Your team is in charge"))
+    words = gettext("%(owner)s. Nothing was changed.") % {"owner": in_charge.rstrip(".")}
+    return refuse_with_toast(request, access, contact, words)
