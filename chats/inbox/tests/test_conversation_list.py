@@ -120,9 +120,7 @@ def test_tabs_have_counts_and_are_refreshed_with_the_list(padaria, maria, ana) -
     assert counted(page) == {"unread": "1", "waiting": "1", "closing": "", "all": ""}
     part = rows(ana, padaria)
     assert counted(part) == {"unread": "1", "waiting": "1", "closing": ""}
-    assert (
-        part.count("hx-swap-oob") == 7
-    )  # and stopped numbers, the badge, who waits for a person, the filter by owner
+    assert part.count("hx-swap-oob") == 7  # and stopped numbers, the badge, who waits for a person, the filter by owner
     Contact.objects.update(unread_at=None, waiting_since=None, last_customer_message_at=NOW - timedelta(hours=21, minutes=30))
     assert counted(rows(ana, padaria)) == {"unread": "", "waiting": "", "closing": "1"}
 
