@@ -376,6 +376,7 @@ class ContactChange(models.Model):
         BLOCKED = "blocked", _("blocked")
         UNBLOCKED = "unblocked", _("no longer blocked")
         OWNER = "owner", _("in charge")
+        AUTOMATIC = "automatic", _("automatic messages")
 
     contact = models.ForeignKey(
         Contact,

@@ -18,6 +18,7 @@ from chats.inbox.canned_replies import replies_for
 from chats.inbox.composer import ComposerMode, TokenReused, may_react, mode_of, queue_answer, queue_reaction, resend_token
 from chats.inbox.emoji import EMOJI, QUICK, named_emoji
 from chats.inbox.forms import AnswerForm, ReactionForm, invalid_message_text
+from chats.inbox.owner_band import owner_band
 from chats.inbox.selectors import get_message_or_404
 from chats.media.submitted_files import BROWSER_MIME_TYPES
 from chats.models import Message
@@ -73,8 +74,9 @@ def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpRespo
 @for_members
 @require_safe
 def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The line above the composer and the heading of the conversation, which pages keep up to date."""
-    return render(request, "chats/_window.html", composer_context(get_contact_or_404(access.organization, contact_id)))
+    """The lines above the composer and the heading of the conversation, which pages keep up to date."""
+    contact = get_contact_or_404(access.organization, contact_id)
+    return render(request, "chats/_window.html", composer_context(contact) | {"band": owner_band(contact)})
 
 
 @for_members
