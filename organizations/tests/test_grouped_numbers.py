@@ -8,10 +8,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.translation import ngettext, override
 
+from cloud_api.messages import InvalidMessage
 from contacts.models import Contact, Label
 from organizations.models import Organization, PhoneNumber, Role
 from organizations.tests.people import member
-from organizations.text_display import GroupedInt
+from organizations.text_display import GroupedInt, invalid_message_text
 
 SENTENCE = """{% load i18n hub %}{% blocktranslate trimmed count count=number|grouped %}
 {{ count }} contact{% plural %}{{ count }} contacts{% endblocktranslate %}"""
@@ -38,6 +39,13 @@ def test_a_number_in_a_sentence_has_separators(language: str, number: int, words
         assert with_points(Template(SENTENCE).render(Context({"number": number}))) == words
         text = ngettext("%(count)s message", "%(count)s messages", number) % {"count": GroupedInt(number)}
         assert with_points(text).split()[0] == words.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "At most 4,096 characters."), ("pt-br", "4.096"), ("es", "4.096")])
+def test_a_limit_of_meta_s_has_separators(language: str, words: str) -> None:
+    with override(language):
+        assert words in with_points(invalid_message_text(InvalidMessage("text", "At most %(limit)s characters.", limit=4096)))
+        assert "PDF" in invalid_message_text(InvalidMessage("file", "The file may have at most %(limit)s.", limit="PDF"))
 
 
 @pytest.mark.django_db
