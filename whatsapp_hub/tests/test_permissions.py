@@ -81,7 +81,7 @@ class World:
                 "fell_through_at": {},
                 "handed_over_at": {},
                 "reasons": {},
-                "samples": {"answered": [session]},
+                "samples": samples,
             },
         )
         self.ids = {
