@@ -20,7 +20,6 @@ organization_urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/labels/", include("contacts.label_urls")),
     path("settings/templates/", include("chats.template_urls")),
     path("settings/canned-replies/", include("chats.canned_urls")),
-    path("settings/bots/", include("bots.urls")),
     path("settings/", include("organizations.urls")),
     path("simulator/", include("simulator.urls")),
 ]

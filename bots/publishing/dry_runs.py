@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from bots.flows.customer_answers import read_message
 from bots.flows.events import Answer, Facts
 from bots.flows.flow import Flow
 from bots.publishing.trial import SESSION, Trial
-from bots.publishing.trial_facts import contact_facts, hours_of
+from bots.publishing.trial_facts import contact_facts, hours_at
+from chats.conversations.bot_turns import KINDS_WITHOUT_TURN, MAX_BURST
 from chats.models import Message, Origin
-from cloud_api.payloads.texts import mapping, text
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
@@ -30,9 +31,6 @@ MAX_MESSAGES = 200
 CONVERSATIONS_AT_ONCE = 50
 MAX_SAMPLES = 8
 """Conversations of each outcome that the result names."""
-MAX_BURST = timedelta(seconds=30)
-WITHOUT_TURN = ("system", "reaction", "call", "edit", "revoke")
-"""Kinds of messages that no bot answers."""
 
 
 class StoredSession(NamedTuple):
@@ -133,11 +131,11 @@ def read_sessions(
     answers are left out."""
     sessions = list(sessions)
     contacts = Contact.objects.prefetch_related("labels").in_bulk({each.contact_id for each in sessions})
-    answers, hours = _read_answers(number, sessions), hours_of(number.organization, number)
+    answers, hours = _read_answers(number, sessions), hours_at(number)
     for session in sessions:
         contact = contacts.get(session.contact_id)
         if contact and answers[session]:
-            yield session, answers[session], contact_facts(contact, number, hours)
+            yield session, answers[session], contact_facts(contact, number.organization, hours)
 
 
 def _read_answers(number: PhoneNumber, sessions: Sequence[StoredSession]) -> dict[StoredSession, list[StoredAnswer]]:
@@ -148,26 +146,14 @@ def _read_answers(number: PhoneNumber, sessions: Sequence[StoredSession]) -> dic
         origin=Origin.LIVE,
         target_wamid=None,
         group_id="",
-    ).exclude(kind__in=WITHOUT_TURN)
+    ).exclude(kind__in=KINDS_WITHOUT_TURN)
     found: dict[StoredSession, list[StoredAnswer]] = defaultdict(list)
     columns = ("contact_id", "session_id", "create_in", "kind", "content", "payload")
     for contact_id, session_id, at, kind, content, payload in rows.order_by("create_in", "pk").values_list(*columns).iterator():
         answers = found[StoredSession(contact_id, session_id)]
         if len(answers) < MAX_MESSAGES:
-            answers.append(StoredAnswer(at, read_answer(kind, content, payload)))
+            answers.append(StoredAnswer(at, read_message(kind, content, payload)))
     return found
-
-
-def read_answer(kind: str, content: str, payload: dict[str, Any]) -> Answer:
-    """Returns the answer that a stored message is, as the interpreter gets it."""
-    if kind == "interactive":
-        reply = mapping(payload, "interactive")
-        chosen = mapping(reply, text(reply, "type"))
-        return Answer(kind, text(chosen, "title") or content, text(chosen, "id"), payload)
-    if kind == "button":
-        return Answer(kind, text(mapping(payload, "button"), "text"), text(mapping(payload, "button"), "payload"), payload)
-    written = content if kind == "text" else text(mapping(payload, kind), "caption")
-    return Answer(kind, written, "", payload)
 
 
 def replay(flow: Flow, session: StoredSession, answers: Sequence[StoredAnswer], facts_at: Callable[[datetime], Facts]) -> Trial:

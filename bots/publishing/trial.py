@@ -57,6 +57,8 @@ class Trial:
     facts_at: Callable[[datetime], Facts]
     now: datetime
     seed: str = ""
+    number_words: Callable[[Facts], dict[str, Any] | None] | None = None
+    """Returns what the number says to customers who are handed over, where the flow has no words for it."""
     answers_calls: bool = False
     """Each web call gets its example at once."""
     state: dict[str, Any] = field(default_factory=dict)
@@ -179,8 +181,9 @@ class Trial:
                 return TrialLine("call", self.now, step=action.step, values=values)
             case HandOver():
                 self.is_handed_over = True
-                message, reason = dict(action.message or {}), {"reason": action.reason}
-                return TrialLine("hand_over", self.now, action.note, action.step, message, reason)
+                words = action.message or (self.number_words and self.number_words(self._facts()))
+                values = {"reason": action.reason}
+                return TrialLine("hand_over", self.now, action.note, action.step, dict(words or {}), values)
             case End():
                 return TrialLine("end", self.now)
             case SetField():

@@ -171,8 +171,6 @@ def _call_words(line: TrialLine) -> str:
 def _hand_over_words(line: TrialLine) -> str:
     reason = REASONS.get(line.values["reason"], "")
     words = gettext("Handed over to a person: %(reason)s.") % {"reason": reason}
-    if not line.message:
-        words += " " + gettext("The customer gets the number's message for this.")
     return words + (" " + gettext("Note for the person: %(note)s") % {"note": line.text} if line.text else "")
 
 

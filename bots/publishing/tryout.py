@@ -3,21 +3,25 @@
 The state is signed, so that a page can only go on with what it got. It belongs to one bot.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core import signing
 
+from bots.automatic.due_messages import hand_over_message
+from bots.automatic.services import hours_of
 from bots.flows.actions import Call
-from bots.flows.events import Answer
+from bots.flows.events import Answer, Facts
 from bots.flows.flow import Flow
-from bots.models import Bot
+from bots.models import AutomaticMessages, Bot
 from bots.publishing.message_display import show_message
+from bots.publishing.services import numbers_naming
 from bots.publishing.trial import Trial, TrialLine
-from bots.publishing.trial_facts import FactsAt
+from bots.publishing.trial_facts import FactsAt, automatic_of, made_up_facts
 from cloud_api.payloads.json_values import clean
+from organizations.models import Organization
 
 MAX_AGE = timedelta(days=1)
 MAX_LINES = 80
@@ -38,9 +42,29 @@ class Tryout:
     """The revision of the draft that answered last."""
 
 
-def start_tryout(*, bot: Bot, flow: Flow, facts_at: FactsAt, now: datetime, seed: str, is_open: bool | None = None) -> Tryout:
+@dataclass(frozen=True)
+class Surroundings:
+    """What a try-out takes from the organization, and from the first number that names the bot."""
+
+    organization: Organization
+    automatic: AutomaticMessages
+
+    def facts_at(self, is_open: bool | None) -> FactsAt:
+        return made_up_facts(self.organization, hours_of(self.automatic, self.organization), is_open=is_open)
+
+    def number_words(self, facts: Facts) -> dict[str, Any] | None:
+        return hand_over_message(self.automatic, facts=facts)
+
+
+def surroundings_of(bot: Bot) -> Surroundings:
+    """Returns the surroundings of a bot. Two queries."""
+    number = next(iter(numbers_naming(bot)), None)
+    return Surroundings(bot.organization, automatic_of(number) if number else AutomaticMessages())
+
+
+def start_tryout(*, bot: Bot, flow: Flow, around: Surroundings, now: datetime, seed: str, is_open: bool | None) -> Tryout:
     """Returns a conversation that has not begun."""
-    return Tryout(Trial(flow, facts_at, now, seed), is_open, bot.draft_revision)
+    return Tryout(Trial(flow, around.facts_at(is_open), now, seed, number_words=around.number_words), is_open, bot.draft_revision)
 
 
 def dump_tryout(tryout: Tryout, *, bot: Bot) -> str:
@@ -64,7 +88,7 @@ def dump_tryout(tryout: Tryout, *, bot: Bot) -> str:
     return signing.dumps(kept, salt=_salt(bot), compress=True)
 
 
-def load_tryout(token: str, *, bot: Bot, flow: Flow, facts_for: Callable[[bool | None], FactsAt]) -> Tryout | None:
+def load_tryout(token: str, *, bot: Bot, flow: Flow, around: Surroundings) -> Tryout | None:
     """Returns the conversation of a page, which goes on with the flow as it is now. Returns None if the text is not the state of a
     try-out of this bot, or too old."""
     try:
@@ -74,7 +98,8 @@ def load_tryout(token: str, *, bot: Bot, flow: Flow, facts_for: Callable[[bool |
     last = kept["last_answer_at"]
     trial = Trial(
         flow=flow,
-        facts_at=facts_for(kept["is_open"]),
+        facts_at=around.facts_at(kept["is_open"]),
+        number_words=around.number_words,
         now=datetime.fromisoformat(kept["now"]),
         seed=kept["seed"],
         state=kept["state"],

@@ -16,7 +16,7 @@ from bots.flows.flow import read_flow
 from bots.models import Bot, BotDryRun
 from bots.publishing import dry_runs
 from bots.publishing.dry_run_queue import LANE, MAX_KEPT, start_dry_run
-from bots.publishing.dry_runs import StoredAnswer, bursts, find_sessions, read_answer, read_sessions, replay
+from bots.publishing.dry_runs import StoredAnswer, bursts, find_sessions, read_sessions, replay
 from bots.publishing.tests.conftest import NOON, flow, text
 from bots.publishing.versions import CannotPublish
 from chats.models import Message
@@ -185,23 +185,6 @@ def test_pieces_within_the_silence_are_answered_as_one() -> None:
     button = StoredAnswer(NOON, Answer("interactive", "Sim", "yes"))
     assert sizes([button, *answers(1)], 3) == [1, 1]
     assert sizes([], 3) == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "content", "payload", "answer"),
-    [
-        ("text", "oi", {"text": {"body": "oi"}}, ("oi", "")),
-        ("interactive", "Sim", tapped("yes", "Sim")["payload"], ("Sim", "yes")),
-        ("button", "Sim", {"button": {"payload": "p", "text": "Sim"}}, ("Sim", "p")),
-        ("image", "image", {"image": {"id": "1", "caption": "olha"}}, ("olha", "")),
-        ("audio", "audio", {"audio": {"id": "1"}}, ("", "")),
-        ("interactive", "x", {"interactive": "odd"}, ("x", "")),
-    ],
-)
-def test_each_kind_of_message_is_an_answer(kind: str, content: str, payload: dict[str, Any], answer: tuple[str, str]) -> None:
-    read = read_answer(kind, content, payload)
-
-    assert (read.kind, read.text, read.choice_id) == (kind, *answer)
 
 
 def test_a_conversation_is_replayed_the_same_each_time(number: PhoneNumber, wrote: Callable[..., Message]) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -14,9 +13,7 @@ from bots.flows.flow import Flow, read_flow
 from bots.flows.problems import Problem
 from bots.models import Bot
 from bots.publishing.selectors import get_bot_or_404
-from bots.publishing.services import numbers_naming
 from bots.publishing.trial_display import KINDS, show_lines, step_name
-from bots.publishing.trial_facts import made_up_facts
 from bots.publishing.tryout import (
     Tryout,
     attach,
@@ -25,6 +22,7 @@ from bots.publishing.tryout import (
     move_clock,
     run_script,
     start_tryout,
+    surroundings_of,
     tap,
     values_of,
     write,
@@ -47,9 +45,9 @@ def tryout(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     if blocking:
         return _respond(request, _refused(bot, blocking))
     flow = read_flow(bot.draft)
-    shown = _conversation(request, access, bot, flow)
+    shown = _conversation(request, bot, flow)
     response = _respond(request, _context(bot, flow, shown, is_post=request.method == "POST"))
-    response["HX-Trigger"] = json.dumps({"hub:tryout": {"step": shown.trial.step}})
+    response["HX-Trigger"] = json.dumps({"hub:step": {"step": shown.trial.step}})
     return response
 
 
@@ -62,24 +60,17 @@ def _refused(bot: Bot, blocking: list[Problem]) -> dict[str, Any]:
     return {"bot": bot, "blocking": blocking}
 
 
-def _conversation(request: HttpRequest, access: Access, bot: Bot, flow: Flow) -> Tryout:
+def _conversation(request: HttpRequest, bot: Bot, flow: Flow) -> Tryout:
     """Returns the page's conversation after the post, or a new one."""
-    number = next(iter(numbers_naming(bot)), None)
-    facts_for = partial(_facts, access, number)
-    posted = request.POST
-    kept = load_tryout(posted.get("token", ""), bot=bot, flow=flow, facts_for=facts_for)
+    posted, around = request.POST, surroundings_of(bot)
+    kept = load_tryout(posted.get("token", ""), bot=bot, flow=flow, around=around)
     is_open = HOURS.get(posted["hours"], True) if "hours" in posted else (kept.is_open if kept else True)
     if kept is None or "restart" in posted or posted.get("script", "").strip():
         seed = secrets.token_hex(8)
-        kept = start_tryout(bot=bot, flow=flow, facts_at=facts_for(is_open), now=timezone.now(), seed=seed, is_open=is_open)
-    kept.is_open, kept.trial.facts_at = is_open, facts_for(is_open)
+        kept = start_tryout(bot=bot, flow=flow, around=around, now=timezone.now(), seed=seed, is_open=is_open)
+    kept.is_open, kept.trial.facts_at = is_open, around.facts_at(is_open)
     _act(kept, posted)
-    kept.revision = bot.draft_revision
     return kept
-
-
-def _facts(access: Access, number: Any, is_open: bool | None) -> Any:
-    return made_up_facts(access.organization, number, is_open=is_open)
 
 
 def _act(shown: Tryout, posted: Any) -> None:
