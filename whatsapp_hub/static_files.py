@@ -35,7 +35,7 @@ class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
         def read(name: str) -> str:
             storage, path = paths[name]
             with storage.open(path) as file:
-                return file.read().decode()
+                return bytes(file.read()).decode()
 
         scripts = [name for name in paths if SCRIPT.fullmatch(name)]
         memory = InMemoryStorage()
