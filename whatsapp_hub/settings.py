@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "simulator",
     "webhooks",
     "demo_data",
+    "bots",
     "chats",
     "contacts",
     "organizations",

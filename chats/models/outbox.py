@@ -1,6 +1,6 @@
 """Models of the outbox: messages to send, the send queue of each conversation, the rate limit of each number."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -62,6 +62,16 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
         # A queue that is leased, or waits for a retry, is due too. It stays as it is: `advance` finds the new message later.
         if queue.state != State.DUE:
             self.filter(pk=queue.pk).update(state=State.DUE, **EMPTY_LEASE)
+
+    def schedule_all(self, contacts: Sequence[Contact]) -> None:
+        """The same for many contacts, in few statements."""
+        ids = [contact.pk for contact in contacts]
+        stored = dict(self.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", "state"))
+        missing = [contact for contact in contacts if contact.pk not in stored]
+        for contact in missing:
+            self.schedule(contact)
+        idle = [pk for pk, state in stored.items() if state != State.DUE]
+        self.filter(pk__in=idle).update(state=State.DUE, **EMPTY_LEASE)
 
     def advance(self, contact_ids: Collection[int]) -> None:
         """Moves queues on to their next message. A queue without messages becomes done.

@@ -1,0 +1,9 @@
+"""Flows: what a bot says and asks, as JSON with a schema (`schema.json`, docs/bots-format.md). No models and no settings.
+
+flow            reads a document: read_flow, Flow, InvalidFlow, FORMAT, SCHEMA
+problems        what is wrong with a flow, in words: Problem
+events          what happens to a conversation: CustomerAnswered, Answer, TimedOut, CallEnded, Event, Facts
+interpreter     run: (flow, state, event) -> Turn
+actions         what is to be done: Turn, Action, Send, SetField, AddLabels, RemoveLabels, Call, HandOver, Reason, End, and the
+                counts Count, Came, WentOn, Left, HandedOver, FellThrough
+"""

@@ -1,0 +1,146 @@
+"""Conditions of branches: each looks at the last answer, a variable, the contact or the time."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bots.flows.answer_values import fits_dates, fits_range, plain_number, read_date, read_number, shown
+from bots.flows.events import Facts
+from bots.flows.flow import FROM_CALL, Flow
+from bots.flows.patterns import is_found
+from bots.flows.texts import fill, first_word_in, fold, storable
+
+Condition = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What conditions and placeholders look at."""
+
+    flow: Flow
+    facts: Facts
+    variables: Mapping[str, str]
+    last: Mapping[str, Any]
+
+    def value_of(self, name: str) -> str:
+        """Returns the value of a placeholder or variable in its normal form, empty if it is unknown."""
+        if name == "today":
+            return self.facts.today.strftime("%d/%m/%Y")
+        if name in _FACTS:
+            return storable(getattr(self.facts, name))
+        return self.variables.get(name, "")
+
+    def shown_value_of(self, name: str) -> str:
+        """Returns the value as a customer reads it."""
+        return shown(self.flow.variables.get(name, ""), self.value_of(name))
+
+    def text_for(self, condition: Condition) -> str:
+        """Returns the text that a condition looks at: a variable, or the last answer."""
+        name = condition.get("variable")
+        return self.variables.get(name, "") if name else str(self.last.get("text", ""))
+
+
+_POINT = re.compile(r"-?\d+\.\d+", re.ASCII)
+_FACTS = ("first_name", "name", "phone", "organization", "hours", "next_opening")
+
+
+def reason_to_match(condition: Condition, known: Known) -> str | None:
+    """Returns None if the condition does not match, otherwise a detail that explains why it does, which may be empty."""
+    return MATCHERS[condition["type"]](condition, known)
+
+
+def chosen_id(last: Mapping[str, Any], flow: Flow) -> str:
+    """Returns the id of the tapped choice, or of a choice of the flow whose title the customer typed. Empty if there is none."""
+    if choice_id := str(last.get("choice_id", "")):
+        return choice_id
+    typed = fold(str(last.get("text", "")))
+    return next((each for each, titles in flow.choices.items() if typed and typed in titles), "")
+
+
+def _choice(condition: Condition, known: Known) -> str | None:
+    if choice_id := str(known.last.get("choice_id", "")):
+        is_chosen = choice_id == condition["id"]
+    else:  # two messages may have a choice with this title, each with an id of its own
+        typed = fold(str(known.last.get("text", "")))
+        is_chosen = typed != "" and typed in known.flow.choices.get(condition["id"], ())
+    return str(known.last.get("text", "")) if is_chosen else None
+
+
+def _keyword(condition: Condition, known: Known) -> str | None:
+    word = first_word_in(known.text_for(condition), condition["words"], whole=condition.get("whole", False))
+    return word or None
+
+
+def _pattern(condition: Condition, known: Known) -> str | None:
+    return condition["pattern"] if is_found(condition["pattern"], known.text_for(condition)) else None
+
+
+def _number(condition: Condition, known: Known) -> str | None:
+    number = read_number(_normal_text(condition, known))
+    if number is None or not fits_range(number, condition.get("min"), condition.get("max")):
+        return None
+    return plain_number(number)
+
+
+def _normal_text(condition: Condition, known: Known) -> str:
+    """Returns the text for a number. In variables from number questions and web calls 1.234 is little more than one."""
+    text = known.text_for(condition)
+    kind = known.flow.variables.get(condition.get("variable", ""))
+    return text.replace(".", ",") if kind in ("number", FROM_CALL) and _POINT.fullmatch(text) else text
+
+
+def _date(condition: Condition, known: Known) -> str | None:
+    today = known.facts.today
+    day = read_date(known.text_for(condition), today)
+    if day is None or not fits_dates(day, condition.get("from"), condition.get("to"), today):
+        return None
+    return day.isoformat()
+
+
+def _hours(condition: Condition, known: Known) -> str | None:
+    if known.facts.is_open != condition["open"]:
+        return None
+    return "open" if known.facts.is_open else "closed"
+
+
+def _field(condition: Condition, known: Known) -> str | None:
+    return _compared(condition, known, str(getattr(known.facts, condition["name"])))
+
+
+def _variable(condition: Condition, known: Known) -> str | None:
+    return _compared(condition, known, known.variables.get(condition["name"], ""))
+
+
+def _compared(condition: Condition, known: Known, value: str) -> str | None:
+    if "is" in condition:
+        matches = _comparable(value) == _comparable(fill(condition["is"], known.value_of))
+    else:
+        matches = (value.strip() == "") == condition.get("empty", True)
+    return condition["name"] if matches else None
+
+
+def _comparable(text: str) -> str:
+    return fold(text) or text.strip()
+
+
+def _label(condition: Condition, known: Known) -> str | None:
+    return condition["label"] if (condition["label"] in known.facts.labels) == condition.get("has", True) else None
+
+
+def _kind(condition: Condition, known: Known) -> str | None:
+    return next((kind for kind in known.last.get("kinds", ()) if kind in condition["kinds"]), None)
+
+
+MATCHERS: Mapping[str, Callable[[Condition, Known], str | None]] = {
+    "choice": _choice,
+    "keyword": _keyword,
+    "pattern": _pattern,
+    "number": _number,
+    "date": _date,
+    "hours": _hours,
+    "field": _field,
+    "variable": _variable,
+    "label": _label,
+    "kind": _kind,
+}

@@ -1,0 +1,204 @@
+"""A flow as the interpreter, the checks and the editor read it.
+
+`read_flow` checks the structure with `schema.json`. A document whose structure is right but that breaks a limit of the schema, such
+as a button's title of 21 characters, is read all the same, so that the editor can show it: `check_flow` reports it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from bots.flows.documents import InvalidFlow, read_document
+from bots.flows.messages import choices_of
+from bots.flows.problems import Problem
+from bots.flows.texts import fold
+
+__all__ = ["FORMAT", "SCHEMA", "Flow", "InvalidFlow", "Step", "read_flow"]
+
+FORMAT = 1
+MAX_STEPS = 300
+MAX_SCHEMA_PROBLEMS = 50
+PERSON_WORDS = ("atendente", "humano")
+SILENCE_SECONDS = 3
+FROM_CALL = "call"
+"""The kind of a variable that a web call sets."""
+
+SCHEMA = json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
+_STEP_TYPES = SCHEMA["$defs"]["step"]["properties"]["type"]["enum"]
+_STEPS = {kind: Draft202012Validator({"$ref": f"#/$defs/step_{kind}", "$defs": SCHEMA["$defs"]}) for kind in _STEP_TYPES}
+_ANY_STEP = Draft202012Validator({"$ref": "#/$defs/step", "$defs": SCHEMA["$defs"]})
+_ANY_STEPS = SCHEMA["properties"]["steps"] | {"items": True}
+_DOCUMENT = Draft202012Validator(SCHEMA | {"properties": SCHEMA["properties"] | {"steps": _ANY_STEPS}})
+"""The schema in parts: it is faster to choose the schema of a step by its type than to let the schema try all types."""
+
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A flow. `document` is the JSON object and must not be changed. `limits` are the limits of the schema that it breaks."""
+
+    document: Mapping[str, Any]
+    limits: tuple[Problem, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return str(self.document["name"])
+
+    @property
+    def start(self) -> str:
+        return str(self.document["start"])
+
+    @property
+    def step_list(self) -> list[Step]:
+        """All steps in the order of the document."""
+        return list(self.document["steps"])
+
+    @cached_property
+    def steps(self) -> Mapping[str, Step]:
+        """The steps by id. Of several steps with one id, the first."""
+        return {step["id"]: step for step in reversed(self.step_list)}
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """The position of each step, starting with 1."""
+        return {step["id"]: len(self.step_list) - index for index, step in enumerate(reversed(self.step_list))}
+
+    @cached_property
+    def choices(self) -> Mapping[str, frozenset[str]]:
+        """The ids of all buttons and rows, with their folded titles."""
+        found: dict[str, set[str]] = {}
+        for step in self.step_list:
+            for _field, message in messages_in(step):
+                for choice in choices_of(message):
+                    found.setdefault(choice["id"], set()).add(fold(choice["title"]))
+        return {choice_id: frozenset(titles) for choice_id, titles in found.items()}
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """The variables that steps set, with the kind of answer that a step asks for, `FROM_CALL`, or an empty kind."""
+        found: dict[str, str] = {}
+        for step in self.step_list:
+            kind = step["answer"]["kind"] if step["type"] == "ask" else FROM_CALL if step["type"] == "call" else ""
+            for _field, name in variables_set_by(step):
+                found[name] = kind or found.get(name, "")
+        return found
+
+    @property
+    def _settings(self) -> Mapping[str, Any]:
+        return self.document.get("settings", {})
+
+    @property
+    def greets(self) -> bool:
+        """Whether the first messages of the flow replace the greeting of the number."""
+        return bool(self._settings.get("greets", True))
+
+    @property
+    def silence_seconds(self) -> int:
+        """Seconds to wait for more text before the flow answers. A tapped button is answered at once."""
+        return int(self._settings.get("silence_seconds", SILENCE_SECONDS))
+
+    @property
+    def continues(self) -> bool:
+        """Whether the state goes on in the customer's next session."""
+        return bool(self._settings.get("continues", False))
+
+    @property
+    def person_words(self) -> tuple[str, ...]:
+        """Words by which a customer asks for a person."""
+        return tuple(self._settings.get("person_words", PERSON_WORDS))
+
+
+def messages_in(step: Step) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the messages of a step, each with its field."""
+    for name in ("message", "invalid"):
+        if step.get(name):
+            yield name, step[name]
+    if step.get("reminder"):
+        yield "reminder.message", step["reminder"]["message"]
+
+
+def variables_set_by(step: Step) -> Iterator[tuple[str, str]]:
+    """Yields the variables that a step sets, each with its field."""
+    if step["type"] == "ask":
+        yield "variable", step["variable"]
+    elif step["type"] == "set" and step["target"] == "variable":
+        yield "name", step["name"]
+    elif step["type"] == "call":
+        for index, saved in enumerate(step.get("save", ())):
+            yield f"save.{index}.variable", saved["variable"]
+
+
+def read_flow(source: object) -> Flow:
+    """Returns the flow in a JSON text, in bytes, or in an object that was read from JSON. Raises InvalidFlow."""
+    document = read_document(source)
+    if not isinstance(document, dict) or "steps" not in document:
+        raise InvalidFlow([Problem("not_a_flow")])
+    if document.get("format") != FORMAT or document.get("format") is True:
+        found = str(document.get("format"))[:20]
+        raise InvalidFlow([Problem("other_format", field="format", values={"value": found, "limit": FORMAT})])
+    if isinstance(document["steps"], list) and len(document["steps"]) > MAX_STEPS:
+        raise InvalidFlow([Problem("too_many", field="steps", values={"limit": MAX_STEPS})])
+    found = {(problem.code, problem.step, problem.field, str(problem.values)): problem for problem in _schema_problems(document)}
+    problems = list(found.values())
+    if broken := [problem for problem in problems if problem.code in STRUCTURE]:
+        raise InvalidFlow(broken[:MAX_SCHEMA_PROBLEMS])
+    return Flow(document, tuple(problems))
+
+
+STRUCTURE = frozenset({"missing", "unknown_field", "wrong_type", "wrong_value"})
+"""Codes of problems that keep a document from being a flow. Other problems of the schema are limits."""
+LIMITS = {
+    "maxLength": "too_long",
+    "maxItems": "too_many",
+    "minItems": "too_few",
+    "maxProperties": "too_many",
+    "minimum": "too_small",
+    "maximum": "too_big",
+}
+PATTERNS = {
+    SCHEMA["$defs"]["variable"]["pattern"]: "wrong_variable",
+    SCHEMA["$defs"]["date"]["pattern"]: "wrong_date",
+}
+
+
+def _schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    for error in _DOCUMENT.iter_errors(document):
+        yield from _in_words(error, "", "")
+    for index, step in enumerate(document["steps"] if isinstance(document["steps"], list) else ()):
+        step_id = _id_of(step)
+        kind = step.get("type") if isinstance(step, dict) else None
+        for error in _STEPS.get(kind if isinstance(kind, str) else "", _ANY_STEP).iter_errors(step):
+            yield from _in_words(error, step_id, "" if step_id else f"steps.{index}")
+
+
+def _id_of(step: object) -> str:
+    found = step.get("id") if isinstance(step, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _in_words(error: ValidationError, step: str, place: str) -> Iterator[Problem]:
+    """Yields what a finding of the schema means. An object may have several fields too many."""
+    field = ".".join(filter(None, (place, *map(str, error.absolute_path))))
+    kind, limit, value = str(error.validator), error.validator_value, error.instance
+    if kind == "required":
+        name = next(name for name in limit if name not in value and repr(name) in error.message)
+        yield Problem("missing", step, field, {"name": name})
+    elif kind == "additionalProperties":
+        for name in sorted(set(value) - set(error.schema["properties"])):
+            yield Problem("unknown_field", step, field, {"name": name[:60]})
+    elif kind == "minLength":
+        yield Problem("empty", step, field)
+    elif kind == "pattern":
+        yield Problem(PATTERNS.get(limit, "wrong_id"), step, field)
+    elif kind in LIMITS:
+        yield Problem(LIMITS[kind], step, field, {"limit": limit})
+    elif kind in ("enum", "const"):
+        yield Problem("wrong_value", step, field, {"value": str(value)[:60]})
+    else:
+        yield Problem("wrong_type", step, field)
