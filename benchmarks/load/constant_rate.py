@@ -15,7 +15,7 @@ from typing import cast
 
 import uvloop
 
-from benchmarks.processes import Server
+from benchmarks.environment.processes import Server
 
 TICK = 0.001
 TIMEOUT = 10.0

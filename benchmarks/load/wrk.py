@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bodies import PATH
 from benchmarks.figures import Failed, say
+from benchmarks.load.bodies import PATH
 
 THREADS = 2
 SCRIPT = Path(__file__).with_name("wrk.lua")

@@ -5,12 +5,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks import bodies, load
-from benchmarks.backlog import Backlog, backlog
-from benchmarks.databases import Database
+from benchmarks.environment.databases import Database
+from benchmarks.environment.hub import Hub
+from benchmarks.environment.processes import Process
 from benchmarks.figures import Failed, at_least, at_most, say, show
-from benchmarks.hub import Hub
-from benchmarks.processes import Process
+from benchmarks.load import bodies, constant_rate
+from benchmarks.load.backlog import Backlog, backlog
 
 ITEMS = 50_000
 LATE_ITEMS = 25_000
@@ -64,7 +64,7 @@ def _fill(hub: Hub, expected: Backlog) -> None:
     say(f"{len(expected.webhooks):,} webhooks come in, no worker running")
     with hub.web() as server:
         requests = [bodies.request(body) for body in expected.webhooks]
-        load.offer(server, requests, rate=1_500, connections=16)
+        constant_rate.offer(server, requests, rate=1_500, connections=16)
     stored = hub.database.count("webhook")
     if stored != len(requests):
         raise Failed(f"{len(requests)} webhooks were acknowledged and {stored} are stored")

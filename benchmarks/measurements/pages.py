@@ -13,10 +13,10 @@ from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
 
-from benchmarks.databases import Database, default_buffer_pool, fetch
+from benchmarks.environment.databases import Database, default_buffer_pool, fetch
+from benchmarks.environment.hub import Hub
+from benchmarks.environment.processes import Server
 from benchmarks.figures import Failed, at_most, percentile, say, show
-from benchmarks.hub import Hub
-from benchmarks.processes import Server
 
 ORGANIZATION = "Benchmark pages"
 REQUESTS = 200

@@ -10,10 +10,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import bodies, load
-from benchmarks.databases import Database, fetch
+from benchmarks.environment.databases import Database, fetch
+from benchmarks.environment.hub import Hub
 from benchmarks.figures import Failed, at_most, percentile, say, show
-from benchmarks.hub import Hub
+from benchmarks.load import bodies, constant_rate
 
 RATE = 330
 SECONDS = 60
@@ -40,7 +40,7 @@ def _measure(hub: Hub, messages: list[tuple[str, bytes]], name: str) -> None:
     with hub.web() as server, hub.worker() as worker, ThreadPoolExecutor(1) as pool:
         watching = pool.submit(watch.run)
         try:
-            outcome = load.offer(server, [request for _, request in messages], rate=RATE, connections=CONNECTIONS)
+            outcome = constant_rate.offer(server, [request for _, request in messages], rate=RATE, connections=CONNECTIONS)
             watch.complete.wait(TIMEOUT)
         finally:
             watch.end.set()

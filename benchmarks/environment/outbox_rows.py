@@ -1,5 +1,5 @@
-"""`python -m benchmarks.outbox_rows`: creates a number with queued messages, directly in the hub's tables. Queueing them one by
-one, as the hub does, would take longer than sending them."""
+"""`python -m benchmarks.environment.outbox_rows`: creates a number with queued messages, directly in the hub's tables. Queueing
+them one by one, as the hub does, would take longer than sending them."""
 
 import argparse
 import os

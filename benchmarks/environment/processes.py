@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bodies import PATH
 from benchmarks.figures import Failed
+from benchmarks.load.bodies import PATH
 from whatsapp_hub.supervisor import end_with_parent
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_TO_START = 60.0
 PATIENCE_TO_STOP = 25.0
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from benchmarks.databases import Database
+from benchmarks.environment.databases import Database
 from benchmarks.figures import say, show
 
 SECONDS = 1.5

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks.bodies import NUMBER
-from benchmarks.databases import Database
+from benchmarks.environment.databases import Database
+from benchmarks.environment.processes import ROOT, Process, Server, clean_environment, free_port, running, serving
 from benchmarks.figures import Failed, say
-from benchmarks.processes import ROOT, Process, Server, clean_environment, free_port, running, serving
+from benchmarks.load.bodies import NUMBER
 
 READ_PRAGMAS = """
 from django.db import connection
@@ -115,7 +115,9 @@ class Hub:
         """Adds a number with queued messages: see benchmarks/outbox_rows.py."""
         amounts = {"number": phone_number_id, "token": token, "per-second": per_second, "people": people, "messages": messages}
         amounts |= {"waits": waits} if waits else {}
-        self._run("-m", "benchmarks.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), timeout=600)
+        self._run(
+            "-m", "benchmarks.environment.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), timeout=600
+        )
 
     def generate(self, organization: str, contacts: int, messages: int) -> None:
         """Fills an organization of this name with demonstration data."""

@@ -9,11 +9,11 @@ import http.client
 import time
 from pathlib import Path
 
-from benchmarks import bodies
-from benchmarks.databases import Database, fetch
+from benchmarks.environment.databases import Database, fetch
+from benchmarks.environment.hub import Hub
+from benchmarks.environment.processes import Process, Server
 from benchmarks.figures import Failed, at_most, percentile, say, show
-from benchmarks.hub import Hub
-from benchmarks.processes import Process, Server
+from benchmarks.load import bodies
 
 SETTLED_AFTER = 12.0
 SECONDS = 60.0

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.databases import Database, fetch
+from benchmarks.environment.databases import Database, fetch
+from benchmarks.environment.hub import Hub
+from benchmarks.environment.outbox_rows import ORGANIZATION
+from benchmarks.environment.processes import Server, free_port
 from benchmarks.figures import Failed, at_least, at_most, percentile, say, show
-from benchmarks.hub import Hub
-from benchmarks.outbox_rows import ORGANIZATION
-from benchmarks.processes import Server, free_port
 from simulator.standin import RunningStandIn
 
 LATENCY = 0.1

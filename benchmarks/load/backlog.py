@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks import bodies
-from benchmarks.bodies import Change
+from benchmarks.load import bodies
+from benchmarks.load.bodies import Change
 
 STEPS = ("sent", "delivered", "read")
 PEOPLE = 5_000

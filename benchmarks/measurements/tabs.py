@@ -6,10 +6,10 @@ import resource
 import time
 from pathlib import Path
 
-from benchmarks.databases import Database
+from benchmarks.environment.databases import Database
+from benchmarks.environment.hub import Hub
+from benchmarks.environment.processes import Server
 from benchmarks.figures import Failed, at_most, percentile, say, show
-from benchmarks.hub import Hub
-from benchmarks.processes import Server
 
 ORGANIZATION = "Benchmark tabs"
 TABS = 5_000

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import bodies, load, wrk
-from benchmarks.databases import Database, sqlite
+from benchmarks.environment.databases import Database, sqlite
+from benchmarks.environment.hub import Hub
+from benchmarks.environment.processes import Server
 from benchmarks.figures import Failed, at_least, at_most, percentile, say, show
-from benchmarks.hub import Hub
-from benchmarks.processes import Server
+from benchmarks.load import bodies, constant_rate, wrk
 from benchmarks.rivals import starting
 
 CONNECTIONS = 64
@@ -142,7 +142,7 @@ def _run_rounds(contenders: Sequence[Contender], requests: Path, rounds: Rounds)
 def _measure_constant_rate(hub: Contender, requests: Sequence[bytes]) -> None:
     say(f"offering {OFFERED:,} webhooks a second for {OFFERED_SECONDS} s")
     time.sleep(PAUSE)
-    outcome = load.offer(hub.server, requests[: OFFERED * OFFERED_SECONDS], rate=OFFERED, connections=CONNECTIONS)
+    outcome = constant_rate.offer(hub.server, requests[: OFFERED * OFFERED_SECONDS], rate=OFFERED, connections=CONNECTIONS)
     hub.count(len(outcome.responded))
     milliseconds = [1000 * latency for latency in outcome.latencies]
     say(f"  longest delay before sending: {1000 * outcome.lateness:.1f} ms")
