@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.payloads import Person
 from cloud_api.wa_ids import same_person_key
+from contacts.owners import Owner, OwnerReason
 from jobs.bulk_writes import insert_rows
 from jobs.models import LeasedQuerySet, LeasedRow
 from organizations.fields import DerivedField, IdentifierField
@@ -136,7 +137,8 @@ class Contact(models.Model):
     name_at = models.DateTimeField(null=True, editable=False)
     """The time of the latest message that contained the name. A late message does not restore an older name."""
     name_since = models.DateTimeField(null=True, editable=False)
-    """The time of the earliest message that contained this name: see `contacts.identities.profile_names`."""
+    """The time of the earliest message that contained this name, or of an address book entry: see
+    `contacts.identities.profile_names`."""
     alias = models.CharField(_("name given by staff"), max_length=150, blank=True, default="", db_default="")
     search_name = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     """The text whose words are in ContactWord: see `contacts.lists.search`."""
@@ -145,6 +147,17 @@ class Contact(models.Model):
     activate_bot = models.BooleanField(_("bot on"), default=False)
     """True if `profile` is bot or AI."""
     activate_automatic_message = models.BooleanField(_("automatic messages on"), default=True)
+    owner = models.CharField(
+        _("in charge"), max_length=12, choices=Owner, default=Owner.PERSON, db_default=Owner.PERSON.value, editable=False
+    )
+    """Who is in charge of the conversation: see `chats.conversations.ownership`. No rebuild changes it."""
+    owner_since = models.DateTimeField(null=True, editable=False)
+    """When the owner last changed. Null if it has not changed since the contact was stored."""
+    owner_until = models.DateTimeField(null=True, editable=False)
+    """When the conversation returns to the bot or AI. Null: with the customer's next session, or never."""
+    owner_reason = models.CharField(
+        max_length=16, choices=OwnerReason, default=OwnerReason.CHOSEN, db_default=OwnerReason.CHOSEN.value, editable=False
+    )
     marketing_stopped = models.BooleanField(_("stopped marketing"), default=False, editable=False)
     marketing_at = models.DateTimeField(null=True, editable=False)
     """The time of the choice in `marketing_stopped`: see `contacts.identities.marketing_choices`."""
@@ -210,6 +223,9 @@ class Contact(models.Model):
             models.Index(fields=["organization", "unread_at"], name="contact_unread"),
             models.Index(fields=["organization", "waiting_since"], name="contact_waiting"),
             models.Index(fields=["organization", "last_customer_message_at"], name="contact_window"),
+            # The list by who is in charge. Contacts that wait for a person, the longest waiting first.
+            models.Index(fields=["organization", "owner", "last_message_timestamp"], name="contact_latest_by_owner"),
+            models.Index(fields=["organization", "owner", "owner_since"], name="contact_owner_since"),
             # The list of blocked contacts.
             models.Index(fields=["organization", "blocked_at"], name="contact_blocked"),
             # Search by phone, and by its last digits.
@@ -247,9 +263,11 @@ class Contact(models.Model):
 
     def update_waiting(self) -> None:
         """Sets `waiting_since`. The customer's last message needs an answer if it is later than the business's last one, staff has
-        not marked it as done, and the person is not blocked."""
+        not marked it as done, and the person is not blocked. A contact that waits for a person needs one in any case."""
         last, until = self.last_customer_message_at, self.answered_or_done_until
         needs_no_answer = last is None or (until is not None and last <= until)
+        if needs_no_answer and self.owner == Owner.WAITING:
+            last, needs_no_answer = self.owner_since, False
         self.waiting_since = None if needs_no_answer or self.blocked_at else last
 
     @property
@@ -358,6 +376,8 @@ class ContactChange(models.Model):
         REOPENED = "reopened", _("needs an answer")
         BLOCKED = "blocked", _("blocked")
         UNBLOCKED = "unblocked", _("no longer blocked")
+        OWNER = "owner", _("in charge")
+        AUTOMATIC = "automatic", _("automatic messages")
 
     contact = models.ForeignKey(
         Contact,
@@ -369,7 +389,7 @@ class ContactChange(models.Model):
     """Null for changes from webhooks, and for deleted users."""
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     values = models.JSONField(_("values"))
-    """`from` and `to`, or `label`. Empty for kinds without values."""
+    """`from` and `to`, or `label`. Of owners also `reason`, a code, and `note`. Empty for kinds without values."""
     key = IdentifierField(max_length=64, null=True)
     """Identifies a change from webhooks among those of the contact. Null for changes by staff."""
     create_in = models.DateTimeField(_("changed at"))

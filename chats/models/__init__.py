@@ -1,6 +1,7 @@
-"""Models of conversations, the outbox, files, message templates, canned replies and the text index. `files` also has
+"""Models of conversations, bot turns, the outbox, files, message templates, canned replies and the text index. `files` also has
 DownloadProblem and stored_name."""
 
+from chats.models.bot_turns import BotTurn, BotTurnMessage
 from chats.models.canned_replies import CannedReply, OwnCannedReply
 from chats.models.conversations import RANKS, Message, MessageStatus, Origin, StatusEvent, UnmatchedStatus
 from chats.models.files import Attachment
@@ -11,6 +12,8 @@ from chats.models.text_search import ChangedText, IndexedWord, TextIndexProgress
 __all__ = [
     "RANKS",
     "Attachment",
+    "BotTurn",
+    "BotTurnMessage",
     "CannedReply",
     "ChangedText",
     "IndexedWord",

@@ -36,8 +36,9 @@ class MessageStatus(models.TextChoices):
 
         received                                         a customer's message
         queued ─> sending ─> sent ─> failed
-                     │         └──> delivered ─> read ─> played
-                     └─> uncertain ─> any of these, once a status arrives or a person decides
+          │          │         └──> delivered ─> read ─> played
+          │          └─> uncertain ─> any of these, once a status arrives or a person decides
+          └─> withdrawn                           a bot's message that had not left when a person answered
 
     A message only moves to a higher rank, whatever the order in which statuses arrive (docs/meta-platform.md 4). `failed` is higher
     than `sent`, and lower than the statuses that prove that the message arrived. Only the outbox moves a message back, from sending
@@ -46,6 +47,8 @@ class MessageStatus(models.TextChoices):
 
     RECEIVED = "received", _("received")
     QUEUED = "queued", _("queued")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    """It never left, and counts as no answer."""
     SENDING = "sending", _("sending")
     UNCERTAIN = "uncertain", _("uncertain")
     """The request left, and it is not known whether Graph accepted it. Only a person can have it sent again."""
@@ -112,6 +115,9 @@ class Message(models.Model):
     is_active = models.BooleanField(_("session running"))
     bot_replied = models.BooleanField(_("bot replied"), default=False)
     flow_state = models.JSONField(_("flow state"), null=True)
+    """The state of the bot, on the rows of the session: `bot`, `version`, `step`, `variables`. A copy for other programs."""
+    bot_trace = models.JSONField(_("why the bot sent it"), null=True, editable=False)
+    """Of a bot's or automatic message: `step`, `title`, `because` and `detail` (docs/bots.md)."""
     group_id = IdentifierField(_("group"), max_length=255, blank=True, default="")
     quoted_wamid = IdentifierField(_("answers"), max_length=255, blank=True, default="")
     target_wamid = IdentifierField(_("acts on"), max_length=255, null=True)

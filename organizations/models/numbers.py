@@ -25,6 +25,19 @@ class Profile(models.TextChoices):
         """Whether the bot is on (`activate_bot`) for a contact with this owner."""
         return self is not Profile.HUMAN
 
+    @property
+    def owner(self) -> str:
+        """The `owner` of a conversation that follows from this choice."""
+        return self.value if self.has_bot else "person"
+
+
+class BotReturn(models.TextChoices):
+    """When a bot gets back a conversation in which a person answered."""
+
+    NEXT_SESSION = "next_session", _("with the customer's next conversation")
+    MINUTES = "minutes", _("some time after the person's last answer")
+    NEVER = "never", _("only when the team hands it back")
+
 
 class Proof(models.TextChoices):
     """Why the hub accepts that a number belongs to its organization."""
@@ -76,6 +89,21 @@ class PhoneNumber(models.Model):
         default=Profile.HUMAN,
     )
     default_bot = models.CharField(_("default bot"), max_length=100, blank=True)
+    """The key of the bot that answers contacts whose `profile` is bot. A key of no published bot answers nobody."""
+    answers_since = models.DateTimeField(null=True, editable=False)
+    """Since when the number answers automatically: by automatic messages, a bot, or both. Null: never. Messages from before are
+    never answered automatically, also when the raw log is applied again."""
+    burst_seconds = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    """Seconds without another message after which an automatic answer is computed: a setting of the number's bot."""
+    late_after_minutes = models.PositiveSmallIntegerField(_("minutes until a message is too old"), default=5, db_default=5)
+    """A message that is applied later than this is not answered automatically."""
+    bot_returns = models.CharField(
+        max_length=12, choices=BotReturn, default=BotReturn.NEXT_SESSION, db_default=BotReturn.NEXT_SESSION.value
+    )
+    bot_returns_minutes = models.PositiveSmallIntegerField(default=60, db_default=60)
+    """Minutes after a person's last answer, if `bot_returns` is MINUTES."""
+    hand_back_word = models.CharField(max_length=30, blank=True, default="#bot", db_default="#bot")
+    """A note of staff with only this word hands the conversation back to the bot."""
     name = models.CharField(_("name"), max_length=40, blank=True, default="", db_default="")
     """The name that staff gave to the number. Empty: its digits."""
     webhook_verify_token = EncryptedTextField(_("verify token"), blank=True)
@@ -154,7 +182,7 @@ class PhoneNumber(models.Model):
     def contact_defaults(self) -> dict[str, Any]:
         """The columns of a new contact: its owner, and the bot on or off accordingly."""
         profile = Profile(self.default_profile)
-        return {"profile": profile.value, "activate_bot": profile.has_bot}
+        return {"profile": profile.value, "activate_bot": profile.has_bot, "owner": profile.owner}
 
     @property
     def is_applied(self) -> bool:

@@ -43,7 +43,7 @@ def names_of_fields() -> list[str]:
     """Returns the names of all fields in forms and views of the site."""
     root = Path(settings.BASE_DIR)
     found = {name for path in (root / "templates").rglob("*.html") for name in IN_TEMPLATES.findall(path.read_text())}
-    for app in ("chats", "contacts", "organizations", "webhooks", "simulator"):
+    for app in ("bots", "chats", "contacts", "organizations", "webhooks", "simulator"):
         for path in (root / app).rglob("*.py"):
             found.update(first or second for first, second in IN_CODE.findall(path.read_text()))
     return sorted(found)
