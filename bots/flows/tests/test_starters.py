@@ -46,7 +46,7 @@ def test_the_order_status_comes_from_a_web_call() -> None:
     )
     assert sent(run(status, calling.state, call_ended(calling.state, {})))[0] == "Não encontrei o pedido 12345."
     failed = run(status, calling.state, call_ended(calling.state, {}, ok=False))
-    assert only(failed, HandOver).note == "Pedido 12345. Situação no sistema: "
+    assert only(failed, HandOver).note == "Pedido 12345. Situação no sistema:"
 
 
 def test_the_booking_request_reaches_the_team() -> None:
