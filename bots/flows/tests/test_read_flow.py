@@ -1,11 +1,13 @@
 """Reading documents: what is no flow is refused in words, and a flow over a limit is read with its problem."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import SCHEMA, InvalidFlow, read_flow
 from bots.flows.starters import STARTERS
 from bots.flows.tests.sample_flows import buttons, flow, send, step, text
@@ -134,6 +136,12 @@ def test_the_schema_finds_what_reading_finds() -> None:
         ["steps", 0, "message", "text"]
     ]
     assert codes(broken) == ["wrong_type"]
+
+
+def test_the_example_of_the_documentation_has_no_problems() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "bots-format.md").read_text(encoding="utf-8")
+    example = page.split("```json")[1].split("```")[0]
+    assert check_flow(read_flow(example)) == []
 
 
 def test_settings_have_defaults() -> None:
