@@ -6,6 +6,7 @@ because MySQL does not return them.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -56,6 +57,20 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
         fields = _columns(rows)
         unique = [str(rows[0]._meta.pk.column)]
         _insert(rows, fields, connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, unique))
+
+
+def update_groups(
+    model: type[models.Model], columns: Sequence[str], values: Mapping[int, tuple[Any, ...]], before: Mapping[int, tuple[Any, ...]]
+) -> None:
+    """Writes these columns of locked rows, of each row only those that changed. Rows with the same changes share a statement, so
+    this is for changes that many rows have in common, such as the time of a batch. Both mappings are by primary key."""
+    groups: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for pk, row in values.items():
+        changes = zip(columns, row, before[pk], strict=True)
+        groups[tuple((column, new) for column, new, old in changes if new != old)].append(pk)
+    for changed, ids in groups.items():
+        if changed:
+            model._default_manager.filter(pk__in=ids).update(**dict(changed))
 
 
 def update_columns(model: type[models.Model], columns: Sequence[str], values: Mapping[int, Sequence[Any]]) -> None:

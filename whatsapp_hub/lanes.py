@@ -1,6 +1,7 @@
 """All lanes and chores of the worker."""
 
 from bots.answering import timers, turns, web_calls
+from bots.automatic.reminders import send_reminders
 from bots.publishing import dry_run_queue
 from chats.conversations.session_expiry import close_expired_sessions
 from chats.conversations.unmatched_statuses import delete_old_unmatched
@@ -36,6 +37,7 @@ CHORES = [
     Chore("check-ownership", check_ownerships, every=30.0),
     Chore("sync-templates", sync_due_templates, every=5.0),
     Chore("close-sessions", close_expired_sessions, every=15.0),
+    Chore("send-reminders", send_reminders, every=60.0),
     Chore("index-texts", index_texts, every=12.0),
     Chore("expire-imports", import_queue.delete_expired_imports, every=600.0),
     Chore("forget-unmatched", delete_old_unmatched, every=3600.0),

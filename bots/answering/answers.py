@@ -16,7 +16,7 @@ from contacts.lists.search import index_names
 from contacts.models import Contact, ContactChange, Label
 from contacts.owner_changes import OWNER_COLUMNS, change_owners
 from contacts.services import GivenLabel, collapse_whitespace, insert_given_labels
-from jobs.bulk_writes import insert_missing_rows, update_rows
+from jobs.bulk_writes import insert_missing_rows, insert_rows, update_rows
 from jobs.models import State
 from jobs.wakeups import wake_after_commit
 from organizations.live.revisions import publish_revisions
@@ -54,7 +54,7 @@ def _store_states(results: Sequence[TurnResult]) -> None:
         row = stored or BotConversation(contact=result.conversation.contact, state=State.WAITING.value, attempts=0, reason="")
         _set_state(row, result)
         (existing if stored else new).append(row)
-    BotConversation.objects.bulk_create(new)  # not `insert_rows`, which leaves out primary keys
+    insert_rows(new)
     update_rows(
         existing,
         ("version_id", "session_id", "flow_state", "recent_answers", "state", "due_at", "lease_token", "attempts", "reason"),

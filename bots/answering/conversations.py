@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from django.db.models import Min, Q
 
-from bots.automatic.business_hours import BusinessHours
-from bots.automatic.due_messages import facts_for
+from bots.automatic.due_messages import contact_facts, number_facts
 from bots.automatic.services import hours_of, load_automatic
 from bots.flows.events import Facts
 from bots.flows.flow import Flow, read_flow
@@ -39,6 +38,7 @@ class Conversation:
     contact: Contact
     number: PhoneNumber
     automatic: AutomaticMessages
+    number_facts: Facts
     stored: BotConversation | None
     bot: Bot | None
     session: Session
@@ -46,13 +46,8 @@ class Conversation:
     now: datetime
 
     @cached_property
-    def hours(self) -> BusinessHours:
-        return hours_of(self.automatic, self.number.organization)
-
-    @cached_property
     def facts(self) -> Facts:
-        organization = self.number.organization
-        return facts_for(self.contact, organization=organization, hours=self.hours, now=self.now, labels=self.labels)
+        return contact_facts(self.contact, self.number_facts, self.labels)
 
     @property
     def running_version_id(self) -> int | None:
@@ -96,6 +91,7 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
     numbers = _numbers(contacts.values())
     automatic = load_automatic({number.pk for number in numbers.values()})
     stored = BotConversation.objects.select_for_update().filter(pk__in=contacts).order_by("pk").in_bulk()
+    facts = {number.pk: _facts(number, automatic[number.pk], now) for number in numbers.values()}
     bots = _bots(numbers.values())
     sessions = _sessions(contacts.values())
     labels = _labels(contacts)
@@ -104,6 +100,7 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
             contact=contact,
             number=(number := numbers[contact.create_for_phone_number_id]),
             automatic=automatic[number.pk],
+            number_facts=facts[number.pk],
             stored=stored.get(contact.pk),
             bot=bots.get((number.organization_id, number.default_bot)),
             session=sessions.get(contact.pk) or Session(),
@@ -112,6 +109,11 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
         )
         for contact in contacts.values()
     ]
+
+
+def _facts(number: PhoneNumber, automatic: AutomaticMessages, now: datetime) -> Facts:
+    hours = hours_of(automatic, number.organization)
+    return number_facts(organization=number.organization, hours=hours, now=now)
 
 
 def _numbers(contacts: Iterable[Contact]) -> dict[str, PhoneNumber]:

@@ -1,6 +1,7 @@
 """Which automatic message a turn gets, and its words. Without a database: the caller knows the conversation, and sends."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -107,18 +108,30 @@ def facts_for(
     contact: Contact, *, organization: Organization, hours: BusinessHours, now: datetime, labels: Collection[str] = ()
 ) -> Facts:
     """Returns what messages and conditions can say about the contact, the organization and the time."""
+    return contact_facts(contact, number_facts(organization=organization, hours=hours, now=now), labels)
+
+
+def number_facts(*, organization: Organization, hours: BusinessHours, now: datetime) -> Facts:
+    """Returns the facts that all contacts of a number have in common."""
     language = customers_language(organization.country)
-    name = " ".join((contact.alias or contact.name).split())
     return Facts(
         today=now.astimezone(hours.zone).date(),
-        first_name=name.partition(" ")[0],
-        name=name,
-        phone=formatted(contact.wa_id or ""),
-        username=contact.username,
         language=language,
         organization=organization.organization_name,
         hours=hours.hours_text(language),
         next_opening=hours.next_opening_text(now, language),
         is_open=hours.is_open(now),
+    )
+
+
+def contact_facts(contact: Contact, of_number: Facts, labels: Collection[str] = ()) -> Facts:
+    """Returns the facts of a number with those of one of its contacts."""
+    name = " ".join((contact.alias or contact.name).split())
+    return replace(
+        of_number,
+        first_name=name.partition(" ")[0],
+        name=name,
+        phone=formatted(contact.wa_id or ""),
+        username=contact.username,
         labels=frozenset(labels),
     )
