@@ -5,7 +5,7 @@ Modules and what other packages use of them:
     services      creates, renames, imports, exports and deletes bots: create_bot, export_flow, import_flow, key_of
     versions      drafts become versions: CannotPublish, flow_problems, publish_bot
     changes       the differences of two flows: ChangedStep
-    assignments   which bot answers at a number: assign_bot, find_number_bot, set_new_contacts, switch_contacts
+    assignments   which bot answers at a number: assign_bot, find_number_bot, switch_contacts
     selectors     reads bots for pages
     trial         a conversation with a flow, without a database
     trial_facts   what a trial knows about the customer and the number

@@ -45,6 +45,9 @@ def test_a_starter_is_tried_published_and_switched_on(
     page.locator("#tryout button[name=tap]").first.click()
     expect(page.locator("#tryout .message-out")).to_have_count(2)
 
+    page.locator("#tryout a[data-go-to-step]").last.click()
+    expect(page.locator(".bot-card-current")).to_have_count(1)
+
     bot = Bot.objects.get()
     page.goto(f"{settings_of_bots}{bot.pk}/publish/")
     page.locator("#main form button.btn-primary").click()
