@@ -128,7 +128,7 @@ PENDING_LABELS = {
 SENDERS = {
     Origin.STAFF: ("user", _("Team")),
     Origin.BOT: ("bot", _("Bot")),
-    Origin.AUTOMATIC: ("zap", _("Automatic message")),
+    Origin.AUTOMATIC: ("zap", _("Automatic")),
     Origin.API: ("code", _("API")),
     Origin.PHONE_APP: ("smartphone", _("Phone app")),
     Origin.STANDBY: ("sparkles", _("Meta Business Agent")),
