@@ -37,7 +37,9 @@ OF_ORGANIZATIONS = sorted(
     for route, each in addresses()
     if route.startswith("o/") and "/simulator/" not in route  # it must be switched on, and has its own tests
 )
-LEAST = {each.name: getattr(each.callback, "least_role", None) for route, each in addresses() if route.startswith("o/")}
+LEAST: dict[str, Any] = {
+    each.name or "": getattr(each.callback, "least_role", None) for route, each in addresses() if route.startswith("o/")
+}
 
 
 class World:
@@ -66,7 +68,7 @@ class World:
             role: OwnCannedReply.objects.create(organization=self.organization, user=person, shortcut="meu", text="Olá").pk
             for role, person in self.people.items()
         }
-        self.ids = {
+        self.ids: dict[str, Any] = {
             "own_reply_id": self.own_replies[Role.USER],
             "organization_id": self.organization.pk,
             "contact_id": contact.pk,
@@ -101,7 +103,7 @@ class World:
         Membership.objects.create(organization=self.organization, user=user, role=role)
         return user
 
-    def address(self, name: str, **ids: object) -> str:
+    def address(self, name: str, **ids: Any) -> str:
         wanted = next(each for route, each in addresses() if each.name == name and route.startswith("o/"))
         route = next(route for route, each in addresses() if each is wanted)
         values = self.ids | ids
@@ -163,7 +165,7 @@ def test_inactive_rows_end_access_at_once(world: World, inactive: str) -> None:
     assert client.get(world.address("inbox")).status_code == 200
 
     row = {"user": person, "membership": person.memberships.get(), "organization": world.organization}[inactive]
-    type(row).objects.filter(pk=row.pk).update(activate=False)
+    type(row)._default_manager.filter(pk=row.pk).update(activate=False)
 
     assert client.get(world.address("inbox")).status_code == (302 if inactive == "user" else 404)
 
@@ -195,7 +197,7 @@ def test_a_former_member_sees_that_access_ended_and_outsiders_see_nothing(world:
         person.memberships.all().delete()
     else:
         row = person.memberships.get() if ended_by == "membership" else world.organization
-        type(row).objects.filter(pk=row.pk).update(activate=False)
+        type(row)._default_manager.filter(pk=row.pk).update(activate=False)
 
     former = client.get(world.address("inbox"))
     bare = other.get(world.address("inbox"))

@@ -155,8 +155,8 @@ def test_a_late_event_only_requests_a_sync(template: MessageTemplate) -> None:
 
 def test_events_of_one_webhook_are_applied_in_the_order_of_their_times(template: MessageTemplate) -> None:
     def arrival(event: str, minute: int) -> InboundItem[AccountEvent]:
-        event = AccountEvent(position="0", field=STATUS, waba_id=WABA, raw=about(event=event), event="", timestamp=None)
-        return inbound_event(event, template.organization, NOON + timedelta(minutes=minute))
+        account_event = AccountEvent(position="0", field=STATUS, waba_id=WABA, raw=about(event=event), event="", timestamp=None)
+        return inbound_event(account_event, template.organization, NOON + timedelta(minutes=minute))
 
     with transaction.atomic():
         apply_template_events([arrival("REINSTATED", 2), arrival("PAUSED", 1)])
