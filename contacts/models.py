@@ -137,7 +137,8 @@ class Contact(models.Model):
     name_at = models.DateTimeField(null=True, editable=False)
     """The time of the latest message that contained the name. A late message does not restore an older name."""
     name_since = models.DateTimeField(null=True, editable=False)
-    """The time of the earliest message that contained this name: see `contacts.identities.profile_names`."""
+    """The time of the earliest message that contained this name, or of an address book entry: see
+    `contacts.identities.profile_names`."""
     alias = models.CharField(_("name given by staff"), max_length=150, blank=True, default="", db_default="")
     search_name = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     """The text whose words are in ContactWord: see `contacts.lists.search`."""
@@ -376,6 +377,7 @@ class ContactChange(models.Model):
         BLOCKED = "blocked", _("blocked")
         UNBLOCKED = "unblocked", _("no longer blocked")
         OWNER = "owner", _("in charge")
+        AUTOMATIC = "automatic", _("automatic messages")
 
     contact = models.ForeignKey(
         Contact,

@@ -14,6 +14,7 @@ from typing import Any, Self
 import holidays
 
 from bots.automatic.calendar_words import WORDS, CalendarWords
+from bots.flows.texts import fold
 
 MAX_DAYS_AHEAD = 400
 """How many days are searched for the next opening: a year, and more than any holidays in a row."""
@@ -90,6 +91,15 @@ class BusinessHours:
             if later:
                 return min(later)
         return None
+
+    def next_closing(self, at: datetime) -> datetime | None:
+        """Returns the first time from `at` on at which the number is closed, which is `at` if it is closed. Returns None if there
+        is none in the next 400 days."""
+        if self.is_always_open:
+            return None
+        today = at.astimezone(self.zone).date()
+        ends = sorted({end for _, end in self._openings(today - 2 * DAY, days=MAX_DAYS_AHEAD) if end > at})
+        return next((end for end in (at, *ends) if not self.is_open(end)), None)
 
     def closed_name(self, day: date) -> str | None:
         """Returns the name of the closed day or holiday, which may be empty. Returns None if the day is an ordinary one."""
@@ -186,10 +196,12 @@ def public_holidays(country: str, state: str, year: int) -> Mapping[date, str]:
 
 
 @cache
-def states_of(country: str) -> tuple[str, ...]:
-    """Returns the codes of the country's states whose holidays are known."""
+def states_of(country: str) -> Mapping[str, str]:
+    """Returns the names of the country's states whose holidays are known, by their codes, in the order of the names."""
     codes = holidays.list_supported_countries().get(country, [])
-    return tuple(code for code in codes if len(code) <= MAX_STATE_LENGTH)
+    names = {code: name for name, code in holidays.country_holidays(country).subdivisions_aliases.items()} if codes else {}
+    states = {code: names.get(code, code) for code in codes if len(code) <= MAX_STATE_LENGTH}
+    return dict(sorted(states.items(), key=lambda state: fold(state[1])))
 
 
 def _list(value: object) -> list[Any]:

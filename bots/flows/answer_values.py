@@ -153,13 +153,10 @@ def _phone(text: str) -> str | None:
         return None
 
 
-def _length_fits(text: str, least: Any, most: Any) -> bool:
-    return (least is None or len(text) >= least) and (most is None or len(text) <= most)
-
-
 def fits_range(value: Decimal, least: Any, most: Any) -> bool:
-    """Returns whether the number is between the limits of the flow, which are JSON numbers or absent."""
-    return (least is None or value >= Decimal(str(least))) and (most is None or value <= Decimal(str(most)))
+    """Returns whether the number is between the limits of the flow: JSON numbers, or absent. Other values do not limit."""
+    low, high = (Decimal(str(limit)) if isinstance(limit, int | float) else None for limit in (least, most))
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def fits_dates(value: date, first: Any, last: Any, today: date) -> bool:
@@ -202,7 +199,7 @@ def read_answer(answer: Mapping[str, Any], text: str, today: date) -> str | None
     kind, least, most = answer["kind"], answer.get("min"), answer.get("max")
     text = visible(text)
     if kind == "text":
-        return cut(text, MAX_VALUE) if text and _length_fits(text, least, most) else None
+        return cut(text, MAX_VALUE) if text and fits_range(Decimal(len(text)), least, most) else None
     if kind == "number":
         number = read_number(text)
         return plain_number(number) if number is not None and fits_range(number, least, most) else None

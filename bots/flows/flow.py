@@ -61,13 +61,19 @@ class Flow:
 
     @cached_property
     def steps(self) -> Mapping[str, Step]:
-        """The steps by id. Of several steps with one id, the first."""
-        return {step["id"]: step for step in reversed(self.step_list)}
+        """The steps by id, in the order of the document. Of several steps with one id, the first."""
+        found: dict[str, Step] = {}
+        for step in self.step_list:
+            found.setdefault(step["id"], step)
+        return found
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
         """The position of each step, starting with 1."""
-        return {step["id"]: len(self.step_list) - index for index, step in enumerate(reversed(self.step_list))}
+        found: dict[str, int] = {}
+        for position, step in enumerate(self.step_list, 1):
+            found.setdefault(step["id"], position)
+        return found
 
     @cached_property
     def choices(self) -> Mapping[str, frozenset[str]]:

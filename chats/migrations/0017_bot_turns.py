@@ -47,6 +47,8 @@ class Migration(migrations.Migration):
                 ('wamid', organizations.fields.IdentifierField(max_length=255)),
                 ('is_answered', models.BooleanField(default=False)),
                 ('is_late', models.BooleanField(default=False)),
+                ('bot_replied', models.BooleanField(default=False)),
+                ('flow_state', models.JSONField(null=True)),
                 ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contacts.contact')),
             ],
             options={

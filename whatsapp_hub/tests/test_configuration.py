@@ -106,6 +106,13 @@ WRONG = {
     "PORT": ["abc", "0", "65536", "-1", "80 80"],
     "SIMULATOR_PORT": ["x", "99999"],
     "WEB_CONCURRENCY": ["x", "-1", "1.5"],
+    "BOT_ALLOWED_ADDRESSES": [
+        "n8n.internal",
+        "http://n8n.internal:5678",
+        "10.0.0.5/8",
+        "n8n.internal:0",
+        "n8n.internal:80@Aroeira",
+    ],
     "MOST_UNAPPLIED_ITEMS": ["x", "0"],
     "STORAGE_QUOTA_GB": ["x", "-1"],
     "PREVIOUS_APP_SECRET_DAYS": ["x", "nan", "inf", "-1"],

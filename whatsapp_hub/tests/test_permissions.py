@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from bots.models import Bot, BotDryRun, BotVersion
 from chats.models import Attachment, CannedReply, Message, MessageTemplate, OwnCannedReply
 from contacts.models import Contact, ContactImport, Label, Note
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
@@ -68,7 +69,28 @@ class World:
             role: OwnCannedReply.objects.create(organization=self.organization, user=person, shortcut="meu", text="Olá").pk
             for role, person in self.people.items()
         }
+        flow = {"format": 1, "name": "Oi", "start": "oi", "steps": [{"id": "oi", "type": "end"}]}
+        bot = Bot.objects.create(organization=self.organization, key="oi", name="Oi", draft=flow)
+        samples = {"answered": [[contact.pk, "00000000-0000-4000-8000-000000000000"]]}
+        dry_run = BotDryRun.objects.create(
+            bot=bot,
+            organization_id=self.organization.pk,
+            number=number,
+            flow=flow,
+            state="done",
+            result={
+                "conversations": 1,
+                "fell_through_at": {},
+                "handed_over_at": {},
+                "reasons": {},
+                "samples": samples,
+            },
+        )
         self.ids: dict[str, Any] = {
+            "bot_id": bot.pk,
+            "version_id": BotVersion.objects.create(bot=bot, number=1, flow=flow).pk,
+            "dry_run_id": dry_run.pk,
+            "position": 1,
             "own_reply_id": self.own_replies[Role.USER],
             "organization_id": self.organization.pk,
             "contact_id": contact.pk,

@@ -138,7 +138,15 @@ def test_a_state_adds_its_holidays() -> None:
     assert not hours(holidays_on=True, state="SP").is_open(revolution)
     assert hours(holidays_on=True, state="RJ").is_open(revolution)
     assert hours(holidays_on=True, state="XX").is_open(revolution)
-    assert len(states_of("BR")) == 27
+
+
+def test_states_have_names_in_their_order() -> None:
+    states = states_of("BR")
+
+    assert len(states) == 27
+    assert states["SP"] == "São Paulo"
+    assert list(states.values())[:4] == ["Acre", "Alagoas", "Amapá", "Amazonas"]
+    assert states_of("PT")["11"] == "Lisboa"
 
 
 def test_other_countries_have_their_own_holidays_and_unknown_ones_have_none() -> None:
@@ -147,7 +155,7 @@ def test_other_countries_have_their_own_holidays_and_unknown_ones_have_none() ->
     assert not hours(holidays_on=True, country="AR").is_open(independence)
     assert hours(holidays_on=True, country="AC").is_open(independence)
     assert public_holidays("AC", "", 2026) == {}
-    assert states_of("AC") == ()
+    assert states_of("AC") == {}
 
 
 def test_the_next_holidays_are_in_order_with_the_own_closed_days() -> None:
@@ -184,6 +192,23 @@ def test_a_time_that_occurs_twice_opens_with_the_first_and_closes_with_the_secon
     assert all(early.is_open(first + timedelta(minutes=minutes)) for minutes in range(0, 210, 10))
     assert late.is_open(datetime(2026, 11, 1, 6, 29, tzinfo=UTC))  # 01:29 for the second time
     assert not late.is_open(datetime(2026, 11, 1, 6, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("moment", "closing"),
+    [
+        ("2026-11-26T10:00", "2026-11-26T18:00"),
+        ("2026-11-26T19:00", "2026-11-26T19:00"),
+        ("2026-11-28T11:00", "2026-11-28T12:00"),
+    ],
+)
+def test_the_next_closing_is_the_first_closed_time(moment: str, closing: str) -> None:
+    assert hours().next_closing(at(moment)) == at(closing)
+
+
+def test_a_number_that_never_closes_has_no_closing() -> None:
+    assert hours([]).next_closing(at("2026-11-26T10:00")) is None
+    assert hours([[["00:00", "00:00"]]] * 7).next_closing(at("2026-11-26T10:00")) is None
 
 
 CLOCK = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 59])).map(lambda clock: clock.strftime("%H:%M"))

@@ -123,7 +123,7 @@ def test_without_a_script_the_answer_leads_back_to_the_conversation(ana, contact
 @pytest.mark.parametrize("headers", [HTMX, {}])
 @pytest.mark.parametrize(
     ("words", "refusal"),
-    [("", "Write something first."), ("  \r\n ", "Write something first."), ("x" * 4097, "At most 4096 characters.")],
+    [("", "Write something first."), ("  \r\n ", "Write something first."), ("x" * 4097, "At most 4,096 characters.")],
 )
 def test_what_cannot_be_an_answer_is_refused_in_words_and_comes_back(ana, contact, headers, words, refusal) -> None:
     response = send(ana, contact, headers=headers, text=words)
@@ -241,7 +241,7 @@ def test_too_many_files_and_too_long_a_caption_are_refused(ana, contact) -> None
     assert "at most 10 files" in text(response)
     response = send(ana, contact, text="x" * 1025, file=picture())
     assert response.status_code == 422
-    assert "1024" in text(response)
+    assert "At most 1,024 characters." in text(response)
     assert written(contact) == []
 
 

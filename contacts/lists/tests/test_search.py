@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.conftest import found_ids
-from contacts.lists.contact_list import ContactFilters, ContactPage, ListCursor, ListTab, list_contacts
+from contacts.lists.contact_list import ASCENDING_TABS, ContactFilters, ContactPage, ListCursor, ListTab, list_contacts
 from contacts.lists.search import MAX_FOUND, RARE_WORD_LIMIT, find_contacts, fold_limited, index_names
 from contacts.models import Contact, ContactWord, Label
+from contacts.owners import Owner
 from contacts.services import rename_contact
 from jobs.bulk_writes import update_rows
 from organizations.models import User
@@ -138,8 +139,8 @@ def test_a_search_shows_everybody_once_in_the_order_of_the_list(padaria, many, t
 
 @pytest.mark.parametrize("view", ListTab)
 def test_a_search_of_common_words_goes_along_the_narrowed_list(padaria, many, view):
-    columns = dict.fromkeys(["waiting_since", "unread_at", "last_customer_message_at"], NOON - timedelta(hours=23))
-    Contact.objects.filter(pk__in=[each.pk for each in many[::3]]).update(activate_bot=False, **columns)
+    columns = dict.fromkeys(["waiting_since", "unread_at", "last_customer_message_at", "owner_since"], NOON - timedelta(hours=23))
+    Contact.objects.filter(pk__in=[each.pk for each in many[::3]]).update(activate_bot=False, owner="waiting", **columns)
     shown = pages(padaria, ContactFilters(search="mar", view=view), 40)
     assert [each.pk for each in shown] == [each.pk for each in pages(padaria, ContactFilters(view=view), 40)]
 
@@ -241,6 +242,8 @@ def test_pages_show_every_contact_once_in_order(padaria, number, moments, limit,
             waiting_since=moment,
             unread_at=moment,
             blocked_at=moment if place % 2 else None,
+            owner=Owner.WAITING,
+            owner_since=moment,
         )
     filters = ContactFilters(view=view)
     shown = pages(padaria, filters, limit)
@@ -249,7 +252,7 @@ def test_pages_show_every_contact_once_in_order(padaria, number, moments, limit,
     assert {each.pk for each in shown} == wanted
     dates = [getattr(each, filters.column) for each in shown]
     dated = [date for date in dates if date]
-    assert dated == sorted(dated, reverse=view is not ListTab.CLOSING)
+    assert dated == sorted(dated, reverse=view not in ASCENDING_TABS)
     assert all(date is None for date in dates[len(dated) :])
 
 
