@@ -97,7 +97,7 @@ def create(number, joelma, ana) -> None:
 
 def delete(number, joelma, ana) -> None:
     known = {"organization": number.organization, "waba_id": number.waba_id, "name": "aviso", "language": "pt_BR"}
-    template = MessageTemplate.objects.create(**known, template_id="1", told_at=timezone.now())
+    template = MessageTemplate.objects.create(**known, template_id="1", reported_at=timezone.now())
     with pytest.raises(GraphError):
         delete_template(template=template, every_language=True, by=ana)
 

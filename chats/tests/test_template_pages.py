@@ -70,7 +70,7 @@ def keep(number: PhoneNumber, name: str, components: list[Any], **columns: Any) 
         waba_id=number.waba_id,
         name=name,
         components=components,
-        told_at=timezone.now(),
+        reported_at=timezone.now(),
         **columns,
     )
 

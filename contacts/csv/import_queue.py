@@ -199,7 +199,7 @@ def _check_access(contact_import: ContactImport) -> None:
         raise ImporterLostAccess.because(
             gettext("Whoever began this import is no member any more. What was stored before that stays.")
         )
-    if contact_import.may_label and not access.manages:
+    if contact_import.may_label and not access.is_admin:
         raise ImporterLostAccess.because(
             gettext("Whoever began this import is no administrator any more. What was stored before that stays.")
         )
