@@ -121,7 +121,7 @@ def test_a_changed_number_is_a_line_unless_whatsapp_s_notice_says_it(contact, an
 
 def test_who_did_it_may_have_left(contact, ana) -> None:
     ContactChange.objects.create(contact=contact, kind="done", values={}, create_in=NOON)
-    assert "Somebody who left marked as done" in page(ana, contact)
+    assert "Former member marked as done" in page(ana, contact)
 
 
 def test_a_new_day_is_announced_once_by_whatever_comes_first_on_it(contact, ana) -> None:

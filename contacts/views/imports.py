@@ -41,7 +41,7 @@ def import_contacts(request: HttpRequest, access: Access) -> HttpResponse:
         except FileRefused as refusal:
             context["faults"] = refusal.problems
         except StorageFull:
-            form.add_error("file", gettext("The organization's storage is full. Only whoever runs the hub can give it more."))
+            form.add_error("file", gettext("The organization's storage is full. Only the operator of the hub can give it more."))
         else:
             return redirect("contact_import_columns", access.organization.pk, created.pk)
     return render(request, "contacts/import.html", context, status=422)
