@@ -142,7 +142,7 @@ def test_an_administrator_gives_the_organization_a_simulated_number(standin: Run
     assert "Connect a simulated number" in admin.get(page).content.decode()
 
     for _twice in range(2):
-        assert admin.post(f"{page}connect/").url == page
+        assert admin.post(f"{page}connect/")["Location"] == page
 
     assert organization.numbers.count() == 1
     assert "Ana Beatriz Teles" in admin.get(page).content.decode()
@@ -169,4 +169,5 @@ def test_simulated_number_gets_its_webhooks_at_their_times(root: User) -> None:
     until(lambda: Message.objects.filter(contact__name="Lívia Prado").exists())
 
     livia = Contact.objects.get(name="Lívia Prado")
+    assert livia.last_customer_message_at is not None
     assert timedelta(hours=26) < timezone.now() - livia.last_customer_message_at < timedelta(hours=28)

@@ -107,6 +107,7 @@ def test_an_answer_is_queued_in_the_name_of_its_writer(ana, contact) -> None:
     assert (response.status_code, response.headers["HX-Trigger"]) == (204, "hub:sent")
     (message,) = written(contact)
     assert (message.content, message.message_status, message.origin) == ("Abrimos às 8h.\nAté logo!", "queued", "staff")
+    assert message.written_by is not None
     assert message.written_by.name == "Ana Souza"
     assert QueuedMessage.objects.filter(message=message).exists()
     page = text(ana.get(url("conversation_pane", contact)))
