@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from bots.flows.starters import STARTERS
-from bots.publishing.assignments import assign_bot, set_new_contacts
+from bots.publishing.assignments import assign_bot
 from bots.publishing.services import create_bot
 from bots.publishing.versions import publish_bot
 from chats.message_templates.accounts import Account
@@ -22,6 +22,7 @@ from contacts.models import Contact
 from organizations.live.revisions import publish_revisions
 from organizations.members.organizations import create_organization
 from organizations.models import Organization, PhoneNumber, Profile, Proof, User
+from organizations.numbers.setup import set_default_profile
 from simulator.client import Content, Phones
 
 MARKER_FILE = "demonstration"
@@ -146,7 +147,7 @@ def _switch_on_bot(number: PhoneNumber, *, by: User) -> None:
     bot = create_bot(organization=number.organization, name=starter.title, flow=starter.read().document, by=by, now=now)
     publish_bot(bot=bot, by=by, now=now)
     assign_bot(number=number, bot=bot, by=by, now=now)
-    set_new_contacts(number=number, profile=Profile.BOT, by=by)
+    set_default_profile(number=number, profile=Profile.BOT, by=by)
 
 
 def simulated_number(organization: Organization) -> PhoneNumber | None:
