@@ -6,8 +6,8 @@
     events            what happens to a conversation: CustomerAnswered, Answer, TimedOut, CallEnded, Event, Facts
     customer_answers  stored messages as answers: read_message
     interpreter       run: (flow, state, event) -> Turn
-    actions           what is to be done: Turn, Action, Send, SetField, AddLabels, RemoveLabels, Call, HandOver, Reason, End, and the
-                      counts Count, Came, WentOn, Left, HandedOver, FellThrough
+    actions           what is to be done: Turn, Action, Send, SetField, AddLabels, RemoveLabels, Call, HandOver, Reason, End, and
+                      the counts Count, Came, WentOn, Left, HandedOver, FellThrough
     state             the state between two turns: read_time
     messages          API objects of messages: build
     texts             placeholders and comparison: fold, fill, names_in, PLACEHOLDERS
