@@ -4,12 +4,13 @@ import { installPlaceholders } from "./automatic/placeholders.js";
 import { installRows } from "./automatic/rows.js";
 import { installUnsavedSign } from "./automatic/unsaved.js";
 import { installWeek } from "./automatic/week.js";
-import { one } from "./common/dom.js";
+import { onClick, one } from "./common/dom.js";
 
 installPlaceholders();
 installRows();
 installWeek();
 installUnsavedSign(one("form[data-unsaved]"));
+onClick({ "[data-wrong-field]": (link) => one(link.hash)?.focus() });
 
 // A search brought other contacts to choose from: the previews are of the first of them.
 document.body.addEventListener("htmx:afterSwap", ({ target }) => {
