@@ -10,7 +10,15 @@ installPlaceholders();
 installRows();
 installWeek();
 installUnsavedSign(one("form[data-unsaved]"));
-onClick({ "[data-wrong-field]": (link) => one(link.hash)?.focus() });
+// Not by the link itself, because going to another part of the page counts as going back or forward.
+onClick({
+  "[data-wrong-field]": (link, event) => {
+    event.preventDefault();
+    const field = one(link.hash);
+    if (!field.matches("input, select, textarea")) field.tabIndex = -1;
+    field.focus();
+  },
+});
 
 // A search brought other contacts to choose from: the previews are of the first of them.
 document.body.addEventListener("htmx:afterSwap", ({ target }) => {
