@@ -24,7 +24,9 @@ class Bot(models.Model):
     draft_revision = models.PositiveIntegerField(default=0)
     """Increases with each change of the draft, so that one page does not overwrite another one's changes."""
     undo: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """Earlier drafts, the latest last."""
+    """Changes that lead back to earlier drafts, the latest last (`bots.editor.changes`)."""
+    redo: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
+    """`changes` that lead to the drafts before undo, the latest last, while the draft has this `revision`."""
     published = models.ForeignKey(
         "BotVersion", verbose_name=_("published version"), null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -100,8 +102,9 @@ class BotConversation(LeasedRow):
 class BotWebCall(LeasedRow):
     """A web call of a flow, whose conversation waits for its result. Deleted when the result is applied."""
 
-    call_id = models.UUIDField(unique=True)  # A call is stored once, and its conversation names it.
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    call_id = IdentifierField(max_length=100)
+    """Identifies the call among those of the conversation, whose state names it."""
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, db_index=False, related_name="+")
     organization_id = models.BigIntegerField()
     request: "models.JSONField[Any, Any]" = models.JSONField()
     """`method`, `url`, `headers` and `body`."""
@@ -111,6 +114,10 @@ class BotWebCall(LeasedRow):
 
     class Meta:
         db_table = "bot_web_call"
+        constraints: ClassVar = [
+            # A call is stored once.
+            models.UniqueConstraint(fields=["contact", "call_id"], name="one_bot_web_call_each"),
+        ]
         indexes: ClassVar = [
             # The worker's next calls, by organization.
             models.Index(fields=["state", "organization_id", "due_at", "id"], name="bot_web_call_queue"),
@@ -202,3 +209,35 @@ class StepCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} {self.day}"
+
+
+class BotDryRun(LeasedRow):
+    """What the draft of a bot would have answered in stored conversations of a number. It sends nothing and makes no web call."""
+
+    bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="dry_runs")  # its index: the dry runs of a bot
+    organization_id = models.BigIntegerField()
+    number = models.ForeignKey(PhoneNumber, on_delete=models.CASCADE, db_index=False, related_name="+")
+    flow: "models.JSONField[Any, Any]" = models.JSONField()
+    """The draft when the dry run was started."""
+    started_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, db_index=False, related_name="+")
+    create_in = models.DateTimeField(default=timezone.now, editable=False)
+    conversations = models.PositiveIntegerField(default=0)
+    """Conversations that are looked at."""
+    conversations_done = models.PositiveIntegerField(default=0)
+    result: "models.JSONField[Any, Any]" = models.JSONField(null=True)
+    """The counts and the sample conversations of `bots.publishing.dry_runs`, by ids. It contains no text of a customer."""
+
+    objects = LeasedQuerySet["BotDryRun"].as_manager()
+    queue_column = "organization_id"
+
+    class Meta:
+        db_table = "bot_dry_run"
+        verbose_name = _("dry run of a bot")
+        verbose_name_plural = _("dry runs of bots")
+        indexes: ClassVar = [
+            # The worker's next dry runs, by organization.
+            models.Index(fields=["state", "organization_id", "due_at", "id"], name="bot_dry_run_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

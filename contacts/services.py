@@ -74,6 +74,22 @@ def set_who_answers(*, organization: Organization, contact_ids: Collection[int],
     return run_in_transaction(write)
 
 
+def set_automatic_messages(*, organization: Organization, contact_ids: Collection[int], on: bool, by: User, now: datetime) -> int:
+    """Switches automatic messages to these contacts on or off. Ignores contacts of other organizations. Returns the number of
+    contacts."""
+    contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids)
+
+    def write() -> int:
+        before = dict(contacts.select_for_update().order_by("pk").values_list("pk", "activate_automatic_message"))
+        contacts.update(activate_automatic_message=on)
+        changed = [(pk, {"from": was_on, "to": on}) for pk, was_on in before.items() if was_on != on]
+        record_changes(changed, kind=ContactChange.Kind.AUTOMATIC, by=by, now=now)
+        publish_revisions([organization.pk])
+        return len(before)
+
+    return run_in_transaction(write)
+
+
 # ---- Aliases and new contacts ----
 
 

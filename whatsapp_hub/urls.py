@@ -15,11 +15,11 @@ organization_urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/", include("chats.urls")),
     path("contacts/", include("contacts.urls")),
     path("canned-replies/", include("chats.own_reply_urls")),
+    path("settings/bots/", include("bots.urls")),
     path("settings/webhooks/", include("webhooks.urls")),
     path("settings/labels/", include("contacts.label_urls")),
     path("settings/templates/", include("chats.template_urls")),
     path("settings/canned-replies/", include("chats.canned_urls")),
-    path("settings/bots/", include("bots.urls")),
     path("settings/", include("organizations.urls")),
     path("simulator/", include("simulator.urls")),
 ]

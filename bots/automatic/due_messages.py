@@ -1,7 +1,7 @@
 """Which automatic message a turn gets, and its words. Without a database: the caller knows the conversation, and sends."""
 
-import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,9 +27,6 @@ HANDED_OVER_UNTIL_BACK = gettext_noop(
     "All right! I have told our team. Nobody is here at the moment: we answer as soon as we are back."
 )
 """The hub's own words when a customer asks for a person: while open, while closed, and while closed without a next opening."""
-
-_WITH_JOINT = re.compile(r"^\{\{\s*(\w+)\s*\}\}(?:,? )?|(?:,? )?\{\{\s*(\w+)\s*\}\}", re.MULTILINE)
-"""A placeholder with what joins it to the words before it, or at the beginning of a line to those after it."""
 
 
 class AutomaticKind(models.TextChoices):
@@ -95,15 +92,9 @@ def default_hand_over(facts: Facts) -> Mapping[str, Any]:
 
 
 def fill(message: Mapping[str, Any], facts: Facts) -> dict[str, Any] | None:
-    """Returns the API object of a flow's message with the facts in its placeholders. An empty one goes together with the comma or
-    space before it, so that “Hello, {{first_name}}!” becomes “Hello!”. None if nothing is left of the text. Raises
+    """Returns the API object of a flow's message with the facts in its placeholders. None if nothing is left of the text. Raises
     InvalidMessage."""
-    texts = {name: _without_empty(message[name], facts) for name in ("text", "caption") if name in message}
-    return build({**message, **texts}, lambda name: value_of(name, facts))
-
-
-def _without_empty(text: str, facts: Facts) -> str:
-    return _WITH_JOINT.sub(lambda found: found[0] if value_of(found[1] or found[2], facts) else "", text)
+    return build(message, lambda name: value_of(name, facts))
 
 
 def value_of(name: str, facts: Facts) -> str:
@@ -117,18 +108,30 @@ def facts_for(
     contact: Contact, *, organization: Organization, hours: BusinessHours, now: datetime, labels: Collection[str] = ()
 ) -> Facts:
     """Returns what messages and conditions can say about the contact, the organization and the time."""
+    return contact_facts(contact, number_facts(organization=organization, hours=hours, now=now), labels)
+
+
+def number_facts(*, organization: Organization, hours: BusinessHours, now: datetime) -> Facts:
+    """Returns the facts that all contacts of a number have in common."""
     language = customers_language(organization.country)
-    name = " ".join((contact.alias or contact.name).split())
     return Facts(
         today=now.astimezone(hours.zone).date(),
-        first_name=name.partition(" ")[0],
-        name=name,
-        phone=formatted(contact.wa_id or ""),
-        username=contact.username,
         language=language,
         organization=organization.organization_name,
         hours=hours.hours_text(language),
         next_opening=hours.next_opening_text(now, language),
         is_open=hours.is_open(now),
+    )
+
+
+def contact_facts(contact: Contact, of_number: Facts, labels: Collection[str] = ()) -> Facts:
+    """Returns the facts of a number with those of one of its contacts."""
+    name = " ".join((contact.alias or contact.name).split())
+    return replace(
+        of_number,
+        first_name=name.partition(" ")[0],
+        name=name,
+        phone=formatted(contact.wa_id or ""),
+        username=contact.username,
         labels=frozenset(labels),
     )

@@ -3,6 +3,7 @@
 flow            reads a document: read_flow, Flow, InvalidFlow, FORMAT, SCHEMA
 problems        what is wrong with a flow, in words: Problem
 events          what happens to a conversation: CustomerAnswered, Answer, TimedOut, CallEnded, Event, Facts
+customer_answers   stored messages as answers: read_message
 interpreter     run: (flow, state, event) -> Turn
 actions         what is to be done: Turn, Action, Send, SetField, AddLabels, RemoveLabels, Call, HandOver, Reason, End, and the
                 counts Count, Came, WentOn, Left, HandedOver, FellThrough

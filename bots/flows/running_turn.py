@@ -37,6 +37,8 @@ MAX_STEPS = 100
 MAX_SENDS = 10
 """Of one turn. No flow without blocking problems reaches them."""
 DEFAULT_RETRIES = 2
+MAX_MINUTES = 24 * 60
+"""Until a time-out. A draft may have more."""
 MAX_DETAIL = 200
 
 
@@ -218,8 +220,8 @@ class RunningTurn:
             times.pop("reminder", None)
         self.state.timer_is = min(times, key=lambda kind: times[kind]) if times else None
         since = read_time(self.state.waits_since) or self.now
-        minutes = times.get(self.state.timer_is or "")
-        self.state.timer = (since + timedelta(minutes=minutes)).isoformat() if minutes else None
+        minutes = min(times.get(self.state.timer_is or "", 0), MAX_MINUTES)
+        self.state.timer = (since + timedelta(minutes=minutes)).isoformat() if times else None
 
     # Steps
 

@@ -12,6 +12,8 @@ MAX_ANSWER = 4096
 """Characters of an answer that are read: WhatsApp's limit of a text."""
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
+_WITH_JOINT = re.compile(r"^\{\{([^{}]*)\}\}(?:,? )?|(?:,? )?\{\{([^{}]*)\}\}", re.MULTILINE)
+"""A placeholder with what joins it to the words beside it."""
 _LETTERS = {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
 """Letters that Unicode does not decompose, with what people type for them."""
 
@@ -27,7 +29,9 @@ def without_placeholders(text: str) -> str:
 
 def fill(text: str, value_of: Callable[[str], str], most: int | None = None) -> str:
     """Returns the text with values for its placeholders. If it would have more than `most` characters, the longest values are cut,
-    so that only a text that is too long without them stays too long."""
+    so that only a text that is too long without them stays too long. A placeholder without a value goes with the comma and space
+    before it (at the beginning of a line, after it), so that “Hello, {{first_name}}!” becomes “Hello!”."""
+    text = _WITH_JOINT.sub(lambda found: found[0] if value_of((found[1] or found[2]).strip()) else "", text)
     values = [value_of(found.strip()) for found in _PLACEHOLDER.findall(text)]
     if most is not None:
         values = _cut_all(values, most - len(without_placeholders(text)))

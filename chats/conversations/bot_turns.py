@@ -1,7 +1,7 @@
 """Writes what bots and automatic messages have to answer, in the transaction that stores the messages. `bots.answering` answers."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -23,12 +23,21 @@ MAX_BURST = timedelta(seconds=30)
 MessageKey = tuple[str, str]
 
 
-def start_turns(rows: Sequence[Message], contacts: Mapping[int, Contact], now: datetime) -> None:
-    """Makes the conversations of these new messages due for an answer, if their numbers answer automatically. The contacts are
-    locked. A message that had its turn before, as before a rebuild, has no other one."""
-    candidates = {row.key: row for row in rows if starts_turn(row, contacts[row.contact_id])}
-    for key in find_turn_messages(candidates):
-        del candidates[key]
+def restore_answers(rows: Sequence[Message]) -> set[MessageKey]:
+    """Sets `bot_replied` and `flow_state` of messages that had their turn before, as before a rebuild. Does not save. Returns the
+    keys of these messages: they have no other turn."""
+    answering = [row for row in rows if row.is_user_message and row.phone_number.answers_since]
+    turns = {(turn.phone_number_id, turn.wamid): turn for turn in _find([row.key for row in answering])}
+    for row in answering:
+        if turn := turns.get(row.key):
+            row.bot_replied, row.flow_state = turn.bot_replied, turn.flow_state
+    return set(turns)
+
+
+def start_turns(rows: Sequence[Message], had_turn: Collection[MessageKey], contacts: Mapping[int, Contact], now: datetime) -> None:
+    """Makes the conversations of these new messages due for an answer, if their numbers answer automatically. `had_turn` are the
+    keys of those that had their turn before. The contacts are locked."""
+    candidates = {row.key: row for row in rows if starts_turn(row, contacts[row.contact_id]) and row.key not in had_turn}
     if not candidates:
         return
     insert_rows([_turn_message(row, now) for row in candidates.values()])
@@ -49,15 +58,14 @@ def starts_turn(row: Message, contact: Contact) -> bool:
     return contact.activate_bot or contact.activate_automatic_message
 
 
-def find_turn_messages(keys: Collection[MessageKey]) -> set[MessageKey]:
-    """Returns those of these messages that have had a turn."""
+def _find(keys: Collection[MessageKey]) -> Iterable[BotTurnMessage]:
     by_number: dict[str, list[str]] = defaultdict(list)
     for number, wamid in keys:
         by_number[number].append(wamid)
     condition = Q(pk__in=[])
     for number, wamids in by_number.items():
         condition |= Q(phone_number_id=number, wamid__in=wamids)
-    return set(BotTurnMessage.objects.filter(condition).values_list("phone_number_id", "wamid")) if by_number else set()
+    return BotTurnMessage.objects.filter(condition) if by_number else ()
 
 
 def merge_turns(*, kept: Contact, absorbed: Contact) -> None:

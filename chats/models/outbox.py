@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Coalesce, Greatest, Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chats.models.conversations import Message
 from contacts.models import Contact
+from jobs.bulk_writes import insert_rows
 from jobs.models import LeasedQuerySet, LeasedRow, State
 from organizations.models import PhoneNumber
 from organizations.numbers.suspension import PROBE_INTERVAL
@@ -68,8 +70,8 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
         ids = [contact.pk for contact in contacts]
         stored = dict(self.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", "state"))
         missing = [contact for contact in contacts if contact.pk not in stored]
-        for contact in missing:
-            self.schedule(contact)
+        due: dict[str, Any] = {"state": State.DUE.value, "attempts": 0, "reason": "", "due_at": timezone.now()}
+        insert_rows([SendQueue(contact=each, phone_number_id=each.create_for_phone_number_id, **due) for each in missing])
         idle = [pk for pk, state in stored.items() if state != State.DUE]
         self.filter(pk__in=idle).update(state=State.DUE, **EMPTY_LEASE)
 

@@ -17,7 +17,7 @@ from cloud_api.errors import can_be_resent, codes_of
 from cloud_api.payloads.texts import content_of
 from contacts.models import Contact
 from contacts.owners import OwnerReason
-from jobs.bulk_writes import insert_rows, update_rows
+from jobs.bulk_writes import insert_rows, update_groups
 from jobs.transactions import run_in_transaction
 from jobs.wakeups import wake_after_commit
 from organizations.live.revisions import publish_revisions
@@ -83,13 +83,15 @@ def queue_message(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotMessage:
-    """A message of a bot, or an automatic one, that is to be queued. `trace` says why it is sent (`Message.bot_trace`)."""
+    """A message of a bot, or an automatic one, that is to be queued. `trace` says why it is sent (`Message.bot_trace`), and
+    `flow_state` where its flow is then."""
 
     contact: Contact
     message: Mapping[str, Any]
     token: uuid.UUID
     origin: Origin
     trace: Mapping[str, Any] | None = None
+    flow_state: Mapping[str, Any] | None = None
 
     def as_row(self) -> Message:
         kind = self.message["type"]
@@ -103,7 +105,7 @@ class BotMessage:
             message_status=MessageStatus.QUEUED.value,
             callback_data=str(self.token),
             bot_trace=self.trace,
-            flow_state=None,
+            flow_state=self.flow_state,
             written_by=None,
         )
 
@@ -117,6 +119,7 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
     if not queued:
         return []
     contacts = {each.contact.pk: each.contact for each in queued}
+    before = {pk: _contact_values(contact) for pk, contact in contacts.items()}
     SendQueue.objects.schedule_all(list(contacts.values()))
     rows = []
     for each in queued:
@@ -127,9 +130,13 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
         rows.append(row)
     insert_rows(rows)
     insert_rows([QueuedMessage(message_id=pk, contact_id=contact_id) for pk, contact_id in _stored_ids(rows)])
-    update_rows([contacts[pk] for pk in sorted(contacts)], CONTACT_COLUMNS)
+    update_groups(Contact, CONTACT_COLUMNS, {pk: _contact_values(contact) for pk, contact in contacts.items()}, before)
     wake_after_commit(SendQueue)
     return rows
+
+
+def _contact_values(contact: Contact) -> tuple[Any, ...]:
+    return tuple(getattr(contact, column) for column in CONTACT_COLUMNS)
 
 
 def _stored_ids(rows: Sequence[Message]) -> list[tuple[int, int]]:

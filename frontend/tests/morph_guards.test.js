@@ -41,6 +41,13 @@ test("hidden fields and check boxes are the server's", () => {
   );
 });
 
+test("a part that did not change comes without its content and stays", () => {
+  const part = document.createElement("li");
+  part.setAttribute("data-unchanged", "");
+  assert.equal(beforeNodeMorphed(element("text"), part), false);
+  assert.equal(beforeNodeMorphed(element("text"), document.createElement("p")), true);
+});
+
 test("a marked choice stays", () => {
   assert.equal(beforeNodeMorphed(element("choice")), false);
 });

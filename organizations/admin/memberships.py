@@ -3,11 +3,14 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from organizations.admin.display import time_column
 from organizations.admin.model_admins import (
     CheckedChoices,
     HubModelAdmin,
 )
 from organizations.models import Membership
+
+CREATED = time_column(Membership, "create_in")
 
 
 class MembershipInline(CheckedChoices, admin.TabularInline):  # type: ignore[type-arg]
@@ -19,10 +22,10 @@ class MembershipInline(CheckedChoices, admin.TabularInline):  # type: ignore[typ
 
 @admin.register(Membership)
 class MembershipAdmin(HubModelAdmin[Membership]):
-    list_display = ("user", "organization", "role", "activate", "create_in")
+    list_display = ("user", "organization", "role", "activate", CREATED)
     list_filter = ("role", "activate")
     search_fields = ("user__email__istartswith", "organization__organization_name__istartswith")
     search_help_text = _("Beginning of the user's e-mail or of the organization's name")
     autocomplete_fields = ("user", "organization")
-    readonly_fields = ("create_in",)
+    readonly_fields = (CREATED,)
     related = ("user", "organization")

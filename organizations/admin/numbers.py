@@ -21,6 +21,7 @@ from organizations.admin.display import (
     indented_json,
     list_link,
     row_link,
+    time_column,
     webhook_url,
 )
 from organizations.admin.forms import PhoneNumberForm
@@ -38,13 +39,16 @@ from organizations.numbers.selectors import annotate_has_secrets, latest_account
 from organizations.numbers.setup import CALLBACK_PATH
 from organizations.numbers.states import derive_state
 
+CREATED = time_column(PhoneNumber, "create_in")
+CHECKED = time_column(PhoneNumber, "proof_checked_at")
+
 
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     """Numbers. Secrets can be replaced and never read. A number that was ever used can be deactivated, but not deleted."""
 
     form = PhoneNumberForm
-    list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", "create_in")
+    list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", CREATED)
     list_filter = ("activate", "proven_by", "default_profile")
     actions = ("approve_ownership", "withdraw_ownership")
     search_fields = (
@@ -70,7 +74,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     secret_fields = ("new_webhook_verify_token", "new_meta_token", "new_app_secret")
     fieldsets = (
         (None, {"fields": ("organization", "wa_id", "name", "shown_id", "waba_id", "activate", "state")}),
-        (_("Ownership"), {"fields": ("ownership", "account_ownership", "proof_checked_at")}),
+        (_("Ownership"), {"fields": ("ownership", "account_ownership", CHECKED)}),
         (_("New contacts"), {"fields": ("default_profile",)}),
         (
             _("Secrets"),
@@ -80,12 +84,12 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
             },
         ),
         (_("Webhook"), {"fields": ("own_address", "shared_address")}),
-        (_("What Meta told last about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
-        (_("More"), {"fields": ("rows", "create_in")}),
+        (_("Last report of Meta about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
+        (_("More"), {"fields": ("rows", CREATED)}),
     )
     always_shown = (
-        *("state", "ownership", "account_ownership", "proof_checked_at"),
-        *("previous_state", "own_address", "shared_address", "events_table", "rows", "create_in"),
+        *("state", "ownership", "account_ownership", CHECKED),
+        *("previous_state", "own_address", "shared_address", "events_table", "rows", CREATED),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -95,7 +99,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
         ids = (None, {"fields": ("organization", "wa_id", "phone_number_id", "waba_id", "activate")})
         return (ids, contacts, (heading, {"fields": self.secret_fields, "description": stored["description"]}))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         """Makes the columns read-only to which contacts and messages refer."""
         return (*self.always_shown, "organization", "shown_id") if obj else self.always_shown
 
@@ -191,7 +195,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
 class AccountEventAdmin(ReadOnlyAdmin, LargeTableAdmin[AccountEvent]):
     """What webhooks reported about numbers, accounts and templates."""
 
-    intro = _("What Meta told about numbers, accounts and message templates: quality, limits, reviews, restrictions.")
+    intro = _("What Meta reported about numbers, accounts and message templates: quality, limits, reviews, restrictions.")
     list_display = ("when", "organization", "number", "waba_id", "field", "event")
     search_fields = ("phone_number__exact", "waba_id__exact")
     search_help_text = _("Phone number ID or WhatsApp Business Account ID")

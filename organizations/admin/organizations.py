@@ -12,6 +12,7 @@ from organizations.admin.display import (
     EMPTY,
     html_table,
     row_link,
+    time_column,
     webhook_url,
 )
 from organizations.admin.forms import OrganizationRowForm
@@ -24,13 +25,15 @@ from organizations.numbers.selectors import derive_states
 from organizations.numbers.setup import CALLBACK_PATH
 from organizations.storage import quota_of, storage_used
 
+CREATED = time_column(Organization, "create_in")
+
 
 @admin.register(Organization)
 class OrganizationAdmin(HubModelAdmin[Organization]):
     """Organizations. One that was ever used can be deactivated, but not deleted."""
 
     form = OrganizationRowForm
-    list_display = ("organization_name", "activate", "create_in", "created_by")
+    list_display = ("organization_name", "activate", CREATED, "created_by")
     list_filter = ("activate",)
     search_fields = ("organization_name__icontains",)
     related = ("create_by",)
@@ -48,9 +51,9 @@ class OrganizationAdmin(HubModelAdmin[Organization]):
             },
         ),
         (_("Numbers"), {"fields": ("numbers_table",)}),
-        (_("Origin"), {"fields": ("create_in", "created_by")}),
+        (_("Origin"), {"fields": (CREATED, "created_by")}),
     )
-    readonly_fields = ("storage_used", "address", "numbers_table", "create_in", "created_by")
+    readonly_fields = ("storage_used", "address", "numbers_table", CREATED, "created_by")
     inlines = (MembershipInline,)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

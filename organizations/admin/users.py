@@ -7,7 +7,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from organizations.admin.display import EMPTY
+from organizations.admin.display import EMPTY, time_column
 from organizations.admin.forms import NewUserForm, UserForm
 from organizations.admin.memberships import MembershipInline
 from organizations.admin.model_admins import (
@@ -15,6 +15,8 @@ from organizations.admin.model_admins import (
 )
 from organizations.members.email_changes import delete_other_addresses
 from organizations.models import User
+
+TIMES = (time_column(User, "last_login"), time_column(User, "create_in"))
 
 
 @admin.register(User)
@@ -24,7 +26,7 @@ class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     form = UserForm
     add_form = NewUserForm
     ordering = ("email",)
-    list_display = ("email", "name", "activate", "is_superuser", "last_login", "create_in")
+    list_display = ("email", "name", "activate", "is_superuser", *TIMES)
     list_filter = ("activate", "is_superuser")
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
@@ -36,14 +38,14 @@ class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Access"), {"fields": ("activate", "is_superuser")}),
-        (_("Times"), {"fields": ("last_login", "create_in")}),
+        (_("Times"), {"fields": TIMES}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),)
     inlines = (MembershipInline,)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         own = ("activate", "is_superuser") if obj == request.user else ()
-        return ("last_login", "create_in", *own)
+        return (*TIMES, *own)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj else ()

@@ -10,6 +10,9 @@ export function mayMorphNode(node) {
   return node !== node.ownerDocument.activeElement && node.value === node.defaultValue;
 }
 
+// A part of a list that did not change comes without its content.
+const isUnchanged = (node) => Boolean(node?.hasAttribute?.("data-unchanged"));
+
 // Attributes that scripts or the browser set, and that the server does not know.
 const BROWSER_ATTRIBUTES = {
   open: "details, dialog",
@@ -23,6 +26,6 @@ export function mayUpdateAttribute(name, node) {
 }
 
 export function installMorphGuards({ defaults: { callbacks } }) {
-  callbacks.beforeNodeMorphed = (node) => mayMorphNode(node);
+  callbacks.beforeNodeMorphed = (node, newNode) => !isUnchanged(newNode) && mayMorphNode(node);
   callbacks.beforeAttributeUpdated = (name, node) => mayUpdateAttribute(name, node);
 }

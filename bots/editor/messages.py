@@ -1,0 +1,51 @@
+"""Messages of steps: their types, and the change of one type into another, which keeps the text."""
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+Message = dict[str, Any]
+
+MESSAGE_TYPES: dict[str, str | Promise] = {
+    "text": _("Text"),
+    "buttons": _("Text with buttons"),
+    "list": _("Text with a list"),
+    "media": _("Picture, video, audio or file"),
+    "link": _("Text with a link button"),
+    "location_request": _("Ask for the location"),
+    "template": _("Message template"),
+}
+SIMPLE_TYPES = ("text", "media", "link", "template")
+"""Types of messages that expect no answer of their own: reminders, and what is said about a wrong answer."""
+MEDIA_KINDS: dict[str, str | Promise] = {
+    "image": _("Picture"),
+    "video": _("Video"),
+    "audio": _("Audio"),
+    "document": _("File"),
+    "sticker": _("Sticker"),
+}
+CONTENTS: dict[str, Message] = {
+    "media": {"kind": "image", "link": ""},
+    "list": {"button": ""},
+    "link": {"title": "", "url": ""},
+    "template": {"name": "", "language": "", "values": []},
+}
+
+
+def convert_message(message: Message, kind: str) -> Message:
+    """Returns the message as one of another type, with the same text and the same choices. Raises KeyError for an unknown type."""
+    text = str(message.get("text") or message.get("caption") or "")
+    new: Message = {"type": str({key: key for key in MESSAGE_TYPES}[kind]), **CONTENTS.get(kind, {})}
+    if kind == "media":
+        return new | ({"caption": text} if text else {})
+    if kind == "template":
+        return new | {"values": []}
+    new["text"] = text
+    choices = message.get("buttons") or message.get("rows") or [{"id": "", "title": gettext("Option %(number)s") % {"number": 1}}]
+    if kind == "buttons":
+        new["buttons"] = [{"id": each["id"], "title": each["title"]} for each in choices[:3]]
+    if kind == "list":
+        new |= {"button": gettext("See options"), "rows": [{"id": each["id"], "title": each["title"]} for each in choices]}
+    return new

@@ -1,0 +1,109 @@
+"""All problems of a flow: of its structure, its steps and its paths."""
+
+from collections.abc import Iterable, Iterator
+
+from bots.flows.checks.billed_messages import longest_turns
+from bots.flows.checks.branch_checks import branch_problems
+from bots.flows.checks.graph import Graph, edges_of
+from bots.flows.checks.step_checks import IsAllowed, step_problems
+from bots.flows.flow import Flow, Step, messages_in
+from bots.flows.messages import choices_of
+from bots.flows.problems import Problem
+from bots.flows.running_turn import MAX_SENDS, MAX_STEPS
+from bots.flows.state import MAX_DEPTH, MAX_VARIABLES
+from bots.flows.texts import fold
+
+MAX_SHOWN_STEPS = 8
+"""Steps of a loop that a problem names."""
+
+
+def check_flow(flow: Flow, *, is_allowed_url: IsAllowed = lambda url: False) -> list[Problem]:
+    """Returns the problems of a flow in the order of its steps, those of the whole flow first. A flow without a problem that blocks
+    can be published.
+
+    `is_allowed_url` returns whether the operator allows calls to a URL that is not https or not public.
+    """
+    graph = Graph(flow)
+    offered = _offered_choices(flow, graph)
+    problems = [*flow.limits, *_flow_problems(flow), *_reference_problems(flow), *_path_problems(graph)]
+    for step in flow.step_list:
+        problems += step_problems(flow, step, is_allowed_url)
+        if step["type"] == "branch":
+            problems += branch_problems(flow, step, offered)
+    return sorted(_without_repetition(problems), key=lambda problem: flow.positions.get(problem.step, 0))
+
+
+def _without_repetition(problems: Iterable[Problem]) -> list[Problem]:
+    """Returns one problem for each field: the first that blocks, which is the most exact, or else the first."""
+    found: dict[object, Problem] = {}
+    for problem in sorted(problems, key=lambda problem: not problem.blocks):
+        key = (problem.step, problem.field) if problem.field else (problem.step, problem.code, str(problem.values))
+        found.setdefault(key, problem)
+    return list(found.values())
+
+
+def _offered_choices(flow: Flow, graph: Graph) -> frozenset[str]:
+    messages = (message for step_id in graph.reachable for _field, message in messages_in(flow.steps[step_id]))
+    return frozenset(choice["id"] for message in messages for choice in choices_of(message))
+
+
+def _flow_problems(flow: Flow) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for step in flow.step_list:
+        if step["id"] in seen:
+            yield Problem("repeated_step", step["id"], "id", {"name": step["id"]})
+        seen.add(step["id"])
+    if len(flow.variables) > MAX_VARIABLES:
+        yield Problem("too_many_variables", values={"limit": MAX_VARIABLES})
+    for index, word in enumerate(flow.person_words):
+        if word and not fold(word):
+            yield Problem("word_without_letters", field=f"settings.person_words.{index}")
+
+
+def _reference_problems(flow: Flow) -> Iterator[Problem]:
+    if flow.start not in flow.steps:
+        yield Problem("unknown_step", field="start", values={"name": flow.start})
+    for step in flow.step_list:
+        for field, target in _references(step):
+            if target is not None and target not in flow.steps:
+                yield Problem("unknown_step", step["id"], field, {"name": target})
+
+
+def _references(step: Step) -> Iterator[tuple[str, str | None]]:
+    yield from ((edge.field, edge.target) for edge in edges_of(step))
+    if step["type"] == "subflow":
+        yield "start", step["start"]
+
+
+def _path_problems(graph: Graph) -> Iterator[Problem]:
+    if graph.flow.start not in graph.edges:
+        return
+    for step_id in graph.edges:
+        if step_id not in graph.reachable:
+            yield Problem("unreachable", step_id, blocks=False)
+        elif step_id in graph.levels[graph.flow.start]:
+            ends = (edge for edge in graph.ways(step_id) if edge.target is None)
+            yield from (Problem("dead_end", step_id, edge.field, blocks=False) for edge in ends)
+    for loop in graph.silent_loops():
+        yield Problem("silent_loop", loop[0], values={"steps": _named(loop)})
+    for loop in graph.recursions():
+        yield Problem("recursion", loop[0], values={"steps": _named(loop)})
+    if graph.depth > MAX_DEPTH and not graph.recursions():
+        yield Problem("subflows_too_deep", values={"limit": MAX_DEPTH})
+    yield from _length_problems(graph)
+
+
+def _length_problems(graph: Graph) -> Iterator[Problem]:
+    """Yields turns that would send too much or run too long, which the interpreter would break off."""
+    for weight, most, code in (
+        (lambda step: int(step["type"] in ("send", "ask")), MAX_SENDS, "too_many_messages"),
+        (lambda step: 1, MAX_STEPS, "path_too_long"),
+    ):
+        for _begins, step_id, found in longest_turns(graph, weight) or ():
+            if found > most:
+                yield Problem(code, step_id, values={"count": int(found), "limit": most})
+
+
+def _named(step_ids: list[str]) -> str:
+    shown = step_ids[:MAX_SHOWN_STEPS]
+    return " → ".join([*shown, "…" if len(step_ids) > MAX_SHOWN_STEPS else step_ids[0]])

@@ -1,0 +1,214 @@
+"""Problems of one step, without its paths."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bots.flows.calls import has_path
+from bots.flows.checks.branch_checks import range_problems
+from bots.flows.checks.url_checks import url_problem
+from bots.flows.flow import SCHEMA, Flow, Step, messages_in, variables_set_by
+from bots.flows.messages import build, choices_of
+from bots.flows.problems import Problem
+from bots.flows.texts import PLACEHOLDERS, fold, names_in, without_placeholders
+from cloud_api.limits import InvalidMessage
+
+Message = Mapping[str, Any]
+IsAllowed = Callable[[str], bool]
+
+CONTACT_FIELDS = ("name",)
+OWN_HEADERS = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Headers that belong to the connection. The hub sets them."""
+MESSAGE_FIELDS = {
+    "body": "text",
+    "display_text": "title",
+    "parameters": "values",
+}
+"""Where the builders' names for a part of a message differ from those of a flow."""
+
+_VARIABLE = re.compile(SCHEMA["$defs"]["variable"]["pattern"])
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def step_problems(flow: Flow, step: Step, is_allowed_url: IsAllowed) -> Iterator[Problem]:
+    """Yields the problems of a step. `is_allowed_url` returns whether the operator allows a URL that is not public."""
+    for field, message in messages_in(step):
+        yield from _message_problems(flow, step, field, message)
+    for field, name in variables_set_by(step):
+        yield from _variable_problems(step, field, name)
+    for field, text in texts_in(step):
+        yield from _text_problems(flow, step, field, text)
+    if step["type"] == "call":
+        yield from _call_problems(step, is_allowed_url)
+    elif step["type"] in CHECKS:
+        yield from CHECKS[step["type"]](step)
+
+
+# Messages
+
+
+def _message_problems(flow: Flow, step: Step, field: str, message: Message) -> Iterator[Problem]:
+    problems = [
+        *_choice_problems(step, field, message),
+        *(Problem("no_placeholder_here", step["id"], place) for place, text in _plain_texts(field, message) if names_in(text)),
+        *_link_problems(step, field, message),
+    ]
+    yield from problems
+    is_over_limit = any(problem.step == step["id"] and problem.field.startswith(f"{field}.") for problem in flow.limits)
+    if not problems and not is_over_limit:
+        yield from _refusals(step, field, message)
+
+
+def _refusals(step: Step, field: str, message: Message) -> Iterator[Problem]:
+    """Yields what WhatsApp would refuse in the message with short values."""
+    try:
+        is_sent = build(message, lambda name: "x") is not None
+    except InvalidMessage as refusal:
+        part = MESSAGE_FIELDS.get(refusal.field, refusal.field)
+        yield Problem("refused", step["id"], f"{field}.{part}", {"limit": refusal.limit}, words=refusal.words)
+    else:
+        if not is_sent:
+            yield Problem("empty", step["id"], f"{field}.text")
+
+
+def _choice_problems(step: Step, field: str, message: Message) -> Iterator[Problem]:
+    """Yields ids and titles that occur twice in a message. Titles that differ in case or accents are the same when typed."""
+    place = "buttons" if message["type"] == "buttons" else "rows"
+    ids, titles = set(), set()
+    for index, choice in enumerate(choices_of(message)):
+        if choice["id"] in ids:
+            yield Problem("repeated_choice", step["id"], f"{field}.{place}.{index}.id", {"name": choice["id"]})
+        title = fold(choice["title"]) or choice["title"]
+        if title in titles:
+            yield Problem("repeated_title", step["id"], f"{field}.{place}.{index}.title", {"name": choice["title"]})
+        ids.add(choice["id"])
+        titles.add(title)
+
+
+def _plain_texts(field: str, message: Message) -> Iterator[tuple[str, str]]:
+    """Yields the texts of a message in which placeholders are not filled."""
+    for name in ("button", "title", "url", "link", "filename", "name", "language"):
+        if name in message:
+            yield f"{field}.{name}", message[name]
+    place = "buttons" if message["type"] == "buttons" else "rows"
+    for index, choice in enumerate(choices_of(message)):
+        for name in ("id", "title", "description"):
+            yield f"{field}.{place}.{index}.{name}", choice.get(name, "")
+
+
+def _link_problems(step: Step, field: str, message: Message) -> Iterator[Problem]:
+    for name in ("url", "link"):
+        if message.get(name) and (code := url_problem(message[name])):
+            yield Problem(code, step["id"], f"{field}.{name}")
+
+
+# Texts and variables
+
+
+def texts_in(step: Step) -> Iterator[tuple[str, str]]:
+    """Yields the texts of a step in which placeholders are filled, each with its field."""
+    for field, message in messages_in(step):
+        yield from ((f"{field}.{name}", message[name]) for name in ("text", "caption") if name in message)
+        yield from ((f"{field}.values.{index}", value) for index, value in enumerate(message.get("values", ())))
+    yield from ((name, step[name]) for name in ("value", "note", "url") if name in step)
+    yield from ((f"headers.{name}", value) for name, value in step.get("headers", {}).items())
+    yield from _strings_in(step.get("body"), "body")
+    for index, case in enumerate(step.get("cases", ())):
+        if "is" in case["when"]:
+            yield f"cases.{index}.when.is", case["when"]["is"]
+
+
+def _strings_in(value: Any, field: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _strings_in(each, f"{field}.{key}")
+    elif isinstance(value, Sequence):
+        for index, each in enumerate(value):
+            yield from _strings_in(each, f"{field}.{index}")
+
+
+def _text_problems(flow: Flow, step: Step, field: str, text: str) -> Iterator[Problem]:
+    for name in names_in(text):
+        if name not in PLACEHOLDERS and name not in flow.variables:
+            yield Problem("unknown_placeholder", step["id"], field, {"name": name[:60]})
+    rest = without_placeholders(text)
+    if "{{" in rest or ("}}" in rest and not field.startswith("body")):  # JSON in a string ends with braces
+        yield Problem("brace", step["id"], field, blocks=False)
+
+
+def _variable_problems(step: Step, field: str, name: str) -> Iterator[Problem]:
+    if name in PLACEHOLDERS:
+        yield Problem("reserved_variable", step["id"], field, {"name": name})
+    elif step["type"] == "set" and not _VARIABLE.fullmatch(name):
+        yield Problem("wrong_variable", step["id"], field)
+
+
+# Single types of steps
+
+
+def _set_problems(step: Step) -> Iterator[Problem]:
+    if step["target"] == "field" and step["name"] not in CONTACT_FIELDS:
+        yield Problem("wrong_value", step["id"], "name", {"value": step["name"]})
+
+
+def _wait_problems(step: Step) -> Iterator[Problem]:
+    reminder, timeout = step.get("reminder"), step.get("timeout")
+    if reminder and timeout and reminder["minutes"] >= timeout["minutes"]:
+        yield Problem("reminder_too_late", step["id"], "reminder.minutes")
+
+
+def _ask_problems(step: Step) -> Iterator[Problem]:
+    answer = step["answer"]
+    kind = answer["kind"]
+    if kind in ("text", "number", "date"):
+        yield from range_problems(kind, answer, ("min", "max"), step["id"], "answer")
+        return
+    for name in ("min", "max"):
+        if answer.get(name) is not None:
+            yield Problem("no_limit_here", step["id"], f"answer.{name}")
+
+
+def _split_problems(step: Step) -> Iterator[Problem]:
+    percent = sum(share["percent"] for share in step["shares"])
+    if percent != 100:
+        yield Problem("percent_sum", step["id"], "shares", {"percent": percent})
+
+
+def _label_problems(step: Step) -> Iterator[Problem]:
+    if not step.get("add") and not step.get("remove"):
+        yield Problem("no_label", step["id"], "add")
+
+
+def _call_problems(step: Step, is_allowed_url: IsAllowed) -> Iterator[Problem]:
+    code = url_problem(step["url"], is_called=True)
+    if code and (code == "invalid_url" or not is_allowed_url(step["url"])):
+        yield Problem(code, step["id"], "url")
+    yield from _header_problems(step)
+    if step["method"] == "GET" and step.get("body") is not None:
+        yield Problem("body_of_get", step["id"], "body")
+    for index, saved in enumerate(step.get("save", ())):
+        if not all(saved["path"].split(".")):
+            yield Problem("wrong_path", step["id"], f"save.{index}.path")
+        elif step.get("example") is not None and not has_path(step["example"], saved["path"]):
+            yield Problem("not_in_example", step["id"], f"save.{index}.path", blocks=False)
+
+
+def _header_problems(step: Step) -> Iterator[Problem]:
+    for name, value in step.get("headers", {}).items():
+        if not _HEADER.fullmatch(name) or name.lower() in OWN_HEADERS:
+            yield Problem("wrong_header", step["id"], f"headers.{name}", {"name": name[:60]})
+        elif not without_placeholders(value).isprintable():
+            yield Problem("wrong_header_value", step["id"], f"headers.{name}")
+
+
+CHECKS: Mapping[str, Callable[[Step], Iterator[Problem]]] = {
+    "set": _set_problems,
+    "wait": _wait_problems,
+    "ask": _ask_problems,
+    "split": _split_problems,
+    "label": _label_problems,
+}
