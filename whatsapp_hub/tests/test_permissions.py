@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from bots.models import Bot
 from chats.models import Attachment, CannedReply, Message, MessageTemplate, OwnCannedReply
 from contacts.models import Contact, ContactImport, Label, Note
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
@@ -93,6 +94,7 @@ class World:
                 columns=["phone"],
             ).pk,
             "reply_id": CannedReply.objects.create(organization=self.organization, shortcut="oi", text="Olá").pk,
+            "bot_id": Bot.objects.create(organization=self.organization, key="bot", name="Bot").pk,
             "step": "ids",
         }
 
