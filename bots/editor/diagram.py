@@ -60,7 +60,7 @@ def _svg(layout: Layout, count: int, parts: Sequence[str]) -> SafeString:
     title = ngettext("Diagram of %(count)s step", "Diagram of %(count)s steps", count) % {"count": count}
     return format_html(
         '<svg class="diagram" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{}" width="{}" height="{}"'
-        ' viewBox="0 0 {} {}" data-diagram>{}{}</svg>',
+        ' viewBox="0 0 {} {}" data-diagram="">{}{}</svg>',
         title,
         *(2 * (round(layout.width), round(layout.height))),
         ARROW,
