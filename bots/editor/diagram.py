@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -13,8 +12,8 @@ from bots.editor.outputs import Document, Output, Step, choices_of, outputs_of
 from bots.editor.step_types import STEP_TYPES, name_of
 from bots.flows.problems import Problem
 
-MIN_WIDTH = 164
-MAX_TITLE = 24
+MIN_WIDTH = 176
+MAX_TITLE = 21
 MAX_LABEL = 14
 LETTER = 6.4
 """Width of an average letter of a label."""
@@ -23,7 +22,8 @@ COUNTS = 18
 OUTPUTS = 24
 PADDING = 8
 
-Counts = Mapping[str, Mapping[str, int]]
+StepCounts = Mapping[str, int]
+Counts = Mapping[str, StepCounts]
 """By step: `came`, `went_on`, `left`, `handed_over` and `fell_through`."""
 
 
@@ -101,7 +101,7 @@ def _box(step: Step, outputs: Sequence[Output], *, has_counts: bool) -> Box:
 
 
 def _has_labels(outputs: Sequence[Output]) -> bool:
-    return any(output.label for output in outputs)
+    return len(outputs) > 1 or any(output.label and output.path != "next" for output in outputs)
 
 
 def _label_width(output: Output) -> float:
@@ -153,8 +153,7 @@ def _drawn(node: _Node, nodes: Mapping[str, _Node], counts: Counts | None, link:
 
 def _shown_name(step: Step) -> str:
     """Returns the name of a step below the name of its type, which it need not repeat."""
-    name, kind = name_of(step), str(STEP_TYPES[step["type"]].name)
-    return name.removeprefix(f"{kind}: ") if name != kind else "…"
+    return name_of(step).removeprefix(f"{STEP_TYPES[step['type']].name}: ")
 
 
 def _state_words(state: str) -> str:
@@ -189,7 +188,7 @@ def _links(node: _Node, nodes: Mapping[str, _Node], link: str) -> Iterator[str]:
         )
 
 
-def _counts(box: Box, numbers: Mapping[str, Any]) -> str:
+def _counts(box: Box, numbers: StepCounts) -> str:
     came, left = numbers.get("came", 0), numbers.get("left", 0)
     words = ngettext("%(count)s customer", "%(count)s customers", came) % {"count": came}
     if left:

@@ -5,7 +5,7 @@ as a button's title of 21 characters, is read all the same, so that the editor c
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +97,8 @@ class Flow:
 
     @property
     def _settings(self) -> Mapping[str, Any]:
-        return self.document.get("settings", {})
+        settings: Mapping[str, Any] = self.document.get("settings", {})
+        return settings
 
     @property
     def greets(self) -> bool:
@@ -150,8 +151,7 @@ def read_flow(source: object) -> Flow:
         raise InvalidFlow([Problem("other_format", field="format", values={"value": found, "limit": FORMAT})])
     if isinstance(document["steps"], list) and len(document["steps"]) > MAX_STEPS:
         raise InvalidFlow([Problem("too_many", field="steps", values={"limit": MAX_STEPS})])
-    found = {(problem.code, problem.step, problem.field, str(problem.values)): problem for problem in _schema_problems(document)}
-    problems = list(found.values())
+    problems = _without_repetition(_schema_problems(document))
     if broken := [problem for problem in problems if problem.code in STRUCTURE]:
         raise InvalidFlow(broken[:MAX_SCHEMA_PROBLEMS])
     return Flow(document, tuple(problems))
@@ -173,6 +173,10 @@ PATTERNS = {
 }
 
 
+def _without_repetition(problems: Iterable[Problem]) -> list[Problem]:
+    return list({(problem.code, problem.step, problem.field, str(problem.values)): problem for problem in problems}.values())
+
+
 def _schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     for error in _DOCUMENT.iter_errors(document):
         yield from _in_words(error, "", "")
@@ -191,12 +195,15 @@ def _id_of(step: object) -> str:
 def _in_words(error: ValidationError, step: str, place: str) -> Iterator[Problem]:
     """Yields what a finding of the schema means. An object may have several fields too many."""
     field = ".".join(filter(None, (place, *map(str, error.absolute_path))))
-    kind, limit, value = str(error.validator), error.validator_value, error.instance
+    kind = str(error.validator)
+    value: Any = error.instance
+    limit: Any = error.validator_value
     if kind == "required":
         name = next(name for name in limit if name not in value and repr(name) in error.message)
         yield Problem("missing", step, field, {"name": name})
     elif kind == "additionalProperties":
-        for name in sorted(set(value) - set(error.schema["properties"])):
+        allowed = error.schema["properties"] if isinstance(error.schema, Mapping) else ()
+        for name in sorted(set(value) - set(allowed)):
             yield Problem("unknown_field", step, field, {"name": name[:60]})
     elif kind == "minLength":
         yield Problem("empty", step, field)

@@ -95,12 +95,6 @@ def _apply_bot(number: PhoneNumber, bot: Bot | None, now: datetime) -> None:
     update_answers_since(number=number, now=now)
 
 
-def set_new_contacts(*, number: PhoneNumber, profile: Profile, by: User | None) -> None:
-    """Sets who answers contacts that write to the number for the first time."""
-    PhoneNumber.objects.filter(pk=number.pk).update(default_profile=profile)
-    number.default_profile = profile
-
-
 def switch_contacts(*, number: PhoneNumber, by: User, now: datetime) -> bool:
     """Lets the bot answer the contacts of the number whom the team answers, at most `MAX_SWITCHED`, in steps. Returns whether
     contacts are left."""

@@ -116,7 +116,7 @@ def change_text(change: ContactChange) -> str:
         labels = dict(Profile.choices)
         values = {key: labels.get(value, value) for key, value in values.items()}
     actor = change.actor
-    who = (actor.name or actor.email) if actor else gettext("Somebody who left")
+    who = (actor.name or actor.email) if actor else gettext("Former member")
     if change.kind == Kind.OWNER:
         return owner_sentence(values, who)
     values = {"who": who, "from": "", "to": "", "label": ""} | values

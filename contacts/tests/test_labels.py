@@ -113,7 +113,7 @@ def test_only_administrators_manage_labels(padaria, member, outsider):
         assert make(client, padaria, "x").status_code == status
         assert change(client, padaria, label, "x").status_code == status
         assert client.post(reverse("label_delete", args=[padaria.pk, label.pk])).status_code == status
-    assert Client().get(page).url.startswith(reverse("account_login"))
+    assert Client().get(page)["Location"].startswith(reverse("account_login"))
     assert list(Label.objects.values_list("name", flat=True)) == ["VIP"]
 
 

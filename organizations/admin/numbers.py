@@ -84,7 +84,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
             },
         ),
         (_("Webhook"), {"fields": ("own_address", "shared_address")}),
-        (_("What Meta told last about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
+        (_("Last report of Meta about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
         (_("More"), {"fields": ("rows", CREATED)}),
     )
     always_shown = (
@@ -195,7 +195,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
 class AccountEventAdmin(ReadOnlyAdmin, LargeTableAdmin[AccountEvent]):
     """What webhooks reported about numbers, accounts and templates."""
 
-    intro = _("What Meta told about numbers, accounts and message templates: quality, limits, reviews, restrictions.")
+    intro = _("What Meta reported about numbers, accounts and message templates: quality, limits, reviews, restrictions.")
     list_display = ("when", "organization", "number", "waba_id", "field", "event")
     search_fields = ("phone_number__exact", "waba_id__exact")
     search_help_text = _("Phone number ID or WhatsApp Business Account ID")

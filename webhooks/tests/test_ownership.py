@@ -399,7 +399,7 @@ def test_of_two_organizations_that_prove_a_number_at_once_one_gets_it(hub, meta,
     owner.type_ids()
     together = threading.Barrier(2)
     numbers = [PhoneNumber.objects.select_related("organization").get(pk=each.number.pk) for each in (owner, intruder)]
-    by = User.objects.first()
+    by = User.objects.earliest("pk")
 
     def prove(number: PhoneNumber) -> bool:
         together.wait()
@@ -429,7 +429,7 @@ def test_secrets_for_a_number_that_has_just_moved_are_refused_in_words(hub, meta
     PhoneNumber.objects.filter(pk=read_before.pk).delete()
 
     with pytest.raises(SecretRefused):
-        store_secrets(number=read_before, app_secret="", meta_token=TOKEN, by=User.objects.first())
+        store_secrets(number=read_before, app_secret="", meta_token=TOKEN, by=User.objects.earliest("pk"))
 
 
 def test_an_id_that_is_given_up_goes_to_the_waiting_organization(hub, meta, owner, intruder):

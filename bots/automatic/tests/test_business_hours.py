@@ -15,11 +15,11 @@ BRASILIA = ZoneInfo("America/Sao_Paulo")
 NEW_YORK = ZoneInfo("America/New_York")
 WORKDAY = [["08:00", "18:00"]]
 SHOP = [WORKDAY, WORKDAY, WORKDAY, WORKDAY, WORKDAY, [["08:00", "12:00"]], []]
-CLOSED = [[], [], [], [], [], [], []]
+CLOSED: list[Any] = [[], [], [], [], [], [], []]
 
 
 def hours(weekly: Any = None, closed_days: Any = (), **changes: Any) -> BusinessHours:
-    values = {"country": "BR", "state": "", "holidays_on": False, "zone": BRASILIA} | changes
+    values: dict[str, Any] = {"country": "BR", "state": "", "holidays_on": False, "zone": BRASILIA} | changes
     return BusinessHours.read(SHOP if weekly is None else weekly, list(closed_days), **values)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from html import unescape
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bots.flows.starters import STARTERS
-from bots.models import Bot, BotDryRun
+from bots.models import Bot, BotDryRun, StepCount
 from bots.publishing.assignments import assign_bot
 from bots.publishing.dry_run_queue import LANE
 from bots.publishing.services import replace_draft
@@ -83,6 +83,19 @@ def test_a_card_says_what_is_published_and_where(
     replace_draft(bot=bot, flow=flow(text("a", "Oi")), now=NOON)
 
     assert "Draft changed since" in page(admin, "bots", padaria)
+
+
+def test_a_card_counts_the_conversations_of_today(admin: Client, padaria: Organization, bot: Bot) -> None:
+    version = publish_bot(bot=bot, by=None, now=NOON)
+    today = timezone.now().astimezone(UTC).date()
+    for day, step, came, handed_over in (
+        (today, "welcome", 12, 0),
+        (today, "person", 3, 2),
+        (today - timedelta(days=1), "welcome", 40, 9),
+    ):
+        StepCount.objects.create(version=version, day=day, step=step, came=came, handed_over=handed_over)
+
+    assert "Today: 12 begun, 2 passed to a person" in page(admin, "bots", padaria)
 
 
 def test_the_list_needs_as_many_queries_for_many_bots(admin: Client, padaria: Organization, make_bot: Callable[..., Bot]) -> None:

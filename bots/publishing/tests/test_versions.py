@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bots.models import Bot, BotConversation, BotVersion
-from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, set_new_contacts, switch_contacts
+from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
 from bots.publishing.changes import compare_flows
 from bots.publishing.services import replace_draft
 from bots.publishing.tests.conftest import NOON, flow, text
@@ -158,12 +158,10 @@ def test_contacts_of_the_team_are_handed_to_the_bot_with_a_line_each(number: Pho
     elsewhere = Contact.objects.create(create_for_phone_number=other, wa_id="556191")
 
     has_more = switch_contacts(number=number, by=ana, now=NOON)
-    set_new_contacts(number=number, profile=Profile.BOT, by=ana)
 
     assert not has_more
     assert [Contact.objects.get(pk=each.pk).profile for each in [*people, elsewhere]] == ["ia", "bot", "bot", "human"]
     assert ContactChange.objects.filter(kind=ContactChange.Kind.WHO_ANSWERS, actor=ana).count() == 2
-    assert PhoneNumber.objects.get(pk=number.pk).default_profile == Profile.BOT
 
 
 # ---- Differences ----

@@ -189,7 +189,7 @@ def again(request: HttpRequest, access: Access, contact_id: int, message_id: int
     try:
         resend_message(message=message, by=access.user, token=resend_token(message), now=timezone.now())
     except CannotResend:
-        return refuse_with_toast(request, access, contact, _("This message cannot be sent again, or somebody has done it already."))
+        return refuse_with_toast(request, access, contact, _("This message cannot be sent again, or it was sent again already."))
     except WindowClosed:
         return refuse_with_toast(request, access, contact, _("The 24-hour window is closed: only a template can be sent now."))
     return _done(request, access, contact, "hub:sent")

@@ -310,7 +310,9 @@ def test_whatever_is_the_beginning_of_a_word_is_in_the_text(text, start, length)
         wanted = SearchQuery.read(typed)
         assert wanted.matches(text)
         assert all(any(each.startswith(word) for each in words) for word in wanted.words)
-        first, end = find_match(text, wanted)
+        match = find_match(text, wanted)
+        assert match is not None
+        first, end = match
         assert 0 <= first < end <= len(text)
 
 
@@ -338,7 +340,9 @@ def test_what_is_in_a_text_is_found_by_its_words(text, typed):
     ],
 )
 def test_the_match_is_marked(text, typed, marked):
-    first, end = find_match(text, SearchQuery.read(typed))
+    match = find_match(text, SearchQuery.read(typed))
+    assert match is not None
+    first, end = match
     assert text[first:end] == marked
 
 

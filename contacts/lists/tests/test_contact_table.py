@@ -247,7 +247,7 @@ def test_pages_are_for_members_of_any_role_only(padaria, number, outsider, name)
     for role in Role:
         assert sign_in(padaria, role).get(url).status_code == 200
     assert outsider.get(url).status_code == 404
-    assert Client().get(url).url.startswith(reverse("account_login"))
+    assert Client().get(url)["Location"].startswith(reverse("account_login"))
 
 
 def test_nothing_changes_by_looking(padaria, member, add_contact):

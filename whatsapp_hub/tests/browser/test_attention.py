@@ -167,7 +167,7 @@ def test_a_shortcut_with_an_accent_is_found_with_and_without(
     open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str
 ) -> None:
     joelma, _ = two
-    OwnCannedReply.objects.create(organization_id=joelma.organization_id, user=ana, shortcut="preço", text="Custa R$ 5.")
+    OwnCannedReply.objects.create(organization=joelma.organization, user=ana, shortcut="preço", text="Custa R$ 5.")
     page = open_page(f"{inbox}{joelma.pk}/", ana)
     for typed in ("/preço", "/PRECO", "/pre"):
         page.locator("[data-text]").fill("")
@@ -199,7 +199,7 @@ def test_tabs_filters_and_rows_fit_the_list(
     joelma, _ = two
     Contact.objects.filter(pk=joelma.pk).update(name="Joelma Aparecida da Conceição Nascimento e Silva")
     for name in ("VIP", "Fornecedor de farinha", "Entrega", "Novo", "Atacado"):
-        joelma.labels.add(Label.objects.create(organization_id=joelma.organization_id, name=name))
+        joelma.labels.add(Label.objects.create(organization=joelma.organization, name=name))
     for language in ("pt-br", "en", "es"):
         User.objects.filter(pk=ana.pk).update(language=language)
         page = open_page(inbox, ana, viewport={"width": width, "height": 800}, color_scheme=scheme)

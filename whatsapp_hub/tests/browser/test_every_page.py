@@ -64,7 +64,7 @@ def busy(hub: Hub, ana: User, organization: Organization) -> Organization:
         status="APPROVED",
         quality="GREEN",
         components=[{"type": "BODY", "text": "Olá {{1}}, o seu pedido está pronto."}],
-        told_at=timezone.now(),
+        reported_at=timezone.now(),
     )
     add_note(contact=contact, by=ana, text="Prefere receber à tarde.", now=timezone.now())
     return organization
