@@ -83,13 +83,8 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
             },
         ),
         (_("Webhook"), {"fields": ("own_address", "shared_address")}),
-<<<<<<< HEAD
         (_("Last report of Meta about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
-        (_("More"), {"fields": ("rows", CREATED)}),
-=======
-        (_("What Meta told last about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
         (_("More"), {"fields": ("rows", "created")}),
->>>>>>> eleven
     )
     always_shown = (
         *("state", "ownership", "account_ownership", "proof_checked"),
