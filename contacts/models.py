@@ -226,6 +226,8 @@ class Contact(models.Model):
             # The list by who is in charge. Contacts that wait for a person, the longest waiting first.
             models.Index(fields=["organization", "owner", "last_message_timestamp"], name="contact_latest_by_owner"),
             models.Index(fields=["organization", "owner", "owner_since"], name="contact_owner_since"),
+            # Unread conversations that a person has to answer: alerts leave out those of bots.
+            models.Index(fields=["organization", "owner", "unread_at"], name="contact_unread_of_owner"),
             # The list of blocked contacts.
             models.Index(fields=["organization", "blocked_at"], name="contact_blocked"),
             # Search by phone, and by its last digits.

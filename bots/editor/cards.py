@@ -1,20 +1,25 @@
 """What the cards of the page show: each step in short, with its ways on and its problems."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import gettext
 
-from bots.editor.checks import DraftCheck
+from bots.editor.checks import CACHED_STEPS, DraftCheck
 from bots.editor.fields import Option, Part, fields_in, key_of
 from bots.editor.outputs import Document, Step, choices_of, outputs_of
-from bots.editor.step_forms import ANSWER_KINDS, form_context, form_of
+from bots.editor.step_forms import ANSWER_KINDS, FormContext, form_context, form_of
 from bots.editor.step_types import STEP_TYPES, StepType, name_of
 from bots.flows.problems import Problem
 
 MAX_PREVIEW = 300
 """Characters of a message in a card."""
+
+
+NOTHING_TO_SELECT = FormContext((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def cards_of(document: Document, check: DraftCheck, opened: Collection[str] = ()
                 message=_preview(step.get("message")),
                 summary=_summary(step),
                 outputs=_outputs(step, names, choices),
-                problems=[_placed(problem, parts, names) for problem in problems.get(step["id"], [])],
+                problems=list(dict.fromkeys(_placed(problem, step, names) for problem in problems.get(step["id"], []))),
                 parts=parts,
                 number=number,
             )
@@ -109,13 +114,10 @@ def cards_of(document: Document, check: DraftCheck, opened: Collection[str] = ()
 def placed_problems(document: Document, check: DraftCheck) -> list[CardProblem]:
     """Returns all problems of a draft for the list of problems, those that block first."""
     names = {step["id"]: name_of(step) for step in document["steps"]}
-    context = form_context(document)
     steps = {step["id"]: step for step in document["steps"]}
-    found = []
-    for problem in sorted(check.problems, key=lambda problem: not problem.blocks):
-        step = steps.get(problem.step)
-        found.append(_placed(problem, form_of(step, context) if step else None, names))
-    return found
+    problems = sorted(check.problems, key=lambda problem: not problem.blocks)
+    # Several places of a step can have one field, and be wrong for the same reason.
+    return list(dict.fromkeys(_placed(problem, steps.get(problem.step), names) for problem in problems))
 
 
 def _preview(message: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -150,18 +152,35 @@ def _summary(step: Step) -> str:
     return str(step.get("note", "")) if kind == "hand_over" else ""
 
 
-def _placed(problem: Problem, parts: Sequence[Part] | None, names: Mapping[str, str]) -> CardProblem:
+def _placed(problem: Problem, step: Step | None, names: Mapping[str, str]) -> CardProblem:
     """Returns the problem with the element to which it belongs: the field, the field around it, or the card."""
     where = names.get(problem.step, "")
     if not problem.step:
         return CardProblem(problem.text, problem.blocks, "bot-settings", "", problem.field)
-    paths = {each.path for each in fields_in(parts or ())}
-    path = problem.field
-    while path and path not in paths:
-        first = next((each for each in sorted(paths) if each.startswith(f"{path}.")), "")
-        path = first or path.rpartition(".")[0]
+    path = _field_of(problem.field, _paths_of(json.dumps(step)) if step else ())
     field_id = field_id_of(problem.step, path) if path else f"heading-{problem.step}"
     return CardProblem(problem.text, problem.blocks, field_id, problem.step, path, where)
+
+
+OTHER_FIELDS = {"file": "link", "name": "template", "language": "template"}
+"""Parts of messages that another field of the form stands for."""
+
+
+@lru_cache(maxsize=CACHED_STEPS)
+def _paths_of(step: str) -> tuple[str, ...]:
+    """Returns the places in a step that have a field."""
+    return tuple(each.path for each in fields_in(form_of(json.loads(step), NOTHING_TO_SELECT)))
+
+
+def _field_of(path: str, paths: Sequence[str]) -> str:
+    """Returns the field of the form for a place in the step: the same place, one in it, or one around it. Empty: none."""
+    owner, _, name = path.rpartition(".")
+    if f"{owner}.{OTHER_FIELDS.get(name)}" in paths:
+        return f"{owner}.{OTHER_FIELDS[name]}"
+    while path and path not in paths:
+        inside = next((each for each in paths if each.startswith(f"{path}.") and not each.endswith(".type")), "")
+        path = inside or path.rpartition(".")[0]
+    return path
 
 
 def field_id_of(step_id: str, path: str) -> str:

@@ -5,21 +5,21 @@ from typing import Any
 from bots.editor.outputs import Document
 
 Change = dict[str, Any]
-"""`document`: the whole document, if ids of steps are not unique. Otherwise `rest`: the document without its steps, if that changed. `order`: the ids of all steps, if that changed. `steps`: changed or
-deleted steps by id."""
+"""What is different after the change. `rest`: the document without its steps. `order`: the ids of all steps. `steps`: changed and
+added steps. `document`: everything, if ids of steps are not unique."""
 
 
 def change_between(before: Document, after: Document) -> Change:
-    """Returns the change that makes `before` of `after`."""
+    """Returns the change that leads from `before` to `after`, empty if they are equal."""
     change: Change = {}
     old, new = _by_id(before), _by_id(after)
     if len(old) < len(before["steps"]) or len(new) < len(after["steps"]):
-        return {"document": before}
+        return {"document": after}
     if _rest(before) != _rest(after):
-        change["rest"] = _rest(before)
+        change["rest"] = _rest(after)
     if list(old) != list(new):
-        change["order"] = list(old)
-    if steps := [step for step_id, step in old.items() if step != new.get(step_id)]:
+        change["order"] = list(new)
+    if steps := [step for step_id, step in new.items() if step != old.get(step_id)]:
         change["steps"] = steps
     return change
 
@@ -31,11 +31,6 @@ def apply_change(document: Document, change: Change) -> Document:
     steps = _by_id(document) | {step["id"]: step for step in change.get("steps", [])}
     order = change.get("order", list(steps))
     return change.get("rest", _rest(document)) | {"steps": [steps[step_id] for step_id in order]}
-
-
-def changed_steps(change: Change) -> set[str]:
-    """Returns the ids of the steps that a change replaces."""
-    return {step["id"] for step in change.get("steps", [])}
 
 
 def _rest(document: Document) -> Document:

@@ -12,7 +12,9 @@ from bots.editor.fields import Field, Option
 def condition_fields(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:
     """Yields the fields of a condition at `path` of its step. `choices` are the buttons and rows of the flow."""
     types = tuple((key, str(words)) for key, words in CONDITIONS.items())
-    yield Field(f"{path}.type", gettext("If the customer, or"), "condition_type", when["type"], options=types, redraws=True, is_wide=False)
+    yield Field(
+        f"{path}.type", gettext("If the customer, or"), "condition_type", when["type"], options=types, redraws=True, is_wide=False
+    )
     yield from FORMS[when["type"]](when, path, choices)
 
 
@@ -25,7 +27,13 @@ def _choice(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Itera
 
 def _keyword(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:
     words = ", ".join(when["words"])
-    yield Field(f"{path}.words", gettext("Words"), "words", words, help=gettext("Separate several with commas. Capitals and accents do not matter."))
+    yield Field(
+        f"{path}.words",
+        gettext("Words"),
+        "words",
+        words,
+        help=gettext("Separate several with commas. Capitals and accents do not matter."),
+    )
     yield Field(f"{path}.whole", gettext("The message must be nothing else"), "switch", when.get("whole", False))
     yield _variable_of(when, path)
 
@@ -57,7 +65,9 @@ def _kind(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterato
 
 def _hours(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:
     options = (("yes", gettext("open")), ("no", gettext("closed")))
-    yield Field(f"{path}.open", gettext("The business is"), "boolean", "yes" if when["open"] else "no", options=options, is_wide=False)
+    yield Field(
+        f"{path}.open", gettext("The business is"), "boolean", "yes" if when["open"] else "no", options=options, is_wide=False
+    )
 
 
 def _variable(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:

@@ -294,6 +294,11 @@ def _read_answer_kind(read: ReadStep, of: Field, values: list[str]) -> None:
         set_at(read.step, of.path.rpartition(".")[0], {"kind": values[-1]})
 
 
+def _read_set_target(read: ReadStep, of: Field, values: list[str]) -> None:
+    if values[-1] in dict(of.options) and values[-1] != read.step["target"]:
+        read.step |= {"target": values[-1], "name": "name" if values[-1] == "field" else ""}
+
+
 READERS: dict[str, Callable[[ReadStep, Field, list[str]], None]] = {
     "text": _read_text,
     "line": _read_line,
@@ -316,7 +321,8 @@ READERS: dict[str, Callable[[ReadStep, Field, list[str]], None]] = {
     "message_type": _read_message_type,
     "condition_type": _read_condition_type,
     "answer_kind": _read_answer_kind,
+    "set_target": _read_set_target,
 }
 WITHOUT_VALUE = frozenset({"switch", "presence", "kinds"})
 """Kinds of fields of which browsers send nothing if they are off."""
-CONVERSIONS = frozenset({"presence", "message_type", "condition_type", "answer_kind"})
+CONVERSIONS = frozenset({"presence", "comparison", "message_type", "condition_type", "answer_kind", "set_target"})

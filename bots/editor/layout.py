@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 MAX_SPAN = 8
 """Layers that a line may cross."""
-SWEEPS = 4
+SWEEPS = 5
+"""Odd: the last one goes down."""
 GAP_X = 28
 GAP_Y = 46
 LINE_GAP = 18
@@ -198,23 +199,27 @@ def _share(box: Box, port: int | None) -> float:
 
 def _place(layers: Layers, edges: Sequence[Edge]) -> None:
     above, below = _neighbours(edges)
-    y = float(MARGIN)
-    for layer in layers:
-        _place_row(layer, {})
-        for box in layer:
-            box.y = y
-        y += max((box.height for box in layer), default=0) + GAP_Y
-        for box in layer:
-            if not box.id:
-                box.height = y - GAP_Y - box.y
+    _place_rows(layers)
     for sweep in range(SWEEPS):
         is_down = sweep % 2 == 0
         for layer in layers[1:] if is_down else layers[-2::-1]:
             _place_row(layer, above if is_down else below)
-    shift = MARGIN - min((box.left for layer in layers for box in layer), default=0)
+    boxes = [box for layer in layers for box in layer]
+    shift = MARGIN - min((box.left for box in boxes), default=0)
+    for box in boxes:
+        box.x += shift
+
+
+def _place_rows(layers: Layers) -> None:
+    """Places the layers below each other. A line that passes a layer passes the whole height of its boxes."""
+    y = float(MARGIN)
     for layer in layers:
+        _place_row(layer, {})
+        height = max((box.height for box in layer), default=0)
         for box in layer:
-            box.x += shift
+            box.y = y
+            box.height = box.height if box.id else height
+        y += height + GAP_Y
 
 
 def _place_row(layer: Sequence[Box], neighbours: Neighbours) -> None:

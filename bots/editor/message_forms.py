@@ -50,7 +50,9 @@ def _media(message: dict[str, Any], path: str) -> Iterator[Field]:
         yield Field(f"{path}.caption", gettext("Text below it"), "text", message.get("caption", ""), limit=MAX_CAPTION,
                     has_placeholders=True, is_optional=True)  # fmt: skip
     if message["kind"] == "document":
-        yield Field(f"{path}.filename", gettext("Name of the file"), "line", message.get("filename", ""), limit=240, is_optional=True)
+        yield Field(
+            f"{path}.filename", gettext("Name of the file"), "line", message.get("filename", ""), limit=240, is_optional=True
+        )
 
 
 def _template(message: dict[str, Any], path: str, templates: Sequence[Option]) -> Iterator[Field]:

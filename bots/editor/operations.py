@@ -307,7 +307,9 @@ def _is_choice(case: dict[str, Any], choice_id: str) -> bool:
 def free_choice_ids(document: Document, count: int) -> list[str]:
     """Returns ids that no button, no row and no condition has."""
     taken = {choice["id"] for step in document["steps"] for choice in choices_of_step(step)}
-    taken |= {case["when"]["id"] for step in document["steps"] for case in step.get("cases", []) if case["when"]["type"] == "choice"}
+    taken |= {
+        case["when"]["id"] for step in document["steps"] for case in step.get("cases", []) if case["when"]["type"] == "choice"
+    }
     numbers = range(1, len(taken) + count + 1)
     return [name for name in (f"b{number}" for number in numbers) if name not in taken][:count]
 

@@ -39,13 +39,20 @@ def _outputs(step: Step, choices: dict[str, str]) -> Iterator[Output]:
     for index, share in enumerate(step.get("shares", [])):
         yield Output(f"shares.{index}.next", f"{share['percent']} %", share.get("next"))
     if kind in WITH_NEXT:
-        yield Output("next", "" if kind not in ("ask", "call") else gettext("then"), step.get("next"))
+        yield Output("next", _next_words(step), step.get("next"))
     if kind == "branch":
         yield Output("otherwise", gettext("otherwise"), step.get("otherwise"))
     if kind in ("ask", "call"):
         yield Output("failed", gettext("if it fails"), step.get("failed"), hands_over=True)
     if timeout := step.get("timeout"):
         yield Output("timeout.next", gettext("no answer in %(minutes)s min") % timeout, timeout.get("next"))
+
+
+def _next_words(step: Step) -> str:
+    """Returns the label of the main way on, which needs one only beside others."""
+    if step["type"] == "wait" and step.get("timeout"):
+        return gettext("answered")
+    return gettext("then") if step["type"] in ("ask", "call", "subflow") else ""
 
 
 WITH_NEXT = frozenset({"send", "wait", "ask", "set", "call", "label", "subflow", "jump"})

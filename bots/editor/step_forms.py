@@ -128,7 +128,9 @@ def _branch(step: Step, context: FormContext) -> Iterator[Part]:
         ))
         for index, case in enumerate(step["cases"])
     )  # fmt: skip
-    yield _list(step["cases"], "cases", gettext("Paths, the first that fits is taken"), items, gettext("Path"), gettext("Add a path"))
+    yield _list(
+        step["cases"], "cases", gettext("Paths, the first that fits is taken"), items, gettext("Path"), gettext("Add a path")
+    )
     yield target_field("otherwise", step.get("otherwise"), gettext("Otherwise go to"), context)
 
 
@@ -141,7 +143,9 @@ def _ask(step: Step, context: FormContext) -> Iterator[Part]:
     yield from message_fields(step["message"], "message", templates=context.templates)
     answer = step["answer"]
     kinds = tuple((key, str(words)) for key, words in ANSWER_KINDS.items())
-    yield Field("answer.kind", gettext("What the answer must be"), "answer_kind", answer["kind"], options=kinds, is_wide=False, redraws=True)
+    yield Field(
+        "answer.kind", gettext("What the answer must be"), "answer_kind", answer["kind"], options=kinds, is_wide=False, redraws=True
+    )
     yield Field("variable", gettext("Keep the answer as"), "name", step["variable"], limit=40, list="variables", is_wide=False,
                 help=gettext("A short name such as e_mail. Texts show it with {{e_mail}}."))  # fmt: skip
     yield from _answer_range(answer)
@@ -175,7 +179,7 @@ def _answer_range(answer: dict[str, Any]) -> Iterator[Field]:
 
 def _set(step: Step, context: FormContext) -> Iterator[Part]:
     targets = (("variable", gettext("a value of this bot")), ("field", gettext("the name of the contact")))
-    yield Field("target", gettext("What to store"), "select", step["target"], options=targets, is_wide=False, redraws=True)
+    yield Field("target", gettext("What to store"), "set_target", step["target"], options=targets, is_wide=False, redraws=True)
     if step["target"] == "variable":
         yield Field("name", gettext("Name of the value"), "name", step["name"], limit=40, list="variables", is_wide=False)
     yield Field("value", gettext("Value"), "line", step["value"], limit=1000, has_placeholders=True)
@@ -188,7 +192,8 @@ def _call(step: Step, context: FormContext) -> Iterator[Part]:
     yield Field("url", gettext("Web address"), "line", step["url"], limit=2048, has_placeholders=True,
                 help=gettext("Begins with https://"))  # fmt: skip
     headers = "\n".join(f"{name}: {value}" for name, value in step.get("headers", {}).items())
-    body = [] if step["method"] == "GET" else [_json("body", gettext("Content to send (JSON)"), step.get("body"))]
+    has_body = step["method"] != "GET" or "body" in step
+    body = [_json("body", gettext("Content to send (JSON)"), step.get("body"))] if has_body else []
     more = (Field("headers", gettext("Headers, one in each line"), "headers", headers, help="Authorization: Bearer …"), *body)
     yield Section(gettext("What is sent along"), more, is_optional=True, is_open=bool(headers or body))
     items = tuple(
@@ -201,7 +206,9 @@ def _call(step: Step, context: FormContext) -> Iterator[Part]:
     yield _list(items, "save", gettext("What to keep of the answer"), items, gettext("Value"), gettext("Keep a value"))
     yield _json("example", gettext("Example of an answer (JSON), for trying out"), step.get("example"))
     yield _next(step, context)
-    yield target_field("failed", step.get("failed"), gettext("If it fails, go to"), context, nothing=gettext("Nothing: a person answers"))
+    yield target_field(
+        "failed", step.get("failed"), gettext("If it fails, go to"), context, nothing=gettext("Nothing: a person answers")
+    )
 
 
 def _json(path: str, label: str, value: Any) -> Field:
@@ -211,7 +218,9 @@ def _json(path: str, label: str, value: Any) -> Field:
 
 def _label(step: Step, context: FormContext) -> Iterator[Part]:
     hint = gettext("Separate several with commas.")
-    yield Field("add", gettext("Put these labels on the contact"), "words", ", ".join(step.get("add", [])), list="labels", help=hint)
+    yield Field(
+        "add", gettext("Put these labels on the contact"), "words", ", ".join(step.get("add", [])), list="labels", help=hint
+    )
     yield Field("remove", gettext("Remove these labels"), "words", ", ".join(step.get("remove", [])), list="labels")
     yield _next(step, context)
 
@@ -238,7 +247,9 @@ def _jump(step: Step, context: FormContext) -> Iterator[Part]:
 
 def _hand_over(step: Step, context: FormContext) -> Iterator[Part]:
     yield Field("note", gettext("Note for the person who answers"), "text", step.get("note", ""), limit=1000, has_placeholders=True)
-    switch = Field("has:message", gettext("Say something else than the number usually says"), "presence", text_message(), redraws=True)
+    switch = Field(
+        "has:message", gettext("Say something else than the number usually says"), "presence", text_message(), redraws=True
+    )
     if not step.get("message"):
         yield Section("", (switch,))
         return

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -45,7 +46,7 @@ def get_bot_or_404(organization: Organization, bot_id: int) -> Bot:
 @for_members
 @require_safe
 def editor(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
-    """The page. Members who are no administrators can read it. `open` are steps whose forms are open, and `add` the step after which
+    """The page. Members who are no administrators can read it. `open` are steps whose forms are open. `add` is the step after which
     the page asks what to add."""
     bot = get_bot_or_404(access.organization, bot_id)
     return _page(request, access, bot, draft_of(bot), opened=request.GET.getlist("open"))
@@ -75,7 +76,7 @@ def _context(access: Access, bot: Bot, document: Document, opened: Collection[st
         "cards": cards_of(document, check, opened, _templates_of(access.organization)),
         "check": check,
         "problems": placed_problems(document, check),
-        "billed": billed_words(document),
+        "billed": billed_words(check),
         "may_edit": access.is_admin,
         "may_add": len(document["steps"]) < MAX_STEPS,
         "may_undo": bool(bot.undo),
@@ -95,7 +96,8 @@ def _context(access: Access, bot: Bot, document: Document, opened: Collection[st
 def _templates_of(organization: Organization) -> list[Option]:
     """Returns the approved message templates as options of a form."""
     rows = MessageTemplate.objects.filter(organization=organization, status=MessageTemplate.Status.APPROVED)
-    return [(f"{name}|{language}", f"{name} ({language})") for name, language in rows.order_by("name").values_list("name", "language")]
+    names = rows.order_by("name").values_list("name", "language")
+    return [(f"{name}|{language}", f"{name} ({language})") for name, language in names]
 
 
 @for_members
@@ -224,10 +226,8 @@ def _stale(request: HttpRequest, access: Access, bot: Bot, templates: Sequence[O
         return _parts(request, access, bot, document, opened=opened, unchanged=(), notice=STALE, status=status)
     messages.warning(request, STALE)
     step_id = request.POST.get("step_id", "")
-    try:
+    with suppress(InvalidOperation):  # The step may have been deleted.
         document = read_edit(document, dict(request.POST.lists()) | {"do": ["save"]}, templates).document
-    except InvalidOperation:
-        pass  # The step has been deleted.
     return _page(request, access, bot, document, opened=[step_id], status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 

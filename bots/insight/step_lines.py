@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bots.editor.step_types import name_of
 from bots.insight.charts import bar_length
 from bots.insight.selectors import StepTotals
 
@@ -29,6 +30,6 @@ def step_lines(flow: Mapping[str, Any], totals: Mapping[str, StepTotals]) -> Seq
         counts = totals.get(step_id, StepTotals())
         return StepLine(step_id, number, name, counts, bar_length(counts.came, highest, BAR_LENGTH))
 
-    lines = [line(step["id"], number, step.get("title") or step["id"]) for number, step in enumerate(flow["steps"], 1)]
+    lines = [line(step["id"], number, name_of(step)) for number, step in enumerate(flow["steps"], 1)]
     shown = {each.id for each in lines}
     return lines + [line(step_id, None, step_id) for step_id in sorted(totals.keys() - shown)]

@@ -1,18 +1,21 @@
 """The page with the counts of a bot."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, time
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from bots.editor.diagram import draw
 from bots.insight.charts import Chart, bar_chart
-from bots.insight.selectors import PERIODS, DayTotals, Period, day_totals, step_totals
+from bots.insight.selectors import PERIODS, DayTotals, Period, StepTotals, day_totals, step_totals
 from bots.insight.step_lines import step_lines
-from bots.models import Bot
+from bots.models import Bot, BotVersion
 from organizations.permissions import Access, for_members
 
 DEFAULT_DAYS = 30
@@ -40,9 +43,15 @@ def insight(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
         "days": days,
         "charts": _charts(days) if days else (),
         "lines": step_lines(version.flow, totals) if version and totals else (),
+        "diagram": _diagram(version, totals) if version and totals else "",
         "day_begins": datetime.combine(period.last, time(), UTC),
     }
     return render(request, "bots/insight.html", context)
+
+
+def _diagram(version: BotVersion, totals: Mapping[str, StepTotals]) -> SafeString:
+    """Returns the diagram of the flow. Its steps are links to the rows of the table."""
+    return draw(version.flow, {step: asdict(counts) for step, counts in totals.items()})
 
 
 def _charts(days: Sequence[DayTotals]) -> Sequence[Chart]:

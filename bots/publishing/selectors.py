@@ -1,12 +1,14 @@
 """Reads bots for pages."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
-from bots.models import Bot, BotVersion
+from bots.models import Bot, BotVersion, StepCount
 from bots.publishing.assignments import NumberBot, find_number_bots
 from bots.publishing.changes import FlowChanges, compare_flows
 from contacts.selectors import numbers_of
@@ -14,6 +16,14 @@ from organizations.models import Organization, PhoneNumber
 
 MAX_VERSIONS = 50
 """Versions that a page shows, the latest."""
+
+
+@dataclass(slots=True)
+class DayCounts:
+    """What a bot did on one day (in UTC): conversations that began with its first step, and those that it handed over."""
+
+    started: int = 0
+    handed_over: int = 0
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class BotCard:
     numbers: list[PhoneNumber]
     is_changed: bool
     """Whether the draft differs from the published version."""
+    today: DayCounts
 
 
 @dataclass(frozen=True)
@@ -51,15 +62,27 @@ def get_bot_or_404(organization: Organization, bot_id: int) -> Bot:
     return get_object_or_404(bots_of(organization).select_related("published"), pk=bot_id)
 
 
-def list_bots(organization: Organization) -> BotList:
-    """Returns the bots by name, and numbers whose bot does not answer. Three queries."""
+def list_bots(organization: Organization, *, now: datetime) -> BotList:
+    """Returns the bots by name, and numbers whose bot does not answer. Four queries."""
     numbers = find_number_bots(organization, numbers_of(organization))
     by_key: dict[str, list[PhoneNumber]] = defaultdict(list)
     for each in numbers:
         by_key[each.number.default_bot].append(each.number)
-    bots = bots_of(organization).select_related("published").defer("undo").order_by("name", "pk")
-    cards = [BotCard(bot, by_key[bot.key], is_draft_changed(bot)) for bot in bots]
+    bots = list(bots_of(organization).select_related("published").defer("undo").order_by("name", "pk"))
+    counts = _count_day(bots, now.astimezone(UTC).date())
+    cards = [BotCard(bot, by_key[bot.key], is_draft_changed(bot), counts[bot.pk]) for bot in bots]
     return BotList(cards, [each for each in numbers if each.is_named_in_vain])
+
+
+def _count_day(bots: Sequence[Bot], day: date) -> Mapping[int, DayCounts]:
+    """Returns the counts of each bot by its primary key. One query."""
+    starts = {bot.pk: bot.published.flow.get("start") for bot in bots if bot.published}
+    found: dict[int, DayCounts] = defaultdict(DayCounts)
+    rows = StepCount.objects.filter(version__bot__in=bots, day=day)
+    for bot_id, step, came, handed_over in rows.values_list("version__bot", "step", "came", "handed_over"):
+        found[bot_id].started += came if step == starts.get(bot_id) else 0
+        found[bot_id].handed_over += handed_over
+    return found
 
 
 def is_draft_changed(bot: Bot) -> bool:

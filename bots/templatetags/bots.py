@@ -13,7 +13,11 @@ from organizations.templatetags.components import badge
 
 register = template.Library()
 
-CHANGES = {"added": (_("new"), "success"), "changed": (_("changed"), "info"), "removed": (_("removed"), "warning")}
+CHANGES = {
+    "added": (_("step added"), "success"),
+    "changed": (_("step changed"), "info"),
+    "removed": (_("step removed"), "warning"),
+}
 
 
 @register.inclusion_tag("components/badge.html")

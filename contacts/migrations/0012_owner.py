@@ -42,4 +42,8 @@ class Migration(migrations.Migration):
             model_name='contact',
             index=models.Index(fields=['organization', 'owner', 'owner_since'], name='contact_owner_since'),
         ),
+        migrations.AddIndex(
+            model_name='contact',
+            index=models.Index(fields=['organization', 'owner', 'unread_at'], name='contact_unread_of_owner'),
+        ),
     ]

@@ -14,11 +14,11 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from contacts.lists.contact_list import PAGE_SIZE, ContactFilters, ListCursor, ListTab, list_contacts, read_row_count
-from contacts.models import Label
-from contacts.owner_display import owner_chip, people_in_charge
+from contacts.models import Contact, Label
+from contacts.owner_display import OwnerChip, is_answered_by_bot, owner_chip, people_in_charge
 from contacts.selectors import labels_by_contact, numbers_of
 from contacts.services import InvalidInput, read_profile, set_automatic_messages, set_label, set_who_answers
-from organizations.models import Profile
+from organizations.models import PhoneNumber, Profile
 from organizations.permissions import Access, for_members
 from organizations.text_display import GroupedInt
 from organizations.url_parameters import read_integer
@@ -60,7 +60,7 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
     rows = []
     for each in page.contacts:
         number = numbers_by_id.get(each.create_for_phone_number_id)  # None: the number has just moved
-        chip = owner_chip(each, number, in_charge.get(each.pk, "")) if number else None
+        chip = _chip(each, number, in_charge.get(each.pk, "")) if number else None
         shown_number = number if len(numbers) > 1 else None
         rows.append({"contact": each, "number": shown_number, "labels": labels_of[each.pk], "chip": chip})
     return {
@@ -70,12 +70,18 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
         "back_to": page.back_to,
         "too_many": page.too_many,
         "filters": filters,
-        "views": ListTab,
+        "views": [(each.value, each.label) for each in ListTab if each is not ListTab.FOR_PERSON or each is filters.view],
         "profiles": Profile,
         "numbers": numbers,
         "answers": any(each.answers_since for each in numbers),
         "labels": labels,
     }
+
+
+def _chip(contact: Contact, number: PhoneNumber, person: str) -> OwnerChip | None:
+    """Returns who is in charge, unless the control beside it says the same."""
+    is_as_chosen = contact.owner == contact.profile and is_answered_by_bot(contact, number)
+    return None if is_as_chosen else owner_chip(contact, number, person)
 
 
 @for_members

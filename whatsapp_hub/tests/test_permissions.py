@@ -123,6 +123,7 @@ class World:
                 columns=["phone"],
             ).pk,
             "reply_id": CannedReply.objects.create(organization=self.organization, shortcut="oi", text="Olá").pk,
+            "bot_id": Bot.objects.create(organization=self.organization, key="bot", name="Bot").pk,
             "step": "ids",
         }
 

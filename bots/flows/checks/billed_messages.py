@@ -91,7 +91,7 @@ class _Turns:
             own = weight(graph.flow.steps[step_id])
             first = graph.starts.get(step_id)
             passed = self.until_return[first] if first else 0
-            stops = [self.until_stop[first]] if first else [_words_of_failed_call(graph.flow.steps[step_id])]
+            stops: list[float] = [self.until_stop[first]] if first else [_words_of_failed_call(graph.flow.steps[step_id])]
             returns = [NEVER]
             for edge in graph.ways(step_id, Pause.NONE):
                 stops.append(passed + (self.until_stop[edge.target] if edge.target else 0))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from bots.insight.charts import HEIGHT, bar_chart
 from bots.insight.selectors import DayTotals, Period, StepTotals, day_totals, step_totals
@@ -80,13 +81,14 @@ def test_many_versions_cost_no_more_queries(bot: Bot, version: BotVersion) -> No
 
 def test_steps_are_listed_in_the_order_of_the_flow(version: BotVersion) -> None:
     totals = {"choice": StepTotals(5), "welcome": StepTotals(10), "old": StepTotals(1)}
-    lines = step_lines(version.flow, totals)
+    with translation.override("en"):
+        lines = step_lines(version.flow, totals)
     assert [(line.number, line.name, line.totals.came, line.bar) for line in lines] == [
         (1, "Boas-vindas", 10, 100),
         (2, "Escolha", 5, 50),
-        (3, "which", 0, 0),
+        (3, "Choose a path", 0, 0),
         (4, "Preços", 0, 0),
-        (5, "person", 0, 0),
+        (5, "Hand over to a person", 0, 0),
         (None, "old", 1, 10),
     ]
 

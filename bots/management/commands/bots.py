@@ -64,7 +64,13 @@ class Command(BaseCommand):
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
-        {"check": self._check, "import": self._import, "export": self._export}[options["action"]](**options)
+        action = options.pop("action")
+        if action == "check":
+            self._check(**options)
+        elif action == "import":
+            self._import(**options)
+        else:
+            self._export(**options)
 
     def _check(self, *, file: str, **_options: Any) -> None:
         document = _read(file).document

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from html import unescape
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bots.flows.starters import STARTERS
-from bots.models import Bot, BotDryRun
+from bots.models import Bot, BotDryRun, StepCount
 from bots.publishing.assignments import assign_bot
 from bots.publishing.dry_run_queue import LANE
 from bots.publishing.services import replace_draft
@@ -85,6 +85,19 @@ def test_a_card_says_what_is_published_and_where(
     assert "Draft changed since" in page(admin, "bots", padaria)
 
 
+def test_a_card_counts_the_conversations_of_today(admin: Client, padaria: Organization, bot: Bot) -> None:
+    version = publish_bot(bot=bot, by=None, now=NOON)
+    today = timezone.now().astimezone(UTC).date()
+    for day, step, came, handed_over in (
+        (today, "welcome", 12, 0),
+        (today, "person", 3, 2),
+        (today - timedelta(days=1), "welcome", 40, 9),
+    ):
+        StepCount.objects.create(version=version, day=day, step=step, came=came, handed_over=handed_over)
+
+    assert "Today: 12 begun, 2 passed to a person" in page(admin, "bots", padaria)
+
+
 def test_the_list_needs_as_many_queries_for_many_bots(admin: Client, padaria: Organization, make_bot: Callable[..., Bot]) -> None:
     counts = []
     for count in (1, 8):
@@ -98,12 +111,18 @@ def test_the_list_needs_as_many_queries_for_many_bots(admin: Client, padaria: Or
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
-    [("sumiu", "because there is no bot with the key “sumiu”"), ("atendimento", "because Atendimento is not published")],
+    ("key", "is_published", "words"),
+    [
+        ("sumiu", True, "because there is no bot with the key “sumiu”"),
+        ("atendimento", False, "because Atendimento is not published"),
+        ("atendimento", True, "Atendimento was entered there by another program"),
+    ],
 )
 def test_a_number_whose_bot_answers_nobody_says_so_on_both_pages(
-    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, key: str, words: str
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, key: str, is_published: bool, words: str
 ) -> None:
+    if is_published:
+        publish_bot(bot=bot, by=None, now=NOON)
     PhoneNumber.objects.update(default_bot=key)
 
     assert words in page(admin, "bots", padaria)

@@ -1,13 +1,16 @@
 """Publishing, unpublishing and restoring, and what that means for numbers."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from bots.models import Bot, BotConversation, BotVersion
-from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, set_new_contacts, switch_contacts
+from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
 from bots.publishing.changes import compare_flows
 from bots.publishing.services import replace_draft
 from bots.publishing.tests.conftest import NOON, flow, text
@@ -132,6 +135,33 @@ def test_a_number_can_name_a_bot_that_does_not_exist(number: PhoneNumber, bot: B
     assert find_number_bot(number).problem == NoBot.NONE
 
 
+def test_a_bot_that_another_program_named_is_not_switched_on(bot: Bot, number: PhoneNumber) -> None:
+    publish_bot(bot=bot, by=None, now=NOON)
+    PhoneNumber.objects.filter(pk=number.pk).update(default_bot=bot.key)
+    number.refresh_from_db()
+    assert find_number_bot(number).problem == NoBot.OFF
+
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+
+    number.refresh_from_db()
+    assert find_number_bot(number).problem is None
+
+
+def test_two_administrators_who_publish_at_once_make_one_version(bot: Bot) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        versions = list(pool.map(lambda _: in_thread(partial(publish_bot, bot=bot, by=None, now=NOON)), range(4)))
+
+    assert {version.number for version in versions} == {1}
+    assert bot.versions.count() == 1
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
 def test_a_bot_is_taken_off_a_number(bot: Bot, number: PhoneNumber) -> None:
     publish_bot(bot=bot, by=None, now=NOON)
     assign_bot(number=number, bot=bot, by=None, now=NOON)
@@ -158,12 +188,10 @@ def test_contacts_of_the_team_are_handed_to_the_bot_with_a_line_each(number: Pho
     elsewhere = Contact.objects.create(create_for_phone_number=other, wa_id="556191")
 
     has_more = switch_contacts(number=number, by=ana, now=NOON)
-    set_new_contacts(number=number, profile=Profile.BOT, by=ana)
 
     assert not has_more
     assert [Contact.objects.get(pk=each.pk).profile for each in [*people, elsewhere]] == ["ia", "bot", "bot", "human"]
     assert ContactChange.objects.filter(kind=ContactChange.Kind.WHO_ANSWERS, actor=ana).count() == 2
-    assert PhoneNumber.objects.get(pk=number.pk).default_profile == Profile.BOT
 
 
 # ---- Differences ----

@@ -24,7 +24,7 @@ from organizations.permissions import Access, for_admins, for_members
 @require_safe
 def bots(request: HttpRequest, access: Access) -> HttpResponse:
     """The bots, the numbers that use them, and the numbers whose bot answers nobody."""
-    shown = list_bots(access.organization)
+    shown = list_bots(access.organization, now=timezone.now())
     context = {"shown": shown, "starters": () if shown.cards else STARTERS.values(), "import_form": ImportForm()}
     return render(request, "bots/bots.html", FRAME | context)
 

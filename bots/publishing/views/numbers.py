@@ -8,12 +8,13 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bots.models import Bot
-from bots.publishing.assignments import MAX_SWITCHED, assign_bot, find_number_bots, set_new_contacts, switch_contacts
+from bots.publishing.assignments import MAX_SWITCHED, assign_bot, find_number_bots, switch_contacts
 from bots.publishing.forms import AssignForm
 from bots.publishing.selectors import get_bot_or_404
 from bots.publishing.views.frame import FRAME
 from contacts.selectors import numbers_of
 from organizations.models import PhoneNumber, Profile
+from organizations.numbers.setup import set_default_profile
 from organizations.permissions import Access, for_admins
 from organizations.text_display import GroupedInt
 
@@ -37,7 +38,7 @@ def _switch_on(request: HttpRequest, access: Access, bot: Bot, form: AssignForm)
     number, now = form.cleaned_data["number"], timezone.now()
     assign_bot(number=number, bot=bot, by=access.user, now=now)
     if form.cleaned_data["new_contacts"]:
-        set_new_contacts(number=number, profile=Profile.BOT, by=access.user)
+        set_default_profile(number=number, profile=Profile.BOT, by=access.user)
     has_more = form.cleaned_data["all_contacts"] and switch_contacts(number=number, by=access.user, now=now)
     messages.success(request, gettext("%(bot)s is the bot of %(number)s.") % {"bot": bot, "number": number.shown_name})
     if has_more:

@@ -75,7 +75,7 @@ def test_many_unread_conversations_are_counted_to_an_end(
     )
     ana = member_client(padaria)
     ana.get(reverse("unread", args=[padaria.pk]))
-    with django_assert_num_queries(4):  # session, user, membership, and the count
+    with django_assert_num_queries(6):  # session, user, membership; the unread of each owner, and who waits for a person
         page = ana.get(reverse("unread", args=[padaria.pk])).content.decode()
     assert "99+" in page
 

@@ -323,11 +323,18 @@ def test_the_composer_follows_the_window(ana, contact) -> None:
 
 
 def test_in_its_last_minute_the_window_counts_as_closed(ana, contact) -> None:
-    Contact.objects.filter(pk=contact.pk).update(
-        last_customer_message_at=timezone.now() - timedelta(hours=23, minutes=59, seconds=30)
-    )
+    def expires_in(**left: int) -> None:
+        Contact.objects.filter(pk=contact.pk).update(
+            last_customer_message_at=timezone.now() - timedelta(days=1) + timedelta(**left)
+        )
+
+    expires_in(minutes=2)
+    assert 'data-composer="free"' in text(ana.get(url("composer", contact)))
+    assert send(ana, contact, text="Ainda dá").status_code == 204
+    expires_in(seconds=59)
     assert 'data-composer="template"' in text(ana.get(url("composer", contact)))
     assert send(ana, contact, text="Já?").status_code == 422
+    assert [message.content for message in written(contact)] == ["Ainda dá"]
 
 
 def test_an_inactive_number_sends_nothing_and_shows_why(ana, padaria, contact) -> None:

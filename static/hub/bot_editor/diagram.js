@@ -3,6 +3,7 @@
 import { body, onClick, one } from "../common/dom.js";
 import { fitScale, nextScale } from "./zoom.js";
 
+const READABLE = 0.7; // scale
 const state = { scale: 1, isChosen: false, isOutdated: false };
 const box = () => one("[data-diagram-scroll]");
 const picture = () => one("[data-diagram]", box());
@@ -21,11 +22,20 @@ function draw() {
   one("[data-zoom-level]").textContent = `${Math.round(state.scale * 100)} %`;
 }
 
-function fit() {
+function fit(minimum) {
   const svg = picture();
   if (!svg || !box().clientWidth) return;
-  state.scale = fitScale(sizeOf(svg), { width: box().clientWidth, height: box().clientHeight });
+  state.scale = fitScale(sizeOf(svg), { width: box().clientWidth, height: box().clientHeight }, minimum);
   draw();
+}
+
+// The first step is in the middle, and everything can be read.
+function showStart() {
+  fit(READABLE);
+  const first = one("[data-diagram-step]", box())?.getBoundingClientRect();
+  if (!first) return;
+  const sides = box().getBoundingClientRect();
+  box().scrollLeft += first.left + first.width / 2 - sides.left - sides.width / 2;
 }
 
 // Keeps what is in the middle of the box in its middle.
@@ -41,16 +51,16 @@ function zoom(direction) {
 }
 
 function show() {
-  if (!state.isChosen) fit();
-  else draw();
+  if (state.isChosen) draw();
+  else showStart();
 }
 
 onClick({
   "[data-zoom=in]": () => zoom(1),
   "[data-zoom=out]": () => zoom(-1),
   "[data-zoom=fit]": () => {
-    state.isChosen = false;
-    fit();
+    state.isChosen = true;
+    fit(0);
   },
 });
 
@@ -81,6 +91,6 @@ body.addEventListener("hub:tab", ({ detail }) => {
 });
 one("#diagram").addEventListener("htmx:afterSwap", show);
 new ResizeObserver(() => {
-  if (!state.isChosen) fit();
+  if (!state.isChosen) showStart();
 }).observe(box());
 show();

@@ -2,6 +2,7 @@
 // each contains the revision of the draft that the one before has made.
 
 import { all, body, one } from "../common/dom.js";
+import { mustWait, waitingForms, watchChoices } from "./keyboard_selects.js";
 import { isTextField, markAsSaved, snapshotOf, unsavedForms } from "./unsaved_fields.js";
 
 const PAUSE = 700; // milliseconds
@@ -35,6 +36,7 @@ document.addEventListener("input", ({ target }) => {
   const form = target.form;
   if (!isStepForm(form) || !target.name) return;
   showState("saving");
+  if (mustWait(target)) return;
   if (!isTextField(target)) {
     save(form);
     return;
@@ -45,6 +47,8 @@ document.addEventListener("input", ({ target }) => {
     setTimeout(() => save(form), PAUSE),
   );
 });
+
+watchChoices(({ form }) => save(form));
 
 // The focus leaves a text field.
 document.addEventListener("change", ({ target }) => {
@@ -69,7 +73,7 @@ addEventListener("online", saveAll);
 
 // The page is closed, or goes to the background of a phone, before the pause is over.
 addEventListener("pagehide", () => {
-  for (const form of timers.keys()) {
+  for (const form of new Set([...timers.keys(), ...waitingForms()])) {
     const fields = new FormData(form);
     fields.set("revision", one("#draft-revision").value);
     navigator.sendBeacon(form.action, fields);
@@ -96,9 +100,8 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 body.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (!snapshots.has(detail.xhr)) return;
-  const waiting = [...timers.keys()].some((form) => form.isConnected);
-  if (detail.xhr.status === 200 && !waiting) showState("saved");
-  else if (detail.xhr.status !== 200) showState("failed");
+  if (detail.xhr.status !== 200) showState("failed");
+  else showState(unsavedForms().length ? "saving" : "saved");
 });
 
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {

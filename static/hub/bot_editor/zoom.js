@@ -1,7 +1,7 @@
 // Scales of the diagram.
 
 const SCALES = [0.1, 0.15, 0.25, 0.35, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
-const MIN_FIT = 0.3; // smaller, nobody can read it
+const MIN_FIT = 0.05;
 
 // Returns the next larger (1) or smaller (-1) scale.
 export function nextScale(scale, direction) {
@@ -10,8 +10,8 @@ export function nextScale(scale, direction) {
   return (direction > 0 ? others[0] : others.at(-1)) ?? scale;
 }
 
-// Returns the scale at which the whole picture is in the box, but never so small that it cannot be read.
-export function fitScale(picture, box) {
+// Returns the scale at which the whole picture is in the box, but not less than `minimum`.
+export function fitScale(picture, box, minimum = 0) {
   const scale = Math.min(box.width / picture.width, box.height / picture.height, 1);
-  return Math.max(MIN_FIT, Math.floor(scale * 100) / 100);
+  return Math.max(minimum, MIN_FIT, Math.floor(scale * 100) / 100);
 }
