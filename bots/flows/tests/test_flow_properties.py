@@ -15,7 +15,7 @@ from bots.flows.documents import InvalidFlow
 from bots.flows.events import CallEnded, Event, TimedOut
 from bots.flows.flow import Flow, read_flow
 from bots.flows.interpreter import run
-from bots.flows.tests.flow_strategies import documents, event_lists
+from bots.flows.tests.flow_strategies import documents, event_lists, json_values, mutated
 from cloud_api.message_checks import check_message
 
 MAX_STATE = 250_000
@@ -123,35 +123,6 @@ def test_no_path_sends_more_than_its_most_billed_messages(flow: Flow, events: li
             subflows = [most for step, most in ends.items() if flow.steps[step]["type"] == "subflow"]  # may have returned
             limits = [ends[end]] if end in ends else subflows
             assert None in limits or total <= max(limits)
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> Any:
-    """A flow of which one value anywhere is replaced, or one key is added or removed."""
-    document = json.loads(json.dumps(draw(documents)))
-    place = document
-    for _level in range(draw(st.integers(1, 6))):
-        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-        key = draw(st.sampled_from(keys))
-        if isinstance(place[key], dict | list) and place[key] and draw(st.integers(0, 3)):
-            place = place[key]
-            continue
-        match draw(st.integers(0, 3)):
-            case 0:
-                del place[key]
-            case 1 if isinstance(place, dict):
-                place[draw(st.text(max_size=5))] = draw(json_values)
-            case _:
-                place[key] = draw(json_values)
-        break
-    return document
 
 
 @MANY
