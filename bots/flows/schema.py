@@ -47,4 +47,4 @@ def _prepared(schema: Any) -> Any:
     return prepared
 
 
-_VALIDATOR = extend(Draft202012Validator, {_BY_TYPE: _check_by_type})(_prepared(SCHEMA))
+_VALIDATOR = extend(Draft202012Validator, {_BY_TYPE: _check_by_type})(_prepared(SCHEMA))  # type: ignore[no-untyped-call]

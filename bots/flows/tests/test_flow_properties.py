@@ -45,7 +45,8 @@ def test_a_flow_without_blocking_problems_neither_loops_nor_sends_what_whatsapp_
                 check_message(action.message)
             elif isinstance(action, HandOver):
                 assert action.reason in ("asked", "step", "retries", "call_failed")
-                assert action.message is None or not check_message(action.message)
+                if action.message:
+                    check_message(action.message)
             elif isinstance(action, Call):
                 assert action.url.startswith("https://example.com/")
                 assert all(value.isascii() and value.isprintable() for value in action.headers.values())
@@ -64,10 +65,10 @@ def test_no_flow_that_can_be_read_raises_whatever_its_problems(flow: Flow, event
 @given(documents.map(read_flow), event_lists)
 def test_the_same_events_in_the_same_order_give_the_same_state(flow: Flow, events: list[Event]) -> None:
     first = [(turn.actions, turn.state) for _event, _before, turn in turns(flow, events)]
-    stored = None
+    stored: dict[str, Any] = {}
     again = []
     for each in events:
-        event = replace(each, call_id=(stored or {}).get("call_id") or "?") if isinstance(each, CallEnded) else each
+        event = replace(each, call_id=stored.get("call_id") or "?") if isinstance(each, CallEnded) else each
         turn = run(read_flow(json.dumps(flow.document)), stored, event)
         stored = json.loads(json.dumps(turn.state))  # as a database returns it
         again.append((turn.actions, turn.state))
@@ -102,7 +103,7 @@ def end_of(turn: Turn) -> str | None:
 @given(documents.map(read_flow).filter(is_valid), event_lists)
 def test_no_path_sends_more_than_its_most_billed_messages(flow: Flow, events: list[Event]) -> None:
     billed = most_billed_messages(flow)
-    segments = {(segment.begins, segment.step): segment.most for segment in billed.segments}
+    segments = {(str(segment.begins), segment.step): segment.most for segment in billed.segments}
     ends = {end.step: end.most for end in billed.ends}
     total = segment = 0
     begins = ("start", flow.start)
@@ -122,7 +123,7 @@ def test_no_path_sends_more_than_its_most_billed_messages(flow: Flow, events: li
         if end := end_of(turn):
             subflows = [most for step, most in ends.items() if flow.steps[step]["type"] == "subflow"]  # may have returned
             limits = [ends[end]] if end in ends else subflows
-            assert None in limits or total <= max(limits)
+            assert None in limits or total <= max(filter(None, limits), default=0)
 
 
 @MANY
