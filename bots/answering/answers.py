@@ -40,9 +40,10 @@ def store_results(results: Sequence[TurnResult], now: datetime) -> None:
 
 
 def _sent_rows(result: TurnResult) -> list[AutomaticMessageSent]:
-    contact = result.conversation.contact
-    kinds = result.automatic_kinds if contact.session_id else ()
-    return [AutomaticMessageSent(contact=contact, session_id=contact.session_id, kind=kind.value) for kind in kinds]
+    contact, session_id = result.conversation.contact, result.conversation.contact.session_id
+    if session_id is None:
+        return []
+    return [AutomaticMessageSent(contact=contact, session_id=session_id, kind=kind.value) for kind in result.automatic_kinds]
 
 
 def _store_states(results: Sequence[TurnResult]) -> None:

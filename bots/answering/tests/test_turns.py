@@ -32,8 +32,10 @@ def test_a_bot_answers_with_its_menu_and_follows_the_tapped_button(publish, post
     assert sent_texts() == [MENU_TEXT, "Custa R$ 10."]
     first, second = Message.objects.filter(origin=Origin.BOT).order_by("pk")
     assert first.payload["interactive"]["action"]["buttons"][0]["reply"] == {"id": "prices", "title": "Preços"}
+    assert second.bot_trace is not None
     assert second.bot_trace["step"] == 4
     assert Message.objects.filter(is_user_message=True, bot_replied=True).count() == 2
+    assert second.flow_state is not None
     assert second.flow_state["bot"] == "atendimento"
     assert customer().owner == "bot"
 
@@ -133,7 +135,9 @@ def test_the_bot_gets_the_conversation_back_after_the_minutes_of_the_number(
     PhoneNumber.objects.filter(pk=number.pk).update(bot_returns="minutes", bot_returns_minutes=30)
     post_and_apply(text("w1", "oi"))
     write(customer(), "Sou a Ana.", ana_of_the_team)
-    assert timedelta(minutes=29) < customer().owner_until - timezone.now() <= timedelta(minutes=30)
+    until = customer().owner_until
+    assert until is not None
+    assert timedelta(minutes=29) < until - timezone.now() <= timedelta(minutes=30)
     Contact.objects.update(owner_until=timezone.now() - timedelta(seconds=1))
     post_and_apply(tap("w2", "prices", "Preços", now() + 1))
     assert (customer().owner, customer().owner_reason) == ("bot", "time_is_up")

@@ -33,22 +33,22 @@ class Shop:
 def shop(settings: Any) -> Iterator[Shop]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            shop.requests.append((self.path, dict(self.headers)))
-            self.send_response(shop.status)
-            self.send_header("Content-Length", str(len(shop.body)))
+            own.requests.append((self.path, dict(self.headers)))
+            self.send_response(own.status)
+            self.send_header("Content-Length", str(len(own.body)))
             self.end_headers()
-            self.wfile.write(shop.body)
+            self.wfile.write(own.body)
 
         def log_message(self, *_: Any) -> None:
             """Writes nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    shop = Shop(server.server_port)
+    own = Shop(server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     settings.BOT_ALLOWED_ADDRESSES = AllowList.parse([f"127.0.0.1:{server.server_port}"])
-    yield shop
+    yield own
     server.shutdown()
     server.server_close()
     thread.join()
@@ -58,7 +58,7 @@ def order_flow(url: str, failed: str | None = "sorry") -> dict[str, Any]:
     def say(step: str, words: str) -> dict[str, Any]:
         return {"id": step, "type": "send", "title": step, "message": {"type": "text", "text": words}}
 
-    call = {"id": "call", "type": "call", "title": "Consulta", "method": "GET", "url": f"{url}/orders/7", "headers": {}}
+    call: dict[str, Any] = {"id": "call", "type": "call", "title": "Consulta", "method": "GET", "url": f"{url}/orders/7", "headers": {}}
     call |= {"save": [{"path": "order.status", "variable": "status"}], "example": {}, "next": "tell"}
     steps = [call | ({"failed": failed} if failed else {}), say("tell", "Pedido {{status}}."), say("sorry", "Não deu certo.")]
     return {"format": 1, "name": "Pedidos", "start": "call", "settings": {"silence_seconds": 0}, "steps": steps}
