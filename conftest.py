@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import itertools
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import uvicorn
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
 from django.core.mail import EmailMessage
+from django.db import connection
+from django.db.models import Model
 from django.db.models.signals import post_migrate
 from django.utils import timezone
 
@@ -31,6 +35,7 @@ from whatsapp_hub.server.connections import Connection
 
 PAYLOADS = Path(__file__).parent / "cloud_api" / "tests" / "payloads"
 SECRET = "a" * 32
+RELEASING = [chore for chore in CHORES if chore.name in ("release-waiting", "move-numbers")]
 NUMBERS = {
     "448190735512098": ("556133214400", "385012774910236"),
     "448190735512733": ("556198440077", "385012774910236"),
@@ -120,11 +125,17 @@ def served() -> Iterator[Hub]:
     listener.close()
 
 
+HUBS_PER_COLLECTION = 4
+"""A collection takes as long as several requests."""
+hub_count = itertools.count()
+
+
 @pytest.fixture
 def hub(served: Hub, transactional_db: None) -> Hub:
     """A hub without caches of earlier tests."""
-    # Ends the threads of the previous receiver, and their connections. Without it, they can reach the limit of a database server.
-    gc.collect()
+    # Ends the threads of previous receivers, and their connections. Without it, they can reach the limit of a database server.
+    if next(hub_count) % HUBS_PER_COLLECTION == 0:
+        gc.collect()
     asgi.receiver = Receiver()
     asgi.streams = EventStreams()
     return served
@@ -143,8 +154,27 @@ def post_and_apply(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., N
 
 
 def apply_all() -> None:
-    """Applies all webhooks, like `manage.py worker --once`."""
+    """Applies all webhooks and does all that becomes due by it, but runs only the chores that release held items."""
+    Worker(LANES, RELEASING).run_due()
+
+
+def run_worker() -> None:
+    """Does all that is due, with all chores, like `manage.py worker --once`. Most tests need no chore, and the chores take most of
+    the time."""
     Worker(LANES, CHORES).run_due()
+
+
+@contextmanager
+def without_table(model: type[Model]) -> Iterator[None]:
+    """The database answers queries of this table with an error."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
 
 
 @pytest.fixture

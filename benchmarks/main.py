@@ -9,18 +9,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import databases, wrk
-from benchmarks.acknowledge import Rounds, acknowledge, acknowledge_sqlite
-from benchmarks.application import LATE_ITEMS, apply_backlog, apply_late_backlog
-from benchmarks.databases import Database
+from benchmarks.environment import databases
+from benchmarks.environment.databases import Database
+from benchmarks.environment.processes import ROOT
 from benchmarks.figures import Failed, say, say_how_busy
-from benchmarks.idle import FIRSTS, GAP, SECONDS, stay_idle
-from benchmarks.latency import apply_while_receiving
-from benchmarks.pages import pages
-from benchmarks.processes import ROOT
-from benchmarks.sending import send_out
-from benchmarks.tabs import open_tabs
-from benchmarks.yardstick import measure_machine
+from benchmarks.load import wrk
+from benchmarks.measurements.acknowledge import Rounds, acknowledge, acknowledge_sqlite
+from benchmarks.measurements.application import LATE_ITEMS, apply_backlog, apply_late_backlog
+from benchmarks.measurements.bots import answer_customers
+from benchmarks.measurements.idle import FIRSTS, GAP, SECONDS, stay_idle
+from benchmarks.measurements.latency import apply_while_receiving
+from benchmarks.measurements.pages import pages
+from benchmarks.measurements.sending import send_out
+from benchmarks.measurements.tabs import open_tabs
+from benchmarks.measurements.yardstick import measure_machine
 
 SERVER = "mysql://root@127.0.0.1:3306"
 DATABASES = ("mariadb", "sqlite")
@@ -77,6 +79,11 @@ BENCHMARKS = {
         "the same with half of the messages late or of the same second, as a ratio to an ordered backlog",
         DATABASES,
         _late,
+    ),
+    "bots": Benchmark(
+        "turns of a flow that one worker answers in a second, against items of a backlog, and seconds from a tap to Graph",
+        ["mariadb"],
+        lambda database, directory, _: answer_customers(database, directory),
     ),
     "idle": Benchmark(
         "processor time and queries of a hub with nothing to do, and seconds from its first message to its row",

@@ -102,8 +102,9 @@ class BotConversation(LeasedRow):
 class BotWebCall(LeasedRow):
     """A web call of a flow, whose conversation waits for its result. Deleted when the result is applied."""
 
-    call_id = models.UUIDField(unique=True)  # A call is stored once, and its conversation names it.
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    call_id = IdentifierField(max_length=100)
+    """Identifies the call among those of the conversation, whose state names it."""
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, db_index=False, related_name="+")
     organization_id = models.BigIntegerField()
     request: "models.JSONField[Any, Any]" = models.JSONField()
     """`method`, `url`, `headers` and `body`."""
@@ -113,6 +114,10 @@ class BotWebCall(LeasedRow):
 
     class Meta:
         db_table = "bot_web_call"
+        constraints: ClassVar = [
+            # A call is stored once.
+            models.UniqueConstraint(fields=["contact", "call_id"], name="one_bot_web_call_each"),
+        ]
         indexes: ClassVar = [
             # The worker's next calls, by organization.
             models.Index(fields=["state", "organization_id", "due_at", "id"], name="bot_web_call_queue"),
@@ -122,16 +127,8 @@ class BotWebCall(LeasedRow):
         return str(self.call_id)
 
 
-class BotReturn(models.TextChoices):
-    """When a bot gets back a conversation in which a person answered."""
-
-    NEXT_SESSION = "next_session", _("with the customer's next conversation")
-    MINUTES = "minutes", _("some time after the person's last answer")
-    NEVER = "never", _("only when the team hands it back")
-
-
 class AutomaticMessages(models.Model):
-    """The automatic messages of a number, its business hours, and how its bot and the team take turns.
+    """The automatic messages of a number, its business hours, and when its bot hands over.
 
     The columns of messages are messages of flows (docs/bots-format.md), with placeholders; null: none.
     """
@@ -156,12 +153,8 @@ class AutomaticMessages(models.Model):
     """Pairs of an ISO date, or `MM-DD` for every year, and a name."""
     holidays = models.BooleanField(_("closed on national holidays"), default=True)
     holiday_state = models.CharField(_("state, for its holidays"), max_length=3, blank=True)
-    bot_returns = models.CharField(max_length=12, choices=BotReturn, default=BotReturn.NEXT_SESSION)
-    bot_returns_minutes = models.PositiveSmallIntegerField(default=60)
     person_words: "models.JSONField[Any, Any]" = models.JSONField(default=list)
     """Words with which customers ask for a person, also without a bot. Empty: the hub's own words."""
-    hand_back_word = models.CharField(max_length=30, default="#bot")
-    """A note of staff with only this word hands the conversation back to the bot."""
     loop_answers = models.PositiveSmallIntegerField(default=20)
     loop_minutes = models.PositiveSmallIntegerField(default=5)
     """More answers than `loop_answers` in so many minutes hand the conversation over."""
@@ -216,3 +209,35 @@ class StepCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} {self.day}"
+
+
+class BotDryRun(LeasedRow):
+    """What the draft of a bot would have answered in stored conversations of a number. It sends nothing and makes no web call."""
+
+    bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="dry_runs")  # its index: the dry runs of a bot
+    organization_id = models.BigIntegerField()
+    number = models.ForeignKey(PhoneNumber, on_delete=models.CASCADE, db_index=False, related_name="+")
+    flow: "models.JSONField[Any, Any]" = models.JSONField()
+    """The draft when the dry run was started."""
+    started_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, db_index=False, related_name="+")
+    create_in = models.DateTimeField(default=timezone.now, editable=False)
+    conversations = models.PositiveIntegerField(default=0)
+    """Conversations that are looked at."""
+    conversations_done = models.PositiveIntegerField(default=0)
+    result: "models.JSONField[Any, Any]" = models.JSONField(null=True)
+    """The counts and the sample conversations of `bots.publishing.dry_runs`, by ids. It contains no text of a customer."""
+
+    objects = LeasedQuerySet["BotDryRun"].as_manager()
+    queue_column = "organization_id"
+
+    class Meta:
+        db_table = "bot_dry_run"
+        verbose_name = _("dry run of a bot")
+        verbose_name_plural = _("dry runs of bots")
+        indexes: ClassVar = [
+            # The worker's next dry runs, by organization.
+            models.Index(fields=["state", "organization_id", "due_at", "id"], name="bot_dry_run_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

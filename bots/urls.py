@@ -1,5 +1,8 @@
-"""Bots, below /o/<organization>/settings/bots/."""
+"""Bots and automatic messages, below /o/<organization>/settings/bots/."""
 
+from bots.automatic.urls import urlpatterns as automatic
 from bots.editor.urls import urlpatterns as editor
+from bots.insight.urls import urlpatterns as insight
+from bots.publishing.urls import urlpatterns as publishing
 
-urlpatterns = [*editor]
+urlpatterns = [*publishing, *automatic, *editor, *insight]

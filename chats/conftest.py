@@ -113,7 +113,7 @@ def ana(organization: Organization) -> User:
 @pytest.fixture
 def bucket(settings: Any) -> Iterator[dict[str, Any]]:
     """A bucket that answers every request with the error that the test sets, over HTTP."""
-    error = {"status": 403, "code": "AccessDenied"}
+    error: dict[str, Any] = {"status": 403, "code": "AccessDenied"}
 
     class Refusing(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chats.inbox.views import alerts, composer, conversation, conversation_state, files, inbox, template_picker
+from chats.inbox.views import alerts, composer, conversation, conversation_state, files, inbox, notes, ownership, template_picker
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -19,6 +19,9 @@ urlpatterns = [
     path("<row:contact_id>/done/", conversation_state.done, name="conversation_done"),
     path("<row:contact_id>/unread/", conversation_state.unread, name="conversation_unread"),
     path("<row:contact_id>/block/", conversation_state.block, name="conversation_block"),
+    path("<row:contact_id>/notes/", notes.notes, name="contact_notes"),
+    path("<row:contact_id>/take-over/", ownership.take_over, name="take_over"),
+    path("<row:contact_id>/hand-back/", ownership.hand_back, name="hand_back"),
     path("<row:contact_id>/composer/", composer.composer, name="composer"),
     path("<row:contact_id>/window/", composer.window, name="conversation_window"),
     path("<row:contact_id>/send/", composer.send, name="send_answer"),

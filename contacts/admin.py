@@ -16,7 +16,7 @@ from contacts.lists.search import LAST_LETTER, MAX_WORD_LENGTH, MAX_WORDS, fold_
 from contacts.models import Contact, ContactWord, RetiredIdentity
 from contacts.selectors import contacts_with_phone
 from contacts.services import set_who_answers
-from organizations.admin.display import EMPTY, format_time, list_link, row_link
+from organizations.admin.display import EMPTY, format_time, list_link, row_link, time_column
 from organizations.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, secret_columns, selected_ids
 from organizations.models import Organization, PhoneNumber, Profile, User
 from organizations.text_display import GroupedInt
@@ -36,8 +36,10 @@ class ConflictFilter(admin.SimpleListFilter):
 class RetiredIdentityInline(ReadOnlyAdmin, admin.TabularInline):  # type: ignore[type-arg]
     model = RetiredIdentity
     extra = 0
-    fields = ("kind", "value", "retired_at")
+    fields = ("kind", "value", "retired")
+    readonly_fields = ("retired",)
     ordering = ("-retired_at",)
+    retired = time_column(RetiredIdentity, "retired_at")
 
 
 def _find_by_words(term: str) -> QuerySet[Contact]:
@@ -93,14 +95,16 @@ class ContactAdmin(LargeTableAdmin[Contact]):
                 )
             },
         ),
-        (_("More"), {"fields": ("marketing_stopped", "blocked_at", "create_in")}),
+        (_("More"), {"fields": ("marketing_stopped", "blocked_since", "created")}),
     )
     readonly_fields = (
         *("name", "username", "number", "wa_id", "bsuid", "parent_bsuid", "conflict"),
         *("conversation", "last_message", "customer_message", "window"),
-        *("session_id", "session_expires", "session_is_active", "marketing_stopped", "blocked_at", "create_in"),
+        *("session_id", "session_expires", "session_is_active", "marketing_stopped", "blocked_since", "created"),
     )
     inlines = (RetiredIdentityInline,)
+    created = time_column(Contact, "create_in")
+    blocked_since = time_column(Contact, "blocked_at")
     actions = ("team_answers", "bot_answers", "ai_answers")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

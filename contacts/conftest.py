@@ -6,19 +6,33 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from contacts.lists.search import index_names
+from contacts.lists.search import find_contacts, index_names
 from contacts.models import Contact
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
 
 
-def sign_in(organization: Organization | None, role: str = Role.USER, email: str = "", language: str = "en") -> Client:
+class SignedInClient(Client):
+    """The client of a user."""
+
+    user: User
+
+
+def sign_in(organization: Organization | None, role: str = Role.USER, email: str = "", language: str = "en") -> SignedInClient:
     user = User.objects.create_user(email or f"{role}@example.com", language=language, name=(email or role).partition("@")[0])
     if organization:
         Membership.objects.create(organization=organization, user=user, role=role)
-    client = Client()
+    client = SignedInClient()
     client.force_login(user)
-    client.user = user  # type: ignore[attr-defined]
+    client.user = user
     return client
+
+
+def found_ids(organization_id: int | None, typed: str) -> list[int]:
+    """Returns the ids of the contacts that a search finds."""
+    assert organization_id is not None
+    found = find_contacts(organization_id, typed)
+    assert found is not None, "nothing was typed"
+    return list(found.ids)
 
 
 @pytest.fixture
@@ -43,12 +57,12 @@ def foreign_number(db: None) -> PhoneNumber:
 
 
 @pytest.fixture
-def member(padaria: Organization) -> Client:
+def member(padaria: Organization) -> SignedInClient:
     return sign_in(padaria)
 
 
 @pytest.fixture
-def admin(padaria: Organization) -> Client:
+def admin(padaria: Organization) -> SignedInClient:
     return sign_in(padaria, Role.USER_ADMIN)
 
 

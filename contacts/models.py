@@ -137,7 +137,8 @@ class Contact(models.Model):
     name_at = models.DateTimeField(null=True, editable=False)
     """The time of the latest message that contained the name. A late message does not restore an older name."""
     name_since = models.DateTimeField(null=True, editable=False)
-    """The time of the earliest message that contained this name: see `contacts.identities.profile_names`."""
+    """The time of the earliest message that contained this name, or of an address book entry: see
+    `contacts.identities.profile_names`."""
     alias = models.CharField(_("name given by staff"), max_length=150, blank=True, default="", db_default="")
     search_name = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     """The text whose words are in ContactWord: see `contacts.lists.search`."""
@@ -225,6 +226,8 @@ class Contact(models.Model):
             # The list by who is in charge. Contacts that wait for a person, the longest waiting first.
             models.Index(fields=["organization", "owner", "last_message_timestamp"], name="contact_latest_by_owner"),
             models.Index(fields=["organization", "owner", "owner_since"], name="contact_owner_since"),
+            # Unread conversations that a person has to answer: alerts leave out those of bots.
+            models.Index(fields=["organization", "owner", "unread_at"], name="contact_unread_of_owner"),
             # The list of blocked contacts.
             models.Index(fields=["organization", "blocked_at"], name="contact_blocked"),
             # Search by phone, and by its last digits.
@@ -262,9 +265,11 @@ class Contact(models.Model):
 
     def update_waiting(self) -> None:
         """Sets `waiting_since`. The customer's last message needs an answer if it is later than the business's last one, staff has
-        not marked it as done, and the person is not blocked."""
+        not marked it as done, and the person is not blocked. A contact that waits for a person needs one in any case."""
         last, until = self.last_customer_message_at, self.answered_or_done_until
         needs_no_answer = last is None or (until is not None and last <= until)
+        if needs_no_answer and self.owner == Owner.WAITING:
+            last, needs_no_answer = self.owner_since, False
         self.waiting_since = None if needs_no_answer or self.blocked_at else last
 
     @property
@@ -374,6 +379,7 @@ class ContactChange(models.Model):
         BLOCKED = "blocked", _("blocked")
         UNBLOCKED = "unblocked", _("no longer blocked")
         OWNER = "owner", _("in charge")
+        AUTOMATIC = "automatic", _("automatic messages")
 
     contact = models.ForeignKey(
         Contact,

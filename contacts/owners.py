@@ -34,4 +34,5 @@ class OwnerReason(models.TextChoices):
     CALL_FAILED = "call_failed", _("a web call of the bot failed")
     RETRIES = "retries", _("the customer's answers were not understood")
     LATE = "late", _("the message arrived too late for an automatic answer")
+    DONE = "done", _("a person of the team marked it as done")
     NO_BOT = "no_bot", _("the number has no published bot")

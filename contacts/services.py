@@ -16,6 +16,7 @@ from cloud_api.wa_ids import NotAPhoneNumber, read_phone_number, same_person_key
 from contacts.change_log import alias_changes, record_changes
 from contacts.lists.search import index_names
 from contacts.models import ROWS_AT_ONCE, Contact, ContactChange, Label, Note
+from contacts.owner_changes import follow_choice
 from jobs.bulk_writes import insert_rows
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
@@ -55,15 +56,34 @@ def read_profile(column: str, word: str) -> Profile:
 
 
 def set_who_answers(*, organization: Organization, contact_ids: Collection[int], profile: Profile, by: User, now: datetime) -> int:
-    """Sets who answers these contacts, and switches the bot accordingly. Ignores contacts of other organizations. Returns the
-    number of contacts."""
+    """Sets who answers these contacts, and with it the bot switch and who is in charge. Ignores contacts of other organizations.
+    Returns the number of contacts."""
     contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids)
 
     def write() -> int:
-        before = dict(contacts.select_for_update().order_by("pk").values_list("pk", "profile"))
+        locked = list(contacts.select_for_update().order_by("pk"))
+        changed = [(each.pk, {"from": each.profile, "to": profile.value}) for each in locked if each.profile != profile]
         contacts.update(profile=profile, activate_bot=profile.has_bot)
-        changed = [(pk, {"from": old, "to": profile.value}) for pk, old in before.items() if old != profile]
         record_changes(changed, kind=ContactChange.Kind.WHO_ANSWERS, by=by, now=now)
+        for each in locked:
+            each.profile, each.activate_bot = profile.value, profile.has_bot
+        follow_choice(locked, now)
+        publish_revisions([organization.pk])
+        return len(locked)
+
+    return run_in_transaction(write)
+
+
+def set_automatic_messages(*, organization: Organization, contact_ids: Collection[int], on: bool, by: User, now: datetime) -> int:
+    """Switches automatic messages to these contacts on or off. Ignores contacts of other organizations. Returns the number of
+    contacts."""
+    contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids)
+
+    def write() -> int:
+        before = dict(contacts.select_for_update().order_by("pk").values_list("pk", "activate_automatic_message"))
+        contacts.update(activate_automatic_message=on)
+        changed = [(pk, {"from": was_on, "to": on}) for pk, was_on in before.items() if was_on != on]
+        record_changes(changed, kind=ContactChange.Kind.AUTOMATIC, by=by, now=now)
         publish_revisions([organization.pk])
         return len(before)
 

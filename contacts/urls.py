@@ -19,8 +19,8 @@ urlpatterns = [
     path("import/<row:import_id>/cancel/", imports.cancel, name="contact_import_cancel"),
     path("export/", exports.export_contacts, name="contacts_export"),
     path("<row:contact_id>/switch/", contact.switch, name="contact_switch"),
+    path("<row:contact_id>/automatic/", contact.automatic, name="contact_automatic"),
     path("<row:contact_id>/alias/", contact.rename, name="contact_alias"),
     path("<row:contact_id>/labels/", contact.give_labels_to, name="contact_labels"),
-    path("<row:contact_id>/notes/", contact.notes, name="contact_notes"),
     path("<row:contact_id>/notes/<row:note_id>/delete/", contact.delete_note, name="contact_note_delete"),
 ]

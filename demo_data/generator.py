@@ -273,8 +273,8 @@ class ContactStates:
 
 CONTACT_COLUMNS = (
     "id create_for_phone_number organization wa_id wa_id_at phone_key reversed_phone bsuid parent_bsuid username name name_at "
-    "alias search_name profile activate_bot create_in last_message_timestamp last_customer_message_at last_business_message_at "
-    "waiting_since unread_count unread_at read_webhook_id session_id session_expires_at session_is_active"
+    "alias search_name profile activate_bot owner create_in last_message_timestamp last_customer_message_at "
+    "last_business_message_at waiting_since unread_count unread_at read_webhook_id session_id session_expires_at session_is_active"
 )
 
 
@@ -333,6 +333,7 @@ def _contact_row(people: ContactStates, organization: Organization, messages: in
         search_name(name=name, username=username),
         profile.value,
         profile.has_bot,
+        profile.owner,
         first,
         when(summary.last),
         when(summary.customer),

@@ -6,6 +6,7 @@ because MySQL does not return them.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -24,15 +25,27 @@ MOST_TEXT = 3 * 2**20
 def insert_rows(rows: Sequence[models.Model]) -> None:
     """Inserts new rows of one model. Columns that are null in every row get the database's default."""
     if rows:
-        fields = [each for each in _columns(rows) if not each.primary_key]
+        fields = [each for each in _columns(rows) if not isinstance(each, models.AutoField)]
         _insert(rows, [each for each in fields if any(getattr(row, each.attname) is not None for row in rows)], "")
 
 
 def insert_missing_rows(rows: Sequence[models.Model]) -> None:
     """Inserts the rows that do not exist yet, by the model's unique columns. MySQL truncates values that are too long."""
     if rows:
-        fields = [each for each in _columns(rows) if not each.primary_key]
+        fields = [each for each in _columns(rows) if not isinstance(each, models.AutoField)]
         _insert(rows, fields, "", insert=connection.ops.insert_statement(on_conflict=OnConflict.IGNORE))
+
+
+def insert_or_add(rows: Sequence[models.Model], *, columns: Sequence[str], unique: Sequence[str]) -> None:
+    """Inserts rows. Where a row with the same `unique` columns exists, adds these columns to it. Concurrent transactions lose
+    nothing. Rows are locked in the order in which they are given."""
+    if rows:
+        fields = [each for each in _columns(rows) if not each.primary_key]
+        suffix = connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, unique)
+        for name in map(connection.ops.quote_name, columns):
+            stored = f"{connection.ops.quote_name(rows[0]._meta.db_table)}.{name}"
+            suffix = suffix.replace(f"{name} = ", f"{name} = {stored} + ")
+        _insert(rows, fields, suffix)
 
 
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
@@ -44,6 +57,20 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
         fields = _columns(rows)
         unique = [str(rows[0]._meta.pk.column)]
         _insert(rows, fields, connection.ops.on_conflict_suffix_sql(fields, OnConflict.UPDATE, columns, unique))
+
+
+def update_groups(
+    model: type[models.Model], columns: Sequence[str], values: Mapping[int, tuple[Any, ...]], before: Mapping[int, tuple[Any, ...]]
+) -> None:
+    """Writes these columns of locked rows, of each row only those that changed. Rows with the same changes share a statement, so
+    this is for changes that many rows have in common, such as the time of a batch. Both mappings are by primary key."""
+    groups: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for pk, row in values.items():
+        changes = zip(columns, row, before[pk], strict=True)
+        groups[tuple((column, new) for column, new, old in changes if new != old)].append(pk)
+    for changed, ids in groups.items():
+        if changed:
+            model._default_manager.filter(pk__in=ids).update(**dict(changed))
 
 
 def update_columns(model: type[models.Model], columns: Sequence[str], values: Mapping[int, Sequence[Any]]) -> None:

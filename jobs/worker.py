@@ -375,17 +375,26 @@ class Worker:
     def run_due(self, progress: Callable[[int], object] = lambda done: None) -> int:
         """Does everything that is due, and what becomes due by it, in this thread. Returns the number of rows, and calls
         `progress` with the number of each step. Raises a database error after a few tries."""
+        due_times = DueTimes({lane.name: lane.rows.soonest() for lane in self._lanes})
         total = 0
         while not self._stopping.is_set():
             done = sum(_run_with_retries(chore.run_once) for chore in self._chores)
-            for lane in self._lanes:
-                while not self._stopping.is_set() and (rows := _run_with_retries(partial(self._drain, lane))):
-                    done += rows
-                    progress(rows)
+            while rows := self._run_due_lanes(due_times, progress):
+                done += rows
             total += done
             if not done:
                 break
         return total
+
+    def _run_due_lanes(self, due_times: DueTimes, progress: Callable[[int], object]) -> int:
+        """Runs the lanes that have due rows, each until it has none. Returns the number of rows."""
+        left = _run_with_retries(partial(due_times.seconds_left, [lane.name for lane in self._lanes]))
+        done = 0
+        for lane in (lane for lane in self._lanes if left.get(lane.name, 1) <= 0):
+            while not self._stopping.is_set() and (rows := _run_with_retries(partial(self._drain, lane))):
+                done += rows
+                progress(rows)
+        return done
 
     def _drain(self, lane: AnyLane) -> int:
         return lane.drain(self._stopping.is_set) if isinstance(lane, SideLane) else lane.run_once()

@@ -40,18 +40,18 @@ class Access:
         return self.role.rank >= role.rank
 
     @property
-    def manages(self) -> bool:
-        """Whether the user may manage numbers, members, labels and the webhook log."""
+    def is_admin(self) -> bool:
+        """Whether the user is an administrator, or the creator: may manage numbers, members, labels and the webhook log."""
         return self.may(Role.USER_ADMIN)
 
     @property
-    def owns(self) -> bool:
-        """Whether the user may change the organization itself and its administrators."""
+    def is_creator(self) -> bool:
+        """Whether the user is a creator: may change the organization itself and its administrators."""
         return self.may(Role.USER_CREATOR)
 
     def may_give(self, role: Role) -> bool:
         """Whether the user may assign this role to a member or an invitation."""
-        return self.owns or (self.manages and role.rank < self.role.rank)
+        return self.is_creator or (self.is_admin and role.rank < self.role.rank)
 
     def may_change(self, member: Membership) -> bool:
         """Whether the user may change this member's role, or deactivate or remove the member. No user may do that to themselves."""
@@ -59,7 +59,7 @@ class Access:
 
     def may_erase(self, author_id: int | None) -> bool:
         """Whether the user may delete a text that the user `author_id` wrote for colleagues."""
-        return self.manages or author_id == self.user.pk
+        return self.is_admin or author_id == self.user.pk
 
 
 def get_access(user: User, organization_id: int) -> Access | None:

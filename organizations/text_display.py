@@ -4,6 +4,9 @@ import json
 from typing import Any
 
 from django.utils.formats import number_format
+from django.utils.translation import gettext
+
+from cloud_api.messages import InvalidMessage
 
 
 class GroupedInt(int):
@@ -12,6 +15,12 @@ class GroupedInt(int):
 
     def __str__(self) -> str:
         return number_format(int(self), force_grouping=True)
+
+
+def invalid_message_text(refusal: InvalidMessage) -> str:
+    """Returns why WhatsApp would refuse the message, in the active language."""
+    limit = refusal.limit
+    return gettext(refusal.words) % {"limit": GroupedInt(limit) if isinstance(limit, int) else limit}
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,7 @@
 """Demonstration of a new hub: an organization, a simulated number, templates, and customers who have just written."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,18 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
+from bots.flows.starters import STARTERS
+from bots.publishing.assignments import assign_bot
+from bots.publishing.services import create_bot
+from bots.publishing.versions import publish_bot
 from chats.message_templates.accounts import Account
 from chats.message_templates.sync import request_sync
 from chats.models import CannedReply, MessageTemplate
+from contacts.models import Contact
 from organizations.live.revisions import publish_revisions
 from organizations.members.organizations import create_organization
-from organizations.models import Organization, PhoneNumber, Proof, User
+from organizations.models import Organization, PhoneNumber, Profile, Proof, User
+from organizations.numbers.setup import set_default_profile
 from simulator.client import Content, Phones
 
 MARKER_FILE = "demonstration"
@@ -35,12 +42,15 @@ FIRST_MESSAGES: dict[str, list[Content]] = {
     "5215555550173": [_text("Hola, ¿entregan flores en Brasilia? Es para el cumpleaños de mi hermana 🎂")],
     "5511955550142": [_text("Bom dia, queria receber um buquê aqui ainda hoje:"), {"type": "location", "location": LOCATION}],
     "BR.1000000000000004": [_text("oii, vcs montam cesta de café da manhã? quanto fica pra 2 pessoas?")],
+    "556195550164": [_text("oi")],
     "556195550186": [
         _text("Oi! Vi este buquê no perfil de vocês 😍"),
         {"type": "image", "image": {"caption": "Dá para fazer um igual para sábado?"}},
     ],
 }
 """The first messages of the sample customers, by their keys, in this order: API objects. A photo is without its id."""
+FOR_BOT = "556195550164"
+"""The key of the customer whom the bot answers, if there is one. The team answers the others."""
 SENT_BEFORE = {"553195550128": timedelta(hours=27)}
 """Customers whose window is closed: how long ago they wrote."""
 
@@ -126,8 +136,18 @@ def make_demonstration() -> None:
         return
     with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
         organization = create_organization(name=gettext("Demonstration"), by=owner)
-        create_simulated_number(organization=organization, by=owner)
+        number = create_simulated_number(organization=organization, by=owner)
+        _switch_on_bot(number, by=owner)
     marker.touch()
+
+
+def _switch_on_bot(number: PhoneNumber, *, by: User) -> None:
+    """Lets a bot answer new customers of the number, with a menu to try."""
+    now, starter = timezone.now(), STARTERS["menu"]
+    bot = create_bot(organization=number.organization, name=starter.title, flow=starter.read().document, by=by, now=now)
+    publish_bot(bot=bot, by=by, now=now)
+    assign_bot(number=number, bot=bot, by=by, now=now)
+    set_default_profile(number=number, profile=Profile.BOT, by=by)
 
 
 def simulated_number(organization: Organization) -> PhoneNumber | None:
@@ -188,8 +208,18 @@ def begin_conversations(number: PhoneNumber, *, timeout: float = 0.0) -> None:
     silent = {each["key"] for each in phones.customers() if each["last"] is None}
     if silent.issuperset(FIRST_MESSAGES):
         _create_templates(phones)
-    for key in [key for key in FIRST_MESSAGES if key in silent]:
+    new = [key for key in FIRST_MESSAGES if key in silent]
+    _let_team_answer(number, [key for key in new if key != FOR_BOT])
+    for key in new:
         _send_first_messages(phones, key)
+
+
+def _let_team_answer(number: PhoneNumber, keys: Sequence[str]) -> None:
+    """Stores the customers before they write, so that the team answers them, and not the bot."""
+    for key in keys:
+        identifier = {"wa_id": key} if key.isdigit() else {"bsuid": key}
+        values = {"profile": Profile.HUMAN, "activate_bot": False, "owner": Profile.HUMAN.owner}
+        Contact.objects.get_or_create(create_for_phone_number=number, **identifier, defaults=values)
 
 
 @transaction.atomic

@@ -37,7 +37,7 @@ FAULTS = [
     FaultChoice("no_answer", _("No answer"), _("The message is taken; nothing comes back.")),
     FaultChoice("error", _("Refused with another code"), _("One of Meta's, as the answer."), code=131026),
     FaultChoice(
-        "status", _("Fails later with a code"), _("The message is taken, and a webhook tells that it failed."), code=131026
+        "status", _("Fails later with a code"), _("The message is accepted, and a webhook reports that it failed."), code=131026
     ),
 ]
 LOCATION = {"latitude": "-15.7939", "longitude": "-47.8828", "name": "Torre de TV", "address": "Eixo Monumental, Brasília"}

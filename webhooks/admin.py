@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -21,7 +20,7 @@ from jobs.models import LeasedRow, State
 from organizations.admin.display import EMPTY, badge, format_time, html_table, indented_json, list_link, preformatted, row_link
 from organizations.admin.model_admins import MAX_COUNTED, LargeTableAdmin, ReadOnlyAdmin, selected_ids
 from organizations.models import Organization, PhoneNumber
-from organizations.text_display import parse_exact_json
+from organizations.text_display import GroupedInt, parse_exact_json
 from organizations.url_parameters import read_integer
 from webhooks.models import HeldItem, Webhook, queue_of
 from webhooks.processing.held_items import count_held_items, max_held_items
@@ -62,8 +61,8 @@ class LeasedRowAdmin(ReadOnlyAdmin, LargeTableAdmin[R]):
 
     def _make_due(self, request: HttpRequest, ids: list[int]) -> None:
         count = self.model.objects.filter(pk__in=ids).make_due()
-        text = ngettext("%(count)d row will be applied again.", "%(count)d rows will be applied again.", count)
-        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+        text = ngettext("%(count)s row will be applied again.", "%(count)s rows will be applied again.", count)
+        self.message_user(request, text % {"count": GroupedInt(count)}, messages.SUCCESS)
 
     @admin.display(description=_("state"))
     def state_badge(self, row: R) -> SafeString:
@@ -86,8 +85,8 @@ def unapplied_text(queue_id: int) -> str:
     """Returns, as text, the number of held items in the queue and its limit."""
     count, limit = count_held_items(queue_id), max_held_items(queue_id)
     return gettext("%(count)s of at most %(most)s") % {
-        "count": number_format(count, force_grouping=True),
-        "most": number_format(limit, force_grouping=True),
+        "count": GroupedInt(count),
+        "most": GroupedInt(limit),
     }
 
 
@@ -125,9 +124,7 @@ class WebhookAdmin(LeasedRowAdmin[Webhook]):
 
     @admin.display(description=_("size"))
     def exact_size(self, webhook: Webhook) -> str:
-        exact = ngettext("%(size)s byte", "%(size)s bytes", webhook.size) % {
-            "size": number_format(webhook.size, force_grouping=True)
-        }
+        exact = ngettext("%(size)s byte", "%(size)s bytes", webhook.size) % {"size": GroupedInt(webhook.size)}
         return exact if webhook.size < 1024 else f"{exact} ({filesizeformat(webhook.size)})"
 
     @admin.display(description=_("signed for"))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Awaitable, Callable
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from django.core.wsgi import get_wsgi_application
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -11,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
 django_site = get_wsgi_application()
 
 from organizations.live.event_stream import EventStreams  # noqa: E402
-from webhooks.intake.receiver import PATH, Receive, Receiver, Scope, Send  # noqa: E402
+from webhooks.intake.receiver import PATH, Receiver  # noqa: E402
 from whatsapp_hub.health import HEALTHZ, PROBES, respond_healthz  # noqa: E402
 from whatsapp_hub.server.site import Site  # noqa: E402
 from whatsapp_hub.server.threads import ThreadQueue  # noqa: E402
@@ -33,7 +34,7 @@ def threads_for(path: str) -> ThreadQueue:
     return static_threads if is_static else page_threads
 
 
-site: Callable[[Scope, Receive, Send], Awaitable[None]] = ProxyHeadersMiddleware(  # type: ignore[assignment]
+site: Callable[[HTTPScope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]] = ProxyHeadersMiddleware(  # type: ignore[assignment]
     Site(django_site, threads_for=threads_for),  # type: ignore[arg-type]
     trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
 )
@@ -45,13 +46,13 @@ streams = EventStreams()
 class Hub:
     """Calls the application that serves the path of a request."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "http":
             await _application_for(scope["path"])(scope, receive, send)
         elif scope["type"] == "lifespan":
             await _confirm_lifespan(receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1000})
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
 
     async def close(self) -> None:
         """Ends the event streams, which never end on their own. The pages connect again to the process that serves next."""
@@ -61,7 +62,7 @@ class Hub:
 application = Hub()
 
 
-def _application_for(path: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def _application_for(path: str) -> Callable[[HTTPScope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]:
     if path.startswith(PATH):
         return receiver
     if path == HEALTHZ:
@@ -69,9 +70,10 @@ def _application_for(path: str) -> Callable[[Scope, Receive, Send], Awaitable[No
     return streams if streams.serves(path) else site
 
 
-async def _confirm_lifespan(receive: Receive, send: Send) -> None:
+async def _confirm_lifespan(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     while True:
         event = await receive()
-        await send({"type": f"{event['type']}.complete"})
         if event["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
             return
+        await send({"type": "lifespan.startup.complete"})

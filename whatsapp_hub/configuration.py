@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from bots.web_requests.allow_list import AllowList, InvalidEntry
 from whatsapp_hub.embedded_mode import NO, YES
 
 MYSQL_FORM = "mysql://USER:PASSWORD@HOST:3306/DATABASE"
@@ -115,6 +116,14 @@ def host_names(name: str, written: Sequence[str]) -> list[str]:
         if "/" in each or re.search(r":[0-9]+$", each.partition("]")[2] if each.startswith("[") else each):
             raise ImproperlyConfigured(f"{name} consists of host names, such as hub.example.com, not {each!r}.")
     return names
+
+
+def allowed_addresses(name: str, written: Sequence[str]) -> AllowList:
+    """Returns what requests to URLs of users may reach beyond public addresses."""
+    try:
+        return AllowList.parse(written)
+    except InvalidEntry as failure:
+        raise ImproperlyConfigured(f"{name} is not valid. {failure}") from None
 
 
 def is_web_address(address: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,7 +17,6 @@ from prometheus_client.registry import Collector
 from chats.models import Attachment, QueuedMessage, UnmatchedStatus
 from jobs.models import LeasedRow, State
 from organizations.models import Mail, PhoneNumber
-from webhooks.intake.receiver import Receive, Scope, Send
 from webhooks.models import HeldItem, Webhook
 from webhooks.processing.held_items import count_held_items, max_held_items
 
@@ -37,11 +37,11 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
-async def respond_healthz(scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_healthz(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """Like `healthz`, but in the event loop, so that it needs no thread."""
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"2"), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"ok"})
+    await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": b"ok", "more_body": False})
 
 
 def readyz(request: HttpRequest) -> JsonResponse:

@@ -40,6 +40,8 @@ MOST_UNAPPLIED_ITEMS = configuration.whole_number(
 )
 """Parts of webhooks that are kept for each organization because they cannot be applied yet, or ever. What has more of them stays in
 the raw log and is dead until a person applies it again."""
+BOT_ALLOWED_ADDRESSES = configuration.allowed_addresses("BOT_ALLOWED_ADDRESSES", env.list("BOT_ALLOWED_ADDRESSES", default=[]))
+"""Hosts and networks that bots may call although they are not public or have no https: see docs/bots-web-calls.md."""
 
 SIMULATOR = embedded_mode.runs_simulator(
     env.str("SIMULATOR", default=""),
@@ -273,6 +275,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "filters": {"refusals": {"()": "whatsapp_hub.logs.RefusalsInOneLine"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
-    "loggers": {"urllib3": {"level": "WARNING"}},  # below that it writes addresses, which hold the app secret's proof
+    "loggers": {
+        "urllib3": {"level": "WARNING"},  # below that it writes addresses, which hold the app secret's proof
+        "urllib3.connection": {"level": "ERROR"},  # its warnings about headers contain URLs
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

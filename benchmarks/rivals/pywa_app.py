@@ -7,7 +7,7 @@ as it does by default, and answers before its handlers run. It has the hub's eve
 from fastapi import FastAPI  # type: ignore[import-not-found]  # in an environment of its own
 from pywa_async import WhatsApp, types  # type: ignore[import-not-found]
 
-from benchmarks.bodies import NUMBER, PATH
+from benchmarks.load.bodies import NUMBER, PATH
 
 app = FastAPI()
 whatsapp = WhatsApp(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from benchmarks.environment.processes import ROOT, Server, clean_environment, free_port, serving
 from benchmarks.figures import say
-from benchmarks.processes import ROOT, Server, clean_environment, free_port, serving
 
 ENVIRONMENT = ROOT / "var" / "benchmarks" / "environment"
 REQUIREMENTS = Path(__file__).parent.parent / "requirements.txt"

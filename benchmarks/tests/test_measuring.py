@@ -7,8 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import databases, yardstick
-from benchmarks.processes import clean_environment, running
+from benchmarks.environment import databases
+from benchmarks.environment.processes import clean_environment, running
+from benchmarks.measurements import yardstick
 
 SPIN = (
     "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nprint('done', flush=True)\ntime.sleep(60)"
@@ -47,7 +48,7 @@ def test_a_rival_knows_the_items_of_the_backlog(tmp_path) -> None:
     """It runs in a process of its own, for it has settings of its own."""
     url = f"sqlite:///{tmp_path}/hub.sqlite3"
     script = """
-from benchmarks.backlog import backlog
+from benchmarks.load.backlog import backlog
 from benchmarks.rivals.applying_django import Contact, Message, StatusEvent, main
 from django.db import connection
 told = backlog(300)

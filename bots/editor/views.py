@@ -55,7 +55,7 @@ def editor(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
 def _page(
     request: HttpRequest, access: Access, bot: Bot, document: Document, *, opened: Collection[str], status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    opened = opened if access.manages else ()
+    opened = opened if access.is_admin else ()
     context = _context(access, bot, document, opened)
     context |= {
         "diagram": draw(document, problems=check_draft(document).problems),
@@ -77,7 +77,7 @@ def _context(access: Access, bot: Bot, document: Document, opened: Collection[st
         "check": check,
         "problems": placed_problems(document, check),
         "billed": billed_words(check),
-        "may_edit": access.manages,
+        "may_edit": access.is_admin,
         "may_add": len(document["steps"]) < MAX_STEPS,
         "may_undo": bool(bot.undo),
         "may_redo": bool(redo_changes(bot)),

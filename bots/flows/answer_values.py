@@ -12,7 +12,7 @@ from typing import Any
 
 from validate_docbr import CNPJ, CPF
 
-from bots.flows.texts import cut, fold, visible
+from bots.flows.texts import cut, fold, readable, visible
 from cloud_api.wa_ids import NotAPhoneNumber, formatted, read_phone_number
 
 MAX_VALUE = 1000
@@ -46,7 +46,6 @@ _MONTHS = (
     ("dezembro", "diciembre", "december"),
 )
 _NEAR_DAYS = {"hoje": 0, "hoy": 0, "today": 0, "amanha": 1, "manana": 1, "tomorrow": 1, "depois de amanha": 2, "pasado manana": 2}
-_CENTURY = 100
 
 
 def read_number(text: str) -> Decimal | None:
@@ -81,11 +80,11 @@ def read_date(text: str, today: date) -> date | None:
     folded = fold(text)
     if folded in _NEAR_DAYS:
         return today + timedelta(days=_NEAR_DAYS[folded])
-    days = [(int(y), int(m), int(d)) for y, m, d in _ISO_DAY.findall(text)]
+    days = [(year, int(month), int(day)) for year, month, day in _ISO_DAY.findall(text)]
     if not days:
-        days = [(int(y or 0), int(m), int(d)) for d, m, y in _DAY.findall(text)]
+        days = [(year, int(month), int(day)) for day, month, year in _DAY.findall(text)]
     if not days:
-        days = [(int(y or 0), _month(name), int(d)) for d, name, y in _DAY_IN_WORDS.findall(folded) if _month(name)]
+        days = [(year, _month(name), int(day)) for day, name, year in _DAY_IN_WORDS.findall(folded) if _month(name)]
     return _calendar_date(*days[0], today) if len(days) == 1 else None
 
 
@@ -94,14 +93,15 @@ def _month(name: str) -> int:
     return next((index for index, names in enumerate(_MONTHS, 1) if any(each.startswith(name) for each in names)), 0)
 
 
-def _calendar_date(year: int, month: int, day: int, today: date) -> date | None:
+def _calendar_date(written_year: str, month: int, day: int, today: date) -> date | None:
     """Returns the date. Of a year without its century the nearest to today, without a year the next such day."""
-    if not year:
-        candidates = (_date(each, month, day) for each in range(today.year, today.year + 9))
+    if not written_year:
+        candidates = (_date(year, month, day) for year in range(today.year, today.year + 9))
         return next((each for each in candidates if each and each >= today), None)
-    if year < _CENTURY:
-        year += today.year - today.year % _CENTURY
-        year -= _CENTURY if year > today.year + 20 else 0
+    year = int(written_year)
+    if len(written_year) == 2:
+        year += today.year - today.year % 100
+        year -= 100 if year > today.year + 20 else 0
     return _date(year, month, day)
 
 
@@ -153,13 +153,10 @@ def _phone(text: str) -> str | None:
         return None
 
 
-def _length_fits(text: str, least: Any, most: Any) -> bool:
-    return (least is None or len(text) >= least) and (most is None or len(text) <= most)
-
-
 def fits_range(value: Decimal, least: Any, most: Any) -> bool:
-    """Returns whether the number is between the limits of the flow, which are JSON numbers or absent."""
-    return (least is None or value >= Decimal(str(least))) and (most is None or value <= Decimal(str(most)))
+    """Returns whether the number is between the limits of the flow: JSON numbers, or absent. Other values do not limit."""
+    low, high = (Decimal(str(limit)) if isinstance(limit, int | float) else None for limit in (least, most))
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def fits_dates(value: date, first: Any, last: Any, today: date) -> bool:
@@ -200,16 +197,16 @@ def read_answer(answer: Mapping[str, Any], text: str, today: date) -> str | None
     Digits of a CPF, a CEP or a phone, capital letters and digits of a CNPJ, an ISO date, a number with a decimal point.
     """
     kind, least, most = answer["kind"], answer.get("min"), answer.get("max")
-    text = visible(text)
     if kind == "text":
-        return cut(text, MAX_VALUE) if text and _length_fits(text, least, most) else None
+        text = readable(text)
+        return cut(text, MAX_VALUE) if text and fits_range(Decimal(len(text)), least, most) else None
     if kind == "number":
         number = read_number(text)
         return plain_number(number) if number is not None and fits_range(number, least, most) else None
     if kind == "date":
         day = read_date(text, today)
         return day.isoformat() if day and fits_dates(day, least, most, today) else None
-    return READERS[kind](text)
+    return READERS[kind](visible(text))
 
 
 def shown(kind: str, value: str) -> str:

@@ -4,21 +4,20 @@
 as a button's title of 21 characters, is read all the same, so that the editor can show it: `check_flow` reports it.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import ValidationError
 
 from bots.flows.documents import InvalidFlow, read_document
 from bots.flows.messages import choices_of
 from bots.flows.problems import Problem
-from bots.flows.texts import fold
+from bots.flows.schema import SCHEMA, schema_errors
+from bots.flows.texts import fold, plain
 
-__all__ = ["FORMAT", "SCHEMA", "Flow", "InvalidFlow", "Step", "read_flow"]
+__all__ = ["FORMAT", "Flow", "InvalidFlow", "Step", "read_flow"]
 
 FORMAT = 1
 MAX_STEPS = 300
@@ -27,14 +26,6 @@ PERSON_WORDS = ("atendente", "humano")
 SILENCE_SECONDS = 3
 FROM_CALL = "call"
 """The kind of a variable that a web call sets."""
-
-SCHEMA = json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
-_STEP_TYPES = SCHEMA["$defs"]["step"]["properties"]["type"]["enum"]
-_STEPS = {kind: Draft202012Validator({"$ref": f"#/$defs/step_{kind}", "$defs": SCHEMA["$defs"]}) for kind in _STEP_TYPES}
-_ANY_STEP = Draft202012Validator({"$ref": "#/$defs/step", "$defs": SCHEMA["$defs"]})
-_ANY_STEPS = SCHEMA["properties"]["steps"] | {"items": True}
-_DOCUMENT = Draft202012Validator(SCHEMA | {"properties": SCHEMA["properties"] | {"steps": _ANY_STEPS}})
-"""The schema in parts: it is faster to choose the schema of a step by its type than to let the schema try all types."""
 
 Step = Mapping[str, Any]
 
@@ -61,23 +52,42 @@ class Flow:
 
     @cached_property
     def steps(self) -> Mapping[str, Step]:
-        """The steps by id. Of several steps with one id, the first."""
-        return {step["id"]: step for step in reversed(self.step_list)}
+        """The steps by id, in the order of the document. Of several steps with one id, the first."""
+        found: dict[str, Step] = {}
+        for step in self.step_list:
+            found.setdefault(step["id"], step)
+        return found
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
         """The position of each step, starting with 1."""
-        return {step["id"]: len(self.step_list) - index for index, step in enumerate(reversed(self.step_list))}
+        found: dict[str, int] = {}
+        for position, step in enumerate(self.step_list, 1):
+            found.setdefault(step["id"], position)
+        return found
 
     @cached_property
-    def choices(self) -> Mapping[str, frozenset[str]]:
-        """The ids of all buttons and rows, with their folded titles."""
-        found: dict[str, set[str]] = {}
+    def choices(self) -> frozenset[str]:
+        """The ids of all buttons and rows."""
+        return frozenset(choice["id"] for choice in self._choices())
+
+    def _choices(self) -> Iterator[Mapping[str, str]]:
         for step in self.step_list:
             for _field, message in messages_in(step):
-                for choice in choices_of(message):
-                    found.setdefault(choice["id"], set()).add(fold(choice["title"]))
-        return {choice_id: frozenset(titles) for choice_id, titles in found.items()}
+                yield from choices_of(message)
+
+    @cached_property
+    def _choices_by_title(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for choice in self._choices():
+            for title in {f"={plain(choice['title'])}", fold(choice["title"])} - {""}:
+                found.setdefault(title, set()).add(choice["id"])
+        return {title: frozenset(ids) for title, ids in found.items()}
+
+    def choices_titled(self, text: str) -> frozenset[str]:
+        """Returns the ids of the choices with this title. Punctuation counts only if it makes a difference, as in A+ and A-."""
+        exact = self._choices_by_title.get(f"={plain(text)}", frozenset())
+        return exact or self._choices_by_title.get(fold(text), frozenset())
 
     @cached_property
     def variables(self) -> Mapping[str, str]:
@@ -91,7 +101,8 @@ class Flow:
 
     @property
     def _settings(self) -> Mapping[str, Any]:
-        return self.document.get("settings", {})
+        settings: Mapping[str, Any] = self.document.get("settings", {})
+        return settings
 
     @property
     def greets(self) -> bool:
@@ -144,8 +155,7 @@ def read_flow(source: object) -> Flow:
         raise InvalidFlow([Problem("other_format", field="format", values={"value": found, "limit": FORMAT})])
     if isinstance(document["steps"], list) and len(document["steps"]) > MAX_STEPS:
         raise InvalidFlow([Problem("too_many", field="steps", values={"limit": MAX_STEPS})])
-    found = {(problem.code, problem.step, problem.field, str(problem.values)): problem for problem in _schema_problems(document)}
-    problems = list(found.values())
+    problems = _without_repetition(_schema_problems(document))
     if broken := [problem for problem in problems if problem.code in STRUCTURE]:
         raise InvalidFlow(broken[:MAX_SCHEMA_PROBLEMS])
     return Flow(document, tuple(problems))
@@ -167,14 +177,17 @@ PATTERNS = {
 }
 
 
+def _without_repetition(problems: Iterable[Problem]) -> list[Problem]:
+    return list({(problem.code, problem.step, problem.field, str(problem.values)): problem for problem in problems}.values())
+
+
 def _schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    for error in _DOCUMENT.iter_errors(document):
-        yield from _in_words(error, "", "")
-    for index, step in enumerate(document["steps"] if isinstance(document["steps"], list) else ()):
-        step_id = _id_of(step)
-        kind = step.get("type") if isinstance(step, dict) else None
-        for error in _STEPS.get(kind if isinstance(kind, str) else "", _ANY_STEP).iter_errors(step):
-            yield from _in_words(error, step_id, "" if step_id else f"steps.{index}")
+    for error in schema_errors(document):
+        path = list(error.absolute_path)
+        step = ""
+        if len(path) > 1 and path[0] == "steps" and (step := _id_of(document["steps"][path[1]])):
+            path = path[2:]
+        yield from _in_words(error, step, ".".join(map(str, path)))
 
 
 def _id_of(step: object) -> str:
@@ -182,15 +195,17 @@ def _id_of(step: object) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _in_words(error: ValidationError, step: str, place: str) -> Iterator[Problem]:
+def _in_words(error: ValidationError, step: str, field: str) -> Iterator[Problem]:
     """Yields what a finding of the schema means. An object may have several fields too many."""
-    field = ".".join(filter(None, (place, *map(str, error.absolute_path))))
-    kind, limit, value = str(error.validator), error.validator_value, error.instance
+    kind = str(error.validator)
+    value: Any = error.instance
+    limit: Any = error.validator_value
     if kind == "required":
         name = next(name for name in limit if name not in value and repr(name) in error.message)
         yield Problem("missing", step, field, {"name": name})
     elif kind == "additionalProperties":
-        for name in sorted(set(value) - set(error.schema["properties"])):
+        allowed = error.schema["properties"] if isinstance(error.schema, Mapping) else ()
+        for name in sorted(set(value) - set(allowed)):
             yield Problem("unknown_field", step, field, {"name": name[:60]})
     elif kind == "minLength":
         yield Problem("empty", step, field)

@@ -15,6 +15,8 @@ Modules and what other packages use of them:
                          searchable_text
     read_state           read marks and unread counts: first_unread, mark_as_read, mark_as_unread, needs_reading
     done_and_blocked     decisions of staff: block, mark_as_done, reopen, unblock
+    ownership            who is in charge: take_over, hand_back, person_answers, is_overtaken, recompute_after_withdrawal
+    bot_turns            what bots have to answer: restore_answers, start_turns
     timeline             messages, notes and changes in order of time: EPOCH, MESSAGE, ThreadPart, ThreadPosition, TimelineLine,
                          in_time_order, latest_part, microseconds, newest_lines, oldest_lines
 """

@@ -8,12 +8,14 @@ from datetime import datetime
 
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from chats.conversations import done_and_blocked, reactions_and_edits, read_state, session_assignment
-from chats.models import Message, Origin, SendQueue
+from chats.conversations import bot_turns, done_and_blocked, reactions_and_edits, read_state, session_assignment
+from chats.models import Message, MessageStatus, Origin, SendQueue
 from contacts.identities.marketing_choices import merge_choices
 from contacts.identities.profile_names import ProfileNames, withdraw_names
 from contacts.lists.search import index_names
 from contacts.models import Contact, MarketingChoice
+from contacts.owner_changes import OWNER_COLUMNS
+from contacts.owners import Owner
 from jobs.bulk_writes import update_rows
 
 CONTACT_COLUMNS = [
@@ -38,9 +40,12 @@ CONTACT_COLUMNS = [
 MERGED_COLUMNS = (
     *("read_webhook_id", "done_until", "window_refused_at"),
     *("marketing_refused_at", "marketing_stopped", "marketing_at"),
+    *OWNER_COLUMNS,
 )
 """Columns that a merge changes besides `CONTACT_COLUMNS`."""
 TIME_COLUMNS = ("last_message_timestamp", "last_customer_message_at", "last_business_message_at", "waiting_since")
+NOT_AUTOMATIC = ~Q(origin=Origin.AUTOMATIC) & ~Q(message_status=MessageStatus.WITHDRAWN)
+"""An automatic message is no answer: the customer still needs one. Neither is a message that never left."""
 BATCH = 250
 """Contacts that are recomputed together."""
 
@@ -51,7 +56,9 @@ def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None
     kept.done_until = done_and_blocked.merged_done_until(kept, absorbed)
     of_absorbed = Message.objects.filter(contact=absorbed)
     moved = list(of_absorbed.only("phone_number", "wamid", "target_wamid", "create_in"))
+    _merge_owner(kept, absorbed)
     SendQueue.objects.merge(kept=kept, absorbed=absorbed)
+    bot_turns.merge_turns(kept=kept, absorbed=absorbed)
     of_absorbed.update(contact=kept, updated_at=now)
     if moved:
         times = [row.create_in for row in moved]
@@ -71,6 +78,14 @@ def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None
     index_names([kept])
     kept.save(update_fields=[*CONTACT_COLUMNS, *MERGED_COLUMNS])
     absorbed.delete()
+
+
+def _merge_owner(kept: Contact, absorbed: Contact) -> None:
+    """Of two owners, Meta's agent counts, then a person in charge, then one who is waited for."""
+    ranks = {Owner.META_AGENT: 0, Owner.PERSON: 1, Owner.WAITING: 2}
+    chosen = min((kept, absorbed), key=lambda contact: ranks.get(Owner(contact.owner), len(ranks)))
+    for column in OWNER_COLUMNS:
+        setattr(kept, column, getattr(chosen, column))
 
 
 def recompute_contacts(contacts: QuerySet[Contact], now: datetime) -> int:
@@ -138,7 +153,7 @@ def _add_message_times(contacts: Mapping[int, Contact]) -> dict[int, tuple[datet
             first=Min("create_in"),
             last=Max("create_in"),
             customer=Max("create_in", filter=counts & Q(is_user_message=True)),
-            business=Max("create_in", filter=counts & Q(is_user_message=False)),
+            business=Max("create_in", filter=counts & NOT_AUTOMATIC & Q(is_user_message=False)),
         )
     )
     found = {}

@@ -9,6 +9,8 @@ from chats.conversations.read_state import recount_unread
 from chats.models import Message, Origin
 from contacts.change_log import record_changes
 from contacts.models import Contact, ContactChange
+from contacts.owner_changes import OWNER_COLUMNS, OwnerChange, change_owners, chosen_owner
+from contacts.owners import Owner, OwnerReason
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
 from organizations.models import User
@@ -17,7 +19,7 @@ Kind = ContactChange.Kind
 COUNTS_AS_ANSWER = Q(group_id="") & ~Q(origin=Origin.HISTORY) & ~Q(kind="system")
 """Messages that can need an answer, or be one. A group has its own window."""
 TICK = timedelta(microseconds=1)
-COLUMNS = ("done_until", "blocked_at", "waiting_since", "unread_count", "unread_at")
+COLUMNS = ("done_until", "blocked_at", "waiting_since", "unread_count", "unread_at", *OWNER_COLUMNS)
 
 
 def mark_as_done(*, contact: Contact, by: User, now: datetime, seen: datetime | None = None) -> bool:
@@ -28,6 +30,8 @@ def mark_as_done(*, contact: Contact, by: User, now: datetime, seen: datetime | 
         if not locked.waiting_since:
             return None
         locked.done_until = min(filter(None, (locked.last_customer_message_at, seen)), default=None)
+        if locked.owner == Owner.WAITING and locked.done_until == locked.last_customer_message_at:
+            change_owners([OwnerChange(contact=locked, owner=chosen_owner(locked), reason=OwnerReason.DONE, by=by)], now)
         return Kind.DONE
 
     return _decide(contact, done, by=by, now=now)

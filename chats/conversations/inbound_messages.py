@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from chats.conversations import reactions_and_edits, read_state, session_assignment, statuses
+from chats.conversations import bot_turns, ownership, reactions_and_edits, read_state, session_assignment, statuses
 from chats.conversations.contact_columns import CONTACT_COLUMNS, correct_name_times, correct_phone_times, recompute_times
 from chats.conversations.sessions import SessionEffect
 from chats.media.download_queue import queue_downloads
@@ -92,6 +92,7 @@ def store_messages(messages: Sequence[InboundMessage], now: datetime) -> None:
     old_times = {each.row.pk: each.old_time for each in updates if each.old_time}
 
     session_assignment.assign_rows(new, reassigned, contacts, now, old_times=old_times)
+    had_turn = bot_turns.restore_answers(new)
     insert_rows(new)
     update_rows(reassigned, (*UPDATED_COLUMNS, *SESSION_COLUMNS))
     # `assign_rows` may have stored another session of the other rows. These objects were read before, so it is not written again.
@@ -106,6 +107,8 @@ def store_messages(messages: Sequence[InboundMessage], now: datetime) -> None:
     queue_downloads([*new, *(each.row for each in updates)], now)
     statuses.apply_stored_statuses(new, now)
     reactions_and_edits.apply_to_targets([*new, *(each.row for each in updates if each.old_time)], now)
+    ownership.follow_messages(new, contacts, now)
+    bot_turns.start_turns(new, had_turn, contacts, now)
 
 
 def _first_time(message: InboundMessage, stored: Message | None) -> datetime:

@@ -17,6 +17,7 @@ from chats.conversations.inbound_messages import (
 from cloud_api.payloads import AddressBookEntry, IdentityChange, IdentityUpdate, Item, MarketingPreference, Message, Person
 from contacts.identities.identifier_changes import apply_identity_change
 from contacts.identities.marketing_choices import ReceivedChoice, choice_key, store_choices, stored_choice_times
+from contacts.identities.profile_names import record_listed_name
 from contacts.identities.resolution import NamedPerson, resolve_contacts
 from contacts.lists.search import index_names
 from contacts.models import Contact
@@ -25,7 +26,7 @@ from organizations.numbers.inbound_items import InboundItem, Kind, items_of_kind
 
 ContactKey = tuple[str, str]
 """The phone_number_id, and the wamid of a message or the key of a choice."""
-PERSON_COLUMNS = ["name", "search_name", "create_in", "wa_id_at", "marketing_stopped", "marketing_at"]
+PERSON_COLUMNS = ["name", "name_since", "search_name", "create_in", "wa_id_at", "marketing_stopped", "marketing_at"]
 
 
 def identity_change_of(item: Item) -> IdentityChange | None:
@@ -72,8 +73,8 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
         contact.create_in = min(contact.create_in, person.time)
         if isinstance(each.item, MarketingPreference):
             received.append(ReceivedChoice(each.item, contact, person.time))
-        elif not contact.name:
-            contact.name = person.person.name or ""
+        else:
+            record_listed_name(contact, person.person.name or "", person.time if person.is_dated else None)
     corrected = store_choices(received)
     correct_phone_times((each.contact, each.old_time) for each in corrected)
     changed = list({contact.pk: contact for contact in (*contacts, *(each.contact for each in corrected))}.values())

@@ -5,6 +5,9 @@ Modules and what other packages use of them:
     views            the pages and fragments
     selectors        reads parts of a thread, and the last messages of contacts: get_message_or_404
     bubbles          messages as the template draws them: preview, written_text
+    bot_traces       why a bot sent a message
+    owner_band       who is in charge of the open conversation
+    owner_sentences  changes of who is in charge
     timeline_lines   notes and changes between messages
     text_formatting  WhatsApp's bold, italic, lists and quotes: as_html, as_plain
     emoji            emoji of the picker, with names

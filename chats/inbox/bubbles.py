@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.conversations.reactions_and_edits import ACTION_KINDS
+from chats.inbox.bot_traces import trace_words
 from chats.inbox.composer import may_react
 from chats.inbox.selectors import Thread
 from chats.inbox.text_formatting import as_plain
@@ -127,7 +128,7 @@ PENDING_LABELS = {
 SENDERS = {
     Origin.STAFF: ("user", _("Team")),
     Origin.BOT: ("bot", _("Bot")),
-    Origin.AUTOMATIC: ("zap", _("Automatic message")),
+    Origin.AUTOMATIC: ("zap", _("Automatic")),
     Origin.API: ("code", _("API")),
     Origin.PHONE_APP: ("smartphone", _("Phone app")),
     Origin.STANDBY: ("sparkles", _("Meta Business Agent")),
@@ -180,6 +181,8 @@ class Bubble:
     forwarded: str = ""
     product: str = ""
     """The product that the customer asks about, by its SKU in the business's catalogue."""
+    trace: Sequence[str] = ()
+    """Why the bot sent it."""
 
     @property
     def is_notice(self) -> bool:
@@ -187,8 +190,15 @@ class Bubble:
         return self.part == "notice"
 
     @property
+    def is_withdrawn(self) -> bool:
+        """Whether it is a bot's message that never left, because a person was faster."""
+        return self.message.message_status == MessageStatus.WITHDRAWN
+
+    @property
     def tick(self) -> str:
-        return "" if self.message.is_user_message else STATUS_ICONS.get(MessageStatus(self.message.message_status), "clock")
+        if self.message.is_user_message or self.is_withdrawn:
+            return ""
+        return STATUS_ICONS.get(MessageStatus(self.message.message_status), "clock")
 
     @property
     def status_words(self) -> str:
@@ -334,6 +344,7 @@ def _bubble(message: Message, before: Message | None, thread: Thread, first_unre
         referral=_referral(payload),
         forwarded=_forwarded(payload),
         product=product,
+        trace=trace_words(message, KIND_LABELS),
     )
 
 

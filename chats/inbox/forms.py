@@ -16,14 +16,10 @@ from chats.models import Message
 from cloud_api.messages import MOST_TEXT, InvalidMessage
 from contacts.models import Contact
 from contacts.services import InvalidInput
+from organizations.text_display import GroupedInt, invalid_message_text
 
 MAX_FILES = 10
 """Files of one answer."""
-
-
-def invalid_message_text(refusal: InvalidMessage) -> str:
-    """Returns why the message is invalid, in the user's language."""
-    return gettext(refusal.words) % {"limit": refusal.limit}
 
 
 class TextField(forms.CharField):
@@ -81,7 +77,7 @@ class AnswerForm(forms.Form):
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
         if len(text) > MOST_TEXT:
-            raise ValidationError(gettext("At most %(limit)s characters.") % {"limit": MOST_TEXT})
+            raise ValidationError(gettext("At most %(limit)s characters.") % {"limit": GroupedInt(MOST_TEXT)})
         return text
 
     def clean_quoted(self) -> Message | None:

@@ -31,11 +31,14 @@ OLDER_PAGE_SIZE = 25
 MAX_SHOWN = 500
 """Messages of one part of a thread."""
 MAX_SESSIONS = 20
+MAX_STATES_READ = 50
+"""Messages of a session, from the latest back, among which one has the bot's state."""
 
 
 def last_messages(contacts: Sequence[Contact]) -> dict[int, Message]:
-    """Returns the last message of each contact, by the contact's id."""
-    newest = Message.objects.filter(contact=OuterRef("pk")).order_by("-create_in", "-pk").values("pk")[:1]
+    """Returns the last message of each contact, by the contact's id. Withdrawn messages do not count."""
+    sent = Message.objects.filter(contact=OuterRef("pk")).exclude(message_status=MessageStatus.WITHDRAWN)
+    newest = sent.order_by("-create_in", "-pk").values("pk")[:1]
     ids = Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).values_list(Subquery(newest), flat=True)
     columns = (
         "contact",
@@ -180,6 +183,18 @@ def _failures(contact: Contact, messages: Iterable[Message]) -> dict[str, list[A
     failed = [message.key for message in messages if message.message_status == MessageStatus.FAILED]
     events = StatusEvent.objects.named(failed).filter(status="failed") if failed else ()
     return {event.wamid: event.errors or [] for event in events}
+
+
+def bot_variables(contact: Contact) -> list[tuple[str, str]]:
+    """Returns what the bot has learnt in the contact's latest session: names and values, from the copy of its state on the
+    session's rows."""
+    if contact.session_id is None:
+        return []
+    rows = Message.objects.filter(contact=contact, session_id=contact.session_id).order_by("-create_in", "-pk")
+    states = rows.values_list("flow_state", flat=True)[:MAX_STATES_READ]
+    state = next((each for each in states if isinstance(each, dict)), {})
+    variables = state.get("variables")
+    return [(name, str(value)) for name, value in variables.items() if value] if isinstance(variables, dict) else []
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from chats.conversations.timeline import TimelineLine
 from chats.inbox.bubbles import Bubble, day_label
+from chats.inbox.owner_sentences import OWNER_ICONS, owner_sentence
 from chats.inbox.selectors import Thread
 from cloud_api.wa_ids import formatted
 from contacts.models import Contact, ContactChange, Note, RetiredIdentity
+from contacts.owners import Owner
 from organizations.models import Profile
 
 Kind = ContactChange.Kind
@@ -30,6 +32,7 @@ ICONS = {
     Kind.REOPENED: "clock",
     Kind.BLOCKED: "ban",
     Kind.UNBLOCKED: "ban",
+    Kind.AUTOMATIC: "zap",
 }
 SENTENCES = {
     Kind.WHO_ANSWERS: _("%(who)s changed who answers: %(to)s, before %(from)s"),
@@ -46,13 +49,15 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class DisplayedLine:
-    """A line as the template draws it. `element` is the id of its HTML element."""
+    """A line as the template draws it. `element` is the id of its HTML element. `handed_over`: what the bot wrote for the person
+    who continues."""
 
     element: str
     at: datetime
     words: str
     icon: str
     note: Note | None = None
+    handed_over: str = ""
     new_day: str = ""
 
 
@@ -94,7 +99,8 @@ def _display(line: TimelineLine, thread: Thread, next_phones: Mapping[int, str])
         return DisplayedLine(f"line-note-{row.pk}", at, row.text, "sticky-note", note=row)
     if isinstance(row, ContactChange):
         words = change_text(row)
-        return DisplayedLine(f"line-change-{row.pk}", at, words, ICONS[Kind(row.kind)]) if words else None
+        element, icon, note = f"line-change-{row.pk}", _icon(row), _values(row).get("note", "")
+        return DisplayedLine(element, at, words, icon, handed_over=str(note)) if words else None
     notices = (message.create_in for message in thread.messages if message.kind == "system")
     if any(abs((noticed_at - at).total_seconds()) <= SAME_TIME_SECONDS for noticed_at in notices):
         return None
@@ -103,18 +109,32 @@ def _display(line: TimelineLine, thread: Thread, next_phones: Mapping[int, str])
 
 def change_text(change: ContactChange) -> str:
     """Returns a sentence with the change and its author. Empty for the first profile name, which is no change."""
-    values: dict[str, Any] = change.values if isinstance(change.values, dict) else {}
+    values = _values(change)
     if change.kind == Kind.PROFILE_NAME and not values.get("from"):
         return ""
     if change.kind == Kind.WHO_ANSWERS:
         labels = dict(Profile.choices)
         values = {key: labels.get(value, value) for key, value in values.items()}
     actor = change.actor
-    who = (actor.name or actor.email) if actor else gettext("Somebody who left")
+    who = (actor.name or actor.email) if actor else gettext("Former member")
+    if change.kind == Kind.OWNER:
+        return owner_sentence(values, who)
     values = {"who": who, "from": "", "to": "", "label": ""} | values
+    if change.kind == Kind.AUTOMATIC:
+        on, off = gettext("%(who)s switched automatic messages on"), gettext("%(who)s switched automatic messages off")
+        return (on if values["to"] else off) % values
     if change.kind == Kind.ALIAS and not values["to"]:
         return gettext("%(who)s took away the name “%(from)s”") % values
     return str(SENTENCES[Kind(change.kind)] % values)
+
+
+def _values(change: ContactChange) -> dict[str, Any]:
+    return change.values if isinstance(change.values, dict) else {}
+
+
+def _icon(change: ContactChange) -> str:
+    owner = _values(change).get("to")
+    return OWNER_ICONS[Owner(owner)] if change.kind == Kind.OWNER and owner in Owner.values else ICONS.get(Kind(change.kind), "")
 
 
 def _next_phones(contact: Contact, thread: Thread) -> dict[int, str]:

@@ -1,4 +1,8 @@
-"""The type of a file by its first bytes. The type that a sender states, and the suffix of the name, may be wrong."""
+"""The type of a file by its first bytes. The type that a sender states, and the suffix of the name, may be wrong.
+
+Written by hand: of the same bytes, puremagic 1.30 calls HEIC, AVIF, 3GP and M4A files MP4 videos, and a text that begins with "BM"
+a picture.
+"""
 
 HEAD = 64
 """How many bytes `detect_type` needs."""

@@ -59,8 +59,8 @@ WRONG_TYPE = _(
 )
 NO_PICTURE = _("The picture cannot be read. It may be damaged, or far too large.")
 BUSY = _("The hub is busy with other files. Send this one again in a moment.")
-NO_ROOM = _("Your organization's storage is full, so files cannot be sent. Whoever runs the hub can give it more.")
-STORAGE_FAILS = _("The hub cannot store files at the moment. Try again later, or tell whoever runs it.")
+NO_ROOM = _("Your organization's storage is full, so files cannot be sent. The operator of the hub can give it more.")
+STORAGE_FAILS = _("The hub cannot store files at the moment. Try again later, or inform the operator of the hub.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

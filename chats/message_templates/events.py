@@ -28,7 +28,7 @@ def apply_template_events(items: Sequence[InboundItem[AccountEvent]]) -> None:
 def _apply(account: Account, event: AccountEvent, time: datetime) -> None:
     value: Mapping[str, Any] = event.raw
     row = _find_or_make(account, value)
-    if row is None or (row.pk and time < row.told_at):
+    if row is None or (row.pk and time < row.reported_at):
         request_sync(account)
         return
     is_new = row.pk is None
@@ -36,7 +36,7 @@ def _apply(account: Account, event: AccountEvent, time: datetime) -> None:
         if not is_new:
             row.delete()
         return
-    row.told_at = time
+    row.reported_at = time
     row.template_id = text(value, "message_template_id")[:64] or row.template_id
     READERS[event.field](row, value)
     row.save()

@@ -27,6 +27,7 @@ from cloud_api.template_checks import (
     check_value,
 )
 from cloud_api.wa_ids import BRAZIL, candidates
+from organizations.text_display import GroupedInt, invalid_message_text
 
 PREFIX = "fill"
 FILE_WORDS = {"image": _("Image"), "video": _("Video"), "document": _("Document")}
@@ -45,7 +46,7 @@ class ParameterField(forms.CharField):
         try:
             self.check(text)
         except InvalidMessage as refusal:
-            raise ValidationError(gettext(refusal.words) % {"limit": refusal.limit}) from None
+            raise ValidationError(invalid_message_text(refusal)) from None
         return text
 
 
@@ -62,7 +63,7 @@ class HeaderFileField(forms.FileField):
         try:
             submitted = read_submitted_file(file)
         except InvalidMessage as refusal:
-            raise ValidationError(gettext(refusal.words) % {"limit": refusal.limit}) from None
+            raise ValidationError(invalid_message_text(refusal)) from None
         if submitted.kind != self.kind:
             words = gettext("This is another kind of file. This template needs: %(kind)s.")
             raise ValidationError(words % {"kind": FILE_WORDS[self.kind]})
@@ -119,7 +120,7 @@ def length_error(preview: TemplatePreview) -> str:
     if over <= 0:
         return ""
     text = gettext("The text may have %(limit)s characters with everything filled in: it has %(over)s too many.")
-    return text % {"limit": LONGEST_BODY, "over": over}
+    return text % {"limit": GroupedInt(LONGEST_BODY), "over": GroupedInt(over)}
 
 
 def _form_field(field: TemplateField) -> forms.Field:

@@ -22,7 +22,7 @@ def create_template(*, account: Account, draft: TemplateDraft, by: User) -> Mess
     """Creates the template at Meta, and stores it if Meta accepts it. `draft` must have no problems. Raises GraphError and
     NoUsableNumber."""
     definition = template_definition(draft)
-    told_at = timezone.now() - CLOCK_TOLERANCE
+    reported_at = timezone.now() - CLOCK_TOLERANCE
     with graph_for_account(account) as graph:
         response = clean(graph.create_template(account.waba_id, definition))
     status = text(response, "status") or MessageTemplate.Status.PENDING
@@ -32,7 +32,7 @@ def create_template(*, account: Account, draft: TemplateDraft, by: User) -> Mess
     )
     if row is None:
         raise ValueError("a template without a name or a language")
-    row.told_at = told_at
+    row.reported_at = reported_at
     return run_in_transaction(lambda: _store(row))
 
 
@@ -44,7 +44,7 @@ def _store(row: MessageTemplate) -> MessageTemplate:
     stored, is_new = MessageTemplate.objects.update_or_create(
         **key,
         defaults={column: getattr(row, column) for column in rest},
-        create_defaults={column: getattr(row, column) for column in (*rest, "status", "told_at")},
+        create_defaults={column: getattr(row, column) for column in (*rest, "status", "reported_at")},
     )
     if not is_new:
         request_sync(Account(row.organization_id, row.waba_id))

@@ -168,14 +168,14 @@ def _store(account: Account, listed: Mapping[TemplateKey, MessageTemplate], star
     rows = MessageTemplate.objects.select_for_update().filter(organization=account.organization_id, waba_id=account.waba_id)
     stored = {(row.name, row.language): row for row in rows}
     new = [row for key, row in listed.items() if key not in stored]
-    deleted = [row.pk for key, row in stored.items() if key not in listed and row.told_at <= started_at]
-    matched = [(row, listed[key]) for key, row in stored.items() if key in listed and row.told_at <= started_at]
+    deleted = [row.pk for key, row in stored.items() if key not in listed and row.reported_at <= started_at]
+    matched = [(row, listed[key]) for key, row in stored.items() if key in listed and row.reported_at <= started_at]
     changed = [row for row, described in matched if _update(row, described)]
     for row in new:
-        row.told_at = started_at
+        row.reported_at = started_at
     MessageTemplate.objects.bulk_create(new)
     MessageTemplate.objects.bulk_update(changed, COLUMNS)
-    MessageTemplate.objects.filter(pk__in=[row.pk for row, _ in matched]).update(told_at=started_at)
+    MessageTemplate.objects.filter(pk__in=[row.pk for row, _ in matched]).update(reported_at=started_at)
     MessageTemplate.objects.filter(pk__in=deleted).delete()
     changes = SyncChanges(len(listed), len(new), len(changed), len(deleted))
     if changes.rows:

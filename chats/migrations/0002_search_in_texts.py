@@ -4,21 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chats', '0001_initial'),
-        ('contacts', '0002_search_unread_labels_notes'),
-        ('organizations', '0002_invitations_revisions_preferences'),
+        ("chats", "0001_initial"),
+        ("contacts", "0002_search_unread_labels_notes"),
+        ("organizations", "0002_invitations_revisions_preferences"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='message',
-            name='origin',
-            field=models.CharField(choices=[('staff', 'person'), ('bot', 'bot'), ('automatic', 'automatic message'), ('api', 'API'), ('live', 'customer'), ('phone_app', 'phone app'), ('standby', 'Meta Business Agent'), ('history', 'imported history')], max_length=12, verbose_name='origin'),
+            model_name="message",
+            name="origin",
+            field=models.CharField(
+                choices=[
+                    ("staff", "person"),
+                    ("bot", "bot"),
+                    ("automatic", "automatic message"),
+                    ("api", "API"),
+                    ("live", "customer"),
+                    ("phone_app", "phone app"),
+                    ("standby", "Meta Business Agent"),
+                    ("history", "imported history"),
+                ],
+                max_length=12,
+                verbose_name="origin",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['phone_number', 'create_in'], name='message_latest'),
+            model_name="message",
+            index=models.Index(fields=["phone_number", "create_in"], name="message_latest"),
         ),
     ]

@@ -8,118 +8,218 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chats', '0003_who_was_answered'),
-        ('contacts', '0004_window_refused'),
-        ('organizations', '0003_sending'),
+        ("chats", "0003_who_was_answered"),
+        ("contacts", "0004_window_refused"),
+        ("organizations", "0003_sending"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='NumberPace',
+            name="NumberPace",
             fields=[
-                ('phone_number', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='organizations.phonenumber', to_field='phone_number_id')),
-                ('free_at', models.DateTimeField()),
+                (
+                    "phone_number",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="organizations.phonenumber",
+                        to_field="phone_number_id",
+                    ),
+                ),
+                ("free_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'chat_number_pace',
+                "db_table": "chat_number_pace",
             },
         ),
         migrations.CreateModel(
-            name='Outgoing',
+            name="Outgoing",
             fields=[
-                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='outgoing', serialize=False, to='chats.message')),
-                ('sending_at', models.DateTimeField(null=True, verbose_name='sending since')),
+                (
+                    "message",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="outgoing",
+                        serialize=False,
+                        to="chats.message",
+                    ),
+                ),
+                ("sending_at", models.DateTimeField(null=True, verbose_name="sending since")),
             ],
             options={
-                'verbose_name': 'outgoing message',
-                'verbose_name_plural': 'outgoing messages',
-                'db_table': 'chat_outgoing',
+                "verbose_name": "outgoing message",
+                "verbose_name_plural": "outgoing messages",
+                "db_table": "chat_outgoing",
             },
         ),
         migrations.CreateModel(
-            name='ReadReceipt',
+            name="ReadReceipt",
             fields=[
-                ('state', models.CharField(choices=[('due', 'due'), ('waiting', 'waiting'), ('done', 'done'), ('dead', 'dead')], db_default='due', default='due', max_length=8, verbose_name='state')),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='due at')),
-                ('lease_token', models.UUIDField(editable=False, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='attempts')),
-                ('reason', models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='reason')),
-                ('contact', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='contacts.contact')),
-                ('wamid', models.CharField(max_length=255, verbose_name='message ID')),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("due", "due"), ("waiting", "waiting"), ("done", "done"), ("dead", "dead")],
+                        db_default="due",
+                        default="due",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="due at"
+                    ),
+                ),
+                ("lease_token", models.UUIDField(editable=False, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name="attempts")),
+                ("reason", models.CharField(blank=True, db_default="", default="", max_length=500, verbose_name="reason")),
+                (
+                    "contact",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="contacts.contact",
+                    ),
+                ),
+                ("wamid", models.CharField(max_length=255, verbose_name="message ID")),
             ],
             options={
-                'db_table': 'chat_read_receipt',
+                "db_table": "chat_read_receipt",
             },
         ),
         migrations.CreateModel(
-            name='Turn',
+            name="Turn",
             fields=[
-                ('state', models.CharField(choices=[('due', 'due'), ('waiting', 'waiting'), ('done', 'done'), ('dead', 'dead')], db_default='due', default='due', max_length=8, verbose_name='state')),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='due at')),
-                ('lease_token', models.UUIDField(editable=False, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='attempts')),
-                ('reason', models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='reason')),
-                ('contact', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='contacts.contact')),
-                ('paced_until', models.DateTimeField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("due", "due"), ("waiting", "waiting"), ("done", "done"), ("dead", "dead")],
+                        db_default="due",
+                        default="due",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="due at"
+                    ),
+                ),
+                ("lease_token", models.UUIDField(editable=False, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name="attempts")),
+                ("reason", models.CharField(blank=True, db_default="", default="", max_length=500, verbose_name="reason")),
+                (
+                    "contact",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="contacts.contact",
+                    ),
+                ),
+                ("paced_until", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'turn to send',
-                'verbose_name_plural': 'turns to send',
-                'db_table': 'chat_turn',
+                "verbose_name": "turn to send",
+                "verbose_name_plural": "turns to send",
+                "db_table": "chat_turn",
             },
         ),
         migrations.AddField(
-            model_name='message',
-            name='callback_data',
+            model_name="message",
+            name="callback_data",
             field=organizations.fields.IdentifierField(editable=False, max_length=64, null=True, verbose_name="the hub's own ID"),
         ),
         migrations.AddField(
-            model_name='message',
-            name='errors',
-            field=models.JSONField(null=True, verbose_name='errors'),
+            model_name="message",
+            name="errors",
+            field=models.JSONField(null=True, verbose_name="errors"),
         ),
         migrations.AddField(
-            model_name='message',
-            name='resends',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='resent_as', to='chats.message', verbose_name='sends again'),
+            model_name="message",
+            name="resends",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="resent_as",
+                to="chats.message",
+                verbose_name="sends again",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='written_by',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='written by'),
+            model_name="message",
+            name="written_by",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="written by",
+            ),
         ),
         migrations.AlterField(
-            model_name='message',
-            name='message_status',
-            field=models.CharField(choices=[('received', 'received'), ('queued', 'queued'), ('sending', 'sending'), ('uncertain', 'uncertain'), ('sent', 'sent'), ('failed', 'failed'), ('delivered', 'delivered'), ('read', 'read'), ('played', 'played')], max_length=12, verbose_name='status'),
+            model_name="message",
+            name="message_status",
+            field=models.CharField(
+                choices=[
+                    ("received", "received"),
+                    ("queued", "queued"),
+                    ("sending", "sending"),
+                    ("uncertain", "uncertain"),
+                    ("sent", "sent"),
+                    ("failed", "failed"),
+                    ("delivered", "delivered"),
+                    ("read", "read"),
+                    ("played", "played"),
+                ],
+                max_length=12,
+                verbose_name="status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('phone_number', 'callback_data'), name='one_message_per_callback_data'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("phone_number", "callback_data"), name="one_message_per_callback_data"),
         ),
         migrations.AddField(
-            model_name='outgoing',
-            name='contact',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contacts.contact'),
+            model_name="outgoing",
+            name="contact",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="contacts.contact"
+            ),
         ),
         migrations.AddIndex(
-            model_name='readreceipt',
-            index=models.Index(fields=['state', 'due_at'], name='read_receipt_queue'),
+            model_name="readreceipt",
+            index=models.Index(fields=["state", "due_at"], name="read_receipt_queue"),
         ),
         migrations.AddField(
-            model_name='turn',
-            name='phone_number',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.phonenumber', to_field='phone_number_id'),
+            model_name="turn",
+            name="phone_number",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="organizations.phonenumber",
+                to_field="phone_number_id",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outgoing',
-            index=models.Index(fields=['contact', 'message'], name='outgoing_next'),
+            model_name="outgoing",
+            index=models.Index(fields=["contact", "message"], name="outgoing_next"),
         ),
         migrations.AddIndex(
-            model_name='turn',
-            index=models.Index(fields=['state', 'phone_number', 'due_at'], name='turn_queue'),
+            model_name="turn",
+            index=models.Index(fields=["state", "phone_number", "due_at"], name="turn_queue"),
         ),
     ]

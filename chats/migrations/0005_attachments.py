@@ -9,44 +9,83 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chats', '0004_outbox'),
-        ('organizations', '0003_sending'),
+        ("chats", "0004_outbox"),
+        ("organizations", "0003_sending"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('due', 'due'), ('waiting', 'waiting'), ('done', 'done'), ('dead', 'dead')], db_default='due', default='due', max_length=8, verbose_name='state')),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='due at')),
-                ('lease_token', models.UUIDField(editable=False, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='attempts')),
-                ('reason', models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='reason')),
-                ('message_name', organizations.fields.IdentifierField(max_length=255)),
-                ('kind', models.CharField(max_length=32, verbose_name='kind')),
-                ('mime_type', models.CharField(blank=True, max_length=255, verbose_name='type')),
-                ('file_name', models.CharField(blank=True, max_length=255, verbose_name='file name')),
-                ('media_id', organizations.fields.IdentifierField(blank=True, max_length=255, verbose_name='media ID')),
-                ('media_id_until', models.DateTimeField(null=True)),
-                ('sha256', organizations.fields.IdentifierField(blank=True, max_length=64)),
-                ('size', models.BigIntegerField(help_text='bytes', null=True, verbose_name='size')),
-                ('file', models.FileField(blank=True, max_length=255, upload_to=chats.models.files.stored_name)),
-                ('thumbnail', models.FileField(blank=True, max_length=255, upload_to=chats.models.files.stored_name)),
-                ('width', models.PositiveIntegerField(null=True)),
-                ('height', models.PositiveIntegerField(null=True)),
-                ('problem', models.CharField(blank=True, choices=[('', ''), ('expired', 'WhatsApp keeps files for a few days only, and this one is gone.'), ('too_big', "The file is larger than WhatsApp's limit of 100 MB."), ('damaged', 'The file arrived damaged and cannot be fetched whole.'), ('refused', 'WhatsApp does not give out this file.')], default='', max_length=12, verbose_name='problem')),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now)),
-                ('phone_number', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.phonenumber', to_field='phone_number_id')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("due", "due"), ("waiting", "waiting"), ("done", "done"), ("dead", "dead")],
+                        db_default="due",
+                        default="due",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="due at"
+                    ),
+                ),
+                ("lease_token", models.UUIDField(editable=False, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name="attempts")),
+                ("reason", models.CharField(blank=True, db_default="", default="", max_length=500, verbose_name="reason")),
+                ("message_name", organizations.fields.IdentifierField(max_length=255)),
+                ("kind", models.CharField(max_length=32, verbose_name="kind")),
+                ("mime_type", models.CharField(blank=True, max_length=255, verbose_name="type")),
+                ("file_name", models.CharField(blank=True, max_length=255, verbose_name="file name")),
+                ("media_id", organizations.fields.IdentifierField(blank=True, max_length=255, verbose_name="media ID")),
+                ("media_id_until", models.DateTimeField(null=True)),
+                ("sha256", organizations.fields.IdentifierField(blank=True, max_length=64)),
+                ("size", models.BigIntegerField(help_text="bytes", null=True, verbose_name="size")),
+                ("file", models.FileField(blank=True, max_length=255, upload_to=chats.models.files.stored_name)),
+                ("thumbnail", models.FileField(blank=True, max_length=255, upload_to=chats.models.files.stored_name)),
+                ("width", models.PositiveIntegerField(null=True)),
+                ("height", models.PositiveIntegerField(null=True)),
+                (
+                    "problem",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", ""),
+                            ("expired", "WhatsApp keeps files for a few days only, and this one is gone."),
+                            ("too_big", "The file is larger than WhatsApp's limit of 100 MB."),
+                            ("damaged", "The file arrived damaged and cannot be fetched whole."),
+                            ("refused", "WhatsApp does not give out this file."),
+                        ],
+                        default="",
+                        max_length=12,
+                        verbose_name="problem",
+                    ),
+                ),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "phone_number",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="organizations.phonenumber",
+                        to_field="phone_number_id",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'file',
-                'verbose_name_plural': 'files',
-                'db_table': 'chat_attachment',
-                'indexes': [models.Index(fields=['state', 'due_at'], name='attachment_queue')],
-                'constraints': [models.UniqueConstraint(fields=('phone_number', 'message_name'), name='one_attachment_per_message')],
+                "verbose_name": "file",
+                "verbose_name_plural": "files",
+                "db_table": "chat_attachment",
+                "indexes": [models.Index(fields=["state", "due_at"], name="attachment_queue")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("phone_number", "message_name"), name="one_attachment_per_message")
+                ],
             },
         ),
     ]

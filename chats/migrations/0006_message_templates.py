@@ -6,36 +6,52 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chats', '0005_attachments'),
-        ('organizations', '0003_sending'),
+        ("chats", "0005_attachments"),
+        ("organizations", "0003_sending"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MessageTemplate',
+            name="MessageTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('waba_id', organizations.fields.IdentifierField(max_length=64, verbose_name='WhatsApp Business Account ID')),
-                ('template_id', organizations.fields.IdentifierField(blank=True, max_length=64, verbose_name='template ID')),
-                ('name', organizations.fields.IdentifierField(max_length=512, verbose_name='name')),
-                ('language', organizations.fields.IdentifierField(max_length=20, verbose_name='language')),
-                ('category', models.CharField(blank=True, max_length=40, verbose_name='category')),
-                ('status', models.CharField(max_length=40, verbose_name='status')),
-                ('quality', models.CharField(blank=True, max_length=20, verbose_name='quality')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason')),
-                ('parameter_format', models.CharField(choices=[('POSITIONAL', 'Positional'), ('NAMED', 'Named')], default='POSITIONAL', max_length=12)),
-                ('components', models.JSONField(default=list)),
-                ('told_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='message_templates', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("waba_id", organizations.fields.IdentifierField(max_length=64, verbose_name="WhatsApp Business Account ID")),
+                ("template_id", organizations.fields.IdentifierField(blank=True, max_length=64, verbose_name="template ID")),
+                ("name", organizations.fields.IdentifierField(max_length=512, verbose_name="name")),
+                ("language", organizations.fields.IdentifierField(max_length=20, verbose_name="language")),
+                ("category", models.CharField(blank=True, max_length=40, verbose_name="category")),
+                ("status", models.CharField(max_length=40, verbose_name="status")),
+                ("quality", models.CharField(blank=True, max_length=20, verbose_name="quality")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                (
+                    "parameter_format",
+                    models.CharField(
+                        choices=[("POSITIONAL", "Positional"), ("NAMED", "Named")], default="POSITIONAL", max_length=12
+                    ),
+                ),
+                ("components", models.JSONField(default=list)),
+                ("told_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="message_templates",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'message template',
-                'verbose_name_plural': 'message templates',
-                'db_table': 'chat_message_template',
-                'ordering': ['name', 'language'],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'waba_id', 'name', 'language'), name='one_template_per_language')],
+                "verbose_name": "message template",
+                "verbose_name_plural": "message templates",
+                "db_table": "chat_message_template",
+                "ordering": ["name", "language"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "waba_id", "name", "language"), name="one_template_per_language"
+                    )
+                ],
             },
         ),
     ]

@@ -6,27 +6,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chats', '0006_message_templates'),
-        ('organizations', '0003_sending'),
+        ("chats", "0006_message_templates"),
+        ("organizations", "0003_sending"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CannedReply',
+            name="CannedReply",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('shortcut', organizations.fields.IdentifierField(max_length=32, verbose_name='shortcut')),
-                ('text', models.TextField(max_length=4096, verbose_name='text')),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='canned_replies', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("shortcut", organizations.fields.IdentifierField(max_length=32, verbose_name="shortcut")),
+                ("text", models.TextField(max_length=4096, verbose_name="text")),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="canned_replies",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'canned reply',
-                'verbose_name_plural': 'canned replies',
-                'db_table': 'chat_canned_reply',
-                'ordering': ['shortcut'],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'shortcut'), name='one_canned_reply_per_shortcut')],
+                "verbose_name": "canned reply",
+                "verbose_name_plural": "canned replies",
+                "db_table": "chat_canned_reply",
+                "ordering": ["shortcut"],
+                "constraints": [models.UniqueConstraint(fields=("organization", "shortcut"), name="one_canned_reply_per_shortcut")],
             },
         ),
     ]

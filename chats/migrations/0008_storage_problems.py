@@ -4,15 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chats', '0007_canned_replies'),
+        ("chats", "0007_canned_replies"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='attachment',
-            name='problem',
-            field=models.CharField(blank=True, choices=[('', ''), ('expired', 'WhatsApp keeps files for a few days only, and this one is gone.'), ('too_big', "The file is larger than WhatsApp's limit of 100 MB."), ('damaged', 'The file arrived damaged and cannot be fetched whole.'), ('refused', 'WhatsApp does not give out this file.'), ('storage', "The hub's storage did not take this file. Whoever runs the hub can see why."), ('no_room', "Not fetched: the organization's storage is full. Only whoever runs the hub can give it more.")], default='', max_length=12, verbose_name='problem'),
+            model_name="attachment",
+            name="problem",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", ""),
+                    ("expired", "WhatsApp keeps files for a few days only, and this one is gone."),
+                    ("too_big", "The file is larger than WhatsApp's limit of 100 MB."),
+                    ("damaged", "The file arrived damaged and cannot be fetched whole."),
+                    ("refused", "WhatsApp does not give out this file."),
+                    ("storage", "The hub's storage did not take this file. Whoever runs the hub can see why."),
+                    ("no_room", "Not fetched: the organization's storage is full. Only whoever runs the hub can give it more."),
+                ],
+                default="",
+                max_length=12,
+                verbose_name="problem",
+            ),
         ),
     ]

@@ -5,58 +5,62 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("chats", "0011_unmatched_statuses"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ChangedText',
+            name="ChangedText",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.BigIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_id", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'chat_changed_text',
+                "db_table": "chat_changed_text",
             },
         ),
         migrations.CreateModel(
-            name='TextIndexProgress',
+            name="TextIndexProgress",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('down_to', models.BigIntegerField(null=True)),
-                ('up_to', models.BigIntegerField(null=True)),
-                ('settled_id', models.BigIntegerField(null=True)),
-                ('seen_id', models.BigIntegerField()),
-                ('seen_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("down_to", models.BigIntegerField(null=True)),
+                ("up_to", models.BigIntegerField(null=True)),
+                ("settled_id", models.BigIntegerField(null=True)),
+                ("seen_id", models.BigIntegerField()),
+                ("seen_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'chat_text_index_progress',
+                "db_table": "chat_text_index_progress",
             },
         ),
         migrations.CreateModel(
-            name='WordSpan',
+            name="WordSpan",
             fields=[
-                ('pk', models.CompositePrimaryKey('word_id', 'until', 'since', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('word_id', models.BigIntegerField()),
-                ('until', models.BigIntegerField()),
-                ('since', models.BigIntegerField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "word_id", "until", "since", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("word_id", models.BigIntegerField()),
+                ("until", models.BigIntegerField()),
+                ("since", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'chat_word_span',
+                "db_table": "chat_word_span",
             },
         ),
         migrations.CreateModel(
-            name='IndexedWord',
+            name="IndexedWord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('organization_id', models.BigIntegerField()),
-                ('word', organizations.fields.IdentifierField(max_length=40)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("organization_id", models.BigIntegerField()),
+                ("word", organizations.fields.IdentifierField(max_length=40)),
             ],
             options={
-                'db_table': 'chat_indexed_word',
-                'constraints': [models.UniqueConstraint(fields=('organization_id', 'word'), name='one_indexed_word_each')],
+                "db_table": "chat_indexed_word",
+                "constraints": [models.UniqueConstraint(fields=("organization_id", "word"), name="one_indexed_word_each")],
             },
         ),
     ]

@@ -7,34 +7,59 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("chats", "0012_text_search"),
-        ('organizations', '0013_name_of_number'),
+        ("organizations", "0013_name_of_number"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='message',
-            name='origin',
-            field=models.CharField(choices=[('staff', 'team'), ('bot', 'bot'), ('automatic', 'automatic message'), ('api', 'API'), ('live', 'customer'), ('phone_app', 'phone app'), ('standby', 'Meta Business Agent'), ('history', 'imported history')], max_length=12, verbose_name='origin'),
+            model_name="message",
+            name="origin",
+            field=models.CharField(
+                choices=[
+                    ("staff", "team"),
+                    ("bot", "bot"),
+                    ("automatic", "automatic message"),
+                    ("api", "API"),
+                    ("live", "customer"),
+                    ("phone_app", "phone app"),
+                    ("standby", "Meta Business Agent"),
+                    ("history", "imported history"),
+                ],
+                max_length=12,
+                verbose_name="origin",
+            ),
         ),
         migrations.CreateModel(
-            name='OwnCannedReply',
+            name="OwnCannedReply",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('shortcut', organizations.fields.IdentifierField(max_length=32, verbose_name='shortcut')),
-                ('text', models.TextField(max_length=4096, verbose_name='text')),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("shortcut", organizations.fields.IdentifierField(max_length=32, verbose_name="shortcut")),
+                ("text", models.TextField(max_length=4096, verbose_name="text")),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL),
+                ),
             ],
             options={
-                'verbose_name': 'own canned reply',
-                'verbose_name_plural': 'own canned replies',
-                'db_table': 'chat_own_canned_reply',
-                'ordering': ['shortcut'],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'user', 'shortcut'), name='one_own_canned_reply_per_shortcut')],
+                "verbose_name": "own canned reply",
+                "verbose_name_plural": "own canned replies",
+                "db_table": "chat_own_canned_reply",
+                "ordering": ["shortcut"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "user", "shortcut"), name="one_own_canned_reply_per_shortcut")
+                ],
             },
         ),
     ]

@@ -4,15 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("chats", "0013_own_canned_replies"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='attachment',
-            name='problem',
-            field=models.CharField(blank=True, choices=[('', ''), ('expired', 'WhatsApp keeps files for a few days only, and this one is gone.'), ('too_big', "The file is larger than WhatsApp's limit of 100 MB."), ('damaged', 'The file arrived damaged and cannot be fetched whole.'), ('refused', 'WhatsApp does not give out this file.'), ('storage', "The hub's storage did not take this file. Whoever runs the hub can see why."), ('token', "Not fetched: WhatsApp does not accept the number's access token any more. An administrator can renew it."), ('no_room', "Not fetched: the organization's storage is full. Only whoever runs the hub can give it more.")], default='', max_length=12, verbose_name='problem'),
+            model_name="attachment",
+            name="problem",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", ""),
+                    ("expired", "WhatsApp keeps files for a few days only, and this one is gone."),
+                    ("too_big", "The file is larger than WhatsApp's limit of 100 MB."),
+                    ("damaged", "The file arrived damaged and cannot be fetched whole."),
+                    ("refused", "WhatsApp does not give out this file."),
+                    ("storage", "The hub's storage did not take this file. Whoever runs the hub can see why."),
+                    (
+                        "token",
+                        "Not fetched: WhatsApp does not accept the number's access token any more. An administrator can renew it.",
+                    ),
+                    ("no_room", "Not fetched: the organization's storage is full. Only whoever runs the hub can give it more."),
+                ],
+                default="",
+                max_length=12,
+                verbose_name="problem",
+            ),
         ),
     ]

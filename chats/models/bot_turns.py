@@ -1,6 +1,6 @@
 """Models of what bots and automatic messages have to answer. `bots` answers, above this package."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -52,6 +52,9 @@ class BotTurnMessage(models.Model):
     """Whether a turn has dealt with it, with an answer or without."""
     is_late = models.BooleanField(default=False)
     """It was applied so long after it was sent that it gets no automatic answer."""
+    bot_replied = models.BooleanField(default=False)
+    flow_state: "models.JSONField[Any, Any]" = models.JSONField(null=True)
+    """The originals of the columns of its message, from which a rebuild restores them."""
 
     class Meta:
         db_table = "chat_bot_turn_message"

@@ -51,7 +51,7 @@ class MessageTemplate(models.Model):
     parameter_format = models.CharField(max_length=12, choices=Format, default=Format.POSITIONAL)
     components = models.JSONField(default=list)
     """Meta's objects: header, body, footer, buttons."""
-    told_at = models.DateTimeField()
+    reported_at = models.DateTimeField(db_column="told_at")
     """The time of Meta's last description, so that a late webhook does not restore an old status."""
 
     class Meta:

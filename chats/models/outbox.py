@@ -1,15 +1,17 @@
 """Models of the outbox: messages to send, the send queue of each conversation, the rate limit of each number."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Coalesce, Greatest, Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chats.models.conversations import Message
 from contacts.models import Contact
+from jobs.bulk_writes import insert_rows
 from jobs.models import LeasedQuerySet, LeasedRow, State
 from organizations.models import PhoneNumber
 from organizations.numbers.suspension import PROBE_INTERVAL
@@ -62,6 +64,16 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
         # A queue that is leased, or waits for a retry, is due too. It stays as it is: `advance` finds the new message later.
         if queue.state != State.DUE:
             self.filter(pk=queue.pk).update(state=State.DUE, **EMPTY_LEASE)
+
+    def schedule_all(self, contacts: Sequence[Contact]) -> None:
+        """The same for many contacts, in few statements."""
+        ids = [contact.pk for contact in contacts]
+        stored = dict(self.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", "state"))
+        missing = [contact for contact in contacts if contact.pk not in stored]
+        due: dict[str, Any] = {"state": State.DUE.value, "attempts": 0, "reason": "", "due_at": timezone.now()}
+        insert_rows([SendQueue(contact=each, phone_number_id=each.create_for_phone_number_id, **due) for each in missing])
+        idle = [pk for pk, state in stored.items() if state != State.DUE]
+        self.filter(pk__in=idle).update(state=State.DUE, **EMPTY_LEASE)
 
     def advance(self, contact_ids: Collection[int]) -> None:
         """Moves queues on to their next message. A queue without messages becomes done.

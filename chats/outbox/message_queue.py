@@ -4,17 +4,20 @@ A queued message is part of its conversation at once, with the status `queued`. 
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chats.conversations import reactions_and_edits, session_assignment
+from chats.conversations import ownership, reactions_and_edits, session_assignment
 from chats.media.attachments import attach_again
 from chats.media.submitted_files import SubmittedFile, attach_file
 from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue, StatusEvent
 from cloud_api.errors import can_be_resent, codes_of
 from cloud_api.payloads.texts import content_of
 from contacts.models import Contact
+from contacts.owners import OwnerReason
+from jobs.bulk_writes import insert_rows, update_groups
 from jobs.transactions import run_in_transaction
 from jobs.wakeups import wake_after_commit
 from organizations.live.revisions import publish_revisions
@@ -78,6 +81,70 @@ def queue_message(
     return run_in_transaction(lambda: _queue_message(Message(**columns), file, now))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotMessage:
+    """A message of a bot, or an automatic one, that is to be queued. `trace` says why it is sent (`Message.bot_trace`), and
+    `flow_state` where its flow is then."""
+
+    contact: Contact
+    message: Mapping[str, Any]
+    token: uuid.UUID
+    origin: Origin
+    trace: Mapping[str, Any] | None = None
+    flow_state: Mapping[str, Any] | None = None
+
+    def as_row(self) -> Message:
+        kind = self.message["type"]
+        return Message(
+            contact=self.contact,
+            is_user_message=False,
+            origin=self.origin.value,
+            kind=kind,
+            content=content_of(kind, self.message),
+            payload=dict(self.message),
+            message_status=MessageStatus.QUEUED.value,
+            callback_data=str(self.token),
+            bot_trace=self.trace,
+            flow_state=self.flow_state,
+            written_by=None,
+        )
+
+
+def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, PhoneNumber], now: datetime) -> list[Message]:
+    """Stores and queues messages of many conversations, in few statements. Returns the rows, without their ids.
+
+    The contacts are locked, with open windows (or the messages are templates), and are saved. Those of one contact are in order.
+    `numbers` are theirs, by phone_number_id. The tokens are new. Must run in a transaction, before messages are locked.
+    """
+    if not queued:
+        return []
+    contacts = {each.contact.pk: each.contact for each in queued}
+    before = {pk: _contact_values(contact) for pk, contact in contacts.items()}
+    SendQueue.objects.schedule_all(list(contacts.values()))
+    rows = []
+    for each in queued:
+        row = each.as_row()
+        _place(row, each.contact, numbers[each.contact.create_for_phone_number_id], now)
+        session_assignment.assign_rows([row], [], {each.contact.pk: each.contact}, now)
+        _record_sent(each.contact, row)
+        rows.append(row)
+    insert_rows(rows)
+    insert_rows([QueuedMessage(message_id=pk, contact_id=contact_id) for pk, contact_id in _stored_ids(rows)])
+    update_groups(Contact, CONTACT_COLUMNS, {pk: _contact_values(contact) for pk, contact in contacts.items()}, before)
+    wake_after_commit(SendQueue)
+    return rows
+
+
+def _contact_values(contact: Contact) -> tuple[Any, ...]:
+    return tuple(getattr(contact, column) for column in CONTACT_COLUMNS)
+
+
+def _stored_ids(rows: Sequence[Message]) -> list[tuple[int, int]]:
+    """Returns the ids of these rows and of their contacts, in the order of the ids. MySQL returns none from an INSERT."""
+    stored = Message.objects.named([(row.phone_number_id, row.callback_data) for row in rows], column="callback_data")
+    return list(stored.order_by("pk").values_list("pk", "contact_id"))
+
+
 def _queue_message(message: Message, file: SubmittedFile | None, now: datetime) -> Message:
     found = Message.objects.filter(phone_number=message.phone_number_id, callback_data=message.callback_data).first()
     if found:
@@ -86,6 +153,8 @@ def _queue_message(message: Message, file: SubmittedFile | None, now: datetime) 
     if message.kind != "template" and not contact.is_window_open(now, margin=WINDOW_MARGIN):
         raise WindowClosed
     SendQueue.objects.schedule(contact)  # before messages are locked
+    if message.origin == Origin.STAFF and message.kind != "reaction":
+        ownership.person_answers(contact, by=message.written_by, reason=OwnerReason.ANSWERED, now=now)
     _add_to_conversation(message, contact, now)
     message.save(force_insert=True)
     if file:
@@ -102,6 +171,14 @@ def _queue_message(message: Message, file: SubmittedFile | None, now: datetime) 
 def _add_to_conversation(message: Message, contact: Contact, now: datetime) -> None:
     """Sets the message's number, time and session, and updates the contact. The message is not saved, the contact is."""
     number = PhoneNumber.objects.only("wa_id", "phone_number_id").get(phone_number_id=contact.create_for_phone_number_id)
+    _place(message, contact, number, now)
+    session_assignment.assign_rows([message], [], {contact.pk: contact}, now)
+    _record_sent(contact, message)
+    contact.save(update_fields=CONTACT_COLUMNS)
+
+
+def _place(message: Message, contact: Contact, number: PhoneNumber, now: datetime) -> None:
+    """Sets the message's number, addresses and time."""
     last = contact.last_message_timestamp
     message.contact = contact
     message.phone_number_id = number.phone_number_id  # as it is now: a number may move to another row at the same time
@@ -109,10 +186,13 @@ def _add_to_conversation(message: Message, contact: Contact, now: datetime) -> N
     # After all stored messages, even if Meta's clock is ahead: an answer must stand below the message that it answers.
     message.create_in = max(now, min(last + MIN_GAP, now + MAX_CLOCK_SKEW)) if last else now
     message.updated_at = now
-    session_assignment.assign_rows([message], [], {contact.pk: contact}, now)
-    contact.last_message_timestamp = max(last or message.create_in, message.create_in)
-    contact.record_message(message.create_in, from_customer=False)
-    contact.save(update_fields=CONTACT_COLUMNS)
+
+
+def _record_sent(contact: Contact, message: Message) -> None:
+    """Updates the contact's times for a message of the business."""
+    contact.last_message_timestamp = max(contact.last_message_timestamp or message.create_in, message.create_in)
+    if message.origin != Origin.AUTOMATIC:  # an automatic message is no answer
+        contact.record_message(message.create_in, from_customer=False)
 
 
 def resend_message(*, message: Message, by: User, token: uuid.UUID, now: datetime) -> Message:

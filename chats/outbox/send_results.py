@@ -6,6 +6,7 @@
     GraphError that stops the number  queued again; the number stops until an administrator acts
     GraphError that is final          failed, with Meta's error
     OutcomeUnknown                    uncertain; never sent again automatically
+    Withdrawn                         withdrawn; it counts as no answer
     HubError                          queued again as its retry policy says, then failed, with the hub's reason
 
 A result is stored even if the attempt's lease has ended. Only the holder of the lease changes the queue.
@@ -26,7 +27,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.conversations import reactions_and_edits, statuses
+from chats.conversations import ownership, reactions_and_edits, statuses
 from chats.models import Attachment, Message, MessageStatus, QueuedMessage, SendProblem, SendQueue
 from chats.outbox import rate_limits
 from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED, Retry, Scope, meaning_of
@@ -70,7 +71,12 @@ class HubError:
         return f"{self.problem.value}: {self.reason}"
 
 
-FailedResult: TypeAlias = GraphError | OutcomeUnknown | HubError
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A bot's message that must not leave any more, because somebody else is in charge. Graph has not received it."""
+
+
+FailedResult: TypeAlias = GraphError | OutcomeUnknown | HubError | Withdrawn
 SendResult: TypeAlias = Sent | FileUploaded | FailedResult
 
 
@@ -97,7 +103,8 @@ class SendAttempt:
     upload: Attachment | None = None
     """This attempt uploads the file. The next one sends the message."""
     known_result: FailedResult | None = None
-    """The result, if no request is needed: the window is closed, the message is malformed, an earlier attempt had no result."""
+    """The result, if no request is needed: the message is withdrawn or malformed, the window is closed, or an earlier attempt had
+    no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +251,7 @@ def _store_results(results: Sequence[tuple[SendAttempt, SendResult]], delays: Ma
     QueuedMessage.objects.filter(pk__in=[attempt.message_id for attempt in finished]).delete()
     SendQueue.objects.advance([attempt.contact_id for attempt in attempts if id(attempt) in leased])
     _save_finished([messages[attempt.message_id] for attempt in finished], now)
+    ownership.recompute_after_withdrawal([attempt.contact_id for attempt, result in results if isinstance(result, Withdrawn)])
     publish_revisions({attempt.organization_id for attempt in attempts})
 
 
@@ -333,6 +341,8 @@ def _apply_final_result(attempt: SendAttempt, result: SendResult, message: Messa
     elif isinstance(result, HubError):
         message.errors = _hub_errors(result.problem, result.reason)
         status = MessageStatus.FAILED
+    elif isinstance(result, Withdrawn):
+        status = MessageStatus.WITHDRAWN
     else:
         status = MessageStatus.UNCERTAIN
     _raise_status(message, status, now)

@@ -27,6 +27,7 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from chats.conversations.ownership import is_overtaken
 from chats.media.attachments import StoredFile, StoredFileUnreadable, with_media_id
 from chats.media.message_files import files_of, key_of
 from chats.models import Attachment, Message, MessageStatus, QueuedMessage, SendProblem, SendQueue
@@ -37,6 +38,7 @@ from chats.outbox.send_results import (
     HubError,
     SendAttempt,
     SendResult,
+    Withdrawn,
     reject_result,
     renew_leases,
     return_attempts,
@@ -325,6 +327,8 @@ def _prepare_attempt(attempt: SendAttempt, row: QueuedMessage, file: Attachment 
     message = row.message
     if row.attempted_at:
         return replace(attempt, known_result=OutcomeUnknown("the worker ended before it stored the result of its attempt"))
+    if is_overtaken(message):
+        return replace(attempt, known_result=Withdrawn())
     if message.kind != "template" and not message.contact.is_window_open(now):
         return replace(attempt, known_result=GraphError(WINDOW_CLOSED, "The window closed before it was sent."))
     if file and not file.is_uploaded(now):

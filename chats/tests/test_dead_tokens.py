@@ -19,6 +19,7 @@ from chats.message_templates.sync import sync_templates
 from chats.models import Attachment, MessageStatus, MessageTemplate, NumberRateLimit, ReadReceipt
 from chats.models.files import DownloadProblem
 from chats.outbox import read_receipts, sender
+from chats.outbox.send_results import store_results
 from chats.outbox.tests.steps import statuses_of, write
 from cloud_api.graph import GraphError
 from conftest import apply_all
@@ -96,7 +97,7 @@ def create(number, joelma, ana) -> None:
 
 def delete(number, joelma, ana) -> None:
     known = {"organization": number.organization, "waba_id": number.waba_id, "name": "aviso", "language": "pt_BR"}
-    template = MessageTemplate.objects.create(**known, template_id="1", told_at=timezone.now())
+    template = MessageTemplate.objects.create(**known, template_id="1", reported_at=timezone.now())
     with pytest.raises(GraphError):
         delete_template(template=template, every_language=True, by=ana)
 
@@ -197,7 +198,7 @@ def test_a_result_with_the_former_token_does_not_stop_the_new_one(meta, at_work,
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token="EAA-new")
     with pytest.raises(GraphError), graph_calls(at_work) as graph:
         graph.business_profile(at_work.meta_id)
-    sender.store_results([(attempt, sender.send(attempt))])
+    store_results([(attempt, sender.send(attempt))])
     at_work.refresh_from_db()
     assert (at_work.sending_stopped_at, at_work.meta_token) == (None, "EAA-new")
     PhoneNumber.objects.filter(pk=at_work.pk).update(meta_token=good)

@@ -203,7 +203,7 @@ def test_the_text_stands_beside_the_templates(post_and_apply, client, organizati
         status="APPROVED",
         category="UTILITY",
         components=[{"type": "BODY", "text": "Olá!"}],
-        told_at=timezone.now(),
+        reported_at=timezone.now(),
     )
     picker = reverse("template_picker", args=[organization.pk, contact.pk])
     page = client.get(picker, {"text": sent.pk}).content.decode()

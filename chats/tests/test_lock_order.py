@@ -16,6 +16,7 @@ from chats.conftest import JOELMA, person
 from chats.models import Message, MessageStatus, Origin
 from chats.outbox import sender
 from chats.outbox.message_queue import WindowClosed, queue_message
+from chats.outbox.send_results import store_results
 from chats.outbox.tests.steps import statuses_of, write
 from cloud_api import messages
 from cloud_api.graph import GraphError, Sent
@@ -97,7 +98,7 @@ def test_writing_and_storing_a_result_with_a_wa_id(meta, number) -> None:
     message = write(typed, "um")
     (attempt,) = sender.Scheduler().lease_attempts(1)
     sent = Sent("wamid.1", wa_id="556195550186", user_id=None, message_status=None)
-    meet(lambda: sender.store_results([(attempt, sent)]), CONTACT, lambda: write(typed, "dois"), SEND_QUEUE)
+    meet(lambda: store_results([(attempt, sent)]), CONTACT, lambda: write(typed, "dois"), SEND_QUEUE)
     typed.refresh_from_db()
     assert (statuses_of(message), typed.wa_id) == ([MessageStatus.SENT], "556195550186")
 
@@ -105,7 +106,7 @@ def test_writing_and_storing_a_result_with_a_wa_id(meta, number) -> None:
 def test_writing_and_storing_a_result_that_stops_the_number(meta, joelma, number) -> None:
     message = write(joelma, "um")
     (attempt,) = sender.Scheduler().lease_attempts(1)
-    meet(lambda: sender.store_results([(attempt, GraphError(190))]), NUMBER, lambda: write(joelma, "dois"), SEND_QUEUE)
+    meet(lambda: store_results([(attempt, GraphError(190))]), NUMBER, lambda: write(joelma, "dois"), SEND_QUEUE)
     number.refresh_from_db()
     assert (statuses_of(message), number.sending_stopped_code) == ([MessageStatus.QUEUED], 190)
 
@@ -116,7 +117,7 @@ def test_a_status_and_the_result_of_the_same_message(meta, joelma, hub) -> None:
     result = sender.send(attempt)
     (sent,) = meta.sent()
     hub.deliver(meta.status_body(sent, "delivered"))
-    meet(lambda: sender.store_results([(attempt, result)]), EVENT, apply_webhooks, MESSAGE)
+    meet(lambda: store_results([(attempt, result)]), EVENT, apply_webhooks, MESSAGE)
     message.refresh_from_db()
     assert (message.message_status, message.wamid) == (MessageStatus.DELIVERED, sent["wamid"])
 
@@ -132,14 +133,14 @@ def test_statuses_and_results_of_several_messages(meta, people, hub) -> None:
         for sent in meta.sent()
     ]
     hub.deliver(body(value(statuses=status_objects)))
-    meet(lambda: sender.store_results(results), EVENT, apply_webhooks, MESSAGE)
+    meet(lambda: store_results(results), EVENT, apply_webhooks, MESSAGE)
     assert set(statuses_of(*written)) == {MessageStatus.READ}
 
 
 def test_a_refusal_of_a_message_and_a_reaction_to_it(meta, joelma, hub) -> None:
     message = write(joelma, "Oi")
     (attempt,) = sender.Scheduler().lease_attempts(1)
-    sender.store_results([(attempt, Sent("wamid.1", None, None, None))])
+    store_results([(attempt, Sent("wamid.1", None, None, None))])
     status = {"id": "wamid.1", "status": "failed", "timestamp": str(int(timezone.now().timestamp())), "recipient_id": JOELMA}
     refusal = status | {"errors": [{"code": 131047}], "biz_opaque_callback_data": message.callback_data}
     hub.deliver(body(value(statuses=[refusal])))

@@ -17,7 +17,7 @@ from django.db import connection
 
 from chats.conversations.reactions_and_edits import SEARCHABLE_COLUMNS, searchable_text
 from chats.conversations.timeline import MESSAGE, ThreadPosition
-from chats.models import IndexedWord, Message, TextIndexProgress, WordSpan
+from chats.models import IndexedWord, Message, MessageStatus, TextIndexProgress, WordSpan
 from chats.text_search.index import MAX_SPAN
 from chats.text_search.words import SearchQuery
 from contacts.lists.cursors import EPOCH, microseconds
@@ -132,7 +132,8 @@ def _matching_ids(query: SearchQuery, rows: Iterable[TextRow]) -> list[int]:
 
 
 def _load(ids: Collection[int]) -> list[Message]:
-    return list(Message.objects.filter(pk__in=ids).only(*SHOWN)) if ids else []
+    sent = Message.objects.exclude(message_status=MessageStatus.WITHDRAWN)  # what the customer never got is no hit
+    return list(sent.filter(pk__in=ids).only(*SHOWN)) if ids else []
 
 
 def _time(at: int) -> datetime:

@@ -4,7 +4,7 @@ and no clock.
 Other packages also use these modules:
 
     fields        values of a body: is_bsuid
-    json_values   values that every database accepts: clean
+    json_values   values that every database accepts: clean; strict JSON: decode
     texts         the readable text of a message and its parts: card_name, chosen_reply, content_of, file_name, form_files,
                   is_missed_call, is_visible, mapping, objects, text
 """

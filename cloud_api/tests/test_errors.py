@@ -72,6 +72,7 @@ def test_what_a_code_leads_to(code, remedy) -> None:
 
 def test_after_the_last_try_there_is_no_further_wait() -> None:
     retry = meaning_of(131000).retry
+    assert retry is not None
     assert retry.wait(2) == 8
     assert retry.wait(3) is None
 

@@ -40,6 +40,11 @@ def only(name: str) -> Any:
     return item
 
 
+def parse_one(body: bytes) -> Any:
+    (item,) = parse(body)
+    return item
+
+
 def wrapped(value: Any, field: Any = "messages") -> bytes:
     return json.dumps(
         {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"value": value, "field": field}]}]}
@@ -49,8 +54,7 @@ def wrapped(value: Any, field: Any = "messages") -> bytes:
 def told(message: dict[str, Any], **value: Any) -> Any:
     """The item of one message in a body."""
     base = {"id": "w", "from": "5561", "timestamp": "1795003200"}
-    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [base | message], **value}))
-    return item
+    return parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [base | message], **value}))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_an_echo_is_the_business_s_and_names_its_receiver() -> None:
 
 def test_an_echo_may_stand_among_messages() -> None:
     echo = {"id": "w", "from": "556133214400", "to": "5561", "timestamp": "1795003200", "type": "text", "text": {"body": "oi"}}
-    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [echo]}, "smb_message_echoes"))
+    item = parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [echo]}, "smb_message_echoes"))
     assert (item.from_customer, item.person.wa_id) == (False, "5561")
 
 
@@ -104,7 +108,7 @@ def test_standby_lies_a_level_deeper_or_not() -> None:
     value = flat["entry"][0]["changes"][0]["value"]
     value |= value.pop("standby")
     for body in (deeper, flat):
-        (item,) = parse(json.dumps(body).encode())
+        item = parse_one(json.dumps(body).encode())
         assert (item.channel, item.content) == (Channel.STANDBY, "falando com o agente da Meta")
 
 
@@ -114,7 +118,7 @@ def test_a_standby_echo_has_the_request_that_was_sent_a_level_deeper() -> None:
         "metadata": {"phone_number_id": "7"},
         "standby": {"message_echoes": [{"id": "w", "timestamp": "1795003200", "message": request}]},
     }
-    (item,) = parse(wrapped(value, "standby"))
+    item = parse_one(wrapped(value, "standby"))
     assert (item.person.wa_id, item.content, item.quoted_wamid, item.channel) == ("5561", "Já saiu", "wamid.q", Channel.STANDBY)
     assert not item.from_customer
     assert item.raw["message"] == request
@@ -125,7 +129,7 @@ def test_a_template_told_with_its_definition_is_read_as_the_customer_reads_it() 
     request = {"recipient": "BR.1", "type": "template", "template": {"name": "visit", "components": components}}
     definition = {"components": [{"type": "HEADER", "text": "x"}, {"type": "BODY", "text": "Olá {{1}}, até {{day}}!"}]}
     echo = {"id": "w", "timestamp": "1795003200", "message": request, "template": definition}
-    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "message_echoes": [echo]}, "message_echoes"))
+    item = parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "message_echoes": [echo]}, "message_echoes"))
     assert (item.content, item.person.bsuid) == ("Olá Ana, até terça!", "BR.1")
 
 
@@ -151,7 +155,7 @@ def test_a_sender_is_paired_with_a_contact_that_differs_in_the_ninth_digit_alone
 
 def test_a_voicemail_and_the_call_it_belongs_to_are_two_messages() -> None:
     call = {"id": "wacid.1", "from": "5561", "event": "connect", "session": {"sdp_type": "offer"}, "timestamp": "1795003200"}
-    (connect,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "calls": [call]}, "calls"))
+    connect = parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "calls": [call]}, "calls"))
     voicemail = told({"id": "wacid.1", "type": "audio", "audio": {"id": "1"}})
     assert (connect.kind, voicemail.kind) == ("call", "audio")
     assert connect.wamid != voicemail.wamid
@@ -159,20 +163,20 @@ def test_a_voicemail_and_the_call_it_belongs_to_are_two_messages() -> None:
 
 def test_our_own_call_is_no_message() -> None:
     call = {"id": "wacid.1", "to": "5561", "event": "connect", "direction": "BUSINESS_INITIATED", "timestamp": "1795003200"}
-    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "calls": [call]}, "calls"))
+    item = parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "calls": [call]}, "calls"))
     assert (type(item), item.event) == (AccountEvent, "call_connect")
 
 
 def test_the_fate_of_a_payment_is_not_that_of_its_message() -> None:
     status = {"id": "w", "type": "payment", "status": "failed", "timestamp": "1795003200", "payment": {"reference_id": "7"}}
-    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "statuses": [status]}))
+    item = parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "statuses": [status]}))
     assert (type(item), item.event, item.raw) == (AccountEvent, "payment_failed", status)
 
 
 @pytest.mark.parametrize("key", ["recipient_participant_user_id", "recipient_participant_id", "participant_recipient_id"])
 def test_a_group_receipt_names_its_participant(key) -> None:
     status = {"id": "w", "status": "read", "timestamp": "1795003200", "recipient_type": "group", key: "5561"}
-    (item,) = parse(wrapped({"metadata": {"phone_number_id": "7"}, "statuses": [status]}))
+    item = parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "statuses": [status]}))
     assert item.participant == "5561"
 
 
@@ -189,7 +193,7 @@ def test_a_message_of_history_is_the_business_s_if_its_number_sent_it(more, from
     old = {"id": "w", "from": "556133214400", "type": "text", "timestamp": "1795003200", **more}
     thread = {"id": "5561981500586", "context": {"user_id": "BR.1"}, "messages": [old]}
     metadata = {"phone_number_id": "7", "display_phone_number": "+55 61 3321-4400"}
-    (item,) = parse(wrapped({"metadata": metadata, "history": [{"threads": [thread]}]}, "history"))
+    item = parse_one(wrapped({"metadata": metadata, "history": [{"threads": [thread]}]}, "history"))
     assert item.from_customer == from_customer
 
 
@@ -207,7 +211,7 @@ def test_a_message_of_history_is_the_business_s_if_its_number_sent_it(more, from
     ],
 )
 def test_an_account_event_says_what_happened(field, value, event) -> None:
-    (item,) = parse(wrapped(value, field))
+    item = parse_one(wrapped(value, field))
     assert (type(item), item.event) == (AccountEvent, event)
 
 
@@ -224,7 +228,7 @@ def test_a_change_that_says_nothing_is_nothing() -> None:
     ],
 )
 def test_an_account_event_may_name_a_number(value, number) -> None:
-    (item,) = parse(wrapped(value, "account_alerts"))
+    item = parse_one(wrapped(value, "account_alerts"))
     assert item.phone_number_id == number
 
 
@@ -237,7 +241,7 @@ def test_a_system_message_that_comes_from_the_new_number_names_the_old_one_in_wo
 def test_contacts_are_paired_by_id_never_by_position() -> None:
     contacts = [{"wa_id": "2", "profile": {"name": "Two"}}, {"wa_id": "1", "profile": {"name": "One"}}]
     messages = [{"id": each, "from": each, "type": "text", "timestamp": "1795003200"} for each in ("1", "2", "3")]
-    items = parse(wrapped({"metadata": {"phone_number_id": "7"}, "contacts": contacts, "messages": messages}))
+    items: list[Any] = parse(wrapped({"metadata": {"phone_number_id": "7"}, "contacts": contacts, "messages": messages}))
     assert [item.person.name for item in items] == ["One", "Two", None]
 
 

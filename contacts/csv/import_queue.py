@@ -197,11 +197,11 @@ def _check_access(contact_import: ContactImport) -> None:
     access = get_access(user, contact_import.organization_id) if user else None
     if access is None:
         raise ImporterLostAccess.because(
-            gettext("Whoever began this import is no member any more. What was stored before that stays.")
+            gettext("The user who started this import is no longer a member. What was stored before that stays.")
         )
-    if contact_import.may_label and not access.manages:
+    if contact_import.may_label and not access.is_admin:
         raise ImporterLostAccess.because(
-            gettext("Whoever began this import is no administrator any more. What was stored before that stays.")
+            gettext("The user who started this import is no longer an administrator. What was stored before that stays.")
         )
 
 

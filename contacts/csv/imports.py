@@ -17,6 +17,7 @@ from contacts.csv.rows import ImportRow, RowReader
 from contacts.csv.tables import FileRefused, ImportProblems, Layout, guess_layout, read_table
 from contacts.lists.search import index_names
 from contacts.models import Contact, ContactChange, Label, search_phones
+from contacts.owner_changes import chosen_owner, follow_choice
 from contacts.selectors import numbers_of
 from contacts.services import InvalidInput, check_label_count, insert_given_labels, label_key
 from jobs.bulk_writes import insert_rows, update_rows
@@ -192,9 +193,12 @@ class RowMatcher:
         new = [contact for _row, contact in matched if contact.pk is None]
         changed = {id(contact) for row, contact in matched if _change(contact, row.values)}
         existing = [contact for _row, contact in matched if contact.pk is not None]
+        for contact in new:
+            contact.owner = chosen_owner(contact).value
         Contact.objects.insert(new)
         raise_if_moved(row.number for row, _contact in matched)
         update_rows([contact for contact in existing if id(contact) in changed], ["alias", *FLAGS])
+        follow_choice([contact for contact in existing if self.before[contact.pk][1] != contact.profile], self.now)
         for part in _parts([contact for _row, contact in matched]):
             update_rows(index_names(part), ["search_name"])
         given = insert_given_labels([(contact.pk, labels[label_key(name)]) for row, contact in matched for name in row.labels])

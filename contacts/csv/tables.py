@@ -17,6 +17,7 @@ from cloud_api.wa_ids import BRAZIL
 from contacts.csv.columns import LEFT_OUT, REPEATABLE_KEYS, guess_columns, guess_columns_by_cells, is_known_header, read_cell
 from contacts.csv.encodings import UTF_8, guess_encoding
 from contacts.services import CONTROL_CHARACTERS
+from organizations.text_display import GroupedInt
 
 MAX_BYTES = 5 * 2**20
 MAX_COLUMNS = 200
@@ -121,7 +122,7 @@ def guess_layout(content: bytes, *, country: str = BRAZIL, encoding: str = "", h
     keys, separator, first = max(guesses, key=lambda each: (sum(map(bool, each[0])), each[1] == named_separator, len(each[2])))
     if len(first) > MAX_COLUMNS:
         words = gettext("There are %(count)s columns; %(most)s are the most.")
-        raise FileRefused.because(words % {"count": len(first), "most": MAX_COLUMNS}, 1)
+        raise FileRefused.because(words % {"count": GroupedInt(len(first)), "most": MAX_COLUMNS}, 1)
     keys_by_cells = guess_columns_by_cells([cell[:MAX_HEADER_LENGTH] for cell in first], country=country)
     if has_header is None:
         has_header = any(keys) or not any(keys_by_cells)

@@ -3,6 +3,9 @@
 A name counts from the earliest message that contains it. So the order of arrival and repetitions do not matter, and a rebuild gives
 the same rows. While a contact has had one name, its own row is enough (`name`, `name_since`), and ordinary messages need no further
 query. From the second name on, each name has a row. The row of the first name only says since when it was known.
+
+A contact without a profile name has the name of the phone app's address book. It has no `name_at`, and its `name_since` is the time
+of the entry. The latest entry counts, and any profile name replaces it.
 """
 
 import hashlib
@@ -11,6 +14,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from cloud_api.payloads import Person
+from contacts.identities.resolution import UNDATED
 from contacts.models import Contact, ContactChange
 from jobs.bulk_writes import insert_rows, update_rows
 
@@ -39,6 +43,7 @@ class ProfileNames:
         """Adds all names of `absorbed` to `kept`, who is the same person."""
         self._start(kept)
         if absorbed.name_at is None:
+            record_listed_name(kept, absorbed.name, absorbed.name_since)
             return
         profile = Person(name=absorbed.name, username=absorbed.username, parent_bsuid=absorbed.parent_bsuid)
         kept.record_profile(profile, absorbed.name_at)
@@ -80,6 +85,15 @@ class ProfileNames:
             contact.name_since = names.get(contact.name)
             rows += _rows(contact, names) if len(names) > 1 else []
         _store(rows)
+
+
+def record_listed_name(contact: Contact, name: str, listed_at: datetime | None) -> None:
+    """Gives a contact without a profile name the name of an address book entry. The latest entry counts, whatever the order of
+    calls. `listed_at`: the time of the entry, None if it has none. Entries with a time are later."""
+    time = listed_at or UNDATED
+    has_profile_name = bool(contact.name) and contact.name_at is not None
+    if name and not has_profile_name and (time, name) > (contact.name_since or UNDATED, contact.name):
+        contact.name, contact.name_since = name, time
 
 
 def withdraw_names(contacts: Mapping[Contact, datetime | None]) -> None:

@@ -1,5 +1,6 @@
 """The lists of contacts and of conversations: filtered, searched, and read page by page, the latest first."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from contacts.lists.cursors import beyond, microseconds, read_time
 from contacts.lists.search import find_contacts, matches_words, read_search_words
 from contacts.models import CLOSING_SOON, SERVICE_WINDOW, Contact
+from contacts.owners import Owner
 from organizations.models import Profile
 from organizations.url_parameters import read_integer
 
@@ -28,6 +30,7 @@ MAX_ROWS_SCANNED = 400
 class ListTab(TextChoices):
     """The lists to choose from, as `view` in URLs. A list is ordered by its column of `ORDER_COLUMNS`."""
 
+    FOR_PERSON = "for_person", _("Waiting for a person")
     ALL = "all", _("All")
     UNREAD = "unread", _("Unread")
     WAITING = "waiting", _("Waiting")
@@ -37,12 +40,15 @@ class ListTab(TextChoices):
 
 LAST_MESSAGE = "last_message_timestamp"
 ORDER_COLUMNS = {
+    ListTab.FOR_PERSON: "owner_since",
     ListTab.UNREAD: "unread_at",
     ListTab.WAITING: "waiting_since",
     ListTab.CLOSING: "last_customer_message_at",
     ListTab.BLOCKED: "blocked_at",
 }
-COUNTED_TABS = (ListTab.UNREAD, ListTab.WAITING, ListTab.CLOSING)
+ASCENDING_TABS = (ListTab.FOR_PERSON, ListTab.CLOSING)
+"""The longest waiting first, or the window that closes soonest. Other lists begin with the latest time."""
+COUNTED_TABS = (ListTab.FOR_PERSON, ListTab.UNREAD, ListTab.WAITING, ListTab.CLOSING)
 """The lists in which staff has something to do. Pages show how many conversations they have."""
 
 
@@ -59,6 +65,7 @@ class ContactFilters:
     number: str = ""
     """A phone_number_id."""
     profile: str = ""
+    owner: str = ""
     label: int | None = None
     search: str = ""
 
@@ -66,10 +73,12 @@ class ContactFilters:
     def read(cls, query: Mapping[str, str]) -> Self:
         """Reads the filters from the parameters of a URL. Ignores invalid values."""
         view, profile, label = query.get("view", ""), query.get("profile", ""), query.get("label", "")
+        owner = query.get("owner", "")
         return cls(
             view=ListTab(view) if view in ListTab.values else ListTab.ALL,
             number=query.get("number", "")[:64],
             profile=profile if profile in Profile.values else "",
+            owner=owner if owner in Owner.values and view != ListTab.FOR_PERSON else "",
             label=read_integer(label) or None,
             search=query.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH_LENGTH],
         )
@@ -96,8 +105,12 @@ class ContactFilters:
             contacts = contacts.filter(create_for_phone_number__phone_number_id=self.number)
         if self.profile:
             contacts = contacts.filter(profile=self.profile)
+        if self.owner:
+            contacts = contacts.filter(owner=self.owner)
         if self.label:
             contacts = contacts.filter(labels=self.label, labels__organization=organization_id)
+        if self.view is ListTab.FOR_PERSON:
+            contacts = contacts.filter(owner=Owner.WAITING, owner_since__isnull=False, blocked_at=None)
         if self.view is ListTab.CLOSING:
             opened_after = now - SERVICE_WINDOW
             closing = Q(last_customer_message_at__gt=opened_after, last_customer_message_at__lte=opened_after + CLOSING_SOON)
@@ -166,7 +179,7 @@ def _page_of_found(
     rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None, limit: int, *, too_many: bool
 ) -> ContactPage:
     """Returns a page of the few contacts that a search found."""
-    sign = -1 if filters.view is ListTab.CLOSING else 1
+    sign = -1 if filters.view in ASCENDING_TABS else 1
 
     def sort_key(pk: int, at: datetime | None) -> tuple[bool, float, int]:
         return (False, 0.0, pk) if at is None else (True, sign * at.timestamp(), sign * pk)
@@ -207,9 +220,9 @@ def _cursor_of(contact: Contact, filters: ContactFilters) -> ListCursor:
 
 
 def _dated_rows(rows: QuerySet[Contact], filters: ContactFilters, after: ListCursor | None) -> QuerySet[Contact]:
-    """Returns the rows with a time in the order of the list: the latest first, or the window that closes soonest."""
+    """Returns the rows with a time in the order of the list."""
     column = filters.column
-    direction, sign = ("gt", "") if filters.view is ListTab.CLOSING else ("lt", "-")
+    direction, sign = ("gt", "") if filters.view in ASCENDING_TABS else ("lt", "-")
     rows = rows.filter(**{f"{column}__isnull": False})
     if after and after.at:
         rows = rows.filter(beyond(column, after.at, direction, Q(**{f"pk__{direction}": after.pk})))
@@ -245,10 +258,33 @@ class ListCount:
 def count_lists(organization_id: int, filters: ContactFilters, now: datetime) -> dict[ListTab, ListCount]:
     """Counts the conversations of each list of `COUNTED_TABS`, with all filters except the search. Reads a few hundred index
     entries of each list at most, however many contacts there are."""
-    if filters.number or filters.profile or filters.label:
+    if filters.number or filters.profile or filters.owner or filters.label:
         return {view: _count_filtered(organization_id, filters, view, now) for view in COUNTED_TABS}
     lists = [ContactFilters(view=view).matching(organization_id, now).values("pk")[: MAX_COUNT + 1] for view in COUNTED_TABS]
     return dict(zip(COUNTED_TABS, map(_list_count, _lengths(lists)), strict=True))
+
+
+def count_owners(organization_id: int, filters: ContactFilters, now: datetime) -> dict[Owner, ListCount]:
+    """Counts the conversations of each owner, with the number, profile and label of the filters: among the latest
+    `MAX_ROWS_COUNTED` if one of them is set. One query."""
+    narrowed = ContactFilters(number=filters.number, profile=filters.profile, label=filters.label)
+    conversations = narrowed.matching(organization_id, now).filter(last_message_timestamp__isnull=False)
+    if not narrowed.narrowed:
+        lists = [conversations.filter(owner=owner).values("pk")[: MAX_COUNT + 1] for owner in Owner]
+        return dict(zip(Owner, map(_list_count, _lengths(lists)), strict=True))
+    owners = Counter(conversations.order_by(f"-{LAST_MESSAGE}").values_list("owner", flat=True)[:MAX_ROWS_COUNTED])
+    counts = {owner: _list_count(owners[owner]) for owner in Owner}
+    if owners.total() < MAX_ROWS_COUNTED:
+        return counts
+    return {owner: replace(count, is_more=True) for owner, count in counts.items()}
+
+
+def waiting_for_person(organization_id: int, now: datetime) -> tuple[ListCount, datetime | None]:
+    """Returns how many conversations wait for a person, and since when the longest waiting does. One query, which reads at most
+    `MAX_COUNT` + 1 rows."""
+    waiting = ContactFilters(view=ListTab.FOR_PERSON).matching(organization_id, now)
+    times = list(waiting.order_by("owner_since").values_list("owner_since", flat=True)[: MAX_COUNT + 1])
+    return _list_count(len(times)), times[0] if times else None
 
 
 def _list_count(count: int) -> ListCount:

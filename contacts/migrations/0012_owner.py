@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='contact',
             name='owner_reason',
-            field=models.CharField(choices=[('chosen', 'it was chosen so'), ('answered', 'a person of the team answered'), ('phone_app', 'it was answered in the phone app'), ('taken_over', 'a person of the team took over'), ('handed_back', 'it was handed back'), ('next_session', 'a new conversation began'), ('time_is_up', 'the time for the person was over'), ('standby', "Meta's agent answers"), ('standby_ended', "Meta's agent no longer answers"), ('asked', 'the customer asked for a person'), ('flow', 'the bot handed over'), ('no_step', 'the bot did not know how to go on'), ('loop', 'too many answers in a short time, perhaps to another bot'), ('failed', 'the bot failed'), ('call_failed', 'a web call of the bot failed'), ('retries', "the customer's answers were not understood"), ('late', 'the message arrived too late for an automatic answer'), ('no_bot', 'the number has no published bot')], db_default='chosen', default='chosen', editable=False, max_length=16),
+            field=models.CharField(choices=[('chosen', 'it was chosen so'), ('answered', 'a person of the team answered'), ('phone_app', 'it was answered in the phone app'), ('taken_over', 'a person of the team took over'), ('handed_back', 'it was handed back'), ('next_session', 'a new conversation began'), ('time_is_up', 'the time for the person was over'), ('standby', "Meta's agent answers"), ('standby_ended', "Meta's agent no longer answers"), ('asked', 'the customer asked for a person'), ('flow', 'the bot handed over'), ('no_step', 'the bot did not know how to go on'), ('loop', 'too many answers in a short time, perhaps to another bot'), ('failed', 'the bot failed'), ('call_failed', 'a web call of the bot failed'), ('retries', "the customer's answers were not understood"), ('late', 'the message arrived too late for an automatic answer'), ('done', 'a person of the team marked it as done'), ('no_bot', 'the number has no published bot')], db_default='chosen', default='chosen', editable=False, max_length=16),
         ),
         migrations.AddField(
             model_name='contact',
@@ -41,5 +41,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='contact',
             index=models.Index(fields=['organization', 'owner', 'owner_since'], name='contact_owner_since'),
+        ),
+        migrations.AddIndex(
+            model_name='contact',
+            index=models.Index(fields=['organization', 'owner', 'unread_at'], name='contact_unread_of_owner'),
         ),
     ]

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from contacts.conftest import sign_in
-from contacts.models import Contact, Label, Note
+from contacts.models import Contact, ContactChange, Label, Note
 from contacts.services import rename_contact
 from organizations.live.revisions import current_revisions
 from organizations.models import Role, User
@@ -234,3 +234,21 @@ def test_a_note_is_only_deleted_by_way_of_its_own_contact(padaria, admin, outsid
     assert post(outsider, "contact_note_delete", own, {}, note.pk).status_code == 404
     assert post(outsider, "contact_note_delete", foreign, {}, note.pk).status_code == 404
     assert Note.objects.count() == 2
+
+
+# ---- Automatic messages ----
+
+
+def test_automatic_messages_are_switched_off_and_on_with_a_line_each(member, add_contact):
+    contact = add_contact()
+    for is_on in (False, True):
+        for _ in range(2):  # as it is already
+            body = text(post(member, "contact_automatic", contact, {"on": "on"} if is_on else {}))
+            assert ("checked" in body) is is_on
+            assert Contact.objects.get().activate_automatic_message is is_on
+    changes = ContactChange.objects.filter(kind="automatic", actor=member.user)
+    assert [each.values for each in changes.order_by("pk")] == [{"from": True, "to": False}, {"from": False, "to": True}]
+    thread = text(member.get(reverse("thread", args=[contact.organization_id, contact.pk])))
+    for words in ("switched automatic messages off", "switched automatic messages on"):
+        assert f"{member.user.name} {words}" in thread
+    assert current_revisions([contact.organization_id])[contact.organization_id] >= 2

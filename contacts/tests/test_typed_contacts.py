@@ -12,8 +12,7 @@ from django.urls import reverse
 from chats.models import Message
 from cloud_api.wa_ids import formatted
 from conftest import SECRET, apply_all
-from contacts.conftest import sign_in
-from contacts.lists.search import find_contacts
+from contacts.conftest import found_ids, sign_in
 from contacts.models import Contact, Label, Note
 from contacts.services import collapse_whitespace
 from organizations.models import Organization, PhoneNumber
@@ -55,7 +54,7 @@ def test_a_person_is_typed_in(add, clerk, organization):
     contact = Contact.objects.get()
     assert (contact.wa_id, contact.wa_id_at, contact.alias, contact.profile) == (WITH, None, "José", "human")
     assert (contact.phone_key, contact.reversed_phone, contact.organization) == (WITHOUT, WITH[::-1], organization)
-    assert find_contacts(organization.pk, "jose").ids == find_contacts(organization.pk, "0586").ids == [contact.pk]
+    assert found_ids(organization.pk, "jose") == found_ids(organization.pk, "0586") == [contact.pk]
     page = clerk.get(response.url)
     assert [row["contact"] for row in page.context["rows"]] == [contact]
     assert "José was added." in page.content.decode()
@@ -99,7 +98,7 @@ def test_what_is_typed_in_any_country_is_stored_shown_and_found_as_one_number(ad
     assert "".join(filter(str.isdigit, formatted(wa_id))) == wa_id
     assert formatted(wa_id) in clerk.get(response.url).content.decode()
     for search in (typed, formatted(wa_id), wa_id):
-        assert find_contacts(organization.pk, search).ids == [contact.pk]
+        assert found_ids(organization.pk, search) == [contact.pk]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +189,7 @@ def test_a_typed_person_is_found_with_or_without_the_ninth_digit(add, post_and_a
     assert kept.wa_id_at is not None
     assert not kept.retired_identities.exists()  # what was typed was never seen
     assert Message.objects.filter(contact=kept).count() == 2
-    assert find_contacts(kept.organization_id, "jose").ids == find_contacts(kept.organization_id, "ze").ids == [kept.pk]
+    assert found_ids(kept.organization_id, "jose") == found_ids(kept.organization_id, "ze") == [kept.pk]
 
 
 @pytest.mark.parametrize("shown", [WITH, WITHOUT])
@@ -263,7 +262,7 @@ def test_what_staff_wrote_about_a_person_who_turns_out_to_be_another_is_kept(pos
     assert (kept.wa_id, kept.alias) == ("5531971204455", "José")
     assert [note.text for note in kept.notes.all()] == ["Prefers mornings"]
     assert [label.name for label in kept.labels.all()] == ["VIP"]
-    assert find_contacts(organization.pk, "jose").ids == [kept.pk]
+    assert found_ids(organization.pk, "jose") == [kept.pk]
 
 
 @pytest.mark.parametrize(("typed", "kept"), [(" Ana   Lia ", "Ana Lia"), (" \u200b\u3164", ""), ("\u202e", ""), ("👋", "👋")])

@@ -1,4 +1,5 @@
-"""One contact: adding it, who answers, alias, labels and notes. Each part of the page has its own form and fragment."""
+"""One contact: adding it, who answers, alias and labels. Each part of the page has its own form and fragment. Notes are in
+`chats.inbox.views.notes`."""
 
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -14,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from contacts.forms import AliasForm, NewContactForm, NoteForm
+from contacts.forms import AliasForm, NewContactForm
 from contacts.models import Contact, Label, Note
 from contacts.selectors import get_contact_or_404, latest_notes, numbers_of
 from contacts.services import (
@@ -24,9 +25,9 @@ from contacts.services import (
     change_labels,
     read_profile,
     rename_contact,
+    set_automatic_messages,
     set_who_answers,
 )
-from contacts.services import add_note as write_note
 from contacts.services import delete_note as erase_note
 from organizations.models import Profile
 from organizations.numbers.ownership import NumberMoved
@@ -34,7 +35,7 @@ from organizations.permissions import Access, for_members
 from organizations.url_parameters import read_integer
 
 
-def _fragment_or_back(request: HttpRequest, access: Access, template: str, context: dict[str, Any]) -> HttpResponse:
+def fragment_or_back(request: HttpRequest, access: Access, template: str, context: dict[str, Any]) -> HttpResponse:
     """Returns the changed fragment or, after a plain form post, a redirect to the page of the form."""
     if request.headers.get("HX-Request"):
         return render(request, template, context)
@@ -80,7 +81,18 @@ def switch(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     set_who_answers(organization=access.organization, contact_ids=[contact.pk], profile=profile, by=access.user, now=timezone.now())
     contact.profile = profile
     context = {"contact": contact, "profiles": Profile, "in_row": request.POST.get("in") == "row"}
-    return _fragment_or_back(request, access, "contacts/_who_answers.html", context)
+    return fragment_or_back(request, access, "contacts/_who_answers.html", context)
+
+
+@for_members
+@require_POST
+def automatic(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
+    """Switches automatic messages to the contact on (`on` is there, as a check box submits it) or off."""
+    contact = get_contact_or_404(access.organization, contact_id)
+    is_on = "on" in request.POST
+    set_automatic_messages(organization=access.organization, contact_ids=[contact.pk], on=is_on, by=access.user, now=timezone.now())
+    contact.activate_automatic_message = is_on
+    return fragment_or_back(request, access, "contacts/_automatic.html", {"contact": contact})
 
 
 @for_members
@@ -92,12 +104,12 @@ def rename(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     if request.method != "POST":
         return render(request, "contacts/_name.html", {"contact": contact})
     if not form.is_valid():
-        return _invalid(request, access, "contacts/_name.html", {"contact": contact, "alias_form": form}, form)
+        return invalid_form(request, access, "contacts/_name.html", {"contact": contact, "alias_form": form}, form)
     try:
         contact = rename_contact(contact=contact, alias=form.cleaned_data["alias"], by=access.user, now=timezone.now())
     except Contact.DoesNotExist:
         raise Http404 from None
-    return _fragment_or_back(request, access, "contacts/_name.html", {"contact": contact})
+    return fragment_or_back(request, access, "contacts/_name.html", {"contact": contact})
 
 
 @for_members
@@ -115,7 +127,7 @@ def give_labels_to(request: HttpRequest, access: Access, contact_id: int) -> Htt
         "given": set(contact.labels.values_list("pk", flat=True)),
     }
     if request.method == "POST":
-        return _fragment_or_back(request, access, "contacts/_labels.html", context)
+        return fragment_or_back(request, access, "contacts/_labels.html", context)
     return render(request, "contacts/_labels.html", context)
 
 
@@ -123,27 +135,12 @@ def _ids(words: list[str]) -> set[int]:
     return {pk for word in words[:500] if (pk := read_integer(word)) is not None}
 
 
-@for_members
-@require_http_methods(["GET", "HEAD", "POST"])
-def notes(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The notes about the contact, and the form for a new one."""
-    contact = get_contact_or_404(access.organization, contact_id)
-    form = NoteForm(request.POST or None)
-    if request.method == "POST":
-        if not form.is_valid():
-            context = {"contact": contact, "notes": latest_notes(contact), "note_form": form}
-            return _invalid(request, access, "contacts/_notes.html", context, form)
-        write_note(contact=contact, text=form.cleaned_data["text"], by=access.user, now=timezone.now())
-        return _fragment_or_back(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
-    return render(request, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
-
-
-def _invalid(request: HttpRequest, access: Access, template: str, context: dict[str, Any], form: BaseForm) -> HttpResponse:
+def invalid_form(request: HttpRequest, access: Access, template: str, context: dict[str, Any], form: BaseForm) -> HttpResponse:
     """Returns the fragment with the form's errors or, after a plain form post, the page of the form with a message."""
     if request.headers.get("HX-Request"):
         return render(request, template, context, status=422)
     messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
-    return _fragment_or_back(request, access, template, context)
+    return fragment_or_back(request, access, template, context)
 
 
 @for_members
@@ -155,4 +152,4 @@ def delete_note(request: HttpRequest, access: Access, contact_id: int, note_id: 
     if not access.may_erase(note.author_id):
         raise PermissionDenied
     erase_note(note=note)
-    return _fragment_or_back(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})
+    return fragment_or_back(request, access, "contacts/_notes.html", {"contact": contact, "notes": latest_notes(contact)})

@@ -41,7 +41,7 @@ def import_contacts(request: HttpRequest, access: Access) -> HttpResponse:
         except FileRefused as refusal:
             context["faults"] = refusal.problems
         except StorageFull:
-            form.add_error("file", gettext("The organization's storage is full. Only whoever runs the hub can give it more."))
+            form.add_error("file", gettext("The organization's storage is full. Only the operator of the hub can give it more."))
         else:
             return redirect("contact_import_columns", access.organization.pk, created.pk)
     return render(request, "contacts/import.html", context, status=422)
@@ -111,7 +111,7 @@ def columns(request: HttpRequest, access: Access, import_id: int) -> HttpRespons
     try:
         sample_cells(content, form.layout, SAMPLES)
         import_queue.choose_columns(
-            contact_import=chosen, layout=form.layout, language=get_language() or "", may_label=access.manages
+            contact_import=chosen, layout=form.layout, language=get_language() or "", may_label=access.is_admin
         )
     except FileRefused as refusal:
         readable = form.layout if refusal.problems.first[0].line else layout_of(chosen)
@@ -162,7 +162,7 @@ def begin(request: HttpRequest, access: Access, import_id: int) -> HttpResponse:
         contact_import=chosen,
         by=access.user,
         language=get_language() or "",
-        may_label=access.manages,
+        may_label=access.is_admin,
         skips_wrong=request.POST.get("leave_out") == "yes",
     )
     return redirect("contact_import", access.organization.pk, chosen.pk)

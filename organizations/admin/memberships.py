@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from organizations.admin.display import time_column
 from organizations.admin.model_admins import (
     CheckedChoices,
     HubModelAdmin,
@@ -19,10 +20,11 @@ class MembershipInline(CheckedChoices, admin.TabularInline):  # type: ignore[typ
 
 @admin.register(Membership)
 class MembershipAdmin(HubModelAdmin[Membership]):
-    list_display = ("user", "organization", "role", "activate", "create_in")
+    list_display = ("user", "organization", "role", "activate", "created")
     list_filter = ("role", "activate")
     search_fields = ("user__email__istartswith", "organization__organization_name__istartswith")
     search_help_text = _("Beginning of the user's e-mail or of the organization's name")
     autocomplete_fields = ("user", "organization")
-    readonly_fields = ("create_in",)
+    readonly_fields = ("created",)
     related = ("user", "organization")
+    created = time_column(Membership, "create_in")

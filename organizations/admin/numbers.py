@@ -21,6 +21,7 @@ from organizations.admin.display import (
     indented_json,
     list_link,
     row_link,
+    time_column,
     webhook_url,
 )
 from organizations.admin.forms import PhoneNumberForm
@@ -44,7 +45,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     """Numbers. Secrets can be replaced and never read. A number that was ever used can be deactivated, but not deleted."""
 
     form = PhoneNumberForm
-    list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", "create_in")
+    list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", "created")
     list_filter = ("activate", "proven_by", "default_profile")
     actions = ("approve_ownership", "withdraw_ownership")
     search_fields = (
@@ -57,6 +58,8 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     autocomplete_fields = ("organization",)
     related = ("organization",)
     deferred = PhoneNumber.SECRETS
+    created = time_column(PhoneNumber, "create_in")
+    proof_checked = time_column(PhoneNumber, "proof_checked_at")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[PhoneNumber], search_term: str
@@ -70,7 +73,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     secret_fields = ("new_webhook_verify_token", "new_meta_token", "new_app_secret")
     fieldsets = (
         (None, {"fields": ("organization", "wa_id", "name", "shown_id", "waba_id", "activate", "state")}),
-        (_("Ownership"), {"fields": ("ownership", "account_ownership", "proof_checked_at")}),
+        (_("Ownership"), {"fields": ("ownership", "account_ownership", "proof_checked")}),
         (_("New contacts"), {"fields": ("default_profile",)}),
         (
             _("Secrets"),
@@ -80,12 +83,12 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
             },
         ),
         (_("Webhook"), {"fields": ("own_address", "shared_address")}),
-        (_("What Meta told last about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
-        (_("More"), {"fields": ("rows", "create_in")}),
+        (_("Last report of Meta about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
+        (_("More"), {"fields": ("rows", "created")}),
     )
     always_shown = (
-        *("state", "ownership", "account_ownership", "proof_checked_at"),
-        *("previous_state", "own_address", "shared_address", "events_table", "rows", "create_in"),
+        *("state", "ownership", "account_ownership", "proof_checked"),
+        *("previous_state", "own_address", "shared_address", "events_table", "rows", "created"),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -191,7 +194,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
 class AccountEventAdmin(ReadOnlyAdmin, LargeTableAdmin[AccountEvent]):
     """What webhooks reported about numbers, accounts and templates."""
 
-    intro = _("What Meta told about numbers, accounts and message templates: quality, limits, reviews, restrictions.")
+    intro = _("What Meta reported about numbers, accounts and message templates: quality, limits, reviews, restrictions.")
     list_display = ("when", "organization", "number", "waba_id", "field", "event")
     search_fields = ("phone_number__exact", "waba_id__exact")
     search_help_text = _("Phone number ID or WhatsApp Business Account ID")

@@ -12,6 +12,7 @@ from organizations.admin.display import (
     EMPTY,
     html_table,
     row_link,
+    time_column,
     webhook_url,
 )
 from organizations.admin.forms import OrganizationRowForm
@@ -30,7 +31,7 @@ class OrganizationAdmin(HubModelAdmin[Organization]):
     """Organizations. One that was ever used can be deactivated, but not deleted."""
 
     form = OrganizationRowForm
-    list_display = ("organization_name", "activate", "create_in", "created_by")
+    list_display = ("organization_name", "activate", "created", "created_by")
     list_filter = ("activate",)
     search_fields = ("organization_name__icontains",)
     related = ("create_by",)
@@ -48,10 +49,11 @@ class OrganizationAdmin(HubModelAdmin[Organization]):
             },
         ),
         (_("Numbers"), {"fields": ("numbers_table",)}),
-        (_("Origin"), {"fields": ("create_in", "created_by")}),
+        (_("Origin"), {"fields": ("created", "created_by")}),
     )
-    readonly_fields = ("storage_used", "address", "numbers_table", "create_in", "created_by")
+    readonly_fields = ("storage_used", "address", "numbers_table", "created", "created_by")
     inlines = (MembershipInline,)
+    created = time_column(Organization, "create_in")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]

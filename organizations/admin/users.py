@@ -7,7 +7,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from organizations.admin.display import EMPTY
+from organizations.admin.display import EMPTY, time_column
 from organizations.admin.forms import NewUserForm, UserForm
 from organizations.admin.memberships import MembershipInline
 from organizations.admin.model_admins import (
@@ -24,7 +24,7 @@ class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     form = UserForm
     add_form = NewUserForm
     ordering = ("email",)
-    list_display = ("email", "name", "activate", "is_superuser", "last_login", "create_in")
+    list_display = ("email", "name", "activate", "is_superuser", "signed_in", "created")
     list_filter = ("activate", "is_superuser")
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
@@ -36,14 +36,16 @@ class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Access"), {"fields": ("activate", "is_superuser")}),
-        (_("Times"), {"fields": ("last_login", "create_in")}),
+        (_("Times"), {"fields": ("signed_in", "created")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),)
     inlines = (MembershipInline,)
+    signed_in = time_column(User, "last_login")
+    created = time_column(User, "create_in")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         own = ("activate", "is_superuser") if obj == request.user else ()
-        return ("last_login", "create_in", *own)
+        return ("signed_in", "created", *own)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj else ()

@@ -19,6 +19,7 @@ from cloud_api.business_profile import (
 )
 from cloud_api.limits import InvalidMessage
 from organizations.business_profile.services import Picture
+from organizations.text_display import invalid_message_text
 
 PICTURE_SIGNATURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 """The first bytes of the picture types that Meta accepts."""
@@ -93,7 +94,7 @@ class BusinessProfileForm(forms.Form):
             check_profile({name: value})
         except InvalidMessage as error:
             field = WEBSITES[0] if name == "websites" else name
-            self.add_error(field, gettext(error.words) % {"limit": error.limit})
+            self.add_error(field, invalid_message_text(error))
 
     @property
     def has_changes(self) -> bool:

@@ -15,7 +15,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, TypeVar
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.models import Session
@@ -57,9 +58,6 @@ CLOSED = b"event: closed\ndata: closed\n\n"
 
 log = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 T = TypeVar("T")
 
 
@@ -72,7 +70,7 @@ class OpenPage:
     session_key: str
     session_hash: str
     revision: int
-    send: Send
+    send: ASGISendCallable
     task: "asyncio.Task[Any] | None" = None
     """Serves the stream, and waits until the client disconnects."""
     is_ending: bool = False
@@ -131,7 +129,7 @@ class EventStreams:
     def serves(self, path: str) -> bool:
         return PATH.fullmatch(path) is not None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         match = PATH.fullmatch(scope["path"])
         session_key = find_session_key(scope)
         if match is None or scope["method"] != "GET":
@@ -147,7 +145,9 @@ class EventStreams:
             finally:
                 self._stream_count -= 1
 
-    async def _serve(self, scope: Scope, organization_id: int, session_key: str, receive: Receive, send: Send) -> None:
+    async def _serve(
+        self, scope: HTTPScope, organization_id: int, session_key: str, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
         try:
             page = await _run_in_thread(
                 self._access_threads, authorize_page, organization_id, session_key, _user_agent(scope), send
@@ -164,7 +164,7 @@ class EventStreams:
         page.task = asyncio.current_task()
         self._count_by_user[page.user_id] += 1
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS, "trailers": False})
             await page.send_event(f"retry: 3000\ndata: {page.revision}\n\n".encode())
             self._pages.setdefault(page.organization_id, set()).add(page)
             if self._watch_task is None:
@@ -275,7 +275,7 @@ HEADERS = [
 ]
 
 
-def authorize_page(organization_id: int, session_key: str, user_agent: str, send: Send) -> OpenPage | None:
+def authorize_page(organization_id: int, session_key: str, user_agent: str, send: ASGISendCallable) -> OpenPage | None:
     """Returns the page, and records the session as being in use. None if the session's user may not see the organization."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
@@ -317,7 +317,7 @@ def _run_with_fresh_connection(work: Callable[..., Any], *arguments: Any) -> Any
         close_old_connections()
 
 
-def find_session_key(scope: Scope) -> str | None:
+def find_session_key(scope: HTTPScope) -> str | None:
     """Returns the session key in a request's cookies, or None."""
     # In linear time: Python's own parser takes seconds for some cookies that fit into a request.
     found = ""
@@ -328,10 +328,10 @@ def find_session_key(scope: Scope) -> str | None:
     return found or None
 
 
-def _user_agent(scope: Scope) -> str:
+def _user_agent(scope: HTTPScope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
 
 
-async def _send_error(send: Send, status: HTTPStatus) -> None:
-    await send({"type": "http.response.start", "status": int(status), "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
+async def _send_error(send: ASGISendCallable, status: HTTPStatus) -> None:
+    await send({"type": "http.response.start", "status": int(status), "headers": [(b"content-length", b"0")], "trailers": False})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -36,7 +36,7 @@ def create_organization(*, name: str, country: str = BRAZIL, time_zone: str = ""
 def change_organization(*, name: str, country: str, time_zone: str, by: Access) -> None:
     """Changes the name, the country of phone numbers without a country code, and the time zone. Raises NameTaken,
     PermissionDenied."""
-    raise_unless(by.owns)
+    raise_unless(by.is_creator)
     _raise_if_taken(name, exclude=by.organization)
 
     def change() -> None:
@@ -53,7 +53,7 @@ def change_organization(*, name: str, country: str, time_zone: str, by: Access) 
 @in_transaction
 def deactivate_organization(*, by: Access) -> None:
     """Deactivates the organization: no member has access, and its webhooks are stored and wait. Raises PermissionDenied."""
-    raise_unless(by.owns)
+    raise_unless(by.is_creator)
     Organization.objects.filter(pk=by.organization.pk).update(activate=False)
     publish_revisions([by.organization.pk])
 

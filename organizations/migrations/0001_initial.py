@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('name', models.CharField(blank=True, max_length=150, verbose_name='name')),
                 ('email', models.EmailField(error_messages={'unique': 'This e-mail is already in use.'}, max_length=254, unique=True, verbose_name='e-mail')),
-                ('activate', models.BooleanField(default=True, help_text='Off shuts the door at once.', verbose_name='active')),
+                ('activate', models.BooleanField(default=True, help_text='Switched off, the user is signed out at once and cannot sign in.', verbose_name='active')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Runs the platform in this admin.', verbose_name='superuser')),
                 ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
             ],

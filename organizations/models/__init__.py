@@ -1,7 +1,7 @@
 """Models of users, organizations, numbers and queued e-mails."""
 
 from organizations.models.mail import Mail
-from organizations.models.numbers import CLAIM_MARK, AccountEvent, PhoneNumber, PhoneNumberQuerySet, Profile, Proof
+from organizations.models.numbers import CLAIM_MARK, AccountEvent, BotReturn, PhoneNumber, PhoneNumberQuerySet, Profile, Proof
 from organizations.models.organizations import (
     INVITATION_LIFETIME,
     Invitation,
@@ -19,6 +19,7 @@ __all__ = [
     "CLAIM_MARK",
     "INVITATION_LIFETIME",
     "AccountEvent",
+    "BotReturn",
     "EmailChange",
     "EnterKey",
     "Invitation",

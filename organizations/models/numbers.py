@@ -31,6 +31,14 @@ class Profile(models.TextChoices):
         return self.value if self.has_bot else "person"
 
 
+class BotReturn(models.TextChoices):
+    """When a bot gets back a conversation in which a person answered."""
+
+    NEXT_SESSION = "next_session", _("with the customer's next conversation")
+    MINUTES = "minutes", _("some time after the person's last answer")
+    NEVER = "never", _("only when the team hands it back")
+
+
 class Proof(models.TextChoices):
     """Why the hub accepts that a number belongs to its organization."""
 
@@ -89,6 +97,13 @@ class PhoneNumber(models.Model):
     """Seconds without another message after which an automatic answer is computed: a setting of the number's bot."""
     late_after_minutes = models.PositiveSmallIntegerField(_("minutes until a message is too old"), default=5, db_default=5)
     """A message that is applied later than this is not answered automatically."""
+    bot_returns = models.CharField(
+        max_length=12, choices=BotReturn, default=BotReturn.NEXT_SESSION, db_default=BotReturn.NEXT_SESSION.value
+    )
+    bot_returns_minutes = models.PositiveSmallIntegerField(default=60, db_default=60)
+    """Minutes after a person's last answer, if `bot_returns` is MINUTES."""
+    hand_back_word = models.CharField(max_length=30, blank=True, default="#bot", db_default="#bot")
+    """A note of staff with only this word hands the conversation back to the bot."""
     name = models.CharField(_("name"), max_length=40, blank=True, default="", db_default="")
     """The name that staff gave to the number. Empty: its digits."""
     webhook_verify_token = EncryptedTextField(_("verify token"), blank=True)

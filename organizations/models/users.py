@@ -52,7 +52,9 @@ class User(AbstractBaseUser):
 
     name = models.CharField(_("name"), max_length=150, blank=True)
     email = models.EmailField(_("e-mail"), unique=True, error_messages={"unique": _("This e-mail is already in use.")})
-    activate = models.BooleanField(_("active"), default=True, help_text=_("Off shuts the door at once."))
+    activate = models.BooleanField(
+        _("active"), default=True, help_text=_("Switched off, the user is signed out at once and cannot sign in.")
+    )
     is_superuser = models.BooleanField(_("superuser"), default=False, help_text=_("Runs the platform in this admin."))
     create_in = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     language = models.CharField(_("language"), max_length=8, blank=True, default="", db_default="", choices=settings.LANGUAGES)

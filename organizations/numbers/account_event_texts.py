@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.errors import code_of, meaning_of, meta_words
 from organizations.models import AccountEvent
+from organizations.text_display import GroupedInt
 
 QUALITY_FIELD = "phone_number_quality_update"
 MAX_QUOTED = 300
@@ -68,9 +69,7 @@ def _tier(word: str) -> int | None:
 def _people_a_day(limit: int) -> str:
     if not limit:
         return gettext("no daily limit")
-    return ngettext("%(count)s person a day", "%(count)s people a day", limit) % {
-        "count": number_format(limit, force_grouping=True)
-    }
+    return ngettext("%(count)s person a day", "%(count)s people a day", limit) % {"count": GroupedInt(limit)}
 
 
 def describe_event(event: AccountEvent) -> str:
@@ -80,7 +79,7 @@ def describe_event(event: AccountEvent) -> str:
     if sentence := describe(event.event.upper(), value) if describe else "":
         return sentence
     words = f"{event.field} {event.event}".strip().replace("_", " ")
-    return gettext("WhatsApp told something that this hub has no words for. Meta says: %(words)s") % {"words": words}
+    return gettext("WhatsApp reported something that this hub has no words for. Meta's words: %(words)s") % {"words": words}
 
 
 QUALITY_SENTENCES = {

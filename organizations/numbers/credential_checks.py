@@ -199,7 +199,7 @@ def check_ownership(*, number: PhoneNumber, now: datetime, is_contested: bool = 
 
 
 def _owned_elsewhere() -> SecretRefused:
-    words = _("This number has been confirmed for somebody else on this hub. If it is yours, ask whoever runs this hub.")
+    words = _("This number has been confirmed for another organization on this hub. If it is yours, ask the operator of the hub.")
     return SecretRefused("meta_token", words)
 
 

@@ -40,8 +40,5 @@ def previous_secret_state(number: PhoneNumber, *, now: datetime) -> str:
     expires_at = number.previous_app_secret_expires_at
     if expires_at is None or expires_at <= now:
         return gettext("The previous app secret has expired: what is signed with it is refused.")
-    local = localtime(expires_at)
-    until = (
-        f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M}"  # English date formats end in a period, and so does the sentence
-    )
+    until = date_format(localtime(expires_at), "SHORT_DATETIME_FORMAT")
     return gettext("The previous app secret is accepted until %(date)s.") % {"date": until}

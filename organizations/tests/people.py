@@ -1,13 +1,16 @@
 """Members and clients for tests."""
 
+from typing import Any
+
 from django.test import Client
 
 from organizations.models import Membership, Organization, Role, User
+from organizations.permissions import Access, get_access
 
 PASSWORD = "uma-senha-longa-7"
 
 
-def member(organization: Organization, role: Role = Role.USER, *, name: str = "", **columns: object) -> tuple[User, Client]:
+def member(organization: Organization, role: Role = Role.USER, *, name: str = "", **columns: Any) -> tuple[User, Client]:
     """Returns a new member of the organization, and a client in which this user is signed in."""
     user = User.objects.create_user(f"{(name or role.value).lower()}@example.com", PASSWORD, name=name)
     Membership.objects.create(organization=organization, user=user, role=role, **columns)
@@ -18,6 +21,13 @@ def browser(user: User) -> Client:
     client = Client(headers={"Accept-Language": "en"})
     client.force_login(user)
     return client
+
+
+def access_of(user: User, organization: Organization) -> Access:
+    """Returns the access that a member has."""
+    access = get_access(user, organization.pk)
+    assert access is not None
+    return access
 
 
 def outsider() -> Client:

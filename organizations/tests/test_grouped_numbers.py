@@ -1,25 +1,19 @@
 """Numbers in sentences have the thousands separators of the language."""
 
-import re
-
 import pytest
 from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 from django.utils.translation import ngettext, override
 
+from cloud_api.messages import InvalidMessage
 from contacts.models import Contact, Label
 from organizations.models import Organization, PhoneNumber, Role
 from organizations.tests.people import member
-from organizations.text_display import GroupedInt
+from organizations.text_display import GroupedInt, invalid_message_text
 
 SENTENCE = """{% load i18n hub %}{% blocktranslate trimmed count count=number|grouped %}
 {{ count }} contact{% plural %}{{ count }} contacts{% endblocktranslate %}"""
-
-
-def with_points(text: str) -> str:
-    """Replaces the non-breaking spaces that Spanish may have in numbers by points."""
-    return re.sub(r"(?<=\d)\xa0(?=\d)", ".", text)
 
 
 @pytest.mark.parametrize(
@@ -35,9 +29,16 @@ def with_points(text: str) -> str:
 )
 def test_a_number_in_a_sentence_has_separators(language: str, number: int, words: str) -> None:
     with override(language):
-        assert with_points(Template(SENTENCE).render(Context({"number": number}))) == words
+        assert Template(SENTENCE).render(Context({"number": number})) == words
         text = ngettext("%(count)s message", "%(count)s messages", number) % {"count": GroupedInt(number)}
-        assert with_points(text).split()[0] == words.split(maxsplit=1)[0]
+        assert text.split()[0] == words.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "At most 4,096 characters."), ("pt-br", "4.096"), ("es", "4.096")])
+def test_a_limit_of_meta_s_has_separators(language: str, words: str) -> None:
+    with override(language):
+        assert words in invalid_message_text(InvalidMessage("text", "At most %(limit)s characters.", limit=4096))
+        assert "PDF" in invalid_message_text(InvalidMessage("file", "The file may have at most %(limit)s.", limit="PDF"))
 
 
 @pytest.mark.django_db
@@ -55,6 +56,6 @@ def test_pages_show_numbers_with_separators(client: Client, language: str, shown
     user.language = language
     user.save()
     for name, ids in (("labels", []), ("number", [number.pk]), ("inbox", [])):
-        page = with_points(browser.get(reverse(name, args=[shop.pk, *ids])).content.decode())
+        page = browser.get(reverse(name, args=[shop.pk, *ids])).content.decode()
         assert f"{shown} " in page, name
         assert "1234 " not in page, name

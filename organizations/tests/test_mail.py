@@ -34,6 +34,7 @@ class Conversation(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         server = self.server
+        assert isinstance(server, MailServer)
         self._say("220 here")
         while line := self.rfile.readline().decode().strip():
             word = line.upper()
@@ -71,7 +72,7 @@ class MailServer(socketserver.ThreadingTCPServer):
 def server(settings) -> Iterator[MailServer]:
     with MailServer() as running:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = running.server_address
+        settings.EMAIL_HOST, settings.EMAIL_PORT = running.server_address[:2]
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield running

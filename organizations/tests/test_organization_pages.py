@@ -10,8 +10,7 @@ from django.utils import timezone, translation
 from organizations.countries import country_choices
 from organizations.members.organizations import NameTaken, change_organization
 from organizations.models import Invitation, Membership, Organization, Role, User
-from organizations.permissions import get_access
-from organizations.tests.people import PASSWORD, browser, member, outsider
+from organizations.tests.people import PASSWORD, access_of, browser, member, outsider
 
 pytestmark = pytest.mark.django_db
 NEW = "/organizations/new/"
@@ -47,6 +46,7 @@ def test_the_first_sign_in_of_a_fresh_hub_ends_at_the_guided_set_up():
 
     organization = Organization.objects.get()
     assert answer["Location"] == f"/o/{organization.pk}/settings/numbers/new/"
+    assert organization.create_by is not None
     assert (organization.organization_name, organization.create_by.email) == ("Aroeira Flores", "root@example.com")
     assert Membership.objects.get().role == Role.USER_CREATOR
     assert client.get("/")["Location"] == f"/o/{organization.pk}/inbox/"
@@ -164,7 +164,7 @@ def test_name_of_another_organization_is_refused(aroeira, clara):
     assert answer.status_code == 422
     assert "Another organization has this name" in answer.content.decode()
     with pytest.raises(NameTaken):
-        change_organization(name="Zinnia", country="BR", time_zone="", by=get_access(clara[0], aroeira.pk))
+        change_organization(name="Zinnia", country="BR", time_zone="", by=access_of(clara[0], aroeira))
 
 
 def test_switching_it_off_asks_for_its_name_and_shuts_everybody_out(aroeira, clara):

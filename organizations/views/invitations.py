@@ -33,7 +33,7 @@ def invite(request: HttpRequest, access: Access) -> HttpResponse:
     try:
         issued = invitations.invite(email=email, role=role, by=access, now=timezone.now())
     except invitations.AlreadyMember:
-        form.add_error("email", gettext("Whoever has this e-mail is a member already."))
+        form.add_error("email", gettext("The user with this e-mail is already a member."))
         return members_page(request, access, form=form)
     return _page_with_link(request, access, issued)
 

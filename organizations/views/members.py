@@ -69,7 +69,7 @@ def _change_member(request: HttpRequest, access: Access, member_id: int, change:
         change(member)
         messages.success(request, gettext("Saved."))
     except memberships.LastCreator:
-        messages.error(request, gettext("An organization needs a creator. Make somebody else one first."))
+        messages.error(request, gettext("An organization needs a creator. Make another member a creator first."))
     except Membership.DoesNotExist:
         raise Http404 from None
     return redirect("members", access.organization.pk)

@@ -89,9 +89,9 @@ def _connection_refused(
     if error.number:
         words = gettext("This number is connected already, as one of yours.")
     elif error.field == "waba_id":
-        words = gettext("This account cannot be connected here. Check the ID; if it is right, ask whoever runs this hub.")
+        words = gettext("This account cannot be connected here. Check the ID. If it is right, ask the operator of the hub.")
     else:
-        words = gettext("This number cannot be connected here. Check the ID; if it is right, ask whoever runs this hub.")
+        words = gettext("This number cannot be connected here. Check the ID. If it is right, ask the operator of the hub.")
     form.add_error(error.field, words)
     return _step(request, access, number, Step.IDS, form=form, connected=error.number)
 

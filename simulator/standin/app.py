@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
 from simulator.standin.control_api import ControlApi
 from simulator.standin.errors import ErrorResponse
 from simulator.standin.files import FILES_PATH
@@ -14,12 +16,8 @@ from simulator.standin.state.journal import Journal
 from simulator.standin.state.world import World
 from simulator.standin.web import (
     BodyTooLarge,
-    ClientDisconnected,
-    Receive,
     Request,
     Response,
-    Scope,
-    Send,
     is_addressed_here,
     json_response,
     read_request,
@@ -43,43 +41,43 @@ class StandIn:
         self._control = ControlApi(self._platform)
         self._closing = asyncio.Event()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "lifespan":
             await self._handle_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._handle_request(scope, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1000})
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
 
     async def close(self) -> None:
         """Ends the requests that are held, and cancels deliveries."""
         self._closing.set()
         await self._platform.close()
 
-    async def _handle_lifespan(self, receive: Receive, send: Send) -> None:
+    async def _handle_lifespan(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
                 self._platform.start()
+                await send({"type": "lifespan.startup.complete"})
             else:
                 await self.close()
                 self._journal.close()
-            await send({"type": f"{event['type']}.complete"})
-            if event["type"] == "lifespan.shutdown":
+                await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_request(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if not is_addressed_here(scope):
             error = ErrorResponse(100, "The Host header has to be an address or localhost.", status=421)
             await json_response(error.content, error.status, connection="close").send(send)
             return
         try:
             request = await read_request(scope, receive)
-        except ClientDisconnected:
-            return
         except BodyTooLarge:
             error = ErrorResponse(100, "The request is too large.", status=413)
             await json_response(error.content, error.status, connection="close").send(send)
+            return
+        if request is None:
             return
         response = await self._respond(request)
         if response.ending == "never":
@@ -96,7 +94,7 @@ class StandIn:
             return await self._graph.download(request)
         return Response(404, b"Not Found", "text/plain")
 
-    async def _hold(self, receive: Receive) -> None:
+    async def _hold(self, receive: ASGIReceiveCallable) -> None:
         """Waits until the client disconnects, the process ends, or MAX_HOLD_SECONDS have passed."""
         waiting = [asyncio.ensure_future(receive()), asyncio.ensure_future(self._closing.wait())]
         await asyncio.wait(waiting, timeout=MAX_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)

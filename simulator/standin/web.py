@@ -1,18 +1,21 @@
-"""HTTP on top of ASGI: reads whole requests, and sends responses, which can be broken on purpose."""
+"""HTTP on top of ASGI: reads whole requests, and sends responses, which can be broken on purpose.
+
+Written by hand: Starlette's responses cannot break off, its forms need a further package, and the hub would install both for the
+simulator alone.
+"""
 
 import ipaddress
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message as Headers
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+
 Content = dict[str, Any]
 
 MAX_JSON = 2**20
@@ -27,10 +30,6 @@ _HOST = re.compile(r"([0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class BodyTooLarge(Exception):
-    pass
-
-
-class ClientDisconnected(Exception):
     pass
 
 
@@ -126,21 +125,21 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     ending: Literal["whole", "half", "never"] = "whole"
 
-    async def send(self, send: Send) -> None:
+    async def send(self, send: ASGISendCallable) -> None:
         headers = {"content-type": self.content_type, "content-length": str(len(self.body)), **self.headers}
         raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": self.status, "headers": raw})
+        await send({"type": "http.response.start", "status": self.status, "headers": raw, "trailers": False})
         if self.ending == "half":  # the server closes the connection if the body is incomplete
             await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
         else:
-            await send({"type": "http.response.body", "body": self.body})
+            await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
 def json_response(content: Any, status: int = 200, **headers: str) -> Response:
     return Response(status, json.dumps(content).encode(), headers=headers)
 
 
-def is_addressed_here(scope: Scope) -> bool:
+def is_addressed_here(scope: HTTPScope) -> bool:
     """Whether the Host header is an IP address or localhost. A page whose host name resolves to this machine (DNS rebinding) sends
     that name instead."""
     hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
@@ -154,28 +153,29 @@ def is_addressed_here(scope: Scope) -> bool:
     return True
 
 
-async def read_request(scope: Scope, receive: Receive) -> Request:
-    """Returns the whole request. Raises BodyTooLarge, ClientDisconnected."""
+async def read_request(scope: HTTPScope, receive: ASGIReceiveCallable) -> Request | None:
+    """Returns the whole request, or None if the client disconnects. Raises BodyTooLarge."""
     path = tuple(unquote(part) for part in scope["raw_path"].decode("latin-1").strip("/").split("/"))
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     body = await _read_body(receive, MAX_UPLOAD if path[-1] == "media" or path[-1].startswith(UPLOAD_PREFIX) else MAX_JSON)
-    return Request(scope["method"], path, query, headers, body)
+    return None if body is None else Request(scope["method"], path, query, headers, body)
 
 
-async def _read_body(receive: Receive, max_size: int) -> bytes:
+async def _read_body(receive: ASGIReceiveCallable, max_size: int) -> bytes | None:
+    """None if the client disconnects."""
     chunks: list[bytes] = []
     size = 0
     while True:
         event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientDisconnected
-        size += len(event.get("body", b""))
+        if event["type"] != "http.request":
+            return None
+        size += len(event["body"])
         if size <= max_size:
-            chunks.append(event.get("body", b""))
+            chunks.append(event["body"])
         elif size > max_size + MAX_DISCARDED:
             raise BodyTooLarge
-        if not event.get("more_body"):
+        if not event["more_body"]:
             break
     if size > max_size:
         raise BodyTooLarge

@@ -13,5 +13,5 @@ register = template.Library()
 def show_first_steps(context: Any) -> dict[str, Any]:
     """Shows the card to administrators of the page's organization."""
     access = context["access"]
-    steps = first_steps(access.organization) if access.manages else None
+    steps = first_steps(access.organization) if access.is_admin else None
     return {"steps": steps, "ana": ANA, "access": access, "csrf_token": context.get("csrf_token")}

@@ -2,7 +2,7 @@
 
 Modules and what other packages use of them:
 
-    receiver          the ASGI application: Receive, Receiver, Scope, Send
+    receiver          the ASGI application: Receiver, ClientDisconnected
     request_bodies    reads bodies within limits of memory and time
     signature_cache   checks signatures, and remembers recently used secrets
     group_commit      one commit for all bodies that arrive meanwhile

@@ -2,18 +2,18 @@
 
 import ipaddress
 import os
-from collections.abc import MutableMapping
 from typing import Any
 
+from asgiref.typing import HTTPScope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 IPV6_PREFIX = 64
 """Bits of an IPv6 address that identify a client. One client usually has all addresses with the same prefix."""
 
 
-async def client_address(scope: MutableMapping[str, Any]) -> str:
+async def client_address(scope: HTTPScope) -> str:
     """Returns the IP address of the request's client, or its network for IPv6. Empty if the server does not know it."""
-    request = {"type": "http", "client": scope.get("client"), "headers": scope["headers"], "scheme": "http"}
+    request: dict[str, Any] = {"type": "http", "client": scope.get("client"), "headers": scope["headers"], "scheme": "http"}
     await _proxy_headers(request, _do_nothing, _do_nothing)  # type: ignore[arg-type]
     host = request["client"][0] if request["client"] else ""
     try:

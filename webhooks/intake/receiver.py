@@ -8,13 +8,20 @@ well-formed signature are refused unread, and the memory of bodies whose signatu
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs
 
+from asgiref.typing import (
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    HTTPScope,
+)
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
@@ -72,10 +79,6 @@ STORE_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 
 class Response:
     """A response: its status, and the two ASGI events that send it. The responses below are built once and sent many times.
@@ -91,8 +94,13 @@ class Response:
         self.is_early = early
         length = (b"content-length", str(len(body)).encode())
         closing = ((b"connection", b"close"),) if closes or early else ()
-        self.start = {"type": "http.response.start", "status": self.status, "headers": [*headers, length, *closing]}
-        self.end = {"type": "http.response.body", "body": body}
+        self.start: HTTPResponseStartEvent = {
+            "type": "http.response.start",
+            "status": self.status,
+            "headers": [*headers, length, *closing],
+            "trailers": False,
+        }
+        self.end: HTTPResponseBodyEvent = {"type": "http.response.body", "body": body, "more_body": False}
         self.body = body
 
 
@@ -161,7 +169,7 @@ class Receiver:
         self._small_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, size_of=_size)
         self._large_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, size_of=_size, capacity=MAX_LARGE_BODIES * MAX_BODY)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         try:
             response = await self._respond(scope, receive)
         except ClientDisconnected:
@@ -174,7 +182,7 @@ class Receiver:
             await self._discard(receive)
         await send(response.end)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+    async def _respond(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Response:
         key = organization_key(scope["path"])
         if key is None:
             return NOT_FOUND
@@ -184,7 +192,7 @@ class Receiver:
             return await self._verification_requests.respond(key, scope["query_string"])
         return WRONG_METHOD
 
-    async def _receive_webhook(self, scope: Scope, receive: Receive, key: str) -> Response:
+    async def _receive_webhook(self, scope: HTTPScope, receive: ASGIReceiveCallable, key: str) -> Response:
         headers = dict(scope["headers"])
         header = headers.get(b"x-hub-signature-256", b"").decode("latin-1")
         if not is_well_formed(header):
@@ -210,7 +218,7 @@ class Receiver:
             if incoming:
                 self._bodies.remove(incoming)
 
-    async def _read_rest(self, incoming: IncomingBody, receive: Receive, chunk: bytes, is_complete: bool) -> bytes:
+    async def _read_rest(self, incoming: IncomingBody, receive: ASGIReceiveCallable, chunk: bytes, is_complete: bool) -> bytes:
         """Returns the whole body that begins with `chunk`. Raises BodyTooLarge, ClientDisconnected, and Overloaded if the body is
         given up."""
         self._bodies.add(incoming)
@@ -254,7 +262,7 @@ class Receiver:
         finally:
             self._kept_open -= 1
 
-    async def _discard(self, receive: Receive) -> None:
+    async def _discard(self, receive: ASGIReceiveCallable) -> None:
         """Reads and discards the rest of a body, within limits of size, time and rate."""
         if self._discarding >= MAX_DISCARDING:
             return
@@ -298,11 +306,11 @@ def is_announced_too_large(content_length: bytes) -> bool:
     return content_length.isdigit() and (len(content_length) > 20 or int(content_length) > MAX_BODY)
 
 
-def _chunk(event: MutableMapping[str, Any]) -> tuple[bytes, bool]:
+def _chunk(event: ASGIReceiveEvent) -> tuple[bytes, bool]:
     """Returns bytes of the body, and whether they are the last."""
-    if event["type"] == "http.disconnect":
+    if event["type"] != "http.request":
         raise ClientDisconnected
-    return event.get("body", b""), not event.get("more_body")
+    return event["body"], not event["more_body"]
 
 
 class VerificationRequests:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Min, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from chats.models import UnmatchedStatus
 from cloud_api.payloads import AccountEvent, Channel, Item, Message, Status, UnreadableBody, parse
@@ -180,6 +181,21 @@ def _kind(item: Item) -> str:
     return item.field if isinstance(item, AccountEvent) else "other"
 
 
+FIELDS = {
+    "account_alerts": _("alert about the account"),
+    "account_review_update": _("review of the account"),
+    "account_update": _("change of the account"),
+    "business_capability_update": _("limits of the account"),
+    "message_template_components_update": _("text of a template"),
+    "message_template_quality_update": _("quality of a template"),
+    "message_template_status_update": _("state of a template"),
+    "phone_number_name_update": _("name of the number"),
+    "phone_number_quality_update": _("quality of the number"),
+    "template_category_update": _("category of a template"),
+}
+"""What account events are about, by Meta's field. A field that is not here is shown as Meta names it."""
+
+
 def _kind_text(kind: str, count: int) -> str:
     counted = {"count": GroupedInt(count)}
     if kind == "message":
@@ -192,7 +208,7 @@ def _kind_text(kind: str, count: int) -> str:
         Channel.STANDBY: gettext("conversation of Meta's agent"),
         "other": gettext("about a person"),
     }
-    return texts.get(kind) or kind.replace("_", " ")
+    return texts.get(kind) or str(FIELDS.get(kind, "")) or kind.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

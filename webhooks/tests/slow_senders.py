@@ -97,7 +97,12 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     count = options.pop("connections")
     stopped = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stopped.set()), daemon=True).start()
+
+    def stop_at_end_of_input() -> None:
+        sys.stdin.read()
+        stopped.set()
+
+    threading.Thread(target=stop_at_end_of_input, daemon=True).start()
     hold([Sender(number=number, **options) for number in range(count)], stopped)
 
 

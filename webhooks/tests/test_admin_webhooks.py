@@ -133,6 +133,15 @@ def test_apply_again_makes_the_selected_rows_due_and_shows_how_many(admin_client
     assert kind.objects.get(pk=rows[2].pk).state == State.DEAD
 
 
+def test_the_number_of_rows_to_apply_again_has_separators(admin_client):
+    dead = [store(state="dead").pk for _ in range(1001)]
+    form = {"action": "apply_again", "_selected_action": [dead[0]], "select_across": "1"}
+
+    response = admin_client.post(reverse(LIST), form, follow=True, headers={"Accept-Language": "en"})
+
+    assert "1,001 rows will be applied again." in response.content.decode()
+
+
 def test_apply_again_works_for_all_rows_of_a_filter(admin_client):
     dead = [store(state="dead") for _ in range(3)]
     done = store(state="done")

@@ -86,7 +86,13 @@ class Story:
         self.deliveries.append(body(value(messages=[received])))
 
     def echo(self, wamid: str, era: Era, at: int) -> None:
-        received = {"from": "556133214400", "to": era[0], "to_user_id": era[1], "id": f"wamid.e.{wamid}", "timestamp": str(at)}
+        received: dict[str, Any] = {
+            "from": "556133214400",
+            "to": era[0],
+            "to_user_id": era[1],
+            "id": f"wamid.e.{wamid}",
+            "timestamp": str(at),
+        }
         received |= {"type": "text", "text": {"body": f"answer {wamid}"}}
         self.deliveries.append(body(value(message_echoes=[received]), field="smb_message_echoes"))
         for status in self.draw(st.lists(st.sampled_from(("sent", "delivered", "read", "failed", "played", "odd")), max_size=4)):
@@ -128,7 +134,7 @@ NEVER_THE_SAME |= {"retired_at"}  # of a phone that went to somebody else: the f
 
 def rows() -> dict[str, list[Any]]:
     """All that the deliveries left, without ids and times of the hub's own."""
-    people = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
+    people: dict[Any, Any] = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
     received: dict[str, list[Any]] = {}
     for model in (Contact, ContactChange, RetiredIdentity, Message, StatusEvent, AccountEvent):
         received[model.__name__] = sorted(

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from chats.models import Message, StatusEvent
-from conftest import apply_all
+from conftest import run_worker
 from contacts.models import Contact
 from webhooks.models import HeldItem, Webhook
 from webhooks.processing.hold_reasons import Reason
@@ -108,10 +108,10 @@ def test_after_the_expiry_a_new_session_begins_and_the_old_one_is_closed(post_an
 def test_the_chore_closes_a_session_that_expired_without_another_message(post_and_apply, clock) -> None:
     post_and_apply(customer("c0", 0), customer("c1", 0.5))
     clock.move_to(at(24.4))
-    apply_all()
+    run_worker()
     assert row("c0").is_active
     clock.move_to(at(24.5))
-    apply_all()
+    run_worker()
     assert not Message.objects.filter(is_active=True).exists()
     assert not Contact.objects.get().session_is_active
 
@@ -150,7 +150,7 @@ def test_a_late_message_that_bridges_two_sessions_joins_them_under_the_earlier_i
 def test_a_session_that_the_chore_closed_runs_again_for_a_late_message(post_and_apply, clock) -> None:
     post_and_apply(customer("c0", 0))
     clock.move_to(at(25))
-    apply_all()
+    run_worker()
     assert not row("c0").is_active
     post_and_apply(customer("late", 2))
     assert sessions() == [["c0", "late"]]
@@ -227,7 +227,7 @@ def test_media_without_a_person_wait_for_their_message(post_and_apply) -> None:
     assert HeldItem.objects.get().reason == f"{Reason.MESSAGE_UNKNOWN}: m."
     post_and_apply(history_placeholder("m", **OURS))
     HeldItem.objects.update(due_at=at(0))
-    apply_all()
+    run_worker()
     assert row("m").kind == "image"
     assert not HeldItem.objects.exists()
 
@@ -350,7 +350,7 @@ def test_the_same_body_twice_and_its_message_in_another_batch_is_one_message(pos
     one = customer("c", 0)
     post_and_apply(one, one, body(value(messages=[message("other", START + 1), message("c", START)])))
     assert Webhook.objects.count() == 3
-    assert sorted(Message.objects.values_list("wamid", flat=True)) == ["c", "other"]
+    assert list(Message.objects.order_by("wamid").values_list("wamid", flat=True)) == ["c", "other"]
 
 
 def test_ids_that_differ_only_in_case_are_two_messages(post_and_apply) -> None:

@@ -28,7 +28,8 @@ def test_the_example_of_the_design_comes_out(hub, organization) -> None:
     for minute in range(3):
         hub.deliver(text_body(f"wamid.{minute}", START + 60 * minute, number="524386454098961"))
     apply_all()
-    rows = list(Message.objects.order_by("create_in").values_list("wa_id", "wa_id_received", "phone_number_id", "session_id"))
+    columns = ("wa_id", "wa_id_received", "phone_number__phone_number_id", "session_id")
+    rows = list(Message.objects.order_by("create_in").values_list(*columns))
     assert len(set(rows)) == 1
     assert rows[0][:3] == ("556181500586", "556181412286", "524386454098961")
     last = Message.objects.latest("create_in")
@@ -188,13 +189,13 @@ def test_an_organization_cannot_get_another_s_account_by_naming_it(hub, numbers)
 @pytest.mark.parametrize("what", ["number", "organization"])
 def test_items_of_an_inactive_number_or_organization_wait_until_it_is_active(hub, numbers, organization, what) -> None:
     model = {"number": PhoneNumber, "organization": Organization}[what]
-    model.objects.update(activate=False)
+    model._default_manager.update(activate=False)
     hub.deliver(text_body("wamid.1"))
     hub.deliver(payload("90_template_status_rejected.json"))
     apply_all()
     assert (Message.objects.count(), AccountEvent.objects.count()) == (0, 0)
     assert set(HeldItem.objects.values_list("state", "cause")) == {("waiting", "inactive")}
-    model.objects.update(activate=True)
+    model._default_manager.update(activate=True)
     apply_all()
     assert (Message.objects.count(), AccountEvent.objects.count()) == (1, 1)
     assert not HeldItem.objects.exists()

@@ -1,6 +1,5 @@
 """What webhooks prove about numbers, and in whose log a webhook is."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -22,7 +21,7 @@ FOREIGN_NUMBER = "700000000000001"
 
 
 @pytest.fixture
-def other(transactional_db: None) -> Iterator[PhoneNumber]:
+def other(transactional_db: None) -> PhoneNumber:
     """Another organization with a number and a secret of its own."""
     owner = Organization.objects.create(organization_name="Barbearia")
     return PhoneNumber.objects.create(

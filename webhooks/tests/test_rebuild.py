@@ -4,6 +4,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -22,7 +23,7 @@ HUBS_OWN = {"id", "updated_at", "contact_id", "conflicts_with_id"}
 
 def rows(*also_without: str) -> dict[str, list[str]]:
     """All that webhooks told, without ids and times of the hub's own."""
-    people = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
+    people: dict[Any, Any] = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
     found: dict[str, list[str]] = {}
     for model in (Contact, ContactChange, RetiredIdentity, Message, StatusEvent, AccountEvent):
         found[model.__name__] = sorted(

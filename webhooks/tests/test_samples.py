@@ -20,7 +20,7 @@ USUAL = ["live", "received"]
 
 
 def listed(model: type[Model], *columns: str, order: str = "pk") -> list[list[Any]]:
-    return [list(row) for row in model.objects.order_by(order, "pk").values_list(*columns)]
+    return [list(row) for row in model._default_manager.order_by(order, "pk").values_list(*columns)]
 
 
 def left() -> dict[str, Any]:

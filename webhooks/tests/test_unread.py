@@ -55,7 +55,8 @@ def reaction(wamid: str, at: int, target: str) -> bytes:
 def badge() -> tuple[int, int | None]:
     """The count of the only contact, and the hour of the latest unread message."""
     contact = Contact.objects.get()
-    return contact.unread_count, contact.unread_at and (int(contact.unread_at.timestamp()) - START) // HOUR
+    hour = (int(contact.unread_at.timestamp()) - START) // HOUR if contact.unread_at else None
+    return contact.unread_count, hour
 
 
 def test_notices_and_reactions_raise_no_badge(post_and_apply) -> None:

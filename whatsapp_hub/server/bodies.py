@@ -8,11 +8,12 @@ from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import IO, cast
 
+from asgiref.typing import ASGIReceiveCallable, HTTPScope
 from django.conf import settings
 
-from webhooks.intake.receiver import Receive, Scope
+from webhooks.intake.receiver import ClientDisconnected
 from whatsapp_hub.server.byte_limits import ByteLimit
-from whatsapp_hub.server.request_errors import ClientDisconnected, RequestRefused
+from whatsapp_hub.server.request_errors import RequestRefused
 
 MAX_ANONYMOUS_SIZE = 128 * 2**10
 """Bytes. Forms that need no sign-in have a few hundred. Larger bodies need a session, and are kept on disk."""
@@ -78,7 +79,7 @@ class BodyReader:
     def __init__(
         self,
         *,
-        may_upload: Callable[[Scope], Awaitable[bool]],
+        may_upload: Callable[[HTTPScope], Awaitable[bool]],
         files: Executor,
         disk: ByteLimit,
         memory: int = MAX_IN_MEMORY,
@@ -93,7 +94,7 @@ class BodyReader:
         """Small bodies, the oldest first, each with the time-out that ends the task that reads it."""
 
     @asynccontextmanager
-    async def read(self, scope: Scope, receive: Receive) -> AsyncIterator[Body]:
+    async def read(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> AsyncIterator[Body]:
         """Reads the whole body of a request, and keeps it until the context ends. A body above `MAX_ANONYMOUS_SIZE` must announce
         its size.
 
@@ -113,7 +114,7 @@ class BodyReader:
             body.close()
 
     async def _receive(
-        self, body: Body, scope: Scope, chunks: AsyncIterator[bytes], announced: int, *, expects_continue: bool
+        self, body: Body, scope: HTTPScope, chunks: AsyncIterator[bytes], announced: int, *, expects_continue: bool
     ) -> None:
         """`expects_continue`: the client sends nothing until it gets a 100 Continue, which the first read sends."""
         try:
@@ -148,7 +149,7 @@ class BodyReader:
         oldest.close()
         return True
 
-    async def _max_size(self, scope: Scope, announced: int) -> int:
+    async def _max_size(self, scope: HTTPScope, announced: int) -> int:
         if announced <= MAX_ANONYMOUS_SIZE:
             return MAX_ANONYMOUS_SIZE
         if announced > MAX_MEMBER_SIZE or not await self._may_upload(scope):
@@ -162,7 +163,7 @@ def _announced_size(headers: dict[bytes, bytes]) -> int:
     return int(announced[:20]) if announced.isdigit() else 0
 
 
-async def _chunks(receive: Receive, base_seconds: float) -> AsyncIterator[bytes]:
+async def _chunks(receive: ASGIReceiveCallable, base_seconds: float) -> AsyncIterator[bytes]:
     """Yields the body as it arrives. Raises ClientDisconnected, and RequestRefused (408) if it arrives too slowly."""
     started = asyncio.get_running_loop().time()
     size = 0
@@ -172,12 +173,12 @@ async def _chunks(receive: Receive, base_seconds: float) -> AsyncIterator[bytes]
                 event = await receive()
         except TimeoutError:
             raise RequestRefused(HTTPStatus.REQUEST_TIMEOUT) from None
-        if event["type"] == "http.disconnect":
+        if event["type"] != "http.request":
             raise ClientDisconnected
-        chunk = event.get("body", b"")
+        chunk = event["body"]
         size += len(chunk)
         yield chunk
-        if not event.get("more_body"):
+        if not event["more_body"]:
             return
 
 

@@ -2,17 +2,12 @@
 
 from http import HTTPStatus
 
+from asgiref.typing import ASGISendCallable
 from prometheus_client import Counter
-
-from webhooks.intake.receiver import Send
 
 REFUSED = Counter("hub_page_refusals", "Requests for pages that were refused before the site saw them", ["status"])
 RETRY_AFTER = 5
 """Seconds."""
-
-
-class ClientDisconnected(Exception):
-    """The client has closed its connection: no response is needed."""
 
 
 class RequestRefused(Exception):
@@ -23,7 +18,7 @@ class RequestRefused(Exception):
         self.status = status
 
 
-async def send_error_response(refusal: RequestRefused, send: Send) -> None:
+async def send_error_response(refusal: RequestRefused, send: ASGISendCallable) -> None:
     """Responds with the status of `refusal`, in plain text, and closes the connection."""
     REFUSED.labels(refusal.status.value).inc()
     body = str(refusal).encode()
@@ -34,5 +29,5 @@ async def send_error_response(refusal: RequestRefused, send: Send) -> None:
     ]
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(RETRY_AFTER).encode()))
-    await send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": refusal.status.value, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

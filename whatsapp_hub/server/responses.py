@@ -7,11 +7,11 @@ from tempfile import SpooledTemporaryFile
 from threading import Lock
 from typing import IO, Protocol, cast
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from django.conf import settings
 
-from webhooks.intake.receiver import Receive, Send
+from webhooks.intake.receiver import ClientDisconnected
 from whatsapp_hub.server.byte_limits import ByteLimit
-from whatsapp_hub.server.request_errors import ClientDisconnected
 
 CHUNK = 64 * 2**10
 MAX_IN_MEMORY = 2**20
@@ -138,19 +138,21 @@ class ResponseBuffer:
             self._reserved = 0
 
 
-async def send_response(buffer: ResponseBuffer, *, send: Send, receive: Receive, files: Executor, is_head: bool) -> None:
+async def send_response(
+    buffer: ResponseBuffer, *, send: ASGISendCallable, receive: ASGIReceiveCallable, files: Executor, is_head: bool
+) -> None:
     """Sends what a thread produces, at the client's speed, until its end or until the client disconnects. An exception of the
     thread is left to the caller."""
     await buffer.wait_for_start()
     if not buffer.status:
         return
-    await send({"type": "http.response.start", "status": buffer.status, "headers": buffer.headers})
+    await send({"type": "http.response.start", "status": buffer.status, "headers": buffer.headers, "trailers": False})
     if is_head:
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
         return
     chunk = await buffer.read(files)
     if buffer.is_exhausted and buffer.file is None and not buffer.has_failed:
-        await send({"type": "http.response.body", "body": chunk})
+        await send({"type": "http.response.body", "body": chunk, "more_body": False})
         return
     disconnected = asyncio.create_task(wait_for_disconnect(receive))
     try:
@@ -160,7 +162,7 @@ async def send_response(buffer: ResponseBuffer, *, send: Send, receive: Receive,
 
 
 async def _send_rest(
-    buffer: ResponseBuffer, chunk: bytes, *, send: Send, files: Executor, disconnected: "asyncio.Task[None]"
+    buffer: ResponseBuffer, chunk: bytes, *, send: ASGISendCallable, files: Executor, disconnected: "asyncio.Task[None]"
 ) -> None:
     loop = asyncio.get_running_loop()
     while chunk:
@@ -171,10 +173,10 @@ async def _send_rest(
         if not chunk and buffer.file:
             chunk = await loop.run_in_executor(files, buffer.file.read, CHUNK)
     if not buffer.has_failed:
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def wait_for_disconnect(receive: Receive) -> None:
+async def wait_for_disconnect(receive: ASGIReceiveCallable) -> None:
     """Returns when the client has closed its connection. The body must have been read before."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from importlib import import_module
 from typing import Any
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.handlers.wsgi import WSGIHandler
@@ -19,11 +20,11 @@ from django.http import HttpRequest
 from django.utils.http import parse_header_parameters
 
 from organizations.live.event_stream import find_session_key
-from webhooks.intake.receiver import Receive, Scope, Send
+from webhooks.intake.receiver import ClientDisconnected
 from whatsapp_hub.server.bodies import BASE_SECONDS, MAX_IN_MEMORY, Body, BodyReader
 from whatsapp_hub.server.byte_limits import ByteLimit
 from whatsapp_hub.server.connections import SENT_AHEAD
-from whatsapp_hub.server.request_errors import ClientDisconnected, RequestRefused, send_error_response
+from whatsapp_hub.server.request_errors import RequestRefused, send_error_response
 from whatsapp_hub.server.responses import CHUNK, FileToSend, ResponseBuffer, send_response, wait_for_disconnect
 from whatsapp_hub.server.threads import ThreadQueue
 
@@ -57,7 +58,7 @@ class Site:
             may_upload=self._is_signed_in, files=self._files, disk=self._disk, memory=memory, base_seconds=base_seconds
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         try:
             _check_cookies(scope)
             _check_charset(scope)
@@ -68,7 +69,7 @@ class Site:
         except RequestRefused as refusal:
             await send_error_response(refusal, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, body: Body) -> None:
+    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, body: Body) -> None:
         is_head = scope["method"] == "HEAD"
         with closing(ResponseBuffer(self._disk)) as buffer:
             work = partial(_run_site, self._django, build_environ(scope, body), buffer)
@@ -88,7 +89,7 @@ class Site:
         if buffer.file:
             self._files.submit(buffer.file.close)
 
-    async def _is_signed_in(self, scope: Scope) -> bool:
+    async def _is_signed_in(self, scope: HTTPScope) -> bool:
         """Raises RequestRefused (503) if no thread is free to check the session."""
         session_key = find_session_key(scope)
         if not session_key:
@@ -96,7 +97,9 @@ class Site:
         return await self._threads_for(scope["path"]).run(_client(scope), partial(_has_session, session_key))
 
 
-async def _start(threads: ThreadQueue, client: str, work: Callable[[], None], receive: Receive) -> "asyncio.Future[None]":
+async def _start(
+    threads: ThreadQueue, client: str, work: Callable[[], None], receive: ASGIReceiveCallable
+) -> "asyncio.Future[None]":
     """Like `threads.start`, but raises ClientDisconnected if the client disconnects while its request waits for a thread."""
     if threads.has_free_thread:
         return await threads.start(client, work)
@@ -149,7 +152,7 @@ def _has_session(session_key: str) -> bool:
         close_old_connections()
 
 
-def build_environ(scope: Scope, body: Body) -> dict[str, Any]:
+def build_environ(scope: HTTPScope, body: Body) -> dict[str, Any]:
     """Returns the environ of the request (WSGI, PEP 3333)."""
     host, port = scope.get("server") or ("localhost", 80)
     environ: dict[str, Any] = {
@@ -186,26 +189,26 @@ def _add_headers(environ: dict[str, Any], headers: Iterable[tuple[bytes, bytes]]
         environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
 
 
-def _address(scope: Scope) -> str:
+def _address(scope: HTTPScope) -> str:
     """Returns the client's IP address. Empty if there is none, as with a Unix socket."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
-def _client(scope: Scope) -> str:
+def _client(scope: HTTPScope) -> str:
     """Returns the client that shares the threads with others: its IP address. All requests that were sent ahead of a response count
     as one client, because browsers do not send such requests."""
     return SENT_AHEAD if scope.get("state", {}).get(SENT_AHEAD) else _address(scope)
 
 
-def _check_cookies(scope: Scope) -> None:
+def _check_cookies(scope: HTTPScope) -> None:
     """Raises RequestRefused (431) if parsing the cookies would take long."""
     cookies = [value for name, value in scope["headers"] if name == b"cookie"]
     if sum(map(len, cookies)) > MAX_COOKIE_BYTES or sum(value.count(b"\\") for value in cookies) > MAX_ESCAPES:
         raise RequestRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
-def _check_charset(scope: Scope) -> None:
+def _check_charset(scope: HTTPScope) -> None:
     """Raises RequestRefused (400) if the request's encoding is not UTF-8, which all pages request."""
     # Django decodes forms and query strings with the encoding in Content-Type, if Python has it. Some of these encodings are not
     # for text, which Django does not expect. Others produce lone surrogates, which databases and pages cannot contain.

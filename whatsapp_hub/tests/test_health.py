@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 
-from conftest import apply_all
+from conftest import apply_all, without_table
 from webhooks.models import Webhook
 from webhooks.tests.bodies import text_body
 
@@ -47,6 +47,15 @@ def test_readyz_reports_a_missing_migration(hub) -> None:
         recorder.record_applied("webhooks", latest)
     assert response.status_code == 503
     assert response.json()["problems"] == ["1 migrations are not applied"]
+
+
+def test_readyz_reports_a_database_that_fails(hub) -> None:
+    with without_table(Webhook):
+        response = hub.get("/readyz")
+        assert hub.get("/healthz").status_code == 200
+    assert response.status_code == 503
+    assert response.json()["problems"][0].startswith("database: ")
+    assert hub.get("/readyz").status_code == 200
 
 
 def test_metrics_contain_the_queue_and_its_age(hub, numbers) -> None:

@@ -155,7 +155,8 @@ def test_rows_without_a_wake_up_are_found(transactional_db) -> None:
 
 
 def test_a_row_is_worked_on_when_it_is_due_and_not_at_the_next_poll(transactional_db) -> None:
-    recording, late = RecordingLane(), []
+    recording = RecordingLane()
+    late: list[float] = []
     with running(Worker([recording.lane], [])):
         until(lambda: recording.count)
         time.sleep(SETTLED_AFTER)  # from now on it polls once a second

@@ -76,7 +76,7 @@ def post(client: Client, address: str, values: dict[str, Any]) -> int:
     """Posts and returns the status of the response. Changes are rolled back."""
     with transaction.atomic():
         response = client.generic("POST", address, encoded(values), content_type="multipart/form-data; boundary=odd")
-        b"".join(response)  # type: ignore[arg-type]
+        b"".join(response)
         transaction.set_rollback(True)
     return response.status_code
 
@@ -143,7 +143,7 @@ def forms_of(client: Client, pages: list[str]) -> Iterator[tuple[str, dict[str, 
     seen = set()
     for page in pages:
         response = client.get(page)
-        content = b"".join(response)  # type: ignore[arg-type]  # a file is open until it is read
+        content = b"".join(response)  # a file is open until it is read
         if response.status_code != HTTPStatus.OK or not response["Content-Type"].startswith("text/html"):
             continue
         for action, fields in Forms(content.decode()).found:
@@ -154,8 +154,8 @@ def forms_of(client: Client, pages: list[str]) -> Iterator[tuple[str, dict[str, 
 
 
 def test_no_form_fails_over_one_odd_field(world: World, creator: Client) -> None:
-    own = {"own_reply_id": world.own_replies[Role.USER_CREATOR]}
-    pages = [world.address(name, **own) for _, name in OF_ORGANIZATIONS] + [reverse(name) for name in PERSONAL]
+    own: dict[str, Any] = {"own_reply_id": world.own_replies[Role.USER_CREATOR]}
+    pages = [world.address(name, **own) for _, name in OF_ORGANIZATIONS if name] + [reverse(name) for name in PERSONAL]
     forms = list(forms_of(creator, pages))
     assert len(forms) > 30
     post_odd_fields(creator, forms)
@@ -164,7 +164,9 @@ def test_no_form_fails_over_one_odd_field(world: World, creator: Client) -> None
 def post_odd_fields(client: Client, forms: list[tuple[str, dict[str, Any]]], *, odd: Iterable[str] = ODD) -> None:
     for address, fields in forms:
         assert post(client, address, fields) < 500, address
-        for name in sorted(set(fields) - {"csrfmiddlewaretoken"}):
+        # Of fields that differ only in a number, such as those of the days of a week, one is enough.
+        kinds = {re.sub(r"[0-9]+", "", name): name for name in sorted(set(fields) - {"csrfmiddlewaretoken"})}
+        for name in kinds.values():
             for what in odd:
                 assert post(client, address, fields | {name: ODD[what]}) < 500, f"{address}: {name} is {what}"
 

@@ -1,18 +1,23 @@
 """Permissions of every URL: anonymous, outsider, each role, and with ids of another organization."""
 
+import dataclasses
+import re
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from bots.models import Bot
+from bots.models import Bot, BotDryRun, BotVersion
 from chats.models import Attachment, CannedReply, Message, MessageTemplate, OwnCannedReply
 from contacts.models import Contact, ContactImport, Label, Note
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
+from organizations.permissions import Access
 from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
@@ -33,12 +38,15 @@ def addresses(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, URL
             yield route, each
 
 
+TEMPLATES = Path(settings.BASE_DIR) / "templates"
 OF_ORGANIZATIONS = sorted(
     (route, each.name)
     for route, each in addresses()
     if route.startswith("o/") and "/simulator/" not in route  # it must be switched on, and has its own tests
 )
-LEAST = {each.name: getattr(each.callback, "least_role", None) for route, each in addresses() if route.startswith("o/")}
+LEAST: dict[str, Any] = {
+    each.name or "": getattr(each.callback, "least_role", None) for route, each in addresses() if route.startswith("o/")
+}
 
 
 class World:
@@ -67,7 +75,28 @@ class World:
             role: OwnCannedReply.objects.create(organization=self.organization, user=person, shortcut="meu", text="Olá").pk
             for role, person in self.people.items()
         }
-        self.ids = {
+        flow = {"format": 1, "name": "Oi", "start": "oi", "steps": [{"id": "oi", "type": "end"}]}
+        bot = Bot.objects.create(organization=self.organization, key="oi", name="Oi", draft=flow)
+        samples = {"answered": [[contact.pk, "00000000-0000-4000-8000-000000000000"]]}
+        dry_run = BotDryRun.objects.create(
+            bot=bot,
+            organization_id=self.organization.pk,
+            number=number,
+            flow=flow,
+            state="done",
+            result={
+                "conversations": 1,
+                "fell_through_at": {},
+                "handed_over_at": {},
+                "reasons": {},
+                "samples": samples,
+            },
+        )
+        self.ids: dict[str, Any] = {
+            "bot_id": bot.pk,
+            "version_id": BotVersion.objects.create(bot=bot, number=1, flow=flow).pk,
+            "dry_run_id": dry_run.pk,
+            "position": 1,
             "own_reply_id": self.own_replies[Role.USER],
             "organization_id": self.organization.pk,
             "contact_id": contact.pk,
@@ -81,7 +110,7 @@ class World:
                 json="{}", size=2, organization_id=self.organization.pk, signed_for=[self.organization.pk]
             ).pk,
             "template_id": MessageTemplate.objects.create(
-                organization=self.organization, name="oi", language="pt_BR", status="APPROVED", told_at="2026-01-01T00:00Z"
+                organization=self.organization, name="oi", language="pt_BR", status="APPROVED", reported_at="2026-01-01T00:00Z"
             ).pk,
             "import_id": ContactImport.objects.create(
                 organization=self.organization,
@@ -94,7 +123,6 @@ class World:
                 columns=["phone"],
             ).pk,
             "reply_id": CannedReply.objects.create(organization=self.organization, shortcut="oi", text="Olá").pk,
-            "bot_id": Bot.objects.create(organization=self.organization, key="bot", name="Bot").pk,
             "step": "ids",
         }
 
@@ -103,7 +131,7 @@ class World:
         Membership.objects.create(organization=self.organization, user=user, role=role)
         return user
 
-    def address(self, name: str, **ids: object) -> str:
+    def address(self, name: str, **ids: Any) -> str:
         wanted = next(each for route, each in addresses() if each.name == name and route.startswith("o/"))
         route = next(route for route, each in addresses() if each is wanted)
         values = self.ids | ids
@@ -129,6 +157,13 @@ def request_statuses(user: User | None, address: str) -> tuple[int, int]:
 def test_every_page_of_an_organization_requires_a_role() -> None:
     assert len(OF_ORGANIZATIONS) > 35
     assert [name for name, role in LEAST.items() if role not in ROLES] == []
+
+
+def test_templates_ask_access_only_for_what_it_has() -> None:
+    """A template renders an attribute that does not exist as empty, and then hides a part of the page from everybody."""
+    names = {name for path in TEMPLATES.rglob("*.html") for name in re.findall(r"\baccess\.(\w+)", path.read_text())}
+    assert {"organization", "is_admin", "is_creator"} <= names
+    assert names <= {*dir(Access), *(each.name for each in dataclasses.fields(Access))}
 
 
 @pytest.mark.parametrize("name", [name for _, name in OF_ORGANIZATIONS])
@@ -165,7 +200,7 @@ def test_inactive_rows_end_access_at_once(world: World, inactive: str) -> None:
     assert client.get(world.address("inbox")).status_code == 200
 
     row = {"user": person, "membership": person.memberships.get(), "organization": world.organization}[inactive]
-    type(row).objects.filter(pk=row.pk).update(activate=False)
+    type(row)._default_manager.filter(pk=row.pk).update(activate=False)
 
     assert client.get(world.address("inbox")).status_code == (302 if inactive == "user" else 404)
 
@@ -197,7 +232,7 @@ def test_a_former_member_sees_that_access_ended_and_outsiders_see_nothing(world:
         person.memberships.all().delete()
     else:
         row = person.memberships.get() if ended_by == "membership" else world.organization
-        type(row).objects.filter(pk=row.pk).update(activate=False)
+        type(row)._default_manager.filter(pk=row.pk).update(activate=False)
 
     former = client.get(world.address("inbox"))
     bare = other.get(world.address("inbox"))

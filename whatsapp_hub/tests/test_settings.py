@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -29,7 +30,7 @@ NOTHING = dict.fromkeys(("DATABASE_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", 
 """Whatever a developer's own .env says."""
 
 
-def settings_with(**environment: str) -> dict:
+def settings_with(**environment: str) -> dict[str, Any]:
     return json.loads(run([sys.executable, "-c", TELL], check=True, **environment).stdout)
 
 
@@ -171,7 +172,7 @@ def test_processes_that_start_together_have_one_secret(tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
 
 
-LOCAL = {"is_configured": False, "bind": "127.0.0.1", "hosts": ["localhost", "127.0.0.1", "[::1]"], "origins": []}
+LOCAL: dict[str, Any] = {"is_configured": False, "bind": "127.0.0.1", "hosts": ["localhost", "127.0.0.1", "[::1]"], "origins": []}
 OPENED = [
     ({"bind": "0.0.0.0"}, "BIND is 0.0.0.0"),  # noqa: S104
     ({"bind": "192.0.2.7"}, "BIND is 192.0.2.7"),

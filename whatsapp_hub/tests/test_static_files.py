@@ -1,4 +1,5 @@
-"""Static files have names that contain a hash of their content, and so have the modules that a module imports."""
+"""Static files have names that contain a hash of their content, and so have the modules that a module imports. A script is joined
+with the modules that only it imports."""
 
 import re
 from pathlib import Path
@@ -10,7 +11,9 @@ from django.core.management import call_command
 
 from whatsapp_hub.settings import STORAGES
 
+STATIC = Path(settings.BASE_DIR, "static")
 IMPORTED = re.compile(r"""(?:^|\n)(?:import|export)\b[^"';]*["'](\.[^"']+)["']""")
+JOINED = re.compile(r"^// (hub/[\w/]+\.js)$", re.MULTILINE)
 HASHED = re.compile(r"\.[0-9a-f]{12}\.js$")
 
 
@@ -22,23 +25,33 @@ def collected(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "hub"
 
 
-def imports(paths: list[Path]) -> list[tuple[Path, str]]:
-    return [(path, name) for path in paths for name in IMPORTED.findall(path.read_text())]
+def scripts(collected: Path) -> dict[str, str]:
+    """The sources of the scripts that pages load, by name without hash."""
+    return {path.name.split(".")[0]: path.read_text() for path in collected.glob("*.js") if HASHED.search(path.name)}
 
 
-def test_every_module_imports_hashed_names(collected: Path) -> None:
-    written = imports(sorted(Path(settings.BASE_DIR, "static", "hub").rglob("*.js")))
-    hashed = imports([path for path in sorted(collected.rglob("*.js")) if HASHED.search(path.name)])
+def test_every_module_is_in_the_one_script_that_imports_it_or_a_file_for_several(collected: Path) -> None:
+    joined = [module for source in scripts(collected).values() for module in JOINED.findall(source)]
+    separate = {path for source in scripts(collected).values() for path in IMPORTED.findall(source)}
+    written = sorted(str(path.relative_to(STATIC)) for path in (STATIC / "hub").rglob("*.js"))
 
-    assert len(written) > 100
-    assert len(hashed) == len(written)
-    for path, name in hashed:
-        assert HASHED.search(name), (path.name, name)
-        assert (path.parent / name).is_file()
+    assert len(written) > 60
+    assert len(separate) < 10
+    assert sorted([*joined, *(f"hub/{path.removeprefix('./').split('.')[0]}.js" for path in separate)]) == written
 
 
-def test_a_name_changes_with_every_module_that_is_imported(collected: Path, tmp_path_factory: Any, settings: Any) -> None:
-    """`common/dom.js` is imported through several levels of modules."""
+def test_imports_of_a_script_are_hashed_names(collected: Path) -> None:
+    paths = {path for source in scripts(collected).values() for path in IMPORTED.findall(source)}
+    assert any("common/dom." in path for path in paths)
+    for path in paths:
+        assert HASHED.search(path), path
+        assert (collected / path).is_file()
+
+
+def test_the_name_of_a_script_changes_with_every_module_that_it_imports(
+    collected: Path, tmp_path_factory: Any, settings: Any
+) -> None:
+    """All scripts import `common/dom.js`, some through several levels of modules."""
     changed = tmp_path_factory.mktemp("static")
     source = Path(settings.BASE_DIR, "static", "hub", "common", "dom.js")
     copy = changed / "hub" / "common" / "dom.js"

@@ -1,5 +1,7 @@
 """The seven tables that other programs read: their names and columns stay."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 
@@ -35,4 +37,5 @@ def test_a_table_has_its_columns(table) -> None:
 )
 def test_a_column_has_these_values(table, column, values) -> None:
     (model,) = (model for model in connection.introspection.installed_models([table]))
-    assert [value for value, _ in model._meta.get_field(column).choices] == values
+    field: Any = model._meta.get_field(column)
+    assert [value for value, _ in field.choices] == values

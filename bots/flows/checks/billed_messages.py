@@ -67,7 +67,7 @@ def longest_turns(graph: Graph, weight: Callable[[Step], int]) -> list[tuple[Beg
         turns = _Turns(graph, weight)
     except CycleError:
         return None
-    found: list[tuple[Beginning, str, float]] = [("start", graph.flow.start, turns.sum(graph.flow.start))]
+    found: list[tuple[Beginning, str, float]] = [("start", graph.flow.start, turns.until_stop[graph.flow.start])]
     for step_id in graph.edges:
         if step_id in graph.reachable and graph.flow.steps[step_id]["type"] in ("wait", "ask"):
             found += turns.after_waiting(step_id)
@@ -91,38 +91,45 @@ class _Turns:
             own = weight(graph.flow.steps[step_id])
             first = graph.starts.get(step_id)
             passed = self.until_return[first] if first else 0
-            stops = [self.until_stop[first]] if first else [_words_of_failed_call(graph.flow.steps[step_id])]
+            stops: list[float] = [self.until_stop[first]] if first else [_words_of_failed_call(graph.flow.steps[step_id])]
             returns = [NEVER]
             for edge in graph.ways(step_id, Pause.NONE):
                 stops.append(passed + (self.until_stop[edge.target] if edge.target else 0))
                 returns.append(passed + (self.until_return[edge.target] if edge.target else 0))
             self.until_stop[step_id], self.until_return[step_id] = own + max(stops), own + max(returns)
 
+        self._after: dict[str, float] = {graph.flow.start: 0.0}
+        """The greatest sum after a return from each level."""
+
     def after_waiting(self, step_id: str) -> Iterator[tuple[Beginning, str, float]]:
         """Yields the sums of the turns that an answer and a time-out begin."""
         step, edges = self.graph.flow.steps[step_id], self.graph.edges[step_id]
-        answers = [self.sum_after(step_id, edge.target) for edge in edges if edge.pause == Pause.ANSWER]
+        answers = [self._sum_of_turn(step_id, edge.target) for edge in edges if edge.pause == Pause.ANSWER]
         yield "answer", step_id, max([*answers, 1 if step["type"] == "ask" else 0])  # what a wrong answer leads to
         for edge in edges:
             if edge.pause == Pause.TIMEOUT:
-                yield "timeout", step_id, self.sum_after(step_id, edge.target)
+                yield "timeout", step_id, self._sum_of_turn(step_id, edge.target)
 
-    def sum(self, step_id: str) -> float:
-        """Returns the greatest sum of a turn that begins at the step, on any level."""
-        after = max((self._after_return(first) for first, steps in self.graph.levels.items() if step_id in steps), default=0.0)
-        return max(self.until_stop[step_id], self.until_return[step_id] + after)
+    def _sum_of_turn(self, step_id: str, target: str | None) -> float:
+        """Returns the greatest sum of a turn that goes on from a step, on whatever level it is."""
+        return max(self._sum(target, level) for level in self._levels_of(step_id))
 
-    def sum_after(self, step_id: str, target: str | None) -> float:
-        """Returns the sum of a turn that goes on from a step: at the target, or where the levels of the step return to."""
-        if target is not None:
-            return self.sum(target)
-        return max((self._after_return(first) for first, steps in self.graph.levels.items() if step_id in steps), default=0.0)
+    def _levels_of(self, step_id: str) -> list[str]:
+        return [level for level, steps in self.graph.levels.items() if step_id in steps]
 
-    def _after_return(self, first: str) -> float:
-        """Returns the greatest sum after a return from the level."""
-        callers = (caller for caller, called in self.graph.starts.items() if called == first and caller in self.graph.reachable)
-        sums = (self.sum_after(caller, edge.target) for caller in callers for edge in self.graph.edges[caller])
-        return max(sums, default=0.0)
+    def _sum(self, target: str | None, level: str) -> float:
+        if target is None:
+            return self._after_return(level)
+        return max(self.until_stop[target], self.until_return[target] + self._after_return(level))
+
+    def _after_return(self, level: str) -> float:
+        """Returns the greatest sum of what follows the calls of the level."""
+        if level not in self._after:
+            callers = [caller for caller, first in self.graph.starts.items() if first == level]
+            places = [(caller, outer) for caller in callers for outer in self._levels_of(caller)]
+            sums = [self._sum(edge.target, outer) for caller, outer in places for edge in self.graph.ways(caller)]
+            self._after[level] = max(sums, default=0.0)
+        return self._after[level]
 
 
 def _ends(graph: Graph) -> Iterator[PathEnd]:

@@ -90,7 +90,7 @@ def test_there_is_an_end_to_replies(padaria, admin) -> None:
         CannedReply(organization=padaria, shortcut=f"r{place}", text="a") for place in range(MAX_REPLIES)
     )
     assert make(admin, padaria, "mais").status_code == 422
-    assert change(admin, CannedReply.objects.first(), "outra").status_code == 302
+    assert change(admin, CannedReply.objects.earliest("pk"), "outra").status_code == 302
 
 
 def test_only_administrators_keep_replies(padaria, admin) -> None:

@@ -107,6 +107,7 @@ def test_an_answer_is_queued_in_the_name_of_its_writer(ana, contact) -> None:
     assert (response.status_code, response.headers["HX-Trigger"]) == (204, "hub:sent")
     (message,) = written(contact)
     assert (message.content, message.message_status, message.origin) == ("Abrimos às 8h.\nAté logo!", "queued", "staff")
+    assert message.written_by is not None
     assert message.written_by.name == "Ana Souza"
     assert QueuedMessage.objects.filter(message=message).exists()
     page = text(ana.get(url("conversation_pane", contact)))
@@ -122,7 +123,7 @@ def test_without_a_script_the_answer_leads_back_to_the_conversation(ana, contact
 @pytest.mark.parametrize("headers", [HTMX, {}])
 @pytest.mark.parametrize(
     ("words", "refusal"),
-    [("", "Write something first."), ("  \r\n ", "Write something first."), ("x" * 4097, "At most 4096 characters.")],
+    [("", "Write something first."), ("  \r\n ", "Write something first."), ("x" * 4097, "At most 4,096 characters.")],
 )
 def test_what_cannot_be_an_answer_is_refused_in_words_and_comes_back(ana, contact, headers, words, refusal) -> None:
     response = send(ana, contact, headers=headers, text=words)
@@ -240,7 +241,7 @@ def test_too_many_files_and_too_long_a_caption_are_refused(ana, contact) -> None
     assert "at most 10 files" in text(response)
     response = send(ana, contact, text="x" * 1025, file=picture())
     assert response.status_code == 422
-    assert "1024" in text(response)
+    assert "At most 1,024 characters." in text(response)
     assert written(contact) == []
 
 
@@ -322,11 +323,18 @@ def test_the_composer_follows_the_window(ana, contact) -> None:
 
 
 def test_in_its_last_minute_the_window_counts_as_closed(ana, contact) -> None:
-    Contact.objects.filter(pk=contact.pk).update(
-        last_customer_message_at=timezone.now() - timedelta(hours=23, minutes=59, seconds=30)
-    )
+    def expires_in(**left: int) -> None:
+        Contact.objects.filter(pk=contact.pk).update(
+            last_customer_message_at=timezone.now() - timedelta(days=1) + timedelta(**left)
+        )
+
+    expires_in(minutes=2)
+    assert 'data-composer="free"' in text(ana.get(url("composer", contact)))
+    assert send(ana, contact, text="Ainda dá").status_code == 204
+    expires_in(seconds=59)
     assert 'data-composer="template"' in text(ana.get(url("composer", contact)))
     assert send(ana, contact, text="Já?").status_code == 422
+    assert [message.content for message in written(contact)] == ["Ainda dá"]
 
 
 def test_an_inactive_number_sends_nothing_and_shows_why(ana, padaria, contact) -> None:

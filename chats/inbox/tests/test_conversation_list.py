@@ -120,7 +120,7 @@ def test_tabs_have_counts_and_are_refreshed_with_the_list(padaria, maria, ana) -
     assert counted(page) == {"unread": "1", "waiting": "1", "closing": "", "all": ""}
     part = rows(ana, padaria)
     assert counted(part) == {"unread": "1", "waiting": "1", "closing": ""}
-    assert part.count("hx-swap-oob") == 5  # and the banner of stopped numbers and the badge
+    assert part.count("hx-swap-oob") == 7  # and stopped numbers, the badge, who waits for a person, the filter by owner
     Contact.objects.update(unread_at=None, waiting_since=None, last_customer_message_at=NOW - timedelta(hours=21, minutes=30))
     assert counted(rows(ana, padaria)) == {"unread": "", "waiting": "", "closing": "1"}
 
@@ -145,7 +145,7 @@ def test_counts_stop_at_ninety_nine_and_look_at_no_more(padaria, maria) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert str(count_lists(padaria.pk, ContactFilters(), NOW)[ListTab.WAITING]) == "99+"
     assert len(queries) == 1
-    assert queries[0]["sql"].count("LIMIT 100") == 3
+    assert queries[0]["sql"].count("LIMIT 100") == 4
 
 
 def test_counts_are_of_what_the_filters_leave(padaria, maria) -> None:

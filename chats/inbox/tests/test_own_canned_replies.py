@@ -62,7 +62,7 @@ def test_own_replies_are_hidden_from_other_members(padaria, ana, bia) -> None:
         address = reverse(name, args=[padaria.pk, reply.pk])
         for client in (bia[1], olga):
             assert client.post(address, {"shortcut": "x", "text": "x"}).status_code == 404
-        assert "/accounts/login/" in Client().post(address).url
+        assert "/accounts/login/" in Client().post(address)["Location"]
     reply.refresh_from_db()
     assert (reply.shortcut, reply.text) == ("meu", "Só da Ana")
 

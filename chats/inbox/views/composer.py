@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from chats.inbox.canned_replies import replies_for
 from chats.inbox.composer import ComposerMode, TokenReused, may_react, mode_of, queue_answer, queue_reaction, resend_token
 from chats.inbox.emoji import EMOJI, QUICK, named_emoji
-from chats.inbox.forms import AnswerForm, ReactionForm, invalid_message_text
+from chats.inbox.forms import AnswerForm, ReactionForm
+from chats.inbox.owner_band import owner_band
 from chats.inbox.selectors import get_message_or_404
 from chats.media.submitted_files import BROWSER_MIME_TYPES
 from chats.models import Message
@@ -26,6 +27,7 @@ from cloud_api.messages import MEDIA_LIMITS, MOST_CAPTION, MOST_TEXT, WITHOUT_CA
 from contacts.models import Contact
 from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
+from organizations.text_display import invalid_message_text
 
 COUNTED_FROM = 3800
 """Characters from which on the composer shows their number."""
@@ -73,8 +75,9 @@ def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpRespo
 @for_members
 @require_safe
 def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The line above the composer and the heading of the conversation, which pages keep up to date."""
-    return render(request, "chats/_window.html", composer_context(get_contact_or_404(access.organization, contact_id)))
+    """The lines above the composer and the heading of the conversation, which pages keep up to date."""
+    contact = get_contact_or_404(access.organization, contact_id)
+    return render(request, "chats/_window.html", composer_context(contact) | {"band": owner_band(contact)})
 
 
 @for_members
@@ -186,7 +189,7 @@ def again(request: HttpRequest, access: Access, contact_id: int, message_id: int
     try:
         resend_message(message=message, by=access.user, token=resend_token(message), now=timezone.now())
     except CannotResend:
-        return refuse_with_toast(request, access, contact, _("This message cannot be sent again, or somebody has done it already."))
+        return refuse_with_toast(request, access, contact, _("This message cannot be sent again, or it was sent again already."))
     except WindowClosed:
         return refuse_with_toast(request, access, contact, _("The 24-hour window is closed: only a template can be sent now."))
     return _done(request, access, contact, "hub:sent")

@@ -14,8 +14,10 @@ from chats.inbox import timeline_lines
 from chats.inbox.bubbles import build_bubbles, written_text
 from chats.inbox.composer import ComposerMode, mode_of
 from chats.inbox.forms import AnswerForm
+from chats.inbox.owner_band import owner_band
 from chats.inbox.selectors import (
     Thread,
+    bot_variables,
     find_message,
     get_message_or_404,
     possible_duplicates,
@@ -52,7 +54,7 @@ def conversation_context(request: HttpRequest, contact: Contact) -> dict[str, An
     form = AnswerForm(contact=contact, initial={"text": written_text(edited) if edited else ""})
     # Only a message with a wamid can be quoted.
     composer = composer_context(contact, form=form, quoted=quoted if quoted and quoted.wamid is not None else None)
-    return composer | {"jump_to": shown and shown.pk} | _thread_context(contact, thread, unread)
+    return composer | {"jump_to": shown and shown.pk, "band": owner_band(contact)} | _thread_context(contact, thread, unread)
 
 
 def _requested_message(request: HttpRequest, contact: Contact) -> Message | None:
@@ -97,6 +99,7 @@ def contact_pane(request: HttpRequest, access: Access, contact_id: int) -> HttpR
         "contact": contact,
         "possible_duplicates": possible_duplicates(contact),
         "sessions": sessions_of(contact),
+        "variables": bot_variables(contact),
         "notes": latest_notes(contact),
         "labels": Label.objects.filter(organization=access.organization),
         "given": set(contact.labels.values_list("pk", flat=True)),

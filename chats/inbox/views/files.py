@@ -80,7 +80,7 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
     context = {
         "code": 503,
         "what": gettext("This file cannot be read at the moment"),
-        "do": gettext("The hub's storage does not give it out. Try again later; whoever runs the hub can see why."),
+        "do": gettext("The hub's storage does not return it. Try again later. The operator of the hub can see why."),
     }
     response = render(request, "error.html", context, status=503)
     response["Retry-After"] = "60"

@@ -1,6 +1,6 @@
 """The inbox: the list of conversations, and next to it the open one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,14 +17,17 @@ from chats.text_search.words import SearchQuery
 from contacts.lists.contact_list import (
     PAGE_SIZE,
     ContactFilters,
-    ListCount,
     ListCursor,
     ListTab,
     count_lists,
+    count_owners,
     list_contacts,
     read_row_count,
+    waiting_for_person,
 )
 from contacts.models import Contact, Label
+from contacts.owner_display import OwnerChip, owner_chip, people_in_charge
+from contacts.owners import Owner
 from contacts.selectors import labels_by_contact, numbers_of
 from organizations.models import PhoneNumber, Profile
 from organizations.permissions import Access, for_members
@@ -58,6 +61,7 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
     labels_of = labels_by_contact(page.contacts, labels) if labels else {}
     numbers = numbers_of(access.organization)
     names = {number.phone_number_id: number for number in numbers}
+    in_charge = people_in_charge(page.contacts)
     context: dict[str, Any] = {
         "rows": [
             {
@@ -67,11 +71,11 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
                 "writer": author_label(last[contact.pk], access.user) if contact.pk in last else "",
                 "number": names.get(contact.create_for_phone_number_id) if len(numbers) > 1 else None,
                 "labels": labels_of.get(contact.pk, ()),
+                "chip": _chip(contact, names, in_charge),
             }
             for contact in page.contacts
         ],
         "filters": filters,
-        "tabs": _tabs(access, filters, now) if after is None else (),
         "labels": labels,
         "numbers": numbers,
         "next": page.next,
@@ -80,6 +84,8 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
         "is_further_page": after is not None,
         "now": now,
     }
+    if after is None:
+        context |= _counts_context(access, filters, now)
     if filters.search and after is None and not _is_refresh(request):
         context["texts"] = _texts_context(request, filters, numbers)
     return context
@@ -90,10 +96,23 @@ def _is_refresh(request: HttpRequest) -> bool:
     return request.headers.get("HX-Target") == "list-live"
 
 
-def _tabs(access: Access, filters: ContactFilters, now: datetime) -> list[tuple[ListTab, ListCount | None]]:
-    """Returns the lists to choose from, with the counts of those that have one."""
-    counts = count_lists(access.organization.pk, filters, now)
-    return [(view, counts.get(view)) for view in ListTab]
+def _chip(contact: Contact, numbers: Mapping[str, PhoneNumber], in_charge: Mapping[int, str]) -> OwnerChip | None:
+    number = numbers.get(contact.create_for_phone_number_id)  # None: the number has just moved
+    return owner_chip(contact, number, in_charge.get(contact.pk, "")) if number else None
+
+
+def _counts_context(access: Access, filters: ContactFilters, now: datetime) -> dict[str, Any]:
+    """Returns the lists and owners to choose from, with the counts of those that have one. Owners only if a bot, an AI or a
+    customer who waits for a person is among them."""
+    organization = access.organization.pk
+    counts, owners = count_lists(organization, filters, now), count_owners(organization, filters, now)
+    waiting = counts[ListTab.FOR_PERSON]
+    shown = [(owner, count) for owner, count in owners.items() if count.count or filters.owner == owner]
+    return {
+        "tabs": [(view, counts.get(view)) for view in ListTab if view is not ListTab.FOR_PERSON],
+        "for_person": {"tally": waiting, "since": waiting_for_person(organization, now)[1] if waiting.count else None},
+        "owners": shown if any(owner is not Owner.PERSON for owner, _ in shown) else (),
+    }
 
 
 @for_members

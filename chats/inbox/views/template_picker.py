@@ -6,7 +6,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,6 +22,7 @@ from cloud_api.messages import template as template_message
 from contacts.models import Contact
 from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
+from organizations.text_display import invalid_message_text
 
 MAX_READ = 1000
 MAX_SHOWN = 50
@@ -103,7 +103,7 @@ def _queue(access: Access, contact: Contact, template: MessageTemplate, form: Te
             file=form.upload,
         )
     except InvalidMessage as refusal:
-        form.add_error(None, gettext(refusal.words) % {"limit": refusal.limit})
+        form.add_error(None, invalid_message_text(refusal))
         return False
     return True
 

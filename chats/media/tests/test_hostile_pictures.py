@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -41,7 +42,7 @@ print(json.dumps({"seconds": max(each for each, _ in seen), "size": seen[0][1], 
 """
 
 
-def cost_of(content: bytes, *, at_once: int = 1) -> dict:
+def cost_of(content: bytes, *, at_once: int = 1) -> dict[str, Any]:
     """Processor seconds of the slowest, the picture's size, and how many megabytes all took."""
     measured = subprocess.run(
         [sys.executable, "-c", MEASURE, str(at_once)],

@@ -37,7 +37,7 @@ def template(organization: Organization) -> MessageTemplate:
             {"type": "HEADER", "format": "IMAGE"},
             {"type": "BODY", "text": "Olá {{1}}.", "example": {"body_text": [["A"]]}},
         ],
-        told_at=NOON,
+        reported_at=NOON,
     )
 
 
@@ -96,7 +96,7 @@ def test_metas_own_samples_change_the_template(template: MessageTemplate, name: 
         apply_template_events([inbound_event(item, template.organization, at) for item in items])
     template.refresh_from_db()
     assert {column: getattr(template, column) for column in columns} == columns
-    assert template.told_at == at
+    assert template.reported_at == at
     assert not is_sync_due(template.organization)
 
 
@@ -149,14 +149,14 @@ def test_a_late_event_only_requests_a_sync(template: MessageTemplate) -> None:
     for event in ("REJECTED", "DELETED"):
         report(template.organization, STATUS, about(event=event), at=NOON - timedelta(seconds=1))
     before = MessageTemplate.objects.get()
-    assert (before.status, before.told_at) == ("APPROVED", NOON)
+    assert (before.status, before.reported_at) == ("APPROVED", NOON)
     assert is_sync_due(template.organization)
 
 
 def test_events_of_one_webhook_are_applied_in_the_order_of_their_times(template: MessageTemplate) -> None:
     def arrival(event: str, minute: int) -> InboundItem[AccountEvent]:
-        event = AccountEvent(position="0", field=STATUS, waba_id=WABA, raw=about(event=event), event="", timestamp=None)
-        return inbound_event(event, template.organization, NOON + timedelta(minutes=minute))
+        account_event = AccountEvent(position="0", field=STATUS, waba_id=WABA, raw=about(event=event), event="", timestamp=None)
+        return inbound_event(account_event, template.organization, NOON + timedelta(minutes=minute))
 
     with transaction.atomic():
         apply_template_events([arrival("REINSTATED", 2), arrival("PAUSED", 1)])
@@ -197,7 +197,7 @@ def test_a_template_that_is_named_by_its_id_alone_is_found(template: MessageTemp
 @pytest.mark.parametrize("field", [STATUS, "message_template_components_update", "template_category_update"])
 def test_a_malformed_event_changes_nothing(template: MessageTemplate, field: str, value: Any) -> None:
     report(template.organization, field, value)
-    assert list(MessageTemplate.objects.values_list("status", "told_at")) == [("APPROVED", NOON)]
+    assert list(MessageTemplate.objects.values_list("status", "reported_at")) == [("APPROVED", NOON)]
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,9 @@ def test_a_sync_does_not_overwrite_a_webhook_that_arrived_during_it(meta: Accoun
         name="nova",
         language="es",
         status="PENDING",
-        told_at=later,
+        reported_at=later,
     )
-    MessageTemplate.objects.filter(name="pedido").update(status="PAUSED", told_at=later)
+    MessageTemplate.objects.filter(name="pedido").update(status="PAUSED", reported_at=later)
     assert sync_templates(account).rows == 0
     assert set(MessageTemplate.objects.values_list("name", "status")) == {("pedido", "PAUSED"), ("nova", "PENDING")}
 
@@ -160,7 +160,7 @@ def test_each_organization_has_rows_of_its_own(meta: AccountAtMeta, account: Acc
         name="deles",
         language="es",
         status="APPROVED",
-        told_at=timezone.now() - SYNC_INTERVAL,
+        reported_at=timezone.now() - SYNC_INTERVAL,
     )
     meta.templates = [listed_template("pedido")]
     sync_templates(account)

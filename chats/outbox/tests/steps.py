@@ -17,13 +17,19 @@ from contacts.models import Contact
 
 
 def write(contact: Contact, words: str, **more: Any) -> Message:
-    options = {"token": uuid.uuid4(), "origin": Origin.STAFF, "now": timezone.now()} | more
+    options: dict[str, Any] = {"token": uuid.uuid4(), "origin": Origin.STAFF, "now": timezone.now()} | more
     return queue_message(contact=contact, message=messages.text(words), **options)
 
 
 def statuses_of(*written: Message) -> list[str]:
     found = Message.objects.in_bulk([message.pk for message in written])
     return [found[message.pk].message_status for message in written]
+
+
+def error_of(message: Message) -> dict[str, Any]:
+    """Returns the first error that is stored with the message."""
+    assert message.errors
+    return dict(message.errors[0])
 
 
 def bodies(meta: Any) -> list[str]:

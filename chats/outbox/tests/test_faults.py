@@ -25,7 +25,7 @@ from chats.models import Message, MessageStatus, NumberRateLimit, Origin, Queued
 from chats.outbox import rate_limits, sender
 from chats.outbox.message_queue import queue_message
 from chats.outbox.send_results import reject_result, return_attempts, store_results
-from chats.outbox.tests.steps import InThread, bodies, make_due, statuses_of, wait_for, write
+from chats.outbox.tests.steps import InThread, bodies, error_of, make_due, statuses_of, wait_for, write
 from cloud_api.graph import Sent
 from conftest import apply_all
 from contacts.models import Contact
@@ -130,7 +130,7 @@ def test_a_message_that_cannot_be_made_into_a_request_fails_alone(meta, people) 
 
     assert statuses_of(broken, whole, behind) == [MessageStatus.FAILED, MessageStatus.SENT, MessageStatus.SENT]
     broken.refresh_from_db()
-    assert broken.errors[0]["problem"] == "malformed"
+    assert error_of(broken)["problem"] == "malformed"
 
 
 def test_attempts_that_no_thread_has_started_are_queued_again(meta, joelma, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,8 @@ def test_attempts_are_sent_if_the_connection_breaks_during_their_commit(
     """It is unknown whether the commit succeeded. No request has left."""
     message = write(joelma, "Oi")
     own_lane = OwnLane()
-    commit, breaks = connection._commit, iter([True])
+    wrapper: Any = connections["default"]
+    commit, breaks = wrapper._commit, iter([True])
 
     def commit_and_break() -> None:
         is_broken = next(breaks, False)
@@ -196,7 +197,7 @@ def test_attempts_are_sent_if_the_connection_breaks_during_their_commit(
             raise OperationalError(2013, "Lost connection to server during query")
 
     with monkeypatch.context() as patched:
-        patched.setattr(connections["default"], "_commit", commit_and_break)
+        patched.setattr(wrapper, "_commit", commit_and_break)
         own_lane.drain()
     make_due()  # the lease ends while this worker has nothing else to do
     OwnLane().drain()
@@ -220,7 +221,7 @@ def test_a_wamid_that_is_stored_already_is_detected_and_stops_no_other_result(me
 
     assert statuses_of(*written) == [MessageStatus.SENT, MessageStatus.UNCERTAIN, MessageStatus.SENT]
     doubtful = Message.objects.get(pk=written[1].pk)
-    assert (doubtful.wamid, doubtful.errors[0]["problem"]) == (None, "unstored")
+    assert (doubtful.wamid, error_of(doubtful)["problem"]) == (None, "unstored")
     assert (
         words_in_thread(second, doubtful)
         == "WhatsApp answered, but the hub could not store the answer. The message may have arrived."

@@ -46,7 +46,7 @@ def test_a_batch_that_takes_longer_than_its_lease_stays_with_its_worker(rows) ->
     lane = Lane("slow", ReadReceipt, work, seconds=SHORT)
     first = InThread(lane.run_once)
     assert working.wait(10)
-    end = ReadReceipt.objects.first().due_at
+    end = ReadReceipt.objects.earliest("pk").due_at
     wait_for(lambda: lease_was_renewed(ReadReceipt, end))
     assert Lane("slow", ReadReceipt, work, seconds=SHORT).run_once() == 0
 
@@ -60,8 +60,10 @@ def test_a_lease_is_not_renewed_for_a_worker_that_lost_it(rows) -> None:
     lease = ReadReceipt.objects.lease(limit=8, seconds=SHORT)
     ReadReceipt.objects.all().make_due()
     other = ReadReceipt.objects.lease(limit=8, seconds=1000)
+    assert lease is not None
     assert lease.renew(1) == 0
     assert not ReadReceipt.objects.filter(due_at__lt=Now() + timedelta(seconds=500)).exists()
+    assert other is not None
     assert other.renew(2000) == len(rows)
 
 

@@ -12,7 +12,9 @@ from chats.models import Message, MessageStatus, NumberRateLimit, QueuedMessage,
 from chats.outbox import rate_limits, sender
 from chats.outbox.message_queue import WindowClosed, mark_as_sent, resend_message
 from chats.outbox.read_receipts import queue_read_receipt
-from chats.outbox.tests.steps import bodies, make_due, statuses_of, write
+from chats.outbox.send_results import store_results
+from chats.outbox.tests.steps import bodies, error_of, make_due, statuses_of, write
+from cloud_api.graph import Sent
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.models import PhoneNumber
@@ -72,7 +74,7 @@ def test_a_message_whose_window_closes_while_it_waits_fails_without_a_request(me
     Contact.objects.filter(pk=joelma.pk).update(last_customer_message_at=timezone.now() - timedelta(hours=25))
     apply_all()
     message.refresh_from_db()
-    assert (message.message_status, message.errors[0]["code"]) == (MessageStatus.FAILED, 131047)
+    assert (message.message_status, error_of(message)["code"]) == (MessageStatus.FAILED, 131047)
     assert meta.sent() == []
 
 
@@ -94,7 +96,7 @@ def test_a_final_refusal_fails_with_its_code_and_is_not_tried_again(meta, joelma
     apply_all()
     assert statuses_of(first, second) == [MessageStatus.FAILED, MessageStatus.SENT]
     first.refresh_from_db()
-    assert first.errors[0]["code"] == code
+    assert error_of(first)["code"] == code
 
 
 @pytest.mark.parametrize("code", [131016, 131000, 130429, 131056])
@@ -176,7 +178,7 @@ def test_a_status_may_arrive_before_the_result(meta, joelma, post_and_apply) -> 
     answer = sender.send(attempt)
     (sent,) = meta.sent()
     post_and_apply(meta.status_body(sent, "read"))
-    sender.store_results([(attempt, answer)])
+    store_results([(attempt, answer)])
     assert statuses_of(message) == [MessageStatus.READ]
     assert SendQueue.objects.get().state == "done"
 
@@ -188,8 +190,9 @@ def test_a_result_is_stored_after_its_lease_has_ended(meta, joelma) -> None:
     make_due()
     apply_all()
     assert statuses_of(message) == [MessageStatus.UNCERTAIN]
-    sender.store_results([(attempt, answer)])
+    store_results([(attempt, answer)])
     message.refresh_from_db()
+    assert isinstance(answer, Sent)
     assert (message.message_status, message.wamid) == (MessageStatus.SENT, answer.wamid)
 
 
@@ -281,6 +284,7 @@ def test_a_read_receipt_is_sent(meta, joelma, post_and_apply) -> None:
     wamid = meta.receive_from_customer()
     post_and_apply(text_body(wamid, int(timezone.now().timestamp()), sender=joelma.wa_id))
     last = Message.objects.get(wamid=wamid)
+    assert last.webhook_id is not None
     queue_read_receipt(last.contact, up_to=last.webhook_id)
     apply_all()
     assert meta.read() == [wamid]

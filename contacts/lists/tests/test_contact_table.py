@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from contacts.conftest import sign_in
-from contacts.models import Contact, Label
+from contacts.models import Contact, ContactChange, Label
 from organizations.live.revisions import current_revisions
 from organizations.models import Role
 
@@ -118,7 +118,7 @@ def test_a_page_takes_few_queries_however_many_rows_it_has(padaria, member, add_
     for query in ({}, {"q": "maria 0"}, {"q": "61 8150"}, {"label": label.pk, "view": "closing"}):
         with CaptureQueriesContext(connection) as queries:
             page(member, padaria, **query)
-        assert len(queries) <= 12, query
+        assert len(queries) <= 13, query
 
 
 def test_empty_states_show_what_to_do_next(padaria, member, number, add_contact):
@@ -165,6 +165,15 @@ def test_a_switch_is_one_statement_of_two_columns_that_agree(padaria, member, ad
     assert updates[0].partition("WHERE")[0].count("=") == 2
 
 
+def test_automatic_messages_are_switched_for_the_chosen(padaria, member, add_contact):
+    chosen, other = [add_contact(), add_contact(1)], add_contact(2)
+    assert message_texts(bulk(member, padaria, chosen, "automatic:off")) == ["2 contacts changed."]
+    assert list(Contact.objects.filter(activate_automatic_message=True)) == [other]
+    assert ContactChange.objects.filter(kind="automatic").count() == 2
+    bulk(member, padaria, chosen, "automatic:on")
+    assert Contact.objects.filter(activate_automatic_message=True).count() == 3
+
+
 def test_a_label_is_given_to_the_chosen_and_taken_again(padaria, member, add_contact):
     label = Label.objects.create(organization=padaria, name="VIP")
     chosen, other = [add_contact(), add_contact(1)], add_contact(2)
@@ -185,6 +194,8 @@ def test_a_label_is_given_to_the_chosen_and_taken_again(padaria, member, add_con
         ("name:x", "There is no such switch."),
         ("organization_id:1", "There is no such switch."),
         ("activate_bot:off", "There is no such switch."),
+        ("automatic:", "There is no such switch."),
+        ("automatic:x", "There is no such switch."),
         ("label:", "There is no such label any more. Reload the page."),
         ("label:999999999999999999999", "There is no such label any more. Reload the page."),
         ("unlabel:²", "There is no such label any more. Reload the page."),
@@ -227,7 +238,7 @@ def test_the_way_back_leads_nowhere_else(padaria, member, add_contact, back):
 # ---- Who may ----
 
 EVERYBODY_S = ["contacts", "contact_rows", "new_contact", "contacts_import", "contacts_import_template"]
-OF_A_CONTACT = ["contact_switch", "contact_alias", "contact_labels", "contact_notes"]
+OF_A_CONTACT = ["contact_switch", "contact_automatic", "contact_alias", "contact_labels", "contact_notes"]
 
 
 @pytest.mark.parametrize("name", EVERYBODY_S)
@@ -236,7 +247,7 @@ def test_pages_are_for_members_of_any_role_only(padaria, number, outsider, name)
     for role in Role:
         assert sign_in(padaria, role).get(url).status_code == 200
     assert outsider.get(url).status_code == 404
-    assert Client().get(url).url.startswith(reverse("account_login"))
+    assert Client().get(url)["Location"].startswith(reverse("account_login"))
 
 
 def test_nothing_changes_by_looking(padaria, member, add_contact):

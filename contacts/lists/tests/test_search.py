@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -10,9 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts.lists.contact_list import ContactFilters, ContactPage, ListCursor, ListTab, list_contacts
+from contacts.conftest import found_ids
+from contacts.lists.contact_list import ASCENDING_TABS, ContactFilters, ContactPage, ListCursor, ListTab, list_contacts
 from contacts.lists.search import MAX_FOUND, RARE_WORD_LIMIT, find_contacts, fold_limited, index_names
 from contacts.models import Contact, ContactWord, Label
+from contacts.owners import Owner
 from contacts.services import rename_contact
 from jobs.bulk_writes import update_rows
 from organizations.models import User
@@ -23,11 +26,7 @@ WITHOUT, WITH = "556181500586", "5561981500586"
 
 
 def found(organization, typed):
-    return set(Contact.objects.filter(pk__in=ids(organization.pk, typed)).values_list("name", flat=True))
-
-
-def ids(organization_id, typed):
-    return find_contacts(organization_id, typed).ids
+    return set(Contact.objects.filter(pk__in=found_ids(organization.pk, typed)).values_list("name", flat=True))
 
 
 @pytest.mark.parametrize("wa_id", [WITHOUT, WITH])
@@ -74,7 +73,7 @@ def test_accents_case_and_the_order_of_words_make_no_difference(padaria, add_con
 
 def test_all_words_have_to_fit(padaria, add_contact):
     add_contact(name="José da Conceição")
-    assert not ids(padaria.pk, "jose maria")
+    assert not found_ids(padaria.pk, "jose maria")
 
 
 @pytest.mark.parametrize(
@@ -95,21 +94,21 @@ def test_a_name_that_is_a_number_is_found_by_it(padaria, add_contact):
 )
 def test_a_search_without_matches_finds_nothing(padaria, add_contact, typed):
     add_contact(name="Ana")
-    assert not ids(padaria.pk, typed)
+    assert not found_ids(padaria.pk, typed)
 
 
 def test_another_organization_s_contacts_are_not_found(padaria, add_contact, foreign_number):
     add_contact(name="Ana Clara", wa_id=WITH, bsuid="BR.1.2")
     for typed in ("ana", "ana clara", WITH, "0586", "BR.1.2"):
-        assert not ids(foreign_number.organization_id, typed)
+        assert not found_ids(foreign_number.organization_id, typed)
 
 
 def test_the_name_that_staff_gave_is_found_and_the_profile_s_too(padaria, add_contact):
-    who = {"by": User.objects.create_user("ana@example.com"), "now": NOON}
+    who: Any = {"by": User.objects.create_user("ana@example.com"), "now": NOON}
     contact = rename_contact(contact=add_contact(name="Zé"), alias="José  Encanador", **who)
     assert (str(contact), found(padaria, "encanador"), found(padaria, "ze")) == ("José Encanador", {"Zé"}, {"Zé"})
     rename_contact(contact=contact, alias="", **who)
-    assert not ids(padaria.pk, "encanador")
+    assert not found_ids(padaria.pk, "encanador")
     assert found(padaria, "ze") == {"Zé"}
 
 
@@ -140,8 +139,8 @@ def test_a_search_shows_everybody_once_in_the_order_of_the_list(padaria, many, t
 
 @pytest.mark.parametrize("view", ListTab)
 def test_a_search_of_common_words_goes_along_the_narrowed_list(padaria, many, view):
-    columns = dict.fromkeys(["waiting_since", "unread_at", "last_customer_message_at"], NOON - timedelta(hours=23))
-    Contact.objects.filter(pk__in=[each.pk for each in many[::3]]).update(activate_bot=False, **columns)
+    columns = dict.fromkeys(["waiting_since", "unread_at", "last_customer_message_at", "owner_since"], NOON - timedelta(hours=23))
+    Contact.objects.filter(pk__in=[each.pk for each in many[::3]]).update(activate_bot=False, owner="waiting", **columns)
     shown = pages(padaria, ContactFilters(search="mar", view=view), 40)
     assert [each.pk for each in shown] == [each.pk for each in pages(padaria, ContactFilters(view=view), 40)]
 
@@ -157,6 +156,7 @@ def test_a_search_of_common_words_looks_at_so_many_names_and_goes_on_from_there(
 
 def test_many_with_one_number_are_found_in_part(padaria, many):
     found = find_contacts(padaria.pk, "5561")
+    assert found is not None
     assert (len(found.ids), found.is_cut) == (MAX_FOUND, True)
     assert list_contacts(padaria.pk, ContactFilters(search="5561"), NOON).too_many
 
@@ -174,7 +174,7 @@ def test_many_with_one_number_are_found_in_part(padaria, many):
 )
 def test_letters_with_accents_and_ligatures_are_found_as_people_type_them(padaria, add_contact, name, typed):
     contact = add_contact(name=name)
-    assert ids(padaria.pk, typed) == [contact.pk]
+    assert found_ids(padaria.pk, typed) == [contact.pk]
 
 
 def test_no_search_asks_more_than_a_few_questions(padaria, add_contact):
@@ -207,7 +207,7 @@ def test_a_contact_is_found_by_the_beginning_of_a_word(padaria, number, name, pa
     words = fold_limited(name)[:500].split()[:12]
     if words:
         typed = words[part % len(words)][:length]
-        assert contact.pk in ids(padaria.pk, typed), typed
+        assert contact.pk in found_ids(padaria.pk, typed), typed
     ContactWord.objects.all().delete()
     contact.delete()
 
@@ -242,6 +242,8 @@ def test_pages_show_every_contact_once_in_order(padaria, number, moments, limit,
             waiting_since=moment,
             unread_at=moment,
             blocked_at=moment if place % 2 else None,
+            owner=Owner.WAITING,
+            owner_since=moment,
         )
     filters = ContactFilters(view=view)
     shown = pages(padaria, filters, limit)
@@ -250,7 +252,7 @@ def test_pages_show_every_contact_once_in_order(padaria, number, moments, limit,
     assert {each.pk for each in shown} == wanted
     dates = [getattr(each, filters.column) for each in shown]
     dated = [date for date in dates if date]
-    assert dated == sorted(dated, reverse=view is not ListTab.CLOSING)
+    assert dated == sorted(dated, reverse=view not in ASCENDING_TABS)
     assert all(date is None for date in dates[len(dated) :])
 
 
@@ -300,8 +302,8 @@ def test_names_that_were_folded_otherwise_are_found_after_an_update(padaria, add
     Contact.objects.update(search_name="łukasz øster")
     for word in ContactWord.objects.all():
         ContactWord.objects.filter(pk=word.pk).update(word={"lukasz": "łukasz", "oster": "øster"}[word.word])
-    assert ids(padaria.pk, "Łukasz") == []
+    assert found_ids(padaria.pk, "Łukasz") == []
     migration = import_module("contacts.migrations.0009_fold_letters_of_their_own")
     migration.fold_letters(apps, None)
     contact.refresh_from_db()
-    assert (contact.search_name, ids(padaria.pk, "Łukasz oster")) == ("lukasz oster", [contact.pk])
+    assert (contact.search_name, found_ids(padaria.pk, "Łukasz oster")) == ("lukasz oster", [contact.pk])

@@ -155,7 +155,7 @@ class PictureRefused(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         is_profile = "whatsapp_business_profile" in self.path
-        url = f"http://127.0.0.1:{self.server.server_address[1]}/picture"
+        url = f"http://{self.headers['Host']}/picture"
         answer = {"data": [{"about": "Flores", "profile_picture_url": url}]} if is_profile else {}
         body = json.dumps(answer).encode()
         self.send_response(200 if is_profile else 401)

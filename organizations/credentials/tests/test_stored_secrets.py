@@ -180,6 +180,7 @@ def test_a_worker_starts_without_its_database(tmp_path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as process:
+        assert process.stderr is not None
         assert b"failed, trying again: OperationalError" in process.stderr.readline()
         process.terminate()
         process.stderr.read()

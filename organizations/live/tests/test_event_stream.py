@@ -1,21 +1,26 @@
 """Event streams over real HTTP: who gets one, which events it has and when, and when it ends."""
 
 import asyncio
+import socket
+import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from asgiref.typing import ASGISendEvent, HTTPDisconnectEvent
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 
-from conftest import Hub, apply_all, payload
+from conftest import Hub, apply_all, payload, without_table
 from organizations.live.event_stream import EventStreams
 from organizations.live.revisions import current_revisions, publish_revisions
-from organizations.models import Membership, Organization, PhoneNumber, Role, User
+from organizations.models import Membership, Organization, PhoneNumber, Revision, Role, User
 from whatsapp_hub import asgi
 
 
@@ -76,7 +81,7 @@ class DirectClient:
             self.continues.set()
 
     async def open(self, streams: EventStreams, organization_id: int) -> None:
-        scope = {"path": f"/o/{organization_id}/events/", "method": "GET", "headers": [(b"cookie", self._cookie)]}
+        scope: Any = {"path": f"/o/{organization_id}/events/", "method": "GET", "headers": [(b"cookie", self._cookie)]}
         await streams(scope, self._receive, self._send)
 
     async def until(self, line: bytes) -> None:
@@ -84,11 +89,11 @@ class DirectClient:
             while not any(line in each for each in self.received):  # noqa: ASYNC110  what is received is a list
                 await asyncio.sleep(0.01)
 
-    async def _receive(self) -> dict[str, str]:
+    async def _receive(self) -> HTTPDisconnectEvent:
         await self.disconnects.wait()
         return {"type": "http.disconnect"}
 
-    async def _send(self, event: MutableMapping[str, Any]) -> None:
+    async def _send(self, event: ASGISendEvent) -> None:
         if event["type"] == "http.response.start":
             self.started.set()
             await self.continues.wait()
@@ -98,6 +103,7 @@ class DirectClient:
             self.failed.set()
             raise OSError
         else:
+            assert event["type"] == "http.response.body"
             self.received.append(event["body"])
 
 
@@ -154,8 +160,43 @@ def test_a_stream_ends_when_access_ends(hub: Hub, organization: Organization, an
             ana.save()
         else:
             row = {"user": ana, "membership": ana.memberships.get(), "organization": organization}[change]
-            type(row).objects.filter(pk=row.pk).update(activate=False)
+            type(row)._default_manager.filter(pk=row.pk).update(activate=False)
         listener.wait(lambda it: it.ended_at, 4)
+
+
+def test_while_the_database_fails_a_new_stream_is_refused_with_503(hub: Hub, organization: Organization, ana: User) -> None:
+    session = cookies(ana)
+    with without_table(Session):
+        assert hub.get(f"/o/{organization.pk}/events/", cookies=session).status_code == 503
+    with listening(hub, organization, ana) as listener:
+        listener.wait(lambda it: it.events, 2)
+
+
+def test_an_open_stream_outlasts_a_failure_of_the_database(
+    hub: Hub, organization: Organization, ana: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    with listening(hub, organization, ana) as listener:
+        listener.wait(lambda it: it.events, 2)
+        with without_table(Revision):
+            listener.wait(lambda it: "revisions could not be read" in caplog.text, 5)
+        publish_revisions([organization.pk])
+        listener.wait(lambda it: len(it.events) > 1, 5)
+        assert not listener.ended_at
+
+
+def test_a_client_that_breaks_off_frees_its_stream(hub: Hub, organization: Organization, ana: User) -> None:
+    asgi.streams = EventStreams(heartbeat_seconds=0.1, max_streams=1)
+    address = urlsplit(hub.address)
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies(ana).items())
+    with socket.create_connection((str(address.hostname), address.port or 80)) as broken:
+        broken.sendall(f"GET /o/{organization.pk}/events/ HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode())
+        assert broken.recv(100).startswith(b"HTTP/1.1 200")
+        assert hub.get(f"/o/{organization.pk}/events/", cookies=cookies(ana)).status_code == 503
+        broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets the connection
+    deadline = time.monotonic() + 5
+    while hub.get(f"/o/{organization.pk}/events/", cookies=cookies(ana), stream=True).status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_more_pages_than_a_process_may_have_get_503(hub: Hub, organization: Organization, ana: User) -> None:

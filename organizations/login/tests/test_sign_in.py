@@ -60,7 +60,7 @@ def test_a_wrong_password_gets_the_same_error_as_an_unknown_email(client, ana):
 
     assert not is_signed_in(client)
     first, second = (
-        re.search(rb'role="alert">.*?</form>', page, re.S)[0].split(b"<p>")[1].split(b"</p>")[0] for page in (wrong, unknown)
+        re.findall(rb'role="alert">.*?</form>', page, re.S)[0].split(b"<p>")[1].split(b"</p>")[0] for page in (wrong, unknown)
     )
     assert first == second
 
@@ -213,7 +213,7 @@ def ask_for_link(client, email="ana@example.com"):
 
 def choose_new_password(client, sent_mails):
     ask_for_link(client)
-    address = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", sent_mails()[-1].body)[1]
+    address = re.findall(r"http://testserver(/accounts/password/reset/key/\S+)", sent_mails()[-1].body)[0]
     form = client.get(address, follow=True)
     passwords = {"password1": "outra-senha-longa-8", "password2": "outra-senha-longa-8"}
     return client.post(form.request["PATH_INFO"], passwords, follow=True), address
@@ -348,7 +348,7 @@ def secret(client, ana) -> str:
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     page = client.get("/accounts/2fa/totp/activate/").content.decode()
     assert "data:image/svg+xml;base64," in page
-    secret = re.search(r'data-copy="([A-Z2-7]+)"', page)[1]
+    secret = re.findall(r'data-copy="([A-Z2-7]+)"', page)[0]
     client.post("/accounts/2fa/totp/activate/", {"code": code(secret)})
     client.post("/accounts/logout/")
     cache.clear()
@@ -385,7 +385,7 @@ def test_a_recovery_code_lets_in_once(client, secret):
     sign_in(client)
     client.post(reverse("mfa_authenticate"), {"code": code(secret)})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    recovery = re.search(r"<li>(\d{8})</li>", client.get("/accounts/2fa/recovery-codes/").content.decode())[1]
+    recovery = re.findall(r"<li>(\d{8})</li>", client.get("/accounts/2fa/recovery-codes/").content.decode())[0]
 
     for is_first in (True, False):
         elsewhere = Client()
@@ -421,7 +421,7 @@ def recovery(client, secret) -> str:
     sign_in(client)
     client.post(reverse("mfa_authenticate"), {"code": code(secret)})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    shown = re.search(r"<li>(\d{8})</li>", client.get("/accounts/2fa/recovery-codes/").content.decode())[1]
+    shown = re.findall(r"<li>(\d{8})</li>", client.get("/accounts/2fa/recovery-codes/").content.decode())[0]
     client.post("/accounts/logout/")
     cache.clear()
     return shown

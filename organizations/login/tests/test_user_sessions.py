@@ -117,9 +117,9 @@ def test_signing_out_elsewhere_requires_a_post_and_a_session(ana) -> None:
 
 
 def test_recording_a_session_twice_changes_nothing_else(ana) -> None:
-    key = signed_in(LAPTOP).session.session_key
+    signed_in(LAPTOP)
     before = UserSession.objects.get()
-    record_session(key, user_id=ana.pk, user_agent=PHONE, now=timezone.now() + timedelta(hours=1))
+    record_session(before.session_id, user_id=ana.pk, user_agent=PHONE, now=timezone.now() + timedelta(hours=1))
 
     after = UserSession.objects.get()
     assert (after.user_agent, after.signed_in_at) == (PHONE, before.signed_in_at)
@@ -132,7 +132,7 @@ def test_an_open_page_records_its_session_and_its_stream_ends_with_it(hub, ana) 
     Membership.objects.create(organization=organization, user=ana, role=Role.USER)
     phone, laptop = signed_in(PHONE), signed_in(LAPTOP)
     UserSession.objects.filter(pk=phone.session.session_key).delete()
-    cookies = {"sessionid": phone.session.session_key}
+    cookies = {"sessionid": phone.cookies["sessionid"].value}
     address = f"{hub.address}/o/{organization.pk}/events/"
     with requests.get(address, cookies=cookies, headers={"User-Agent": PHONE}, stream=True, timeout=15) as stream:
         assert stream.status_code == 200

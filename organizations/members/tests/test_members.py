@@ -10,8 +10,7 @@ from django.test import Client
 from conftest import html_of
 from organizations.members import memberships
 from organizations.models import Membership, Organization, Role, User
-from organizations.permissions import get_access
-from organizations.tests.people import browser, member, outsider
+from organizations.tests.people import access_of, browser, member, outsider
 
 pytestmark = pytest.mark.django_db
 
@@ -146,7 +145,7 @@ def test_reading_changes_nothing(aroeira, clara, ulla):
 
 def test_of_two_creators_who_remove_each_other_one_stays(aroeira, clara):
     carl, _ = member(aroeira, Role.USER_CREATOR, name="Carl")
-    hers, his = get_access(clara[0], aroeira.pk), get_access(carl, aroeira.pk)
+    hers, his = access_of(clara[0], aroeira), access_of(carl, aroeira)
     her_place, his_place = membership_of(aroeira, clara[0]), membership_of(aroeira, carl)
 
     memberships.remove_member(member=his_place, by=hers)
@@ -161,7 +160,7 @@ def test_of_two_creators_who_remove_each_other_one_stays(aroeira, clara):
 
 def test_a_creator_whose_user_is_switched_off_does_not_count(aroeira, clara):
     carl, _ = member(aroeira, Role.USER_CREATOR, name="Carl")
-    his = get_access(carl, aroeira.pk)
+    his = access_of(carl, aroeira)
     User.objects.filter(pk=carl.pk).update(activate=False)
 
     with pytest.raises(memberships.LastCreator):
@@ -173,7 +172,7 @@ def test_administrator_cannot_change_a_member_who_just_got_the_same_role(aroeira
     do(clara[1], aroeira, ulla[0], "role", role="user_admin")
 
     with pytest.raises(PermissionDenied):
-        memberships.remove_member(member=seen, by=get_access(adao[0], aroeira.pk))
+        memberships.remove_member(member=seen, by=access_of(adao[0], aroeira))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -286,7 +286,7 @@ def test_who_has_no_user_is_invited_and_the_link_works(client):
     printed = run(member=["nova@example.com"])
 
     assert "no user can see its conversations until the invitation is accepted" in printed
-    link = re.search(r"^  (/invitations/\S+)$", printed, re.MULTILINE)[1]
+    link = re.findall(r"^  (/invitations/\S+)$", printed, re.MULTILINE)[0]
     joined = client.post(link, {"name": "Nova", "password": "uma-senha-longa-7"})
     assert joined["Location"] == f"/o/{Organization.objects.get().pk}/inbox/"
     assert Membership.objects.get().role == "user_creator"
@@ -306,7 +306,9 @@ def test_what_is_no_address_is_refused_before_anything_is_connected():
 @pytest.mark.django_db
 def test_the_first_login_enters_the_organization_that_was_connected(client):
     run()
-    email, password = create_first_superuser()
+    created = create_first_superuser()
+    assert created is not None
+    email, password = created
     client.post("/accounts/login/", {"login": email, "password": password})
     organization = Organization.objects.get()
 

@@ -109,8 +109,10 @@ def test_a_number_that_makes_no_sense_is_refused(standin, wrong) -> None:
 
 
 def test_no_page_of_another_site_can_connect_a_number(standin) -> None:
-    options = {"data": json.dumps(DESCRIBED), "headers": {"Content-Type": "text/plain"}}
-    assert requests.post(f"{standin.url}/control/numbers", timeout=30, **options).status_code == 415
+    response = requests.post(
+        f"{standin.url}/control/numbers", data=json.dumps(DESCRIBED), headers={"Content-Type": "text/plain"}, timeout=30
+    )
+    assert response.status_code == 415
 
 
 @pytest.mark.parametrize("token", ["", "wrong", f"token-of-{OTHER}"])

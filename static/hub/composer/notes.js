@@ -19,17 +19,17 @@ body.addEventListener("htmx:beforeRequest", ({ target }) => {
 body.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   if (!target.matches("[data-note-form]")) return;
   showSending(target, false);
-  if (detail.successful) showSuccess(target);
+  if (detail.successful) showSuccess(target, detail.xhr);
   else showFailure(target, detail.xhr);
 });
 
-function showSuccess(form) {
+function showSuccess(form, xhr) {
   const area = one("[data-note-text]", form);
   area.value = "";
   getDraft().note = "";
   storeDraft();
   fitHeight(area);
-  showToast(composerData("noteSaved"));
+  if (!xhr.getResponseHeader("HX-Trigger")) showToast(composerData("noteSaved")); // it was a command, and says itself what it did
   if (answerForm()) showTab("tab-answer");
   body.dispatchEvent(new Event("hub:changed"));
 }

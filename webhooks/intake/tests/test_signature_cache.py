@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 import tracemalloc
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
@@ -121,8 +122,8 @@ def test_a_body_of_two_organizations_with_one_app_is_in_the_log_of_neither(hub) 
     for number in named:
         owner = owners[1] if number == named[-1] else owners[0]
         PhoneNumber.objects.create(organization=owner, phone_number_id=number, wa_id="55" + number, app_secret=AGENCY)
-    for number in range(7100, 7110):  # so that the second one's is not among the latest
-        PhoneNumber.objects.create(organization=owners[0], phone_number_id=str(number), wa_id="55", app_secret="another")
+    for another in range(7100, 7110):  # so that the second one's is not among the latest
+        PhoneNumber.objects.create(organization=owners[0], phone_number_id=str(another), wa_id="55", app_secret="another")
 
     assert hub.post(body(*map(value, named)), secret=AGENCY).status_code == 200
 
@@ -278,7 +279,7 @@ def test_a_previous_secret_of_unknown_age_is_refused(hub, organization) -> None:
 
 
 def test_an_input_that_the_database_refuses_does_not_affect_its_group(transactional_db) -> None:
-    def work(inputs: list[str]) -> list[str]:
+    def work(inputs: Sequence[str]) -> list[str]:
         if "bad" in inputs:
             raise DatabaseError
         return [each.upper() for each in inputs]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.conf import settings as hub_settings
@@ -46,8 +47,8 @@ def keep(organization: Organization | None, sent: bytes = text_body("wamid.1"), 
         shown, raw = sent.decode(), None
     except UnicodeDecodeError:
         shown, raw = sent.decode(errors="backslashreplace"), sent
-    known = {"json": shown, "raw": raw, "size": len(sent), "state": State.DONE, "signed_for": []}
-    return Webhook.objects.create(organization_id=organization and organization.pk, **(known | columns))
+    known: dict[str, Any] = {"json": shown, "raw": raw, "size": len(sent), "state": State.DONE, "signed_for": []}
+    return Webhook.objects.create(organization_id=organization.pk if organization else None, **(known | columns))
 
 
 def hold(webhook: Webhook, index: int = 0, **columns) -> HeldItem:
@@ -113,9 +114,9 @@ def test_each_webhook_is_on_one_page_of_the_log(admin, organization, stranger):
     first = text(admin, at("webhook_log", organization))
     assert ids(first) == own[:PAGE_SIZE]
 
-    address = re.search(r'hx-get="([^"]+/older/[^"]+)"', first)[1].replace("&amp;", "&")
+    address = re.findall(r'hx-get="([^"]+/older/[^"]+)"', first)[0].replace("&amp;", "&")
     assert ids(text(admin, address)) == own[PAGE_SIZE : 2 * PAGE_SIZE]
-    plain = re.search(r'href="([^"]+\?before=[^"]+)"', first)[1]
+    plain = re.findall(r'href="([^"]+\?before=[^"]+)"', first)[0]
     second = text(admin, plain)
     assert ids(second) == own[PAGE_SIZE : 2 * PAGE_SIZE]
     assert "hub:refresh" not in second.split("<main")[1]
@@ -126,7 +127,7 @@ def test_an_open_page_fetches_new_webhooks_and_keeps_the_others(admin, organizat
     for _ in range(PAGE_SIZE + 5):
         keep(organization)
     first = text(admin, at("webhook_log", organization))
-    live = re.search(r'id="webhooks-latest"\s+data-live\s+hx-get="([^"]+)"', first)[1].replace("&amp;", "&")
+    live = re.findall(r'id="webhooks-latest"\s+data-live\s+hx-get="([^"]+)"', first)[0].replace("&amp;", "&")
     new = keep(organization).pk
 
     fetched = text(admin, live)
@@ -142,7 +143,7 @@ def test_of_many_new_webhooks_the_latest_are_shown_with_a_button(admin, organiza
     fetched = text(admin, at("webhooks_latest", organization, since=first))
     assert len(ids(fetched)) == MAX_LATEST
 
-    rest = text(admin, re.search(r'hx-get="([^"]+/older/[^"]+)"', fetched)[1].replace("&amp;", "&"))
+    rest = text(admin, re.findall(r'hx-get="([^"]+/older/[^"]+)"', fetched)[0].replace("&amp;", "&"))
     assert ids(rest)[-1] == first
     assert len(ids(rest)) == 21
 
@@ -187,7 +188,8 @@ def test_odd_query_strings_get_a_page(admin, organization, query):
             body(value(messages=[message("wamid.1")], statuses=[{"id": "w", "status": "read", "timestamp": "1795003200"}])),
             "1 message and more",
         ),
-        (body({"event": "FLAGGED"}, field="phone_number_quality_update"), "phone number quality update"),
+        (body({"event": "FLAGGED"}, field="phone_number_quality_update"), "quality of the number"),
+        (body({"event": "NEW"}, field="a_field_of_2030"), "a field of 2030"),
         (b"no json", ""),
         (b"\xff", ""),
         (b"", ""),

@@ -1,4 +1,4 @@
-"""5 de marzo de 2026, 14:30 and 05/03/2026 14:30."""
+"""5 de marzo de 2026, 14:30, 05/03/2026 14:30 and 1.234,5: as in the texts of the pages and in most of Latin America."""
 
 DATE_FORMAT = r"j \d\e F \d\e Y"
 TIME_FORMAT = "H:i"
@@ -7,3 +7,4 @@ YEAR_MONTH_FORMAT = r"F \d\e Y"
 MONTH_DAY_FORMAT = r"j \d\e F"
 SHORT_DATE_FORMAT = "d/m/Y"
 SHORT_DATETIME_FORMAT = "d/m/Y H:i"
+THOUSAND_SEPARATOR = "."

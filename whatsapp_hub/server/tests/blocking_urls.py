@@ -3,6 +3,7 @@
 import hashlib
 import threading
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -19,7 +20,9 @@ def block(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt
 def upload(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(hashlib.sha256(request.FILES["file"].read()).hexdigest())
+    (file,) = request.FILES.values()
+    assert isinstance(file, UploadedFile)
+    return HttpResponse(hashlib.sha256(file.read()).hexdigest())
 
 
 urlpatterns = [path("block", block), path("upload", upload), *urls.urlpatterns]

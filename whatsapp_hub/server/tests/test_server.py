@@ -38,7 +38,8 @@ class ShortLimitsConnection(Connection):
     check_interval = 0.1
     made = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
         ShortLimitsConnection.made += 1
 
@@ -52,8 +53,10 @@ class Server:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
         self.address = f"http://127.0.0.1:{self.port}"
-        options = {"http": ShortLimitsConnection, "timeout_graceful_shutdown": 3, "timeout_keep_alive": 1} | options
-        self._server = uvicorn.Server(uvicorn.Config(application, log_level="critical", ws="none", lifespan="off", **options))
+        limits: dict[str, Any] = {"http": ShortLimitsConnection, "timeout_graceful_shutdown": 3, "timeout_keep_alive": 1}
+        self._server = uvicorn.Server(
+            uvicorn.Config(application, log_level="critical", ws="none", lifespan="off", **limits | options)
+        )
         self._thread = threading.Thread(target=self._serve)
 
     def _serve(self) -> None:

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -114,7 +115,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_others_are_served_beside_such_clients_and_after_them(transactional_db, web, attack: Callable) -> None:
+def test_others_are_served_beside_such_clients_and_after_them(transactional_db, web, attack: Callable[..., Any]) -> None:
     with closing(attack(web)):
         assert_others_are_served(web)
     assert_no_thread_is_stuck(web)
@@ -123,7 +124,7 @@ def test_others_are_served_beside_such_clients_and_after_them(transactional_db, 
 
 def test_static_files_are_served_as_caches_and_players_expect_them(transactional_db, web) -> None:
     page = requests.get(web.address + LOGIN, timeout=5).text
-    hashed = re.search(r"/static/hub/hub\.[0-9a-f]{12}\.js", page)[0]
+    hashed = re.findall(r"/static/hub/hub\.[0-9a-f]{12}\.js", page)[0]
     whole = requests.get(web.address + hashed, headers={"Accept-Encoding": "gzip"}, timeout=5)
     assert (whole.headers["Content-Encoding"], whole.headers["Vary"]) == ("gzip", "Accept-Encoding")
     assert whole.headers["Cache-Control"] == "max-age=315360000, public, immutable"

@@ -64,7 +64,7 @@ def busy(hub: Hub, ana: User, organization: Organization) -> Organization:
         status="APPROVED",
         quality="GREEN",
         components=[{"type": "BODY", "text": "Olá {{1}}, o seu pedido está pronto."}],
-        told_at=timezone.now(),
+        reported_at=timezone.now(),
     )
     add_note(contact=contact, by=ana, text="Prefere receber à tarde.", now=timezone.now())
     return organization
@@ -85,6 +85,7 @@ def pages_of(organization: Organization) -> dict[str, str]:
         "numbers": f"{at}settings/numbers/",
         "new number": f"{at}settings/numbers/new/",
         "number": f"{at}settings/numbers/{number.pk}/",
+        "automatic messages": f"{at}settings/bots/numbers/{number.pk}/automatic/",
         "business profile": f"{at}settings/numbers/{number.pk}/profile/",
         "callback": f"{at}settings/numbers/{number.pk}/setup/callback/",
         "members": f"{at}settings/members/",

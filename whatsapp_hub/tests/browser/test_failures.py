@@ -30,7 +30,7 @@ def failed(open_page: Open, hub: Hub, ana: User, organization: Organization, num
         status="APPROVED",
         category="UTILITY",
         components=[{"type": "BODY", "text": "Olá {{1}}!"}],
-        told_at=timezone.now(),
+        reported_at=timezone.now(),
     )
 
     def show(code: Any, details: str = "", **options: Any) -> Page:

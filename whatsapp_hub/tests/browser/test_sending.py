@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from chats.message_templates.sync import sync_due_templates
 from conftest import Hub
@@ -86,10 +86,10 @@ def livia(open_page: Open, ana: User, number: PhoneNumber) -> ChatPages:
     return ChatPages(open_page, ana, number, "Lívia")
 
 
-def picture() -> dict[str, Any]:
+def picture() -> FilePayload:
     content = io.BytesIO()
     Image.new("RGB", (640, 480), "#4cc9a7").save(content, "JPEG")
-    return {"name": "mesa.jpg", "mimeType": "image/jpeg", "buffer": content.getvalue()}
+    return FilePayload(name="mesa.jpg", mimeType="image/jpeg", buffer=content.getvalue())
 
 
 def test_text_goes_both_ways_and_the_ticks_move_to_read(ana_beatriz: ChatPages) -> None:
@@ -120,8 +120,8 @@ def test_photos_and_documents_go_both_ways(ana_beatriz: ChatPages) -> None:
     phone.locator("#phone-composer form[action$='/file/'] button").click()
     expect(inbox.locator("#thread .message-in img")).to_have_count(2)
 
-    document = {"name": "orçamento.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n%%EOF\n"}
-    inbox.locator("[data-choose-files]").set_input_files([document])
+    document = FilePayload(name="orçamento.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4\n%%EOF\n")
+    inbox.locator("[data-choose-files]").set_input_files(document)
     expect(inbox.locator("[data-files] li")).to_contain_text("orçamento.pdf")
     inbox.locator("[data-text]").fill("Segue o orçamento")
     inbox.locator("[data-answer] [data-send]").click()
@@ -131,10 +131,10 @@ def test_photos_and_documents_go_both_ways(ana_beatriz: ChatPages) -> None:
 
 def test_a_file_that_whatsapp_does_not_accept_is_refused_before_it_is_sent(ana_beatriz: ChatPages) -> None:
     inbox = ana_beatriz.inbox
-    inbox.locator("[data-choose-files]").set_input_files([{"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}])
+    inbox.locator("[data-choose-files]").set_input_files(FilePayload(name="a.svg", mimeType="image/svg+xml", buffer=b"<svg/>"))
     expect(inbox.locator("#composer-error")).to_contain_text("“a.svg” é de um tipo que o WhatsApp não aceita")
-    large = {"name": "g.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff" + b"0" * (5 * 2**20 + 1)}
-    inbox.locator("[data-choose-files]").set_input_files([large])
+    large = FilePayload(name="g.jpg", mimeType="image/jpeg", buffer=b"\xff\xd8\xff" + b"0" * (5 * 2**20 + 1))
+    inbox.locator("[data-choose-files]").set_input_files(large)
     expect(inbox.locator("#composer-error")).to_contain_text("5 MB")
     expect(inbox.locator("[data-files] li")).to_have_count(0)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from chats.models import Attachment, Message
 from conftest import Hub, apply_all
@@ -344,13 +344,14 @@ def test_a_photo_over_the_limit_is_made_smaller_and_stays_upright(open_page: Ope
     original = photo((3600, 2700), orientation=6)  # turned by a quarter: red to the right, and upright
     assert len(original) > 5 * 2**20
     page = open_page(conversation, ana)
-    page.locator("[data-choose-files]").set_input_files([{"name": "mesa.JPG", "mimeType": "image/jpeg", "buffer": original}])
+    page.locator("[data-choose-files]").set_input_files(FilePayload(name="mesa.JPG", mimeType="image/jpeg", buffer=original))
     expect(page.locator("[data-original]")).to_be_visible(timeout=30_000)
     expect(page.locator("#composer-error")).to_be_empty()
     page.locator("[data-send]:visible").click()
     (sent,) = wait_for(1, page)
     assert sent.kind == "image"
     stored = Attachment.objects.get()
+    assert stored.size is not None
     assert stored.size <= 5 * 2**20
     with stored.file.open() as content, Image.open(content) as picture:
         assert picture.width < picture.height
@@ -362,7 +363,7 @@ def test_a_photo_over_the_limit_is_made_smaller_and_stays_upright(open_page: Ope
 def test_the_original_is_sent_as_a_document_on_request(open_page: Open, ana: User, conversation: str) -> None:
     original = photo((3600, 2700))
     page = open_page(conversation, ana)
-    page.locator("[data-choose-files]").set_input_files([{"name": "mesa.jpg", "mimeType": "image/jpeg", "buffer": original}])
+    page.locator("[data-choose-files]").set_input_files(FilePayload(name="mesa.jpg", mimeType="image/jpeg", buffer=original))
     page.locator("[data-original] input").check(timeout=30_000)
     page.wait_for_timeout(500)
     page.reload()

@@ -1,0 +1,1 @@
+"""What `benchmarks/run NAME` measures: a module for each, and `yardstick` for the machine itself."""

@@ -1,0 +1,151 @@
+"""Conversations that a lane answers: locked, and with everything that the answer depends on, in a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from django.db.models import Min, Q
+
+from bots.automatic.due_messages import contact_facts, number_facts
+from bots.automatic.services import hours_of, load_automatic
+from bots.flows.events import Facts
+from bots.flows.flow import Flow, read_flow
+from bots.models import AutomaticMessages, AutomaticMessageSent, Bot, BotConversation, BotVersion
+from chats.models import Message
+from contacts.models import Contact
+from organizations.models import PhoneNumber
+
+BotKey = tuple[int, str]
+"""The id of the organization, and the key of the bot."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known about the contact's present session: when it began, and which automatic messages it has had."""
+
+    began_at: datetime | None = None
+    sent_kinds: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Conversation:
+    """A locked contact, and what its answer depends on. `stored` is the state of its flow, None if it never had one. `bot` is the
+    number's bot, None if `default_bot` names none."""
+
+    contact: Contact
+    number: PhoneNumber
+    automatic: AutomaticMessages
+    number_facts: Facts
+    stored: BotConversation | None
+    bot: Bot | None
+    session: Session
+    labels: Collection[str]
+    now: datetime
+
+    @cached_property
+    def facts(self) -> Facts:
+        return contact_facts(self.contact, self.number_facts, self.labels)
+
+    @property
+    def running_version_id(self) -> int | None:
+        """The version with which the conversation goes on, if the state belongs to the present session or continues over
+        sessions."""
+        if self.stored is None or not self.stored.flow_state.get("step"):
+            return None
+        is_same_session = self.stored.session_id == self.contact.session_id
+        is_continued = published_flow(self.stored.version_id).flow.continues
+        return self.stored.version_id if is_same_session or is_continued else None
+
+    @property
+    def version_id(self) -> int | None:
+        """The version that answers: the running one, or the published one of the number's bot. None if there is none."""
+        return self.running_version_id or (self.bot.published_id if self.bot else None)
+
+
+class PublishedFlow(NamedTuple):
+    """A published version: its flow, the key of its bot, and its number."""
+
+    version_id: int
+    flow: Flow
+    key: str
+    number: int
+
+
+@lru_cache(maxsize=512)
+def published_flow(version_id: int) -> PublishedFlow:
+    """Returns the flow of a published version, which never changes."""
+    version = BotVersion.objects.select_related("bot").get(pk=version_id)
+    return PublishedFlow(version_id, read_flow(version.flow), version.bot.key, version.number)
+
+
+def lock_contacts(contact_ids: Iterable[int]) -> dict[int, Contact]:
+    """Locks these contacts in the order of their ids, and returns them by id."""
+    return Contact.objects.select_for_update().filter(pk__in=set(contact_ids)).order_by("pk").in_bulk()
+
+
+def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[Conversation]:
+    """Returns the conversations of these locked contacts."""
+    numbers = _numbers(contacts.values())
+    automatic = load_automatic({number.pk for number in numbers.values()})
+    stored = BotConversation.objects.select_for_update().filter(pk__in=contacts).order_by("pk").in_bulk()
+    facts = {number.pk: _facts(number, automatic[number.pk], now) for number in numbers.values()}
+    bots = _bots(numbers.values())
+    sessions = _sessions(contacts.values())
+    labels = _labels(contacts)
+    return [
+        Conversation(
+            contact=contact,
+            number=(number := numbers[contact.create_for_phone_number_id]),
+            automatic=automatic[number.pk],
+            number_facts=facts[number.pk],
+            stored=stored.get(contact.pk),
+            bot=bots.get((number.organization_id, number.default_bot)),
+            session=sessions.get(contact.pk) or Session(),
+            labels=labels.get(contact.pk, ()),
+            now=now,
+        )
+        for contact in contacts.values()
+    ]
+
+
+def _facts(number: PhoneNumber, automatic: AutomaticMessages, now: datetime) -> Facts:
+    hours = hours_of(automatic, number.organization)
+    return number_facts(organization=number.organization, hours=hours, now=now)
+
+
+def _numbers(contacts: Iterable[Contact]) -> dict[str, PhoneNumber]:
+    ids = {contact.create_for_phone_number_id for contact in contacts}
+    rows = PhoneNumber.objects.filter(phone_number_id__in=ids).select_related("organization").defer(*PhoneNumber.SECRETS)
+    return {number.phone_number_id: number for number in rows}
+
+
+def _bots(numbers: Iterable[PhoneNumber]) -> dict[BotKey, Bot]:
+    keys = {(number.organization_id, number.default_bot) for number in numbers if number.default_bot}
+    condition = Q(pk__in=[])
+    for organization_id, key in keys:
+        condition |= Q(organization=organization_id, key=key)
+    rows = Bot.objects.filter(condition).only("organization", "key", "published") if keys else ()
+    return {(bot.organization_id, bot.key): bot for bot in rows}
+
+
+def _sessions(contacts: Iterable[Contact]) -> dict[int, Session]:
+    by_session = {contact.session_id: contact.pk for contact in contacts if contact.session_id}
+    found = {pk: Session() for pk in by_session.values()}
+    began = Message.objects.filter(session_id__in=by_session).order_by().values_list("session_id").annotate(Min("create_in"))
+    for session_id, began_at in began:
+        found[by_session[session_id]].began_at = began_at
+    sent = AutomaticMessageSent.objects.filter(contact__in=found, session_id__in=by_session)
+    for session_id, kind in sent.values_list("session_id", "kind"):
+        found[by_session[session_id]].sent_kinds.add(kind)
+    return found
+
+
+def _labels(contact_ids: Collection[int]) -> Mapping[int, Sequence[str]]:
+    names: dict[int, list[str]] = defaultdict(list)
+    given = Contact.labels.through.objects.filter(contact__in=contact_ids)
+    for contact_id, name in given.values_list("contact_id", "label__name"):
+        names[contact_id].append(name)
+    return names

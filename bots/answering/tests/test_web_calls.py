@@ -1,0 +1,113 @@
+"""Web calls of flows over real HTTP: results, failures, and what happens when a person is in charge by then."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from bots.answering import turns
+from bots.answering.tests.conftest import customer, now, sent_texts, text
+from bots.models import BotWebCall
+from bots.web_requests.allow_list import AllowList
+from chats.conversations.ownership import take_over
+from conftest import apply_all
+from webhooks.processing import pipeline
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Shop:
+    """A shop's own server, which knows the status of orders."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.status, self.body = 200, json.dumps({"order": {"status": "enviado"}}).encode()
+
+
+@pytest.fixture
+def shop(settings: Any) -> Iterator[Shop]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            own.requests.append((self.path, dict(self.headers)))
+            self.send_response(own.status)
+            self.send_header("Content-Length", str(len(own.body)))
+            self.end_headers()
+            self.wfile.write(own.body)
+
+        def log_message(self, *_: Any) -> None:
+            """Writes nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    own = Shop(server.server_port)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    settings.BOT_ALLOWED_ADDRESSES = AllowList.parse([f"127.0.0.1:{server.server_port}"])
+    yield own
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def order_flow(url: str, failed: str | None = "sorry") -> dict[str, Any]:
+    def say(step: str, words: str) -> dict[str, Any]:
+        return {"id": step, "type": "send", "title": step, "message": {"type": "text", "text": words}}
+
+    call: dict[str, Any] = {"id": "call", "type": "call", "title": "Consulta", "method": "GET", "url": f"{url}/orders/7", "headers": {}}
+    call |= {"save": [{"path": "order.status", "variable": "status"}], "example": {}, "next": "tell"}
+    steps = [call | ({"failed": failed} if failed else {}), say("tell", "Pedido {{status}}."), say("sorry", "Não deu certo.")]
+    return {"format": 1, "name": "Pedidos", "start": "call", "settings": {"silence_seconds": 0}, "steps": steps}
+
+
+def test_the_result_of_a_web_call_is_in_the_answer(publish, post_and_apply, shop) -> None:
+    publish(order_flow(shop.url))
+    post_and_apply(text("w1", "oi"))
+    apply_all()
+    assert sent_texts() == ["Pedido enviado."]
+    ((path, headers),) = shop.requests
+    assert path == "/orders/7"
+    assert len(headers["Idempotency-Key"]) == 36
+    assert not BotWebCall.objects.exists()
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (404, b"{}"), (200, b"<html>"), (200, b"")])
+def test_a_failed_web_call_takes_its_path(publish, post_and_apply, shop, status, body) -> None:
+    shop.status, shop.body = status, body
+    publish(order_flow(shop.url))
+    post_and_apply(text("w1", "oi"))
+    apply_all()
+    assert sent_texts() == ["Não deu certo."]
+
+
+def test_a_failed_web_call_without_a_path_calls_a_person(publish, post_and_apply, shop) -> None:
+    shop.status = 500
+    publish(order_flow(shop.url, failed=None))
+    post_and_apply(text("w1", "oi"))
+    apply_all()
+    assert (customer().owner, customer().owner_reason) == ("waiting", "call_failed")
+
+
+def test_a_web_call_into_the_own_network_is_refused(publish, post_and_apply, shop, settings) -> None:
+    settings.BOT_ALLOWED_ADDRESSES = AllowList()
+    publish(order_flow(shop.url))
+    post_and_apply(text("w1", "oi"))
+    apply_all()
+    assert sent_texts() == ["Não deu certo."]
+    assert shop.requests == []
+
+
+def test_a_result_that_comes_after_a_person_took_over_sends_nothing(publish, hub, shop, ana_of_the_team) -> None:
+    publish(order_flow(shop.url))
+    hub.deliver(text("w1", "oi", now()))
+    for lane in (*pipeline.LANES, turns.LANE):
+        lane.run_once()
+    assert BotWebCall.objects.count() == 1
+    take_over(contact=customer(), by=ana_of_the_team, now=timezone.now())
+    apply_all()
+    assert sent_texts() == []
+    assert not BotWebCall.objects.exists()

@@ -1,0 +1,137 @@
+"""The lane of web calls of flows.
+
+    lease     leases calls that are due
+    request   in a thread, outside any transaction: sends the request, within limits of time, size and address
+    store     goes on with the flows that wait for the results, and deletes the calls
+
+If a worker dies after the request, the call is made again, with the same `Idempotency-Key`. The flow goes on once.
+"""
+
+import json
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from bots.answering.answers import store_results
+from bots.answering.conversations import load_conversations, lock_contacts
+from bots.answering.decisions import decide_call, decide_failure
+from bots.models import BotWebCall
+from bots.web_requests.errors import RefusedAddress, RequestFailed
+from bots.web_requests.requests import Request, send_request
+from jobs.transactions import run_in_transaction
+from jobs.worker import SideLane, format_without_message
+
+log = logging.getLogger(__name__)
+
+CALLS = uuid.UUID("0c2f5d0e-6f9b-4a54-9a9e-6a5b7b1b9a10")
+"""Namespace of the keys that tell a server that a call is repeated."""
+MAX_IN_FLIGHT = 32
+"""Concurrent requests of one worker."""
+LEASE_SECONDS = 40.0
+"""Longer than a request may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTask:
+    """A leased call."""
+
+    pk: int
+    call_id: str
+    contact_id: int
+    organization_id: int
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """The response of a call. Without one, or with an error of the server, it is not `ok`."""
+
+    ok: bool
+    status: int = 0
+    body: bytes = b""
+
+
+def lease_calls(limit: int) -> Iterator[CallTask]:
+    """Leases and yields up to `limit` calls that are due."""
+    lease = BotWebCall.objects.lease(limit=limit, seconds=LEASE_SECONDS)
+    for call in lease.held() if lease else ():
+        yield CallTask(call.pk, call.call_id, call.contact_id, call.organization_id, call.request)
+
+
+def make_call(task: CallTask) -> CallOutcome:
+    """Sends the request of a call. Runs in a thread, so it must not use the database."""
+    wanted = task.request
+    headers = {"Idempotency-Key": str(uuid.uuid5(CALLS, f"{task.contact_id}:{task.call_id}")), **wanted["headers"]}
+    body = b""
+    if wanted["body"] is not None:
+        body = json.dumps(wanted["body"], ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json", **headers}
+    request = Request(method=wanted["method"], url=wanted["url"], headers=headers, body=body)
+    try:
+        response = send_request(request, allowed=settings.BOT_ALLOWED_ADDRESSES.for_organization(task.organization_id))
+    except (RefusedAddress, RequestFailed) as error:
+        log.info("web call %s has no response: %s", task.call_id, error.code)
+        return CallOutcome(ok=False)
+    is_success = HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
+    return CallOutcome(ok=is_success, status=response.status, body=response.body)
+
+
+def store_outcomes(outcomes: Sequence[tuple[CallTask, CallOutcome]]) -> None:
+    """Goes on with the flows that wait for these calls, in one transaction each: most lanes run other organizations' calls."""
+    for task, outcome in outcomes:
+        run_in_transaction(partial(_store, task, outcome))
+
+
+def reject_outcome(task: CallTask, _outcome: CallOutcome, error: Exception) -> None:
+    """Hands over a conversation whose flow cannot go on."""
+    log.error("web call %s cannot be stored: %s", task.call_id, format_without_message(error))
+    run_in_transaction(partial(_hand_over, task))
+
+
+LANE = SideLane(
+    "bot-calls",
+    model=BotWebCall,
+    take=lease_calls,
+    do=make_call,
+    store=store_outcomes,
+    width=MAX_IN_FLIGHT,
+    fail=lambda _task, _error: CallOutcome(ok=False),
+    reject=reject_outcome,
+    give_back=lambda tasks: _give_back([task.pk for task in tasks]),
+    renew=lambda tasks: _renew([task.pk for task in tasks]),
+    lease=LEASE_SECONDS,
+)
+
+
+def _store(task: CallTask, outcome: CallOutcome) -> None:
+    now = timezone.now()
+    contacts = lock_contacts([task.contact_id])
+    if not BotWebCall.objects.filter(pk=task.pk).delete()[0]:
+        return  # another worker was faster
+    conversations = load_conversations(contacts, now)
+    result = partial(decide_call, call_id=task.call_id, ok=outcome.ok, status=outcome.status, body=outcome.body)
+    store_results([result(each) for each in conversations], now)
+
+
+def _hand_over(task: CallTask) -> None:
+    now = timezone.now()
+    contacts = lock_contacts([task.contact_id])
+    BotWebCall.objects.filter(pk=task.pk).delete()
+    store_results([decide_failure(each, f"failed:{task.call_id}") for each in load_conversations(contacts, now)], now)
+
+
+def _give_back(ids: Sequence[int]) -> None:
+    BotWebCall.objects.filter(pk__in=ids).update(due_at=Now(), lease_token=None)
+
+
+def _renew(ids: Sequence[int]) -> None:
+    BotWebCall.objects.filter(pk__in=ids).exclude(lease_token=None).update(due_at=Now() + timedelta(seconds=LEASE_SECONDS))

@@ -1,0 +1,248 @@
+"""The forms of a number's automatic messages: each message, the hours of each day, the closed days, and the rest."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from bots.automatic.business_hours import Period, states_of
+from bots.flows.messages import build
+from bots.flows.texts import PLACEHOLDERS, fold, names_in
+from cloud_api.messages import MOST_TEXT, InvalidMessage
+from cloud_api.payloads.texts import is_visible
+from organizations.models import BotReturn
+
+MAX_PERIODS = 3
+"""Of one day."""
+MAX_BUTTONS = 3
+MAX_TITLE = 20
+MAX_BUTTON_TEXT = 1024
+"""Characters of the text of a message with buttons (docs/meta-platform.md 8.2)."""
+MAX_CLOSED_DAYS = 100
+MAX_PERSON_WORDS = 30
+MAX_PERSON_WORD = 60
+SEPARATORS = re.compile(r"[,;\n]")
+LEAP_YEAR = 2028
+SWITCH = {"data-switch": True}
+"""Attributes of a field that shows or hides a part of the page (`.switched` in frontend/hub.css)."""
+
+
+class MessageForm(forms.Form):
+    """One automatic message: a text, with or without buttons. After validation, `message` is the message of a flow, or None."""
+
+    text = forms.CharField(label=_("Text"), required=False, max_length=MOST_TEXT, widget=forms.Textarea({"rows": 4}))
+    button_1 = forms.CharField(label=_("Button 1"), required=False, max_length=MAX_TITLE)
+    button_2 = forms.CharField(label=_("Button 2"), required=False, max_length=MAX_TITLE)
+    button_3 = forms.CharField(label=_("Button 3"), required=False, max_length=MAX_TITLE)
+
+    def __init__(self, data: Any = None, *, stored: Mapping[str, Any] | None, suggested: str = "", **options: Any) -> None:
+        stored = stored or {}
+        self._ids = {button["title"]: button["id"] for button in stored.get("buttons", ())}
+        titles = {f"button_{index}": title for index, title in enumerate(self._ids, start=1)}
+        super().__init__(data, initial={"text": stored.get("text", suggested)} | titles, **options)
+        self.message: dict[str, Any] | None = None
+
+    @property
+    def buttons(self) -> list[forms.BoundField]:
+        return [self[f"button_{index}"] for index in range(1, MAX_BUTTONS + 1)]
+
+    @property
+    def typed_buttons(self) -> list[str]:
+        """The texts of the buttons, as they are in the fields now."""
+        return [title for field in self.buttons if (title := str(field.value() or "").strip())]
+
+    @property
+    def typed_text(self) -> str:
+        return str(self["text"].value() or "")
+
+    def clean_text(self) -> str:
+        text = self.cleaned_data["text"].replace("\r\n", "\n").strip()
+        unknown = [name for name in names_in(text) if name not in PLACEHOLDERS]
+        if unknown:
+            raise ValidationError(_("There is no placeholder “%(name)s”."), params={"name": unknown[0][:40]})
+        return text if is_visible(text) else ""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        titles = [cleaned[field.name] for field in self.buttons if cleaned.get(field.name)]
+        if not self.errors and (cleaned["text"] or titles):
+            self.message = self._message(cleaned["text"], titles)
+        return cleaned
+
+    def _message(self, text: str, titles: Sequence[str]) -> dict[str, Any] | None:
+        """Returns the message. Returns None and adds an error if WhatsApp would refuse it."""
+        message: dict[str, Any] = {"type": "buttons" if titles else "text", "text": text}
+        if titles:
+            ids = [self._ids.get(title) or button_id(title, index) for index, title in enumerate(titles, start=1)]
+            message["buttons"] = [{"id": each, "title": title} for each, title in zip(ids, titles, strict=True)]
+        if not text:
+            self.add_error("text", _("A message with buttons needs a text."))
+        elif len({fold(title) for title in titles}) < len(titles):
+            self.add_error("button_2", _("Two buttons have the same text."))
+        elif titles and len(text) > MAX_BUTTON_TEXT:
+            self.add_error("text", _("With buttons, a text has at most 1,024 characters."))
+        else:
+            try:
+                build(message, lambda name: name)
+            except InvalidMessage as refusal:
+                self.add_error("text", gettext(refusal.words) % {"limit": refusal.limit})
+        return None if self.errors else message
+
+    def require(self) -> None:
+        """Adds an error if the message is empty, because it is switched on."""
+        if self.message is None and not self.errors:
+            self.add_error("text", _("Write what customers get, or switch the message off."))
+
+
+def button_id(title: str, index: int) -> str:
+    """Returns the id of a button, by which the branches of a bot know it: the words of its text."""
+    return fold(title).replace(" ", "-")[:40] or f"button-{index}"
+
+
+class DayForm(forms.Form):
+    """The periods of one day of the week."""
+
+    is_open = forms.BooleanField(required=False, widget=forms.CheckboxInput(SWITCH))
+
+    def __init__(self, data: Any = None, *, label: str, periods: Sequence[Period] = (), **options: Any) -> None:
+        initial: dict[str, Any] = {"is_open": bool(periods)}
+        for index, (begin, end) in enumerate(periods[:MAX_PERIODS], start=1):
+            initial |= {f"from_{index}": begin, f"to_{index}": end}
+        super().__init__(data, initial=initial, **options)
+        self.label = label
+        for index in range(1, MAX_PERIODS + 1):
+            for name in ("from", "to"):
+                self.fields[f"{name}_{index}"] = forms.TimeField(required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
+
+    @property
+    def periods(self) -> list[dict[str, Any]]:
+        """The fields of each period. An empty one is hidden until it is wanted, except the first."""
+        pairs = [(self[f"from_{index}"], self[f"to_{index}"]) for index in range(1, MAX_PERIODS + 1)]
+        return [
+            {"from": begin, "to": end, "is_hidden": position > 0 and not (begin.value() or end.value())}
+            for position, (begin, end) in enumerate(pairs)
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not cleaned.get("is_open") or self.errors:
+            return cleaned
+        pairs = [(cleaned[f"from_{index}"], cleaned[f"to_{index}"]) for index in range(1, MAX_PERIODS + 1)]
+        if any((begin is None) != (end is None) for begin, end in pairs):
+            raise ValidationError(_("Enter from when and until when."))
+        periods = sorted(pair for pair in pairs if None not in pair)
+        if not periods:
+            raise ValidationError(_("Enter the hours of this day, or mark it as closed."))
+        # Only the last period may last beyond midnight.
+        if any(end <= begin or end > later for (begin, end), (later, _end) in pairwise(periods)):
+            raise ValidationError(_("The hours of this day overlap."))
+        cleaned["periods"] = [[f"{begin:%H:%M}", f"{end:%H:%M}"] for begin, end in periods]
+        return cleaned
+
+    @property
+    def stored_periods(self) -> list[list[str]]:
+        """The periods as they are stored. None of a closed day."""
+        periods: list[list[str]] = self.cleaned_data.get("periods", [])
+        return periods
+
+
+class ClosedDayForm(forms.Form):
+    """A day on which the number is closed. Without a date, the row is left out."""
+
+    day = forms.DateField(label=_("Day"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    name = forms.CharField(label=_("Name"), required=False, max_length=60)
+    every_year = forms.BooleanField(label=_("Every year"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and cleaned["name"] and not cleaned["day"]:
+            self.add_error("day", _("Enter the day."))
+        return cleaned
+
+    @property
+    def stored(self) -> list[str] | None:
+        """The day as it is stored, or None for an empty row."""
+        day = self.cleaned_data.get("day")
+        if not day:
+            return None
+        return [day.strftime("%m-%d") if self.cleaned_data["every_year"] else day.isoformat(), self.cleaned_data["name"]]
+
+
+ClosedDays = forms.formset_factory(ClosedDayForm, extra=1, max_num=MAX_CLOSED_DAYS, validate_max=True)
+
+
+def closed_day_initial(day: str, name: str, *, today: date) -> dict[str, Any]:
+    """Returns the values of a row of the form. A day of every year is shown in the year in which it comes next."""
+    if len(day) > len("MM-DD"):
+        return {"day": day, "name": name}
+    if day == "02-29":
+        return {"day": date(LEAP_YEAR, 2, 29), "name": name, "every_year": True}
+    this_year = date.fromisoformat(f"{today.year}-{day}")
+    return {"day": this_year if this_year >= today else this_year.replace(year=today.year + 1), "name": name, "every_year": True}
+
+
+def _minutes(label: Any, least: int, most: int) -> forms.IntegerField:
+    return forms.IntegerField(label=label, min_value=least, max_value=most, widget=forms.NumberInput({"inputmode": "numeric"}))
+
+
+def _switch(label: Any) -> forms.BooleanField:
+    return forms.BooleanField(label=label, required=False, widget=forms.CheckboxInput(SWITCH))
+
+
+class RulesForm(forms.Form):
+    """What is on, holidays, who gets a conversation back, and limits."""
+
+    greeting_is_on = _switch(_("Greeting"))
+    away_is_on = _switch(_("Away message"))
+    handed_over_is_on = _switch(_("Tell the customer"))
+    reminder_is_on = _switch(_("Reminder"))
+    opening = forms.ChoiceField(
+        label=_("When is somebody there?"),
+        choices=[("always", _("Always")), ("hours", _("At these hours"))],
+        widget=forms.RadioSelect,
+    )
+    holidays = forms.BooleanField(label=_("Closed on holidays"), required=False)
+    holiday_state = forms.ChoiceField(label=_("State"), required=False)
+    person_words = forms.CharField(
+        label=_("Words with which customers ask for a person"),
+        required=False,
+        max_length=1_000,
+        help_text=_("Separated by commas. Capital letters and accents make no difference."),
+    )
+    reminder_minutes = _minutes(_("Minutes before the window closes"), 5, 23 * 60)
+    bot_returns = forms.ChoiceField(
+        label=_("After a person has answered, the bot answers again"), choices=BotReturn.choices, widget=forms.RadioSelect
+    )
+    bot_returns_minutes = _minutes(_("Minutes after the person's last answer"), 1, 7 * 24 * 60)
+    hand_back_word = forms.CharField(
+        label=_("Word that gives the conversation back to the bot"),
+        required=False,
+        max_length=30,
+        help_text=_("Somebody of the team writes it as a note. Customers never see it. Empty: only the button does it."),
+    )
+    loop_answers = _minutes(_("Answers"), 2, 500)
+    loop_minutes = _minutes(_("In so many minutes"), 1, 60)
+    late_after_minutes = _minutes(_("Minutes until a message is too old"), 1, 24 * 60)
+
+    def __init__(self, data: Any = None, *, country: str, **options: Any) -> None:
+        super().__init__(data, **options)
+        state = self.fields["holiday_state"]
+        assert isinstance(state, forms.ChoiceField)  # noqa: S101
+        state.choices = [("", _("National holidays only")), *states_of(country).items()]
+        self.has_states = len(state.choices) > 1
+
+    def clean_person_words(self) -> list[str]:
+        words = [" ".join(word.split()) for word in SEPARATORS.split(self.cleaned_data["person_words"])]
+        found = list({fold(word): word for word in words if fold(word)}.values())
+        if len(found) > MAX_PERSON_WORDS or any(len(word) > MAX_PERSON_WORD for word in found):
+            raise ValidationError(_("At most 30 words or groups of words, of 60 characters each."))
+        return found
+
+    def clean_hand_back_word(self) -> str:
+        return " ".join(self.cleaned_data["hand_back_word"].split())

@@ -1,0 +1,129 @@
+"""All forms of the page of automatic messages together: what was typed as columns, and what of it is wrong."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, time
+from typing import Any
+
+from django import forms
+from django.utils.functional import cached_property
+from django.utils.text import capfirst
+from django.utils.translation import get_language, gettext, override
+from django.utils.translation import gettext_noop as _
+
+from bots.automatic.business_hours import BusinessHours, Period
+from bots.automatic.calendar_words import WORDS, customers_language
+from bots.automatic.forms import ClosedDays, DayForm, MessageForm, RulesForm, closed_day_initial
+from bots.automatic.services import hours_of
+from bots.flows.flow import PERSON_WORDS
+from bots.models import AutomaticMessages
+from organizations.models import Organization, PhoneNumber
+
+MESSAGES = ("greeting", "away", "handed_over", "handed_over_away", "reminder")
+"""Columns of AutomaticMessages that are messages."""
+SWITCHED = {"greeting": "greeting_is_on", "away": "away_is_on", "reminder": "reminder_is_on"}
+"""Messages that must not be empty while they are on."""
+RULES = (
+    *("greeting_is_on", "away_is_on", "handed_over_is_on", "reminder_is_on", "reminder_minutes"),
+    *("holidays", "holiday_state", "person_words", "loop_answers", "loop_minutes"),
+)
+NUMBER_COLUMNS = ("bot_returns", "bot_returns_minutes", "hand_back_word", "late_after_minutes")
+SUGGESTIONS = {
+    "greeting": _("Hello, {{first_name}}! This is {{organization}}. How can we help you?"),
+    "away": _("Hello, {{first_name}}! We are closed at the moment. Our hours: {{hours}}. We answer {{next_opening}}."),
+    "reminder": _("{{first_name}}, can we still help you? Answer here and we go on from where we stopped."),
+}
+"""Texts to start from, in the language of the customers."""
+USUAL_DAY = ((time(8), time(18)),)
+USUAL_WEEK: tuple[tuple[Period, ...], ...] = (*[USUAL_DAY] * 5, ((time(8), time(12)),), ())
+"""Hours to start from, for a number that was always open."""
+
+
+class AutomaticForms:
+    """The forms of one number. Without `data`, they show what is stored."""
+
+    def __init__(self, number: PhoneNumber, stored: AutomaticMessages, data: Any = None, *, today: date) -> None:
+        self._stored, self._organization = stored, number.organization
+        hours = hours_of(stored, number.organization)
+        self.rules = RulesForm(data, country=number.organization.country, initial=_initial_rules(number, stored, hours))
+        self.messages = {
+            name: MessageForm(data, stored=getattr(stored, name), suggested=_suggestion(name, number.organization), prefix=name)
+            for name in MESSAGES
+        }
+        days = WORDS.get(get_language() or "", WORDS["pt-br"]).days
+        self.days = [
+            DayForm(data, label=capfirst(day), periods=periods, prefix=f"day{index}")
+            for index, (day, periods) in enumerate(zip(days, hours.weekly or USUAL_WEEK, strict=True))
+        ]
+        rows = [closed_day_initial(day, name, today=today) for day, name in hours.closed_days.items()]
+        self.closed_days = ClosedDays(data, initial=rows, prefix="closed")
+
+    @cached_property
+    def is_valid(self) -> bool:
+        """Whether everything can be saved. A message that is on must have a text. The hours of days count only if they are used."""
+        valid = [self.rules.is_valid(), *(form.is_valid() for form in self.messages.values()), self.closed_days.is_valid()]
+        for name, switch in SWITCHED.items():
+            if self.rules.cleaned_data.get(switch):
+                self.messages[name].require()
+                valid.append(not self.messages[name].errors)
+        if self.rules.cleaned_data.get("opening") == "hours":
+            valid += [day.is_valid() for day in self.days]
+        return all(valid)
+
+    @cached_property
+    def columns(self) -> dict[str, Any]:
+        """The columns of AutomaticMessages. For a value that is wrong, the stored one."""
+        rules, messages = self.rules, self.messages
+        self.is_valid  # noqa: B018  validates all forms
+        columns = {name: rules.cleaned_data[name] for name in RULES if name in rules.cleaned_data}
+        columns |= {name: form.message for name, form in messages.items() if not form.errors}
+        if rules.cleaned_data.get("opening") == "always":
+            columns["hours"] = []
+        elif rules.cleaned_data.get("opening") == "hours" and all(day.is_valid() for day in self.days):
+            columns["hours"] = [day.stored_periods for day in self.days]
+        if self.closed_days.is_valid():
+            columns["closed_days"] = [row for form in self.closed_days if (row := form.stored)]
+        return columns
+
+    @property
+    def number_columns(self) -> dict[str, Any]:
+        """The columns of the number itself."""
+        if not self.rules.is_bound:
+            return {}
+        self.is_valid  # noqa: B018  validates all forms
+        return {name: self.rules.cleaned_data[name] for name in NUMBER_COLUMNS if name in self.rules.cleaned_data}
+
+    @cached_property
+    def typed(self) -> AutomaticMessages:
+        """What would be saved now, or what is stored if nothing was typed. Not saved."""
+        if not self.rules.is_bound:
+            return self._stored
+        values = {field.attname: getattr(self._stored, field.attname) for field in AutomaticMessages._meta.concrete_fields}
+        return AutomaticMessages(**values | self.columns)
+
+    @cached_property
+    def hours(self) -> BusinessHours:
+        """The business hours that were typed."""
+        return hours_of(self.typed, self._organization)
+
+    def wrong_fields(self) -> Iterator[tuple[str, str]]:
+        """Yields the id of each field that is wrong, and the first error of it."""
+        single: list[forms.Form] = [self.rules, *self.messages.values(), *self.days, *self.closed_days]
+        for form in single:
+            if form.is_bound:
+                for name, errors in form.errors.items():
+                    yield form[name].id_for_label if name in form.fields else f"{form.prefix}-error", errors[0]
+        for error in self.closed_days.non_form_errors() if self.closed_days.is_bound else ():
+            yield "closed-days", str(error)
+
+
+def _suggestion(name: str, organization: Organization) -> str:
+    with override(customers_language(organization.country)):
+        return gettext(SUGGESTIONS[name]) if name in SUGGESTIONS else ""
+
+
+def _initial_rules(number: PhoneNumber, stored: AutomaticMessages, hours: BusinessHours) -> Mapping[str, Any]:
+    initial: dict[str, Any] = {name: getattr(stored, name) for name in RULES}
+    initial |= {name: getattr(number, name) for name in NUMBER_COLUMNS}
+    initial["opening"] = "always" if hours.is_always_open else "hours"
+    initial["person_words"] = ", ".join(stored.person_words or PERSON_WORDS)
+    return initial

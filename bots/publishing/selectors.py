@@ -1,0 +1,106 @@
+"""Reads bots for pages."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from bots.models import Bot, BotVersion, StepCount
+from bots.publishing.assignments import NumberBot, find_number_bots
+from bots.publishing.changes import FlowChanges, compare_flows
+from contacts.selectors import numbers_of
+from organizations.models import Organization, PhoneNumber
+
+MAX_VERSIONS = 50
+"""Versions that a page shows, the latest."""
+
+
+@dataclass(slots=True)
+class DayCounts:
+    """What a bot did on one day (in UTC): conversations that began with its first step, and those that it handed over."""
+
+    started: int = 0
+    handed_over: int = 0
+
+
+@dataclass(frozen=True)
+class BotCard:
+    """A bot in the list, and the numbers that name it."""
+
+    bot: Bot
+    numbers: list[PhoneNumber]
+    is_changed: bool
+    """Whether the draft differs from the published version."""
+    today: DayCounts
+
+
+@dataclass(frozen=True)
+class VersionLine:
+    """A version in the history, and what is different in it from the one before, or None for the first."""
+
+    version: BotVersion
+    changes: FlowChanges | None
+    is_published: bool
+
+
+@dataclass(frozen=True)
+class BotList:
+    cards: list[BotCard]
+    in_vain: list[NumberBot]
+    """Numbers that name a bot that answers nobody."""
+
+
+def bots_of(organization: Organization) -> QuerySet[Bot]:
+    return Bot.objects.filter(organization=organization)
+
+
+def get_bot_or_404(organization: Organization, bot_id: int) -> Bot:
+    """Returns the organization's bot. Raises Http404 for other organizations' bots too."""
+    return get_object_or_404(bots_of(organization).select_related("published"), pk=bot_id)
+
+
+def list_bots(organization: Organization, *, now: datetime) -> BotList:
+    """Returns the bots by name, and numbers whose bot does not answer. Four queries."""
+    numbers = find_number_bots(organization, numbers_of(organization))
+    by_key: dict[str, list[PhoneNumber]] = defaultdict(list)
+    for each in numbers:
+        by_key[each.number.default_bot].append(each.number)
+    bots = list(bots_of(organization).select_related("published").defer("undo").order_by("name", "pk"))
+    counts = _count_day(bots, now.astimezone(UTC).date())
+    cards = [BotCard(bot, by_key[bot.key], is_draft_changed(bot), counts[bot.pk]) for bot in bots]
+    return BotList(cards, [each for each in numbers if each.is_named_in_vain])
+
+
+def _count_day(bots: Sequence[Bot], day: date) -> Mapping[int, DayCounts]:
+    """Returns the counts of each bot by its primary key. One query."""
+    starts = {bot.pk: bot.published.flow.get("start") for bot in bots if bot.published}
+    found: dict[int, DayCounts] = defaultdict(DayCounts)
+    rows = StepCount.objects.filter(version__bot__in=bots, day=day)
+    for bot_id, step, came, handed_over in rows.values_list("version__bot", "step", "came", "handed_over"):
+        found[bot_id].started += came if step == starts.get(bot_id) else 0
+        found[bot_id].handed_over += handed_over
+    return found
+
+
+def is_draft_changed(bot: Bot) -> bool:
+    """Returns whether the draft differs from the published version. True without one."""
+    return bot.published is None or bot.published.flow != bot.draft
+
+
+def list_versions(bot: Bot) -> list[VersionLine]:
+    """Returns the latest versions, the latest first."""
+    versions = list(bot.versions.select_related("published_by").order_by("-number")[: MAX_VERSIONS + 1])
+    earlier = [*versions[1:], None]
+    lines = [
+        VersionLine(version, compare_flows(before.flow, version.flow) if before else None, version.pk == bot.published_id)
+        for version, before in zip(versions, earlier, strict=True)
+    ]
+    return lines[:MAX_VERSIONS]
+
+
+def draft_changes(bot: Bot) -> FlowChanges | None:
+    """Returns what is different in the draft from the published version. None without one."""
+    return compare_flows(bot.published.flow, bot.draft) if bot.published else None

@@ -1,0 +1,451 @@
+"""The pages of bots, as members of each role use them."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from bots.flows.starters import STARTERS
+from bots.models import Bot, BotDryRun, StepCount
+from bots.publishing.assignments import assign_bot
+from bots.publishing.dry_run_queue import LANE
+from bots.publishing.services import replace_draft
+from bots.publishing.tests.conftest import NOON, flow, text
+from bots.publishing.versions import publish_bot
+from conftest import html_of
+from contacts.models import Contact
+from organizations.models import Organization, PhoneNumber, Profile
+
+pytestmark = pytest.mark.django_db
+
+
+def url(name: str, organization: Organization, *ids: int) -> str:
+    return reverse(name, args=[organization.pk, *ids])
+
+
+def page(client: Client, name: str, organization: Organization, *ids: int) -> str:
+    response = client.get(url(name, organization, *ids))
+    assert response.status_code == 200
+    return html_of(response)
+
+
+def post(client: Client, name: str, organization: Organization, /, *ids: int, **fields: Any) -> Any:
+    return client.post(url(name, organization, *ids), fields, follow=True)
+
+
+def test_without_bots_an_administrator_can_begin_with_each_starter(admin: Client, member: Client, padaria: Organization) -> None:
+    shown = page(admin, "bots", padaria)
+
+    assert all(f'value="{key}"' in shown for key in STARTERS)
+    assert 'name="starter"' not in page(member, "bots", padaria)
+
+
+@pytest.mark.parametrize("key", [*STARTERS, "empty"])
+def test_a_new_bot_opens_in_the_editor(admin: Client, padaria: Organization, key: str) -> None:
+    response = admin.post(url("bot_new", padaria), {"starter": key})
+
+    bot = Bot.objects.get()
+    assert response["Location"] == url("bot_editor", padaria, bot.pk)
+    assert bot.draft["name"] == bot.name
+    assert publish_bot(bot=bot, by=None, now=NOON).number == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"starter": "nothing"}, {"starter": "menu", "name": "x" * 61}])
+def test_a_wrong_post_for_a_new_bot_is_answered_in_words(admin: Client, padaria: Organization, fields: dict[str, str]) -> None:
+    response = admin.post(url("bot_new", padaria), fields)
+
+    assert response.status_code == 422
+    assert 'role="alert"' in html_of(response)
+    assert not Bot.objects.exists()
+
+
+def test_a_card_says_what_is_published_and_where(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, django_assert_max_num_queries: Any
+) -> None:
+    assert "Not published" in page(admin, "bots", padaria)
+    publish_bot(bot=bot, by=None, now=NOON)
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+    shown = page(admin, "bots", padaria)
+    assert "Version 1 published" in shown
+    assert "Draft changed since" not in shown
+    assert number.shown_name in shown
+
+    bot.refresh_from_db()
+    replace_draft(bot=bot, flow=flow(text("a", "Oi")), now=NOON)
+
+    assert "Draft changed since" in page(admin, "bots", padaria)
+
+
+def test_a_card_counts_the_conversations_of_today(admin: Client, padaria: Organization, bot: Bot) -> None:
+    version = publish_bot(bot=bot, by=None, now=NOON)
+    today = timezone.now().astimezone(UTC).date()
+    for day, step, came, handed_over in (
+        (today, "welcome", 12, 0),
+        (today, "person", 3, 2),
+        (today - timedelta(days=1), "welcome", 40, 9),
+    ):
+        StepCount.objects.create(version=version, day=day, step=step, came=came, handed_over=handed_over)
+
+    assert "Today: 12 begun, 2 passed to a person" in page(admin, "bots", padaria)
+
+
+def test_the_list_needs_as_many_queries_for_many_bots(admin: Client, padaria: Organization, make_bot: Callable[..., Bot]) -> None:
+    counts = []
+    for count in (1, 8):
+        for index in range(count):
+            publish_bot(bot=make_bot(name=f"Bot {index}"), by=None, now=NOON)
+        with CaptureQueriesContext(connection) as queries:
+            page(admin, "bots", padaria)
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "is_published", "words"),
+    [
+        ("sumiu", True, "because there is no bot with the key “sumiu”"),
+        ("atendimento", False, "because Atendimento is not published"),
+        ("atendimento", True, "Atendimento was entered there by another program"),
+    ],
+)
+def test_a_number_whose_bot_answers_nobody_says_so_on_both_pages(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, key: str, is_published: bool, words: str
+) -> None:
+    if is_published:
+        publish_bot(bot=bot, by=None, now=NOON)
+    PhoneNumber.objects.update(default_bot=key)
+
+    assert words in page(admin, "bots", padaria)
+    assert words in page(admin, "number", padaria, number.pk)
+
+    post(admin, "number_bot_off", padaria, number.pk)
+    assert words not in page(admin, "bots", padaria)
+
+
+# ---- Publishing and versions ----
+
+
+def test_problems_are_named_with_their_step_before_publishing(admin: Client, padaria: Organization, bot: Bot) -> None:
+    Bot.objects.update(draft=flow(text("a", "Oi", "nowhere")))
+
+    shown = page(admin, "bot_publish", padaria, bot.pk)
+    response = admin.post(url("bot_publish", padaria, bot.pk))
+
+    assert f'href="{url("bot_editor", padaria, bot.pk)}#step-a"' in shown
+    assert "One problem must be resolved first" in shown
+    assert "Publish now" not in shown
+    assert response.status_code == 422
+    assert not bot.versions.exists()
+
+
+def test_publishing_leads_to_the_choice_of_a_number(admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber) -> None:
+    assert "At no number yet" in page(admin, "bot_publish", padaria, bot.pk)
+
+    response = admin.post(url("bot_publish", padaria, bot.pk))
+
+    assert response["Location"] == url("bot_numbers", padaria, bot.pk)
+    assert bot.versions.get().published_by == admin.user  # type: ignore[attr-defined]
+
+
+def test_versions_show_who_published_and_what_changed(admin: Client, padaria: Organization, bot: Bot) -> None:
+    post(admin, "bot_publish", padaria, bot.pk)
+    bot.refresh_from_db()
+    replace_draft(bot=bot, flow=flow(*flow()["steps"], {"id": "extra", "type": "end", "title": "Fim"}), now=NOON)
+    assert "13 · Fim" in page(admin, "bot_publish", padaria, bot.pk)
+    post(admin, "bot_publish", padaria, bot.pk)
+
+    shown = page(admin, "bot_versions", padaria, bot.pk)
+
+    assert all(words in shown for words in ("Version 2", "Version 1", "The first version", "13 · Fim", "user_admin"))
+
+
+def test_a_version_is_restored_and_exported(admin: Client, member: Client, padaria: Organization, bot: Bot) -> None:
+    version = publish_bot(bot=bot, by=None, now=NOON)
+    bot.refresh_from_db()
+    replace_draft(bot=bot, flow=flow(text("a", "Oi")), now=NOON)
+
+    exported = member.get(url("bot_version_export", padaria, bot.pk, version.pk))
+    response = admin.post(url("bot_version_restore", padaria, bot.pk, version.pk))
+
+    assert json.loads(exported.content) == flow()
+    assert exported["Content-Disposition"] == 'attachment; filename="atendimento-1.json"'
+    assert response["Location"] == url("bot_editor", padaria, bot.pk)
+    bot.refresh_from_db()
+    assert bot.draft == flow()
+
+
+def test_a_published_bot_is_taken_back(admin: Client, padaria: Organization, bot: Bot) -> None:
+    publish_bot(bot=bot, by=None, now=NOON)
+
+    post(admin, "bot_unpublish", padaria, bot.pk)
+
+    bot.refresh_from_db()
+    assert bot.published is None
+
+
+# ---- Numbers ----
+
+
+def test_a_bot_is_switched_on_for_new_contacts_only(admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber) -> None:
+    contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561981500588")
+    publish_bot(bot=bot, by=None, now=NOON)
+
+    response = post(admin, "bot_numbers", padaria, bot.pk, number="5243", new_contacts="on")
+
+    number.refresh_from_db()
+    contact.refresh_from_db()
+    assert (number.default_bot, number.default_profile, contact.profile) == ("atendimento", Profile.BOT, Profile.HUMAN)
+    assert "Answers here. Whoever writes for the first time gets the bot." in html_of(response)
+
+
+def test_a_bot_is_switched_on_for_everybody(admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber) -> None:
+    contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561981500588")
+    publish_bot(bot=bot, by=None, now=NOON)
+
+    post(admin, "bot_numbers", padaria, bot.pk, number="5243", all_contacts="on")
+
+    number.refresh_from_db()
+    contact.refresh_from_db()
+    assert (number.default_bot, number.default_profile, contact.profile) == ("atendimento", Profile.HUMAN, Profile.BOT)
+
+
+def test_a_number_of_another_organization_cannot_be_chosen(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, foreign_number: PhoneNumber
+) -> None:
+    other = PhoneNumber.objects.create(organization=padaria, phone_number_id="5244", wa_id="556133214401")
+
+    response = post(admin, "bot_numbers", padaria, bot.pk, number="9999")
+
+    assert response.status_code == 422
+    assert not PhoneNumber.objects.exclude(default_bot="").exists()
+    assert other.shown_name in html_of(response)
+
+
+# ---- Files, names, deleting ----
+
+
+def send_file(client: Client, organization: Organization, content: bytes) -> Any:
+    return client.post(url("bot_import", organization), {"file": SimpleUploadedFile("bot.json", content)})
+
+
+def test_a_file_is_imported_as_a_new_bot(admin: Client, member: Client, padaria: Organization, bot: Bot) -> None:
+    exported = member.get(url("bot_export", padaria, bot.pk)).content
+
+    response = send_file(admin, padaria, exported)
+
+    copy = Bot.objects.get(key="atendimento-2")
+    assert response["Location"] == url("bot_editor", padaria, copy.pk)
+    assert copy.draft == bot.draft
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "The file is not JSON"),
+        (b"\x89PNG", "The file is not text in UTF-8"),
+        (b"{}", "This is not a flow"),
+        (b"[" * 300_000, "A flow has at most 256 KB"),
+        (json.dumps(flow({"id": "a", "type": "dance"})).encode(), "a: “dance” is not possible here"),
+    ],
+)
+def test_a_file_that_is_no_flow_is_refused_in_words(admin: Client, padaria: Organization, content: bytes, words: str) -> None:
+    response = send_file(admin, padaria, content)
+
+    assert response.status_code == 422
+    assert words in unescape(html_of(response))
+    assert not Bot.objects.exists()
+
+
+def test_a_bot_is_renamed(admin: Client, padaria: Organization, bot: Bot) -> None:
+    assert 'value="Atendimento"' in page(admin, "bot_rename", padaria, bot.pk)
+    assert post(admin, "bot_rename", padaria, bot.pk, name=" ").status_code == 422
+
+    post(admin, "bot_rename", padaria, bot.pk, name="Vendas")
+
+    assert Bot.objects.get().name == "Vendas"
+
+
+def test_a_bot_in_use_is_not_deleted_and_the_page_says_why(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
+) -> None:
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+    assert f"because it is the bot of {number.shown_name}" in html_of(post(admin, "bot_delete", padaria, bot.pk))
+
+    post(admin, "number_bot_off", padaria, number.pk)
+    post(admin, "bot_delete", padaria, bot.pk)
+
+    assert not Bot.objects.exists()
+
+
+# ---- The try-out ----
+
+
+class Phone:
+    """The customer's side of the try-out, by plain form posts."""
+
+    def __init__(self, client: Client, address: str) -> None:
+        self.client, self.address, self.token = client, address, ""
+        self.read(client.get(address))
+
+    def read(self, response: Any) -> None:
+        assert response.status_code == 200
+        self.response, self.html = response, unescape(html_of(response))
+        self.token = self.html.partition('name="token" value="')[2].partition('"')[0]
+
+    def do(self, **fields: str) -> str:
+        self.read(self.client.post(self.address, {"token": self.token} | fields, headers={"HX-Request": "true"}))
+        return self.html
+
+
+@pytest.fixture
+def phone(member: Client, padaria: Organization, bot: Bot) -> Phone:
+    return Phone(member, url("bot_tryout", padaria, bot.pk))
+
+
+def test_the_draft_is_tried_as_a_customer(phone: Phone) -> None:
+    assert "Olá, Maria!" in phone.do(say="yes", text="oi")
+    assert json.loads(phone.response["HX-Trigger"]) == {"hub:step": {"step": "choice"}}
+    assert "Qual o número do pedido?" in phone.do(tap="1:order")
+    assert "Web call, not made here: GET https://example.com/orders/77" in phone.do(say="yes", text="77")
+    assert "O pedido 77 está a caminho." in phone.do(call="ok")
+    assert "The flow has ended" in phone.html
+    assert "order" in phone.html
+
+
+def test_time_and_business_hours_can_be_moved(phone: Phone) -> None:
+    phone.do(hours="closed")
+    phone.do(say="yes", text="oi")
+    assert "Estamos fechados." in phone.do(tap="1:hours")
+    phone.do(restart="yes")
+    assert "Estamos fechados." not in phone.html
+    phone.do(hours="open")
+    phone.do(say="yes", text="oi")
+    assert "Até logo!" in phone.do(minutes="60")
+
+
+def test_a_script_shows_a_whole_conversation(phone: Phone) -> None:
+    assert "O pedido 5 está a caminho." in phone.do(script="oi\nPedido\n5")
+
+
+def test_the_number_s_words_are_shown_after_a_hand_over(phone: Phone) -> None:
+    phone.do(say="yes", text="oi")
+    shown = phone.do(attach="image")
+    assert "Handed over to a person: the bot handed over." in shown
+    assert "Note for the person: Escreveu outra coisa" in shown
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tap": "x"},
+        {"tap": "1:nothing"},
+        {"tap": f"{'9' * 40}:order"},
+        {"attach": "poll"},
+        {"minutes": "x"},
+        {"minutes": "9" * 15},
+        {"call": "maybe"},
+        {"hours": "x"},
+        {"say": "yes"},
+        {"script": "\x00\n" * 90},
+    ],
+)
+def test_odd_posts_change_nothing_that_matters(phone: Phone, fields: dict[str, str]) -> None:
+    phone.do(say="yes", text="oi")
+    phone.do(**fields)
+    assert phone.token
+
+
+def test_a_state_of_another_bot_or_a_forged_one_begins_again(
+    phone: Phone, member: Client, padaria: Organization, make_bot: Any
+) -> None:
+    phone.do(say="yes", text="oi")
+    other = Phone(member, url("bot_tryout", padaria, make_bot(name="Outro").pk))
+
+    for token in (phone.token, phone.token[:-3], "x" * 50, "\x00"):
+        other.token = token
+        assert "Olá, Maria!" not in other.do(minutes="0")
+
+
+def test_the_try_out_goes_on_with_a_changed_draft(phone: Phone, bot: Bot) -> None:
+    phone.do(say="yes", text="oi")
+    Bot.objects.filter(pk=bot.pk).update(draft=flow(text("other", "Outra coisa")))
+
+    assert "Outra coisa" in phone.do(say="yes", text="oi")
+
+
+def test_a_draft_with_problems_is_not_tried_and_the_page_says_why(phone: Phone, bot: Bot) -> None:
+    Bot.objects.filter(pk=bot.pk).update(draft=flow(text("a", "Oi", "nowhere")))
+
+    assert "The draft cannot be tried yet" in phone.do(say="yes", text="oi")
+
+
+def test_trying_stores_nothing(phone: Phone) -> None:
+    phone.do(say="yes", text="oi")
+    with CaptureQueriesContext(connection) as queries:
+        phone.do(tap="1:order")
+
+    assert [query["sql"] for query in queries if query["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")] == []
+
+
+# ---- Dry runs ----
+
+
+def test_a_dry_run_is_started_and_its_result_and_conversations_are_shown(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
+) -> None:
+    contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561981500588", name="Joana")
+    store_message(contact, "oi")
+    response = post(admin, "bot_dry_runs", padaria, bot.pk, number="5243")
+    assert "The conversations are being read" in html_of(response)
+
+    LANE.run_once()
+
+    run = BotDryRun.objects.get()
+    shown = page(admin, "bot_dry_run", padaria, bot.pk, run.pk)
+    assert "1 conversation of the last 30 days" in shown
+    assert "hx-trigger" not in page(admin, "bot_dry_run_progress", padaria, bot.pk, run.pk)
+    conversation = page(admin, "bot_dry_run_conversation", padaria, bot.pk, run.pk, 1)
+    assert all(words in conversation for words in ("Joana", "Olá, Joana!", "oi"))
+    assert admin.get(url("bot_dry_run_conversation", padaria, bot.pk, run.pk, 2)).status_code == 404
+    contact.messages.all().delete()
+    assert admin.get(url("bot_dry_run_conversation", padaria, bot.pk, run.pk, 1)).status_code == 404
+
+
+def store_message(contact: Contact, words: str) -> None:
+    now = timezone.now()
+    contact.messages.create(
+        phone_number=contact.create_for_phone_number, wamid="wamid.1", wa_id="1", wa_id_received="2", is_user_message=True,
+        origin="live", kind="text", content=words, payload={}, message_status="received", is_active=True, create_in=now,
+        session_id="00000000-0000-4000-8000-000000000001", expires_at=now + timedelta(days=1),
+    )  # fmt: skip
+
+
+def test_a_dry_run_without_conversations_and_of_a_draft_with_problems(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
+) -> None:
+    post(admin, "bot_dry_runs", padaria, bot.pk, number="5243")
+    LANE.run_once()
+    assert "No conversation of the last 30 days" in page(admin, "bot_dry_run", padaria, bot.pk, BotDryRun.objects.get().pk)
+
+    Bot.objects.update(draft=flow(text("a", "Oi", "nowhere")))
+    response = post(admin, "bot_dry_runs", padaria, bot.pk, number="5243")
+    assert "must be resolved first" in html_of(response)
+    assert BotDryRun.objects.count() == 1
+
+
+def test_a_dead_dry_run_says_so(admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber) -> None:
+    post(admin, "bot_dry_runs", padaria, bot.pk, number="5243")
+    BotDryRun.objects.update(state="dead")
+
+    assert "The test failed." in page(admin, "bot_dry_run", padaria, bot.pk, BotDryRun.objects.get().pk)
+    assert "failed" in page(admin, "bot_dry_runs", padaria, bot.pk)

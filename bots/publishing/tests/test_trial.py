@@ -1,0 +1,207 @@
+"""A trial: the conversation of a made-up customer with a flow, and what pages show of it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bots.flows.events import Facts
+from bots.flows.flow import read_flow
+from bots.publishing.message_display import show_message
+from bots.publishing.tests.conftest import MENU, NOON, flow, text
+from bots.publishing.trial import Trial
+from bots.publishing.trial_display import show_lines
+from bots.publishing.tryout import attach, run_script, tap, write
+from cloud_api import messages
+
+
+def facts_at(at: datetime) -> Facts:
+    return Facts(today=at.date(), first_name="Maria", name="Maria Silva", is_open=True)
+
+
+def begin(document: dict[str, Any] | None = None, **options: Any) -> Trial:
+    return Trial(read_flow(document or flow()), facts_at, NOON, **options)
+
+
+def said(trial: Trial) -> list[str]:
+    """Returns the lines in short: `> ` before what the customer wrote."""
+    marks = {"customer": "> ", "bot": "", "notice": "* "}
+    return [f"{marks[line.side]}{line.bubble.words if line.bubble else line.words}" for line in show_lines(trial)]
+
+
+def test_the_flow_answers_and_says_why() -> None:
+    trial = begin()
+    write(trial, "oi")
+    tap(trial, 1, "hours")
+
+    assert said(trial)[:4] == ["> oi", "Olá, Maria!", "> Horário", "Estamos abertos."]
+    assert show_lines(trial)[1].trace == "Step 1, Boas-vindas: because the conversation began"
+    assert show_lines(trial)[3].step == "yes"
+    assert [choice.title for choice in show_lines(trial)[1].bubble.choices] == ["Pedido", "Horário"]  # type: ignore[union-attr]
+    assert trial.step == ""
+
+
+@pytest.mark.parametrize(("line", "choice"), [(0, "hours"), (1, "nothing"), (7, "hours"), (-1, "hours")])
+def test_only_buttons_that_were_sent_can_be_tapped(line: int, choice: str) -> None:
+    trial = begin()
+    write(trial, "oi")
+
+    tap(trial, line, choice)
+
+    assert said(trial) == ["> oi", "Olá, Maria!"]
+
+
+def test_a_web_call_waits_for_the_person_who_tries() -> None:
+    trial = begin()
+    write(trial, "oi")
+    tap(trial, 1, "order")
+    write(trial, "1234")
+    assert trial.call is not None
+    write(trial, "alô?")
+    assert said(trial)[-1] == "* The bot still waits for the web call."
+
+    trial.end_call(ok=True)
+
+    assert "O pedido 1234 está a caminho." in said(trial)
+    assert (trial.call, trial.variables["order"]) == (None, "1234")
+    assert any("https://example.com/orders/1234" in line for line in said(trial))
+
+
+def test_a_web_call_that_fails_takes_its_branch() -> None:
+    trial = begin()
+    write(trial, "oi")
+    tap(trial, 1, "order")
+    write(trial, "1234")
+
+    trial.end_call(ok=False)
+
+    assert trial.is_handed_over
+    assert "Note for the person: Escreveu outra coisa" in said(trial)[-1]
+
+
+def test_after_a_hand_over_the_bot_is_silent_until_the_next_session() -> None:
+    trial = begin()
+    write(trial, "oi")
+    write(trial, "quero falar com um atendente")
+    assert trial.is_handed_over
+    write(trial, "alguém?")
+    assert said(trial)[-1] == "* A person is in charge: the bot does not answer."
+
+    trial.move_to(trial.now + timedelta(hours=25))
+    write(trial, "oi de novo")
+
+    assert said(trial)[-1] == "Olá, Maria!"
+    assert "* A new conversation begins, because the last message is more than 24 hours ago." in said(trial)
+
+
+def test_time_passes_and_timers_end() -> None:
+    trial = begin()
+    write(trial, "oi")
+    assert trial.timer == NOON + timedelta(minutes=30)
+
+    trial.move_to(NOON + timedelta(minutes=29))
+    assert trial.step == "choice"
+    trial.move_to(NOON + timedelta(minutes=60))
+
+    assert said(trial)[2:4] == ["* The time for an answer is over.", "Até logo!"]
+    assert trial.lines[3].at == NOON + timedelta(minutes=30)
+    assert (trial.now, trial.timer) == (NOON + timedelta(minutes=60), None)
+
+
+def test_a_flow_that_continues_keeps_its_state_in_the_next_session() -> None:
+    steps = [dict(step) for step in MENU]
+    steps[1].pop("timeout")
+    for continues in (True, False):
+        trial = begin(flow(*steps, continues=continues))
+        write(trial, "oi")
+        trial.move_to(NOON + timedelta(hours=30))
+        write(trial, "Horário")
+        assert ("Estamos abertos." in said(trial)) is continues
+
+
+def test_labels_and_fields_are_known_to_later_steps() -> None:
+    trial = begin(
+        flow(
+            {"id": "a", "type": "label", "add": ["VIP"], "next": "b"},
+            {"id": "b", "type": "set", "target": "field", "name": "name", "value": "Ana Souza", "next": "c"},
+            {
+                "id": "c",
+                "type": "branch",
+                "cases": [{"when": {"type": "label", "label": "VIP", "has": True}, "next": "d"}],
+                "otherwise": "e",
+            },
+            {"id": "d", "type": "wait", "next": "e"},
+            text("e", "Olá, {{name}}"),
+        )
+    )
+    write(trial, "oi")
+    assert trial.step == "d"
+    write(trial, "oi")
+
+    assert "Olá, Ana Souza" in said(trial)
+    assert trial.labels == {"VIP"}
+    assert "* Label added: VIP" in said(trial)
+    assert "* Stored in the contact: name = Ana Souza" in said(trial)
+
+
+def test_a_split_is_drawn_by_the_seed_alone() -> None:
+    shares = [{"percent": 50, "next": "x"}, {"percent": 50, "next": "y"}]
+    document = flow({"id": "a", "type": "split", "shares": shares}, text("x", "X"), text("y", "Y"))
+    drawn = []
+    for index in range(40):
+        trials = [begin(document, seed=str(index)) for _ in range(2)]
+        for trial in trials:
+            write(trial, "oi")
+        assert said(trials[0]) == said(trials[1])
+        drawn.append(said(trials[0])[1])
+
+    assert 8 < drawn.count("X") < 32
+
+
+def test_a_script_runs_a_whole_conversation() -> None:
+    trial = begin()
+
+    run_script(trial, "oi\n\nPedido\nabc\n12\n+30\n[image]\n+x\n")
+
+    assert said(trial)[:7] == [
+        "> oi",
+        "Olá, Maria!",
+        "> Pedido",
+        "Qual o número do pedido?",
+        "> abc",
+        "Só o número, por favor.",
+        "> 12",
+    ]
+    assert "O pedido 12 está a caminho." in said(trial)
+    assert "> Photo" in said(trial)
+    assert "> +x" in said(trial)
+
+
+def test_unknown_kinds_and_empty_texts_are_ignored() -> None:
+    trial = begin()
+    attach(trial, "poll")
+    write(trial, " \n ")
+
+    assert trial.lines == []
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "rest"),
+    [
+        (messages.text("Oi"), "Oi", {}),
+        (messages.cta_url("Veja", "Abrir", "https://example.com/"), "Veja", {"label": "Abrir", "url": "https://example.com/"}),
+        (messages.location_request("Onde?"), "Onde?", {"icon": "map-pin"}),
+        (messages.media("image", link="https://example.com/a/pao.jpg", caption="Pão"), "pao.jpg\nPão", {"icon": "image"}),
+        (messages.template("oferta", "pt_BR"), "Message template oferta", {"icon": "file-text"}),
+        (
+            messages.list_message("Escolha", "Ver", [messages.Section("", [messages.Choice("a", "Pão", "quente")])]),
+            "Escolha",
+            {"list_button": "Ver"},
+        ),
+    ],
+)
+def test_each_kind_of_message_is_shown(message: dict[str, Any], words: str, rest: dict[str, str]) -> None:
+    shown = show_message(message)
+
+    assert shown.words == words
+    assert {name: getattr(shown, name) for name in rest} == rest

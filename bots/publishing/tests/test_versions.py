@@ -1,0 +1,218 @@
+"""Publishing, unpublishing and restoring, and what that means for numbers."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from bots.models import Bot, BotConversation, BotVersion
+from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
+from bots.publishing.changes import compare_flows
+from bots.publishing.services import replace_draft
+from bots.publishing.tests.conftest import NOON, flow, text
+from bots.publishing.versions import CannotPublish, publish_bot, restore_version, unpublish_bot
+from contacts.models import Contact, ContactChange
+from organizations.models import Organization, PhoneNumber, Profile, Revision, User
+
+pytestmark = pytest.mark.django_db
+LATER = NOON + timedelta(hours=1)
+
+
+def edit(bot: Bot, document: dict[str, Any]) -> None:
+    bot.refresh_from_db()
+    replace_draft(bot=bot, flow=document, now=LATER)
+
+
+def test_each_publication_of_a_changed_draft_is_a_version_of_its_own(bot: Bot) -> None:
+    ana = User.objects.create_user("ana@example.com")
+    first = publish_bot(bot=bot, by=ana, now=NOON)
+    edit(bot, flow(text("a", "Oi")))
+    second = publish_bot(bot=bot, by=ana, now=LATER)
+
+    bot.refresh_from_db()
+    assert (first.number, second.number, bot.published) == (1, 2, second)
+    assert (second.published_by, second.create_in, second.flow) == (ana, LATER, bot.draft)
+    assert BotVersion.objects.get(number=1).flow == flow()
+
+
+def test_publishing_the_same_draft_again_makes_no_new_version(bot: Bot) -> None:
+    first = publish_bot(bot=bot, by=None, now=NOON)
+    unpublish_bot(bot=bot, by=None, now=NOON)
+    again = publish_bot(bot=bot, by=None, now=LATER)
+
+    bot.refresh_from_db()
+    assert (again, bot.published, bot.versions.count()) == (first, first, 1)
+
+
+@pytest.mark.parametrize(
+    ("document", "step"),
+    [
+        (flow(text("a", "Oi", "nowhere")), "a"),
+        (flow(text("a", "Oi", "b"), {"id": "b", "type": "jump", "next": "a"}), "a"),
+        (flow(text("a", "x" * 4097)), "a"),
+        ({}, ""),
+    ],
+)
+def test_a_draft_with_problems_that_block_is_not_published(bot: Bot, document: dict[str, Any], step: str) -> None:
+    Bot.objects.filter(pk=bot.pk).update(draft=document)
+
+    with pytest.raises(CannotPublish) as refusal:
+        publish_bot(bot=bot, by=None, now=NOON)
+
+    assert step in [problem.step for problem in refusal.value.problems]
+    assert all(problem.blocks and problem.text for problem in refusal.value.problems)
+    assert not BotVersion.objects.exists()
+
+
+def test_running_conversations_keep_their_version(bot: Bot, number: PhoneNumber) -> None:
+    first = publish_bot(bot=bot, by=None, now=NOON)
+    contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561981500588")
+    BotConversation.objects.create(contact=contact, organization_id=number.organization_id, version=first, state="waiting")
+    edit(bot, flow(text("a", "Oi")))
+
+    publish_bot(bot=bot, by=None, now=LATER)
+    unpublish_bot(bot=bot, by=None, now=LATER)
+
+    assert BotConversation.objects.get().version == first
+
+
+def test_a_restored_version_is_the_draft_and_nothing_else_changes(bot: Bot) -> None:
+    first = publish_bot(bot=bot, by=None, now=NOON)
+    changed = flow(text("a", "Oi"))
+    edit(bot, changed)
+    second = publish_bot(bot=bot, by=None, now=LATER)
+
+    restored = restore_version(version=first, by=None, now=LATER)
+
+    assert (restored.draft, restored.undo[-1], restored.published) == (first.flow, changed, second)
+    assert publish_bot(bot=bot, by=None, now=LATER).number == 3
+
+
+def test_publishing_is_shown_at_once_on_open_pages(bot: Bot, padaria: Organization) -> None:
+    before = Revision.objects.get(pk=padaria.pk).number
+    publish_bot(bot=bot, by=None, now=NOON)
+    assert Revision.objects.get(pk=padaria.pk).number == before + 1
+
+
+# ---- Numbers ----
+
+
+def test_a_number_answers_from_when_a_published_bot_is_assigned(bot: Bot, number: PhoneNumber) -> None:
+    publish_bot(bot=bot, by=None, now=NOON)
+
+    assign_bot(number=number, bot=bot, by=None, now=LATER)
+    assign_bot(number=number, bot=bot, by=None, now=LATER + timedelta(days=1))
+
+    number.refresh_from_db()
+    assert (number.default_bot, number.answers_since, number.burst_seconds) == ("atendimento", LATER, 3)
+    assert find_number_bot(number).problem is None
+
+
+def test_a_number_whose_bot_is_not_published_answers_nobody_until_it_is(bot: Bot, number: PhoneNumber) -> None:
+    edit(bot, flow(silence_seconds=7))
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+    number.refresh_from_db()
+    assert (number.answers_since, find_number_bot(number).problem) == (None, NoBot.UNPUBLISHED)
+
+    publish_bot(bot=bot, by=None, now=LATER)
+    number.refresh_from_db()
+    assert (number.answers_since, number.burst_seconds, find_number_bot(number).problem) == (LATER, 7, None)
+
+    unpublish_bot(bot=bot, by=None, now=LATER)
+    number.refresh_from_db()
+    assert (number.answers_since, number.burst_seconds, number.default_bot) == (None, 0, "atendimento")
+
+
+def test_a_number_can_name_a_bot_that_does_not_exist(number: PhoneNumber, bot: Bot, foreign_number: PhoneNumber) -> None:
+    foreign_number.default_bot = bot.key
+    number.default_bot = ""
+
+    assert find_number_bot(foreign_number).problem == NoBot.UNKNOWN
+    assert find_number_bot(number).problem == NoBot.NONE
+
+
+def test_a_bot_that_another_program_named_is_not_switched_on(bot: Bot, number: PhoneNumber) -> None:
+    publish_bot(bot=bot, by=None, now=NOON)
+    PhoneNumber.objects.filter(pk=number.pk).update(default_bot=bot.key)
+    number.refresh_from_db()
+    assert find_number_bot(number).problem == NoBot.OFF
+
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+
+    number.refresh_from_db()
+    assert find_number_bot(number).problem is None
+
+
+def test_two_administrators_who_publish_at_once_make_one_version(bot: Bot) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        versions = list(pool.map(lambda _: in_thread(partial(publish_bot, bot=bot, by=None, now=NOON)), range(4)))
+
+    assert {version.number for version in versions} == {1}
+    assert bot.versions.count() == 1
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
+def test_a_bot_is_taken_off_a_number(bot: Bot, number: PhoneNumber) -> None:
+    publish_bot(bot=bot, by=None, now=NOON)
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+
+    assign_bot(number=number, bot=None, by=None, now=LATER)
+
+    number.refresh_from_db()
+    assert (number.default_bot, number.answers_since, number.burst_seconds) == ("", None, 0)
+
+
+def test_a_bot_of_another_organization_is_never_assigned(bot: Bot, foreign_number: PhoneNumber) -> None:
+    with pytest.raises(Bot.DoesNotExist):
+        assign_bot(number=foreign_number, bot=bot, by=None, now=NOON)
+
+    foreign_number.refresh_from_db()
+    assert foreign_number.default_bot == ""
+
+
+def test_contacts_of_the_team_are_handed_to_the_bot_with_a_line_each(number: PhoneNumber) -> None:
+    ana = User.objects.create_user("ana@example.com")
+    people = [Contact.objects.create(create_for_phone_number=number, wa_id=f"55619{index}") for index in range(3)]
+    Contact.objects.filter(pk=people[0].pk).update(profile=Profile.AI, activate_bot=True)
+    other = PhoneNumber.objects.create(organization=number.organization, phone_number_id="5244", wa_id="556133214401")
+    elsewhere = Contact.objects.create(create_for_phone_number=other, wa_id="556191")
+
+    has_more = switch_contacts(number=number, by=ana, now=NOON)
+
+    assert not has_more
+    assert [Contact.objects.get(pk=each.pk).profile for each in [*people, elsewhere]] == ["ia", "bot", "bot", "human"]
+    assert ContactChange.objects.filter(kind=ContactChange.Kind.WHO_ANSWERS, actor=ana).count() == 2
+
+
+# ---- Differences ----
+
+
+def test_differences_name_steps_fields_and_settings() -> None:
+    before = flow(text("a", "Oi", "b"), text("b", "Tudo bem?"), text("c", "Tchau"))
+    after = flow(text("a", "Olá", "b"), text("c", "Tchau"), text("d", "Novo"), silence_seconds=5, name="Outro")
+
+    changes = compare_flows(before, after)
+
+    assert [(step.id, step.number, step.fields) for step in changes.changed] == [("a", 1, ["message"])]
+    assert [(step.id, step.number) for step in changes.added] == [("d", 3)]
+    assert [(step.id, step.number) for step in changes.removed] == [("b", 2)]
+    assert (changes.is_reordered, changes.settings) == (False, ["name", "silence_seconds"])
+
+
+def test_another_order_alone_is_a_difference(make_bot: Callable[..., Bot]) -> None:
+    before = flow(text("a", "Oi", "b"), text("b", "Tudo bem?"))
+    after = before | {"steps": before["steps"][::-1]}
+
+    assert compare_flows(before, after).is_reordered
+    assert compare_flows(before, after)
+    assert not compare_flows(before, before)

@@ -1,0 +1,110 @@
+"""The try-out: a chat with the draft, beside the editor and as a page of its own."""
+
+import json
+import secrets
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from bots.flows.flow import Flow
+from bots.models import Bot
+from bots.publishing.selectors import get_bot_or_404
+from bots.publishing.trial_display import KINDS, show_lines, step_name
+from bots.publishing.tryout import (
+    Tryout,
+    attach,
+    dump_tryout,
+    load_tryout,
+    move_clock,
+    run_script,
+    start_tryout,
+    surroundings_of,
+    tap,
+    values_of,
+    write,
+)
+from bots.publishing.versions import check_document
+from bots.publishing.views.frame import FRAME
+from organizations.permissions import Access, for_members
+from organizations.url_parameters import read_integer
+
+SHOWN_KINDS = ("image", "audio", "document", "location")
+HOURS = {"open": True, "closed": False, "number": None}
+
+
+@for_members
+@require_http_methods(["GET", "HEAD", "POST"])
+def tryout(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
+    """The conversation so far, after what the customer does in a post. htmx gets it as a fragment."""
+    bot = get_bot_or_404(access.organization, bot_id)
+    checked = check_document(bot.draft)
+    if checked.flow is None or checked.blocking:
+        return _respond(request, {"bot": bot, "blocking": checked.blocking})
+    flow = checked.flow
+    shown = _conversation(request, bot, flow)
+    response = _respond(request, _context(bot, flow, shown, is_post=request.method == "POST"))
+    response["HX-Trigger"] = json.dumps({"hub:step": {"step": shown.trial.step}})
+    return response
+
+
+def _respond(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    template = "bots/_tryout.html" if request.headers.get("HX-Request") else "bots/tryout.html"
+    return render(request, template, FRAME | context)
+
+
+def _conversation(request: HttpRequest, bot: Bot, flow: Flow) -> Tryout:
+    """Returns the page's conversation after the post, or a new one."""
+    posted, around = request.POST, surroundings_of(bot)
+    kept = load_tryout(posted.get("token", ""), bot=bot, flow=flow, around=around)
+    is_open = HOURS.get(posted["hours"], True) if "hours" in posted else (kept.is_open if kept else True)
+    if kept is None or "restart" in posted or posted.get("script", "").strip():
+        seed = secrets.token_hex(8)
+        kept = start_tryout(bot=bot, flow=flow, around=around, now=timezone.now(), seed=seed, is_open=is_open)
+    kept.is_open, kept.trial.facts_at = is_open, around.facts_at(is_open)
+    _act(kept, posted)
+    return kept
+
+
+def _act(shown: Tryout, posted: Any) -> None:
+    """Lets the customer do what the pressed button says."""
+    trial = shown.trial
+    if script := posted.get("script", "").strip():
+        run_script(trial, script)
+    elif "tap" in posted:
+        line, _colon, choice_id = posted["tap"].partition(":")
+        index = read_integer(line)
+        if index is not None:
+            tap(trial, index, choice_id)
+    elif "attach" in posted:
+        attach(trial, posted["attach"])
+    elif "minutes" in posted:
+        move_clock(trial, read_integer(posted["minutes"]) or 0)
+    elif "call" in posted:
+        trial.end_call(ok=posted["call"] == "ok")
+    elif "say" in posted:
+        write(trial, posted.get("text", ""))
+
+
+def _context(bot: Bot, flow: Flow, shown: Tryout, *, is_post: bool) -> dict[str, Any]:
+    trial = shown.trial
+    return {
+        "bot": bot,
+        "lines": show_lines(trial),
+        "token": dump_tryout(shown, bot=bot),
+        "step": trial.step,
+        "step_name": step_name(flow, trial.step) if trial.step else "",
+        "path": [(step, step_name(flow, step)) for step in trial.came],
+        "variables": sorted(values_of(trial).items()),
+        "labels": sorted(trial.labels or ()),
+        "timer": trial.timer,
+        "now": trial.now,
+        "waits_for_call": trial.call is not None,
+        "is_handed_over": trial.is_handed_over,
+        "hours": {None: "number", True: "open", False: "closed"}[shown.is_open],
+        "kinds": [(kind, KINDS[kind]) for kind in SHOWN_KINDS],
+        "is_post": is_post,
+        "turn": trial.turns,
+    }

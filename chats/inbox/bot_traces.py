@@ -1,0 +1,63 @@
+"""Why a bot sent a message, in words: from `Message.bot_trace`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import formats
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from chats.models import Message
+
+BECAUSE: Mapping[str, Any] = {
+    "started": _("Because the conversation with the bot began"),
+    "answered": _("Because the customer answered"),
+    "choice": _("Because the customer chose “%(detail)s”"),
+    "keyword": _("Because the customer wrote “%(detail)s”"),
+    "pattern": _("Because the answer fits the pattern %(detail)s"),
+    "number": _("Because the answer is the number %(detail)s"),
+    "date": _("Because the answer is the date %(detail)s"),
+    "field": _("Because of the contact's data: %(detail)s"),
+    "variable": _("Because of what the bot asked before: %(detail)s"),
+    "label": _("Because of the label “%(detail)s”"),
+    "kind": _("Because of the kind of the answer: %(detail)s"),
+    "otherwise": _("Because the answer fitted no other path"),
+    "timeout": _("Because the customer did not answer in time"),
+    "reminder": _("Because the customer had not answered yet"),
+    "invalid": _("Because the answer was not valid"),
+    "call": _("Because a web call succeeded"),
+    "call_failed": _("Because a web call failed"),
+    "split": _("Because this path was drawn: %(detail)s"),
+    "next": _("Because the step before leads here"),
+    "greeting": _("Because a new conversation began"),
+    "away": _("Because it was outside the business hours"),
+    "handed_over": _("Because the customer waits for a person"),
+}
+"""By `because`. The last ones are of automatic messages."""
+HOURS = {"open": _("Because it was within the business hours"), "closed": _("Because it was outside the business hours")}
+FIELDS = {"name": _("name"), "phone": _("phone"), "username": _("username"), "language": _("language")}
+
+
+def trace_words(message: Message, kind_labels: Mapping[str, Any]) -> list[str]:
+    """Returns the step of the flow and why it was reached, each a sentence. Empty without a trace."""
+    trace = message.bot_trace if isinstance(message.bot_trace, dict) else {}
+    step, title, because = trace.get("step"), str(trace.get("title") or ""), str(trace.get("because") or "")
+    words = []
+    if step and title:
+        words.append(gettext("Step %(step)s: “%(title)s”") % {"step": step, "title": title})
+    elif step:
+        words.append(gettext("Step %(step)s") % {"step": step})
+    if reason := _reason(because, str(trace.get("detail") or ""), kind_labels):
+        words.append(reason)
+    return words
+
+
+def _reason(because: str, detail: str, kind_labels: Mapping[str, Any]) -> str:
+    if because == "hours" and detail in HOURS:
+        return str(HOURS[detail])
+    if because == "date" and (day := parse_date(detail)):
+        detail = formats.date_format(day, "SHORT_DATE_FORMAT")
+    labels = {"kind": kind_labels, "field": FIELDS}.get(because, {})
+    detail = str(labels.get(detail, detail))
+    return str(BECAUSE.get(because, "")) % {"detail": detail}

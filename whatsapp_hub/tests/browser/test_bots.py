@@ -1,0 +1,179 @@
+"""Bots in a real browser: from a starter to a number, trying a draft by touch and by keyboard, and dry runs. Every page in both
+themes and on phones."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from bots.models import Bot
+from bots.publishing.assignments import assign_bot
+from bots.publishing.dry_run_queue import LANE, start_dry_run
+from bots.publishing.services import create_bot, replace_draft
+from bots.publishing.tests.conftest import flow, text
+from bots.publishing.tests.test_pages import store_message
+from bots.publishing.versions import publish_bot
+from contacts.models import Contact
+from organizations.models import Organization, PhoneNumber, User
+from whatsapp_hub.tests.browser.conftest import Open
+from whatsapp_hub.tests.browser.test_every_page import check
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture
+def settings_of_bots(organization: Organization) -> str:
+    return f"/o/{organization.pk}/settings/bots/"
+
+
+@pytest.fixture
+def bot(organization: Organization) -> Bot:
+    return create_bot(organization=organization, name="Atendimento", flow=flow(), by=None, now=timezone.now())
+
+
+def test_a_starter_is_tried_published_and_switched_on(
+    open_page: Open, ana: User, organization: Organization, settings_of_bots: str
+) -> None:
+    page = open_page(settings_of_bots, ana)
+    page.locator("button[value=menu]").click()
+    page.wait_for_url("**/edit/")
+    page.locator("#tab-tryout").click()
+    page.locator("#tryout input[name=text]").fill("oi")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tryout .message-in").first).to_be_visible()
+    page.locator("#tryout button[name=tap]").first.click()
+    expect(page.locator("#tryout .message-out")).to_have_count(2)
+
+    page.locator("#tryout a[data-go-to-step]").last.click()
+    expect(page.locator(".bot-card-current")).to_have_count(1)
+
+    bot = Bot.objects.get()
+    page.goto(f"{settings_of_bots}{bot.pk}/publish/")
+    page.locator("#main form button.btn-primary").click()
+    page.wait_for_url("**/numbers/")
+    number = PhoneNumber.objects.order_by("pk")[0]
+    page.locator("select[name=number]").select_option(number.phone_number_id)
+    page.locator("#main form button.btn-primary").click()
+
+    expect(page.locator("li").filter(has_text=number.shown_name[-9:]).first).to_be_visible()
+    number.refresh_from_db()
+    assert (number.default_bot, number.default_profile) == (bot.key, "bot")
+    assert number.answers_since is not None
+
+
+def test_a_draft_is_tried_with_the_keyboard_alone(open_page: Open, ana: User, bot: Bot, settings_of_bots: str) -> None:
+    page = open_page(f"{settings_of_bots}{bot.pk}/try/", ana)
+    field = page.locator("#tryout input[name=text]")
+    field.focus()
+    page.keyboard.type("oi")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Olá, Maria!")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(field).to_have_value("")
+    page.keyboard.type("Pedido")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Qual o número do pedido?")).to_be_visible()
+    page.keyboard.type("1234")
+    page.keyboard.press("Enter")
+    call = page.locator("button[name=call]").first
+    call.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("O pedido 1234 está a caminho.")).to_be_visible()
+
+
+def test_opened_parts_of_the_try_out_stay_open(open_page: Open, ana: User, bot: Bot, settings_of_bots: str) -> None:
+    page = open_page(f"{settings_of_bots}{bot.pk}/try/", ana)
+    page.locator("#tryout-more summary").click()
+    page.locator("button[name=hours][value=closed]").click()
+    expect(page.locator("button[name=hours][value=closed]")).to_have_attribute("aria-pressed", "true")
+    page.locator("button[name=attach][value=image]").click()
+    expect(page.locator("#tryout .message-out")).to_have_count(1)
+    expect(page.locator("button[name=minutes]").first).to_be_visible()
+    page.locator("#tryout-script summary").click()
+    page.locator("textarea[name=script]").fill("oi\nHorário")
+    page.locator("#tryout-script button").click()
+    expect(page.get_by_text("Estamos fechados.")).to_be_visible()
+
+
+def test_a_dry_run_shows_its_progress_and_its_conversations(
+    open_page: Open, ana: User, bot: Bot, numbers: dict[str, PhoneNumber], worker: None, settings_of_bots: str
+) -> None:
+    number = PhoneNumber.objects.order_by("pk")[0]
+    store_message(Contact.objects.create(create_for_phone_number=number, wa_id="5561981500588", name="Joana"), "oi")
+    page = open_page(f"{settings_of_bots}{bot.pk}/dry-runs/", ana)
+    page.locator("select[name=number]").select_option(number.phone_number_id)
+    page.locator("#main form button.btn-primary").click()
+
+    page.locator("#dry-run section a").first.click(timeout=20_000)
+
+    expect(page.get_by_text("Olá, Joana!")).to_be_visible()
+
+
+def pages_of(organization: Organization, bot: Bot, ana: User) -> list[str]:
+    """Returns the paths of all pages, with something on each."""
+    now = timezone.now()
+    number = PhoneNumber.objects.order_by("pk")[0]
+    contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561981500588", name="Joana Cavalcanti de Albuquerque")
+    store_message(contact, "oi")
+    publish_bot(bot=bot, by=ana, now=now - timedelta(days=3))
+    assign_bot(number=number, bot=bot, by=ana, now=now)
+    bot.refresh_from_db()
+    replace_draft(bot=bot, flow=flow(*flow()["steps"], {"id": "extra", "type": "end", "title": "Fim do atendimento"}), now=now)
+    publish_bot(bot=bot, by=ana, now=now)
+    bot.refresh_from_db()
+    replace_draft(bot=bot, flow=flow(*flow()["steps"][:-1], text("end", "Obrigada pela visita!")), now=now)
+    dry_run = start_dry_run(bot=bot, number=number, by=ana, now=timezone.now())
+    LANE.run_once()
+    broken = create_bot(organization=organization, name="Pedidos", flow=flow(text("a", "Oi", "nowhere")), by=ana, now=now)
+    PhoneNumber.objects.filter(pk=PhoneNumber.objects.order_by("pk")[1].pk).update(default_bot="sumiu")
+    at = f"/o/{organization.pk}/settings/bots/"
+    return [
+        at,
+        f"{at}new/",
+        *(f"{at}{bot.pk}/{name}/" for name in ("rename", "publish", "versions", "numbers", "try", "dry-runs")),
+        f"{at}{broken.pk}/publish/",
+        f"{at}{broken.pk}/try/",
+        f"{at}{bot.pk}/dry-runs/{dry_run.pk}/",
+        f"{at}{bot.pk}/dry-runs/{dry_run.pk}/conversations/1/",
+        f"/o/{organization.pk}/settings/numbers/{number.pk}/",
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_pages_of_bots(
+    open_page: Open, ana: User, organization: Organization, bot: Bot, scheme: str
+) -> None:
+    page = open_page("/profile/", ana, color_scheme=scheme)
+    found = {}
+    for path in pages_of(organization, bot, ana):
+        page.goto(path)
+        if path.endswith("/try/") and page.locator("#tryout input[name=text]").count():
+            talk(page)
+        if wrong := check(page):
+            found[path] = wrong
+
+    assert found == {}
+
+
+def talk(page: Page) -> None:
+    """Writes to the bot, so that the page has bubbles, buttons and the state of the conversation."""
+    page.locator("#tryout input[name=text]").fill("oi")
+    page.keyboard.press("Enter")
+    page.locator("button[name=tap]").first.click()
+    expect(page.locator("#tryout .message-in")).to_have_count(2)
+    page.locator("#tryout-more summary").click()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_the_pages_of_bots_fit_the_screen(open_page: Open, ana: User, organization: Organization, bot: Bot, width: int) -> None:
+    page = open_page("/profile/", ana, viewport={"width": width, "height": 800})
+    wide = {}
+    for path in pages_of(organization, bot, ana):
+        page.goto(path)
+        if path.endswith("/try/") and page.locator("#tryout input[name=text]").count():
+            talk(page)
+        if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
+            wide[path] = needed
+
+    assert wide == {}
