@@ -85,6 +85,15 @@ def test_a_card_says_what_is_published_and_where(
     assert "Draft changed since" in page(admin, "bots", padaria)
 
 
+def test_the_automatic_messages_of_each_number_are_one_click_away(
+    admin: Client, member: Client, padaria: Organization, number: PhoneNumber
+) -> None:
+    link = f'href="{url("automatic_messages", padaria, number.pk)}"'
+
+    assert link in page(admin, "bots", padaria)
+    assert link not in page(member, "bots", padaria)
+
+
 def test_a_card_counts_the_conversations_of_today(admin: Client, padaria: Organization, bot: Bot) -> None:
     version = publish_bot(bot=bot, by=None, now=NOON)
     today = timezone.now().astimezone(UTC).date()

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from bots.models import Bot, BotConversation, BotVersion
+from bots.publishing import assignments
 from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
 from bots.publishing.changes import compare_flows
 from bots.publishing.services import replace_draft
@@ -192,6 +193,19 @@ def test_contacts_of_the_team_are_handed_to_the_bot_with_a_line_each(number: Pho
     assert not has_more
     assert [Contact.objects.get(pk=each.pk).profile for each in [*people, elsewhere]] == ["ia", "bot", "bot", "human"]
     assert ContactChange.objects.filter(kind=ContactChange.Kind.WHO_ANSWERS, actor=ana).count() == 2
+
+
+def test_many_contacts_are_handed_over_in_steps_up_to_a_limit(number: PhoneNumber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assignments, "CONTACTS_AT_ONCE", 2)
+    monkeypatch.setattr(assignments, "MAX_SWITCHED", 5)
+    ana = User.objects.create_user("ana@example.com")
+    for index in range(7):
+        Contact.objects.create(create_for_phone_number=number, wa_id=f"55619{index}")
+
+    first = switch_contacts(number=number, by=ana, now=NOON)
+    assert (first, Contact.objects.filter(profile=Profile.BOT).count()) == (True, 5)
+    second = switch_contacts(number=number, by=ana, now=NOON)
+    assert (second, Contact.objects.filter(profile=Profile.BOT).count()) == (False, 7)
 
 
 # ---- Differences ----
