@@ -40,6 +40,14 @@ def test_each_publication_of_a_changed_draft_is_a_version_of_its_own(bot: Bot) -
     assert BotVersion.objects.get(number=1).flow == flow()
 
 
+def test_a_name_that_nobody_can_see_is_not_taken_from_the_draft(bot: Bot) -> None:
+    edit(bot, flow(name=" \u200b "))
+    publish_bot(bot=bot, by=None, now=NOON)
+
+    bot.refresh_from_db()
+    assert bot.name == "Atendimento"
+
+
 def test_publishing_the_same_draft_again_makes_no_new_version(bot: Bot) -> None:
     first = publish_bot(bot=bot, by=None, now=NOON)
     unpublish_bot(bot=bot, by=None, now=NOON)
