@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bots.flows.conditions import InvalidPattern, check_pattern, is_found
 from bots.flows.events import Answer
-from bots.flows.patterns import InvalidPattern, check_pattern, is_found
 from bots.flows.tests.sample_flows import FACTS, answered, ask, buttons, call_ended, flow, play, send, sent, step
 
 
@@ -17,7 +17,8 @@ def matches(condition: dict[str, Any], answer: str | Answer = "", **facts: Any) 
         step("b", "branch", cases=[{"when": condition, "next": "yes"}], otherwise="no"),
         send("yes", "yes"),
         send("no", "no"),
-        step("m", "send", message=buttons("?", p="Preços", h="Horário")),
+        step("m", "send", message=buttons("?", p="Preços", h="Horário", plus="A+")),
+        step("n", "send", message=buttons("?", minus="A-")),
         person_words=[],
     )
     return sent(play(sample, "oi", answered(answer, facts=replace(FACTS, **facts)))) == ["yes"]
@@ -30,6 +31,15 @@ ANSWERS: list[tuple[dict[str, Any], str | Answer, bool]] = [
     ({"type": "choice", "id": "p"}, "preços de hoje", False),
     ({"type": "choice", "id": "gone"}, "", False),
     ({"type": "choice", "id": "h"}, Answer("interactive", "Preços", "x"), False),
+    ({"type": "choice", "id": "p"}, Answer("interactive", "Preços", "of another version"), True),
+    ({"type": "choice", "id": "p"}, Answer("interactive", "Preços", "h"), False),
+    ({"type": "choice", "id": "of a template"}, Answer("button", "Sim", "of a template"), True),
+    ({"type": "choice", "id": "plus"}, "a+", True),
+    ({"type": "choice", "id": "plus"}, "a-", False),
+    ({"type": "choice", "id": "minus"}, "a-", True),
+    ({"type": "choice", "id": "minus"}, "a", True),
+    ({"type": "keyword", "words": ["A+"], "whole": True}, "a-", False),
+    ({"type": "keyword", "words": ["c++"]}, "sei C++ e Java", True),
     ({"type": "keyword", "words": ["preço"]}, "Qual o PRECO, por favor?", True),
     ({"type": "keyword", "words": ["preço"]}, "precos", False),
     ({"type": "keyword", "words": ["bom dia"]}, "oi,\nbom   dia!", True),
@@ -89,6 +99,9 @@ def test_conditions_of_the_contact_and_the_time(condition: dict[str, Any], facts
         ("text", "Rua das Flores", {"type": "keyword", "words": ["flores"], "variable": "valor"}, True),
         ("text", "AB-12", {"type": "pattern", "pattern": "^[a-z]+-", "variable": "valor"}, True),
         ("text", "Sim", {"type": "variable", "name": "valor", "is": "sim"}, True),
+        ("text", "Sim!", {"type": "variable", "name": "valor", "is": "sim"}, True),
+        ("text", "A+", {"type": "variable", "name": "valor", "is": "a-"}, False),
+        ("text", "São Paulo", {"type": "variable", "name": "valor", "is": "sao  paulo."}, True),
         ("text", "Sim", {"type": "variable", "name": "valor", "empty": True}, False),
         ("text", "Sim", {"type": "variable", "name": "other", "empty": True}, True),
     ],
