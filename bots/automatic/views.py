@@ -96,12 +96,13 @@ def _shown(forms: AutomaticForms, number: PhoneNumber, contact: Contact) -> dict
     """Returns what depends on what was typed."""
     now = timezone.now()
     previews = preview_messages(forms, contact, number.organization, now)
-    today = now.astimezone(zone_of(number.organization)).date()
+    zone = zone_of(number.organization)
     return {
         "number": number,
         "forms": forms,
         "contact": contact,
         "parts": [{"name": name, "form": forms.messages[name], "preview": shown} for name, shown in previews.items()],
         "summary": summarize(forms, number, find_published_bot(number)),
-        "next_holidays": forms.hours.next_holidays(today, count=SHOWN_HOLIDAYS),
+        "next_holidays": forms.hours.next_holidays(now.astimezone(zone).date(), count=SHOWN_HOLIDAYS),
+        "zone": zone,
     }

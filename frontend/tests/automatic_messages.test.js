@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test";
 import { openPage } from "./page.js";
 
 const period = (index, hidden) =>
-  `<div data-period ${hidden ? "hidden" : ""}><input name="from_${index}"><input name="to_${index}"></div>`;
+  `<div data-period ${hidden ? "data-folded" : ""}><input name="from_${index}"><input name="to_${index}"></div>`;
 const day = (name) => `<div data-day id="${name}"><input type="checkbox" data-switch>
   ${period(1, false)}${period(2, true)}${period(3, true)}
   <button type="button" data-add-period></button><button type="button" data-copy-day></button></div>`;
@@ -57,7 +57,7 @@ test("the hours of a day are copied to all days, with its second period", () => 
     ["08:00", "12:00", "14:00", "18:00", "", ""],
   );
   assert.deepEqual(
-    findAll("#sunday [data-period]").map((each) => each.hidden),
+    findAll("#sunday [data-period]").map((each) => each.hasAttribute("data-folded")),
     [false, false, true],
   );
 });
@@ -71,7 +71,7 @@ test("a closed day makes all days closed", () => {
 });
 
 test("another period opens the day and has the focus", () => {
-  for (const each of findAll("#monday [data-period]").slice(1)) each.hidden = true;
+  for (const each of findAll("#monday [data-period]").slice(1)) each.setAttribute("data-folded", "");
 
   find("#monday [data-add-period]").click();
 

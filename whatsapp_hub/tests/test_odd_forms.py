@@ -164,7 +164,9 @@ def test_no_form_fails_over_one_odd_field(world: World, creator: Client) -> None
 def post_odd_fields(client: Client, forms: list[tuple[str, dict[str, Any]]], *, odd: Iterable[str] = ODD) -> None:
     for address, fields in forms:
         assert post(client, address, fields) < 500, address
-        for name in sorted(set(fields) - {"csrfmiddlewaretoken"}):
+        # Of fields that differ only in a number, such as those of the days of a week, one is enough.
+        kinds = {re.sub(r"[0-9]+", "", name): name for name in sorted(set(fields) - {"csrfmiddlewaretoken"})}
+        for name in kinds.values():
             for what in odd:
                 assert post(client, address, fields | {name: ODD[what]}) < 500, f"{address}: {name} is {what}"
 

@@ -5,11 +5,11 @@ import { all, onClick, one } from "../common/dom.js";
 const times = (day) => all("input:not([type=checkbox])", day);
 
 export function addPeriod(day) {
-  const period = one("[data-period][hidden]", day);
+  const period = one("[data-period][data-folded]", day);
   one("[data-switch]", day).checked = true;
-  if (period) period.hidden = false;
+  if (period) period.removeAttribute("data-folded");
   one("input", period ?? one("[data-period]", day)).focus();
-  if (!one("[data-period][hidden]", day)) one("[data-add-period]", day).disabled = true;
+  if (!one("[data-period][data-folded]", day)) one("[data-add-period]", day).disabled = true;
 }
 
 export function copyDay(day, days) {
@@ -19,7 +19,7 @@ export function copyDay(day, days) {
     one("[data-switch]", other).checked = isOpen;
     for (const [index, input] of times(other).entries()) input.value = values[index];
     for (const [index, period] of all("[data-period]", other).entries())
-      period.hidden = index > 0 && !values[2 * index] && !values[2 * index + 1];
+      period.toggleAttribute("data-folded", index > 0 && !values[2 * index] && !values[2 * index + 1]);
   }
 }
 

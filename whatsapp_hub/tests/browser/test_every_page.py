@@ -85,6 +85,7 @@ def pages_of(organization: Organization) -> dict[str, str]:
         "numbers": f"{at}settings/numbers/",
         "new number": f"{at}settings/numbers/new/",
         "number": f"{at}settings/numbers/{number.pk}/",
+        "automatic messages": f"{at}settings/bots/numbers/{number.pk}/automatic/",
         "business profile": f"{at}settings/numbers/{number.pk}/profile/",
         "callback": f"{at}settings/numbers/{number.pk}/setup/callback/",
         "members": f"{at}settings/members/",
