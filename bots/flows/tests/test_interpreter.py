@@ -198,6 +198,11 @@ def test_a_timer_of_a_step_without_time_out_does_nothing() -> None:
     assert run(sample, state, timed_out(5)).actions == ()
 
 
+def test_a_time_far_in_the_future_does_not_stop_the_timer() -> None:
+    state = play(WAITING, "oi").state | {"waits_since": "9999-12-31T23:59:59+00:00"}
+    assert run(WAITING, state, timed_out(10)).state["timer"] == "2026-11-26T12:40:00+00:00"
+
+
 def test_a_reminder_without_time_out_leaves_the_flow_waiting() -> None:
     sample = flow(step("w", "wait", "b", reminder={"minutes": 10, "message": text("Oi?")}), send("b", "Obrigado"))
     reminded = play(sample, "oi", timed_out(10))
@@ -406,6 +411,13 @@ def test_set_changes_a_variable_or_the_name_of_the_contact() -> None:
     turn = play(sample, "oi")
     assert only(turn, SetField) == SetField("name", "Ana! Lima")
     assert sent(turn) == ["Ana! Ana! Lima Ana!"]
+
+
+def test_set_writes_values_as_people_read_them() -> None:
+    sample = flow(
+        ask("q", "date", "a"), step("a", "set", "b", target="variable", name="x", value="Dia {{valor}}"), send("b", "{{x}}")
+    )
+    assert sent(play(sample, "oi", "24/12")) == ["Dia 24/12/2026"]
 
 
 def test_a_contact_never_gets_an_empty_name() -> None:
