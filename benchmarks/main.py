@@ -16,6 +16,7 @@ from benchmarks.figures import Failed, say, say_how_busy
 from benchmarks.load import wrk
 from benchmarks.measurements.acknowledge import Rounds, acknowledge, acknowledge_sqlite
 from benchmarks.measurements.application import LATE_ITEMS, apply_backlog, apply_late_backlog
+from benchmarks.measurements.bots import answer_customers
 from benchmarks.measurements.idle import FIRSTS, GAP, SECONDS, stay_idle
 from benchmarks.measurements.latency import apply_while_receiving
 from benchmarks.measurements.pages import pages
@@ -78,6 +79,11 @@ BENCHMARKS = {
         "the same with half of the messages late or of the same second, as a ratio to an ordered backlog",
         DATABASES,
         _late,
+    ),
+    "bots": Benchmark(
+        "turns of a flow that one worker answers in a second, against items of a backlog, and seconds from a tap to Graph",
+        ["mariadb"],
+        lambda database, directory, _: answer_customers(database, directory),
     ),
     "idle": Benchmark(
         "processor time and queries of a hub with nothing to do, and seconds from its first message to its row",

@@ -21,10 +21,6 @@ from organizations.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, sec
 from organizations.models import Organization, PhoneNumber, Profile, User
 from organizations.text_display import GroupedInt
 
-CREATED = time_column(Contact, "create_in")
-BLOCKED = time_column(Contact, "blocked_at")
-RETIRED = time_column(RetiredIdentity, "retired_at")
-
 
 class ConflictFilter(admin.SimpleListFilter):
     title = _("identifiers")
@@ -40,9 +36,10 @@ class ConflictFilter(admin.SimpleListFilter):
 class RetiredIdentityInline(ReadOnlyAdmin, admin.TabularInline):  # type: ignore[type-arg]
     model = RetiredIdentity
     extra = 0
-    fields = ("kind", "value", RETIRED)
-    readonly_fields = (RETIRED,)
+    fields = ("kind", "value", "retired")
+    readonly_fields = ("retired",)
     ordering = ("-retired_at",)
+    retired = time_column(RetiredIdentity, "retired_at")
 
 
 def _find_by_words(term: str) -> QuerySet[Contact]:
@@ -98,14 +95,16 @@ class ContactAdmin(LargeTableAdmin[Contact]):
                 )
             },
         ),
-        (_("More"), {"fields": ("marketing_stopped", BLOCKED, CREATED)}),
+        (_("More"), {"fields": ("marketing_stopped", "blocked_since", "created")}),
     )
     readonly_fields = (
         *("name", "username", "number", "wa_id", "bsuid", "parent_bsuid", "conflict"),
         *("conversation", "last_message", "customer_message", "window"),
-        *("session_id", "session_expires", "session_is_active", "marketing_stopped", BLOCKED, CREATED),
+        *("session_id", "session_expires", "session_is_active", "marketing_stopped", "blocked_since", "created"),
     )
     inlines = (RetiredIdentityInline,)
+    created = time_column(Contact, "create_in")
+    blocked_since = time_column(Contact, "blocked_at")
     actions = ("team_answers", "bot_answers", "ai_answers")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -118,6 +118,11 @@ class Hub:
         self._run(
             "-m", "benchmarks.environment.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), timeout=600
         )
+
+    def add_bots(self, phone_number_ids: Sequence[str], *, per_second: int) -> None:
+        """Adds numbers whose new customers a bot answers: see benchmarks/environment/bot_rows.py."""
+        numbers = (f"--number={each}" for each in phone_number_ids)
+        self._run("-m", "benchmarks.environment.bot_rows", *numbers, f"--per-second={per_second}", timeout=300)
 
     def generate(self, organization: str, contacts: int, messages: int) -> None:
         """Fills an organization of this name with demonstration data."""

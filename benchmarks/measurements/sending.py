@@ -71,12 +71,12 @@ def _standin(hub: Hub, port: int) -> Iterator[RunningStandIn]:
         session.trust_env = False
         meta = RunningStandIn(f"http://127.0.0.1:{port}", session)
         for number in (*FAST_NUMBERS, LIMITED, STAFFED, CROWDED):
-            _connect(meta, number)
+            connect(meta, number)
             meta.latency(number.phone_number_id, LATENCY)
         yield meta
 
 
-def _connect(meta: RunningStandIn, number: Number) -> None:
+def connect(meta: RunningStandIn, number: Number) -> None:
     """Connects the number at the stand-in, as soon as the stand-in answers."""
     deadline = time.monotonic() + TIMEOUT
     while True:

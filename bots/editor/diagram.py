@@ -11,6 +11,7 @@ from bots.editor.layout import Box, Edge, Layout, Port, lay_out
 from bots.editor.outputs import Document, Output, Step, choices_of, outputs_of
 from bots.editor.step_types import STEP_TYPES, name_of
 from bots.flows.problems import Problem
+from organizations.text_display import GroupedInt
 
 MIN_WIDTH = 176
 MAX_TITLE = 21
@@ -18,9 +19,11 @@ MAX_LABEL = 14
 LETTER = 6.4
 """Width of an average letter of a label."""
 HEAD = 44
-COUNTS = 18
+COUNTS = 15
+"""Height of a line of counts."""
 OUTPUTS = 24
 PADDING = 8
+INDENT = 14
 
 StepCounts = Mapping[str, int]
 Counts = Mapping[str, StepCounts]
@@ -37,17 +40,18 @@ class _Node:
     box: Box
     state: str
     """`blocked`, `warned`, or empty."""
+    count_lines: Sequence[str] = ()
 
 
 def draw(
     document: Document, counts: Counts | None = None, problems: Iterable[Problem] = (), *, link: str = "#step-{}"
 ) -> SafeString:
     """Returns the diagram of a flow. `counts` are numbers to show on its steps. `link` is the URL of a step, with `{}` for its id."""
-    nodes = _nodes(document, _states(problems), has_counts=counts is not None)
+    nodes = _nodes(document, _states(problems), counts)
     layout = lay_out([node.box for node in nodes.values()], document["start"])
     parts = [
         *(_edge(edge) for edge in layout.edges),
-        *(part for node in nodes.values() for part in _drawn(node, nodes, counts, link)),
+        *(part for node in nodes.values() for part in _drawn(node, nodes, link)),
     ]
     return _svg(layout, len(nodes), parts)
 
@@ -56,7 +60,7 @@ def _svg(layout: Layout, count: int, parts: Sequence[str]) -> SafeString:
     title = ngettext("Diagram of %(count)s step", "Diagram of %(count)s steps", count) % {"count": count}
     return format_html(
         '<svg class="diagram" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{}" width="{}" height="{}"'
-        ' viewBox="0 0 {} {}" data-diagram>{}{}</svg>',
+        ' viewBox="0 0 {} {}" data-diagram="">{}{}</svg>',
         title,
         *(2 * (round(layout.width), round(layout.height))),
         ARROW,
@@ -78,20 +82,22 @@ def _states(problems: Iterable[Problem]) -> dict[str, str]:
     return states
 
 
-def _nodes(document: Document, states: Mapping[str, str], *, has_counts: bool) -> dict[str, _Node]:
+def _nodes(document: Document, states: Mapping[str, str], counts: Counts | None) -> dict[str, _Node]:
     choices = choices_of(document)
-    nodes = {}
+    nodes: dict[str, _Node] = {}
     for number, step in enumerate(document["steps"], 1):
         outputs = [each for each in outputs_of(step, choices) if each.target or not each.hands_over]
-        box = _box(step, outputs, has_counts=has_counts)
-        nodes.setdefault(step["id"], _Node(step, number, outputs, box, states.get(step["id"], "")))
+        lines = [] if counts is None else _count_lines(counts.get(step["id"], {}))
+        box = _box(step, outputs, lines)
+        nodes.setdefault(step["id"], _Node(step, number, outputs, box, states.get(step["id"], ""), lines))
     return nodes
 
 
-def _box(step: Step, outputs: Sequence[Output], *, has_counts: bool) -> Box:
+def _box(step: Step, outputs: Sequence[Output], count_lines: Sequence[str]) -> Box:
     widths = [_label_width(output) for output in outputs]
-    width = max(MIN_WIDTH, sum(widths) + 4 * max(0, len(widths) - 1) + 2 * PADDING)
-    height = HEAD + has_counts * COUNTS + _has_labels(outputs) * OUTPUTS
+    texts = [2 * INDENT + LETTER * len(line) for line in count_lines]
+    width = max(MIN_WIDTH, sum(widths) + 4 * max(0, len(widths) - 1) + 2 * PADDING, *texts)
+    height = HEAD + COUNTS * len(count_lines) + _has_labels(outputs) * OUTPUTS
     offset = (width - sum(widths) - 4 * max(0, len(widths) - 1)) / 2
     ports = []
     for output, each in zip(outputs, widths, strict=True):
@@ -127,7 +133,7 @@ def _edge(edge: Edge) -> str:
     return f'<path class="diagram-edge" d="{"".join(path)}" marker-end="url(#diagram-arrow)"/>'
 
 
-def _drawn(node: _Node, nodes: Mapping[str, _Node], counts: Counts | None, link: str) -> Iterator[str]:
+def _drawn(node: _Node, nodes: Mapping[str, _Node], link: str) -> Iterator[str]:
     box, kind = node.box, STEP_TYPES[node.step["type"]]
     name = name_of(node.step)
     classes = f"diagram-step tint-{kind.tint}"
@@ -144,8 +150,9 @@ def _drawn(node: _Node, nodes: Mapping[str, _Node], counts: Counts | None, link:
         f'<text class="diagram-kind" x="{box.left + 14:.0f}" y="{box.y + 17:.0f}">{node.number} · {escape(_cut(str(kind.name), 24))}</text>'
         f'<text class="diagram-name" x="{box.left + 14:.0f}" y="{box.y + 34:.0f}">{escape(_cut(_shown_name(node.step), MAX_TITLE))}</text>'
     )
-    if counts is not None:
-        yield _counts(box, counts.get(node.step["id"], {}))
+    for index, line in enumerate(node.count_lines):
+        y = box.y + HEAD + 5 + COUNTS * index
+        yield f'<text class="diagram-count" x="{box.left + INDENT:.0f}" y="{y:.0f}">{escape(line)}</text>'
     yield "".join(_labels(node))
     yield "</a>"
     yield from _links(node, nodes, link)
@@ -188,9 +195,13 @@ def _links(node: _Node, nodes: Mapping[str, _Node], link: str) -> Iterator[str]:
         )
 
 
-def _counts(box: Box, numbers: StepCounts) -> str:
-    came, left = numbers.get("came", 0), numbers.get("left", 0)
-    words = ngettext("%(count)s customer", "%(count)s customers", came) % {"count": came}
-    if left:
-        words += " · " + gettext("%(count)s left") % {"count": left}
-    return f'<text class="diagram-count" x="{box.left + 14:.0f}" y="{box.y + HEAD + 8:.0f}">{escape(words)}</text>'
+def _count_lines(counts: StepCounts) -> list[str]:
+    """Returns how many customers came to a step and, if any did, how many left it in another way than to the next step."""
+    came = counts.get("came", 0)
+    lines = [ngettext("%(count)s customer", "%(count)s customers", came) % {"count": GroupedInt(came)}]
+    ways = {
+        "left": gettext("%(count)s stopped answering"),
+        "handed_over": gettext("%(count)s handed over"),
+        "fell_through": gettext("%(count)s not understood"),
+    }
+    return lines + [words % {"count": GroupedInt(counts[name])} for name, words in ways.items() if counts.get(name)]

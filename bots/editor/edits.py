@@ -21,7 +21,7 @@ def read_edit(document: Document, posted: Posted, templates: Sequence[Option] = 
     if name not in OPERATIONS:
         raise InvalidOperation(name)
     edit = Edit(document)
-    if "has_fields" in posted:
+    if _value(posted, "has_fields"):
         edit = _with_fields(document, step_id, posted, templates)
     operation = OPERATIONS[name]
     return operation(edit, step_id, posted, arguments) if operation else edit

@@ -325,4 +325,4 @@ READERS: dict[str, Callable[[ReadStep, Field, list[str]], None]] = {
 }
 WITHOUT_VALUE = frozenset({"switch", "presence", "kinds"})
 """Kinds of fields of which browsers send nothing if they are off."""
-CONVERSIONS = frozenset({"presence", "message_type", "condition_type", "answer_kind", "set_target"})
+CONVERSIONS = frozenset({"presence", "comparison", "message_type", "condition_type", "answer_kind", "set_target"})

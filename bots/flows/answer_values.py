@@ -12,7 +12,7 @@ from typing import Any
 
 from validate_docbr import CNPJ, CPF
 
-from bots.flows.texts import cut, fold, visible
+from bots.flows.texts import cut, fold, readable, visible
 from cloud_api.wa_ids import NotAPhoneNumber, formatted, read_phone_number
 
 MAX_VALUE = 1000
@@ -197,8 +197,8 @@ def read_answer(answer: Mapping[str, Any], text: str, today: date) -> str | None
     Digits of a CPF, a CEP or a phone, capital letters and digits of a CNPJ, an ISO date, a number with a decimal point.
     """
     kind, least, most = answer["kind"], answer.get("min"), answer.get("max")
-    text = visible(text)
     if kind == "text":
+        text = readable(text)
         return cut(text, MAX_VALUE) if text and fits_range(Decimal(len(text)), least, most) else None
     if kind == "number":
         number = read_number(text)
@@ -206,7 +206,7 @@ def read_answer(answer: Mapping[str, Any], text: str, today: date) -> str | None
     if kind == "date":
         day = read_date(text, today)
         return day.isoformat() if day and fits_dates(day, least, most, today) else None
-    return READERS[kind](text)
+    return READERS[kind](visible(text))
 
 
 def shown(kind: str, value: str) -> str:

@@ -9,7 +9,7 @@ from bots.flows.answer_values import fits_dates, fits_range, plain_number, read_
 from bots.flows.events import Facts
 from bots.flows.flow import FROM_CALL, Flow
 from bots.flows.patterns import is_found
-from bots.flows.texts import fill, first_word_in, fold, storable
+from bots.flows.texts import fill, first_word_in, plain, storable
 
 Condition = Mapping[str, Any]
 
@@ -50,21 +50,23 @@ def reason_to_match(condition: Condition, known: Known) -> str | None:
     return MATCHERS[condition["type"]](condition, known)
 
 
-def chosen_id(last: Mapping[str, Any], flow: Flow) -> str:
-    """Returns the id of the tapped choice, or of a choice of the flow whose title the customer typed. Empty if there is none."""
-    if choice_id := str(last.get("choice_id", "")):
-        return choice_id
-    typed = fold(str(last.get("text", "")))
-    return next((each for each, titles in flow.choices.items() if typed and typed in titles), "")
+def is_choice(last: Mapping[str, Any], flow: Flow) -> bool:
+    """Returns whether the answer is a choice of the flow, tapped or typed."""
+    return last.get("choice_id", "") in flow.choices or bool(_typed_choices(last, flow))
+
+
+def _typed_choices(last: Mapping[str, Any], flow: Flow) -> frozenset[str]:
+    """Returns the ids of the choices whose title is the answer. Two messages may have choices with one title."""
+    return flow.choices_titled(str(last.get("text", "")))
 
 
 def _choice(condition: Condition, known: Known) -> str | None:
-    if choice_id := str(known.last.get("choice_id", "")):
-        is_chosen = choice_id == condition["id"]
-    else:  # two messages may have a choice with this title, each with an id of its own
-        typed = fold(str(known.last.get("text", "")))
-        is_chosen = typed != "" and typed in known.flow.choices.get(condition["id"], ())
-    return str(known.last.get("text", "")) if is_chosen else None
+    tapped, text = str(known.last.get("choice_id", "")), str(known.last.get("text", ""))
+    if tapped == condition["id"]:
+        return text
+    # A choice of another version of the flow, or of a template, has an unknown id, but its title says the same.
+    is_typed = tapped not in known.flow.choices and condition["id"] in _typed_choices(known.last, known.flow)
+    return text if is_typed else None
 
 
 def _keyword(condition: Condition, known: Known) -> str | None:
@@ -114,14 +116,10 @@ def _variable(condition: Condition, known: Known) -> str | None:
 
 def _compared(condition: Condition, known: Known, value: str) -> str | None:
     if "is" in condition:
-        matches = _comparable(value) == _comparable(fill(condition["is"], known.value_of))
+        matches = plain(value) == plain(fill(condition["is"], known.value_of))
     else:
         matches = (value.strip() == "") == condition.get("empty", True)
     return condition["name"] if matches else None
-
-
-def _comparable(text: str) -> str:
-    return fold(text) or text.strip()
 
 
 def _label(condition: Condition, known: Known) -> str | None:

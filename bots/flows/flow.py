@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from bots.flows.documents import InvalidFlow, read_document
 from bots.flows.messages import choices_of
 from bots.flows.problems import Problem
-from bots.flows.texts import fold
+from bots.flows.texts import fold, plain
 
 __all__ = ["FORMAT", "SCHEMA", "Flow", "InvalidFlow", "Step", "read_flow"]
 
@@ -76,14 +76,27 @@ class Flow:
         return found
 
     @cached_property
-    def choices(self) -> Mapping[str, frozenset[str]]:
-        """The ids of all buttons and rows, with their folded titles."""
-        found: dict[str, set[str]] = {}
+    def choices(self) -> frozenset[str]:
+        """The ids of all buttons and rows."""
+        return frozenset(choice["id"] for choice in self._choices())
+
+    def _choices(self) -> Iterator[Mapping[str, str]]:
         for step in self.step_list:
             for _field, message in messages_in(step):
-                for choice in choices_of(message):
-                    found.setdefault(choice["id"], set()).add(fold(choice["title"]))
-        return {choice_id: frozenset(titles) for choice_id, titles in found.items()}
+                yield from choices_of(message)
+
+    @cached_property
+    def _choices_by_title(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for choice in self._choices():
+            for title in {f"={plain(choice['title'])}", fold(choice["title"])} - {""}:
+                found.setdefault(title, set()).add(choice["id"])
+        return {title: frozenset(ids) for title, ids in found.items()}
+
+    def choices_titled(self, text: str) -> frozenset[str]:
+        """Returns the ids of the choices with this title. Punctuation counts only if it makes a difference, as in A+ and A-."""
+        exact = self._choices_by_title.get(f"={plain(text)}", frozenset())
+        return exact or self._choices_by_title.get(fold(text), frozenset())
 
     @cached_property
     def variables(self) -> Mapping[str, str]:

@@ -61,6 +61,7 @@ WORDS = {
     "refused": "",
     "repeated_choice": _("Two of these have the ID “%(name)s”."),
     "repeated_title": _("Two of these say “%(name)s”."),
+    "similar_title": _("A customer who types “%(name)s” may mean two of these."),
     # Branches
     "choice_never_offered": _("This never matches: no message offers the choice “%(name)s”."),
     "case_never_matches": _("This never matches: case %(number)s matches first."),

@@ -25,12 +25,12 @@ from bots.flows.actions import (
 )
 from bots.flows.answer_values import MAX_VALUE, read_answer
 from bots.flows.calls import filled_body, filled_headers, filled_url, saved_values
-from bots.flows.conditions import Known, chosen_id, reason_to_match
+from bots.flows.conditions import Known, is_choice, reason_to_match
 from bots.flows.events import Answer, CallEnded, CustomerAnswered, Event, TimedOut
 from bots.flows.flow import Flow, Step
 from bots.flows.messages import build, file_of
 from bots.flows.state import MAX_DEPTH, State, read_time
-from bots.flows.texts import MAX_ANSWER, cut, fill, first_word_in, storable, visible
+from bots.flows.texts import MAX_ANSWER, cut, fill, first_word_in, readable, storable
 from cloud_api.limits import InvalidMessage
 
 MAX_STEPS = 100
@@ -74,7 +74,7 @@ class RunningTurn:
             return
         last = joined(event.answers)
         person_words = (*self.flow.person_words, *self.facts.person_words)
-        if not chosen_id(last, self.flow) and first_word_in(last["text"], person_words):
+        if not is_choice(last, self.flow) and first_word_in(last["text"], person_words):
             self.state.last = last
             self._hand_over("asked", self.state.step or "")
         elif not self.state.is_running:
@@ -119,10 +119,12 @@ class RunningTurn:
             self._because = "reminder"
             if self._send(step, step["reminder"]["message"]):
                 self._start_timer(step, was_reminded=True)
-        elif step.get("timeout"):
+        elif self.state.timer_is == "timeout" and step.get("timeout"):
             self._because = "timeout"
             self.actions.append(Left(step["id"]))
             self._go(step["timeout"].get("next"))
+        else:  # a state of a version in which the step had more
+            self.state.timer = self.state.timer_is = None
 
     def end_call(self, event: CallEnded) -> None:
         """Goes on with the result of a web call."""
@@ -252,7 +254,7 @@ class RunningTurn:
         value = fill(step["value"], self._known.value_of, MAX_VALUE)
         if step["target"] == "variable":
             self.state.set_variable(step["name"], value)
-        elif name := visible(value):
+        elif name := readable(value):
             self.actions.append(SetField(step["name"], name))
             self.facts = replace(self.facts, name=name, first_name=name.split()[0])
         return GoOn(step.get("next"))

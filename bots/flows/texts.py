@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 from cloud_api.payloads.json_values import clean
+from cloud_api.payloads.texts import is_visible
 
 PLACEHOLDERS = frozenset({"first_name", "name", "phone", "organization", "hours", "next_opening", "today"})
 """Names that every text may contain. Variables of the flow have other names."""
@@ -14,6 +15,8 @@ MAX_ANSWER = 4096
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _WITH_JOINT = re.compile(r"^\{\{([^{}]*)\}\}(?:,? )?|(?:,? )?\{\{([^{}]*)\}\}", re.MULTILINE)
 """A placeholder with what joins it to the words beside it."""
+_JOINS = re.compile("[\u200c\u200d\U000e0020-\U000e007f]")
+"""Joiners of letters and emoji, and the letters of flags."""
 _LETTERS = {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
 """Letters that Unicode does not decompose, with what people type for them."""
 
@@ -67,6 +70,13 @@ def visible(text: str) -> str:
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cf").strip()
 
 
+def readable(text: str) -> str:
+    """Returns the text to store and show: without the marks that show nothing, except those that join letters and emoji. Empty if
+    nothing of it can be seen."""
+    kept = "".join(letter for letter in text if unicodedata.category(letter) != "Cf" or _JOINS.fullmatch(letter)).strip()
+    return kept if is_visible(kept) else ""
+
+
 class _Folding(dict[int, str]):
     """The folded text of each letter, computed when the letter is first met."""
 
@@ -82,7 +92,7 @@ def _folded_letter(letter: str) -> str:
     category = unicodedata.category(letter)
     if category in ("Cf", "Mn", "Me", "Sk"):
         return ""
-    if category == "So":  # an emoji is a word: customers answer with them
+    if category in ("So", "Sm"):  # customers answer with emoji, and A+ is not A-
         return f" {letter} "
     return _LETTERS.get(letter, letter) if letter.isalnum() else " "
 
@@ -93,6 +103,13 @@ _FOLDING = _Folding()
 def fold(text: str) -> str:
     """Returns the words of the text in lower case, without accents, punctuation and invisible marks, separated by one space."""
     return " ".join(text.translate(_FOLDING).split())
+
+
+def plain(text: str) -> str:
+    """Returns the text for an exact comparison: without case, accents and marks, but with its punctuation, except at its ends."""
+    letters = (letter for each in text for part in unicodedata.normalize("NFKD", each) for letter in part.casefold())
+    kept = " ".join("".join(letter for letter in letters if unicodedata.category(letter) not in ("Cf", "Mn", "Me")).split())
+    return kept.strip(" .,;:!?…") or kept
 
 
 def has_words(folded: str, words: str) -> bool:

@@ -28,6 +28,8 @@ class NoBot(TextChoices):
     NONE = "none", _("The number has no bot.")
     UNKNOWN = "unknown", _("The number names a bot that does not exist.")
     UNPUBLISHED = "unpublished", _("The bot of the number is not published.")
+    OFF = "off", _("The bot of the number was named from outside and is not switched on.")
+    """Another program wrote the column, so the number has no time since when it answers."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class NumberBot:
     @property
     def is_named_in_vain(self) -> bool:
         """Whether the number names a bot that answers nobody."""
-        return self.problem in (NoBot.UNKNOWN, NoBot.UNPUBLISHED)
+        return self.problem not in (None, NoBot.NONE)
 
 
 def find_number_bots(organization: Organization, numbers: Iterable[PhoneNumber]) -> list[NumberBot]:
@@ -65,7 +67,9 @@ def _number_bot(number: PhoneNumber, bot: Bot | None) -> NumberBot:
         return NumberBot(number, None, NoBot.NONE)
     if bot is None:
         return NumberBot(number, None, NoBot.UNKNOWN)
-    return NumberBot(number, bot, None if bot.published_id else NoBot.UNPUBLISHED)
+    if bot.published_id is None:
+        return NumberBot(number, bot, NoBot.UNPUBLISHED)
+    return NumberBot(number, bot, None if number.answers_since else NoBot.OFF)
 
 
 @in_transaction

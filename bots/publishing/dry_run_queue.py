@@ -6,7 +6,7 @@ from functools import partial
 from bots.flows.flow import read_flow
 from bots.models import Bot, BotDryRun
 from bots.publishing.dry_runs import PERIOD, dry_run, find_sessions
-from bots.publishing.versions import CannotPublish, flow_problems
+from bots.publishing.versions import CannotPublish, check_document
 from jobs.models import Lease, State
 from jobs.transactions import in_transaction
 from jobs.wakeups import wake_after_commit
@@ -28,7 +28,7 @@ def start_dry_run(*, bot: Bot, number: PhoneNumber, by: User, now: datetime) -> 
     locked = Bot.objects.select_for_update().get(pk=bot.pk)
     if running := BotDryRun.objects.filter(bot=locked, number=number, state=State.DUE).first():
         return running
-    if blocking := [problem for problem in flow_problems(locked.draft) if problem.blocks]:
+    if blocking := check_document(locked.draft).blocking:
         raise CannotPublish(blocking)
     kept = list(BotDryRun.objects.filter(bot=locked).order_by("-pk").values_list("pk", flat=True)[: MAX_KEPT - 1])
     BotDryRun.objects.filter(bot=locked).exclude(pk__in=kept).delete()

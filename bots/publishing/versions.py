@@ -5,14 +5,17 @@ draft ──publish_bot──> version 1, 2, 3 …   the published one answers
   └────restore_version─────┘
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Max
 
 from bots.flows.checks.flow_checks import check_flow
-from bots.flows.flow import InvalidFlow, read_flow
+from bots.flows.flow import Flow, InvalidFlow, read_flow
 from bots.flows.problems import Problem
 from bots.models import Bot, BotVersion
 from bots.publishing.assignments import refresh_numbers
@@ -20,6 +23,9 @@ from bots.publishing.services import lock_bot, replace_draft
 from jobs.transactions import in_transaction
 from organizations.live.revisions import publish_revisions
 from organizations.models import User
+
+KEPT_CHECKS = 32
+"""Of each process."""
 
 
 class CannotPublish(Exception):
@@ -30,13 +36,35 @@ class CannotPublish(Exception):
         self.problems = problems
 
 
+@dataclass(frozen=True)
+class CheckedFlow:
+    """A flow and its problems, those that block first. No flow if the document is none."""
+
+    flow: Flow | None
+    problems: Sequence[Problem]
+
+    @property
+    def blocking(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.blocks]
+
+
+def check_document(document: Mapping[str, Any]) -> CheckedFlow:
+    """Reads and checks a flow. The latest results are kept, because the try-out asks for each message."""
+    return _check(json.dumps(document))
+
+
+@lru_cache(maxsize=KEPT_CHECKS)
+def _check(text: str) -> CheckedFlow:
+    try:
+        flow = read_flow(text)
+    except InvalidFlow as refusal:
+        return CheckedFlow(None, refusal.problems)
+    return CheckedFlow(flow, sorted(check_flow(flow), key=lambda problem: not problem.blocks))
+
+
 def flow_problems(document: Mapping[str, Any]) -> list[Problem]:
     """Returns all problems of a flow, those that block first."""
-    try:
-        flow = read_flow(document)
-    except InvalidFlow as refusal:
-        return refusal.problems
-    return sorted(check_flow(flow), key=lambda problem: not problem.blocks)
+    return list(check_document(document).problems)
 
 
 @in_transaction
@@ -44,7 +72,7 @@ def publish_bot(*, bot: Bot, by: User | None, now: datetime) -> BotVersion:
     """Makes the draft the published version, with which new conversations begin. A draft that is the same as the latest version
     makes no new one. Raises CannotPublish, and Bot.DoesNotExist if the bot was deleted."""
     locked = lock_bot(bot)
-    if blocking := [problem for problem in flow_problems(locked.draft) if problem.blocks]:
+    if blocking := check_document(locked.draft).blocking:
         raise CannotPublish(blocking)
     latest = locked.versions.order_by("-number").first()
     if latest is None or latest.flow != locked.draft:

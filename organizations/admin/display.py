@@ -28,15 +28,15 @@ def format_time(time: datetime | None) -> str:
     return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}"
 
 
-def time_column(model: type[Model], name: str) -> Callable[[Model], str]:
-    """Returns an admin column that shows this column of the model as `format_time` does. Django shows times in another style."""
+def time_column(model: type[Model], name: str) -> Callable[[Any, Any], str]:
+    """Returns a method of an admin class that shows this column of the model as `format_time` does. Django shows times in another
+    style."""
     field = cast("DateTimeField[Any, Any]", model._meta.get_field(name))
 
     @admin.display(description=field.verbose_name, ordering=name)
-    def column(row: Model) -> str:
+    def column(_admin: object, row: Model) -> str:
         return format_time(getattr(row, name))
 
-    column.__name__ = name  # a class of the cell
     return column
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import BRAZIL
 from organizations.countries import country_choices
-from organizations.members.forms import time_zones
+from organizations.members.time_zones import time_zones
 from organizations.models import Organization, PhoneNumber, User, hub_time_zone
 from organizations.numbers.number_secrets import secret_state
 from organizations.numbers.ownership import AlreadyConnected, phone_number_id_for, raise_if_account_owned

@@ -10,8 +10,6 @@ from organizations.admin.model_admins import (
 )
 from organizations.models import Membership
 
-CREATED = time_column(Membership, "create_in")
-
 
 class MembershipInline(CheckedChoices, admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
@@ -22,10 +20,11 @@ class MembershipInline(CheckedChoices, admin.TabularInline):  # type: ignore[typ
 
 @admin.register(Membership)
 class MembershipAdmin(HubModelAdmin[Membership]):
-    list_display = ("user", "organization", "role", "activate", CREATED)
+    list_display = ("user", "organization", "role", "activate", "created")
     list_filter = ("role", "activate")
     search_fields = ("user__email__istartswith", "organization__organization_name__istartswith")
     search_help_text = _("Beginning of the user's e-mail or of the organization's name")
     autocomplete_fields = ("user", "organization")
-    readonly_fields = (CREATED,)
+    readonly_fields = ("created",)
     related = ("user", "organization")
+    created = time_column(Membership, "create_in")

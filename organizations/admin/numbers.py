@@ -39,16 +39,13 @@ from organizations.numbers.selectors import annotate_has_secrets, latest_account
 from organizations.numbers.setup import CALLBACK_PATH
 from organizations.numbers.states import derive_state
 
-CREATED = time_column(PhoneNumber, "create_in")
-CHECKED = time_column(PhoneNumber, "proof_checked_at")
-
 
 @admin.register(PhoneNumber)
 class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     """Numbers. Secrets can be replaced and never read. A number that was ever used can be deactivated, but not deleted."""
 
     form = PhoneNumberForm
-    list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", CREATED)
+    list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", "created")
     list_filter = ("activate", "proven_by", "default_profile")
     actions = ("approve_ownership", "withdraw_ownership")
     search_fields = (
@@ -61,6 +58,8 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     autocomplete_fields = ("organization",)
     related = ("organization",)
     deferred = PhoneNumber.SECRETS
+    created = time_column(PhoneNumber, "create_in")
+    proof_checked = time_column(PhoneNumber, "proof_checked_at")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[PhoneNumber], search_term: str
@@ -74,7 +73,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     secret_fields = ("new_webhook_verify_token", "new_meta_token", "new_app_secret")
     fieldsets = (
         (None, {"fields": ("organization", "wa_id", "name", "shown_id", "waba_id", "activate", "state")}),
-        (_("Ownership"), {"fields": ("ownership", "account_ownership", CHECKED)}),
+        (_("Ownership"), {"fields": ("ownership", "account_ownership", "proof_checked")}),
         (_("New contacts"), {"fields": ("default_profile",)}),
         (
             _("Secrets"),
@@ -85,11 +84,11 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
         ),
         (_("Webhook"), {"fields": ("own_address", "shared_address")}),
         (_("Last report of Meta about the number"), {"fields": ("events_table",), "classes": ("hub-wide",)}),
-        (_("More"), {"fields": ("rows", CREATED)}),
+        (_("More"), {"fields": ("rows", "created")}),
     )
     always_shown = (
-        *("state", "ownership", "account_ownership", CHECKED),
-        *("previous_state", "own_address", "shared_address", "events_table", "rows", CREATED),
+        *("state", "ownership", "account_ownership", "proof_checked"),
+        *("previous_state", "own_address", "shared_address", "events_table", "rows", "created"),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -99,7 +98,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
         ids = (None, {"fields": ("organization", "wa_id", "phone_number_id", "waba_id", "activate")})
         return (ids, contacts, (heading, {"fields": self.secret_fields, "description": stored["description"]}))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Makes the columns read-only to which contacts and messages refer."""
         return (*self.always_shown, "organization", "shown_id") if obj else self.always_shown
 

@@ -25,15 +25,13 @@ from organizations.numbers.selectors import derive_states
 from organizations.numbers.setup import CALLBACK_PATH
 from organizations.storage import quota_of, storage_used
 
-CREATED = time_column(Organization, "create_in")
-
 
 @admin.register(Organization)
 class OrganizationAdmin(HubModelAdmin[Organization]):
     """Organizations. One that was ever used can be deactivated, but not deleted."""
 
     form = OrganizationRowForm
-    list_display = ("organization_name", "activate", CREATED, "created_by")
+    list_display = ("organization_name", "activate", "created", "created_by")
     list_filter = ("activate",)
     search_fields = ("organization_name__icontains",)
     related = ("create_by",)
@@ -51,10 +49,11 @@ class OrganizationAdmin(HubModelAdmin[Organization]):
             },
         ),
         (_("Numbers"), {"fields": ("numbers_table",)}),
-        (_("Origin"), {"fields": (CREATED, "created_by")}),
+        (_("Origin"), {"fields": ("created", "created_by")}),
     )
-    readonly_fields = ("storage_used", "address", "numbers_table", CREATED, "created_by")
+    readonly_fields = ("storage_used", "address", "numbers_table", "created", "created_by")
     inlines = (MembershipInline,)
+    created = time_column(Organization, "create_in")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]

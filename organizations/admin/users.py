@@ -16,8 +16,6 @@ from organizations.admin.model_admins import (
 from organizations.members.email_changes import delete_other_addresses
 from organizations.models import User
 
-TIMES = (time_column(User, "last_login"), time_column(User, "create_in"))
-
 
 @admin.register(User)
 class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
@@ -26,7 +24,7 @@ class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     form = UserForm
     add_form = NewUserForm
     ordering = ("email",)
-    list_display = ("email", "name", "activate", "is_superuser", *TIMES)
+    list_display = ("email", "name", "activate", "is_superuser", "signed_in", "created")
     list_filter = ("activate", "is_superuser")
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
@@ -38,14 +36,16 @@ class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Access"), {"fields": ("activate", "is_superuser")}),
-        (_("Times"), {"fields": TIMES}),
+        (_("Times"), {"fields": ("signed_in", "created")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),)
     inlines = (MembershipInline,)
+    signed_in = time_column(User, "last_login")
+    created = time_column(User, "create_in")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         own = ("activate", "is_superuser") if obj == request.user else ()
-        return (*TIMES, *own)
+        return ("signed_in", "created", *own)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj else ()

@@ -9,5 +9,6 @@ Modules and what other packages use of them:
     email_changes     a new e-mail until it is confirmed: ChangeGone, delete_other_addresses
     first_superuser   the superuser of a new hub: create_first_superuser
     forms             forms of members, organizations and profiles: AlertsForm, DeactivateForm, EmailForm, InviteForm, JoinForm,
-                      OrganizationForm, ProfileForm, RoleForm, time_zones
+                      OrganizationForm, ProfileForm, RoleForm
+    time_zones        time zones to choose from: time_zones
 """

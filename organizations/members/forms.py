@@ -1,6 +1,5 @@
 """Forms for profiles, members and organizations. Those of Django admin are in `organizations.admin.forms`."""
 
-import zoneinfo
 from typing import Any
 
 from django import forms
@@ -10,10 +9,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from organizations.countries import country_choices
+from organizations.members.time_zones import time_zones
 from organizations.models import EnterKey, Organization, Role, Theme, User, hub_time_zone
 from organizations.permissions import Access
 
-REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 LANGUAGE_NAMES = [("pt-br", "Português (Brasil)"), ("en", "English"), ("es", "Español")]
 """Each name is in its own language."""
 
@@ -130,18 +129,6 @@ class JoinForm(forms.Form):
         password: str = self.cleaned_data["password"]
         validate_password(password, User(email=self._email, name=self.cleaned_data.get("name", "")))
         return password
-
-
-def time_zones(current: str) -> list[tuple[str, Any]]:
-    """Returns the time zones to choose from, by region. The current one is always among them."""
-    names = sorted(name for name in zoneinfo.available_timezones() if name.partition("/")[0] in REGIONS)
-    regions = [(region, [(name, _city(name)) for name in names if name.startswith(f"{region}/")]) for region in REGIONS]
-    others = [("UTC", "UTC")] + ([(current, current)] if current and current not in {"UTC", *names} else [])
-    return [*regions, *others]
-
-
-def _city(name: str) -> str:
-    return name.partition("/")[2].replace("_", " ").replace("/", " / ")
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

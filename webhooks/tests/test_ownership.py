@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from chats.models import Message
 from cloud_api.payloads import parse
-from conftest import Hub, apply_all
+from conftest import Hub, run_worker
 from contacts.csv.imports import import_contacts
 from contacts.csv.tables import FileRefused
 from contacts.models import Contact
@@ -99,7 +99,7 @@ def intruder(transactional_db: None) -> People:
 def post_text(hub: Hub, text: str, **options: Any) -> None:
     """A message that the platform's app signed."""
     hub.deliver(text_body(f"wamid.{text}", text=text), secret=PLATFORM, **options)
-    apply_all()
+    run_worker()
 
 
 def account_body(account: str = ACCOUNT) -> bytes:
@@ -110,7 +110,7 @@ def post_signed_text(hub: Hub, people: People, secret: str, text: str, **options
     """A message that the organization's own app signed, as it says."""
     path = f"/webhooks/whatsapp/{people.organization.key}/"
     hub.deliver(text_body(f"wamid.{text}", text=text, **options), path=path, secret=secret)
-    apply_all()
+    run_worker()
 
 
 # ---- who has only typed an id
@@ -135,7 +135,7 @@ def test_an_organization_that_only_entered_an_id_gets_nothing_and_the_owner_gets
     assert typed["Location"] == owner.at("number_setup", owner.number.pk, "secrets")
     pasted = owner.paste(meta_token=TOKEN)
     assert pasted["Location"] == owner.at("number_setup", owner.number.pk, "callback")
-    apply_all()
+    run_worker()
 
     number = owner.number
     assert (number.phone_number_id, number.proven_by, number.waba_is_claimed) == (NUMBER, Proof.TOKEN, False)
@@ -156,11 +156,11 @@ def test_a_number_is_the_organization_s_once_a_token_of_its_own_opens_it(hub, me
     assert "not confirmed by Meta" in owner.page("numbers")
 
     assert owner.paste(meta_token=INTRUDERS_TOKEN).status_code == 422
-    apply_all()
+    run_worker()
     assert owner.contents == []
 
     assert owner.paste(meta_token=TOKEN).status_code == 302
-    apply_all()
+    run_worker()
     assert owner.contents == ["waits"]
     assert "Messages wait until Meta confirms" not in owner.page("number", owner.number.pk)
 
@@ -174,7 +174,7 @@ def test_secrets_that_were_stored_while_meta_did_not_answer_prove_the_number_lat
 
     settings.META_GRAPH_URL = meta.url
     PhoneNumber.objects.update(proof_checked_at=None)
-    apply_all()
+    run_worker()
     assert owner.contents == ["waits"]
 
 
@@ -207,7 +207,7 @@ def test_the_proof_outlives_the_token_a_rebuild_and_being_off(hub, meta, owner):
     for way in ("off", "on"):
         owner.post("number_switch", owner.number.pk, activate=way)
     call_command("replay", rebuild=True, all=True, stdout=StringIO())
-    apply_all()
+    run_worker()
     post_text(hub, "second")
 
     assert owner.number.proven_by == Proof.TOKEN
@@ -231,13 +231,13 @@ def test_platform_events_of_an_account_do_not_go_to_an_organization_that_only_en
     assert (intruder.number.proven_by, intruder.number.waba_id) == (Proof.TOKEN, ACCOUNT)
 
     hub.deliver(account_body(), secret=PLATFORM)
-    apply_all()
+    run_worker()
     assert not AccountEvent.objects.exists()
     assert HeldItem.objects.get().cause == HeldItem.Cause.UNPROVEN
 
     assert owner.type_ids().status_code == 302
     owner.paste(meta_token=TOKEN)
-    apply_all()
+    run_worker()
     assert AccountEvent.objects.get().organization == owner.organization
     assert Webhook.objects.get().organization_id == owner.organization.pk
 
@@ -248,7 +248,7 @@ def test_an_own_signed_body_that_names_another_account_does_not_make_it_the_orga
     assert intruder.number.waba_id == ACCOUNT
 
     hub.deliver(account_body(), secret=PLATFORM)
-    apply_all()
+    run_worker()
     assert not AccountEvent.objects.exists()
 
 
@@ -258,7 +258,7 @@ def test_meta_s_own_word_for_the_account_counts(hub, meta, owner):
     assert (owner.number.waba_id, owner.number.waba_is_claimed) == (ACCOUNT, False)
 
     hub.deliver(account_body(), secret=PLATFORM)
-    apply_all()
+    run_worker()
     assert AccountEvent.objects.get().organization == owner.organization
 
 
@@ -267,7 +267,7 @@ def test_an_account_event_of_a_number_that_is_off_waits_and_is_not_released(hub,
     owner.paste(meta_token=TOKEN)
     owner.post("number_switch", owner.number.pk, activate="off")
     hub.deliver(account_body(), secret=PLATFORM)
-    apply_all()
+    run_worker()
     columns = ("state", "cause", "due_at", "attempts", "lease_token")
     waiting = HeldItem.objects.values(*columns).get()
     assert (waiting["state"], waiting["cause"]) == ("waiting", "inactive")
@@ -275,10 +275,10 @@ def test_an_account_event_of_a_number_that_is_off_waits_and_is_not_released(hub,
     call_connect(owner, waba_id=ACCOUNT, app_secret=INTRUDERS_SECRET, meta_token=TOKEN)
     for _ in range(3):
         assert release_waiting_items() == 0
-        apply_all()
+        run_worker()
         assert HeldItem.objects.values(*columns).get() == waiting
     owner.post("number_switch", owner.number.pk, activate="on")
-    apply_all()
+    run_worker()
     assert AccountEvent.objects.count() == 1
 
 
@@ -289,15 +289,15 @@ def test_an_account_event_waits_for_its_own_organization_even_if_another_entered
     assert intruder.type_ids(phone_number_id=INTRUDERS_NUMBER).status_code == 302
     path = f"/webhooks/whatsapp/{owner.organization.key}/"
     hub.deliver(account_body(), path=path, secret="c" * 32)
-    apply_all()
+    run_worker()
     waiting = HeldItem.objects.values("state", "cause", "due_at", "attempts").get()
     assert (waiting["state"], waiting["cause"]) == ("waiting", "inactive")
 
     assert release_waiting_items() == 0
-    apply_all()
+    run_worker()
     assert HeldItem.objects.values(*waiting).get() == waiting
     owner.post("number_switch", owner.number.pk, activate="on")
-    apply_all()
+    run_worker()
     assert AccountEvent.objects.get().organization == owner.organization
 
 
@@ -317,7 +317,7 @@ def test_what_the_first_one_has_of_a_number_stays_theirs_when_its_owner_proves_i
 
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    apply_all()
+    run_worker()
     assert owner.contents == ["genuine"]
     assert intruder.contents == ["made up"]
     assert Contact.objects.filter(organization=intruder.organization, create_for_phone_number=intruder.number).count() == 2_501
@@ -340,7 +340,7 @@ def test_what_the_owner_s_own_app_signed_is_applied_once_the_number_is_proven(hu
     assert owner.contents == []
 
     owner.paste(meta_token=TOKEN)
-    apply_all()
+    run_worker()
     assert owner.contents == ["early"]
     assert not HeldItem.objects.exists()
 
@@ -488,10 +488,10 @@ def test_a_number_that_moves_while_workers_apply_its_webhooks_mixes_nothing(hub,
         together.wait()
         assert owner.paste(meta_token=TOKEN).status_code == 302
         applied.result()
-    apply_all()
+    run_worker()
 
     HeldItem.objects.filter(state="due").update(due_at=timezone.now())
-    apply_all()
+    run_worker()
     foreign = HeldItem.objects.filter(cause=HeldItem.Cause.FOREIGN).count()
     assert HeldItem.objects.count() == foreign
     assert owner.contents == ["genuine"] * 120
@@ -534,21 +534,21 @@ def test_a_number_of_a_running_hub_goes_on_and_is_confirmed_by_its_token(hub, me
     assert owner.contents == ["goes on"]
     assert (owner.number.proven_by, owner.number.waba_is_claimed) == (Proof.TOKEN, False)
     asked = meta.calls(NUMBER)["GET number"]
-    apply_all()
+    run_worker()
     assert meta.calls(NUMBER)["GET number"] == asked
 
 
 def test_a_number_of_a_running_hub_that_meta_denies_is_not_proven_any_more(hub, meta, owner, upgraded):
     give_token(upgraded, INTRUDERS_TOKEN)
     post_text(hub, "not lost")
-    apply_all()
+    run_worker()
     assert owner.number.proven_at is None
     post_text(hub, "waits")
     assert owner.contents == []
     assert [item.cause for item in HeldItem.objects.all()] == ["unproven", "unproven"]
 
     owner.paste(meta_token=TOKEN)
-    apply_all()
+    run_worker()
     assert owner.contents == ["not lost", "waits"]
 
 
@@ -566,7 +566,7 @@ def test_a_number_of_a_running_hub_stays_when_meta_does_not_answer_about_it(hub,
 
 def test_an_app_secret_of_another_app_proves_nothing_about_the_number(hub, meta, owner, upgraded):
     give_secret(upgraded, "of another app")
-    apply_all()
+    run_worker()
 
     assert owner.number.proven_by == Proof.UPGRADE
 
@@ -606,7 +606,7 @@ def test_connect_number_counts_as_approval_and_takes_the_id_from_who_only_typed_
     intruder.type_ids()
     post_text(hub, "waits")
     call_connect(owner, waba_id=ACCOUNT)
-    apply_all()
+    run_worker()
 
     assert (owner.number.phone_number_id, owner.number.proven_by) == (NUMBER, Proof.OPERATOR)
     assert owner.contents == ["waits"]
@@ -642,7 +642,7 @@ def test_a_superuser_adds_a_number_that_another_organization_only_entered(admin_
     post_text(hub, "waits")
     form = {**IDS, "organization": owner.organization.pk, "activate": "on", "default_profile": "human"}
     admin_client.post(reverse("admin:organizations_phonenumber_add"), form)
-    apply_all()
+    run_worker()
 
     assert (owner.number.phone_number_id, owner.contents) == (NUMBER, ["waits"])
 
@@ -651,7 +651,7 @@ def test_a_superuser_approves_a_number_and_withdraws_the_proof(admin_client: Cli
     owner.type_ids()
     post_text(hub, "first")
     act(admin_client, "approve_ownership", owner.number)
-    apply_all()
+    run_worker()
     assert (owner.number.proven_by, owner.contents) == (Proof.OPERATOR, ["first"])
 
     act(admin_client, "withdraw_ownership", owner.number)
@@ -662,7 +662,7 @@ def test_a_superuser_approves_a_number_and_withdraws_the_proof(admin_client: Cli
     act(admin_client, "approve_ownership", owner.number)
     said = act(admin_client, "approve_ownership", intruder.number)
     assert "Withdraw that proof first" in said
-    apply_all()
+    run_worker()
     assert owner.contents == ["first", "second"]
 
 

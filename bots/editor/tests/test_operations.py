@@ -217,7 +217,8 @@ def posts(draw_value: Any, step: dict[str, Any], document: Document) -> Any:
     fields = list(fields_in(form_of(step, form_context(document))))
     posted = {}
     for field in draw_value(st.lists(st.sampled_from(fields), max_size=6)) if fields else []:
-        options = [value for value, _ in field.options] + [value for _, group in field.groups for value, _ in group]
+        options = ["1", "7"] if field.kind in ("integer", "number") else []
+        options += [value for value, _ in field.options] + [value for _, group in field.groups for value, _ in group]
         posted[field.path] = draw_value(st.lists(st.one_of(st.sampled_from(options or [""]), VALUES), min_size=1, max_size=2))
     return posted
 

@@ -8,7 +8,7 @@ from bots.flows.answer_values import TODAY
 from bots.flows.flow import Flow, Step
 from bots.flows.patterns import InvalidPattern, check_pattern
 from bots.flows.problems import Problem
-from bots.flows.texts import fold, has_words
+from bots.flows.texts import fold, has_words, plain
 
 Condition = Mapping[str, Any]
 
@@ -17,13 +17,14 @@ EITHER = {"field", "variable"}
 """Conditions that compare with a text, or look whether there is one."""
 
 
-def branch_problems(flow: Flow, step: Step, offered: frozenset[str]) -> Iterator[Problem]:
-    """Yields the problems of a branch. `offered` are the ids of choices in messages that a path leads to."""
+def branch_problems(flow: Flow, step: Step, offered: frozenset[str] | None) -> Iterator[Problem]:
+    """Yields the problems of a branch. `offered` are the ids of choices in messages that a path leads to, None if there may
+    be others."""
     conditions = [case["when"] for case in step["cases"]]
     for index, condition in enumerate(conditions):
         field = f"cases.{index}.when"
         yield from _condition_problems(flow, condition, step["id"], field)
-        if condition["type"] == "choice" and condition["id"] not in offered:
+        if condition["type"] == "choice" and offered is not None and condition["id"] not in offered:
             yield Problem("choice_never_offered", step["id"], f"{field}.id", {"name": condition["id"]}, blocks=False)
         earlier = next((number for number, each in enumerate(conditions[:index], 1) if covers(each, condition)), None)
         if earlier:
@@ -109,5 +110,5 @@ def _is_lower(low: Any, high: Any, *, is_upper: bool = False) -> bool:
 def _complete(condition: Condition) -> Condition:
     """Returns the condition with its defaults and without case and accents in what it compares with."""
     defaults = {"label": {"has": True}}.get(condition["type"], {})
-    folded = {"is": fold(condition["is"])} if "is" in condition else {}
+    folded = {"is": plain(condition["is"])} if "is" in condition else {}
     return defaults | dict(condition) | folded

@@ -42,8 +42,11 @@ def _without_repetition(problems: Iterable[Problem]) -> list[Problem]:
     return list(found.values())
 
 
-def _offered_choices(flow: Flow, graph: Graph) -> frozenset[str]:
-    messages = (message for step_id in graph.reachable for _field, message in messages_in(flow.steps[step_id]))
+def _offered_choices(flow: Flow, graph: Graph) -> frozenset[str] | None:
+    """Returns the ids of choices in messages that a path leads to. None if one of them is a template: its buttons are at Meta."""
+    messages = [message for step_id in graph.reachable for _field, message in messages_in(flow.steps[step_id])]
+    if any(message["type"] == "template" for message in messages):
+        return None
     return frozenset(choice["id"] for message in messages for choice in choices_of(message))
 
 

@@ -10,7 +10,7 @@ from bots.flows.checks.url_checks import url_problem
 from bots.flows.flow import SCHEMA, Flow, Step, messages_in, variables_set_by
 from bots.flows.messages import build, choices_of
 from bots.flows.problems import Problem
-from bots.flows.texts import PLACEHOLDERS, fold, names_in, without_placeholders
+from bots.flows.texts import PLACEHOLDERS, names_in, plain, without_placeholders
 from cloud_api.limits import InvalidMessage
 
 Message = Mapping[str, Any]
@@ -57,7 +57,7 @@ def _message_problems(flow: Flow, step: Step, field: str, message: Message) -> I
     ]
     yield from problems
     is_over_limit = any(problem.step == step["id"] and problem.field.startswith(f"{field}.") for problem in flow.limits)
-    if not problems and not is_over_limit:
+    if not any(problem.blocks for problem in problems) and not is_over_limit:
         yield from _refusals(step, field, message)
 
 
@@ -76,15 +76,19 @@ def _refusals(step: Step, field: str, message: Message) -> Iterator[Problem]:
 def _choice_problems(step: Step, field: str, message: Message) -> Iterator[Problem]:
     """Yields ids and titles that occur twice in a message. Titles that differ in case or accents are the same when typed."""
     place = "buttons" if message["type"] == "buttons" else "rows"
-    ids, titles = set(), set()
+    ids, titles, typed = set(), set(), set()
     for index, choice in enumerate(choices_of(message)):
+        title = " ".join(choice["title"].split())
+        values = {"name": choice["title"]}
         if choice["id"] in ids:
             yield Problem("repeated_choice", step["id"], f"{field}.{place}.{index}.id", {"name": choice["id"]})
-        title = fold(choice["title"]) or choice["title"]
         if title in titles:
-            yield Problem("repeated_title", step["id"], f"{field}.{place}.{index}.title", {"name": choice["title"]})
+            yield Problem("repeated_title", step["id"], f"{field}.{place}.{index}.title", values)
+        elif plain(title) in typed:
+            yield Problem("similar_title", step["id"], f"{field}.{place}.{index}.title", values, blocks=False)
         ids.add(choice["id"])
         titles.add(title)
+        typed.add(plain(title))
 
 
 def _plain_texts(field: str, message: Message) -> Iterator[tuple[str, str]]:

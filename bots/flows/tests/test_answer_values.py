@@ -78,6 +78,7 @@ def test_what_is_not_exactly_one_date_is_none(written: str) -> None:
 
 VALID = [
     ("text", "  Ana \u202e", "Ana"),
+    ("text", "👨‍👩‍👧 نمی‌دانم\u202e", "👨‍👩‍👧 نمی‌دانم"),
     ("text", "x" * 2000, "x" * 999 + "…"),
     ("email", "meu e-mail é Ana.Souza@Exemplo.COM.br.", "Ana.Souza@exemplo.com.br"),
     ("email", "<ana+1@x.co>", "ana+1@x.co"),
@@ -96,6 +97,7 @@ VALID = [
 ]
 INVALID = [
     ("text", "\u200b \u202e"),
+    ("text", "\u200d\ufe0f"),
     ("email", "ana"),
     ("email", "ana@exemplo"),
     ("email", "a..b@x.com"),

@@ -305,6 +305,11 @@ def test_a_choice_whose_title_has_a_person_word_follows_its_branch() -> None:
         assert body_of(action.message or {}) == "Já chamo, Ana"
 
 
+def test_a_tap_on_a_choice_that_the_flow_does_not_have_may_ask_for_a_person() -> None:
+    sample = flow(step("w", "wait", "end"), END)
+    assert only(play(sample, "oi", tapped("of another version", "Falar com atendente")), HandOver).reason == "asked"
+
+
 def test_a_person_word_works_while_a_call_runs_and_its_result_is_ignored() -> None:
     waiting = play(CALL, "oi")
     turn = run(CALL, waiting.state, answered("atendente"))

@@ -105,3 +105,20 @@ def test_the_page_is_read_only(member: User, bot: Bot) -> None:
     client = Client()
     client.force_login(member)
     assert client.post(reverse("bot_insight", args=[bot.organization_id, bot.pk])).status_code == 405
+
+
+def test_the_diagram_shows_the_counts_of_each_step(member: User, bot: Bot, version: BotVersion) -> None:
+    count(version, "welcome", came=1200, went_on=1200)
+    count(version, "choice", came=1, left=1)
+    count(version, "which", came=40, fell_through=9)
+    count(version, "person", came=7, handed_over=7)
+    html = page(member, bot)
+    texts = re.findall(r'<text class="diagram-count"[^>]*>([^<]*)<', html)
+    assert texts == [
+        "1,200 customers",
+        *("1 customer", "1 stopped answering"),
+        *("40 customers", "9 not understood"),
+        "0 customers",
+        *("7 customers", "7 handed over"),
+    ]
+    assert html.count('href="#step-choice"') == html.count('id="step-choice"') == 1

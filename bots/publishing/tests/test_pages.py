@@ -111,12 +111,18 @@ def test_the_list_needs_as_many_queries_for_many_bots(admin: Client, padaria: Or
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
-    [("sumiu", "because there is no bot with the key “sumiu”"), ("atendimento", "because Atendimento is not published")],
+    ("key", "is_published", "words"),
+    [
+        ("sumiu", True, "because there is no bot with the key “sumiu”"),
+        ("atendimento", False, "because Atendimento is not published"),
+        ("atendimento", True, "Atendimento was entered there by another program"),
+    ],
 )
 def test_a_number_whose_bot_answers_nobody_says_so_on_both_pages(
-    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, key: str, words: str
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, key: str, is_published: bool, words: str
 ) -> None:
+    if is_published:
+        publish_bot(bot=bot, by=None, now=NOON)
     PhoneNumber.objects.update(default_bot=key)
 
     assert words in page(admin, "bots", padaria)

@@ -1,10 +1,13 @@
 """Publishing, unpublishing and restoring, and what that means for numbers."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from bots.models import Bot, BotConversation, BotVersion
 from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
@@ -130,6 +133,33 @@ def test_a_number_can_name_a_bot_that_does_not_exist(number: PhoneNumber, bot: B
 
     assert find_number_bot(foreign_number).problem == NoBot.UNKNOWN
     assert find_number_bot(number).problem == NoBot.NONE
+
+
+def test_a_bot_that_another_program_named_is_not_switched_on(bot: Bot, number: PhoneNumber) -> None:
+    publish_bot(bot=bot, by=None, now=NOON)
+    PhoneNumber.objects.filter(pk=number.pk).update(default_bot=bot.key)
+    number.refresh_from_db()
+    assert find_number_bot(number).problem == NoBot.OFF
+
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+
+    number.refresh_from_db()
+    assert find_number_bot(number).problem is None
+
+
+def test_two_administrators_who_publish_at_once_make_one_version(bot: Bot) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        versions = list(pool.map(lambda _: in_thread(partial(publish_bot, bot=bot, by=None, now=NOON)), range(4)))
+
+    assert {version.number for version in versions} == {1}
+    assert bot.versions.count() == 1
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    finally:
+        connection.close()
 
 
 def test_a_bot_is_taken_off_a_number(bot: Bot, number: PhoneNumber) -> None:

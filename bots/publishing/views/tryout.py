@@ -9,8 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bots.flows.flow import Flow, read_flow
-from bots.flows.problems import Problem
+from bots.flows.flow import Flow
 from bots.models import Bot
 from bots.publishing.selectors import get_bot_or_404
 from bots.publishing.trial_display import KINDS, show_lines, step_name
@@ -27,7 +26,7 @@ from bots.publishing.tryout import (
     values_of,
     write,
 )
-from bots.publishing.versions import flow_problems
+from bots.publishing.versions import check_document
 from bots.publishing.views.frame import FRAME
 from organizations.permissions import Access, for_members
 from organizations.url_parameters import read_integer
@@ -41,10 +40,10 @@ HOURS = {"open": True, "closed": False, "number": None}
 def tryout(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """The conversation so far, after what the customer does in a post. htmx gets it as a fragment."""
     bot = get_bot_or_404(access.organization, bot_id)
-    blocking = [problem for problem in flow_problems(bot.draft) if problem.blocks]
-    if blocking:
-        return _respond(request, _refused(bot, blocking))
-    flow = read_flow(bot.draft)
+    checked = check_document(bot.draft)
+    if checked.flow is None or checked.blocking:
+        return _respond(request, {"bot": bot, "blocking": checked.blocking})
+    flow = checked.flow
     shown = _conversation(request, bot, flow)
     response = _respond(request, _context(bot, flow, shown, is_post=request.method == "POST"))
     response["HX-Trigger"] = json.dumps({"hub:step": {"step": shown.trial.step}})
@@ -54,10 +53,6 @@ def tryout(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
 def _respond(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     template = "bots/_tryout.html" if request.headers.get("HX-Request") else "bots/tryout.html"
     return render(request, template, FRAME | context)
-
-
-def _refused(bot: Bot, blocking: list[Problem]) -> dict[str, Any]:
-    return {"bot": bot, "blocking": blocking}
 
 
 def _conversation(request: HttpRequest, bot: Bot, flow: Flow) -> Tryout:

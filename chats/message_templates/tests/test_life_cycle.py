@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from chats.models import Message, MessageStatus, MessageTemplate
-from conftest import Hub, apply_all
+from conftest import Hub, run_worker
 from contacts.conftest import sign_in
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role
@@ -72,7 +72,7 @@ def until(what: Callable[[], bool]) -> None:
     """Applies webhooks until the condition is true, for some seconds at most."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        apply_all()
+        run_worker()
         if what():
             return
         time.sleep(0.05)

@@ -21,7 +21,7 @@ from chats.models import ChangedText, IndexedWord, Message, TextIndexProgress, W
 from chats.text_search.index import SETTLING_TIME, _index, index_texts
 from chats.text_search.results import TextHits, _with_contacts, find_texts
 from chats.text_search.words import SearchQuery, find_match, index_words
-from conftest import apply_all
+from conftest import apply_all, run_worker
 from contacts.conftest import sign_in
 from contacts.lists.search import index_names
 from contacts.models import Contact
@@ -370,15 +370,16 @@ def edit(wamid, target, text, at):
 
 def settle(clock):
     clock.shift(2 * SETTLING_TIME)
-    apply_all()
+    run_worker()
     clock.shift(2 * SETTLING_TIME)
-    apply_all()
+    run_worker()
 
 
 def test_an_edited_text_is_indexed_anew(post_and_apply, numbers, later):
     post_and_apply(text_body("wamid.A", START, text="bolo de fubá"))
     settle(later)
     post_and_apply(edit("wamid.B", "wamid.A", "torta de limão", START + 60))
+    run_worker()
     assert Message.objects.get(wamid="wamid.A").edited_content == "torta de limão"
     assert (found_by(numbers, "limao"), ChangedText.objects.count()) == (["torta de limão"], 0)
     assert IndexedWord.objects.filter(word="limao").exists()

@@ -100,9 +100,8 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 body.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (!snapshots.has(detail.xhr)) return;
-  const isWaiting = [...timers.keys()].some((form) => form.isConnected);
   if (detail.xhr.status !== 200) showState("failed");
-  else showState(isWaiting ? "saving" : "saved");
+  else showState(unsavedForms().length ? "saving" : "saved");
 });
 
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {

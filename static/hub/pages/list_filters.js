@@ -1,6 +1,6 @@
 // The filters of a list are in the URL of the page, and in the links and forms that lead back to it.
 
-import { body, one } from "../common/dom.js";
+import { body, onClick, one } from "../common/dom.js";
 
 body.addEventListener("htmx:afterRequest", ({ detail }) => {
   const form = detail.elt;
@@ -12,4 +12,9 @@ body.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (exportLink) exportLink.search = filters.toString();
   const back = one("[data-bulk] [name=back]");
   if (back) back.value = location.pathname + location.search;
+});
+
+// On a phone, the filters of the contacts are behind a button.
+onClick({
+  "[data-show-filters]": (button) => button.setAttribute("aria-expanded", button.ariaExpanded !== "true"),
 });

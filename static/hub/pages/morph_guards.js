@@ -17,7 +17,7 @@ const isUnchanged = (node) => Boolean(node?.hasAttribute?.("data-unchanged"));
 const BROWSER_ATTRIBUTES = {
   open: "details, dialog",
   "aria-current": ".row",
-  "data-state": "[data-until]",
+  "data-state": "[data-until], [data-draft-status]",
   class: ".message-target",
 };
 

@@ -149,7 +149,7 @@ def test_one_of_several_tabs_alerts_once_for_each_conversation_and_never_for_the
     first.get_by_role("link", name=re.compile("Joelma")).click()
     expect(first.locator("#thread")).to_contain_text("E pão?")
     for page in pages:
-        page.wait_for_function("shown.slice(-1).every((notification) => notification.isClosed)")
+        page.wait_for_function("() => shown.slice(-1).every((notification) => notification.isClosed)")
 
 
 def test_a_click_on_the_notification_opens_the_conversation(

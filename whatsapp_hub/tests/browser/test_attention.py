@@ -209,3 +209,30 @@ def test_tabs_filters_and_rows_fit_the_list(
         )
         assert too_wide == []
         page.context.close()
+
+
+def test_filters_of_the_contacts_are_behind_a_button_on_a_phone(
+    open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str
+) -> None:
+    joelma, _ = two
+    label = Label.objects.create(organization_id=joelma.organization_id, name="VIP")
+    joelma.labels.add(label)
+    contacts = inbox.replace("inbox", "contacts")
+    page = open_page(contacts, ana, viewport={"width": 360, "height": 740})
+    by_label, button = page.locator("select[name=label]"), page.get_by_role("button", name="Filters")
+    expect(by_label).to_be_hidden()
+    expect(page.get_by_role("searchbox")).to_be_visible()
+
+    button.click()
+    by_label.select_option("VIP")
+    expect(page.locator("#contacts")).not_to_contain_text("Rui")
+    expect(page.locator("#contacts")).to_contain_text("Joelma")
+    page.reload()
+    expect(by_label).to_have_value(str(label.pk))  # a filter that is set is shown
+    expect(by_label).to_be_visible()
+    button.click()
+    expect(by_label).to_be_hidden()
+
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(button).to_be_hidden()
+    expect(by_label).to_be_visible()

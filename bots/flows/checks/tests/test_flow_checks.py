@@ -59,7 +59,9 @@ ONE_STEP: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
         message({"type": "buttons", "text": "?", "buttons": [{"id": "a", "title": "A"}, {"id": "a", "title": "B"}]}),
         [("repeated_choice", "message.buttons.1.id")],
     ),
-    "repeated title": (message(buttons("?", a="Ação", b="acao")), [("repeated_title", "message.buttons.1.title")]),
+    "repeated title": (message(buttons("?", a="Ação ", b="Ação")), [("repeated_title", "message.buttons.1.title")]),
+    "similar title": (message(buttons("?", a="Ação", b="acao!")), [("similar_title", "message.buttons.1.title")]),
+    "titles that differ in a sign": (message(buttons("?", a="A+", b="A-")), []),
     "id with a space": (
         message({"type": "buttons", "text": "?", "buttons": [{"id": " a", "title": "A"}]}),
         [("refused", "message.buttons")],
@@ -178,6 +180,12 @@ def test_a_choice_of_a_message_that_no_path_reaches_is_never_offered() -> None:
     rest[1]["cases"][0]["next"] = "end"
     assert ("choice_never_offered", "b", "cases.0.when.id") in problems(flow(step("j", "jump", "w"), offer, *rest))
     assert "choice_never_offered" not in {code for code, _step, _field in problems(flow(offer, *rest))}
+
+
+def test_a_template_may_offer_choices_that_the_flow_does_not_know() -> None:
+    template = {"type": "template", "name": "aviso", "language": "pt_BR"}
+    sample = flow(step("t", "send", "b", message=template), {"id": "b"} | case(type="choice", id="p"), END)
+    assert "choice_never_offered" not in {code for code, _step, _field in problems(sample)}
 
 
 def test_paths_that_end_by_themselves_and_steps_without_a_path_are_warnings() -> None:

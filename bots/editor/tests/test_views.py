@@ -1,0 +1,156 @@
+"""The pages of the editor over HTTP."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from bots.editor.operations import add_step, empty_flow
+from bots.editor.step_types import STEP_TYPES
+from bots.models import Bot
+from conftest import html_of
+from organizations.models import Membership, Organization, Role, User
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return Organization.objects.create(organization_name="Aroeira")
+
+
+@pytest.fixture
+def bot(organization: Organization) -> Bot:
+    draft = add_step(empty_flow("Bot"), "menu")[0]
+    return Bot.objects.create(organization=organization, key="bot", name="Bot", draft=draft)
+
+
+def client_of(organization: Organization, role: Role) -> Client:
+    user = User.objects.create_user(f"{role}@example.com", "uma-senha-longa-7", language="en")
+    Membership.objects.create(organization=organization, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def client(organization: Organization) -> Client:
+    return client_of(organization, Role.USER_ADMIN)
+
+
+def url(bot: Bot, name: str = "bot_editor") -> str:
+    return reverse(name, args=[bot.organization_id, bot.pk])
+
+
+def post(client: Client, bot: Bot, values: dict[str, Any], *, htmx: bool = True) -> Any:
+    bot.refresh_from_db()
+    values = {"revision": bot.draft_revision} | values
+    answer = client.post(url(bot, "bot_change"), values, headers=HTMX if htmx else {})
+    bot.refresh_from_db()
+    return answer
+
+
+@pytest.mark.parametrize("kind", STEP_TYPES)
+def test_each_type_of_step_can_be_added_and_opened(client: Client, bot: Bot, kind: str) -> None:
+    answer = post(client, bot, {"do": "add", "kind": kind, "after": "s3"})
+    new = bot.draft["steps"][3]["id"]
+
+    assert answer.status_code == 200
+    assert json.loads(answer["HX-Trigger-After-Settle"])["hub:focus"]["id"] == new
+    assert f'name="open" value="{new}"' in html_of(answer)
+    assert f'name="open" value="{new}"' in html_of(client.get(f"{url(bot)}?open={new}"))
+
+
+def test_a_change_answers_only_with_the_cards_that_changed(client: Client, bot: Bot) -> None:
+    answer = html_of(post(client, bot, {"step_id": "s1", "has_fields": "1", "title": "Início", "open": "s1"}))
+
+    assert '<li id="step-s2" data-unchanged></li>' in answer
+    assert "Início" in answer.split('id="step-s3"')[1]  # the branch leads to it
+    assert 'id="draft-revision" name="revision" value="1"' in answer
+
+
+def test_a_change_of_an_older_draft_answers_with_the_current_one(client: Client, bot: Bot) -> None:
+    post(client, bot, {"do": "duplicate", "step_id": "s1"})
+    answer = post(client, bot, {"do": "delete", "step_id": "s1", "revision": 0, "open": "s4"})
+
+    assert answer.status_code == 422
+    assert "changed in another window" in html_of(answer)
+    assert 'name="open" value="s4"' in html_of(answer)
+    assert len(bot.draft["steps"]) == 4
+
+
+def test_without_scripts_an_older_draft_shows_what_was_typed(client: Client, bot: Bot) -> None:
+    post(client, bot, {"do": "duplicate", "step_id": "s2"})
+    values = {"step_id": "s1", "has_fields": "1", "message.text": "Meu texto", "revision": "", "page_revision": 0}
+    answer = post(client, bot, values, htmx=False)
+
+    assert answer.status_code == 422
+    assert "Meu texto" in html_of(answer)
+    assert 'name="page_revision" value="1"' in html_of(answer)
+    assert "Meu texto" not in json.dumps(bot.draft)
+
+
+def test_without_scripts_a_change_leads_back_to_its_step(client: Client, bot: Bot) -> None:
+    answer = post(client, bot, {"do": "add", "kind": "end", "after": "s3"}, htmx=False)
+
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{url(bot)}?open=s4#step-s4"
+
+
+def test_an_operation_that_does_not_fit_says_so_and_changes_nothing(client: Client, bot: Bot) -> None:
+    answer = post(client, bot, {"do": "remove_item:cases:9", "step_id": "s3"})
+
+    assert answer.status_code == 422
+    assert json.loads(answer["HX-Trigger"])["hub:toast"]["words"]
+    assert bot.draft_revision == 0
+
+
+def test_undo_and_redo_without_anything_to_undo_change_nothing(client: Client, bot: Bot) -> None:
+    assert post(client, bot, {"do": "undo"}).status_code == 200
+    assert post(client, bot, {"do": "redo"}).status_code == 200
+    assert bot.draft_revision == 0
+
+
+@pytest.mark.parametrize("revision", ["", "x", "-1", "99999999999999999999", "²"])
+def test_a_revision_that_is_no_number_is_an_older_draft(client: Client, bot: Bot, revision: str) -> None:
+    assert post(client, bot, {"do": "delete", "step_id": "s1", "revision": revision}).status_code == 422
+    assert bot.draft_revision == 0
+
+
+def test_texts_of_a_bot_are_escaped(client: Client, bot: Bot) -> None:
+    evil = '<script>alert("1")</script>'
+    post(client, bot, {"step_id": "s1", "has_fields": "1", "title": evil, "message.text": evil, "message.buttons.0.title": evil})
+    bot.refresh_from_db()
+
+    for page in (client.get(f"{url(bot)}?open=s1&open=s3"), client.get(url(bot)), client.get(url(bot, "bot_diagram"))):
+        assert page.status_code == 200
+        assert "<script>alert" not in page.content.decode()
+
+
+def test_members_who_are_no_administrators_cannot_change_the_bot(organization: Organization, bot: Bot) -> None:
+    member = client_of(organization, Role.USER)
+
+    assert member.get(url(bot)).status_code == 200
+    assert "data-step-form" not in html_of(member.get(f"{url(bot)}?open=s1"))
+    assert member.get(url(bot, "bot_diagram")).status_code == 200
+    assert member.get(url(bot, "bot_card")).status_code == 403
+    assert post(member, bot, {"do": "delete", "step_id": "s1"}).status_code == 403
+
+
+def test_the_bot_of_another_organization_does_not_exist(client: Client, organization: Organization) -> None:
+    other = Bot.objects.create(organization=Organization.objects.create(organization_name="Outra"), key="bot", name="Bot")
+
+    for name in ("bot_editor", "bot_card", "bot_diagram"):
+        assert client.get(reverse(name, args=[organization.pk, other.pk])).status_code == 404
+    assert client.post(reverse("bot_change", args=[organization.pk, other.pk])).status_code == 404
+
+
+def test_a_card_of_a_deleted_step_is_the_current_list(client: Client, bot: Bot) -> None:
+    answer = client.get(f"{url(bot, 'bot_card')}?step=gone&open=1", headers=HTMX)
+
+    assert answer["HX-Retarget"] == "#steps"
+    assert "step-s1" in html_of(answer)
