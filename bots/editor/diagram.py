@@ -103,7 +103,7 @@ def _box(step: Step, outputs: Sequence[Output], count_lines: Sequence[str]) -> B
     offset = (width - sum(widths) - 4 * max(0, len(widths) - 1)) / 2
     ports = []
     for output, each in zip(outputs, widths, strict=True):
-        ports.append(Port(offset + each / 2, output.target))
+        ports.append(Port(offset + each / 2, output.target or ""))
         offset += each + 4
     return Box(step["id"], width, height, ports)
 
