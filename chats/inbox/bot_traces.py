@@ -8,7 +8,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chats.models import Message
+from chats.models import Message, Origin
 
 BECAUSE: Mapping[str, Any] = {
     "started": _("Because the conversation with the bot began"),
@@ -33,8 +33,11 @@ BECAUSE: Mapping[str, Any] = {
     "greeting": _("Because a new conversation began"),
     "away": _("Because it was outside the business hours"),
     "handed_over": _("Because the customer waits for a person"),
+    "hand_over": _("Because the bot handed over to a person"),
 }
-"""By `because`. The last ones are of automatic messages."""
+"""By `because`: of steps of a flow, of automatic messages, and of a bot's words when it hands over."""
+WINDOW_CLOSES = _("Because the window was about to close")
+"""Why an automatic reminder is sent. A flow has reminders of its own."""
 HOURS = {"open": _("Because it was within the business hours"), "closed": _("Because it was outside the business hours")}
 FIELDS = {"name": _("name"), "phone": _("phone"), "username": _("username"), "language": _("language")}
 
@@ -44,6 +47,8 @@ def trace_words(message: Message, kind_labels: Mapping[str, Any]) -> list[str]:
     trace = message.bot_trace if isinstance(message.bot_trace, dict) else {}
     step, title, because = trace.get("step"), str(trace.get("title") or ""), str(trace.get("because") or "")
     words = []
+    if message.origin == Origin.AUTOMATIC and because == "reminder":
+        return [str(WINDOW_CLOSES)]
     if step and title:
         words.append(gettext("Step %(step)s: “%(title)s”") % {"step": step, "title": title})
     elif step:

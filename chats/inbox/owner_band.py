@@ -50,7 +50,7 @@ class OwnerBand:
     may_be_handed_back: bool = False
 
 
-def owner_band(contact: Contact) -> OwnerBand:
+def owner_band(contact: Contact, now: datetime) -> OwnerBand:
     """Returns the band of the contact's conversation. The contact has its number. One query, or none."""
     owner, number = Owner(contact.owner), contact.create_for_phone_number
     has_bot = is_answered_by_bot(contact, number)
@@ -67,7 +67,7 @@ def owner_band(contact: Contact) -> OwnerBand:
         chip=chip,
         since=contact.owner_since,
         reason=OwnerReason(contact.owner_reason).label if contact.owner_since else "",
-        until=_until(contact, number) if owner is Owner.PERSON else "",
+        until=_until(contact, number, now) if owner is Owner.PERSON else "",
         note=_note_of(change) if owner is Owner.WAITING else "",
         is_waiting=owner is Owner.WAITING,
         may_be_taken_over=owner in (Owner.BOT, Owner.AI, Owner.WAITING),
@@ -94,11 +94,14 @@ def _person_in_charge(person: str) -> str:
     return gettext("%(who)s is in charge") % {"who": person} if person else gettext("Your team is in charge")
 
 
-def _until(contact: Contact, number: PhoneNumber) -> str:
+def _until(contact: Contact, number: PhoneNumber, now: datetime) -> str:
     """Returns when the bot gets the conversation back."""
-    if contact.owner_until is None:
-        return str(BOT_RETURNS[BotReturn(number.bot_returns)])
-    until = timezone.localtime(contact.owner_until)
-    if until.date() == timezone.localdate():
-        return gettext("back to the bot at %(time)s") % {"time": date_format(until, "TIME_FORMAT")}
-    return gettext("back to the bot on %(time)s") % {"time": date_format(until, "SHORT_DATETIME_FORMAT")}
+    returns, until = BotReturn(number.bot_returns), contact.owner_until
+    if returns is not BotReturn.MINUTES or until is None:
+        return str(BOT_RETURNS[returns])
+    if until <= now:
+        return gettext("back to the bot with the customer's next message")
+    local = timezone.localtime(until)
+    if local.date() == timezone.localdate(now):
+        return gettext("back to the bot at %(time)s") % {"time": date_format(local, "TIME_FORMAT")}
+    return gettext("back to the bot on %(time)s") % {"time": date_format(local, "SHORT_DATETIME_FORMAT")}

@@ -5,6 +5,7 @@ import re
 import uuid
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.messages import get_messages
@@ -154,7 +155,7 @@ def test_a_bot_that_does_not_answer_is_said_to_be_off(maria, padaria, ana, colum
     assert "bot off" in chip(row(ana, maria))
     assert band(ana, maria) == "Nobody answers automatically: this number has no bot that is on."
     admin = member_client(padaria, Role.USER_ADMIN, "Ada")
-    assert band(admin, maria).endswith("Settings of the number")
+    assert band(admin, maria).endswith("Set up a bot")
 
 
 def test_ai_answers_nobody_yet_and_that_is_said(maria, ana) -> None:
@@ -317,15 +318,19 @@ def test_the_band_says_until_when_a_person_is_in_charge(maria, ana, returns, wor
 
 
 def test_a_time_of_return_is_in_the_zone_of_the_user(maria, ana) -> None:
-    change(maria, Owner.PERSON, OwnerReason.PHONE_APP)
     User.objects.update(time_zone="America/Sao_Paulo")
-    until = timezone.localtime().replace(hour=15, minute=30, second=0)
-    Contact.objects.update(owner_until=until)
-    zoned = band(ana, maria)
-    assert zoned.startswith("Your team is in charge")
-    assert re.search(r"back to the bot (at|on) [^·]*\d+:30", zoned)
-    Contact.objects.update(owner_until=until + timedelta(days=3))
+    PhoneNumber.objects.update(bot_returns="minutes")
+    change(maria, Owner.PERSON, OwnerReason.PHONE_APP, until=NOW + timedelta(hours=1))
+    local = timezone.localtime(NOW + timedelta(hours=1), ZoneInfo("America/Sao_Paulo"))
+    words = band(ana, maria)
+    assert words.startswith("Your team is in charge")
+    assert re.search(rf"back to the bot (at|on) [^·]*\b({local:%H}|{local:%-I}):{local:%M}", words)
+    Contact.objects.update(owner_until=NOW + timedelta(days=3))
     assert "back to the bot on" in band(ana, maria)
+    Contact.objects.update(owner_until=NOW - timedelta(minutes=3))
+    assert "back to the bot with the customer's next message" in band(ana, maria)
+    PhoneNumber.objects.update(bot_returns="next_session")  # changed since
+    assert "back to the bot with the next conversation" in band(ana, maria)
 
 
 def test_the_band_of_a_customer_who_waits_has_the_note_of_the_bot(maria, ana) -> None:
@@ -513,6 +518,7 @@ def sent_by_bot(contact: Contact, words: str, **columns: Any) -> Message:
         ),
         ({"step": 3, "title": "", "because": "started", "detail": ""}, ["Step 3", "Because the conversation with the bot began"]),
         ({"because": "away"}, ["Because it was outside the business hours"]),
+        ({"because": "hand_over", "detail": "step"}, ["Because the bot handed over to a person"]),
         ({"because": "hours", "detail": "open"}, ["Because it was within the business hours"]),
         ({"because": "date", "detail": "2026-12-24"}, ["Because the answer is the date 12/24/2026"]),
         ({"because": "kind", "detail": "image"}, ["Because of the kind of the answer: Photo"]),
@@ -527,6 +533,11 @@ def test_a_message_of_the_bot_says_on_demand_why_it_was_sent(maria, ana, trace, 
     assert "Bot" in bubble
     details = bubble.partition("<details")[2].partition("</details>")[0]
     assert re.findall(r'<p dir="auto">([^<]*)</p>', details)[: len(words)] == words
+
+
+def test_an_automatic_reminder_has_a_reason_of_its_own(maria, ana) -> None:
+    sent_by_bot(maria, "Ainda aí?", bot_trace={"because": "reminder"}, origin=Origin.AUTOMATIC)
+    assert "Because the window was about to close" in thread(ana, maria)
 
 
 @pytest.mark.parametrize("trace", [None, [], {}, {"because": "magic"}])

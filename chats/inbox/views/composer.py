@@ -77,7 +77,7 @@ def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpRespo
 def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
     """The lines above the composer and the heading of the conversation, which pages keep up to date."""
     contact = get_contact_or_404(access.organization, contact_id)
-    return render(request, "chats/_window.html", composer_context(contact) | {"band": owner_band(contact)})
+    return render(request, "chats/_window.html", composer_context(contact) | {"band": owner_band(contact, timezone.now())})
 
 
 @for_members

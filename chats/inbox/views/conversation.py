@@ -54,7 +54,11 @@ def conversation_context(request: HttpRequest, contact: Contact) -> dict[str, An
     form = AnswerForm(contact=contact, initial={"text": written_text(edited) if edited else ""})
     # Only a message with a wamid can be quoted.
     composer = composer_context(contact, form=form, quoted=quoted if quoted and quoted.wamid is not None else None)
-    return composer | {"jump_to": shown and shown.pk, "band": owner_band(contact)} | _thread_context(contact, thread, unread)
+    return (
+        composer
+        | {"jump_to": shown and shown.pk, "band": owner_band(contact, composer["now"])}
+        | _thread_context(contact, thread, unread)
+    )
 
 
 def _requested_message(request: HttpRequest, contact: Contact) -> Message | None:

@@ -43,6 +43,7 @@ def changed(request: HttpRequest, access: Access, contact: Contact) -> HttpRespo
 
 def unchanged(request: HttpRequest, access: Access, contact: Contact) -> HttpResponse:
     """Says who is in charge: a colleague may have been faster."""
-    in_charge = str(owner_band(get_contact_or_404(access.organization, contact.pk)).words or gettext("Your team is in charge"))
+    band = owner_band(get_contact_or_404(access.organization, contact.pk), timezone.now())
+    in_charge = str(band.words or gettext("Your team is in charge"))
     words = gettext("%(owner)s. Nothing was changed.") % {"owner": in_charge.rstrip(".")}
     return refuse_with_toast(request, access, contact, words)
