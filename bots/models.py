@@ -154,7 +154,7 @@ class AutomaticMessages(models.Model):
     holidays = models.BooleanField(_("closed on national holidays"), default=True)
     holiday_state = models.CharField(_("state, for its holidays"), max_length=3, blank=True)
     person_words: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """Words with which customers ask for a person, also without a bot. Empty: the hub's own words."""
+    """Words with which customers ask for a person, in addition to those of the bot."""
     loop_answers = models.PositiveSmallIntegerField(default=20)
     loop_minutes = models.PositiveSmallIntegerField(default=5)
     """More answers than `loop_answers` in so many minutes hand the conversation over."""

@@ -27,7 +27,7 @@ class FaultChoice:
 
 FAULTS = [
     FaultChoice("slow", _("Slow answers"), _("Graph waits before it answers."), asks_seconds=True),
-    FaultChoice("429", _("Too many requests (429)"), _("Refused at Meta's door.")),
+    FaultChoice("429", _("Too many requests (429)"), _("Meta refuses the request.")),
     FaultChoice("500", _("Server error (500)"), _("A page instead of an answer, without a code.")),
     FaultChoice("130429", _("Sending too fast (130429)"), _("The number has reached its messages a second.")),
     FaultChoice("131056", _("Too many to one person (131056)"), _("Number and customer have to rest from each other.")),

@@ -113,7 +113,7 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
 
 def _facts(number: PhoneNumber, automatic: AutomaticMessages, now: datetime) -> Facts:
     hours = hours_of(automatic, number.organization)
-    return number_facts(organization=number.organization, hours=hours, now=now)
+    return number_facts(organization=number.organization, hours=hours, now=now, person_words=automatic.person_words)
 
 
 def _numbers(contacts: Iterable[Contact]) -> dict[str, PhoneNumber]:

@@ -111,7 +111,7 @@ def facts_for(
     return contact_facts(contact, number_facts(organization=organization, hours=hours, now=now), labels)
 
 
-def number_facts(*, organization: Organization, hours: BusinessHours, now: datetime) -> Facts:
+def number_facts(*, organization: Organization, hours: BusinessHours, now: datetime, person_words: Collection[str] = ()) -> Facts:
     """Returns the facts that all contacts of a number have in common."""
     language = customers_language(organization.country)
     return Facts(
@@ -121,6 +121,7 @@ def number_facts(*, organization: Organization, hours: BusinessHours, now: datet
         hours=hours.hours_text(language),
         next_opening=hours.next_opening_text(now, language),
         is_open=hours.is_open(now),
+        person_words=tuple(person_words),
     )
 
 

@@ -210,10 +210,10 @@ class RulesForm(forms.Form):
     holidays = forms.BooleanField(label=_("Closed on holidays"), required=False)
     holiday_state = forms.ChoiceField(label=_("State"), required=False)
     person_words = forms.CharField(
-        label=_("Words with which customers ask for a person"),
+        label=_("More words with which customers ask for a person"),
         required=False,
         max_length=1_000,
-        help_text=_("Separated by commas. Capital letters and accents make no difference."),
+        help_text=_("In addition to those of the bot. Separated by commas. Capital letters and accents make no difference."),
     )
     reminder_minutes = _minutes(_("Minutes before the window closes"), 5, 23 * 60)
     bot_returns = forms.ChoiceField(

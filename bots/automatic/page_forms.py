@@ -14,7 +14,6 @@ from bots.automatic.business_hours import BusinessHours, Period
 from bots.automatic.calendar_words import WORDS, customers_language
 from bots.automatic.forms import ClosedDays, DayForm, MessageForm, RulesForm, closed_day_initial
 from bots.automatic.services import hours_of
-from bots.flows.flow import PERSON_WORDS
 from bots.models import AutomaticMessages
 from organizations.models import Organization, PhoneNumber
 
@@ -125,5 +124,5 @@ def _initial_rules(number: PhoneNumber, stored: AutomaticMessages, hours: Busine
     initial: dict[str, Any] = {name: getattr(stored, name) for name in RULES}
     initial |= {name: getattr(number, name) for name in NUMBER_COLUMNS}
     initial["opening"] = "always" if hours.is_always_open else "hours"
-    initial["person_words"] = ", ".join(stored.person_words or PERSON_WORDS)
+    initial["person_words"] = ", ".join(stored.person_words)
     return initial

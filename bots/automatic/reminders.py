@@ -6,28 +6,31 @@ answer of the business, and never after the window has closed.
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from bots.automatic.due_messages import AutomaticKind, facts_for, message_of
+from bots.automatic.due_messages import AutomaticKind, contact_facts, message_of, number_facts
 from bots.automatic.services import hours_of
 from bots.models import AutomaticMessages, AutomaticMessageSent
 from chats.models import Origin
-from chats.outbox.message_queue import WINDOW_MARGIN, queue_message
+from chats.outbox.message_queue import WINDOW_MARGIN, BotMessage, queue_bot_messages
 from contacts.models import SERVICE_WINDOW, Contact
 from contacts.owners import Owner
 from jobs.batches import apply_batch
+from jobs.bulk_writes import insert_missing_rows
 from jobs.transactions import run_in_transaction
+from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-"""Contacts of one query."""
+"""Contacts in one transaction."""
 MAX_REMINDERS = 10_000
 """Of one number in one run of the chore."""
 TOKENS = uuid.UUID("5b1f9a86-64a7-4c0e-8f2e-2f4d1c3f7a11")
@@ -44,21 +47,20 @@ def send_reminders() -> int:
 
 
 def _remind_number(settings: AutomaticMessages) -> int:
-    queued: list[bool] = []
+    queued: list[int] = []
 
     def remind(contact_ids: Sequence[int]) -> None:
-        queued.append(run_in_transaction(partial(_remind, settings, contact_ids[0])))
+        queued.append(run_in_transaction(partial(_remind, settings, contact_ids)))
 
     def reject(contact_id: int, failure: Exception) -> None:
         log.error("contact %s could not be reminded: %s", contact_id, type(failure).__name__)
-        run_in_transaction(partial(_mark, Contact.objects.get(pk=contact_id)))
+        run_in_transaction(partial(_mark, Contact.objects.filter(pk=contact_id)))
 
     for _ in range(MAX_REMINDERS // BATCH):
         contact_ids = list(due_contacts(settings, timezone.now()).values_list("pk", flat=True)[:BATCH])
         if not contact_ids:
             break
-        for contact_id in contact_ids:
-            apply_batch([contact_id], apply=remind, reject=reject)
+        apply_batch(contact_ids, apply=remind, reject=reject)
     return sum(queued)
 
 
@@ -86,23 +88,30 @@ def due_contacts(settings: AutomaticMessages, now: datetime) -> QuerySet[Contact
     return closing.exclude(Exists(sent)).order_by("last_customer_message_at", "pk")
 
 
-def _remind(settings: AutomaticMessages, contact_id: int) -> bool:
-    """Queues the reminder of the contact if it is still due. Returns whether it was queued."""
+def _remind(settings: AutomaticMessages, contact_ids: Sequence[int]) -> int:
+    """Queues the reminders of those contacts that are still to be reminded. Returns how many were queued."""
     now = timezone.now()
-    list(Contact.objects.select_for_update().filter(pk=contact_id).values_list("pk"))
-    contact = due_contacts(settings, now).filter(pk=contact_id).first()
-    if contact is None:
-        return False
-    _mark(contact)
-    organization = settings.number.organization
-    facts = facts_for(contact, organization=organization, hours=hours_of(settings, organization), now=now)
-    message = message_of(AutomaticKind.REMINDER, settings, facts=facts)
-    if message is None:
-        return False
+    list(Contact.objects.select_for_update().filter(pk__in=contact_ids).order_by("pk").values_list("pk"))
+    contacts = list(due_contacts(settings, now).filter(pk__in=contact_ids).order_by("pk"))
+    _mark(contacts)
+    number = settings.number
+    of_number = number_facts(organization=number.organization, hours=hours_of(settings, number.organization), now=now)
+    found = (
+        (contact, message_of(AutomaticKind.REMINDER, settings, facts=contact_facts(contact, of_number))) for contact in contacts
+    )
+    messages = [_bot_message(contact, message) for contact, message in found if message]
+    queue_bot_messages(messages, {number.phone_number_id: number}, now)
+    publish_revisions([number.organization_id])
+    return len(messages)
+
+
+def _bot_message(contact: Contact, message: Mapping[str, Any]) -> BotMessage:
     token = uuid.uuid5(TOKENS, f"{contact.pk} {contact.session_id}")
-    queue_message(contact=contact, message=message, token=token, origin=Origin.AUTOMATIC, now=now)
-    return True
+    trace = {"because": AutomaticKind.REMINDER.value}
+    return BotMessage(contact=contact, message=message, token=token, origin=Origin.AUTOMATIC, trace=trace)
 
 
-def _mark(contact: Contact) -> None:
-    AutomaticMessageSent.objects.get_or_create(contact=contact, session_id=contact.session_id, kind=AutomaticKind.REMINDER)
+def _mark(contacts: Iterable[Contact]) -> None:
+    """Notes that these contacts have had the reminder of their session."""
+    kind = AutomaticKind.REMINDER.value
+    insert_missing_rows([AutomaticMessageSent(contact=each, session_id=each.session_id, kind=kind) for each in contacts])

@@ -2,5 +2,9 @@
 
 operations     functions from a draft to a draft: add_step, delete_step, move_step, connect and so on, empty_flow
 drafts         stores changes of drafts: draft_of, edit_draft, replace_draft, undo, redo, StaleDraft
+checks         what is wrong with a draft: check_draft
 diagram        draw: a flow as SVG, with counts of its steps
+urls           urlpatterns
+
+For the tags of its templates: cards (Card, field_id_of) and edits (item_id).
 """

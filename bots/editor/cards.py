@@ -9,9 +9,9 @@ from typing import Any
 from django.utils.translation import gettext
 
 from bots.editor.checks import CACHED_STEPS, DraftCheck
-from bots.editor.fields import Option, Part, fields_in, key_of
+from bots.editor.forms.fields import Option, Part, fields_in, key_of
+from bots.editor.forms.step_forms import ANSWER_KINDS, FormContext, form_context, form_of
 from bots.editor.outputs import Document, Step, choices_of, outputs_of
-from bots.editor.step_forms import ANSWER_KINDS, FormContext, form_context, form_of
 from bots.editor.step_types import STEP_TYPES, StepType, name_of
 from bots.flows.problems import Problem
 

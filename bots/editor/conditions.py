@@ -64,7 +64,7 @@ def condition_words(when: dict[str, Any], choices: dict[str, str]) -> str:
     if kind in ("number", "date"):
         return _range_words(when, *(("min", "max") if kind == "number" else ("from", "to")))
     if kind == "hours":
-        return gettext("open") if when["open"] else gettext("closed")
+        return gettext("business open") if when["open"] else gettext("business closed")
     if kind in ("variable", "field"):
         return _value_words(when)
     if kind == "label":

@@ -13,8 +13,9 @@ from bots.editor.step_types import STEP_TYPES, name_of
 from bots.flows.problems import Problem
 from organizations.text_display import GroupedInt
 
-MIN_WIDTH = 176
-MAX_TITLE = 21
+MIN_WIDTH = 188
+MAX_TITLE = 20
+MAX_KIND = 26
 MAX_LABEL = 14
 LETTER = 6.4
 """Width of an average letter of a label."""
@@ -46,7 +47,7 @@ class _Node:
 def draw(
     document: Document, counts: Counts | None = None, problems: Iterable[Problem] = (), *, link: str = "#step-{}"
 ) -> SafeString:
-    """Returns the diagram of a flow. `counts` are numbers to show on its steps. `link` is the URL of a step, with `{}` for its id."""
+    """Returns the diagram of a flow. `counts` are numbers to show on its steps. `link` is the URL of a step, `{}` its id."""
     nodes = _nodes(document, _states(problems), counts)
     layout = lay_out([node.box for node in nodes.values()], document["start"])
     parts = [
@@ -58,17 +59,16 @@ def draw(
 
 def _svg(layout: Layout, count: int, parts: Sequence[str]) -> SafeString:
     title = ngettext("Diagram of %(count)s step", "Diagram of %(count)s steps", count) % {"count": count}
+    inside = mark_safe("".join(parts))  # noqa: S308  each part is escaped
+    size = (round(layout.width), round(layout.height))
     return format_html(
         '<svg class="diagram" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{}" width="{}" height="{}"'
         ' viewBox="0 0 {} {}" data-diagram="">{}{}</svg>',
-        title,
-        *(2 * (round(layout.width), round(layout.height))),
-        ARROW,
-        mark_safe("".join(parts)),  # noqa: S308  each part is escaped
-    )
+        title, *size, *size, ARROW, inside,
+    )  # fmt: skip
 
 
-ARROW = mark_safe(  # noqa: S308  a constant
+ARROW = mark_safe(
     '<defs><marker id="diagram-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0.5 7.5 4 0 7.5z" class="diagram-arrow"/></marker></defs>'
 )
@@ -141,18 +141,19 @@ def _drawn(node: _Node, nodes: Mapping[str, _Node], link: str) -> Iterator[str]:
         classes += f" diagram-{node.state}"
     if not box.is_reached:
         classes += " diagram-unreached"
+    x, y = box.left + 14, box.y
     words = f"{node.number}. {name}" + (f" ({_state_words(node.state)})" if node.state else "")
     yield (
         f'<a href="{escape(link.format(node.step["id"]))}" class="{classes}" data-diagram-step="{node.step["id"]}"'
         f' aria-label="{escape(words)}"><title>{escape(words)}</title>'
         f'<rect class="diagram-box" x="{box.left:.0f}" y="{box.y:.0f}" width="{box.width:.0f}" height="{box.height:.0f}" rx="10"/>'
         f'<rect class="diagram-tint" x="{box.left:.0f}" y="{box.y + 8:.0f}" width="4" height="{HEAD - 16}" rx="2"/>'
-        f'<text class="diagram-kind" x="{box.left + 14:.0f}" y="{box.y + 17:.0f}">{node.number} · {escape(_cut(str(kind.name), 24))}</text>'
-        f'<text class="diagram-name" x="{box.left + 14:.0f}" y="{box.y + 34:.0f}">{escape(_cut(_shown_name(node.step), MAX_TITLE))}</text>'
+        f'<text class="diagram-kind" x="{x:.0f}" y="{y + 17:.0f}">{node.number} · {escape(_cut(str(kind.name), MAX_KIND))}</text>'
+        f'<text class="diagram-name" x="{x:.0f}" y="{y + 34:.0f}">{escape(_cut(_shown_name(node.step), MAX_TITLE))}</text>'
     )
     for index, line in enumerate(node.count_lines):
-        y = box.y + HEAD + 5 + COUNTS * index
-        yield f'<text class="diagram-count" x="{box.left + INDENT:.0f}" y="{y:.0f}">{escape(line)}</text>'
+        top = box.y + HEAD + 5 + COUNTS * index
+        yield f'<text class="diagram-count" x="{box.left + INDENT:.0f}" y="{top:.0f}">{escape(line)}</text>'
     yield "".join(_labels(node))
     yield "</a>"
     yield from _links(node, nodes, link)

@@ -5,10 +5,10 @@ from typing import Any
 
 from bots.editor import operations
 from bots.editor.drafts import Edit
-from bots.editor.fields import Option, Part, Posted, fields_in, read_fields, read_number, split_words
+from bots.editor.forms.fields import Option, Part, Posted, fields_in, read_fields, read_number, split_words
+from bots.editor.forms.step_forms import form_context, form_of
 from bots.editor.operations import InvalidOperation, step_of
 from bots.editor.outputs import Document, get_at, outputs_of
-from bots.editor.step_forms import form_context, form_of
 
 MAX_SILENCE = 15
 DEFAULT_SILENCE = 3

@@ -1,7 +1,7 @@
 """Positions of a diagram: steps in layers from top to bottom, so that every path goes down, except where it goes back.
 
-A layer of a step is the length of the longest path to it. The order in a layer follows the neighbours (barycentres), which avoids most
-crossings. An edge that goes back, or very far, is no line but a link below its output: `Box.links`.
+A layer of a step is the length of the longest path to it. The order in a layer follows the neighbours (barycentres), which avoids
+most crossings. An edge that goes back, or very far, is no line but a link below its output: `Box.links`.
 """
 
 from collections import defaultdict

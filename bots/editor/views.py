@@ -20,7 +20,7 @@ from bots.editor.checks import billed_words, check_draft
 from bots.editor.diagram import draw
 from bots.editor.drafts import Edit, NothingToUndo, SavedEdit, StaleDraft, draft_of, edit_draft, redo, redo_changes, undo
 from bots.editor.edits import read_edit
-from bots.editor.fields import Option
+from bots.editor.forms.fields import Option
 from bots.editor.operations import MAX_STEPS, InvalidOperation
 from bots.editor.outputs import Document
 from bots.editor.placeholders import placeholders_of, variables_of

@@ -1,7 +1,8 @@
 """Flows: what a bot says and asks, as JSON with a schema (`schema.json`, docs/bots-format.md). No models and no settings.
 
-    flow              reads a document: read_flow, Flow, InvalidFlow, FORMAT, SCHEMA
+    flow              reads a document: read_flow, Flow, InvalidFlow, FORMAT
     documents         strict JSON: read_document, InvalidFlow, MAX_BYTES
+    schema            the published schema: SCHEMA
     problems          what is wrong with a flow, in words: Problem
     events            what happens to a conversation: CustomerAnswered, Answer, TimedOut, CallEnded, Event, Facts
     customer_answers  stored messages as answers: read_message

@@ -33,6 +33,8 @@ class Facts:
     next_opening: str = ""
     is_open: bool = False
     labels: frozenset[str] = frozenset()
+    person_words: tuple[str, ...] = ()
+    """Words of the number by which a customer asks for a person, in addition to those of the flow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,21 +4,20 @@
 as a button's title of 21 characters, is read all the same, so that the editor can show it: `check_flow` reports it.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import ValidationError
 
 from bots.flows.documents import InvalidFlow, read_document
 from bots.flows.messages import choices_of
 from bots.flows.problems import Problem
+from bots.flows.schema import SCHEMA, schema_errors
 from bots.flows.texts import fold, plain
 
-__all__ = ["FORMAT", "SCHEMA", "Flow", "InvalidFlow", "Step", "read_flow"]
+__all__ = ["FORMAT", "Flow", "InvalidFlow", "Step", "read_flow"]
 
 FORMAT = 1
 MAX_STEPS = 300
@@ -27,14 +26,6 @@ PERSON_WORDS = ("atendente", "humano")
 SILENCE_SECONDS = 3
 FROM_CALL = "call"
 """The kind of a variable that a web call sets."""
-
-SCHEMA = json.loads((Path(__file__).parent / "schema.json").read_text(encoding="utf-8"))
-_STEP_TYPES = SCHEMA["$defs"]["step"]["properties"]["type"]["enum"]
-_STEPS = {kind: Draft202012Validator({"$ref": f"#/$defs/step_{kind}", "$defs": SCHEMA["$defs"]}) for kind in _STEP_TYPES}
-_ANY_STEP = Draft202012Validator({"$ref": "#/$defs/step", "$defs": SCHEMA["$defs"]})
-_ANY_STEPS = SCHEMA["properties"]["steps"] | {"items": True}
-_DOCUMENT = Draft202012Validator(SCHEMA | {"properties": SCHEMA["properties"] | {"steps": _ANY_STEPS}})
-"""The schema in parts: it is faster to choose the schema of a step by its type than to let the schema try all types."""
 
 Step = Mapping[str, Any]
 
@@ -191,13 +182,12 @@ def _without_repetition(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def _schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    for error in _DOCUMENT.iter_errors(document):
-        yield from _in_words(error, "", "")
-    for index, step in enumerate(document["steps"] if isinstance(document["steps"], list) else ()):
-        step_id = _id_of(step)
-        kind = step.get("type") if isinstance(step, dict) else None
-        for error in _STEPS.get(kind if isinstance(kind, str) else "", _ANY_STEP).iter_errors(step):
-            yield from _in_words(error, step_id, "" if step_id else f"steps.{index}")
+    for error in schema_errors(document):
+        path = list(error.absolute_path)
+        step = ""
+        if len(path) > 1 and path[0] == "steps" and (step := _id_of(document["steps"][path[1]])):
+            path = path[2:]
+        yield from _in_words(error, step, ".".join(map(str, path)))
 
 
 def _id_of(step: object) -> str:
@@ -205,9 +195,8 @@ def _id_of(step: object) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _in_words(error: ValidationError, step: str, place: str) -> Iterator[Problem]:
+def _in_words(error: ValidationError, step: str, field: str) -> Iterator[Problem]:
     """Yields what a finding of the schema means. An object may have several fields too many."""
-    field = ".".join(filter(None, (place, *map(str, error.absolute_path))))
     kind = str(error.validator)
     value: Any = error.instance
     limit: Any = error.validator_value

@@ -65,6 +65,9 @@ WORDS = {
     # Branches
     "choice_never_offered": _("This never matches: no message offers the choice “%(name)s”."),
     "case_never_matches": _("This never matches: case %(number)s matches first."),
+    "no_time_to_choose": _(
+        "This looks at the customer's choice before there was time to choose. Put a step before it that waits for an answer."
+    ),
     "condition_incomplete": _("Choose either a text to compare with, or whether it is empty."),
     "invalid_pattern": _("This pattern cannot be read: %(reason)s."),
     "word_without_letters": _("This word has no letter, digit or emoji."),

@@ -73,7 +73,8 @@ class RunningTurn:
         if not event.answers:
             return
         last = joined(event.answers)
-        if not is_choice(last, self.flow) and first_word_in(last["text"], self.flow.person_words):
+        person_words = (*self.flow.person_words, *self.facts.person_words)
+        if not is_choice(last, self.flow) and first_word_in(last["text"], person_words):
             self.state.last = last
             self._hand_over("asked", self.state.step or "")
         elif not self.state.is_running:

@@ -6,5 +6,6 @@ counts      adds up the counting actions of turns: record_counts
 selectors   the counts of a bot's steps and days
 charts      bars of counts for a page
 step_lines  the steps of a flow with their counts
-urls, views the page
+urls        urlpatterns of the page
+views       the page
 """

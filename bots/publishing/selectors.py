@@ -49,8 +49,13 @@ class VersionLine:
 @dataclass(frozen=True)
 class BotList:
     cards: list[BotCard]
-    in_vain: list[NumberBot]
-    """Numbers that name a bot that answers nobody."""
+    numbers: list[NumberBot]
+    """All numbers with their bots."""
+
+    @property
+    def in_vain(self) -> list[NumberBot]:
+        """Numbers that name a bot that answers nobody."""
+        return [each for each in self.numbers if each.is_named_in_vain]
 
 
 def bots_of(organization: Organization) -> QuerySet[Bot]:
@@ -63,7 +68,7 @@ def get_bot_or_404(organization: Organization, bot_id: int) -> Bot:
 
 
 def list_bots(organization: Organization, *, now: datetime) -> BotList:
-    """Returns the bots by name, and numbers whose bot does not answer. Four queries."""
+    """Returns the bots by name, and the numbers with their bots. Four queries."""
     numbers = find_number_bots(organization, numbers_of(organization))
     by_key: dict[str, list[PhoneNumber]] = defaultdict(list)
     for each in numbers:
@@ -71,7 +76,7 @@ def list_bots(organization: Organization, *, now: datetime) -> BotList:
     bots = list(bots_of(organization).select_related("published").defer("undo").order_by("name", "pk"))
     counts = _count_day(bots, now.astimezone(UTC).date())
     cards = [BotCard(bot, by_key[bot.key], is_draft_changed(bot), counts[bot.pk]) for bot in bots]
-    return BotList(cards, [each for each in numbers if each.is_named_in_vain])
+    return BotList(cards, numbers)
 
 
 def _count_day(bots: Sequence[Bot], day: date) -> Mapping[int, DayCounts]:

@@ -102,6 +102,11 @@ def rename_bot(*, bot: Bot, name: str, by: User | None, now: datetime) -> Bot:
     return locked
 
 
+def name_in(flow: Mapping[str, Any]) -> str:
+    """Returns the name of a flow as a bot has it. Empty if nothing of it is visible."""
+    return collapse_whitespace(str(flow["name"]))[:MAX_NAME]
+
+
 def lock_bot(bot: Bot) -> Bot:
     """Returns the bot as it is stored, locked until the end of the transaction. Raises Bot.DoesNotExist."""
     return Bot.objects.select_for_update().get(pk=bot.pk)
@@ -113,7 +118,7 @@ def replace_draft(*, bot: Bot, flow: Mapping[str, Any], now: datetime) -> None:
         return
     bot.undo = [*bot.undo, bot.draft][-MAX_UNDO:]
     bot.draft = dict(flow)
-    bot.name = str(flow["name"])[:MAX_NAME]
+    bot.name = name_in(flow) or bot.name
     bot.draft_revision += 1
     bot.updated_at = now
     bot.save(update_fields=["undo", "draft", "name", "draft_revision", "updated_at"])
@@ -126,12 +131,12 @@ def import_flow(*, organization: Organization, content: bytes, key: str = "", by
     Raises InvalidFlow if the file is no flow, is too large or nested too deep, and InvalidInput.
     """
     flow = read_flow(content).document
+    name = read_name(str(flow["name"]))
+    draft = {**flow, "name": name}
     existing = Bot.objects.filter(organization=organization, key=key).first() if key else None
     if existing is None:
-        name = read_name(str(flow["name"]))
-        draft = {**flow, "name": name}
         return _insert(organization, _given_key(key) or _free_key(organization, name), name, draft, now), True
-    return _replace(existing, flow, now), False
+    return _replace(existing, draft, now), False
 
 
 @in_transaction

@@ -68,13 +68,14 @@ def start_tryout(*, bot: Bot, flow: Flow, around: Surroundings, now: datetime, s
 
 
 def dump_tryout(tryout: Tryout, *, bot: Bot) -> str:
-    """Returns the state as text for a form."""
+    """Drops lines beyond `MAX_LINES`, and returns the state as text for a form."""
     trial = tryout.trial
+    del trial.lines[:-MAX_LINES]
     kept = {
         "seed": trial.seed,
         "now": trial.now.isoformat(),
         "state": trial.state,
-        "lines": [asdict(line) | {"at": line.at.isoformat()} for line in trial.lines[-MAX_LINES:]],
+        "lines": [asdict(line) | {"at": line.at.isoformat()} for line in trial.lines],
         "call": asdict(trial.call) if trial.call else None,
         "is_handed_over": trial.is_handed_over,
         "labels": None if trial.labels is None else sorted(trial.labels),

@@ -19,7 +19,7 @@ from bots.flows.flow import Flow, InvalidFlow, read_flow
 from bots.flows.problems import Problem
 from bots.models import Bot, BotVersion
 from bots.publishing.assignments import refresh_numbers
-from bots.publishing.services import lock_bot, replace_draft
+from bots.publishing.services import lock_bot, name_in, replace_draft
 from jobs.transactions import in_transaction
 from organizations.live.revisions import publish_revisions
 from organizations.models import User
@@ -79,7 +79,7 @@ def publish_bot(*, bot: Bot, by: User | None, now: datetime) -> BotVersion:
         number = (locked.versions.aggregate(last=Max("number"))["last"] or 0) + 1
         latest = BotVersion.objects.create(bot=locked, number=number, flow=locked.draft, published_by=by, create_in=now)
     locked.published = latest
-    locked.name = locked.draft["name"]
+    locked.name = name_in(locked.draft) or locked.name
     locked.save(update_fields=["published", "name"])
     refresh_numbers(bot=locked, now=now)
     publish_revisions([locked.organization_id])

@@ -7,7 +7,7 @@ from django.template import Context
 
 from bots.editor.cards import Card, field_id_of
 from bots.editor.edits import item_id
-from bots.editor.fields import Field, Item, ItemList
+from bots.editor.forms.fields import Field, Item, ItemList
 
 register = template.Library()
 

@@ -200,6 +200,17 @@ def test_staff_s_decisions_survive_a_number_change_and_a_merge(post_and_apply) -
     assert (contact.profile, contact.activate_bot) == ("ia", False)
 
 
+@pytest.mark.parametrize(("old", "new", "owner"), [
+    ("person", "bot", "person"), ("bot", "person", "person"), ("waiting", "bot", "waiting"), ("waiting", "person", "person"),
+])  # fmt: skip
+def test_of_merged_contacts_the_one_with_a_person_in_charge_counts(post_and_apply, old, new, owner) -> None:
+    post_and_apply(said("m1", 0, W1, B1), said("m2", 2, W2, B2))
+    Contact.objects.filter(bsuid=B1).update(owner=old)
+    Contact.objects.filter(bsuid=B2).update(owner=new)
+    post_and_apply(changed(1, (W1, B1), (W2, B2)))
+    assert Contact.objects.get().owner == owner
+
+
 def test_the_latest_profile_counts_whatever_the_order(post_and_apply) -> None:
     post_and_apply(said("m2", 5, W1, B1, name="Ana Teles", username="@ana"), said("m1", 0, W1, B1, name="Ana"))
     contact = Contact.objects.get()

@@ -58,8 +58,8 @@ def order_flow(url: str, failed: str | None = "sorry") -> dict[str, Any]:
     def say(step: str, words: str) -> dict[str, Any]:
         return {"id": step, "type": "send", "title": step, "message": {"type": "text", "text": words}}
 
-    call: dict[str, Any] = {"id": "call", "type": "call", "title": "Consulta", "method": "GET", "url": f"{url}/orders/7", "headers": {}}
-    call |= {"save": [{"path": "order.status", "variable": "status"}], "example": {}, "next": "tell"}
+    call: dict[str, Any] = {"id": "call", "type": "call", "title": "Consulta", "method": "GET", "url": f"{url}/orders/7"}
+    call |= {"headers": {}, "save": [{"path": "order.status", "variable": "status"}], "example": {}, "next": "tell"}
     steps = [call | ({"failed": failed} if failed else {}), say("tell", "Pedido {{status}}."), say("sorry", "Não deu certo.")]
     return {"format": 1, "name": "Pedidos", "start": "call", "settings": {"silence_seconds": 0}, "steps": steps}
 

@@ -16,7 +16,7 @@ from bots.models import AutomaticMessages, AutomaticMessageSent
 from chats.models import Message, MessageStatus, Origin, QueuedMessage
 from chats.outbox.message_queue import queue_message
 from cloud_api.messages import text
-from conftest import Hub, apply_all
+from conftest import Hub, run_worker
 from contacts.models import Contact
 from contacts.owners import Owner
 from organizations.models import PhoneNumber, User
@@ -74,6 +74,7 @@ def test_a_customer_who_has_not_answered_is_reminded_once_before_the_window_clos
     assert reminders() == ["Joelma, ainda podemos ajudar?"]
     queued = QueuedMessage.objects.get(message__origin=Origin.AUTOMATIC)
     assert queued.message.message_status == MessageStatus.QUEUED
+    assert queued.message.bot_trace == {"because": "reminder"}
     assert AutomaticMessageSent.objects.get().kind == "reminder"
 
 
@@ -189,6 +190,6 @@ def test_many_conversations_cost_no_query_each_while_nobody_is_to_be_reminded(hu
 def test_the_worker_sends_reminders(joelma: Contact) -> None:
     assert joelma.last_customer_message_at
     with time_machine.travel(joelma.last_customer_message_at + timedelta(hours=23, minutes=30)):
-        apply_all()
+        run_worker()
 
     assert reminders() == ["Joelma, ainda podemos ajudar?"]

@@ -2,6 +2,7 @@
 
 import re
 import time
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -46,7 +47,7 @@ def test_a_line_passes_the_layers_between() -> None:
 
 def test_a_path_over_very_many_layers_is_a_link() -> None:
     names = "abcdefghijkl"
-    paths = {name: following for name, following in zip(names, [*names[1:], ""], strict=True)}
+    paths = dict(zip(names, [*names[1:], ""], strict=True))
     paths["a"] += "l"
 
     assert len(names) > MAX_SPAN
@@ -61,7 +62,7 @@ def test_boxes_do_not_overlap_and_have_the_order_of_the_outputs() -> None:
 
     for row in rows.values():
         row.sort(key=lambda box: box.x)
-        assert all(left.left + left.width < right.left for left, right in zip(row, row[1:], strict=False))
+        assert all(left.left + left.width < right.left for left, right in pairwise(row))
     assert [box.id for box in rows[1] if box.id in "bcd"] == list("bcd")
     assert all(box.left >= 0 and box.y >= 0 for box in layout.boxes.values())
     assert [name for name, box in layout.boxes.items() if not box.is_reached] == ["x", "y"]

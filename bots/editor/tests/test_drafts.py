@@ -75,9 +75,8 @@ def test_the_name_of_the_draft_is_the_name_of_the_bot(bot: Bot) -> None:
 
 
 def test_undo_and_redo_go_through_all_drafts(bot: Bot) -> None:
-    drafts = [draft_of(bot)]
-    for edit in (add("menu"), add("end"), rename("Outro"), lambda flow: delete_step(flow, "s1"), add("send")):
-        drafts.append(change(bot, edit))
+    edits = (add("menu"), add("end"), rename("Outro"), lambda flow: delete_step(flow, "s1"), add("send"))
+    drafts = [draft_of(bot), *(change(bot, edit) for edit in edits)]
 
     back = [undo(bot=bot, revision=revision, now=NOW).after for revision in range(5, 10)]
     again = [redo(bot=bot, revision=revision, now=NOW).after for revision in range(10, 15)]

@@ -123,7 +123,9 @@ def test_what_no_button_of_the_page_posts_is_refused(do: str) -> None:
 
 
 def test_settings_are_within_their_limits() -> None:
-    document = post(flow_with("send"), do="settings", has_fields=[], step_id="", name=" ", silence_seconds="99", person_words="gente, gente")
+    document = post(
+        flow_with("send"), do="settings", has_fields=[], step_id="", name=" ", silence_seconds="99", person_words="gente, gente"
+    )
 
     assert document["name"] == "Bot"
     assert document["settings"] == {"greets": False, "silence_seconds": 15, "continues": False, "person_words": ["gente"]}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bots.editor.changes import apply_change, change_between
 from bots.editor.diagram import draw
 from bots.editor.edits import read_edit
-from bots.editor.fields import fields_in
+from bots.editor.forms.fields import fields_in
+from bots.editor.forms.step_forms import form_context, form_of
 from bots.editor.operations import (
     LISTS,
     InvalidOperation,
@@ -29,7 +30,6 @@ from bots.editor.operations import (
     step_of,
 )
 from bots.editor.outputs import Document, outputs_of
-from bots.editor.step_forms import form_context, form_of
 from bots.editor.step_types import STEP_TYPES
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import read_flow

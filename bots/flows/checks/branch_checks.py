@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from bots.flows.answer_values import TODAY
+from bots.flows.conditions import InvalidPattern, check_pattern
 from bots.flows.flow import Flow, Step
-from bots.flows.patterns import InvalidPattern, check_pattern
 from bots.flows.problems import Problem
 from bots.flows.texts import fold, has_words, plain
 

@@ -26,6 +26,7 @@ def check_flow(flow: Flow, *, is_allowed_url: IsAllowed = lambda url: False) -> 
     graph = Graph(flow)
     offered = _offered_choices(flow, graph)
     problems = [*flow.limits, *_flow_problems(flow), *_reference_problems(flow), *_path_problems(graph)]
+    problems += _waiting_problems(flow)
     for step in flow.step_list:
         problems += step_problems(flow, step, is_allowed_url)
         if step["type"] == "branch":
@@ -94,6 +95,26 @@ def _path_problems(graph: Graph) -> Iterator[Problem]:
     if graph.depth > MAX_DEPTH and not graph.recursions():
         yield Problem("subflows_too_deep", values={"limit": MAX_DEPTH})
     yield from _length_problems(graph)
+
+
+def _waiting_problems(flow: Flow) -> Iterator[Problem]:
+    """Yields branches that follow a message with choices without a wait. They look at the answer before."""
+    for step in flow.step_list:
+        offered = {choice["id"] for choice in choices_of(step["message"])} if step["type"] == "send" else set()
+        branch = _branch_after(flow, step) if offered else None
+        for index, case in enumerate(branch["cases"] if branch else ()):
+            if branch and case["when"]["type"] == "choice" and case["when"]["id"] in offered:
+                yield Problem("no_time_to_choose", branch["id"], f"cases.{index}.when", blocks=False)
+
+
+def _branch_after(flow: Flow, step: Step) -> Step | None:
+    """Returns the branch to which the step leads through steps with one way and without waiting."""
+    seen: set[str] = set()
+    following: Step | None = step
+    while following and following["type"] in ("send", "set", "label", "jump") and following["id"] not in seen:
+        seen.add(following["id"])
+        following = flow.steps.get(following.get("next") or "")
+    return following if following and following["type"] == "branch" else None
 
 
 def _length_problems(graph: Graph) -> Iterator[Problem]:

@@ -7,9 +7,10 @@ from typing import Any
 from bots.flows.calls import has_path
 from bots.flows.checks.branch_checks import range_problems
 from bots.flows.checks.url_checks import url_problem
-from bots.flows.flow import SCHEMA, Flow, Step, messages_in, variables_set_by
+from bots.flows.flow import Flow, Step, messages_in, variables_set_by
 from bots.flows.messages import build, choices_of
 from bots.flows.problems import Problem
+from bots.flows.schema import SCHEMA
 from bots.flows.texts import PLACEHOLDERS, names_in, plain, without_placeholders
 from cloud_api.limits import InvalidMessage
 

@@ -4,6 +4,7 @@ They come from a seed, which hypothesis chooses: drawing each value by itself ta
 some have each kind of mistake.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -261,3 +262,31 @@ def _facts(random: Random) -> Facts:
 _seeds = st.integers(0, 2**40)
 documents = st.builds(document, _seeds, st.integers(1, 10))
 event_lists = st.builds(event_list, _seeds, st.integers(1, 12))
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """A flow of which one value anywhere is replaced, or one key is added or removed."""
+    document = json.loads(json.dumps(draw(documents)))
+    place = document
+    for _level in range(draw(st.integers(1, 6))):
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = draw(st.sampled_from(keys))
+        if isinstance(place[key], dict | list) and place[key] and draw(st.integers(0, 3)):
+            place = place[key]
+            continue
+        match draw(st.integers(0, 3)):
+            case 0:
+                del place[key]
+            case 1 if isinstance(place, dict):
+                place[draw(st.text(max_size=5))] = draw(json_values)
+            case _:
+                place[key] = draw(json_values)
+        break
+    return document

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bots.flows.conditions import InvalidPattern, check_pattern, is_found
 from bots.flows.events import Answer
-from bots.flows.patterns import InvalidPattern, check_pattern, is_found
 from bots.flows.tests.sample_flows import FACTS, answered, ask, buttons, call_ended, flow, play, send, sent, step
 
 

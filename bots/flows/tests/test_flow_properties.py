@@ -15,7 +15,7 @@ from bots.flows.documents import InvalidFlow
 from bots.flows.events import CallEnded, Event, TimedOut
 from bots.flows.flow import Flow, read_flow
 from bots.flows.interpreter import run
-from bots.flows.tests.flow_strategies import documents, event_lists
+from bots.flows.tests.flow_strategies import documents, event_lists, json_values, mutated
 from cloud_api.message_checks import check_message
 
 MAX_STATE = 250_000
@@ -45,7 +45,8 @@ def test_a_flow_without_blocking_problems_neither_loops_nor_sends_what_whatsapp_
                 check_message(action.message)
             elif isinstance(action, HandOver):
                 assert action.reason in ("asked", "step", "retries", "call_failed")
-                assert action.message is None or not check_message(action.message)
+                if action.message:
+                    check_message(action.message)
             elif isinstance(action, Call):
                 assert action.url.startswith("https://example.com/")
                 assert all(value.isascii() and value.isprintable() for value in action.headers.values())
@@ -64,10 +65,10 @@ def test_no_flow_that_can_be_read_raises_whatever_its_problems(flow: Flow, event
 @given(documents.map(read_flow), event_lists)
 def test_the_same_events_in_the_same_order_give_the_same_state(flow: Flow, events: list[Event]) -> None:
     first = [(turn.actions, turn.state) for _event, _before, turn in turns(flow, events)]
-    stored = None
+    stored: dict[str, Any] = {}
     again = []
     for each in events:
-        event = replace(each, call_id=(stored or {}).get("call_id") or "?") if isinstance(each, CallEnded) else each
+        event = replace(each, call_id=stored.get("call_id") or "?") if isinstance(each, CallEnded) else each
         turn = run(read_flow(json.dumps(flow.document)), stored, event)
         stored = json.loads(json.dumps(turn.state))  # as a database returns it
         again.append((turn.actions, turn.state))
@@ -102,7 +103,7 @@ def end_of(turn: Turn) -> str | None:
 @given(documents.map(read_flow).filter(is_valid), event_lists)
 def test_no_path_sends_more_than_its_most_billed_messages(flow: Flow, events: list[Event]) -> None:
     billed = most_billed_messages(flow)
-    segments = {(segment.begins, segment.step): segment.most for segment in billed.segments}
+    segments = {(str(segment.begins), segment.step): segment.most for segment in billed.segments}
     ends = {end.step: end.most for end in billed.ends}
     total = segment = 0
     begins = ("start", flow.start)
@@ -122,36 +123,7 @@ def test_no_path_sends_more_than_its_most_billed_messages(flow: Flow, events: li
         if end := end_of(turn):
             subflows = [most for step, most in ends.items() if flow.steps[step]["type"] == "subflow"]  # may have returned
             limits = [ends[end]] if end in ends else subflows
-            assert None in limits or total <= max(limits)
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> Any:
-    """A flow of which one value anywhere is replaced, or one key is added or removed."""
-    document = json.loads(json.dumps(draw(documents)))
-    place = document
-    for _level in range(draw(st.integers(1, 6))):
-        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-        key = draw(st.sampled_from(keys))
-        if isinstance(place[key], dict | list) and place[key] and draw(st.integers(0, 3)):
-            place = place[key]
-            continue
-        match draw(st.integers(0, 3)):
-            case 0:
-                del place[key]
-            case 1 if isinstance(place, dict):
-                place[draw(st.text(max_size=5))] = draw(json_values)
-            case _:
-                place[key] = draw(json_values)
-        break
-    return document
+            assert None in limits or total <= max(filter(None, limits), default=0)
 
 
 @MANY

@@ -1,15 +1,19 @@
 """Reading documents: what is no flow is refused in words, and a flow over a limit is read with its problem."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator, ValidationError
 
 from bots.flows.checks.flow_checks import check_flow
-from bots.flows.flow import SCHEMA, InvalidFlow, read_flow
+from bots.flows.flow import InvalidFlow, read_flow
+from bots.flows.schema import SCHEMA, schema_errors
 from bots.flows.starters import STARTERS
+from bots.flows.tests.flow_strategies import mutated
 from bots.flows.tests.sample_flows import buttons, flow, send, step, text
 
 SMALL: dict[str, Any] = {"format": 1, "name": "Teste", "start": "a", "steps": [{"id": "a", "type": "end"}]}
@@ -129,13 +133,16 @@ def test_the_schema_is_valid_and_accepts_every_starter() -> None:
         Draft202012Validator(SCHEMA).validate(starter.read().document)
 
 
-def test_the_schema_finds_what_reading_finds() -> None:
-    """Reading uses the schema in parts, to be fast."""
-    broken = SMALL | {"steps": [{"id": "a", "type": "send", "message": {"type": "text", "text": 5}}]}
-    assert [list(error.absolute_path) for error in Draft202012Validator(SCHEMA).iter_errors(broken)] == [
-        ["steps", 0, "message", "text"]
-    ]
-    assert codes(broken) == ["wrong_type"]
+@settings(max_examples=200, deadline=None)
+@given(mutated())
+def test_the_prepared_schema_finds_what_the_published_one_finds(document: Any) -> None:
+    """Reading uses the schema in another form, to be fast."""
+    published = Draft202012Validator(SCHEMA).iter_errors(document)
+    assert _places(schema_errors(document)) == _places(published)
+
+
+def _places(errors: Iterable[ValidationError]) -> list[tuple[str, str]]:
+    return sorted((str(list(error.absolute_path)), error.message) for error in errors)
 
 
 def test_the_example_of_the_documentation_has_no_problems() -> None:

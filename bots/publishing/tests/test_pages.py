@@ -1,6 +1,7 @@
 """The pages of bots, as members of each role use them."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, timedelta
 from html import unescape
@@ -15,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bots.flows.starters import STARTERS
-from bots.models import Bot, BotDryRun, StepCount
+from bots.models import AutomaticMessages, Bot, BotDryRun, StepCount
 from bots.publishing.assignments import assign_bot
 from bots.publishing.dry_run_queue import LANE
 from bots.publishing.services import replace_draft
@@ -83,6 +84,15 @@ def test_a_card_says_what_is_published_and_where(
     replace_draft(bot=bot, flow=flow(text("a", "Oi")), now=NOON)
 
     assert "Draft changed since" in page(admin, "bots", padaria)
+
+
+def test_the_automatic_messages_of_each_number_are_one_click_away(
+    admin: Client, member: Client, padaria: Organization, number: PhoneNumber
+) -> None:
+    link = f'href="{url("automatic_messages", padaria, number.pk)}"'
+
+    assert link in page(admin, "bots", padaria)
+    assert link not in page(member, "bots", padaria)
 
 
 def test_a_card_counts_the_conversations_of_today(admin: Client, padaria: Organization, bot: Bot) -> None:
@@ -337,9 +347,12 @@ def test_a_script_shows_a_whole_conversation(phone: Phone) -> None:
     assert "O pedido 5 está a caminho." in phone.do(script="oi\nPedido\n5")
 
 
-def test_the_number_s_words_are_shown_after_a_hand_over(phone: Phone) -> None:
+def test_the_words_of_the_number_are_shown_after_a_hand_over(phone: Phone, bot: Bot, number: PhoneNumber) -> None:
     phone.do(say="yes", text="oi")
+    AutomaticMessages.objects.create(number=number, handed_over={"type": "text", "text": "Já chamo a equipe."})
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
     shown = phone.do(attach="image")
+    assert "Já chamo a equipe." in shown
     assert "Handed over to a person: the bot handed over." in shown
     assert "Note for the person: Escreveu outra coisa" in shown
 
@@ -387,6 +400,16 @@ def test_a_draft_with_problems_is_not_tried_and_the_page_says_why(phone: Phone, 
     Bot.objects.filter(pk=bot.pk).update(draft=flow(text("a", "Oi", "nowhere")))
 
     assert "The draft cannot be tried yet" in phone.do(say="yes", text="oi")
+
+
+def test_buttons_work_in_a_long_conversation_whose_beginning_is_dropped(phone: Phone) -> None:
+    for _ in range(30):
+        phone.do(say="yes", text="oi")
+        phone.do(minutes="60")
+    phone.do(say="yes", text="oi")
+
+    last = re.findall(r'value="(\d+:hours)"', phone.html)[-1]
+    assert "Estamos abertos." in phone.do(tap=last)
 
 
 def test_trying_stores_nothing(phone: Phone) -> None:

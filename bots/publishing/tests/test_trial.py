@@ -4,15 +4,31 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bots.flows.events import Facts
 from bots.flows.flow import read_flow
+from bots.flows.starters import STARTERS
+from bots.models import AutomaticMessages, Bot
 from bots.publishing.message_display import show_message
 from bots.publishing.tests.conftest import MENU, NOON, flow, text
 from bots.publishing.trial import Trial
 from bots.publishing.trial_display import show_lines
-from bots.publishing.tryout import attach, run_script, tap, write
+from bots.publishing.tryout import (
+    MAX_LINES,
+    Surroundings,
+    attach,
+    dump_tryout,
+    load_tryout,
+    move_clock,
+    run_script,
+    start_tryout,
+    tap,
+    write,
+)
 from cloud_api import messages
+from organizations.models import Organization
 
 
 def facts_at(at: datetime) -> Facts:
@@ -205,3 +221,51 @@ def test_each_kind_of_message_is_shown(message: dict[str, Any], words: str, rest
 
     assert shown.words == words
     assert {name: getattr(shown, name) for name in rest} == rest
+
+
+# ---- Properties ----
+
+ACTIONS = st.one_of(
+    st.tuples(
+        st.just("write"), st.text(max_size=40) | st.sampled_from(["oi", "1234", "atendente", "ana@example.com", "10/12/2026"])
+    ),
+    st.tuples(st.just("tap"), st.integers(0, 60)),
+    st.tuples(st.just("attach"), st.sampled_from(["image", "audio", "location", "poll"])),
+    st.tuples(st.just("move"), st.integers(0, 3_000)),
+    st.tuples(st.just("call"), st.booleans()),
+)
+
+
+def act(trial: Trial, kind: str, value: Any) -> None:
+    if kind == "write":
+        write(trial, value)
+    elif kind == "tap":
+        choices = show_message(trial.lines[value].message).choices if value < len(trial.lines) else ()
+        for choice in choices[:1]:
+            tap(trial, value, choice.id)
+    elif kind == "attach":
+        attach(trial, value)
+    elif kind == "move":
+        move_clock(trial, value)
+    else:
+        trial.end_call(ok=value)
+
+
+@pytest.mark.parametrize("key", STARTERS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions=st.lists(ACTIONS, max_size=25))
+def test_a_conversation_goes_on_in_every_page_as_without_pages(key: str, actions: list[tuple[str, Any]]) -> None:
+    """The state that a page keeps is complete: a trial that is stored after each action goes as one that never is."""
+    read = STARTERS[key].read()
+    bot, around = Bot(pk=1, key="a"), Surroundings(Organization(organization_name="Padaria"), AutomaticMessages())
+    whole = start_tryout(bot=bot, flow=read, around=around, now=NOON, seed="x", is_open=True)
+    token = dump_tryout(whole, bot=bot)
+    for action in actions:
+        kept = load_tryout(token, bot=bot, flow=read, around=around)
+        assert kept is not None
+        act(whole.trial, *action)
+        act(kept.trial, *action)
+        token, _ = dump_tryout(kept, bot=bot), dump_tryout(whole, bot=bot)
+        assert show_lines(kept.trial) == show_lines(whole.trial)
+        assert (kept.trial.state, kept.trial.now) == (whole.trial.state, whole.trial.now)
+        assert len(kept.trial.lines) <= MAX_LINES

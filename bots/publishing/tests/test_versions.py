@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from bots.models import Bot, BotConversation, BotVersion
+from bots.publishing import assignments
 from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
 from bots.publishing.changes import compare_flows
 from bots.publishing.services import replace_draft
@@ -37,6 +38,14 @@ def test_each_publication_of_a_changed_draft_is_a_version_of_its_own(bot: Bot) -
     assert (first.number, second.number, bot.published) == (1, 2, second)
     assert (second.published_by, second.create_in, second.flow) == (ana, LATER, bot.draft)
     assert BotVersion.objects.get(number=1).flow == flow()
+
+
+def test_a_name_that_nobody_can_see_is_not_taken_from_the_draft(bot: Bot) -> None:
+    edit(bot, flow(name=" \u200b "))
+    publish_bot(bot=bot, by=None, now=NOON)
+
+    bot.refresh_from_db()
+    assert bot.name == "Atendimento"
 
 
 def test_publishing_the_same_draft_again_makes_no_new_version(bot: Bot) -> None:
@@ -192,6 +201,19 @@ def test_contacts_of_the_team_are_handed_to_the_bot_with_a_line_each(number: Pho
     assert not has_more
     assert [Contact.objects.get(pk=each.pk).profile for each in [*people, elsewhere]] == ["ia", "bot", "bot", "human"]
     assert ContactChange.objects.filter(kind=ContactChange.Kind.WHO_ANSWERS, actor=ana).count() == 2
+
+
+def test_many_contacts_are_handed_over_in_steps_up_to_a_limit(number: PhoneNumber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assignments, "CONTACTS_AT_ONCE", 2)
+    monkeypatch.setattr(assignments, "MAX_SWITCHED", 5)
+    ana = User.objects.create_user("ana@example.com")
+    for index in range(7):
+        Contact.objects.create(create_for_phone_number=number, wa_id=f"55619{index}")
+
+    first = switch_contacts(number=number, by=ana, now=NOON)
+    assert (first, Contact.objects.filter(profile=Profile.BOT).count()) == (True, 5)
+    second = switch_contacts(number=number, by=ana, now=NOON)
+    assert (second, Contact.objects.filter(profile=Profile.BOT).count()) == (False, 7)
 
 
 # ---- Differences ----

@@ -89,11 +89,11 @@ def _act(shown: Tryout, posted: Any) -> None:
 
 
 def _context(bot: Bot, flow: Flow, shown: Tryout, *, is_post: bool) -> dict[str, Any]:
-    trial = shown.trial
+    trial, token = shown.trial, dump_tryout(shown, bot=bot)  # before the lines, because it drops old ones
     return {
         "bot": bot,
         "lines": show_lines(trial),
-        "token": dump_tryout(shown, bot=bot),
+        "token": token,
         "step": trial.step,
         "step_name": step_name(flow, trial.step) if trial.step else "",
         "path": [(step, step_name(flow, step)) for step in trial.came],

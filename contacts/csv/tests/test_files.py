@@ -216,9 +216,11 @@ def test_new_contacts_are_added_and_existing_ones_updated(padaria, admin, add_co
     there.refresh_from_db()
     assert (there.wa_id, there.alias, there.name, there.profile) == (WITHOUT, "José Silva", "Zé", "ia")
     assert (there.activate_bot, there.activate_automatic_message) == (True, True)  # who answers decides
+    assert there.owner == "ia"
     assert {label.name for label in there.labels.all()} == {"VIP", "New"}
     new = Contact.objects.get(wa_id="14155552671")
     assert (new.wa_id_at, new.alias, new.profile, new.activate_bot, new.organization) == (None, "", "bot", True, padaria)
+    assert new.owner == "bot"
     assert (new.phone_key, new.reversed_phone) == ("14155552671", "17625555141")
     assert found_ids(padaria.pk, "silva") == [there.pk]
     assert found_ids(padaria.pk, "+1 415") == [new.pk]

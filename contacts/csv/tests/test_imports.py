@@ -18,7 +18,7 @@ from contacts.csv.imports import RowMatcher
 from contacts.csv.tables import guess_layout
 from contacts.csv.tests.test_files import begin, choose, done, export, faults, name_columns, send
 from contacts.models import Contact, ContactImport, Label
-from jobs.models import State
+from jobs.models import MAX_ATTEMPTS, State
 from organizations.models import Organization, Role
 from organizations.storage import storage_used
 
@@ -404,6 +404,23 @@ def test_imports_do_not_wait_for_another_organization_s(padaria, member, number,
         name_columns(client, choose(client, organization, "phone\n61981500588").url)
     assert import_queue.LANE.run_once() + import_queue.LANE.run_once() == 2
     assert set(ContactImport.objects.values_list("step", flat=True)) == {"checked"}
+
+
+def test_an_import_that_always_fails_is_given_up_and_costs_no_other(padaria, member, number, outsider, foreign_number):
+    for client, organization in ((member, padaria), (outsider, foreign_number.organization)):
+        name_columns(client, choose(client, organization, "phone\n61981500588").url)
+    broken = ContactImport.objects.filter(organization=padaria)
+    broken.update(separator="")  # no value that the hub writes
+    assert import_queue.LANE.run_once() + import_queue.LANE.run_once() == 2
+    assert set(ContactImport.objects.values_list("organization", "step", "state", "attempts")) == {
+        (padaria.pk, "check", State.DUE, 1),
+        (foreign_number.organization_id, "checked", State.WAITING, 0),
+    }
+    for _ in range(MAX_ATTEMPTS - 1):
+        broken.update(due_at=timezone.now() - timedelta(minutes=1))
+        assert import_queue.LANE.run_once() == 1
+    assert broken.get().state == State.DEAD
+    assert broken.get().reason.startswith("TypeError")
 
 
 # ---- Files that are nearly right ----

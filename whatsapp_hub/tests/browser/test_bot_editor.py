@@ -65,10 +65,6 @@ def expect_saved(page: Page, revision: int) -> None:
     expect(page.locator(".draft-mark-saved")).to_be_visible()
 
 
-def heading(page: Page, name: str) -> Any:
-    return page.get_by_role("button", name=re.compile(rf"^(\d+\.\s*)?{name}"), expanded=None).locator("visible=true").first
-
-
 # ---- Building
 
 
@@ -321,7 +317,7 @@ def test_axe_finds_nothing_in_the_editor(open_page: Open, bia: User, menu: Bot, 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
-def test_members_who_are_no_administrators_read_the_bot(open_page: Open, make_member: Any, menu: Bot, organization: Organization) -> None:
+def test_members_who_are_no_administrators_read_the_bot(open_page: Open, make_member: Any, menu: Bot) -> None:
     member = make_member("user")
     page = open_page(url_of(menu), member)
     expect(page.locator("#step-s4")).to_contain_text("Bread costs 3.")

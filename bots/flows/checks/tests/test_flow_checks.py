@@ -182,6 +182,17 @@ def test_a_choice_of_a_message_that_no_path_reaches_is_never_offered() -> None:
     assert "choice_never_offered" not in {code for code, _step, _field in problems(flow(offer, *rest))}
 
 
+def test_a_branch_right_after_its_buttons_gives_no_time_to_choose() -> None:
+    offer, branch = step("m", "send", "j", message=buttons("?", p="Preços")), {"id": "b"} | case(type="choice", id="p")
+    branch |= {"cases": [{"when": {"type": "choice", "id": "p"}, "next": "end"}], "otherwise": "end"}
+    assert problems(flow(offer, step("j", "jump", "b"), branch, END)) == [("no_time_to_choose", "b", "cases.0.when")]
+    assert problems(flow(offer, step("j", "wait", "b"), branch, END)) == []
+    assert problems(flow(offer | {"next": "m2"}, send("m2", "Escolha", "b"), branch, END)) == [
+        ("no_time_to_choose", "b", "cases.0.when")
+    ]
+    assert blocking(flow(offer, step("j", "jump", "b"), branch, END)) == set()
+
+
 def test_a_template_may_offer_choices_that_the_flow_does_not_know() -> None:
     template = {"type": "template", "name": "aviso", "language": "pt_BR"}
     sample = flow(step("t", "send", "b", message=template), {"id": "b"} | case(type="choice", id="p"), END)

@@ -6,14 +6,14 @@ from typing import Any
 from django.utils.translation import gettext
 
 from bots.editor.conditions import CONDITIONS, FIELDS, KINDS
-from bots.editor.fields import Field, Option
+from bots.editor.forms.fields import Field, Option
 
 
 def condition_fields(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:
     """Yields the fields of a condition at `path` of its step. `choices` are the buttons and rows of the flow."""
     types = tuple((key, str(words)) for key, words in CONDITIONS.items())
     yield Field(
-        f"{path}.type", gettext("If the customer, or"), "condition_type", when["type"], options=types, redraws=True, is_wide=False
+        f"{path}.type", gettext("Take this path when"), "condition_type", when["type"], options=types, redraws=True, is_wide=False
     )
     yield from FORMS[when["type"]](when, path, choices)
 
@@ -64,10 +64,8 @@ def _kind(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterato
 
 
 def _hours(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:
-    options = (("yes", gettext("open")), ("no", gettext("closed")))
-    yield Field(
-        f"{path}.open", gettext("The business is"), "boolean", "yes" if when["open"] else "no", options=options, is_wide=False
-    )
+    options = (("yes", gettext("business open")), ("no", gettext("business closed")))
+    yield Field(f"{path}.open", gettext("When"), "boolean", "yes" if when["open"] else "no", options=options, is_wide=False)
 
 
 def _variable(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from bots.editor.fields import Field, Item, ItemList, Option
+from bots.editor.forms.fields import Field, Item, ItemList, Option
 from bots.editor.messages import MEDIA_KINDS, MESSAGE_TYPES, SIMPLE_TYPES
 from bots.editor.operations import LISTS
 

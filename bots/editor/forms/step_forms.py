@@ -9,9 +9,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from bots.editor.condition_forms import condition_fields
-from bots.editor.fields import NEW_STEP, Field, Item, ItemList, Option, Part, Section
-from bots.editor.message_forms import message_fields
+from bots.editor.forms.condition_forms import condition_fields
+from bots.editor.forms.fields import NEW_STEP, Field, Item, ItemList, Option, Part, Section
+from bots.editor.forms.message_forms import message_fields
 from bots.editor.operations import LISTS
 from bots.editor.outputs import Document, Step, choices_of_step
 from bots.editor.step_types import STEP_TYPES, invalid_message, name_of, text_message
@@ -150,7 +150,8 @@ def _ask(step: Step, context: FormContext) -> Iterator[Part]:
                 help=gettext("A short name such as e_mail. Texts show it with {{e_mail}}."))  # fmt: skip
     yield from _answer_range(answer)
     wrong = [
-        Field("retries", gettext("How many times to ask again"), "integer", step.get("retries", 2), minimum=0, maximum=5, is_wide=False),
+        Field("retries", gettext("How many times to ask again"), "integer", step.get("retries", 2),
+              minimum=0, maximum=5, is_wide=False),
         *message_fields(step["invalid"], "invalid", templates=context.templates, is_simple=True),
         target_field("failed", step.get("failed"), gettext("If no answer fits, go to"), context,
                      nothing=gettext("Nothing: a person answers")),
@@ -198,8 +199,10 @@ def _call(step: Step, context: FormContext) -> Iterator[Part]:
     yield Section(gettext("What is sent along"), more, is_optional=True, is_open=bool(headers or body))
     items = tuple(
         Item(index, index + 1, (
-            Field(f"save.{index}.path", gettext("Where in the answer"), "line", each["path"], limit=200, help="pedido.status", is_wide=False),
-            Field(f"save.{index}.variable", gettext("Keep as"), "name", each["variable"], limit=40, list="variables", is_wide=False),
+            Field(f"save.{index}.path", gettext("Where in the answer"), "line", each["path"], limit=200, help="pedido.status",
+                  is_wide=False),
+            Field(f"save.{index}.variable", gettext("Keep as"), "name", each["variable"], limit=40, list="variables",
+                  is_wide=False),
         ))
         for index, each in enumerate(step.get("save", []))
     )  # fmt: skip
@@ -228,7 +231,8 @@ def _label(step: Step, context: FormContext) -> Iterator[Part]:
 def _split(step: Step, context: FormContext) -> Iterator[Part]:
     items = tuple(
         Item(index, index + 1, (
-            Field(f"shares.{index}.percent", gettext("Percent of the customers"), "integer", share["percent"], minimum=1, maximum=100, is_wide=False),
+            Field(f"shares.{index}.percent", gettext("Percent of the customers"), "integer", share["percent"],
+                  minimum=1, maximum=100, is_wide=False),
             target_field(f"shares.{index}.next", share.get("next"), gettext("Then go to"), context),
         ))
         for index, share in enumerate(step["shares"])
