@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from chats.models import Message, MessageStatus
+from chats.models import Message, MessageStatus, Origin
 from contacts.models import Contact
 from organizations.models import Organization
 from simulator.demonstration import simulated_number
@@ -47,7 +47,7 @@ def first_steps(organization: Organization) -> FirstSteps | None:
     if number is None or any(webhooks):
         return None
     ana = Contact.objects.filter(create_for_phone_number=number, wa_id=ANA).values_list("pk", flat=True).first()
-    sent = Message.objects.filter(phone_number=number, is_user_message=False).order_by("-create_in")
+    sent = Message.objects.filter(phone_number=number, is_user_message=False, origin=Origin.STAFF).order_by("-create_in")
     statuses = list(sent.values_list("contact", "message_status")[:MAX_READ])
     steps = FirstSteps(
         conversation=ana,
