@@ -1,6 +1,7 @@
 """What is wrong with a draft, for the page that shows it."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -51,8 +52,16 @@ def _check(text: str) -> DraftCheck:
         flow = _read(document)
     except InvalidFlow as invalid:
         return DraftCheck(tuple(invalid.problems))
-    problems = (_in_plain_words(problem, flow) for problem in check_flow(flow))
-    return DraftCheck(tuple(problems), most_billed_messages(flow))
+    problems = [_in_plain_words(problem, flow) for problem in check_flow(flow)]
+    return DraftCheck((*problems, *_texts_in_place_of_json(flow)), most_billed_messages(flow))
+
+
+def _texts_in_place_of_json(flow: Flow) -> Iterator[Problem]:
+    """Warns of what was typed as JSON and is none: a form keeps it as a text."""
+    for step in flow.step_list:
+        for field in ("body", "example"):
+            if step["type"] == "call" and isinstance(step.get(field), str):
+                yield Problem("wrong_type", step["id"], field, words=WORDS["json"], blocks=False)
 
 
 def _read(document: Document) -> Flow:
@@ -75,6 +84,7 @@ WORDS = {
     "steps": gettext_noop("Add a first step."),
     "start": gettext_noop("Choose a step."),
     "words": gettext_noop("Write at least one word."),
+    "json": gettext_noop("This is not JSON. It counts as a text."),
     "empty": gettext_noop("This must not be empty."),
 }
 """Sentences for a person who fills in a form, where the flow's own are about its file."""

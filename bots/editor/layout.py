@@ -21,10 +21,10 @@ MARGIN = 16
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An output of a box: its distance from the left side of the box, and the box to which it leads."""
+    """An output of a box: its distance from the left side of the box, and the box to which it leads, if any."""
 
     offset: float
-    target: str | None
+    target: str
 
 
 @dataclass(slots=True)

@@ -147,6 +147,20 @@ def test_long_values_are_cut_so_that_the_message_fits(message: dict[str, Any], m
     assert body.endswith("…")
 
 
+def test_a_draft_whose_message_whatsapp_would_refuse_hands_over_and_stops() -> None:
+    sample = flow(step("a", "send", "b", message=buttons("?", p="x" * 21)), send("b", "Oi"))
+    assert kinds(play(sample, "oi").actions) == ["Came a", "HandOver a", "HandedOver a"]
+    asking = flow(ask("a", "email", "b") | {"message": buttons("?", p="x" * 21)}, send("b", "Oi"))
+    failed = play(asking, "oi")
+    assert only(failed, HandOver).reason == "failed"
+    assert (failed.state["ended"], failed.state["waits_for"]) == (True, None)
+
+
+def test_the_words_of_the_number_replace_a_hand_over_message_that_whatsapp_would_refuse() -> None:
+    action = only(play(flow(step("h", "hand_over", message=buttons("?", p="x" * 21))), "oi"), HandOver)
+    assert (action.reason, action.message, action.file) == ("step", None, "")
+
+
 def test_a_stored_file_is_named_beside_the_message() -> None:
     message = {"type": "media", "kind": "document", "file": "77", "filename": "menu.pdf"}
     action = only(play(flow(step("a", "send", message=message)), "oi"), Send)
