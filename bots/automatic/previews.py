@@ -31,6 +31,8 @@ class MessagePreview:
 
     body: str
     buttons: tuple[PreviewButton, ...] = ()
+    header_kind: str = ""
+    file_name: str = ""
     is_default: bool = False
 
 
@@ -74,13 +76,16 @@ def _preview(name: str, forms: AutomaticForms, facts: Facts) -> MessagePreview:
     form = forms.messages[name]
     buttons = tuple(map(PreviewButton, form.typed_buttons))
     text, is_default = form.typed_text, False
-    if name.startswith("handed_over") and not text.strip() and not buttons:
+    kind, name_of_file = form.typed_file
+    if name.startswith("handed_over") and not text.strip() and not buttons and not kind:
         text, is_default = default_hand_over(facts)["text"], True
     try:
         filled = fill({"type": "text", "text": text[:MOST_TEXT]}, facts)
     except InvalidMessage:
         filled = None  # the error of the field says why
-    return MessagePreview(filled["text"]["body"] if filled else "", buttons, is_default)
+    body = filled["text"]["body"] if filled else ""
+    # An audio is drawn as a document: the preview has no player.
+    return MessagePreview(body, buttons, "document" if kind == "audio" else kind, name_of_file, is_default)
 
 
 # ---- In sentences ----

@@ -228,10 +228,10 @@ def _move_step(pk: int) -> int:
 
 
 def _foreign_keys() -> list[Any]:
-    """Returns the foreign keys of all apps that refer to a number. One-to-one relations are left out: their rows contain only rate
-    limits, and are deleted with the number."""
-    fields = PhoneNumber._meta.get_fields(include_hidden=True)
-    return [each.field for each in fields if isinstance(each, ForeignObjectRel) and not each.one_to_one]
+    """Returns the foreign keys of all apps that refer to Meta's id of a number. Relations to its primary key, and one-to-one
+    relations, are left out: their rows belong to the row of the number, and are deleted with it."""
+    relations = [each for each in PhoneNumber._meta.get_fields(include_hidden=True) if isinstance(each, ForeignObjectRel)]
+    return [each.field for each in relations if not each.one_to_one and each.field.target_field.name == "phone_number_id"]
 
 
 def _move_rows(field: Any, old: str, new: str, limit: int) -> int:
