@@ -146,6 +146,13 @@ def test_problems_of_one_step(fields: dict[str, Any], expected: list[tuple[str, 
     assert of_step(fields) == expected
 
 
+@pytest.mark.parametrize("name", ["similar title", "brace", "path that the example lacks", "unknown choice"])
+def test_a_warning_does_not_block(name: str) -> None:
+    fields, expected = ONE_STEP[name]
+    assert expected
+    assert not blocking(flow({"id": "a"} | fields, send("b", "Oi", "end"), END))
+
+
 NEVER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"type": "hours", "open": True}, {"type": "hours", "open": True}, True),
     ({"type": "hours", "open": True}, {"type": "hours", "open": False}, False),
