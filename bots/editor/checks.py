@@ -8,6 +8,7 @@ from functools import lru_cache
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from bots.editor.outputs import Document, get_at
+from bots.editor.step_types import name_of
 from bots.flows.checks.billed_messages import BilledMessages, most_billed_messages
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import FORMAT, Flow, InvalidFlow, read_flow
@@ -16,6 +17,8 @@ from bots.flows.problems import Problem
 CACHED_DRAFTS = 64
 """Of each process. A change is compared with the draft before it, which was checked a moment ago."""
 CACHED_STEPS = 4096
+MAX_PATHS = 30
+"""Ends of paths that the page lists."""
 NO_MESSAGES = BilledMessages()
 
 
@@ -115,3 +118,10 @@ def billed_words(check: DraftCheck) -> str:
         "words": words,
         "total": max(map(int, filter(None, totals)), default=0),
     }
+
+
+def billed_paths(document: Document, check: DraftCheck) -> list[tuple[str, str, int | None]]:
+    """Returns the ends of all paths: id and name of the last step, and how many messages a conversation up to it has at most. None:
+    as many as the customer likes."""
+    names = {step["id"]: name_of(step) for step in document["steps"]}
+    return [(end.step, names[end.step], end.most) for end in check.billed.ends[:MAX_PATHS]]

@@ -14,10 +14,12 @@ from bots.publishing.services import create_bot, replace_draft
 from bots.publishing.tests.conftest import flow, text
 from bots.publishing.tests.test_pages import store_message
 from bots.publishing.versions import publish_bot
+from conftest import Hub
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.test_every_page import check
+from whatsapp_hub.tests.browser.webhooks import deliver, message
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -32,8 +34,8 @@ def bot(organization: Organization) -> Bot:
     return create_bot(organization=organization, name="Atendimento", flow=flow(), by=None, now=timezone.now())
 
 
-def test_a_starter_is_tried_published_and_switched_on(
-    open_page: Open, ana: User, organization: Organization, settings_of_bots: str
+def test_a_starter_is_tried_published_and_switched_on_and_answers_a_customer(
+    open_page: Open, ana: User, hub: Hub, organization: Organization, worker: None, settings_of_bots: str
 ) -> None:
     page = open_page(settings_of_bots, ana)
     page.locator("button[value=menu]").click()
@@ -60,6 +62,11 @@ def test_a_starter_is_tried_published_and_switched_on(
     number.refresh_from_db()
     assert (number.default_bot, number.default_profile) == (bot.key, "bot")
     assert number.answers_since is not None
+
+    deliver(hub, message("5561981500588", "Maria Silva", content="oi"))
+    page.goto(f"/o/{organization.pk}/inbox/")
+    page.locator("[id^=row-]").first.click(timeout=20_000)
+    expect(page.locator(".message-out").get_by_text("Como podemos ajudar?")).to_be_visible(timeout=20_000)
 
 
 def test_a_draft_is_tried_with_the_keyboard_alone(open_page: Open, ana: User, bot: Bot, settings_of_bots: str) -> None:
