@@ -122,6 +122,8 @@ def billed_words(check: DraftCheck) -> str:
 
 def billed_paths(document: Document, check: DraftCheck) -> list[tuple[str, str, int | None]]:
     """Returns the ends of all paths: id and name of the last step, and how many messages a conversation up to it has at most. None:
-    as many as the customer likes."""
+    as many as the customer likes. Empty if that is so for all."""
+    if all(end.most is None for end in check.billed.ends):
+        return []
     names = {step["id"]: name_of(step) for step in document["steps"]}
     return [(end.step, names[end.step], end.most) for end in check.billed.ends[:MAX_PATHS]]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 MAX_SPAN = 8
 """Layers that a line may cross."""
+MAX_BENDS = 2000
+"""Layers that all lines together cross, so that a flow whose steps all lead to each other is drawn in time."""
 SWEEPS = 5
 """Odd: the last one goes down."""
 GAP_X = 28
@@ -150,15 +152,17 @@ def _visit(boxes: Mapping[str, Box], root: str, state: dict[str, str], finished:
 
 def _edges(boxes: Mapping[str, Box]) -> Iterator[Edge]:
     """Yields the lines. A line that would cross too many layers becomes a link."""
+    bends = 0
     for box in boxes.values():
         for index, port in enumerate(box.ports):
             if port.target not in boxes or index in box.links:
                 continue
             target = boxes[port.target]
-            if target.layer - box.layer > MAX_SPAN:
+            layers = range(box.layer + 1, target.layer)
+            if len(layers) >= MAX_SPAN or bends + len(layers) > MAX_BENDS:
                 box.links.add(index)
                 continue
-            layers = range(box.layer + 1, target.layer)
+            bends += len(layers)
             yield Edge(box, index, target, tuple(Box("", LINE_GAP, 0, layer=layer) for layer in layers))
 
 
