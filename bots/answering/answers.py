@@ -54,7 +54,7 @@ def _store_states(results: Sequence[TurnResult]) -> None:
         stored = result.conversation.stored
         row = stored or BotConversation(contact=result.conversation.contact, state=State.WAITING.value, attempts=0, reason="")
         _set_state(row, result)
-        (existing if stored else new).append(row)
+        (new if row._state.adding else existing).append(row)
     insert_rows(new)
     update_rows(
         existing,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -12,9 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bots.automatic.business_hours import Period, states_of
+from bots.flows.checks.url_checks import url_problem
 from bots.flows.messages import build
 from bots.flows.texts import PLACEHOLDERS, fold, names_in
-from cloud_api.messages import MOST_TEXT, InvalidMessage
+from cloud_api.messages import MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
 from cloud_api.payloads.texts import is_visible
 from organizations.models import BotReturn
 
@@ -24,6 +26,7 @@ MAX_BUTTONS = 3
 MAX_TITLE = 20
 MAX_BUTTON_TEXT = 1024
 """Characters of the text of a message with buttons (docs/meta-platform.md 8.2)."""
+MAX_FILE_NAME = 240
 MAX_CLOSED_DAYS = 100
 MAX_PERSON_WORDS = 30
 MAX_PERSON_WORD = 60
@@ -33,19 +36,41 @@ SWITCH = {"data-switch": True}
 """Attributes of a field that shows or hides a part of the page (`.switched` in frontend/hub.css)."""
 
 
+FILE_KINDS = {"image": _("Image"), "video": _("Video"), "document": _("Document"), "audio": _("Audio")}
+LINK_PROBLEMS = {
+    "invalid_url": _("This is no web address."),
+    "not_https": _("The address has to begin with https://."),
+    "url_with_user": _("The address must not contain a user name."),
+    "url_host_variable": _("The name of the site must not contain a placeholder."),
+    "private_url": _("WhatsApp cannot reach this address: it belongs to a private network."),
+}
+
+
 class MessageForm(forms.Form):
-    """One automatic message: a text, with or without buttons. After validation, `message` is the message of a flow, or None."""
+    """One automatic message: a text, with buttons or with a file. After validation, `message` is the message of a flow, or None."""
 
     text = forms.CharField(label=_("Text"), required=False, max_length=MOST_TEXT, widget=forms.Textarea({"rows": 4}))
     button_1 = forms.CharField(label=_("Button 1"), required=False, max_length=MAX_TITLE)
     button_2 = forms.CharField(label=_("Button 2"), required=False, max_length=MAX_TITLE)
     button_3 = forms.CharField(label=_("Button 3"), required=False, max_length=MAX_TITLE)
+    file_kind = forms.ChoiceField(
+        label=_("File"), required=False, choices=[("", _("No file")), *FILE_KINDS.items()], widget=forms.Select
+    )
+    link = forms.CharField(
+        label=_("Web address of the file"),
+        required=False,
+        max_length=2048,
+        help_text=_("Begins with https://, and everybody can open it. WhatsApp fetches the file from there."),
+        widget=forms.TextInput({"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
 
     def __init__(self, data: Any = None, *, stored: Mapping[str, Any] | None, suggested: str = "", **options: Any) -> None:
         stored = stored or {}
         self._ids = {button["title"]: button["id"] for button in stored.get("buttons", ())}
         titles = {f"button_{index}": title for index, title in enumerate(self._ids, start=1)}
-        super().__init__(data, initial={"text": stored.get("text", suggested)} | titles, **options)
+        file = {"file_kind": stored.get("kind", ""), "link": stored.get("link", "")}
+        text = stored.get("caption" if file["file_kind"] else "text", "" if stored else suggested)
+        super().__init__(data, initial={"text": text} | titles | file, **options)
         self.message: dict[str, Any] | None = None
 
     @property
@@ -61,6 +86,12 @@ class MessageForm(forms.Form):
     def typed_text(self) -> str:
         return str(self["text"].value() or "")
 
+    @property
+    def typed_file(self) -> tuple[str, str]:
+        """The kind and the name of the file, as they are in the fields now. Both are empty without a file."""
+        kind = str(self["file_kind"].value() or "")
+        return (kind, file_name(str(self["link"].value() or ""))) if kind in FILE_KINDS else ("", "")
+
     def clean_text(self) -> str:
         text = self.cleaned_data["text"].replace("\r\n", "\n").strip()
         unknown = [name for name in names_in(text) if name not in PLACEHOLDERS]
@@ -68,36 +99,72 @@ class MessageForm(forms.Form):
             raise ValidationError(_("There is no placeholder “%(name)s”."), params={"name": unknown[0][:40]})
         return text if is_visible(text) else ""
 
+    def clean_link(self) -> str:
+        link = str(self.cleaned_data["link"]).strip()
+        if link and (problem := url_problem(link, is_called=True)):
+            raise ValidationError(LINK_PROBLEMS[problem])
+        return link
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        titles = [cleaned[field.name] for field in self.buttons if cleaned.get(field.name)]
-        if not self.errors and (cleaned["text"] or titles):
-            self.message = self._message(cleaned["text"], titles)
+        if self.errors:
+            return cleaned
+        titles = [cleaned[field.name] for field in self.buttons if cleaned[field.name]]
+        if cleaned["file_kind"]:
+            self.message = self._checked(self._file_message(cleaned, titles))
+        elif titles:
+            self.message = self._checked(self._button_message(cleaned["text"], titles))
+        elif cleaned["text"]:
+            self.message = self._checked({"type": "text", "text": cleaned["text"]})
         return cleaned
 
-    def _message(self, text: str, titles: Sequence[str]) -> dict[str, Any] | None:
-        """Returns the message. Returns None and adds an error if WhatsApp would refuse it."""
-        message: dict[str, Any] = {"type": "buttons" if titles else "text", "text": text}
-        if titles:
-            ids = [self._ids.get(title) or button_id(title, index) for index, title in enumerate(titles, start=1)]
-            message["buttons"] = [{"id": each, "title": title} for each, title in zip(ids, titles, strict=True)]
+    def _button_message(self, text: str, titles: Sequence[str]) -> dict[str, Any]:
         if not text:
             self.add_error("text", _("A message with buttons needs a text."))
-        elif len({fold(title) for title in titles}) < len(titles):
-            self.add_error("button_2", _("Two buttons have the same text."))
-        elif titles and len(text) > MAX_BUTTON_TEXT:
+        elif len(text) > MAX_BUTTON_TEXT:
             self.add_error("text", _("With buttons, a text has at most 1,024 characters."))
-        else:
-            try:
-                build(message, lambda name: name)
-            except InvalidMessage as refusal:
-                self.add_error("text", gettext(refusal.words) % {"limit": refusal.limit})
-        return None if self.errors else message
+        if len({fold(title) for title in titles}) < len(titles):
+            self.add_error("button_2", _("Two buttons have the same text."))
+        ids = [self._ids.get(title) or button_id(title, index) for index, title in enumerate(titles, start=1)]
+        buttons = [{"id": each, "title": title} for each, title in zip(ids, titles, strict=True)]
+        return {"type": "buttons", "text": text, "buttons": buttons}
+
+    def _file_message(self, cleaned: Mapping[str, Any], titles: Sequence[str]) -> dict[str, Any]:
+        kind, text, link = cleaned["file_kind"], cleaned["text"], cleaned["link"]
+        if titles:
+            self.add_error("button_1", _("A message has buttons or a file, not both."))
+        if not link:
+            self.add_error("link", _("Enter the web address of the file."))
+        if text and kind in WITHOUT_CAPTION:
+            self.add_error("text", _("WhatsApp shows no text with an audio. Empty it, or choose no file."))
+        elif len(text) > MOST_CAPTION:
+            self.add_error("text", _("With a file, a text has at most 1,024 characters."))
+        name = {"filename": file_name(link)} if kind == "document" else {}
+        return {"type": "media", "kind": kind, "link": link} | ({"caption": text} if text else {}) | name
+
+    def _checked(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Returns the message. Returns None if there is an error, and adds one if WhatsApp would refuse the message."""
+        if self.errors:
+            return None
+        try:
+            build(message, lambda name: name)
+        except InvalidMessage as refusal:
+            self.add_error("text", gettext(refusal.words) % {"limit": refusal.limit})
+            return None
+        return message
 
     def require(self) -> None:
         """Adds an error if the message is empty, because it is switched on."""
         if self.message is None and not self.errors:
             self.add_error("text", _("Write what customers get, or switch the message off."))
+
+
+def file_name(link: str) -> str:
+    """Returns the name of the file at this address: the last part of its path."""
+    try:
+        return unquote(urlsplit(link).path).rpartition("/")[2][:MAX_FILE_NAME]
+    except ValueError:
+        return ""
 
 
 def button_id(title: str, index: int) -> str:

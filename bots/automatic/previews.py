@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import get_language, gettext, ngettext
 
@@ -31,6 +32,8 @@ class MessagePreview:
 
     body: str
     buttons: tuple[PreviewButton, ...] = ()
+    header_kind: str = ""
+    file_name: str = ""
     is_default: bool = False
 
 
@@ -74,13 +77,16 @@ def _preview(name: str, forms: AutomaticForms, facts: Facts) -> MessagePreview:
     form = forms.messages[name]
     buttons = tuple(map(PreviewButton, form.typed_buttons))
     text, is_default = form.typed_text, False
-    if name.startswith("handed_over") and not text.strip() and not buttons:
+    kind, name_of_file = form.typed_file
+    if name.startswith("handed_over") and not text.strip() and not buttons and not kind:
         text, is_default = default_hand_over(facts)["text"], True
     try:
         filled = fill({"type": "text", "text": text[:MOST_TEXT]}, facts)
     except InvalidMessage:
         filled = None  # the error of the field says why
-    return MessagePreview(filled["text"]["body"] if filled else "", buttons, is_default)
+    body = filled["text"]["body"] if filled else ""
+    # An audio is drawn as a document: the preview has no player.
+    return MessagePreview(body, buttons, "document" if kind == "audio" else kind, name_of_file, is_default)
 
 
 # ---- In sentences ----
@@ -91,7 +97,10 @@ def summarize(forms: AutomaticForms, number: PhoneNumber, bot: Bot | None) -> li
     settings, hours = forms.typed, forms.hours
     sentences = [_hours_sentence(hours), *_greeting(settings, bot), *_away(settings, hours), *_reminder(settings)]
     if bot:
-        columns = {"bot_returns": number.bot_returns, "bot_returns_minutes": number.bot_returns_minutes} | forms.number_columns
+        columns: dict[str, Any] = {
+            "bot_returns": number.bot_returns,
+            "bot_returns_minutes": number.bot_returns_minutes,
+        } | forms.number_columns
         sentences.append(_bot_returns(BotReturn(columns["bot_returns"]), columns["bot_returns_minutes"], bot))
     elif not (settings.greeting_is_on or settings.away_is_on or settings.reminder_is_on):
         sentences.append(Sentence(gettext("Nothing is sent automatically: all messages are off."), "circle-stop"))

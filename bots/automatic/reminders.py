@@ -114,4 +114,7 @@ def _bot_message(contact: Contact, message: Mapping[str, Any]) -> BotMessage:
 def _mark(contacts: Iterable[Contact]) -> None:
     """Notes that these contacts have had the reminder of their session."""
     kind = AutomaticKind.REMINDER.value
-    insert_missing_rows([AutomaticMessageSent(contact=each, session_id=each.session_id, kind=kind) for each in contacts])
+    sessions = [(each, each.session_id) for each in contacts]
+    insert_missing_rows(
+        [AutomaticMessageSent(contact=each, session_id=session, kind=kind) for each, session in sessions if session]
+    )

@@ -30,7 +30,8 @@ def apply_change(document: Document, change: Change) -> Document:
         return dict(whole)
     steps = _by_id(document) | {step["id"]: step for step in change.get("steps", [])}
     order = change.get("order", list(steps))
-    return change.get("rest", _rest(document)) | {"steps": [steps[step_id] for step_id in order]}
+    rest: Document = change.get("rest", _rest(document))
+    return rest | {"steps": [steps[step_id] for step_id in order]}
 
 
 def _rest(document: Document) -> Document:

@@ -1,12 +1,14 @@
 """What is wrong with a draft, for the page that shows it."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from bots.editor.outputs import Document, get_at
+from bots.editor.step_types import name_of
 from bots.flows.checks.billed_messages import BilledMessages, most_billed_messages
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import FORMAT, Flow, InvalidFlow, read_flow
@@ -15,6 +17,8 @@ from bots.flows.problems import Problem
 CACHED_DRAFTS = 64
 """Of each process. A change is compared with the draft before it, which was checked a moment ago."""
 CACHED_STEPS = 4096
+MAX_PATHS = 30
+"""Ends of paths that the page lists."""
 NO_MESSAGES = BilledMessages()
 
 
@@ -51,8 +55,16 @@ def _check(text: str) -> DraftCheck:
         flow = _read(document)
     except InvalidFlow as invalid:
         return DraftCheck(tuple(invalid.problems))
-    problems = (_in_plain_words(problem, flow) for problem in check_flow(flow))
-    return DraftCheck(tuple(problems), most_billed_messages(flow))
+    problems = [_in_plain_words(problem, flow) for problem in check_flow(flow)]
+    return DraftCheck((*problems, *_texts_in_place_of_json(flow)), most_billed_messages(flow))
+
+
+def _texts_in_place_of_json(flow: Flow) -> Iterator[Problem]:
+    """Warns of what was typed as JSON and is none: a form keeps it as a text."""
+    for step in flow.step_list:
+        for field in ("body", "example"):
+            if step["type"] == "call" and isinstance(step.get(field), str):
+                yield Problem("wrong_type", step["id"], field, words=WORDS["json"], blocks=False)
 
 
 def _read(document: Document) -> Flow:
@@ -75,6 +87,7 @@ WORDS = {
     "steps": gettext_noop("Add a first step."),
     "start": gettext_noop("Choose a step."),
     "words": gettext_noop("Write at least one word."),
+    "json": gettext_noop("This is not JSON. It counts as a text."),
     "empty": gettext_noop("This must not be empty."),
 }
 """Sentences for a person who fills in a form, where the flow's own are about its file."""
@@ -105,3 +118,10 @@ def billed_words(check: DraftCheck) -> str:
         "words": words,
         "total": max(map(int, filter(None, totals)), default=0),
     }
+
+
+def billed_paths(document: Document, check: DraftCheck) -> list[tuple[str, str, int | None]]:
+    """Returns the ends of all paths: id and name of the last step, and how many messages a conversation up to it has at most. None:
+    as many as the customer likes."""
+    names = {step["id"]: name_of(step) for step in document["steps"]}
+    return [(end.step, names[end.step], end.most) for end in check.billed.ends[:MAX_PATHS]]

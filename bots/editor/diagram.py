@@ -19,6 +19,8 @@ MAX_KIND = 26
 MAX_LABEL = 14
 LETTER = 6.4
 """Width of an average letter of a label."""
+COUNT_LETTER = 7
+"""The same of a line of counts, which is bold."""
 HEAD = 44
 COUNTS = 15
 """Height of a line of counts."""
@@ -95,13 +97,13 @@ def _nodes(document: Document, states: Mapping[str, str], counts: Counts | None)
 
 def _box(step: Step, outputs: Sequence[Output], count_lines: Sequence[str]) -> Box:
     widths = [_label_width(output) for output in outputs]
-    texts = [2 * INDENT + LETTER * len(line) for line in count_lines]
+    texts = [2 * INDENT + COUNT_LETTER * len(line) for line in count_lines]
     width = max(MIN_WIDTH, sum(widths) + 4 * max(0, len(widths) - 1) + 2 * PADDING, *texts)
     height = HEAD + COUNTS * len(count_lines) + _has_labels(outputs) * OUTPUTS
     offset = (width - sum(widths) - 4 * max(0, len(widths) - 1)) / 2
     ports = []
     for output, each in zip(outputs, widths, strict=True):
-        ports.append(Port(offset + each / 2, output.target))
+        ports.append(Port(offset + each / 2, output.target or ""))
         offset += each + 4
     return Box(step["id"], width, height, ports)
 

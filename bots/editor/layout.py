@@ -21,10 +21,10 @@ MARGIN = 16
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An output of a box: its distance from the left side of the box, and the box to which it leads."""
+    """An output of a box: its distance from the left side of the box, and the box to which it leads, if any."""
 
     offset: float
-    target: str | None
+    target: str
 
 
 @dataclass(slots=True)
@@ -98,17 +98,32 @@ def _find_layers(boxes: Mapping[str, Box], start: str) -> None:
     roots = [start, *boxes] if start in boxes else [*boxes]
     for root in roots:
         if root not in state:
-            boxes_before = len(finished)
+            finished_before = len(finished)
             _visit(boxes, root, state, finished)
             if root != start:
-                for name in finished[boxes_before:]:
+                for name in finished[finished_before:]:
                     boxes[name].is_reached = False
+    _link_to_reached(boxes)
     for name in reversed(finished):
         box = boxes[name]
         for index, port in enumerate(box.ports):
             if port.target in boxes and index not in box.links:
                 target = boxes[port.target]
                 target.layer = max(target.layer, box.layer + 1)
+    _move_below([box for box in boxes.values() if not box.is_reached], [box for box in boxes.values() if box.is_reached])
+
+
+def _link_to_reached(boxes: Mapping[str, Box]) -> None:
+    """Makes links of edges from steps that no path reaches to others, so that these stay where the paths put them."""
+    for box in boxes.values():
+        if not box.is_reached:
+            box.links |= {index for index, port in enumerate(box.ports) if port.target in boxes and boxes[port.target].is_reached}
+
+
+def _move_below(below: Sequence[Box], above: Sequence[Box]) -> None:
+    offset = 1 + max((box.layer for box in above), default=-1)
+    for box in below:
+        box.layer += offset
 
 
 def _visit(boxes: Mapping[str, Box], root: str, state: dict[str, str], finished: list[str]) -> None:

@@ -116,14 +116,16 @@ def _field(condition: Condition, known: Known) -> str | None:
 
 
 def _variable(condition: Condition, known: Known) -> str | None:
-    return _compared(condition, known, known.variables.get(condition["name"], ""))
+    value = known.variables.get(condition["name"], "")
+    return _compared(condition, known, value, known.shown_value_of(condition["name"]))
 
 
-def _compared(condition: Condition, known: Known, value: str) -> str | None:
+def _compared(condition: Condition, known: Known, *values: str) -> str | None:
+    """Compares a value, which may have several forms, with the text of the condition."""
     if "is" in condition:
-        matches = plain(value) == plain(fill(condition["is"], known.value_of))
+        matches = plain(fill(condition["is"], known.value_of)) in map(plain, values)
     else:
-        matches = (value.strip() == "") == condition.get("empty", True)
+        matches = (values[0].strip() == "") == condition.get("empty", True)
     return condition["name"] if matches else None
 
 

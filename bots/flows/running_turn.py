@@ -222,7 +222,7 @@ class RunningTurn:
         if was_reminded:
             times.pop("reminder", None)
         self.state.timer_is = min(times, key=lambda kind: times[kind]) if times else None
-        since = read_time(self.state.waits_since) or self.now
+        since = min(read_time(self.state.waits_since) or self.now, self.now)
         minutes = min(times.get(self.state.timer_is or "", 0), MAX_MINUTES)
         self.state.timer = (since + timedelta(minutes=minutes)).isoformat() if times else None
 
@@ -251,7 +251,7 @@ class RunningTurn:
         return GoOn(step.get("otherwise"))
 
     def _run_set(self, step: Step) -> GoOn | None:
-        value = fill(step["value"], self._known.value_of, MAX_VALUE)
+        value = fill(step["value"], self._known.shown_value_of, MAX_VALUE)
         if step["target"] == "variable":
             self.state.set_variable(step["name"], value)
         elif name := readable(value):

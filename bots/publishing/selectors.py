@@ -11,11 +11,24 @@ from django.shortcuts import get_object_or_404
 from bots.models import Bot, BotVersion, StepCount
 from bots.publishing.assignments import NumberBot, find_number_bots
 from bots.publishing.changes import FlowChanges, compare_flows
+from contacts.models import Contact
+from contacts.owners import Owner, OwnerReason
 from contacts.selectors import numbers_of
 from organizations.models import Organization, PhoneNumber
 
 MAX_VERSIONS = 50
 """Versions that a page shows, the latest."""
+
+
+MAX_FAILED = 99
+"""Conversations in which a bot failed that are counted."""
+FAILURES = (OwnerReason.FAILED, OwnerReason.CALL_FAILED, OwnerReason.NO_STEP, OwnerReason.LOOP)
+
+
+def count_failed_conversations(number: PhoneNumber) -> int:
+    """Returns how many contacts of the number wait for a person because the bot failed, at most `MAX_FAILED`."""
+    waiting = Contact.objects.filter(organization=number.organization_id, owner=Owner.WAITING, owner_reason__in=FAILURES)
+    return len(waiting.filter(create_for_phone_number=number).values_list("pk")[:MAX_FAILED])
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from bots.models import Bot
 from bots.publishing.assignments import find_number_bot
 from bots.publishing.changes import ChangedStep
+from bots.publishing.selectors import count_failed_conversations
 from organizations.models import PhoneNumber
 from organizations.templatetags.components import badge
 
@@ -46,5 +47,6 @@ def step_name(bot: Bot, step_id: str) -> str:
 
 @register.inclusion_tag("bots/_number_bot.html", takes_context=True)
 def number_bot(context: Any, number: PhoneNumber) -> dict[str, Any]:
-    """The bot of a number, on the number's page: which one, or why none answers."""
-    return {"access": context["access"], "number": number, "each": find_number_bot(number)}
+    """The bot of a number, on the number's page: which one, or why none answers, and where it failed."""
+    failed = count_failed_conversations(number)
+    return {"access": context["access"], "number": number, "each": find_number_bot(number), "failed": failed}

@@ -81,7 +81,7 @@ def exchange(connection: CheckedConnection, request: Request, destination: Desti
 
 
 def _receive(connection: CheckedConnection, request: Request, destination: Destination) -> Response:
-    with suppress(BrokenPipeError):  # a server may refuse a request before it has read all of it
+    with suppress(BrokenPipeError, ConnectionResetError):  # a server may refuse a request before it has read all of it
         connection.request(
             request.method,
             destination.target,

@@ -5,6 +5,7 @@ import "./pickers/reaction_picker.js";
 import "./composer/mount.js";
 import "./composer/keyboard.js";
 import "./composer/notes.js";
+import "./composer/take_over.js";
 import "./composer/window_check.js";
 import "./composer/failed_messages.js";
 import "./attachments/file_selection.js";

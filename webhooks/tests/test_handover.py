@@ -15,7 +15,7 @@ from chats.outbox.message_queue import queue_message
 from chats.outbox.send_results import store_results
 from cloud_api import messages
 from cloud_api.graph import GraphError
-from conftest import apply_all
+from conftest import run_worker
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
 from organizations.models import AccountEvent, PhoneNumber, Proof
@@ -62,7 +62,7 @@ def person(number: PhoneNumber, wa_id: str = "556199990000") -> Contact:
 
 def rebuild() -> None:
     call_command("replay", rebuild=True, all=True, stdout=StringIO())
-    apply_all()
+    run_worker()
 
 
 def told_to(people: People) -> list[tuple[str, str, str | None]]:
@@ -182,7 +182,7 @@ def test_a_row_that_cannot_move_does_not_stop_the_others(hub, meta, owner, intru
 def hand_over(owner: People) -> None:
     owner.type_ids()
     owner.paste(meta_token=TOKEN)
-    apply_all()
+    run_worker()
     assert owner.number.phone_number_id == NUMBER
 
 
@@ -191,7 +191,7 @@ def test_webhooks_that_the_platform_signed_for_the_former_owner_stay_theirs_afte
     PhoneNumber.objects.create(**IDS, **columns)
     post_text(hub, "old")
     hub.deliver(account_body(), secret=PLATFORM)
-    apply_all()
+    run_worker()
     hand_over(owner)
     post_text(hub, "new")
     before = told_to(owner), told_to(intruder)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from chats.conversations.unmatched_statuses import KEPT_FOR, STEP, delete_old_unmatched
 from chats.models import Message, StatusEvent, UnmatchedStatus
-from conftest import Hub, apply_all
+from conftest import Hub, run_worker
 from organizations.models import Organization
 from webhooks.log.tests.test_log_pages import member
 from webhooks.models import Webhook
@@ -55,7 +55,7 @@ def test_a_repeated_status_is_counted_once_and_a_rebuild_counts_the_same(unknown
     post_and_apply(status_body("wamid.unknown", "delivered"), status_body("wamid.unknown", "read"))
     assert UnmatchedStatus.objects.count() == 2
     call_command("replay", "--rebuild", stdout=StringIO())
-    apply_all()
+    run_worker()
     assert UnmatchedStatus.objects.count() == 2
 
 
@@ -97,12 +97,12 @@ def test_old_rows_are_deleted_and_a_rebuild_does_not_store_them_again(post_and_a
     post_and_apply(status_body("wamid.old", "delivered"), status_body("wamid.new", "delivered"))
     received("wamid.old", KEPT_FOR.days + 1)
     received("wamid.new", KEPT_FOR.days - 1)
-    apply_all()
+    run_worker()
     assert noted() == {"wamid.new"}
     for again in (["--all"], ["--rebuild"]):
         call_command("replay", *again, stdout=StringIO())
         assert noted() == {"wamid.new"}, "also before the chore comes"
-        apply_all()
+        run_worker()
         assert noted() == {"wamid.new"}
 
 
@@ -136,5 +136,5 @@ def test_many_rows_are_deleted_in_small_steps_by_the_index(post_and_apply, numbe
 
 def test_the_worker_deletes_old_rows(post_and_apply, unknown) -> None:
     with time_machine.travel(timezone.now() + KEPT_FOR + timedelta(hours=1)):
-        apply_all()
+        run_worker()
     assert noted() == set()

@@ -264,6 +264,15 @@ def test_a_flow_that_is_published_again_leaves_running_conversations_with_their_
     assert sent_texts()[-1] == "Custa R$ 10."
 
 
+def test_the_state_of_a_merged_contact_is_found_by_its_messages(publish, post_and_apply) -> None:
+    publish()
+    post_and_apply(text("w1", "oi"))
+    BotConversation.objects.all().delete()  # as with the contact that was merged into another one
+    post_and_apply(tap("w2", "prices", "Preços", now() + 1))
+    assert sent_texts()[-1] == "Custa R$ 10."
+    assert BotConversation.objects.count() == 1
+
+
 def test_a_time_out_of_the_flow_comes_once_and_not_while_a_person_is_in_charge(publish, post_and_apply) -> None:
     publish()
     post_and_apply(text("w1", "oi"))

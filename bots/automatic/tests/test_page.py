@@ -60,7 +60,7 @@ def values(**changes: Any) -> dict[str, Any]:
 
 def week(**changes: str) -> dict[str, str]:
     """From Monday to Friday, 08:00 to 18:00, with changes."""
-    days = {}
+    days: dict[str, str] = {}
     for index in range(5):
         days |= {f"day{index}-is_open": "on", f"day{index}-from_1": "08:00", f"day{index}-to_1": "18:00"}
     return days | {"opening": "hours"} | changes
@@ -123,6 +123,47 @@ def test_buttons_have_ids_from_their_texts_which_stay(admin: Client, number: Pho
     assert [button["id"] for button in settings.greeting["buttons"]] == ["of-a-bot", "🥐"]
 
 
+FILE = {"greeting-file_kind": "document", "greeting-link": "https://padaria.example.com/menu/Card%C3%A1pio.pdf?v=2"}
+
+
+def test_a_file_is_named_by_its_address_and_has_a_text(admin: Client, number: PhoneNumber) -> None:
+    settings = saved(admin, number, values(**FILE | {"greeting-text": "Oi, {{first_name}}!"}))
+
+    assert settings.greeting == {
+        "type": "media",
+        "kind": "document",
+        "link": FILE["greeting-link"],
+        "caption": "Oi, {{first_name}}!",
+        "filename": "Cardápio.pdf",
+    }
+    page = html_of(admin.get(address(number)))
+    assert "Cardápio.pdf" in page
+    assert "Oi, Maria!" in page  # in the preview
+
+
+def test_an_audio_goes_out_without_a_text(admin: Client, number: PhoneNumber) -> None:
+    link = "https://padaria.example.com/oi.ogg"
+    settings = saved(admin, number, values(**{"greeting_is_on": "on", "greeting-file_kind": "audio", "greeting-link": link}))
+
+    assert settings.greeting == {"type": "media", "kind": "audio", "link": link}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (FILE | {"greeting-button_1": "Preços"}, "A message has buttons or a file, not both."),
+        (FILE | {"greeting-link": ""}, "Enter the web address of the file."),
+        (FILE | {"greeting-link": "http://example.com/a.pdf"}, "The address has to begin with https://."),
+        (FILE | {"greeting-link": "https://10.0.0.1/a.pdf"}, "it belongs to a private network"),
+        (FILE | {"greeting-link": "https://[::1/a.pdf"}, "This is no web address."),
+        (FILE | {"greeting-file_kind": "audio", "greeting-text": "Oi"}, "WhatsApp shows no text with an audio."),
+        (FILE | {"greeting-text": "x" * 1025}, "With a file, a text has at most 1,024 characters."),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_refused(admin: Client, number: PhoneNumber, typed: dict[str, str], words: str) -> None:
+    assert words in refused(admin, number, values(**typed))
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
@@ -151,6 +192,20 @@ def test_what_cannot_be_right_is_said_and_nothing_is_saved(
 
     assert words in page
     assert "Not saved yet." in page
+
+
+def test_the_list_of_errors_names_the_part_of_the_page(admin: Client, number: PhoneNumber) -> None:
+    wrong = {"greeting-text": "Oi {{nome}}", "reminder_minutes": "1", "closed-0-name": "Inventário"}
+
+    page = refused(admin, number, values(**week(**{"day0-to_1": "07:00", "day0-from_2": "09:00", "day0-to_2": "10:00"}, **wrong)))
+
+    for part, field in (
+        ("Greeting", "#id_greeting-text"),
+        ("Minutes before the window closes", "#id_reminder_minutes"),
+        ("Monday", "#day0-error"),
+        ("Other days on which you are closed", "#id_closed-0-day"),
+    ):
+        assert f'{part}: <a class="underline" href="{field}"' in page
 
 
 def test_hours_are_saved_with_breaks_and_nights(admin: Client, number: PhoneNumber) -> None:

@@ -43,7 +43,8 @@ class FormContext:
 
 def form_context(document: Document, templates: Sequence[Option] = ()) -> FormContext:
     """Returns what the forms of a draft offer for selection."""
-    steps, choices = [], {}
+    steps: list[Option] = []
+    choices: dict[str, str] = {}
     for number, step in enumerate(document["steps"], 1):
         name = name_of(step)
         steps.append((step["id"], f"{number}. {name}"))

@@ -37,6 +37,14 @@ def test_a_path_that_goes_back_is_a_link_and_no_line() -> None:
     assert [(edge.source.id, edge.target.id) for edge in layout.edges] == [("a", "b"), ("b", "c")]
 
 
+def test_steps_that_no_path_reaches_stand_below_the_others() -> None:
+    layout = layout_of({"x": "ay", "a": "b", "b": "", "y": "b"})
+
+    assert layers(layout) == {"a": 0, "b": 1, "x": 2, "y": 3}
+    assert [name for name, box in layout.boxes.items() if not box.is_reached] == ["x", "y"]
+    assert {name: box.links for name, box in layout.boxes.items()} == {"a": set(), "b": set(), "x": {0}, "y": {0}}
+
+
 def test_a_line_passes_the_layers_between() -> None:
     layout = layout_of({"a": "bc", "b": "c", "c": ""})
     edge = next(edge for edge in layout.edges if edge.source.id == "a" and edge.target.id == "c")
@@ -108,7 +116,7 @@ def test_steps_with_problems_are_marked(menu: Document) -> None:
 def test_numbers_of_customers_are_shown(menu: Document) -> None:
     with_numbers = draw(menu, {"s1": {"came": 3, "left": 1}, "s2": {"came": 1}})
 
-    assert with_numbers.count("diagram-count") == 3
+    assert with_numbers.count("diagram-count") == 4  # a line for each step, and one more
     assert "3 " in with_numbers
     assert "diagram-count" not in draw(menu)
 

@@ -21,7 +21,7 @@ def post(document: Document, **values: str | list[str]) -> Document:
     return read_edit(document, {"step_id": ["s1"], "has_fields": ["1"], **posted}).document
 
 
-def changed(kind: str, fields: dict[str, Any] | None = None, **values: str | list[str]) -> dict[str, Any]:
+def changed(kind: str, fields: Any = None, **values: str | list[str]) -> dict[str, Any]:
     return step_of(post(flow_with(kind, **fields or {}), **values), "s1")
 
 

@@ -3,7 +3,7 @@
 flow_checks      check_flow: all problems of a flow
 step_checks      problems of one step
 branch_checks    problems of conditions
-url_checks       problems of URLs
+url_checks       problems of URLs: url_problem
 graph            the paths of a flow: Graph
 billed_messages  most_billed_messages, BilledMessages, Segment, PathEnd
 """

@@ -147,6 +147,20 @@ def test_long_values_are_cut_so_that_the_message_fits(message: dict[str, Any], m
     assert body.endswith("…")
 
 
+def test_a_draft_whose_message_whatsapp_would_refuse_hands_over_and_stops() -> None:
+    sample = flow(step("a", "send", "b", message=buttons("?", p="x" * 21)), send("b", "Oi"))
+    assert kinds(play(sample, "oi").actions) == ["Came a", "HandOver a", "HandedOver a"]
+    asking = flow(ask("a", "email", "b") | {"message": buttons("?", p="x" * 21)}, send("b", "Oi"))
+    failed = play(asking, "oi")
+    assert only(failed, HandOver).reason == "failed"
+    assert (failed.state["ended"], failed.state["waits_for"]) == (True, None)
+
+
+def test_the_words_of_the_number_replace_a_hand_over_message_that_whatsapp_would_refuse() -> None:
+    action = only(play(flow(step("h", "hand_over", message=buttons("?", p="x" * 21))), "oi"), HandOver)
+    assert (action.reason, action.message, action.file) == ("step", None, "")
+
+
 def test_a_stored_file_is_named_beside_the_message() -> None:
     message = {"type": "media", "kind": "document", "file": "77", "filename": "menu.pdf"}
     action = only(play(flow(step("a", "send", message=message)), "oi"), Send)
@@ -196,6 +210,11 @@ def test_a_timer_of_a_step_without_time_out_does_nothing() -> None:
     sample = flow(step("w", "wait"))
     state = play(sample, "oi").state | {"timer": NOW.isoformat(), "timer_is": "timeout"}
     assert run(sample, state, timed_out(5)).actions == ()
+
+
+def test_a_time_far_in_the_future_does_not_stop_the_timer() -> None:
+    state = play(WAITING, "oi").state | {"waits_since": "9999-12-31T23:59:59+00:00"}
+    assert run(WAITING, state, timed_out(10)).state["timer"] == "2026-11-26T12:40:00+00:00"
 
 
 def test_a_reminder_without_time_out_leaves_the_flow_waiting() -> None:
@@ -406,6 +425,13 @@ def test_set_changes_a_variable_or_the_name_of_the_contact() -> None:
     turn = play(sample, "oi")
     assert only(turn, SetField) == SetField("name", "Ana! Lima")
     assert sent(turn) == ["Ana! Ana! Lima Ana!"]
+
+
+def test_set_writes_values_as_people_read_them() -> None:
+    sample = flow(
+        ask("q", "date", "a"), step("a", "set", "b", target="variable", name="x", value="Dia {{valor}}"), send("b", "{{x}}")
+    )
+    assert sent(play(sample, "oi", "24/12")) == ["Dia 24/12/2026"]
 
 
 def test_a_contact_never_gets_an_empty_name() -> None:

@@ -133,7 +133,7 @@ def test_the_schema_is_valid_and_accepts_every_starter() -> None:
         Draft202012Validator(SCHEMA).validate(starter.read().document)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(mutated())
 def test_the_prepared_schema_finds_what_the_published_one_finds(document: Any) -> None:
     """Reading uses the schema in another form, to be fast."""

@@ -145,6 +145,17 @@ def test_a_number_whose_bot_answers_nobody_says_so_on_both_pages(
 # ---- Publishing and versions ----
 
 
+def test_the_page_of_a_number_says_in_how_many_conversations_the_bot_failed(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
+) -> None:
+    address = reverse("number", args=[padaria.pk, number.pk])
+    assert "The bot failed" not in html_of(admin.get(address))
+    for index, reason in enumerate(("failed", "call_failed", "asked")):
+        contact = {"create_for_phone_number": number, "wa_id": f"55619815005{index:02}"}
+        Contact.objects.create(**contact, owner="waiting", owner_reason=reason)
+    assert "The bot failed in 2 conversations, which wait for a person." in html_of(admin.get(address))
+
+
 def test_problems_are_named_with_their_step_before_publishing(admin: Client, padaria: Organization, bot: Bot) -> None:
     Bot.objects.update(draft=flow(text("a", "Oi", "nowhere")))
 

@@ -666,24 +666,24 @@ def test_nobody_listens(client: Client) -> None:
     assert failure(client, url=f"https://{HOST}:{port}/", allowed=["127.0.0.1/32"]) is Failure.CONNECTION
 
 
-def test_a_server_that_refuses_before_it_read_the_body_is_understood(client: Client, start_server: StartServer) -> None:
-    """It responds to a large body at once and closes only its sending side."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
+@pytest.mark.parametrize("ends_first", [True, False], ids=["broken pipe", "reset"])
+def test_a_response_to_half_of_a_request_is_read(client: Client, ends_first: bool) -> None:
+    """A server refuses a large body by its headers, and closes the connection while the body is being sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-    def serve() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.sendall(ok(b"no", 413))
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(2**16):
-                pass
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(ok(b"no", 413))
+                if ends_first:
+                    connection.shutdown(socket.SHUT_WR)
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    response = client.send("POST", f"http://{HOST}:{port}/", ["127.0.0.1/32"], body=b"a" * 2**22)
-    thread.join()
-    listener.close()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://{HOST}:{listener.getsockname()[1]}/"
+        response = client.send("POST", url, ["127.0.0.1/32"], body=b"a" * 2**24)
+        thread.join()
     assert (response.status, response.body) == (413, b"no")
 
 

@@ -238,15 +238,28 @@ def test_how_many_wait_is_in_the_navigation_of_every_page(maria, padaria, ana) -
         assert "conversation waits for a person" in body(page).partition("data-waiting-for-person")[2]
 
 
-def test_those_who_wait_are_found_by_an_index(maria) -> None:
-    others(maria, 300, owner="person")
-    for column in (None, NOW):
-        waiting = ContactFilters(view=ListTab.FOR_PERSON).matching(maria.organization_id, NOW).order_by("owner_since", "pk")
-        waiting = waiting.filter(owner_since__gte=column) if column else waiting
-        plan = waiting.explain()
-        assert "contact_owner_since" in plan
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [(ContactFilters(view=ListTab.FOR_PERSON), "contact_owner_since"), (ContactFilters(owner="bot"), "contact_latest_by_owner")],
+)
+def test_lists_by_owner_are_read_along_an_index(maria, filters, index) -> None:
+    people = others(maria, 300)
+    Contact.objects.filter(pk__in=[each.pk for each in people[:60]]).update(owner="waiting", owner_since=NOW)
+    Contact.objects.filter(pk__in=[each.pk for each in people[60:120]]).update(owner="bot")
+    first = list_contacts(maria.organization_id, filters, NOW, limit=20)
+    for after in (None, first.next):
+        with CaptureQueriesContext(connection) as queries:
+            list_contacts(maria.organization_id, filters, NOW, after=after, limit=20, conversations=True)
+        plan = explain(queries[-1]["sql"])
+        assert index in plan
         assert "TEMP B-TREE" not in plan  # SQLite sorts nothing
         assert "filesort" not in plan
+
+
+def explain(statement: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{statement.replace('%', '%%')}")
+        return str(cursor.fetchall())
 
 
 # ---- The filter by owner ----

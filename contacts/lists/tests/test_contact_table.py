@@ -118,7 +118,7 @@ def test_a_page_takes_few_queries_however_many_rows_it_has(padaria, member, add_
     for query in ({}, {"q": "maria 0"}, {"q": "61 8150"}, {"label": label.pk, "view": "closing"}):
         with CaptureQueriesContext(connection) as queries:
             page(member, padaria, **query)
-        assert len(queries) <= 13, query
+        assert len(queries) <= 14, query
 
 
 def test_empty_states_show_what_to_do_next(padaria, member, number, add_contact):

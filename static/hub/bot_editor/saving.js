@@ -99,9 +99,12 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
 });
 
 body.addEventListener("htmx:afterSettle", ({ detail }) => {
-  if (!snapshots.has(detail.xhr)) return;
-  if (detail.xhr.status !== 200) showState("failed");
-  else showState(unsavedForms().length ? "saving" : "saved");
+  if (snapshots.has(detail.xhr) && detail.xhr.status === 200) showState(unsavedForms().length ? "saving" : "saved");
+});
+
+// Not applied: the draft has changed elsewhere, or the operation is not possible.
+body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (snapshots.has(detail.xhr) && detail.xhr.status === 422) showState(unsavedForms().length ? "failed" : "saved");
 });
 
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {

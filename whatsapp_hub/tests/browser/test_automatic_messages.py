@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from bots.models import AutomaticMessages
 from conftest import Hub
@@ -148,12 +148,17 @@ def test_an_error_is_said_with_a_link_to_its_field(open_settings: Any) -> None:
 
 def test_leaving_with_changes_asks_first(open_settings: Any, number: PhoneNumber) -> None:
     page = open_settings()
-    sign, asked = page.locator("[data-unsaved-sign]"), []
+    sign = page.locator("[data-unsaved-sign]")
+    asked: list[str] = []
     expect(sign).to_be_empty()
     switch_on(page, "greeting")
     expect(sign).not_to_be_empty()
 
-    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
     page.get_by_role("link", name=number.shown_name).first.click()
     expect(page.locator("#id_greeting_is_on")).to_be_checked()
     assert asked == ["beforeunload"]

@@ -205,6 +205,19 @@ def test_undo_and_redo_follow_each_other(open_page: Open, bia: User, menu: Bot) 
     assert menu.draft_revision == 4
 
 
+def test_undo_of_the_step_with_the_focus_keeps_the_focus_in_the_page(open_page: Open, bia: User, menu: Bot) -> None:
+    page = open_page(url_of(menu), bia)
+    page.locator("#heading-s4").focus()
+    page.keyboard.press("Control+Enter")
+    page.locator("#add-step").get_by_role("button", name="Labels").press("Enter")
+    expect(page.locator("#field-s6-add")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#heading-s6")).to_be_focused()
+    page.keyboard.press("Control+z")
+    expect(page.locator("#step-s6")).to_have_count(0)
+    expect(page.locator("#undo")).to_be_focused()
+
+
 def test_undo_shows_the_former_text_in_an_open_form(open_page: Open, bia: User, menu: Bot) -> None:
     page = open_page(url_of(menu, "?open=s4"), bia)
     page.locator("#field-s4-message-text").fill("Something else")

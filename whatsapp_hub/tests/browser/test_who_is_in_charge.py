@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from bots.models import Bot, BotVersion
 from chats.conversations import ownership
 from chats.models import Message, MessageStatus, Origin
 from chats.outbox.message_queue import queue_message
@@ -26,6 +27,26 @@ from whatsapp_hub.tests.browser.webhooks import NUMBER, deliver_and_apply, messa
 pytestmark = pytest.mark.xdist_group("browser")
 JOELMA, RUI, IARA, ANSELMO = "556181500586", "5511987654021", "556133214455", "556199321788"
 NOTE = "Quer 3 bolos de milho para sábado.\nJá tem o endereço."
+
+ORDERS = {
+    "format": 1,
+    "name": "Pedidos",
+    "start": "order",
+    "settings": {"silence_seconds": 0},
+    "steps": [
+        {
+            "id": "order",
+            "type": "ask",
+            "title": "Pedido",
+            "message": {"type": "text", "text": "Qual é o seu pedido?"},
+            "variable": "pedido",
+            "answer": {"kind": "text"},
+            "invalid": {"type": "text", "text": "Pode repetir?"},
+            "next": "person",
+        },
+        {"id": "person", "type": "hand_over", "title": "Pessoa", "note": "Quer: {{pedido}}", "message": None},
+    ],
+}
 
 
 @pytest.fixture
@@ -153,7 +174,8 @@ def test_taking_over_shows_live_in_the_page_of_a_colleague_who_is_writing(
     expect(other.locator("#owner-band")).to_contain_text("bot")
     other.locator("[data-text]").fill("Oi, Joelma")
     other.wait_for_timeout(700)  # until the stream is open
-    page.locator("#take-over").click()
+    page.locator("#take-over").press("Enter")
+    expect(page.locator("[data-text]")).to_be_focused()
     for each in (page, other):
         expect(each.locator("#owner-band strong")).to_contain_text("Ana Souza")
         expect(each.locator("#conversation-heading .owner-chip")).to_contain_text("Ana Souza")
@@ -233,6 +255,38 @@ def test_automatic_messages_are_switched_in_the_contact_pane(
     expect(page.locator("#thread .change-line")).to_have_count(1)
     expect(page.locator(f"#automatic-{people[JOELMA].pk}")).not_to_be_checked()
     assert not Contact.objects.get(pk=people[JOELMA].pk).activate_automatic_message
+
+
+# ---- With a real bot ----
+
+
+def test_staff_watch_the_bot_and_are_called_when_it_hands_over(
+    open_page: Open, hub: Hub, numbers: dict[str, PhoneNumber], ana: User, inbox: str
+) -> None:
+    bot = Bot.objects.create(organization_id=ana.memberships.get().organization_id, key="pedidos", name="Pedidos")
+    bot.published = BotVersion.objects.create(bot=bot, number=1, flow=ORDERS)
+    bot.save()
+    begins = timezone.now() - timedelta(hours=1)
+    PhoneNumber.objects.update(default_bot="pedidos", default_profile="bot", answers_since=begins)
+    page = open_page(inbox, ana)
+    page.wait_for_timeout(700)  # until the stream is open
+
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
+    expect(page.locator("#rows .owner-chip")).to_contain_text("Bot")
+    expect(page.locator("#rows .row-preview")).to_contain_text("Qual é o seu pedido?")
+    page.locator("#rows .row").click()
+    expect(page.locator("#thread .bot-trace")).to_have_count(1)
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="3 bolos de milho"))
+
+    expect(page.locator("#for-person .for-person-count")).to_have_text("1")
+    expect(page.locator("#owner-band blockquote")).to_have_text("Quer: 3 bolos de milho")
+    expect(page.locator("#thread .note")).to_contain_text("Quer: 3 bolos de milho")
+    expect(page.locator("#contact-pane dl").last).to_contain_text("3 bolos de milho")
+    page.locator("[data-text]").fill("Oi, Joelma! Anotado.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#owner-band strong")).to_contain_text("Ana Souza")
+    expect(page.locator("#for-person .for-person")).to_have_count(0)
+    expect(page.locator("#unread .nav-badge-waiting")).to_have_count(0)
 
 
 # ---- Looks ----

@@ -311,6 +311,12 @@ def test_the_operator_may_allow_urls_of_own_networks() -> None:
     assert check_flow(sample, is_allowed_url=lambda url: url == "http://10.0.0.1/") == []
 
 
+def test_a_file_that_the_caller_cannot_send_blocks() -> None:
+    sample = flow(step("a", "send", "end", message={"type": "media", "kind": "image", "file": "7"}), END)
+    assert problems(sample) == [("unknown_file", "a", "message.file")]
+    assert check_flow(sample, is_stored_file=lambda file_id: file_id == "7") == []
+
+
 def test_problems_come_in_the_order_of_the_steps() -> None:
     sample = flow(step("a", "jump", "b"), send("b", "{{x}}", "c"), send("c", "", "gone"))
     assert [problem.step for problem in check_flow(sample)] == ["b", "c", "c"]
