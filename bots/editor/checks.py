@@ -13,6 +13,7 @@ from bots.flows.checks.billed_messages import BilledMessages, most_billed_messag
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import FORMAT, Flow, InvalidFlow, read_flow
 from bots.flows.problems import Problem
+from bots.web_requests.operator_list import is_opened_by_operator
 
 CACHED_DRAFTS = 64
 """Of each process. A change is compared with the draft before it, which was checked a moment ago."""
@@ -55,7 +56,7 @@ def _check(text: str) -> DraftCheck:
         flow = _read(document)
     except InvalidFlow as invalid:
         return DraftCheck(tuple(invalid.problems))
-    problems = [_in_plain_words(problem, flow) for problem in check_flow(flow)]
+    problems = [_in_plain_words(problem, flow) for problem in check_flow(flow, is_allowed_url=is_opened_by_operator)]
     return DraftCheck((*problems, *_texts_in_place_of_json(flow)), most_billed_messages(flow))
 
 
