@@ -388,7 +388,7 @@ def test_an_organization_that_entered_the_id_first_sees_the_proof_and_does_not_g
     refused = owner.paste(meta_token=TOKEN)
 
     assert refused.status_code == 422
-    assert "confirmed for somebody else" in refused.content.decode()
+    assert "confirmed for another organization" in refused.content.decode()
     assert intruder.number.phone_number_id == NUMBER
     post_text(hub, "for the first who proved it")
     assert intruder.contents == ["for the first who proved it"]

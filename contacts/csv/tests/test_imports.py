@@ -543,7 +543,7 @@ def test_an_import_ends_with_a_reason_if_its_user_is_no_longer_a_member(padaria,
     assert (people(), own.step, own.state) == ([], "checked", State.WAITING)
     page = admin.get(page_of(own))
     assert [line for line, _words in faults(page)] == [0]
-    assert "is no member any more" in page.content.decode()
+    assert "is no longer a member" in page.content.decode()
     assert page_of(own, "contact_import_begin") not in page.content.decode()
 
     answer = name_columns(admin, page_of(own, "contact_import_columns"))  # a colleague goes on, as themselves
@@ -591,7 +591,7 @@ def test_a_user_who_is_no_longer_an_administrator_adds_no_labels(padaria, admin,
     import_queue.LANE.run_once()
 
     page = admin.get(page_of(ContactImport.objects.get()))
-    assert "is no administrator any more" in faults(page)[0][1]
+    assert "is no longer an administrator" in faults(page)[0][1]
     assert (people(), Label.objects.count()) == ([], 0)
 
 

@@ -108,7 +108,7 @@ def test_a_member_cannot_be_invited_again(aroeira, adao):
 
     answer = invite(adao, aroeira)
     assert answer.status_code == 422
-    assert "is a member already" in answer.content.decode()
+    assert "is already a member" in answer.content.decode()
 
 
 def test_a_mail_server_that_is_away_leaves_the_invitation_and_its_link(aroeira, adao, settings):
