@@ -35,6 +35,8 @@ TOKENS = uuid.UUID("6f1f1f5e-53f2-4f0b-8a50-1d8b0a5c7c11")
 """Namespace of the tokens of bots' messages. The same turn gives the same tokens, so that it cannot be answered twice."""
 TEMPORARY = (OwnerReason.ANSWERED, OwnerReason.PHONE_APP, OwnerReason.TAKEN_OVER)
 """Reasons of a person's being in charge for a while: the bot gets the conversation back."""
+UNTIL_SWITCHED_ON = (OwnerReason.CHOSEN, OwnerReason.NO_BOT)
+"""Reasons of the team's being in charge where a bot was chosen: the number did not answer automatically at that time."""
 HAND_OVER_REASONS = {
     "asked": OwnerReason.ASKED,
     "step": OwnerReason.FLOW,
@@ -155,8 +157,11 @@ def decide_failure(conversation: Conversation, key: str) -> TurnResult:
 def _return_to_bot(conversation: Conversation, result: TurnResult) -> None:
     """Gives the conversation back to the bot, if a person had it for a while that is over."""
     contact, number = conversation.contact, conversation.number
-    if contact.owner != Owner.PERSON or contact.owner_reason not in TEMPORARY or chosen_owner(contact) == Owner.PERSON:
+    reasons = (*TEMPORARY, *UNTIL_SWITCHED_ON)
+    if contact.owner != Owner.PERSON or contact.owner_reason not in reasons or chosen_owner(contact) == Owner.PERSON:
         return
+    if contact.owner_reason in UNTIL_SWITCHED_ON:
+        result.change_owner(chosen_owner(contact), OwnerReason.CHOSEN)
     if number.bot_returns == BotReturn.MINUTES and contact.owner_until and contact.owner_until <= conversation.now:
         result.change_owner(chosen_owner(contact), OwnerReason.TIME_IS_UP)
     if number.bot_returns == BotReturn.NEXT_SESSION and _is_after(conversation.session.began_at, contact.owner_since):

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('contacts', '0013_owner_of_stored_contacts'),
+        ('contacts', '0012_owner'),
         ('organizations', '0016_automatic_answers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

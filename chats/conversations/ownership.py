@@ -25,6 +25,7 @@ from organizations.models import BotReturn, Profile, User
 MAX_ECHO_DELAY = timedelta(minutes=5)
 """An echo or standby message that arrives later than this after it was sent changes no owner."""
 BOT_ORIGINS = (Origin.BOT, Origin.AUTOMATIC)
+BOTS = (Owner.BOT, Owner.AI)
 WITHOUT_BOT = (Owner.PERSON, Owner.META_AGENT)
 """With these owners, what the bot queued before does not leave."""
 
@@ -89,8 +90,9 @@ def _decide(contact: Contact, change: Callable[[Contact], OwnerChange], now: dat
 
 
 def follow_messages(rows: Sequence[Message], contacts: Mapping[int, Contact], now: datetime) -> None:
-    """Changes the owners of locked contacts because of messages that have just been stored: the phone app answered, or Meta's agent
-    answers or has stopped to. Saves the owners. Messages that are late, or older than the present owner, change nothing."""
+    """Changes the owners of locked contacts because of messages that have just been stored: the phone app answered, Meta's agent
+    answers or has stopped to, or a customer wrote to a number that does not answer automatically. Saves the owners. Messages that
+    are late, or older than the present owner, change nothing."""
     changes = {}
     for row in sorted(rows, key=lambda each: each.create_in):
         contact = contacts[row.contact_id]
@@ -105,13 +107,18 @@ def follow_messages(rows: Sequence[Message], contacts: Mapping[int, Contact], no
 
 def _owner_after(row: Message, contact: Contact, now: datetime) -> tuple[Owner, OwnerReason] | tuple[None, None]:
     is_old = contact.owner_since is not None and row.create_in <= contact.owner_since.replace(microsecond=0)
-    if row.kind in ACTION_KINDS or row.group_id or is_old or now - row.create_in > MAX_ECHO_DELAY:
+    if row.kind in ACTION_KINDS or row.group_id or is_old:
+        return None, None
+    is_from_customer = row.origin == Origin.LIVE and row.is_user_message
+    if is_from_customer and contact.owner in BOTS and row.phone_number.answers_since is None:
+        return Owner.PERSON, OwnerReason.NO_BOT
+    if now - row.create_in > MAX_ECHO_DELAY:
         return None, None
     if row.origin == Origin.PHONE_APP and not row.is_user_message:
         return Owner.PERSON, OwnerReason.PHONE_APP
     if row.origin == Origin.STANDBY:
         return Owner.META_AGENT, OwnerReason.STANDBY
-    if row.origin == Origin.LIVE and row.is_user_message and contact.owner == Owner.META_AGENT:
+    if is_from_customer and contact.owner == Owner.META_AGENT:
         return chosen_owner(contact), OwnerReason.STANDBY_ENDED
     return None, None
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("chats", "0016_rename_outbox_models"),
-        ("contacts", "0013_owner_of_stored_contacts"),
+        ("contacts", "0012_owner"),
     ]
 
     operations = [

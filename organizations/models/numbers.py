@@ -182,7 +182,8 @@ class PhoneNumber(models.Model):
     def contact_defaults(self) -> dict[str, Any]:
         """The columns of a new contact: its owner, and the bot on or off accordingly."""
         profile = Profile(self.default_profile)
-        return {"profile": profile.value, "activate_bot": profile.has_bot, "owner": profile.owner}
+        owner = profile if self.answers_since else Profile.HUMAN
+        return {"profile": profile.value, "activate_bot": profile.has_bot, "owner": owner.owner}
 
     @property
     def is_applied(self) -> bool:

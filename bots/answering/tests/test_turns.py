@@ -196,6 +196,27 @@ def test_history_and_messages_from_before_the_bot_change_nothing(publish, post_a
     assert customer().owner == "bot"
 
 
+def test_a_bot_that_was_chosen_before_the_number_had_one_answers_once_it_has(publish, post_and_apply, number) -> None:
+    PhoneNumber.objects.filter(pk=number.pk).update(default_profile="bot")
+    post_and_apply(text("w1", "oi", now() - 60))
+    assert (customer().profile, customer().owner) == ("bot", "person")
+    publish()
+    post_and_apply(text("w2", "oi", now() + 1))
+    assert (customer().owner, len(sent_texts())) == ("bot", 1)
+
+
+def test_customers_of_a_bot_that_was_switched_off_are_those_of_the_team(publish, post_and_apply, number) -> None:
+    publish()
+    post_and_apply(text("w1", "oi"))
+    PhoneNumber.objects.filter(pk=number.pk).update(answers_since=None)
+    post_and_apply(text("w2", "alô?", now() + 1))
+    assert (customer().owner, customer().owner_reason) == ("person", "no_bot")
+    assert customer().waiting_since is not None
+    publish()
+    post_and_apply(tap("w3", "prices", "Preços", now() + 2))
+    assert (customer().owner, sent_texts()[-1]) == ("bot", "Custa R$ 10.")
+
+
 @pytest.mark.parametrize("change", ["human", "blocked", "group"])
 def test_the_bot_is_silent_towards(publish, post_and_apply, change) -> None:
     publish()

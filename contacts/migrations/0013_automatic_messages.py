@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contacts', '0013_owner_of_stored_contacts'),
+        ('contacts', '0012_owner'),
     ]
 
     operations = [
