@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Min, Q
 
@@ -117,20 +117,20 @@ def _states_of_messages(contacts: Collection[Contact]) -> dict[int, BotConversat
     takes its state with it."""
     sessions = {contact.session_id: contact for contact in contacts if contact.session_id}
     rows = Message.objects.filter(session_id__in=sessions, flow_state__isnull=False).order_by("create_in", "pk")
-    states = {sessions[session_id].pk: state for session_id, state in rows.values_list("session_id", "flow_state")}
+    states = {sessions[session_id].pk: state or {} for session_id, state in rows.values_list("session_id", "flow_state")}
     if not states:
         return {}
-    numbers = {state.get("version") for state in states.values()}
+    numbers = {int(state.get("version") or 0) for state in states.values()}
     organizations = {contact.organization_id for contact in contacts}
     versions = BotVersion.objects.filter(bot__organization__in=organizations, number__in=numbers)
-    found = {
+    found: dict[tuple[int, Any, Any], int] = {
         (organization_id, key, number): pk
         for organization_id, key, number, pk in versions.values_list("bot__organization", "bot__key", "number", "pk")
     }
     restored = {}
     for contact in contacts:
         state = states.get(contact.pk, {})
-        version_id = found.get((contact.organization_id, state.get("bot"), state.get("version")))
+        version_id = found.get((contact.organization_id or 0, state.get("bot"), state.get("version")))
         if version_id:
             restored[contact.pk] = BotConversation(
                 contact=contact, version_id=version_id, session_id=contact.session_id, flow_state=state, attempts=0, reason=""

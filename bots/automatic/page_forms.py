@@ -1,6 +1,7 @@
 """All forms of the page of automatic messages together: what was typed as columns, and what of it is wrong."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
@@ -19,6 +20,14 @@ from organizations.models import Organization, PhoneNumber
 
 MESSAGES = ("greeting", "away", "handed_over", "handed_over_away", "reminder")
 """Columns of AutomaticMessages that are messages."""
+PART_NAMES = {
+    "greeting": _("Greeting"),
+    "away": _("Outside business hours"),
+    "handed_over": _("Talking to a person"),
+    "handed_over_away": _("Talking to a person"),
+    "reminder": _("Reminder before the window closes"),
+}
+"""The headings of messages on the page."""
 SWITCHED = {"greeting": "greeting_is_on", "away": "away_is_on", "reminder": "reminder_is_on"}
 """Messages that must not be empty while they are on."""
 RULES = (
@@ -35,6 +44,15 @@ SUGGESTIONS = {
 USUAL_DAY = ((time(8), time(18)),)
 USUAL_WEEK: tuple[tuple[Period, ...], ...] = (*[USUAL_DAY] * 5, ((time(8), time(12)),), ())
 """Hours to start from, for a number that was always open."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongField:
+    """A field that is wrong: the id of its element, the part of the page that it belongs to, and what is wrong."""
+
+    id: str
+    part: str
+    words: str
 
 
 class AutomaticForms:
@@ -104,15 +122,27 @@ class AutomaticForms:
         """The business hours that were typed."""
         return hours_of(self.typed, self._organization)
 
-    def wrong_fields(self) -> Iterator[tuple[str, str]]:
-        """Yields the id of each field that is wrong, and the first error of it."""
-        single: list[forms.Form] = [self.rules, *self.messages.values(), *self.days, *self.closed_days]
-        for form in single:
-            if form.is_bound:
-                for name, errors in form.errors.items():
-                    yield form[name].id_for_label if name in form.fields else f"{form.prefix}-error", errors[0]
-        for error in self.closed_days.non_form_errors() if self.closed_days.is_bound else ():
-            yield "closed-days", str(error)
+    def wrong_fields(self) -> Iterator[WrongField]:
+        """Yields each field that is wrong, with its first error."""
+        if not self.rules.is_bound:
+            return
+        for form, part in self._parts():
+            for name, errors in form.errors.items():
+                is_field = name in form.fields
+                label = part or (form.fields[name].label if is_field else "")
+                yield WrongField(form[name].id_for_label if is_field else f"{form.prefix}-error", str(label or ""), str(errors[0]))
+        for error in self.closed_days.non_form_errors():
+            yield WrongField("closed-days", "", str(error))
+
+    def _parts(self) -> Iterator[tuple[forms.Form, str]]:
+        """Yields each form with the name of its part of the page. The fields of the rules have names of their own."""
+        yield self.rules, ""
+        for name, form in self.messages.items():
+            yield form, gettext(PART_NAMES[name])
+        for day in self.days:
+            yield day, day.label
+        for row in self.closed_days:
+            yield row, gettext("Other days on which you are closed")
 
 
 def _suggestion(name: str, organization: Organization) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import get_language, gettext, ngettext
 
@@ -96,7 +97,10 @@ def summarize(forms: AutomaticForms, number: PhoneNumber, bot: Bot | None) -> li
     settings, hours = forms.typed, forms.hours
     sentences = [_hours_sentence(hours), *_greeting(settings, bot), *_away(settings, hours), *_reminder(settings)]
     if bot:
-        columns = {"bot_returns": number.bot_returns, "bot_returns_minutes": number.bot_returns_minutes} | forms.number_columns
+        columns: dict[str, Any] = {
+            "bot_returns": number.bot_returns,
+            "bot_returns_minutes": number.bot_returns_minutes,
+        } | forms.number_columns
         sentences.append(_bot_returns(BotReturn(columns["bot_returns"]), columns["bot_returns_minutes"], bot))
     elif not (settings.greeting_is_on or settings.away_is_on or settings.reminder_is_on):
         sentences.append(Sentence(gettext("Nothing is sent automatically: all messages are off."), "circle-stop"))

@@ -8,14 +8,18 @@ from functools import lru_cache
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from bots.editor.outputs import Document, get_at
+from bots.editor.step_types import name_of
 from bots.flows.checks.billed_messages import BilledMessages, most_billed_messages
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import FORMAT, Flow, InvalidFlow, read_flow
 from bots.flows.problems import Problem
+from bots.web_requests.operator_list import is_opened_by_operator
 
 CACHED_DRAFTS = 64
 """Of each process. A change is compared with the draft before it, which was checked a moment ago."""
 CACHED_STEPS = 4096
+MAX_PATHS = 30
+"""Ends of paths that the page lists."""
 NO_MESSAGES = BilledMessages()
 
 
@@ -52,7 +56,7 @@ def _check(text: str) -> DraftCheck:
         flow = _read(document)
     except InvalidFlow as invalid:
         return DraftCheck(tuple(invalid.problems))
-    problems = [_in_plain_words(problem, flow) for problem in check_flow(flow)]
+    problems = [_in_plain_words(problem, flow) for problem in check_flow(flow, is_allowed_url=is_opened_by_operator)]
     return DraftCheck((*problems, *_texts_in_place_of_json(flow)), most_billed_messages(flow))
 
 
@@ -115,3 +119,12 @@ def billed_words(check: DraftCheck) -> str:
         "words": words,
         "total": max(map(int, filter(None, totals)), default=0),
     }
+
+
+def billed_paths(document: Document, check: DraftCheck) -> list[tuple[str, str, int | None]]:
+    """Returns the ends of all paths: id and name of the last step, and how many messages a conversation up to it has at most. None:
+    as many as the customer likes. Empty if that is so for all."""
+    if all(end.most is None for end in check.billed.ends):
+        return []
+    names = {step["id"]: name_of(step) for step in document["steps"]}
+    return [(end.step, names[end.step], end.most) for end in check.billed.ends[:MAX_PATHS]]

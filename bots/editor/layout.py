@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 MAX_SPAN = 8
 """Layers that a line may cross."""
+MAX_BENDS = 2000
+"""Layers that all lines together cross, so that a flow whose steps all lead to each other is drawn in time."""
 SWEEPS = 5
 """Odd: the last one goes down."""
 GAP_X = 28
@@ -98,17 +100,32 @@ def _find_layers(boxes: Mapping[str, Box], start: str) -> None:
     roots = [start, *boxes] if start in boxes else [*boxes]
     for root in roots:
         if root not in state:
-            boxes_before = len(finished)
+            finished_before = len(finished)
             _visit(boxes, root, state, finished)
             if root != start:
-                for name in finished[boxes_before:]:
+                for name in finished[finished_before:]:
                     boxes[name].is_reached = False
+    _link_to_reached(boxes)
     for name in reversed(finished):
         box = boxes[name]
         for index, port in enumerate(box.ports):
             if port.target in boxes and index not in box.links:
                 target = boxes[port.target]
                 target.layer = max(target.layer, box.layer + 1)
+    _move_below([box for box in boxes.values() if not box.is_reached], [box for box in boxes.values() if box.is_reached])
+
+
+def _link_to_reached(boxes: Mapping[str, Box]) -> None:
+    """Makes links of edges from steps that no path reaches to others, so that these stay where the paths put them."""
+    for box in boxes.values():
+        if not box.is_reached:
+            box.links |= {index for index, port in enumerate(box.ports) if port.target in boxes and boxes[port.target].is_reached}
+
+
+def _move_below(below: Sequence[Box], above: Sequence[Box]) -> None:
+    offset = 1 + max((box.layer for box in above), default=-1)
+    for box in below:
+        box.layer += offset
 
 
 def _visit(boxes: Mapping[str, Box], root: str, state: dict[str, str], finished: list[str]) -> None:
@@ -135,15 +152,17 @@ def _visit(boxes: Mapping[str, Box], root: str, state: dict[str, str], finished:
 
 def _edges(boxes: Mapping[str, Box]) -> Iterator[Edge]:
     """Yields the lines. A line that would cross too many layers becomes a link."""
+    bends = 0
     for box in boxes.values():
         for index, port in enumerate(box.ports):
             if port.target not in boxes or index in box.links:
                 continue
             target = boxes[port.target]
-            if target.layer - box.layer > MAX_SPAN:
+            layers = range(box.layer + 1, target.layer)
+            if len(layers) >= MAX_SPAN or bends + len(layers) > MAX_BENDS:
                 box.links.add(index)
                 continue
-            layers = range(box.layer + 1, target.layer)
+            bends += len(layers)
             yield Edge(box, index, target, tuple(Box("", LINE_GAP, 0, layer=layer) for layer in layers))
 
 

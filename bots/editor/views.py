@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from bots.editor.cards import Card, cards_of, placed_problems
-from bots.editor.checks import billed_words, check_draft
+from bots.editor.checks import billed_paths, billed_words, check_draft
 from bots.editor.diagram import draw
 from bots.editor.drafts import Edit, NothingToUndo, SavedEdit, StaleDraft, draft_of, edit_draft, redo, redo_changes, undo
 from bots.editor.edits import read_edit
@@ -77,6 +77,7 @@ def _context(access: Access, bot: Bot, document: Document, opened: Collection[st
         "check": check,
         "problems": placed_problems(document, check),
         "billed": billed_words(check),
+        "paths": billed_paths(document, check),
         "may_edit": access.is_admin,
         "may_add": len(document["steps"]) < MAX_STEPS,
         "may_undo": bool(bot.undo),

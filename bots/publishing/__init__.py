@@ -6,7 +6,7 @@ Modules and what other packages use of them:
     versions      drafts become versions: CannotPublish, flow_problems, publish_bot
     changes       the differences of two flows: ChangedStep
     assignments   which bot answers at a number: assign_bot, find_number_bot, switch_contacts
-    selectors     reads bots for pages
+    selectors     reads bots for pages: count_failed_conversations
     trial         a conversation with a flow, without a database
     trial_facts   what a trial knows about the customer and the number
     trial_display the lines of a trial in words and bubbles

@@ -20,6 +20,7 @@ from bots.flows.problems import Problem
 from bots.models import Bot, BotVersion
 from bots.publishing.assignments import refresh_numbers
 from bots.publishing.services import lock_bot, name_in, replace_draft
+from bots.web_requests.operator_list import is_opened_by_operator
 from jobs.transactions import in_transaction
 from organizations.live.revisions import publish_revisions
 from organizations.models import User
@@ -59,7 +60,8 @@ def _check(text: str) -> CheckedFlow:
         flow = read_flow(text)
     except InvalidFlow as refusal:
         return CheckedFlow(None, refusal.problems)
-    return CheckedFlow(flow, sorted(check_flow(flow), key=lambda problem: not problem.blocks))
+    problems = check_flow(flow, is_allowed_url=is_opened_by_operator)
+    return CheckedFlow(flow, sorted(problems, key=lambda problem: not problem.blocks))
 
 
 def flow_problems(document: Mapping[str, Any]) -> list[Problem]:

@@ -6,6 +6,7 @@ Modules and what other packages use of them:
     requests      sends a request within limits of time and size: send_request, Request, Response
     errors        why a request has no response: RefusedAddress, Refusal, RequestFailed, Failure
     allow_list    what the operator opens beyond public addresses (setting `BOT_ALLOWED_ADDRESSES`): AllowList, InvalidEntry
+    operator_list whether the operator opens a URL: is_opened_by_operator
     addresses     which URLs and IP addresses are allowed: parse_destination, check_destination, check_addresses
     hosts         hosts of URLs in one spelling, and which IP addresses are public
     lookups       looks up the IP addresses of a name within a deadline

@@ -91,12 +91,11 @@ def _schedule(delays: Mapping[int, timedelta], contacts: Mapping[int, Contact]) 
         now = _database_now(contacts[missing[0]])
         insert_rows([_new_turn(contacts[pk], now, delays[pk]) for pk in missing])
     for pk, turn in stored.items():
+        due_at, row = turn.now + delays[pk], BotTurn.objects.filter(pk=pk)
         if turn.state == State.DUE:
-            due_at = min(turn.now + delays[pk], turn.started_at + MAX_BURST)
-            values = {"due_at": due_at}
+            row.update(lease_token=None, due_at=min(due_at, turn.started_at + MAX_BURST))
         else:
-            values = {"due_at": turn.now + delays[pk], "started_at": turn.now, "state": State.DUE, "attempts": 0}
-        BotTurn.objects.filter(pk=pk).update(lease_token=None, **values)
+            row.update(lease_token=None, due_at=due_at, started_at=turn.now, state=State.DUE, attempts=0)
 
 
 def _new_turn(contact: Contact, now: datetime, delay: timedelta) -> BotTurn:
@@ -106,4 +105,5 @@ def _new_turn(contact: Contact, now: datetime, delay: timedelta) -> BotTurn:
 
 
 def _database_now(contact: Contact) -> datetime:
-    return Contact.objects.filter(pk=contact.pk).values_list(Now(), flat=True).get()
+    now: datetime = Contact.objects.filter(pk=contact.pk).values_list(Now(), flat=True).get()
+    return now

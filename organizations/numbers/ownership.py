@@ -216,6 +216,7 @@ def _move_step(pk: int) -> int:
     if replaced is None or replaced.pk != pk or replaced.replaced_by is None:
         return 0
     key = PhoneNumber.objects.values_list("phone_number_id", flat=True).get(pk=replaced.replaced_by)
+    _move_settings(replaced.pk, replaced.replaced_by)
     remaining = MOVE_BATCH
     for relation in _foreign_keys():
         remaining -= _move_rows(relation, replaced.phone_number_id, key, remaining)
@@ -228,10 +229,24 @@ def _move_step(pk: int) -> int:
 
 
 def _foreign_keys() -> list[Any]:
-    """Returns the foreign keys of all apps that refer to Meta's id of a number. Relations to its primary key, and one-to-one
-    relations, are left out: their rows belong to the row of the number, and are deleted with it."""
-    relations = [each for each in PhoneNumber._meta.get_fields(include_hidden=True) if isinstance(each, ForeignObjectRel)]
-    return [each.field for each in relations if not each.one_to_one and each.field.target_field.name == "phone_number_id"]
+    """Returns the foreign keys of all apps that refer to a number by its `phone_number_id`. One-to-one relations are left out:
+    their rows contain only rate limits, and are deleted with the number."""
+    return [each.field for each in _relations() if not each.one_to_one and not each.field.target_field.primary_key]
+
+
+def _relations() -> list[Any]:
+    """Returns the relations of all apps to a number."""
+    return [each for each in PhoneNumber._meta.get_fields(include_hidden=True) if isinstance(each, ForeignObjectRel)]
+
+
+def _move_settings(old: int, new: int) -> None:
+    """Moves the few rows that refer to the number by its primary key, such as its settings. If both numbers have a row of a
+    one-to-one relation, that of the new number stays."""
+    for each in _relations():
+        rows, column = each.field.model._base_manager, each.field.attname
+        if not each.field.target_field.primary_key or (each.one_to_one and rows.filter(**{column: new}).exists()):
+            continue
+        rows.filter(**{column: old}).update(**{column: new})
 
 
 def _move_rows(field: Any, old: str, new: str, limit: int) -> int:

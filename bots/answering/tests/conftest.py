@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def publish(organization: Organization, number: PhoneNumber) -> Callable[..., Bo
         bot, _ = Bot.objects.get_or_create(organization=organization, key="atendimento", defaults={"name": flow["name"]})
         bot.published = BotVersion.objects.create(bot=bot, number=bot.versions.count() + 1, flow=flow)
         bot.save()
-        since = timezone.now() - timezone.timedelta(days=3)
+        since = timezone.now() - timedelta(days=3)
         PhoneNumber.objects.filter(pk=number.pk).update(default_bot=bot.key, default_profile="bot", answers_since=since)
         return bot
 

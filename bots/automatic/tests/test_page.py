@@ -194,6 +194,20 @@ def test_what_cannot_be_right_is_said_and_nothing_is_saved(
     assert "Not saved yet." in page
 
 
+def test_the_list_of_errors_names_the_part_of_the_page(admin: Client, number: PhoneNumber) -> None:
+    wrong = {"greeting-text": "Oi {{nome}}", "reminder_minutes": "1", "closed-0-name": "Inventário"}
+
+    page = refused(admin, number, values(**week(**{"day0-to_1": "07:00", "day0-from_2": "09:00", "day0-to_2": "10:00"}, **wrong)))
+
+    for part, field in (
+        ("Greeting", "#id_greeting-text"),
+        ("Minutes before the window closes", "#id_reminder_minutes"),
+        ("Monday", "#day0-error"),
+        ("Other days on which you are closed", "#id_closed-0-day"),
+    ):
+        assert f'{part}: <a class="underline" href="{field}"' in page
+
+
 def test_hours_are_saved_with_breaks_and_nights(admin: Client, number: PhoneNumber) -> None:
     night = {"day5-is_open": "on", "day5-from_1": "22:00", "day5-to_1": "02:00"}
     posted = values(**week(**{"day0-to_1": "12:00", "day0-from_2": "14:00", "day0-to_2": "18:00"}, **night))

@@ -24,7 +24,7 @@ def number(db: None) -> PhoneNumber:
     return PhoneNumber.objects.create(organization=organization, phone_number_id="5243", wa_id="556133214400")
 
 
-def save(number: PhoneNumber, *, now: datetime = MONDAY, number_columns: dict[str, Any] | None = None, **columns: Any) -> None:
+def save(number: PhoneNumber, *, now: datetime = MONDAY, number_columns: Any = None, **columns: Any) -> None:
     save_automatic(number=number, columns=columns, number_columns=number_columns or {}, by=User(), now=now)
     number.refresh_from_db()
 
@@ -61,11 +61,12 @@ def test_a_number_answers_from_the_time_at_which_a_message_is_switched_on(number
     save(number, greeting=HELLO)
     assert number.answers_since is None
 
-    save(number, **{switch: True})
+    on: dict[str, Any] = {switch: True}
+    save(number, **on)
     save(number, greeting=None, now=TUESDAY)
     assert number.answers_since == MONDAY
 
-    save(number, **{switch: False}, now=TUESDAY)
+    save(number, **on | {switch: False, "now": TUESDAY})
     assert number.answers_since is None
 
 

@@ -1,6 +1,7 @@
 """The pages of the editor over HTTP."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -154,3 +155,12 @@ def test_a_card_of_a_deleted_step_is_the_current_list(client: Client, bot: Bot) 
 
     assert answer["HX-Retarget"] == "#steps"
     assert "step-s1" in html_of(answer)
+
+
+def test_the_page_says_how_many_messages_each_path_has_at_most(client: Client, bot: Bot) -> None:
+    post(client, bot, {"do": "add", "kind": "hand_over", "after": "s3"})
+    post(client, bot, {"do": "connect", "step_id": "s3", "path": "otherwise", "target": "s4"})
+    page = html_of(client.get(url(bot)))
+
+    assert "At most 1 message after each answer of the customer, and at most 2 in a whole conversation." in page
+    assert re.search(r'data-go-to-step="s4">Hand over to a person</a> <span class="[^"]*"> 2 </span>', page)

@@ -7,7 +7,7 @@ from bots.flows.checks.branch_checks import branch_problems
 from bots.flows.checks.graph import Graph, edges_of
 from bots.flows.checks.step_checks import IsAllowed, step_problems
 from bots.flows.flow import Flow, Step, messages_in
-from bots.flows.messages import choices_of
+from bots.flows.messages import choices_of, file_of
 from bots.flows.problems import Problem
 from bots.flows.running_turn import MAX_SENDS, MAX_STEPS
 from bots.flows.state import MAX_DEPTH, MAX_VARIABLES
@@ -17,20 +17,23 @@ MAX_SHOWN_STEPS = 8
 """Steps of a loop that a problem names."""
 
 
-def check_flow(flow: Flow, *, is_allowed_url: IsAllowed = lambda url: False) -> list[Problem]:
+def check_flow(
+    flow: Flow, *, is_allowed_url: IsAllowed = lambda url: False, is_stored_file: IsAllowed = lambda file_id: False
+) -> list[Problem]:
     """Returns the problems of a flow in the order of its steps, those of the whole flow first. A flow without a problem that blocks
     can be published.
 
-    `is_allowed_url` returns whether the operator allows calls to a URL that is not https or not public.
+    `is_allowed_url` returns whether the operator allows calls to a URL that is not https or not public. `is_stored_file` returns
+    whether the caller can send the file with an id.
     """
     graph = Graph(flow)
     offered = _offered_choices(flow, graph)
     problems = [*flow.limits, *_flow_problems(flow), *_reference_problems(flow), *_path_problems(graph)]
-    problems += _waiting_problems(flow)
     for step in flow.step_list:
         problems += step_problems(flow, step, is_allowed_url)
         if step["type"] == "branch":
             problems += branch_problems(flow, step, offered)
+    problems += [*_waiting_problems(flow), *_file_problems(flow, is_stored_file)]
     return sorted(_without_repetition(problems), key=lambda problem: flow.positions.get(problem.step, 0))
 
 
@@ -95,6 +98,13 @@ def _path_problems(graph: Graph) -> Iterator[Problem]:
     if graph.depth > MAX_DEPTH and not graph.recursions():
         yield Problem("subflows_too_deep", values={"limit": MAX_DEPTH})
     yield from _length_problems(graph)
+
+
+def _file_problems(flow: Flow, is_stored_file: IsAllowed) -> Iterator[Problem]:
+    for step in flow.step_list:
+        for field, message in messages_in(step):
+            if (file_id := file_of(message)) and not is_stored_file(file_id):
+                yield Problem("unknown_file", step["id"], f"{field}.file")
 
 
 def _waiting_problems(flow: Flow) -> Iterator[Problem]:

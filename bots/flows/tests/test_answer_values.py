@@ -63,6 +63,12 @@ def test_what_is_not_exactly_one_number_is_none(written: str) -> None:
         ("24 dez 2027", "2027-12-24"),
         ("hoje", "2026-11-26"),
         ("Amanhã!", "2026-11-27"),
+        ("hoy", "2026-11-26"),
+        ("mañana", "2026-11-27"),
+        ("depois de amanhã", "2026-11-28"),
+        ("pasado mañana", "2026-11-28"),
+        ("today", "2026-11-26"),
+        ("tomorrow", "2026-11-27"),
     ],
 )
 def test_dates_are_read_with_the_day_first(written: str, expected: str) -> None:

@@ -33,7 +33,7 @@ def turns(flow: Flow, events: list[Event], state: Any = None) -> Iterator[tuple[
 
 
 def is_valid(flow: Flow) -> bool:
-    return not any(problem.blocks for problem in check_flow(flow))
+    return not any(problem.blocks for problem in check_flow(flow, is_stored_file=lambda file_id: True))
 
 
 @MANY

@@ -16,6 +16,7 @@ from bots.publishing.changes import compare_flows
 from bots.publishing.services import replace_draft
 from bots.publishing.tests.conftest import NOON, flow, text
 from bots.publishing.versions import CannotPublish, publish_bot, restore_version, unpublish_bot
+from bots.web_requests.allow_list import AllowList
 from contacts.models import Contact, ContactChange
 from organizations.models import Organization, PhoneNumber, Profile, Revision, User
 
@@ -238,3 +239,27 @@ def test_another_order_alone_is_a_difference(make_bot: Callable[..., Bot]) -> No
     assert compare_flows(before, after).is_reordered
     assert compare_flows(before, after)
     assert not compare_flows(before, before)
+
+
+def calling(url: str) -> dict[str, Any]:
+    call = {"id": "call", "type": "call", "title": "Consulta", "method": "GET", "url": url, "save": [], "next": "end"}
+    return flow(call, {"id": "end", "type": "end"})
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://n8n.internal:5678/orders/{{phone}}", "not_https"),
+        ("https://n8n.internal:5678/orders/{{phone}}?a=1", "private_url"),
+    ],
+)
+def test_a_web_call_into_an_own_network_is_published_once_the_operator_opens_it(
+    settings: Any, bot: Bot, url: str, code: str
+) -> None:
+    edit(bot, calling(url))
+    with pytest.raises(CannotPublish) as refusal:
+        publish_bot(bot=bot, by=None, now=LATER)
+    assert [problem.code for problem in refusal.value.problems] == [code]
+    settings.BOT_ALLOWED_ADDRESSES = AllowList.parse(["n8n.internal:5678"])
+    edit(bot, calling(f"{url}#opened"))  # another draft: results of checks are kept
+    publish_bot(bot=bot, by=None, now=LATER)

@@ -45,7 +45,7 @@ def tryout(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
         return _respond(request, {"bot": bot, "blocking": checked.blocking})
     flow = checked.flow
     shown = _conversation(request, bot, flow)
-    response = _respond(request, _context(bot, flow, shown, is_post=request.method == "POST"))
+    response = _respond(request, _context(bot, flow, shown))
     response["HX-Trigger"] = json.dumps({"hub:step": {"step": shown.trial.step}})
     return response
 
@@ -88,7 +88,7 @@ def _act(shown: Tryout, posted: Any) -> None:
         write(trial, posted.get("text", ""))
 
 
-def _context(bot: Bot, flow: Flow, shown: Tryout, *, is_post: bool) -> dict[str, Any]:
+def _context(bot: Bot, flow: Flow, shown: Tryout) -> dict[str, Any]:
     trial, token = shown.trial, dump_tryout(shown, bot=bot)  # before the lines, because it drops old ones
     return {
         "bot": bot,
@@ -105,6 +105,4 @@ def _context(bot: Bot, flow: Flow, shown: Tryout, *, is_post: bool) -> dict[str,
         "is_handed_over": trial.is_handed_over,
         "hours": {None: "number", True: "open", False: "closed"}[shown.is_open],
         "kinds": [(kind, KINDS[kind]) for kind in SHOWN_KINDS],
-        "is_post": is_post,
-        "turn": trial.turns,
     }

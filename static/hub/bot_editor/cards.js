@@ -1,11 +1,14 @@
 // Cards of steps: opening and closing their forms, and the focus.
 
+import { wait } from "../common/delays.js";
 import { body, one } from "../common/dom.js";
 import { save } from "./saving.js";
 import { showTab } from "./tabs.js";
 import { unsavedForms } from "./unsaved_fields.js";
 
 const MARK_TIME = 1600; // milliseconds
+const TIMEOUT = 10_000; // milliseconds
+const MAX_SWAPS = 20;
 const FIELDS = "textarea, select, input:not([type=hidden])";
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -21,7 +24,16 @@ export async function toggleCard(stepId, shouldOpen) {
   url.search = new URLSearchParams({ step: stepId, open: shouldOpen ? "1" : "0" });
   // Its source is the list, so that it waits for the requests that are under way.
   await htmx.ajax("get", url.pathname + url.search, { source: one("#steps"), target: card, swap: "morph:outerHTML" });
+  // If other requests are under way, the promise of htmx ends when its request has been queued.
+  for (let swaps = 0; swaps < MAX_SWAPS && cardOf(stepId) && isOpen(cardOf(stepId)) !== shouldOpen; swaps += 1) {
+    await Promise.race([nextSwap(), wait(TIMEOUT)]);
+  }
 }
+
+const nextSwap = () =>
+  new Promise((resolve) => {
+    body.addEventListener("htmx:afterSettle", resolve, { once: true });
+  });
 
 function markCard(card) {
   card.classList.add("bot-card-marked");

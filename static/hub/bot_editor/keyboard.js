@@ -1,6 +1,6 @@
 // Keyboard shortcuts of the editor: undo and redo, moving a step, adding one after it, closing its form, and arrows between cards.
 
-import { all, one } from "../common/dom.js";
+import { all, body, one } from "../common/dom.js";
 import { askWhatToAdd } from "./add_step.js";
 import { toggleCard } from "./cards.js";
 
@@ -9,10 +9,12 @@ const TEXT_FIELDS = "input:not([type=checkbox], [type=radio]), textarea, [conten
 // In a text field, the browser undoes what was typed.
 function undoOrRedo(event) {
   const key = event.key.toLowerCase();
-  if (!(event.ctrlKey || event.metaKey) || event.target.matches(TEXT_FIELDS)) return false;
-  if (key === "z" && !event.shiftKey) one("#undo")?.click();
-  else if (key === "y" || key === "z") one("#redo")?.click();
-  else return false;
+  if (!(event.ctrlKey || event.metaKey) || event.target.matches(TEXT_FIELDS) || !"zy".includes(key)) return false;
+  const id = key === "y" || event.shiftKey ? "redo" : "undo";
+  one(`#${id}`)?.click();
+  // What had the focus may be gone afterwards.
+  const keepFocus = () => document.activeElement === body && one(`#${id}`)?.focus();
+  body.addEventListener("hub:draft-saved", keepFocus, { once: true });
   return true;
 }
 

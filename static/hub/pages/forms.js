@@ -1,7 +1,7 @@
-// Forms: confirmation, submission by a change, check boxes of a list, and the sign that a form is being sent.
+// Forms: confirmation, submission by a change, check boxes of a list, fields of a chat, and the sign that a form is being sent.
 
 import { deleteDrafts } from "../common/browser_storage.js";
-import { all, one } from "../common/dom.js";
+import { all, body, one } from "../common/dom.js";
 
 document.addEventListener(
   "submit",
@@ -40,3 +40,18 @@ document.addEventListener("change", ({ target }) => {
     box.dispatchEvent(new Event("change", { bubbles: true }));
   }
 });
+
+// The field of a chat is empty as soon as its text is under way, so that the next text can be typed. It comes back if that failed.
+const sentTexts = new WeakMap();
+
+body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  for (const field of all("[data-clear-on-send]", detail.elt)) {
+    sentTexts.set(field, field.value);
+    field.value = "";
+  }
+});
+
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"])
+  body.addEventListener(name, ({ detail }) => {
+    for (const field of all("[data-clear-on-send]", detail.elt)) field.value ||= sentTexts.get(field) ?? "";
+  });

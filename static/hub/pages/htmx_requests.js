@@ -29,5 +29,13 @@ function showFailedRequest({ detail }) {
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"])
   body.addEventListener(name, showFailedRequest);
 
-// Back and forward: the page of that URL is loaded again, as htmx stores no copies of pages.
-addEventListener("popstate", () => location.reload());
+// Back and forward: the page of that URL is loaded again, as htmx stores no copies of pages. A link to an element of the same page
+// fires the event too, and loads nothing.
+const withoutFragment = () => location.href.split("#")[0];
+let loadedUrl = withoutFragment();
+addEventListener("popstate", () => {
+  if (withoutFragment() !== loadedUrl) location.reload();
+});
+body.addEventListener("htmx:pushedIntoHistory", () => {
+  loadedUrl = withoutFragment();
+});

@@ -215,7 +215,7 @@ def test_filters_of_the_contacts_are_behind_a_button_on_a_phone(
     open_page: Open, two: tuple[Contact, Contact], ana: User, inbox: str
 ) -> None:
     joelma, _ = two
-    label = Label.objects.create(organization_id=joelma.organization_id, name="VIP")
+    label = Label.objects.create(organization=joelma.create_for_phone_number.organization, name="VIP")
     joelma.labels.add(label)
     contacts = inbox.replace("inbox", "contacts")
     page = open_page(contacts, ana, viewport={"width": 360, "height": 740})

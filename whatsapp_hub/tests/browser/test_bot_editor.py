@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from django.utils import translation
 from playwright.sync_api import Page, expect
 
 from bots.editor.operations import add_step, empty_flow
@@ -35,7 +36,8 @@ def bot(organization: Organization) -> Bot:
 @pytest.fixture
 def menu(bot: Bot) -> Bot:
     """A bot with a menu, whose buttons lead to a message and to a person."""
-    Bot.objects.filter(pk=bot.pk).update(draft=menu_flow())
+    with translation.override("en"):
+        Bot.objects.filter(pk=bot.pk).update(draft=menu_flow())
     bot.refresh_from_db()
     return bot
 
@@ -125,6 +127,7 @@ def test_buttons_of_a_menu_come_and_go_with_their_paths(open_page: Open, bia: Us
     page.get_by_role("button", name="Add a button").click()
     expect(page.locator("#field-s1-message-buttons-2-title")).to_be_focused()
     expect(page.locator("#step-s3")).to_contain_text("Option 3")
+    expect(page.locator("#step-s3")).to_contain_text("Option 1")
     page.get_by_role("button", name="Button 1: remove").click()
     expect(page.locator("#step-s3")).not_to_contain_text("Option 1")
 
@@ -177,6 +180,7 @@ def test_values_and_emoji_are_inserted_where_the_cursor_is(open_page: Open, bia:
     expect(text).to_have_value("{{first_name}}Bread costs 3.")
     expect(text).to_be_focused()
     page.get_by_role("button", name="Insert an emoji").click()
+    expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("bread")
     page.keyboard.press("Enter")
     expect(text).to_have_value(re.compile("^{{first_name}}.+Bread costs 3.$"))
@@ -203,6 +207,19 @@ def test_undo_and_redo_follow_each_other(open_page: Open, bia: User, menu: Bot) 
 
     assert draft(menu) == before
     assert menu.draft_revision == 4
+
+
+def test_undo_of_the_step_with_the_focus_keeps_the_focus_in_the_page(open_page: Open, bia: User, menu: Bot) -> None:
+    page = open_page(url_of(menu), bia)
+    page.locator("#heading-s4").focus()
+    page.keyboard.press("Control+Enter")
+    page.locator("#add-step").get_by_role("button", name="Labels").press("Enter")
+    expect(page.locator("#field-s6-add")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#heading-s6")).to_be_focused()
+    page.keyboard.press("Control+z")
+    expect(page.locator("#step-s6")).to_have_count(0)
+    expect(page.locator("#undo")).to_be_focused()
 
 
 def test_undo_shows_the_former_text_in_an_open_form(open_page: Open, bia: User, menu: Bot) -> None:
@@ -285,7 +302,8 @@ def test_a_phone_shows_one_part_at_a_time(open_page: Open, bia: User, menu: Bot)
 
 
 def test_a_hundred_steps_stay_fast_and_only_changed_cards_are_swapped(open_page: Open, bia: User, bot: Bot) -> None:
-    flow = menu_flow()
+    with translation.override("en"):
+        flow = menu_flow()
     for number in range(95):
         flow, new = add_step(flow, "send", after=flow["steps"][-2]["id"])
         flow["steps"][-2] |= {"id": new, "message": {"type": "text", "text": f"Message {number}"}}

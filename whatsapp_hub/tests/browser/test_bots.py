@@ -184,3 +184,13 @@ def test_the_pages_of_bots_fit_the_screen(open_page: Open, ana: User, organizati
             wide[path] = needed
 
     assert wide == {}
+
+
+def test_a_text_that_was_not_sent_comes_back(open_page: Open, ana: User, bot: Bot, settings_of_bots: str) -> None:
+    page = open_page(f"{settings_of_bots}{bot.pk}/try/", ana)
+    page.route("**/try/", lambda route: route.abort())
+    field = page.locator("#tryout input[name=text]")
+    field.fill("oi")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts .alert-error")).to_be_visible()
+    expect(field).to_have_value("oi")

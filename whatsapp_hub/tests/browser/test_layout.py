@@ -19,6 +19,8 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from playwright.sync_api import CDPSession, Page
 
+from bots.editor.operations import add_step, empty_flow
+from bots.models import Bot, BotDryRun, BotVersion
 from chats.models import CannedReply, Message, MessageTemplate, OwnCannedReply
 from contacts.csv.tables import guess_layout
 from contacts.models import Contact, ContactImport, Label, Note
@@ -66,7 +68,12 @@ def examples(busy: Organization, number: PhoneNumber, ana: User) -> dict[str, li
     assert open_contact
     assert closed_contact
     note = Note.objects.get()
+    version, dry_run = bot_with_long_names(busy, number, open_contact)
     return {
+        "bot_id": [version.bot_id],
+        "version_id": [version.pk],
+        "dry_run_id": [dry_run.pk],
+        "position": [1],
         "organization_id": [busy.pk],
         "contact_id": [closed_contact.pk, open_contact.pk],
         "message_id": [Message.objects.filter(contact=closed_contact)[0].pk],
@@ -105,6 +112,20 @@ def fill_with_long_names(organization: Organization, ana: User) -> None:
     Label.objects.create(organization=organization, name="Clientes que compram só em dezembro", colour="violet")
     for contact in Contact.objects.all():
         contact.labels.set(Label.objects.filter(organization=organization))
+
+
+def bot_with_long_names(organization: Organization, number: PhoneNumber, contact: Contact) -> tuple[BotVersion, BotDryRun]:
+    """Creates a bot with a menu, a problem, a published version and a dry run."""
+    flow, new = add_step(empty_flow(LONG[:60]), "menu")
+    flow, _ = add_step(flow, "ask", after=new)
+    for step in flow["steps"]:
+        step["title"] = LONG.replace(" ", "")[:60]
+    bot = Bot.objects.create(organization=organization, key="recepcao", name=LONG[:60], draft=flow)
+    version = BotVersion.objects.create(bot=bot, number=1, flow=flow)
+    samples = {"answered": [[contact.pk, str(contact.messages.all()[0].session_id)]]}
+    result = {"conversations": 1, "fell_through_at": {}, "handed_over_at": {}, "reasons": {}, "samples": samples}
+    values = {"organization_id": organization.pk, "number": number, "flow": flow, "state": State.DONE, "result": result}
+    return version, BotDryRun.objects.create(bot=bot, **values)
 
 
 def imports(organization: Organization, number: PhoneNumber) -> list[ContactImport]:

@@ -146,6 +146,13 @@ def test_problems_of_one_step(fields: dict[str, Any], expected: list[tuple[str, 
     assert of_step(fields) == expected
 
 
+@pytest.mark.parametrize("name", ["similar title", "brace", "path that the example lacks", "unknown choice"])
+def test_a_warning_does_not_block(name: str) -> None:
+    fields, expected = ONE_STEP[name]
+    assert expected
+    assert not blocking(flow({"id": "a"} | fields, send("b", "Oi", "end"), END))
+
+
 NEVER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"type": "hours", "open": True}, {"type": "hours", "open": True}, True),
     ({"type": "hours", "open": True}, {"type": "hours", "open": False}, False),
@@ -309,6 +316,12 @@ def test_the_operator_may_allow_urls_of_own_networks() -> None:
     sample = flow(step("c", "call", "end", method="GET", url="http://10.0.0.1/"), END)
     assert blocking(sample) == {"not_https"}
     assert check_flow(sample, is_allowed_url=lambda url: url == "http://10.0.0.1/") == []
+
+
+def test_a_file_that_the_caller_cannot_send_blocks() -> None:
+    sample = flow(step("a", "send", "end", message={"type": "media", "kind": "image", "file": "7"}), END)
+    assert problems(sample) == [("unknown_file", "a", "message.file")]
+    assert check_flow(sample, is_stored_file=lambda file_id: file_id == "7") == []
 
 
 def test_problems_come_in_the_order_of_the_steps() -> None:
