@@ -79,7 +79,7 @@ def describe_event(event: AccountEvent) -> str:
     if sentence := describe(event.event.upper(), value) if describe else "":
         return sentence
     words = f"{event.field} {event.event}".strip().replace("_", " ")
-    return gettext("WhatsApp reported something that this hub has no words for. Meta says: %(words)s") % {"words": words}
+    return gettext("WhatsApp reported something that this hub has no words for. Meta's words: %(words)s") % {"words": words}
 
 
 QUALITY_SENTENCES = {
