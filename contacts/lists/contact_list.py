@@ -33,7 +33,7 @@ class ListTab(TextChoices):
     FOR_PERSON = "for_person", _("Waiting for a person")
     ALL = "all", _("All")
     UNREAD = "unread", _("Unread")
-    WAITING = "waiting", _("Waiting")
+    WAITING = "waiting", _("Unanswered")
     CLOSING = "closing", _("Closing")
     BLOCKED = "blocked", _("Blocked")
 
