@@ -4,6 +4,7 @@ A lane is a plain function over the rows of one lease, so that another task engi
 """
 
 import logging
+import math
 import random
 import threading
 import time
@@ -39,6 +40,8 @@ MAX_QUERY_INTERVAL = 1.0
 worker."""
 STORE_DELAY = 0.02
 """Seconds from the first outcome to storing it. Outcomes that follow in this time are stored with it."""
+DUE_SOON = 0.3
+"""Seconds. `run_due` also runs lanes whose first row is due within this time: the outbox takes messages before their slots."""
 MAX_RETRY_PAUSE = 10.0
 RENEWALS_PER_LEASE = 3
 """How often a lease is renewed in its length."""
@@ -390,7 +393,7 @@ class Worker:
         """Runs the lanes that have due rows, each until it has none. Returns the number of rows."""
         left = _run_with_retries(partial(due_times.seconds_left, [lane.name for lane in self._lanes]))
         done = 0
-        for lane in (lane for lane in self._lanes if left.get(lane.name, 1) <= 0):
+        for lane in (lane for lane in self._lanes if left.get(lane.name, math.inf) <= DUE_SOON):
             while not self._stopping.is_set() and (rows := _run_with_retries(partial(self._drain, lane))):
                 done += rows
                 progress(rows)

@@ -39,6 +39,8 @@ MAX_LEADING_WORDS = 3
 """Words of a search among which the rarest is chosen."""
 MAX_SPANS = 100
 """Spans that are read of each form of a word."""
+MAX_COMPARED = 2_000
+"""Spans that are read of each form of a further word, to exclude messages with the rarest word alone."""
 MAX_UNINDEXED = 2_000
 """The index is not used if more messages of all organizations are not indexed yet."""
 TIMES_AT_ONCE = 40
@@ -212,8 +214,30 @@ def _indexed(organization_id: int, query: SearchQuery, at: int) -> LatestSpans |
     if not narrow:
         return None
     latest = _latest_spans([form for each in narrow for form in each], at)
-    merged = sorted((_merged(each, latest) for each in narrow), key=lambda spans: (spans.complete_to or 0, len(spans.spans)))
-    return reduce(_narrowed, merged)
+    merged = [(_merged(each, latest), each) for each in narrow]
+    (rarest, _), *others = sorted(merged, key=lambda pair: (pair[0].complete_to or 0, len(pair[0].spans)))
+    return reduce(_narrowed, (_as_far_back(spans, each, rarest) for spans, each in others), rarest)
+
+
+def _as_far_back(spans: LatestSpans, forms: Sequence[int], rarest: LatestSpans) -> LatestSpans:
+    """Returns the spans of a word, whose forms these are, back to the oldest one of the rarest word, as far as `MAX_COMPARED` spans
+    reach. Its spans are next to each other in the index, the messages that they exclude are not."""
+    oldest = rarest.spans[-1][1] if rarest.spans else None
+    if spans.complete_to is None or oldest is None or oldest > spans.complete_to:
+        return spans
+    table = connection.ops.quote_name(WordSpan._meta.db_table)
+    one = (
+        f"SELECT word_id, until, since FROM {table} WHERE word_id = %s AND until <= %s AND until >= %s"  # noqa: S608
+        f" ORDER BY until DESC, since DESC LIMIT {MAX_COMPARED}"
+    )
+    earlier: dict[int, list[Span]] = defaultdict(list)
+    values = [value for form in forms for value in (form, spans.complete_to, oldest)]
+    for form, until, since in _union(one, len(forms), values):
+        earlier[form].append((until, since))
+    ends = [found[-1][0] for found in earlier.values() if len(found) == MAX_COMPARED]
+    complete_to = max(ends, default=oldest - 1)
+    found = [span for of_form in earlier.values() for span in of_form if span[0] > complete_to]
+    return LatestSpans(_joined([*spans.spans, *found]), complete_to)
 
 
 def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:

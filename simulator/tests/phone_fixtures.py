@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from conftest import Hub, apply_all, html_of
+from conftest import Hub, html_of, run_worker
 from organizations.models import Organization, PhoneNumber, Role, User
 from organizations.tests.people import member
 from simulator.client import Phones
@@ -64,7 +64,7 @@ class Page:
     def send(self, what: str, **form_input: Any) -> Any:
         """Executes an action on Marina's phone. The hub applies its webhook."""
         response = self.post(f"phones/{MARINA}/send/{what}/", form_input)
-        apply_all()
+        run_worker()
         return response
 
     def thread(self) -> str:
@@ -80,7 +80,7 @@ def until(condition: Callable[[], object]) -> None:
     """Waits until the condition is true, while webhooks are received and applied."""
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
-        apply_all()
+        run_worker()
         if condition():
             return
         time.sleep(0.02)

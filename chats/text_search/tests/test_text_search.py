@@ -286,6 +286,26 @@ def test_messages_at_times_of_only_one_of_the_words_are_not_compared(say, number
     assert [each.count(",") + 1 for lists in times for each in lists] == [1]
 
 
+def test_words_of_many_messages_are_compared_by_their_times_before_messages_are_read(say, number):
+    """More messages have each word than a search reads times of a word at first."""
+    separate = ["ligue 7605", "ramal 1911", "ramal 1911"] * 150
+    say("ligue 7605 ramal 1911", *separate, at=NOON - timedelta(days=30), step=timedelta(hours=2))
+    say(*FILLING)
+    read = 0
+    before, hits = None, []
+    for _ in range(10):
+        with CaptureQueriesContext(connection) as queries:
+            part = find_texts([number], SearchQuery.read("7605-1911"), before=before)
+        hits += [hit.content for hit in part.messages]
+        times = [re.findall(r"create_in\W+IN \((.*?)\)", each["sql"]) for each in queries if "session_message" in each["sql"]]
+        read += sum(each.count(",") + 1 for lists in times for each in lists)
+        if part.back_to is None:
+            break
+        before = ThreadPosition.read(str(part.back_to))
+    assert hits == ["ligue 7605 ramal 1911"]
+    assert read <= 3
+
+
 @pytest.mark.parametrize("minutes", [1, 7, 45])
 def test_a_search_of_several_words_finds_the_same_as_comparing_every_message(say, minutes):
     random = Random(minutes)  # noqa: S311  repeatable
