@@ -111,6 +111,7 @@ def decide_turn(conversation: Conversation, rows: Sequence[Message], *, is_late:
     result = TurnResult(conversation, f"{rows[-1].phone_number_id}:{rows[-1].wamid}")
     if contact.blocked_at or contact.owner == Owner.META_AGENT:
         return result
+    _follow_choice(conversation, result)
     _return_to_bot(conversation, result)
     if is_late:
         if result.owner in (Owner.BOT, Owner.AI):
@@ -128,7 +129,7 @@ def decide_timer(conversation: Conversation) -> TurnResult:
     stored = conversation.stored
     state = stored.flow_state if stored else {}
     result = TurnResult(conversation, f"timer:{conversation.contact.pk}:{state.get('timer')}")
-    if conversation.contact.owner == Owner.BOT and not conversation.contact.blocked_at:
+    if _is_bots(conversation) and not conversation.contact.blocked_at:
         _run(conversation, result, lambda: TimedOut(now=conversation.now, facts=conversation.facts, chance=result.chance))
     return result
 
@@ -141,7 +142,7 @@ def decide_call(conversation: Conversation, call_id: str, *, ok: bool, status: i
         facts, chance = conversation.facts, result.chance
         return CallEnded(now=conversation.now, facts=facts, call_id=call_id, ok=ok, status=status, body=body, chance=chance)
 
-    if conversation.contact.owner == Owner.BOT:
+    if _is_bots(conversation):
         _run(conversation, result, event)
     return result
 
@@ -152,6 +153,18 @@ def decide_failure(conversation: Conversation, key: str) -> TurnResult:
     if result.owner in (Owner.BOT, Owner.AI):
         result.change_owner(Owner.WAITING, OwnerReason.FAILED)
     return result
+
+
+def _follow_choice(conversation: Conversation, result: TurnResult) -> None:
+    """Puts in charge who was chosen, if another program has written `profile` or `activate_bot`."""
+    chosen = chosen_owner(conversation.contact)
+    if result.owner in (Owner.BOT, Owner.AI) and result.owner != chosen:
+        result.change_owner(chosen, OwnerReason.CHOSEN)
+
+
+def _is_bots(conversation: Conversation) -> bool:
+    """Whether the bot is in charge, and was chosen to be."""
+    return conversation.contact.owner == Owner.BOT == chosen_owner(conversation.contact)
 
 
 def _return_to_bot(conversation: Conversation, result: TurnResult) -> None:

@@ -217,6 +217,17 @@ def test_customers_of_a_bot_that_was_switched_off_are_those_of_the_team(publish,
     assert (customer().owner, sent_texts()[-1]) == ("bot", "Custa R$ 10.")
 
 
+def test_what_another_program_chose_counts(publish, post_and_apply) -> None:
+    publish()
+    post_and_apply(text("w1", "oi"))
+    Contact.objects.update(profile="human", activate_bot=False)
+    post_and_apply(tap("w2", "prices", "Preços", now() + 1))
+    assert (customer().owner, len(sent_texts())) == ("person", 1)
+    Contact.objects.update(profile="bot", activate_bot=True)
+    post_and_apply(tap("w3", "prices", "Preços", now() + 2))
+    assert (customer().owner, sent_texts()[-1]) == ("bot", "Custa R$ 10.")
+
+
 @pytest.mark.parametrize("change", ["human", "blocked", "group"])
 def test_the_bot_is_silent_towards(publish, post_and_apply, change) -> None:
     publish()
