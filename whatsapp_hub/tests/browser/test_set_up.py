@@ -59,8 +59,8 @@ def test_who_answers_is_switched_at_once_and_stays_so(open_page: Open, hub: Hub,
     page.reload()
 
     expect(page.locator(f"#profile-{contact.pk}-ia")).to_be_checked()
-    other_switches = page.locator("#contact-pane, #contacts").locator("input[type=checkbox].toggle")
-    expect(other_switches).to_have_count(0)  # it is the only choice
+    switches = page.locator("#contact-pane, #contacts").locator("input[type=checkbox].toggle")
+    expect(switches).to_have_count(1 if where == "inbox" else 0)  # the automatic messages of the contact
     contact.refresh_from_db()
     assert (contact.activate_bot, contact.profile) == (True, "ia")
 
