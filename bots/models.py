@@ -168,6 +168,38 @@ class AutomaticMessages(models.Model):
         return str(self.pk)
 
 
+class BotFile(models.Model):
+    """A file that messages of bots and automatic messages send. They name it by its key. It is kept, whether they do or not."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False, related_name="+")
+    key = IdentifierField(max_length=40)
+    """Random. `file` of a message of a flow."""
+    kind = models.CharField(_("kind"), max_length=32)
+    mime_type = models.CharField(_("type"), max_length=255)
+    file_name = models.CharField(_("file name"), max_length=255)
+    """The name that its owner gave. Never used as a path."""
+    sha256 = IdentifierField(max_length=64)
+    size = models.BigIntegerField(_("size"), help_text=_("bytes"))
+    file = models.FileField(max_length=255)
+    thumbnail = models.FileField(max_length=255, blank=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    create_in = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        db_table = "bot_file"
+        verbose_name = _("file of bots")
+        verbose_name_plural = _("files of bots")
+        constraints: ClassVar = [
+            # Also the list of an organization's files.
+            models.UniqueConstraint(fields=["organization", "key"], name="one_bot_file_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
 class AutomaticMessageSent(models.Model):
     """An automatic message that a session has had, so that it has it once."""
 

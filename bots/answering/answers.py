@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bots.answering.decisions import TurnResult
+from bots.files.queued_messages import add_files
 from bots.flows.state import read_time
 from bots.insight.counts import record_counts
 from bots.models import AutomaticMessageSent, BotConversation, BotWebCall
@@ -29,7 +30,8 @@ def store_results(results: Sequence[TurnResult], now: datetime) -> None:
     changed = change_owners([change for result in results for change in result.owner_changes], now)
     numbers = {result.conversation.number.phone_number_id: result.conversation.number for result in results}
     messages = [replace(message, flow_state=result.copied_state) for result in results for message in result.messages]
-    queue_bot_messages(messages, numbers, now)
+    keys = {token: key for result in results for token, key in result.file_keys.items()}
+    queue_bot_messages(add_files(messages, keys), numbers, now)
     update_rows(sorted(set(changed), key=lambda contact: contact.pk), (*OWNER_COLUMNS, "waiting_since"))
     _store_states([result for result in results if result.flow_state is not None])
     _store_calls(results)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bots.answering.conversations import Conversation, PublishedFlow, published_flow
-from bots.automatic.due_messages import AutomaticKind, due_automatic, hand_over_message, message_of
+from bots.automatic.due_messages import AutomaticKind, automatic_file, due_automatic, hand_over_message, message_of
 from bots.flows.actions import (
     Action,
     AddLabels,
@@ -55,6 +55,8 @@ class TurnResult:
     conversation: Conversation
     key: str
     messages: list[BotMessage] = field(default_factory=list)
+    file_keys: dict[uuid.UUID, str] = field(default_factory=dict)
+    """Keys of stored files, by the token of their message."""
     owner_changes: list[OwnerChange] = field(default_factory=list)
     automatic_kinds: list[AutomaticKind] = field(default_factory=list)
     flow: PublishedFlow | None = None
@@ -80,8 +82,8 @@ class TurnResult:
     def change_owner(self, owner: Owner, reason: OwnerReason, *, note: str = "") -> None:
         self.owner_changes.append(OwnerChange(contact=self.conversation.contact, owner=owner, reason=reason, note=note))
 
-    def send(self, message: Mapping[str, Any], origin: Origin, trace: Mapping[str, Any]) -> None:
-        """Adds a message, unless the window is closed to it."""
+    def send(self, message: Mapping[str, Any], origin: Origin, trace: Mapping[str, Any], *, file: str = "") -> None:
+        """Adds a message, unless the window is closed to it. `file` is the key of a stored file that is sent with it."""
         conversation = self.conversation
         if message["type"] != "template" and not conversation.contact.is_window_open(conversation.now, margin=WINDOW_MARGIN):
             return
@@ -89,6 +91,8 @@ class TurnResult:
         self.messages.append(
             BotMessage(contact=conversation.contact, message=message, token=token, origin=origin, trace=dict(trace))
         )
+        if file:
+            self.file_keys[token] = file
 
     def change_labels(self, action: AddLabels | RemoveLabels) -> None:
         """Notes labels to give or take. The last action about a label counts."""
@@ -200,7 +204,8 @@ def _add_automatic(conversation: Conversation, rows: Sequence[Message], result: 
     )
     message = message_of(kind, conversation.automatic, facts=conversation.facts) if kind else None
     if kind and message:
-        result.send(message, Origin.AUTOMATIC, {"because": kind.value})
+        file = automatic_file(kind, conversation.automatic, facts=conversation.facts)
+        result.send(message, Origin.AUTOMATIC, {"because": kind.value}, file=file)
         result.automatic_kinds.append(kind)
 
 
@@ -241,7 +246,7 @@ def _run(conversation: Conversation, result: TurnResult, event: Callable[[], Eve
 def _apply(conversation: Conversation, actions: Iterable[Action], result: TurnResult) -> None:
     for action in actions:
         if isinstance(action, Send):
-            result.send(action.message, Origin.BOT, action.trace)
+            result.send(action.message, Origin.BOT, action.trace, file=action.file)
         elif isinstance(action, HandOver):
             _hand_over(conversation, action, result)
         elif isinstance(action, Call):
@@ -257,7 +262,8 @@ def _apply(conversation: Conversation, actions: Iterable[Action], result: TurnRe
 def _hand_over(conversation: Conversation, action: HandOver, result: TurnResult) -> None:
     """Calls a person. The customer reads the words of the flow, or else those of the number."""
     if action.message:
-        result.send(action.message, Origin.BOT, {"because": "hand_over", "detail": action.reason})
+        result.send(action.message, Origin.BOT, {"because": "hand_over", "detail": action.reason}, file=action.file)
     elif message := hand_over_message(conversation.automatic, facts=conversation.facts):
-        result.send(message, Origin.AUTOMATIC, {"because": AutomaticKind.HANDED_OVER.value})
+        file = automatic_file(AutomaticKind.HANDED_OVER, conversation.automatic, facts=conversation.facts)
+        result.send(message, Origin.AUTOMATIC, {"because": AutomaticKind.HANDED_OVER.value}, file=file)
     result.change_owner(Owner.WAITING, HAND_OVER_REASONS[action.reason], note=action.note)

@@ -4,8 +4,8 @@ Modules and what other packages use of them:
 
     business_hours  when a number is open, in words too, without a database: BusinessHours
     calendar_words  words of days and times for customers: customers_language
-    due_messages    which automatic message a turn gets, and its words: AutomaticKind, contact_facts, due_automatic, facts_for,
-                    fill, hand_over_message, message_of, number_facts, value_of
+    due_messages    which automatic message a turn gets, and its words: AutomaticKind, automatic_file, contact_facts, due_automatic,
+                    facts_for, fill, hand_over_message, message_of, number_facts, value_of
     services        the settings of numbers: hours_of, load_automatic, save_automatic, zone_of
     switching       since when a number answers automatically: update_answers_since
     reminders       the chore that reminds customers before the window closes: send_reminders

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from bots.automatic.business_hours import BusinessHours
 from bots.automatic.calendar_words import customers_language
 from bots.flows.events import Facts
-from bots.flows.messages import build
+from bots.flows.messages import build, file_of
 from bots.flows.texts import PLACEHOLDERS
 from bots.models import AutomaticMessages
 from cloud_api.wa_ids import formatted
@@ -72,16 +72,28 @@ def message_of(kind: AutomaticKind, settings: AutomaticMessages, *, facts: Facts
     nothing is left of its text. Raises InvalidMessage if WhatsApp would refuse it."""
     if kind is AutomaticKind.HANDED_OVER:
         return hand_over_message(settings, facts=facts)
-    message = getattr(settings, kind)
+    message = _own_message(kind, settings, facts)
     return fill(message, facts) if message else None
+
+
+def automatic_file(kind: AutomaticKind, settings: AutomaticMessages, *, facts: Facts) -> str:
+    """Returns the key of the stored file that is sent with an automatic message, empty if there is none."""
+    message = _own_message(kind, settings, facts)
+    return file_of(message) if message else ""
+
+
+def _own_message(kind: AutomaticKind, settings: AutomaticMessages, facts: Facts) -> Mapping[str, Any] | None:
+    """Returns the number's own message of this kind, as it is stored."""
+    is_away = kind is AutomaticKind.HANDED_OVER and not facts.is_open
+    message: Mapping[str, Any] | None = getattr(settings, "handed_over_away" if is_away else kind)
+    return message
 
 
 def hand_over_message(settings: AutomaticMessages, *, facts: Facts) -> dict[str, Any] | None:
     """Returns what a customer reads who is handed over to a person: the number's words, or the hub's own. None if it is off."""
     if not settings.handed_over_is_on:
         return None
-    own = settings.handed_over if facts.is_open else settings.handed_over_away
-    return fill(own or default_hand_over(facts), facts)
+    return fill(_own_message(AutomaticKind.HANDED_OVER, settings, facts) or default_hand_over(facts), facts)
 
 
 def default_hand_over(facts: Facts) -> Mapping[str, Any]:

@@ -13,8 +13,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bots.automatic.business_hours import Period, states_of
+from bots.files.stored_files import ACCEPTED_TYPES, FileDetails
 from bots.flows.checks.url_checks import url_problem
-from bots.flows.messages import build
+from bots.flows.messages import build, file_of
 from bots.flows.texts import PLACEHOLDERS, fold, names_in
 from cloud_api.messages import MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
 from cloud_api.payloads.texts import is_visible
@@ -36,6 +37,8 @@ SWITCH = {"data-switch": True}
 """Attributes of a field that shows or hides a part of the page (`.switched` in frontend/hub.css)."""
 
 
+STORED = "file"
+"""The choice of a stored file, beside the kinds of files at a link."""
 FILE_KINDS = {"image": _("Image"), "video": _("Video"), "document": _("Document"), "audio": _("Audio")}
 LINK_PROBLEMS = {
     "invalid_url": _("This is no web address."),
@@ -54,8 +57,19 @@ class MessageForm(forms.Form):
     button_2 = forms.CharField(label=_("Button 2"), required=False, max_length=MAX_TITLE)
     button_3 = forms.CharField(label=_("Button 3"), required=False, max_length=MAX_TITLE)
     file_kind = forms.ChoiceField(
-        label=_("File"), required=False, choices=[("", _("No file")), *FILE_KINDS.items()], widget=forms.Select
+        label=_("File"),
+        required=False,
+        choices=[("", _("No file")), (STORED, _("File from this device")), (_("By a link"), list(FILE_KINDS.items()))],
+        widget=forms.Select({"data-file-choice": True}),
     )
+    upload = forms.FileField(
+        label=_("Choose a file"),
+        required=False,
+        help_text=_("Images up to 5 MB, videos and audio up to 16 MB, documents up to 100 MB. It is uploaded when you save."),
+        widget=forms.FileInput({"accept": ACCEPTED_TYPES}),
+    )
+    file = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
+    """The key of the stored file."""
     link = forms.CharField(
         label=_("Web address of the file"),
         required=False,
@@ -64,12 +78,25 @@ class MessageForm(forms.Form):
         widget=forms.TextInput({"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
     )
 
-    def __init__(self, data: Any = None, *, stored: Mapping[str, Any] | None, suggested: str = "", **options: Any) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        stored: Mapping[str, Any] | None,
+        suggested: str = "",
+        files: Mapping[str, FileDetails] | None = None,
+        refusal: str = "",
+        **options: Any,
+    ) -> None:
+        """`files` are the organization's stored files by their keys. `refusal`: why the file that was uploaded is not stored."""
         stored = stored or {}
+        self._files, self._refusal = files or {}, refusal
         self._ids = {button["title"]: button["id"] for button in stored.get("buttons", ())}
         titles = {f"button_{index}": title for index, title in enumerate(self._ids, start=1)}
-        file = {"file_kind": stored.get("kind", ""), "link": stored.get("link", "")}
+        file = {"file_kind": stored.get("kind", ""), "link": stored.get("link", ""), "file": file_of(stored) if stored else ""}
         text = stored.get("caption" if file["file_kind"] else "text", "" if stored else suggested)
+        if file["file"]:
+            file["file_kind"] = STORED
         super().__init__(data, initial={"text": text} | titles | file, **options)
         self.message: dict[str, Any] | None = None
 
@@ -90,7 +117,14 @@ class MessageForm(forms.Form):
     def typed_file(self) -> tuple[str, str]:
         """The kind and the name of the file, as they are in the fields now. Both are empty without a file."""
         kind = str(self["file_kind"].value() or "")
+        if kind == STORED:
+            return (self.stored_file.kind, self.stored_file.file_name) if self.stored_file else ("", "")
         return (kind, file_name(str(self["link"].value() or ""))) if kind in FILE_KINDS else ("", "")
+
+    @property
+    def stored_file(self) -> FileDetails | None:
+        """The stored file that is chosen now."""
+        return self._files.get(str(self["file"].value() or ""))
 
     def clean_text(self) -> str:
         text = self.cleaned_data["text"].replace("\r\n", "\n").strip()
@@ -131,16 +165,25 @@ class MessageForm(forms.Form):
 
     def _file_message(self, cleaned: Mapping[str, Any], titles: Sequence[str]) -> dict[str, Any]:
         kind, text, link = cleaned["file_kind"], cleaned["text"], cleaned["link"]
+        source, name = {"link": link}, {"filename": file_name(link)} if kind == "document" else {}
         if titles:
             self.add_error("button_1", _("A message has buttons or a file, not both."))
-        if not link:
+        if kind == STORED:
+            kind, source, name = self._stored_source()
+        elif not link:
             self.add_error("link", _("Enter the web address of the file."))
         if text and kind in WITHOUT_CAPTION:
             self.add_error("text", _("WhatsApp shows no text with an audio. Empty it, or choose no file."))
         elif len(text) > MOST_CAPTION:
             self.add_error("text", _("With a file, a text has at most 1,024 characters."))
-        name = {"filename": file_name(link)} if kind == "document" else {}
-        return {"type": "media", "kind": kind, "link": link} | ({"caption": text} if text else {}) | name
+        return {"type": "media", "kind": kind} | source | ({"caption": text} if text else {}) | name
+
+    def _stored_source(self) -> tuple[str, dict[str, str], dict[str, str]]:
+        """Returns kind, place and name of the stored file. A document is sent with the name that it is stored with."""
+        if self._refusal or not self.stored_file:
+            self.add_error("upload", self._refusal or _("Choose a file."))
+            return "", {}, {}
+        return self.stored_file.kind, {"file": self.stored_file.key}, {}
 
     def _checked(self, message: dict[str, Any]) -> dict[str, Any] | None:
         """Returns the message. Returns None if there is an error, and adds one if WhatsApp would refuse the message."""

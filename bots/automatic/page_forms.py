@@ -15,6 +15,7 @@ from bots.automatic.business_hours import BusinessHours, Period
 from bots.automatic.calendar_words import WORDS, customers_language
 from bots.automatic.forms import ClosedDays, DayForm, MessageForm, RulesForm, closed_day_initial
 from bots.automatic.services import hours_of
+from bots.files.stored_files import FileDetails
 from bots.models import AutomaticMessages
 from organizations.models import Organization, PhoneNumber
 
@@ -56,14 +57,31 @@ class WrongField:
 
 
 class AutomaticForms:
-    """The forms of one number. Without `data`, they show what is stored."""
+    """The forms of one number. Without `data`, they show what is stored. `files` are the organization's stored files by their keys,
+    `refusals` say why files that were uploaded for messages are not stored."""
 
-    def __init__(self, number: PhoneNumber, stored: AutomaticMessages, data: Any = None, *, today: date) -> None:
+    def __init__(
+        self,
+        number: PhoneNumber,
+        stored: AutomaticMessages,
+        data: Any = None,
+        *,
+        today: date,
+        files: Mapping[str, FileDetails] | None = None,
+        refusals: Mapping[str, str] | None = None,
+    ) -> None:
         self._stored, self._organization = stored, number.organization
         hours = hours_of(stored, number.organization)
         self.rules = RulesForm(data, country=number.organization.country, initial=_initial_rules(number, stored, hours))
         self.messages = {
-            name: MessageForm(data, stored=getattr(stored, name), suggested=_suggestion(name, number.organization), prefix=name)
+            name: MessageForm(
+                data,
+                stored=getattr(stored, name),
+                suggested=_suggestion(name, number.organization),
+                files=files,
+                refusal=(refusals or {}).get(name, ""),
+                prefix=name,
+            )
             for name in MESSAGES
         }
         days = WORDS.get(get_language() or "", WORDS["pt-br"]).days

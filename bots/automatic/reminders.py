@@ -14,8 +14,9 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from bots.automatic.due_messages import AutomaticKind, contact_facts, message_of, number_facts
+from bots.automatic.due_messages import AutomaticKind, automatic_file, contact_facts, message_of, number_facts
 from bots.automatic.services import hours_of
+from bots.files.queued_messages import add_files
 from bots.models import AutomaticMessages, AutomaticMessageSent
 from chats.models import Origin
 from chats.outbox.message_queue import WINDOW_MARGIN, BotMessage, queue_bot_messages
@@ -100,6 +101,8 @@ def _remind(settings: AutomaticMessages, contact_ids: Sequence[int]) -> int:
         (contact, message_of(AutomaticKind.REMINDER, settings, facts=contact_facts(contact, of_number))) for contact in contacts
     )
     messages = [_bot_message(contact, message) for contact, message in found if message]
+    file = automatic_file(AutomaticKind.REMINDER, settings, facts=of_number)
+    messages = add_files(messages, {message.token: file for message in messages} if file else {})
     queue_bot_messages(messages, {number.phone_number_id: number}, now)
     publish_revisions([number.organization_id])
     return len(messages)

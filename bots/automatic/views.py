@@ -1,16 +1,19 @@
 """The page of a number's automatic messages, its live preview, and the contacts to preview with."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bots.automatic.page_forms import AutomaticForms
+from bots.automatic.forms import STORED
+from bots.automatic.page_forms import MESSAGES, AutomaticForms
 from bots.automatic.previews import (
     LATEST_CONTACTS,
     example_contact,
@@ -20,10 +23,14 @@ from bots.automatic.previews import (
     summarize,
 )
 from bots.automatic.services import load_automatic, save_automatic, zone_of
+from bots.files.stored_files import files_of, read_and_store
+from chats.media.file_names import submitted_name
+from cloud_api.messages import InvalidMessage
 from contacts.lists.contact_list import ContactFilters, list_contacts
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 from organizations.permissions import Access, for_admins
+from organizations.text_display import invalid_message_text
 from organizations.url_parameters import read_integer
 from organizations.views.number_pages import FRAME, get_number
 
@@ -41,7 +48,8 @@ PLACEHOLDER_BUTTONS = [
 def automatic_messages(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
     """All settings in one form. With errors, it comes back with what was typed."""
     number = get_number(access, number_id)
-    forms = _forms(number, request.POST if request.method == "POST" else None)
+    typed, refusals = _with_stored_files(request, access) if request.method == "POST" else (None, {})
+    forms = _forms(number, typed, refusals)
     if request.method == "POST" and forms.is_valid:
         save_automatic(
             number=number, columns=forms.columns, number_columns=forms.number_columns, by=access.user, now=timezone.now()
@@ -81,10 +89,28 @@ def contacts(request: HttpRequest, access: Access, number_id: int) -> HttpRespon
     return render(request, "bots/automatic/_contacts.html", {"contacts": found})
 
 
-def _forms(number: PhoneNumber, typed: Any) -> AutomaticForms:
+def _with_stored_files(request: HttpRequest, access: Access) -> tuple[QueryDict, dict[str, str]]:
+    """Stores the files that were uploaded. Returns what was posted, with the keys of the files, so that the form keeps them if it
+    comes back with errors, and the reasons why files were refused, by message."""
+    typed, refusals = request.POST.copy(), {}
+    for name in MESSAGES:
+        uploaded = request.FILES.get(f"{name}-upload")
+        if not isinstance(uploaded, UploadedFile):
+            continue
+        typed[f"{name}-file_kind"] = STORED
+        try:
+            stored = read_and_store(organization=access.organization, uploaded=uploaded, by=access.user, now=timezone.now())
+        except InvalidMessage as refusal:
+            refusals[name] = f"{submitted_name(uploaded.name or '')}: {invalid_message_text(refusal)}"
+        else:
+            typed[f"{name}-file"] = stored.key
+    return typed, refusals
+
+
+def _forms(number: PhoneNumber, typed: Any, refusals: Mapping[str, str] | None = None) -> AutomaticForms:
     stored = load_automatic([number.pk])[number.pk]
     today = timezone.now().astimezone(zone_of(number.organization)).date()
-    return AutomaticForms(number, stored, typed, today=today)
+    return AutomaticForms(number, stored, typed, today=today, files=files_of(number.organization_id), refusals=refusals)
 
 
 def _chosen_contact(number: PhoneNumber, typed: str) -> Contact | None:

@@ -7,5 +7,5 @@ diagram        draw: a flow as SVG, with counts of its steps
 step_types     what people call steps: name_of, STEP_TYPES
 urls           urlpatterns
 
-For the tags of its templates: cards (Card, field_id_of) and edits (item_id).
+For the tags of templates: cards (Card, field_id_of), edits (item_id) and messages (MEDIA_KINDS).
 """

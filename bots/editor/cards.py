@@ -13,6 +13,8 @@ from bots.editor.forms.fields import Option, Part, fields_in, key_of
 from bots.editor.forms.step_forms import ANSWER_KINDS, FormContext, form_context, form_of
 from bots.editor.outputs import Document, Step, choices_of, outputs_of
 from bots.editor.step_types import STEP_TYPES, StepType, name_of
+from bots.files.stored_files import FileDetails
+from bots.flows.messages import file_of
 from bots.flows.problems import Problem
 
 MAX_PREVIEW = 300
@@ -82,11 +84,17 @@ class Card:
         return found
 
 
-def cards_of(document: Document, check: DraftCheck, opened: Collection[str] = (), templates: Sequence[Option] = ()) -> list[Card]:
-    """Returns the cards of a draft. The steps `opened` have their forms."""
+def cards_of(
+    document: Document,
+    check: DraftCheck,
+    opened: Collection[str] = (),
+    templates: Sequence[Option] = (),
+    files: Mapping[str, FileDetails] | None = None,
+) -> list[Card]:
+    """Returns the cards of a draft. The steps `opened` have their forms. `files` are stored files by their keys."""
     names = {step["id"]: name_of(step) for step in document["steps"]}
     choices = choices_of(document)
-    context = form_context(document, templates) if opened else None
+    context = form_context(document, templates, files) if opened else None
     problems: dict[str, list[Problem]] = {}
     for problem in check.problems:
         problems.setdefault(problem.step, []).append(problem)
@@ -100,7 +108,7 @@ def cards_of(document: Document, check: DraftCheck, opened: Collection[str] = ()
                 name=names[step["id"]],
                 has_title=bool(step.get("title")),
                 is_start=step["id"] == document["start"],
-                message=_preview(step.get("message")),
+                message=_preview(step.get("message"), files or {}),
                 summary=_summary(step),
                 outputs=_outputs(step, names, choices),
                 problems=list(dict.fromkeys(_placed(problem, step, names) for problem in problems.get(step["id"], []))),
@@ -120,11 +128,13 @@ def placed_problems(document: Document, check: DraftCheck) -> list[CardProblem]:
     return list(dict.fromkeys(_placed(problem, steps.get(problem.step), names) for problem in problems))
 
 
-def _preview(message: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _preview(message: Mapping[str, Any] | None, files: Mapping[str, FileDetails]) -> Mapping[str, Any] | None:
     if not message:
         return None
     text = str(message.get("text") or message.get("caption") or "")
-    return {**message, "text": text if len(text) <= MAX_PREVIEW else text[:MAX_PREVIEW] + "…"}
+    file = files.get(file_of(message))
+    shown = {**message, "file_name": file.file_name} if file else message
+    return {**shown, "text": text if len(text) <= MAX_PREVIEW else text[:MAX_PREVIEW] + "…"}
 
 
 def _outputs(step: Step, names: Mapping[str, str], choices: dict[str, str]) -> list[CardOutput]:

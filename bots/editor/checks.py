@@ -42,13 +42,13 @@ class DraftCheck:
         return [problem for problem in self.problems if problem.step == step_id]
 
 
-def check_draft(document: Document) -> DraftCheck:
-    """Returns what is wrong with a draft."""
-    return _check(json.dumps(document, sort_keys=True))
+def check_draft(document: Document, files: frozenset[str] = frozenset()) -> DraftCheck:
+    """Returns what is wrong with a draft. `files` are the keys of stored files that it can send."""
+    return _check(json.dumps(document, sort_keys=True), files)
 
 
 @lru_cache(maxsize=CACHED_DRAFTS)
-def _check(text: str) -> DraftCheck:
+def _check(text: str, files: frozenset[str]) -> DraftCheck:
     document = json.loads(text)
     if not document["steps"]:
         return DraftCheck((Problem("too_few", field="steps", words=WORDS["steps"]),))
@@ -56,7 +56,8 @@ def _check(text: str) -> DraftCheck:
         flow = _read(document)
     except InvalidFlow as invalid:
         return DraftCheck(tuple(invalid.problems))
-    problems = [_in_plain_words(problem, flow) for problem in check_flow(flow, is_allowed_url=is_opened_by_operator)]
+    found = check_flow(flow, is_allowed_url=is_opened_by_operator, is_stored_file=files.__contains__)
+    problems = [_in_plain_words(problem, flow) for problem in found]
     return DraftCheck((*problems, *_texts_in_place_of_json(flow)), most_billed_messages(flow))
 
 

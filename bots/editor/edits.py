@@ -1,20 +1,23 @@
 """Reads a post of the editor's page as an operation on the draft."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bots.editor import operations
 from bots.editor.drafts import Edit
 from bots.editor.forms.fields import Option, Part, Posted, fields_in, read_fields, read_number, split_words
-from bots.editor.forms.step_forms import form_context, form_of
+from bots.editor.forms.step_forms import FormContext, form_context, form_of
 from bots.editor.operations import InvalidOperation, step_of
 from bots.editor.outputs import Document, get_at, outputs_of
+from bots.files.stored_files import FileDetails
 
 MAX_SILENCE = 15
 DEFAULT_SILENCE = 3
 
 
-def read_edit(document: Document, posted: Posted, templates: Sequence[Option] = ()) -> Edit:
+def read_edit(
+    document: Document, posted: Posted, templates: Sequence[Option] = (), files: Mapping[str, FileDetails] | None = None
+) -> Edit:
     """Applies what was posted to a draft: the fields of a step, and after them what the button says. Raises InvalidOperation."""
     name, *arguments = (_value(posted, "do") or "save").split(":")
     step_id = _value(posted, "step_id")
@@ -22,7 +25,7 @@ def read_edit(document: Document, posted: Posted, templates: Sequence[Option] = 
         raise InvalidOperation(name)
     edit = Edit(document)
     if _value(posted, "has_fields"):
-        edit = _with_fields(document, step_id, posted, templates)
+        edit = _with_fields(document, step_id, posted, form_context(document, templates, files))
     operation = OPERATIONS[name]
     return operation(edit, step_id, posted, arguments) if operation else edit
 
@@ -31,9 +34,9 @@ def _value(posted: Posted, name: str) -> str:
     return posted[name][-1] if posted.get(name) else ""
 
 
-def _with_fields(document: Document, step_id: str, posted: Posted, templates: Sequence[Option]) -> Edit:
+def _with_fields(document: Document, step_id: str, posted: Posted, context: FormContext) -> Edit:
     step = step_of(document, step_id)
-    parts = form_of(step, form_context(document, templates))
+    parts = form_of(step, context)
     read = read_fields(step, parts, posted)
     _name_choices(document, read.step)
     document = operations.change_step(document, read.step)
@@ -41,6 +44,12 @@ def _with_fields(document: Document, step_id: str, posted: Posted, templates: Se
     for path, kind in read.new_targets:
         document, focus = operations.connect_new(document, step_id, path, kind)
     return Edit(document, focus, "" if focus else f"{step_id}:{_changed(step, read.step, parts)}")
+
+
+def file_paths(document: Document, step_id: str) -> list[str]:
+    """Returns the fields of a step's form that take a file."""
+    parts = form_of(step_of(document, step_id), form_context(document))
+    return [field.path for field in fields_in(parts) if field.kind == "file"]
 
 
 def _changed(before: Any, after: Any, parts: Sequence[Part]) -> str:

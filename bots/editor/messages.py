@@ -6,6 +6,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from cloud_api.messages import WITHOUT_CAPTION
+
 Message = dict[str, Any]
 
 MESSAGE_TYPES: dict[str, str | Promise] = {
@@ -27,7 +29,7 @@ MEDIA_KINDS: dict[str, str | Promise] = {
     "sticker": _("Sticker"),
 }
 CONTENTS: dict[str, Message] = {
-    "media": {"kind": "image", "link": ""},
+    "media": {"kind": "image", "file": ""},
     "list": {"button": ""},
     "link": {"title": "", "url": ""},
     "template": {"name": "", "language": "", "values": []},
@@ -49,3 +51,19 @@ def convert_message(message: Message, kind: str) -> Message:
     if kind == "list":
         new |= {"button": gettext("See options"), "rows": [{"id": each["id"], "title": each["title"]} for each in choices]}
     return new
+
+
+def choose_source(message: Message, source: str) -> None:
+    """Lets a media message send a stored file (`file`) or what is at a link (`link`). The other is removed."""
+    message.pop("link" if source == "file" else "file", None)
+    message.setdefault(source, "")
+
+
+def choose_file(message: Message, key: str, kind: str) -> None:
+    """Lets a media message send a stored file, as a message of the file's kind. What this kind cannot have is removed."""
+    choose_source(message, "file")
+    message |= {"file": key, "kind": kind}
+    if kind in WITHOUT_CAPTION:
+        message.pop("caption", None)
+    if kind != "document":
+        message.pop("filename", None)

@@ -1,12 +1,13 @@
 """The page of the editor, and its parts."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,22 +17,28 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from bots.editor.cards import Card, cards_of, placed_problems
-from bots.editor.checks import billed_paths, billed_words, check_draft
+from bots.editor.checks import DraftCheck, billed_paths, billed_words, check_draft
 from bots.editor.diagram import draw
 from bots.editor.drafts import Edit, NothingToUndo, SavedEdit, StaleDraft, draft_of, edit_draft, redo, redo_changes, undo
-from bots.editor.edits import read_edit
+from bots.editor.edits import file_paths, read_edit
 from bots.editor.forms.fields import Option
 from bots.editor.operations import MAX_STEPS, InvalidOperation
 from bots.editor.outputs import Document
 from bots.editor.placeholders import placeholders_of, variables_of
 from bots.editor.step_types import STEP_TYPES
+from bots.files.stored_files import ACCEPTED_TYPES, files_of, read_and_store, sendable_keys
 from bots.flows.flow import PERSON_WORDS, SILENCE_SECONDS
 from bots.models import Bot
+from chats.media.file_names import submitted_name
 from chats.models import MessageTemplate
+from cloud_api.messages import InvalidMessage
 from contacts.models import Label
 from organizations.models import Organization
 from organizations.permissions import Access, for_admins, for_members
+from organizations.text_display import invalid_message_text
 
+UPLOAD = "upload:"
+"""Before the name of a field, in the name of the file that is uploaded for it."""
 STALE = _(
     "This bot was changed in another window or by a colleague. You see its current state. "
     "What you typed is still in its field, but it is not saved."
@@ -58,7 +65,7 @@ def _page(
     opened = opened if access.is_admin else ()
     context = _context(access, bot, document, opened)
     context |= {
-        "diagram": draw(document, problems=check_draft(document).problems),
+        "diagram": draw(document, problems=_check(bot, document).problems),
         "labels": Label.objects.filter(organization=access.organization).values_list("name", flat=True),
         "add_after": request.GET.get("add"),
         "section": "settings",
@@ -67,13 +74,13 @@ def _page(
 
 
 def _context(access: Access, bot: Bot, document: Document, opened: Collection[str]) -> dict[str, Any]:
-    check = check_draft(document)
+    check, files = _check(bot, document), files_of(access.organization.pk)
     settings = document.get("settings", {})
     return {
         "access": access,
         "bot": bot,
         "document": document,
-        "cards": cards_of(document, check, opened, _templates_of(access.organization)),
+        "cards": cards_of(document, check, opened, _templates_of(access.organization), files),
         "check": check,
         "problems": placed_problems(document, check),
         "billed": billed_words(check),
@@ -83,6 +90,7 @@ def _context(access: Access, bot: Bot, document: Document, opened: Collection[st
         "may_undo": bool(bot.undo),
         "may_redo": bool(redo_changes(bot)),
         "step_types": STEP_TYPES.values(),
+        "accepted_types": ACCEPTED_TYPES,
         "placeholders": placeholders_of(document),
         "variables": variables_of(document),
         "settings": {
@@ -92,6 +100,10 @@ def _context(access: Access, bot: Bot, document: Document, opened: Collection[st
             "person_words": ", ".join(settings.get("person_words", PERSON_WORDS)),
         },
     }
+
+
+def _check(bot: Bot, document: Document) -> DraftCheck:
+    return check_draft(document, sendable_keys(bot.organization_id, document))
 
 
 def _templates_of(organization: Organization) -> list[Option]:
@@ -105,8 +117,9 @@ def _templates_of(organization: Organization) -> list[Option]:
 @require_safe
 def diagram(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """The diagram of the draft."""
-    document = draft_of(get_bot_or_404(access.organization, bot_id))
-    return HttpResponse(draw(document, problems=check_draft(document).problems))
+    bot = get_bot_or_404(access.organization, bot_id)
+    document = draft_of(bot)
+    return HttpResponse(draw(document, problems=_check(bot, document).problems))
 
 
 @for_admins
@@ -132,8 +145,9 @@ def change(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """Applies an operation to the draft that the page shows. A page that shows an older draft gets the current one."""
     bot = get_bot_or_404(access.organization, bot_id)
     templates = _templates_of(access.organization)
+    keys, refusal = _store_files(request, access, bot)
     try:
-        saved = _apply(bot, request.POST, templates)
+        saved = _apply(bot, request.POST, keys, templates)
     except StaleDraft:
         return _stale(request, access, bot, templates)
     except NothingToUndo:
@@ -141,20 +155,40 @@ def change(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     except InvalidOperation as invalid:
         return _refused(request, access, bot, str(invalid))
     if request.headers.get("HX-Request"):
-        return _changed(request, access, saved, templates)
+        return _changed(request, access, saved, refusal)
+    if refusal:
+        messages.error(request, refusal)
     return _to_page(access, bot, saved)
 
 
-def _apply(bot: Bot, posted: QueryDict, templates: Sequence[Option]) -> SavedEdit:
+def _store_files(request: HttpRequest, access: Access, bot: Bot) -> tuple[dict[str, list[str]], str]:
+    """Stores the files that were posted for fields of the step. Returns their keys as values of the fields, and in words why a file
+    was refused."""
+    keys: dict[str, list[str]] = {}
+    if not request.FILES:
+        return keys, ""
+    for path in file_paths(draft_of(bot), request.POST.get("step_id", "")):
+        uploaded = request.FILES.get(f"{UPLOAD}{path}")
+        if isinstance(uploaded, UploadedFile):
+            try:
+                stored = read_and_store(organization=access.organization, uploaded=uploaded, by=access.user, now=timezone.now())
+            except InvalidMessage as refusal:
+                return keys, f"{submitted_name(uploaded.name or '')}: {invalid_message_text(refusal)}"
+            keys[path] = [stored.key]
+    return keys, ""
+
+
+def _apply(bot: Bot, posted: QueryDict, keys: Mapping[str, list[str]], templates: Sequence[Option]) -> SavedEdit:
     revision, now = _revision(posted), timezone.now()
     if posted.get("do") == "undo":
         return undo(bot=bot, revision=revision, now=now)
     if posted.get("do") == "redo":
         return redo(bot=bot, revision=revision, now=now)
-    values = dict(posted.lists())
+    values = {**dict(posted.lists()), **keys}
+    files = files_of(bot.organization_id) if keys else {}
 
     def edit(document: Document) -> Edit:
-        return read_edit(document, values, templates)
+        return read_edit(document, values, templates, files)
 
     return edit_draft(bot=bot, revision=revision, edit=edit, now=now)
 
@@ -174,16 +208,18 @@ def _to_page(access: Access, bot: Bot, saved: SavedEdit) -> HttpResponse:
     return redirect(f"{page}?{query.urlencode()}#{anchor}")
 
 
-def _changed(request: HttpRequest, access: Access, saved: SavedEdit, templates: Sequence[Option]) -> HttpResponse:
-    """Returns the cards that have changed, and what else the page shows of the draft."""
+def _changed(request: HttpRequest, access: Access, saved: SavedEdit, refusal: str) -> HttpResponse:
+    """Returns the cards that have changed, and what else the page shows of the draft. `refusal`: why a file was not stored."""
     opened = {*request.POST.getlist("open"), *([saved.focus] if saved.focus else [])}
-    before = cards_of(saved.before, check_draft(saved.before))
-    after = cards_of(saved.after, check_draft(saved.after))
+    before = cards_of(saved.before, _check(saved.bot, saved.before))
+    after = cards_of(saved.after, _check(saved.bot, saved.after))
     old = {card.id: card for card in before}
     is_posted = request.POST.get("step_id")
     unchanged = [card.id for card in after if card.id not in opened and card == old.get(card.id) and card.id != is_posted]
     answer = _parts(request, access, saved.bot, saved.after, opened=opened, unchanged=unchanged)
     events: dict[str, Any] = {"hub:draft-saved": {}}
+    if refusal:
+        events["hub:toast"] = {"words": refusal, "kind": "alert-error"}
     if saved.focus:
         events["hub:focus"] = {"id": saved.focus, "words": _position_words(saved, request.POST.get("do", ""))}
     answer["HX-Trigger-After-Settle"] = json.dumps(events)

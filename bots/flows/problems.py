@@ -59,7 +59,7 @@ WORDS = {
     "brace": _("There is a brace too many: a variable is written {{name}}."),
     # Messages
     "refused": "",
-    "unknown_file": _("The file is not in the hub."),
+    "unknown_file": _("The hub does not have this file, or it is of another kind. Choose it again."),
     "repeated_choice": _("Two of these have the ID “%(name)s”."),
     "repeated_title": _("Two of these say “%(name)s”."),
     "similar_title": _("A customer who types “%(name)s” may mean two of these."),

@@ -141,6 +141,31 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='BotFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', organizations.fields.IdentifierField(max_length=40)),
+                ('kind', models.CharField(max_length=32, verbose_name='kind')),
+                ('mime_type', models.CharField(max_length=255, verbose_name='type')),
+                ('file_name', models.CharField(max_length=255, verbose_name='file name')),
+                ('sha256', organizations.fields.IdentifierField(max_length=64)),
+                ('size', models.BigIntegerField(help_text='bytes', verbose_name='size')),
+                ('file', models.FileField(max_length=255, upload_to='')),
+                ('thumbnail', models.FileField(blank=True, max_length=255, upload_to='')),
+                ('width', models.PositiveIntegerField(null=True)),
+                ('height', models.PositiveIntegerField(null=True)),
+                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+            ],
+            options={
+                'verbose_name': 'file of bots',
+                'verbose_name_plural': 'files of bots',
+                'db_table': 'bot_file',
+                'constraints': [models.UniqueConstraint(fields=('organization', 'key'), name='one_bot_file_per_key')],
+            },
+        ),
+        migrations.CreateModel(
             name='AutomaticMessageSent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

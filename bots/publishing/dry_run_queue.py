@@ -28,7 +28,7 @@ def start_dry_run(*, bot: Bot, number: PhoneNumber, by: User, now: datetime) -> 
     locked = Bot.objects.select_for_update().get(pk=bot.pk)
     if running := BotDryRun.objects.filter(bot=locked, number=number, state=State.DUE).first():
         return running
-    if blocking := check_document(locked.draft).blocking:
+    if blocking := check_document(locked.draft, organization_id=locked.organization_id).blocking:
         raise CannotPublish(blocking)
     kept = list(BotDryRun.objects.filter(bot=locked).order_by("-pk").values_list("pk", flat=True)[: MAX_KEPT - 1])
     BotDryRun.objects.filter(bot=locked).exclude(pk__in=kept).delete()

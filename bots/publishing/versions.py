@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import Max
 
+from bots.files.stored_files import sendable_keys
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import Flow, InvalidFlow, read_flow
 from bots.flows.problems import Problem
@@ -49,24 +50,26 @@ class CheckedFlow:
         return [problem for problem in self.problems if problem.blocks]
 
 
-def check_document(document: Mapping[str, Any]) -> CheckedFlow:
-    """Reads and checks a flow. The latest results are kept, because the try-out asks for each message."""
-    return _check(json.dumps(document))
+def check_document(document: Mapping[str, Any], *, organization_id: int | None) -> CheckedFlow:
+    """Reads and checks a flow of the organization, or of none, which has no files. The latest results are kept, because the try-out
+    asks for each message."""
+    return _check(json.dumps(document), sendable_keys(organization_id, document))
 
 
 @lru_cache(maxsize=KEPT_CHECKS)
-def _check(text: str) -> CheckedFlow:
+def _check(text: str, files: frozenset[str]) -> CheckedFlow:
+    """`files` are the stored files that the flow can send: what is kept for one organization is not for another."""
     try:
         flow = read_flow(text)
     except InvalidFlow as refusal:
         return CheckedFlow(None, refusal.problems)
-    problems = check_flow(flow, is_allowed_url=is_opened_by_operator)
+    problems = check_flow(flow, is_allowed_url=is_opened_by_operator, is_stored_file=files.__contains__)
     return CheckedFlow(flow, sorted(problems, key=lambda problem: not problem.blocks))
 
 
-def flow_problems(document: Mapping[str, Any]) -> list[Problem]:
-    """Returns all problems of a flow, those that block first."""
-    return list(check_document(document).problems)
+def flow_problems(document: Mapping[str, Any], *, organization_id: int | None) -> list[Problem]:
+    """Returns all problems of a flow of the organization, or of none, those that block first."""
+    return list(check_document(document, organization_id=organization_id).problems)
 
 
 @in_transaction
@@ -74,7 +77,7 @@ def publish_bot(*, bot: Bot, by: User | None, now: datetime) -> BotVersion:
     """Makes the draft the published version, with which new conversations begin. A draft that is the same as the latest version
     makes no new one. Raises CannotPublish, and Bot.DoesNotExist if the bot was deleted."""
     locked = lock_bot(bot)
-    if blocking := check_document(locked.draft).blocking:
+    if blocking := check_document(locked.draft, organization_id=locked.organization_id).blocking:
         raise CannotPublish(blocking)
     latest = locked.versions.order_by("-number").first()
     if latest is None or latest.flow != locked.draft:

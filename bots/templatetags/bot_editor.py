@@ -21,6 +21,8 @@ def step_field(context: Context, card: Card, field: Field) -> dict[str, Any]:
         "id": field_id_of(card.id, field.path),
         "problems": card.problems_by_path.get(field.path, []),
         "size": len(str(field.value)),
+        "access": context["access"],
+        "accepted_types": context["accepted_types"],
     }
 
 

@@ -1,15 +1,17 @@
-"""The file of an outbound message: read from the storage, put into the API object by its media ID, copied for a resent message."""
+"""The file of an outbound message: read from the storage, put into the API object by its media ID, copied for a resent message,
+and shared by many."""
 
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from django.db.models.fields.files import FieldFile
 
 from chats.media.file_storage import storage_error_text
 from chats.media.message_files import files_of, key_of
-from chats.models import Message
+from chats.models import Attachment, Message
 from jobs.models import State
 
 
@@ -87,3 +89,28 @@ def attach_again(message: Message, earlier: Message) -> None:
     file.pk, file._state.adding = None, True
     file.message_name, file.state, file.media_id, file.media_id_until = message.name, State.DONE, "", None
     file.save(force_insert=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFile:
+    """A file of the storage that any number of messages of its kind can have. `file` and `thumbnail` are names in the storage,
+    `size` is in bytes, `width` and `height` are of an image in pixels."""
+
+    kind: str
+    mime_type: str
+    file_name: str
+    sha256: str
+    size: int
+    file: str
+    thumbnail: str = ""
+    width: int | None = None
+    height: int | None = None
+
+    def attachment_of(self, message: Message) -> Attachment:
+        """Returns the attachment with which the message sends the file, not saved."""
+        return Attachment(
+            phone_number_id=message.phone_number_id,
+            message_name=message.name,
+            state=State.DONE.value,
+            **asdict(self),
+        )

@@ -1,5 +1,6 @@
 """Responses with stored files, whole or as a byte range. No file can run a script in a browser."""
 
+import logging
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -7,11 +8,16 @@ from typing import IO, Any
 
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext
 
 from chats.media.file_names import offered_name
+from chats.media.file_storage import STORAGE_ERRORS, storage_error_text
 from chats.media.file_types import HEAD, detect_type
+
+log = logging.getLogger(__name__)
 
 MAX_OPEN_RANGE = 2 * 2**20
 """Bytes of a range without an end. A player that requests one reads some bytes, and keeps the connection open while it plays."""
@@ -130,3 +136,34 @@ def open_stored_file(field: Any, *, name: str, kind: str, sha256: str) -> OpenFi
         return OpenFile(content=content, size=content.size, name=name, kind=kind, sha256=sha256)
     except FileNotFoundError:
         return None
+
+
+def stored_file_response(request: HttpRequest, column: Any, **properties: str) -> HttpResponseBase:
+    """Returns the file of a column: 404 if the storage does not have it, 503 if the storage fails."""
+    stored = None
+    try:
+        stored = open_stored_file(column, **properties)
+        if stored:
+            return file_response(request, stored)
+    except STORAGE_ERRORS as failure:
+        log.error("a stored file cannot be read: %s", storage_error_text(failure))
+        if stored:
+            stored.content.close()
+        return _unavailable(request)
+    context = {
+        "code": 404,
+        "what": gettext("This file is not in the storage"),
+        "do": gettext("It was here, but the hub's storage does not have it any more. An administrator may find it in a backup."),
+    }
+    return render(request, "error.html", context, status=404)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    context = {
+        "code": 503,
+        "what": gettext("This file cannot be read at the moment"),
+        "do": gettext("The hub's storage does not return it. Try again later. The operator of the hub can see why."),
+    }
+    response = render(request, "error.html", context, status=503)
+    response["Retry-After"] = "60"
+    return response

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_noop as _
 
+from chats.media.attachments import SharedFile
 from chats.media.decoding_slots import SUBMITTED_FILE_SLOTS, DecodersBusy
 from chats.media.file_names import clean_name, offered_name, submitted_name
 from chats.media.file_storage import StorageFailed, delete_files, save_file
@@ -18,10 +19,10 @@ from chats.media.file_types import detect_type
 from chats.media.thumbnails import Thumbnail, make_thumbnail
 from chats.media.voice_notes import make_voice_note
 from chats.models import Attachment, Message
-from chats.models.files import stored_name
+from chats.models.files import new_stored_name
 from cloud_api.media_types import HEAD, MEDIA_LIMITS, check_content, check_media, fitting_kind, fitting_name
 from cloud_api.messages import InvalidMessage
-from jobs.models import State
+from organizations.models import Organization
 from organizations.storage import StorageFull, reserve
 
 log = logging.getLogger(__name__)
@@ -164,42 +165,51 @@ def attach_file(message: Message, file: SubmittedFile) -> Attachment:
     """Saves the file of an outbound message and returns its attachment. Must run in the transaction that stores the message. If
     that is rolled back, the file stays in the storage without a row. Raises InvalidMessage if it exceeds the organization's quota,
     or if the storage fails."""
-    attachment = Attachment(
-        phone_number_id=message.phone_number_id,
-        message_name=message.name,
-        kind=file.kind,
-        mime_type=file.mime_type,
-        file_name=file.file_name,
-        sha256=_sha256(file.file),
-        size=file.size,
-        state=State.DONE,
-    )
+    organization = message.phone_number.organization
     try:
-        reserve(organization=attachment.phone_number.organization, size=file.size)
-        # As a plain File: the storage would move an UploadedFile away, and the transaction may run again.
-        attachment.file = _save(attachment, File(file.file))
-        if thumbnail := file.thumbnail:
-            attachment.width, attachment.height = thumbnail.width, thumbnail.height
-            attachment.thumbnail = _save(attachment, ContentFile(thumbnail.content))
+        reserve(organization=organization, size=file.size)
     except StorageFull:
         raise InvalidMessage("file", NO_ROOM) from None
-    except StorageFailed as error:
-        delete_files([attachment.file.name or ""] if attachment.file else [])  # saved, if only the thumbnail failed
-        log.error("a submitted file could not be saved: %s", error)
-        raise InvalidMessage("file", STORAGE_FAILS) from None
+    attachment = save_submitted_file(file, organization).attachment_of(message)
     attachment.save(force_insert=True)
     return attachment
 
 
-def _save(attachment: Attachment, content: "File[Any]") -> str:
+def save_submitted_file(file: SubmittedFile, organization: Organization) -> SharedFile:
+    """Saves the file and its thumbnail in the storage. Raises InvalidMessage if the storage fails."""
+    saved: list[str] = []
+    try:
+        # As a plain File: the storage would move an UploadedFile away, and the transaction may run again.
+        saved.append(_save(organization, File(file.file)))
+        if file.thumbnail:
+            saved.append(_save(organization, ContentFile(file.thumbnail.content)))
+    except StorageFailed as error:
+        delete_files(saved)  # the file was saved, if only the thumbnail failed
+        log.error("a submitted file could not be saved: %s", error)
+        raise InvalidMessage("file", STORAGE_FAILS) from None
+    return SharedFile(
+        kind=file.kind,
+        mime_type=file.mime_type,
+        file_name=file.file_name,
+        sha256=sha256_of(file.file),
+        size=file.size,
+        file=saved[0],
+        thumbnail=saved[1] if file.thumbnail else "",
+        width=file.thumbnail.width if file.thumbnail else None,
+        height=file.thumbnail.height if file.thumbnail else None,
+    )
+
+
+def _save(organization: Organization, content: "File[Any]") -> str:
     """Saves the content and returns its name in the storage."""
-    name = stored_name(attachment, "")
+    name = new_stored_name(organization.pk)
     content.seek(0)
     save_file(name, content)
     return name
 
 
-def _sha256(file: "File[Any]") -> str:
+def sha256_of(file: "File[Any]") -> str:
+    """Returns the digest of the content in lower-case hex."""
     digest = hashlib.sha256()
     for chunk in file.chunks(CHUNK):
         digest.update(chunk)

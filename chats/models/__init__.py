@@ -1,5 +1,5 @@
 """Models of conversations, bot turns, the outbox, files, message templates, canned replies and the text index. `files` also has
-DownloadProblem and stored_name."""
+DownloadProblem, new_stored_name and stored_name."""
 
 from chats.models.bot_turns import BotTurn, BotTurnMessage
 from chats.models.canned_replies import CannedReply, OwnCannedReply

@@ -14,8 +14,12 @@ from organizations.models import PhoneNumber
 
 
 def stored_name(attachment: "Attachment", filename: str) -> str:
+    return new_stored_name(attachment.phone_number.organization_id)
+
+
+def new_stored_name(organization_id: int) -> str:
     """Returns a random name, which cannot be guessed, in a directory of the organization."""
-    return f"files/{attachment.phone_number.organization_id}/{timezone.now():%Y/%m}/{secrets.token_urlsafe(18)}"
+    return f"files/{organization_id}/{timezone.now():%Y/%m}/{secrets.token_urlsafe(18)}"
 
 
 class DownloadProblem(models.TextChoices):

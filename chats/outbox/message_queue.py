@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chats.conversations import ownership, reactions_and_edits, session_assignment
-from chats.media.attachments import attach_again
+from chats.media.attachments import SharedFile, attach_again
 from chats.media.submitted_files import SubmittedFile, attach_file
-from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue, StatusEvent
+from chats.models import Attachment, Message, MessageStatus, Origin, QueuedMessage, SendQueue, StatusEvent
 from cloud_api.errors import can_be_resent, codes_of
 from cloud_api.payloads.texts import content_of
 from contacts.models import Contact
@@ -84,7 +84,7 @@ def queue_message(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotMessage:
     """A message of a bot, or an automatic one, that is to be queued. `trace` says why it is sent (`Message.bot_trace`), and
-    `flow_state` where its flow is then."""
+    `flow_state` where its flow is then. `file` is sent with it: its API object has no media ID."""
 
     contact: Contact
     message: Mapping[str, Any]
@@ -92,6 +92,7 @@ class BotMessage:
     origin: Origin
     trace: Mapping[str, Any] | None = None
     flow_state: Mapping[str, Any] | None = None
+    file: SharedFile | None = None
 
     def as_row(self) -> Message:
         kind = self.message["type"]
@@ -129,6 +130,7 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
         _record_sent(each.contact, row)
         rows.append(row)
     insert_rows(rows)
+    Attachment.objects.bulk_create(each.file.attachment_of(row) for each, row in zip(queued, rows, strict=True) if each.file)
     insert_rows([QueuedMessage(message_id=pk, contact_id=contact_id) for pk, contact_id in _stored_ids(rows)])
     update_groups(Contact, CONTACT_COLUMNS, {pk: _contact_values(contact) for pk, contact in contacts.items()}, before)
     wake_after_commit(SendQueue)

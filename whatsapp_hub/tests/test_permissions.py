@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from bots.models import Bot, BotDryRun, BotVersion
+from bots.models import Bot, BotDryRun, BotFile, BotVersion
 from chats.models import Attachment, CannedReply, Message, MessageTemplate, OwnCannedReply
 from contacts.models import Contact, ContactImport, Label, Note
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
@@ -77,6 +77,8 @@ class World:
         }
         flow = {"format": 1, "name": "Oi", "start": "oi", "steps": [{"id": "oi", "type": "end"}]}
         bot = Bot.objects.create(organization=self.organization, key="oi", name="Oi", draft=flow)
+        bot_file = BotFile(organization=self.organization, key=f"key-{wa_id}", kind="document", file_name="segredo.txt", size=7)
+        bot_file.file.save("segredo.txt", ContentFile(b"segredo"), save=True)
         samples = {"answered": [[contact.pk, "00000000-0000-4000-8000-000000000000"]]}
         dry_run = BotDryRun.objects.create(
             bot=bot,
@@ -94,6 +96,7 @@ class World:
         )
         self.ids: dict[str, Any] = {
             "bot_id": bot.pk,
+            "file_key": bot_file.key,
             "version_id": BotVersion.objects.create(bot=bot, number=1, flow=flow).pk,
             "dry_run_id": dry_run.pk,
             "position": 1,

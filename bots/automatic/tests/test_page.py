@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from bots.automatic.page_forms import MESSAGES
-from bots.models import AutomaticMessages, Bot, BotVersion
+from bots.models import AutomaticMessages, Bot, BotFile, BotVersion
 from chats.models import Message
 from conftest import html_of
 from contacts.models import Contact
@@ -425,3 +426,65 @@ def test_the_page_of_the_number_leads_to_its_automatic_messages(admin: Client, n
     page = html_of(admin.get(reverse("number", args=[number.organization_id, number.pk])))
 
     assert f'href="{address(number)}"' in page
+
+
+def pdf(name: str = "cardápio.pdf") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, b"%PDF-1.4\n%%EOF\n", "application/pdf")
+
+
+def test_a_file_is_uploaded_with_a_text_shown_and_kept(admin: Client, number: PhoneNumber) -> None:
+    posted = values(**{"greeting_is_on": "on", "greeting-text": "Oi!", "greeting-upload": pdf()})
+    settings = saved(admin, number, posted)
+
+    stored = BotFile.objects.get()
+    assert settings.greeting == {"type": "media", "kind": "document", "file": stored.key, "caption": "Oi!"}
+    page = html_of(admin.get(address(number)))
+    assert reverse("bot_file", args=[number.organization_id, stored.key]) in page
+    assert "Replace the file" in page
+
+    again = {"greeting-file_kind": "file", "greeting-file": stored.key, "greeting-text": "Olá!"}
+    settings = saved(admin, number, values(**again))
+    assert settings.greeting == {"type": "media", "kind": "document", "file": stored.key, "caption": "Olá!"}
+
+    settings = saved(admin, number, values(**again | {"greeting-file_kind": ""}))
+    assert settings.greeting == {"type": "text", "text": "Olá!"}
+
+
+def test_an_uploaded_file_stays_in_a_form_that_comes_back_with_errors(admin: Client, number: PhoneNumber) -> None:
+    page = refused(admin, number, values(**{"greeting-text": "Oi {{nome}}", "greeting-upload": pdf()}))
+
+    stored = BotFile.objects.get()
+    assert f'name="greeting-file" value="{stored.key}"' in page
+    assert '<option value="file" selected>' in page
+    assert "cardápio.pdf" in page
+
+
+@pytest.mark.parametrize(
+    ("posted", "words"),
+    [
+        ({"greeting-file_kind": "file"}, "Choose a file."),
+        ({"greeting-file_kind": "file", "greeting-file": "nothing"}, "Choose a file."),
+        (
+            {"greeting-upload": SimpleUploadedFile("a.gif", b"GIF89a" + bytes(40))},
+            "a.gif: WhatsApp does not take this type of file.",
+        ),
+        (
+            {"greeting-upload": SimpleUploadedFile("a.mp3", b"ID3\x03..."), "greeting-text": "Oi"},
+            "WhatsApp shows no text with an audio.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_at_its_field(
+    admin: Client, number: PhoneNumber, posted: dict[str, Any], words: str
+) -> None:
+    assert words in refused(admin, number, values(**posted))
+
+
+def test_a_file_of_another_organization_cannot_be_chosen(admin: Client, number: PhoneNumber) -> None:
+    theirs = Organization.objects.create(organization_name="Outra")
+    BotFile.objects.create(organization=theirs, key="theirs", kind="document", file_name="a.pdf", size=1, file="x")
+
+    page = refused(admin, number, values(**{"greeting-file_kind": "file", "greeting-file": "theirs"}))
+
+    assert "Choose a file." in page
+    assert "a.pdf" not in page

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bots.editor.conditions import new_condition
-from bots.editor.messages import convert_message
+from bots.editor.messages import choose_file, choose_source, convert_message
 from bots.editor.outputs import get_at, remove_at, set_at, set_target
+from bots.files.stored_files import FileDetails
 
 Posted = Mapping[str, Sequence[str]]
 """The values of each posted name."""
@@ -43,6 +44,8 @@ class Field:
     is_wide: bool = True
     minimum: int | None = None
     maximum: int | None = None
+    file: FileDetails | None = None
+    """The stored file that is chosen."""
     redraws: bool = False
     """The form has other fields after this field has changed."""
 
@@ -283,6 +286,19 @@ def _read_message_type(read: ReadStep, of: Field, values: list[str]) -> None:
         set_at(read.step, path, convert_message(message, values[-1]))
 
 
+def _read_media_source(read: ReadStep, of: Field, values: list[str]) -> None:
+    message = get_at(read.step, of.path.rpartition(".")[0])
+    if message and values[-1] in dict(of.options):
+        choose_source(message, values[-1])
+
+
+def _read_file(read: ReadStep, of: Field, values: list[str]) -> None:
+    """Reads the key of a stored file. `options` of the field are all keys, with the kinds of their files."""
+    message, kind = get_at(read.step, of.path.rpartition(".")[0]), dict(of.options).get(values[-1])
+    if message and kind:
+        choose_file(message, values[-1], kind)
+
+
 def _read_condition_type(read: ReadStep, of: Field, values: list[str]) -> None:
     path = of.path.rpartition(".")[0]
     if values[-1] in dict(of.options) and values[-1] != get_at(read.step, of.path):
@@ -318,6 +334,8 @@ READERS: dict[str, Callable[[ReadStep, Field, list[str]], None]] = {
     "template": _read_template,
     "target": _read_target,
     "presence": _read_presence,
+    "media_source": _read_media_source,
+    "file": _read_file,
     "message_type": _read_message_type,
     "condition_type": _read_condition_type,
     "answer_kind": _read_answer_kind,
@@ -325,4 +343,6 @@ READERS: dict[str, Callable[[ReadStep, Field, list[str]], None]] = {
 }
 WITHOUT_VALUE = frozenset({"switch", "presence", "kinds"})
 """Kinds of fields of which browsers send nothing if they are off."""
-CONVERSIONS = frozenset({"presence", "comparison", "message_type", "condition_type", "answer_kind", "set_target"})
+CONVERSIONS = frozenset({
+    *("presence", "comparison", "media_source", "file", "message_type", "condition_type", "answer_kind", "set_target"),
+})  # fmt: skip

@@ -1,6 +1,6 @@
 """The fields of a message in a form."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext
@@ -8,6 +8,8 @@ from django.utils.translation import gettext
 from bots.editor.forms.fields import Field, Item, ItemList, Option
 from bots.editor.messages import MEDIA_KINDS, MESSAGE_TYPES, SIMPLE_TYPES
 from bots.editor.operations import LISTS
+from bots.files.stored_files import FILE_LIMITS, FileDetails
+from cloud_api.messages import WITHOUT_CAPTION
 
 MAX_TEXT = 4096
 MAX_INTERACTIVE_TEXT = 1024
@@ -18,14 +20,19 @@ MAX_ROW_DESCRIPTION = 72
 
 
 def message_fields(
-    message: dict[str, Any], path: str, *, templates: Sequence[Option], is_simple: bool = False
+    message: dict[str, Any],
+    path: str,
+    *,
+    templates: Sequence[Option],
+    files: Mapping[str, FileDetails],
+    is_simple: bool = False,
 ) -> Iterator[Field | ItemList]:
     """Yields the fields of a message at `path` of its step. `is_simple`: only types that expect no answer of their own."""
     kind = message["type"]
     types = tuple((key, str(words)) for key, words in MESSAGE_TYPES.items() if not is_simple or key in SIMPLE_TYPES or key == kind)
     yield Field(f"{path}.type", gettext("Kind of message"), "message_type", kind, options=types, redraws=True, is_wide=False)
     if kind == "media":
-        yield from _media(message, path)
+        yield from _media(message, path, files)
     elif kind == "template":
         yield from _template(message, path, templates)
     else:
@@ -40,19 +47,33 @@ def message_fields(
         yield Field(f"{path}.url", gettext("Link"), "line", message["url"], limit=2048, help=gettext("Begins with https://"))
 
 
-def _media(message: dict[str, Any], path: str) -> Iterator[Field]:
-    kinds = tuple((key, str(words)) for key, words in MEDIA_KINDS.items())
-    yield Field(f"{path}.kind", gettext("Kind of file"), "select", message["kind"], options=kinds, is_wide=False, redraws=True)
-    if "file" not in message:
+def _media(message: dict[str, Any], path: str, files: Mapping[str, FileDetails]) -> Iterator[Field]:
+    sources = (("file", gettext("File from this device")), ("link", gettext("Link")))
+    source = "file" if "file" in message else "link"
+    yield Field(
+        f"{path}.source", gettext("Where the file is"), "media_source", source, options=sources, is_wide=False, redraws=True
+    )
+    if source == "file":
+        yield _file(message, path, files)
+    else:
+        kinds = tuple((key, str(words)) for key, words in MEDIA_KINDS.items())
+        yield Field(f"{path}.kind", gettext("Kind of file"), "select", message["kind"], options=kinds, is_wide=False, redraws=True)
         yield Field(f"{path}.link", gettext("Link to the file"), "line", message.get("link", ""), limit=2048,
                     help=gettext("Begins with https:// and can be opened by everybody"))  # fmt: skip
-    if message["kind"] not in ("audio", "sticker"):
+    if message["kind"] not in WITHOUT_CAPTION:
         yield Field(f"{path}.caption", gettext("Text below it"), "text", message.get("caption", ""), limit=MAX_CAPTION,
                     has_placeholders=True, is_optional=True)  # fmt: skip
     if message["kind"] == "document":
         yield Field(
             f"{path}.filename", gettext("Name of the file"), "line", message.get("filename", ""), limit=240, is_optional=True
         )
+
+
+def _file(message: dict[str, Any], path: str, files: Mapping[str, FileDetails]) -> Field:
+    key = message["file"]
+    label = gettext("Replace the file") if key in files else gettext("Choose a file")
+    options = tuple((each.key, each.kind) for each in files.values())
+    return Field(f"{path}.file", label, "file", key, options=options, file=files.get(key), help=gettext(FILE_LIMITS))
 
 
 def _template(message: dict[str, Any], path: str, templates: Sequence[Option]) -> Iterator[Field]:

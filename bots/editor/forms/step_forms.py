@@ -1,8 +1,8 @@
 """The form of each type of step, as descriptions of its fields."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.functional import Promise
@@ -15,6 +15,7 @@ from bots.editor.forms.message_forms import message_fields
 from bots.editor.operations import LISTS
 from bots.editor.outputs import Document, Step, choices_of_step
 from bots.editor.step_types import STEP_TYPES, invalid_message, name_of, text_message
+from bots.files.stored_files import FileDetails
 
 ANSWER_KINDS: dict[str, str | Promise] = {
     "text": _("any text"),
@@ -39,9 +40,13 @@ class FormContext:
     """The ids of all buttons and rows, with their titles and steps."""
     templates: tuple[Option, ...] = ()
     """Approved message templates: `name|language`, and in words."""
+    files: Mapping[str, FileDetails] = field(default_factory=dict)
+    """Stored files by their keys."""
 
 
-def form_context(document: Document, templates: Sequence[Option] = ()) -> FormContext:
+def form_context(
+    document: Document, templates: Sequence[Option] = (), files: Mapping[str, FileDetails] | None = None
+) -> FormContext:
     """Returns what the forms of a draft offer for selection."""
     steps: list[Option] = []
     choices: dict[str, str] = {}
@@ -50,7 +55,7 @@ def form_context(document: Document, templates: Sequence[Option] = ()) -> FormCo
         steps.append((step["id"], f"{number}. {name}"))
         for choice in choices_of_step(step):
             choices.setdefault(choice["id"], f"{choice['title']} · {number}. {name}")
-    return FormContext(tuple(steps), tuple(choices.items()), tuple(templates))
+    return FormContext(tuple(steps), tuple(choices.items()), tuple(templates), files or {})
 
 
 def form_of(step: Step, context: FormContext) -> tuple[Part, ...]:
@@ -76,7 +81,7 @@ Form = Callable[[Step, FormContext], Iterator[Part]]
 
 
 def _send(step: Step, context: FormContext) -> Iterator[Part]:
-    yield from message_fields(step["message"], "message", templates=context.templates)
+    yield from message_fields(step["message"], "message", templates=context.templates, files=context.files)
     yield _next(step, context)
 
 
@@ -117,7 +122,9 @@ def _reminder(step: Step, context: FormContext) -> Iterator[Part]:
     if not reminder:
         yield Section("", (switch,))
         return
-    message = message_fields(reminder["message"], "reminder.message", templates=context.templates, is_simple=True)
+    message = message_fields(
+        reminder["message"], "reminder.message", templates=context.templates, files=context.files, is_simple=True
+    )
     yield Section("", (_present(switch), _minutes("reminder.minutes", reminder["minutes"]), *message))
 
 
@@ -141,7 +148,7 @@ def _list(values: Sequence[Any], path: str, label: str, items: tuple[Item, ...],
 
 
 def _ask(step: Step, context: FormContext) -> Iterator[Part]:
-    yield from message_fields(step["message"], "message", templates=context.templates)
+    yield from message_fields(step["message"], "message", templates=context.templates, files=context.files)
     answer = step["answer"]
     kinds = tuple((key, str(words)) for key, words in ANSWER_KINDS.items())
     yield Field(
@@ -153,7 +160,7 @@ def _ask(step: Step, context: FormContext) -> Iterator[Part]:
     wrong = [
         Field("retries", gettext("How many times to ask again"), "integer", step.get("retries", 2),
               minimum=0, maximum=5, is_wide=False),
-        *message_fields(step["invalid"], "invalid", templates=context.templates, is_simple=True),
+        *message_fields(step["invalid"], "invalid", templates=context.templates, files=context.files, is_simple=True),
         target_field("failed", step.get("failed"), gettext("If no answer fits, go to"), context,
                      nothing=gettext("Nothing: a person answers")),
     ]  # fmt: skip
@@ -258,7 +265,13 @@ def _hand_over(step: Step, context: FormContext) -> Iterator[Part]:
     if not step.get("message"):
         yield Section("", (switch,))
         return
-    yield Section("", (_present(switch), *message_fields(step["message"], "message", templates=context.templates, is_simple=True)))
+    yield Section(
+        "",
+        (
+            _present(switch),
+            *message_fields(step["message"], "message", templates=context.templates, files=context.files, is_simple=True),
+        ),
+    )
 
 
 def _end(step: Step, context: FormContext) -> Iterator[Part]:

@@ -5,12 +5,13 @@ import re
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from bots.editor.operations import add_step, empty_flow
 from bots.editor.step_types import STEP_TYPES
-from bots.models import Bot
+from bots.models import Bot, BotFile
 from conftest import html_of
 from organizations.models import Membership, Organization, Role, User
 
@@ -164,3 +165,107 @@ def test_the_page_says_how_many_messages_each_path_has_at_most(client: Client, b
 
     assert "At most 1 message after each answer of the customer, and at most 2 in a whole conversation." in page
     assert re.search(r'data-go-to-step="s4">Hand over to a person</a> <span class="[^"]*"> 2 </span>', page)
+
+
+# ---- Files
+
+
+PDF = b"%PDF-1.4\n%%EOF\n"
+
+
+def pdf(name: str = "cardápio.pdf") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, PDF, "application/pdf")
+
+
+@pytest.fixture
+def media_step(client: Client, bot: Bot) -> str:
+    """A step that sends a file, which is not chosen yet."""
+    post(client, bot, {"do": "add", "kind": "send", "after": "s3"})
+    post(client, bot, {"step_id": "s4", "has_fields": "1", "message.type": "media"})
+    return "s4"
+
+
+def message_of(bot: Bot) -> dict[str, Any]:
+    found: dict[str, Any] = bot.draft["steps"][3]["message"]
+    return found
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_a_file_is_uploaded_for_a_message_and_shown(client: Client, bot: Bot, media_step: str, *, htmx: bool) -> None:
+    values = {"step_id": media_step, "has_fields": "1", "message.caption": "Veja", "upload:message.file": pdf(), "open": media_step}
+    answer = post(client, bot, values, htmx=htmx)
+
+    stored = BotFile.objects.get()
+    assert message_of(bot) == {"type": "media", "kind": "document", "file": stored.key, "caption": "Veja"}
+    page = html_of(answer if htmx else client.get(f"{url(bot)}?open={media_step}"))
+    assert reverse("bot_file", args=[bot.organization_id, stored.key]) in page
+    assert "cardápio.pdf" in page
+    assert "15 bytes" in page.replace("\xa0", " ")
+    assert "Replace the file" in page
+    assert "The hub does not have this file" not in page
+    assert "cardápio.pdf" in html_of(client.get(url(bot)))  # in the closed card
+
+
+def test_a_file_is_replaced_and_what_its_kind_cannot_have_goes(client: Client, bot: Bot, media_step: str) -> None:
+    values = {"step_id": media_step, "has_fields": "1"}
+    post(client, bot, values | {"message.caption": "Veja", "upload:message.file": pdf()})
+    audio = SimpleUploadedFile("oi.mp3", b"ID3\x03...", "audio/mpeg")
+    post(client, bot, values | {"message.caption": "Veja", "upload:message.file": audio})
+
+    stored = BotFile.objects.get(kind="audio")
+    assert message_of(bot) == {"type": "media", "kind": "audio", "file": stored.key}
+
+
+def test_a_message_has_a_file_or_a_link(client: Client, bot: Bot, media_step: str) -> None:
+    values = {"step_id": media_step, "has_fields": "1"}
+    post(client, bot, values | {"upload:message.file": pdf()})
+    post(client, bot, values | {"message.source": "link"})
+    assert message_of(bot) == {"type": "media", "kind": "document", "link": ""}
+
+    post(client, bot, values | {"message.source": "file"})
+    assert message_of(bot) == {"type": "media", "kind": "document", "file": ""}
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_a_file_that_whatsapp_does_not_take_is_refused_in_words_and_the_rest_is_saved(
+    client: Client, bot: Bot, media_step: str, *, htmx: bool
+) -> None:
+    wrong = SimpleUploadedFile("a.gif", b"GIF89a" + bytes(40), "image/gif")
+    values = {"step_id": media_step, "has_fields": "1", "message.caption": "Veja", "upload:message.file": wrong}
+    answer = post(client, bot, values, htmx=htmx)
+
+    assert message_of(bot) == {"type": "media", "kind": "image", "file": "", "caption": "Veja"}
+    said = answer["HX-Trigger-After-Settle"] if htmx else html_of(client.get(answer["Location"]))
+    assert "a.gif: WhatsApp does not take this type of file." in said
+    assert not BotFile.objects.exists()
+
+
+def test_a_file_is_stored_only_for_a_field_that_takes_one(client: Client, bot: Bot) -> None:
+    post(client, bot, {"step_id": "s1", "has_fields": "1", "upload:message.file": pdf(), "title": "Oi"})
+
+    assert bot.draft["steps"][0]["title"] == "Oi"
+    assert not BotFile.objects.exists()
+
+
+def test_a_file_of_another_organization_is_a_problem_and_cannot_be_chosen(client: Client, bot: Bot, media_step: str) -> None:
+    theirs = Organization.objects.create(organization_name="Outra")
+    BotFile.objects.create(
+        organization=theirs, key="theirs", kind="document", mime_type="application/pdf", file_name="a.pdf", size=1, file="x"
+    )
+    post(client, bot, {"step_id": media_step, "has_fields": "1", "message.file": "theirs"})
+    assert message_of(bot)["file"] == ""
+
+    draft = bot.draft
+    draft["steps"][3]["message"] = {"type": "media", "kind": "document", "file": "theirs"}
+    Bot.objects.update(draft=draft)
+    known = Bot.objects.create(organization=theirs, key="bot", name="Bot", draft=draft)
+    colleague = User.objects.create_user("olga@example.com", "uma-senha-longa-7", language="en")
+    Membership.objects.create(organization=theirs, user=colleague, role=Role.USER_ADMIN)
+    their_client = Client()
+    their_client.force_login(colleague)
+
+    # The same draft is checked for one organization after the other.
+    assert "The hub does not have this file" not in html_of(their_client.get(f"{url(known)}?open=s4"))
+    page = html_of(client.get(f"{url(bot)}?open=s4"))
+    assert "The hub does not have this file" in page
+    assert "a.pdf" not in page

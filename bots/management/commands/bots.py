@@ -74,7 +74,7 @@ class Command(BaseCommand):
 
     def _check(self, *, file: str, **_options: Any) -> None:
         document = _read(file).document
-        problems = flow_problems(document)
+        problems = flow_problems(document, organization_id=None)
         blocking = [problem for problem in problems if problem.blocks]
         for problem in problems:
             self.stdout.write(_describe(problem))

@@ -23,7 +23,7 @@ def test_a_bot_that_begins_empty_can_be_published_as_it_is(padaria: Organization
     bot = create_bot(organization=padaria, name=" Meu   bot ", by=None, now=NOON)
 
     assert (bot.name, bot.key, bot.draft["name"], bot.published) == ("Meu bot", "meu-bot", "Meu bot", None)
-    assert flow_problems(bot.draft) == []
+    assert flow_problems(bot.draft, organization_id=bot.organization_id) == []
 
 
 def test_keys_are_plain_and_unique_in_their_organization(padaria: Organization, foreign_number: PhoneNumber) -> None:
@@ -118,7 +118,7 @@ def test_a_flow_with_problems_is_imported_and_cannot_be_published(padaria: Organ
 
     bot, _is_new = import_flow(organization=padaria, content=content, by=None, now=NOON)
 
-    assert [problem.step for problem in flow_problems(bot.draft) if problem.blocks] == ["a"]
+    assert [problem.step for problem in flow_problems(bot.draft, organization_id=bot.organization_id) if problem.blocks] == ["a"]
 
 
 @pytest.mark.parametrize("key", ["Oi", "a b", "ç", "x" * 41])

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from bots.models import Bot, BotConversation, BotVersion
+from bots.models import Bot, BotConversation, BotFile, BotVersion
 from bots.publishing import assignments
 from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
 from bots.publishing.changes import compare_flows
-from bots.publishing.services import replace_draft
+from bots.publishing.services import export_flow, import_flow, replace_draft
 from bots.publishing.tests.conftest import NOON, flow, text
 from bots.publishing.versions import CannotPublish, publish_bot, restore_version, unpublish_bot
 from bots.web_requests.allow_list import AllowList
@@ -263,3 +263,22 @@ def test_a_web_call_into_an_own_network_is_published_once_the_operator_opens_it(
     settings.BOT_ALLOWED_ADDRESSES = AllowList.parse(["n8n.internal:5678"])
     edit(bot, calling(f"{url}#opened"))  # another draft: results of checks are kept
     publish_bot(bot=bot, by=None, now=LATER)
+
+
+def test_a_flow_keeps_its_file_in_its_organization_and_lacks_it_in_another(bot: Bot) -> None:
+    file = BotFile.objects.create(
+        organization=bot.organization, key="pdf", kind="document", mime_type="application/pdf", file_name="a.pdf", size=1, file="x"
+    )
+    message = {"type": "media", "kind": "document", "file": file.key}
+    edit(bot, flow({"id": "a", "type": "send", "message": message, "next": "b"}, {"id": "b", "type": "end"}))
+    publish_bot(bot=bot, by=None, now=NOON)
+    bot.refresh_from_db()
+    other = Organization.objects.create(organization_name="Outra")
+
+    imported, _is_new = import_flow(organization=other, content=export_flow(bot=bot), by=None, now=NOON)
+
+    assert imported.draft["steps"][0]["message"] == message
+    with pytest.raises(CannotPublish) as refusal:
+        publish_bot(bot=imported, by=None, now=NOON)
+    assert [(each.code, each.step, each.field) for each in refusal.value.problems] == [("unknown_file", "a", "message.file")]
+    assert publish_bot(bot=bot, by=None, now=LATER).number == 1

@@ -40,7 +40,7 @@ HOURS = {"open": True, "closed": False, "number": None}
 def tryout(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """The conversation so far, after what the customer does in a post. htmx gets it as a fragment."""
     bot = get_bot_or_404(access.organization, bot_id)
-    checked = check_document(bot.draft)
+    checked = check_document(bot.draft, organization_id=bot.organization_id)
     if checked.flow is None or checked.blocking:
         return _respond(request, {"bot": bot, "blocking": checked.blocking})
     flow = checked.flow

@@ -35,7 +35,7 @@ def _ids(bot: Bot) -> list[int]:
 
 
 def _publish_page(request: HttpRequest, bot: Bot, *, status: int = 200) -> HttpResponse:
-    problems = flow_problems(bot.draft)
+    problems = flow_problems(bot.draft, organization_id=bot.organization_id)
     context = {
         "bot": bot,
         "changes": draft_changes(bot),

@@ -1,24 +1,16 @@
 """The files of messages."""
 
-import logging
-from typing import Any
-
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
-from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from chats.inbox.selectors import get_message_or_404
-from chats.media.file_responses import file_response, open_stored_file
-from chats.media.file_storage import STORAGE_ERRORS, storage_error_text
+from chats.media.file_responses import stored_file_response
 from chats.media.message_files import all_files_of
 from chats.models import Attachment
 from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
 from organizations.url_parameters import read_integer
-
-log = logging.getLogger(__name__)
 
 
 @for_members
@@ -29,7 +21,7 @@ def file(request: HttpRequest, access: Access, contact_id: int, message_id: int)
     if not attachment.file:
         raise Http404
     properties = {"name": attachment.file_name, "kind": attachment.kind, "sha256": attachment.sha256}
-    return _respond_with_file(request, attachment.file, **properties)
+    return stored_file_response(request, attachment.file, **properties)
 
 
 @for_members
@@ -39,7 +31,7 @@ def thumbnail(request: HttpRequest, access: Access, contact_id: int, message_id:
     attachment = _attachment(request, access, contact_id, message_id)
     if not attachment.thumbnail:
         raise Http404
-    return _respond_with_file(request, attachment.thumbnail, name="", kind=attachment.kind, sha256="")
+    return stored_file_response(request, attachment.thumbnail, name="", kind=attachment.kind, sha256="")
 
 
 def _attachment(request: HttpRequest, access: Access, contact_id: int, message_id: int) -> Attachment:
@@ -54,34 +46,3 @@ def _attachment(request: HttpRequest, access: Access, contact_id: int, message_i
     if attachment is None:
         raise Http404
     return attachment
-
-
-def _respond_with_file(request: HttpRequest, column: Any, **properties: str) -> HttpResponseBase:
-    """Returns the file of a column: 404 if the storage does not have it, 503 if the storage fails."""
-    stored = None
-    try:
-        stored = open_stored_file(column, **properties)
-        if stored:
-            return file_response(request, stored)
-    except STORAGE_ERRORS as failure:
-        log.error("a stored file cannot be read: %s", storage_error_text(failure))
-        if stored:
-            stored.content.close()
-        return _unavailable(request)
-    context = {
-        "code": 404,
-        "what": gettext("This file is not in the storage"),
-        "do": gettext("It was here, but the hub's storage does not have it any more. An administrator may find it in a backup."),
-    }
-    return render(request, "error.html", context, status=404)
-
-
-def _unavailable(request: HttpRequest) -> HttpResponse:
-    context = {
-        "code": 503,
-        "what": gettext("This file cannot be read at the moment"),
-        "do": gettext("The hub's storage does not return it. Try again later. The operator of the hub can see why."),
-    }
-    response = render(request, "error.html", context, status=503)
-    response["Retry-After"] = "60"
-    return response

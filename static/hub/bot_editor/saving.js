@@ -3,11 +3,12 @@
 
 import { all, body, one } from "../common/dom.js";
 import { mustWait, waitingForms, watchChoices } from "./keyboard_selects.js";
-import { isTextField, markAsSaved, snapshotOf, unsavedForms } from "./unsaved_fields.js";
+import { chosenFiles, isTextField, markAsSaved, snapshotOf, unsavedForms } from "./unsaved_fields.js";
 
 const PAUSE = 700; // milliseconds
 const timers = new Map(); // form → timer
 const snapshots = new WeakMap(); // request → what its form contained
+const uploads = new WeakMap(); // request → the fields with the files that it sends
 
 const status = () => one("[data-draft-status]");
 const isStepForm = (element) => element?.matches?.("[data-step-form]");
@@ -89,6 +90,7 @@ body.addEventListener("htmx:beforeSend", ({ detail }) => {
   if (!detail.elt.closest("[data-bot-editor]") || detail.requestConfig.verb !== "post") return;
   showState("saving");
   snapshots.set(detail.xhr, snapshotOf(detail.elt));
+  uploads.set(detail.xhr, chosenFiles(detail.elt));
 });
 
 // The fields that were sent are saved. What was typed since then stays unsaved, so the swap leaves it as it is.
@@ -96,6 +98,7 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const snapshot = snapshots.get(detail.xhr);
   if (!snapshot || detail.xhr.status !== 200) return;
   markAsSaved(snapshot);
+  for (const field of uploads.get(detail.xhr)) field.value = ""; // or the next request would send the file again
 });
 
 body.addEventListener("htmx:afterSettle", ({ detail }) => {

@@ -2,15 +2,18 @@
 
 import { all } from "../common/dom.js";
 
-const TEXT_FIELDS = "textarea, input:not([type=checkbox], [type=radio], [type=hidden])";
+const TEXT_FIELDS = "textarea, input:not([type=checkbox], [type=radio], [type=hidden], [type=file])";
 
 export const isTextField = (field) => field.matches(TEXT_FIELDS);
 const textFields = (form) => all(TEXT_FIELDS, form).filter((field) => field.name);
 const isUnsaved = (field) => field.value !== field.defaultValue;
 
 export function unsavedForms(root = document) {
-  return all("[data-step-form]", root).filter((form) => textFields(form).some(isUnsaved));
+  return all("[data-step-form]", root).filter((form) => textFields(form).some(isUnsaved) || chosenFiles(form).length);
 }
+
+// Returns the fields with a file that was chosen and is not stored yet.
+export const chosenFiles = (form) => all("input[type=file]", form).filter((field) => field.value);
 
 // Returns the text fields of a form with their values, as they are sent.
 export function snapshotOf(form) {

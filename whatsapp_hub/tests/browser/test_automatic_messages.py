@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, FilePayload, Page, expect
 
-from bots.models import AutomaticMessages
+from bots.models import AutomaticMessages, BotFile
 from conftest import Hub
 from organizations.models import Organization, PhoneNumber, User
 from whatsapp_hub.tests.browser.conftest import Open
@@ -196,3 +196,26 @@ def test_the_page_works_without_scripts(open_settings: Any) -> None:
     page.wait_for_url("**/automatic/")
 
     assert AutomaticMessages.objects.get().hours[0] == [["08:00", "18:00"], ["19:00", "21:00"]]
+
+
+def test_a_file_is_chosen_for_the_greeting(open_settings: Any) -> None:
+    page = open_settings(viewport={"width": 360, "height": 800})
+    switch_on(page, "greeting")
+    page.locator("[aria-labelledby=greeting-heading] summary").last.click()
+    upload, link = page.locator("#id_greeting-upload"), page.locator("#id_greeting-link")
+    expect(upload).to_be_hidden()
+    page.locator("#id_greeting-file_kind").select_option("file")
+    expect(link).to_be_hidden()
+    upload.set_input_files(FilePayload(name="cardápio.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4\n%%EOF\n"))
+    page.locator("#id_greeting-text").fill("Bom dia!")
+    expect(page.locator("#preview-greeting")).to_contain_text("Bom dia!")
+    assert not BotFile.objects.exists()  # previews upload nothing
+
+    settings = stored(page)
+
+    file = BotFile.objects.get()
+    assert settings.greeting == {"type": "media", "kind": "document", "file": file.key, "caption": "Bom dia!"}
+    expect(page.locator("[aria-labelledby=greeting-heading] [data-stored-file]")).to_contain_text("cardápio.pdf")
+    expect(page.locator("#preview-greeting")).to_contain_text("cardápio.pdf")
+    assert check(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from django.utils import translation
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from bots.editor.operations import add_step, empty_flow
-from bots.models import Bot
+from bots.models import Bot, BotFile
 from organizations.models import Organization, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.test_every_page import check
@@ -340,3 +340,50 @@ def test_members_who_are_no_administrators_read_the_bot(open_page: Open, make_me
     page = open_page(url_of(menu), member)
     expect(page.locator("#step-s4")).to_contain_text("Bread costs 3.")
     expect(page.locator("#steps button")).to_have_count(0)
+
+
+def test_a_file_is_chosen_for_a_message_and_replaced(open_page: Open, bia: User, menu: Bot) -> None:
+    page = open_page(url_of(menu, "?open=s4"), bia)
+    page.locator("#field-s4-message-type").select_option("media")
+    chooser = page.locator("#field-s4-message-file")
+    expect(page.locator("#field-s4-message-file-problem")).to_contain_text("Choose one file.")
+
+    chooser.set_input_files(FilePayload(name="cardápio.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4\n%%EOF\n"))
+    expect(page.locator("#step-s4 [data-stored-file]")).to_contain_text("cardápio.pdf")
+    expect(page.locator("#field-s4-message-file-problem")).to_be_empty()
+    expect(chooser).to_have_value("")
+    page.locator("#field-s4-message-caption").fill("Our prices")
+    expect_saved(page, 3)
+    assert BotFile.objects.count() == 1  # the caption was saved without the file
+    assert check(page) == []
+
+    chooser.set_input_files(FilePayload(name="a.gif", mimeType="image/gif", buffer=b"GIF89a" + bytes(40)))
+    expect(page.locator("#toasts .alert-error")).to_contain_text("a.gif")
+    expect(page.locator("#step-s4 [data-stored-file]")).to_contain_text("cardápio.pdf")
+
+    chooser.set_input_files(FilePayload(name="preços.txt", mimeType="text/plain", buffer="Pão: 3".encode()))
+    expect(page.locator("#step-s4 [data-stored-file]")).to_contain_text("preços.txt")
+    message = draft(menu)["steps"][3]["message"]
+    assert message == {"type": "media", "kind": "document", "file": BotFile.objects.latest("pk").key, "caption": "Our prices"}
+    page.locator("#undo").click()
+    expect(page.locator("#step-s4 [data-stored-file]")).to_contain_text("cardápio.pdf")
+
+    page.locator("#field-s4-message-source").select_option("link")
+    expect(page.locator("#field-s4-message-link")).to_be_visible()
+    expect(chooser).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_a_form_with_a_file_fits_the_screen(open_page: Open, bia: User, menu: Bot, width: int) -> None:
+    name = "a-name-without-any-space-that-is-far-longer-than-a-phone-is-wide-" * 2
+    BotFile.objects.create(
+        organization_id=menu.organization_id, key="k", kind="document", file_name=f"{name}.pdf", size=15, file="x"
+    )
+    flow = draft(menu)
+    flow["steps"][3]["message"] = {"type": "media", "kind": "document", "file": "k"}
+    Bot.objects.filter(pk=menu.pk).update(draft=flow)
+    page = open_page(url_of(menu, "?open=s4"), bia, viewport={"width": width, "height": 800})
+
+    expect(page.locator("#step-s4 [data-stored-file]")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#step-s4").evaluate("card => card.scrollWidth <= card.clientWidth")
