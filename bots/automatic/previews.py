@@ -111,7 +111,8 @@ def _hours_sentence(hours: BusinessHours) -> Sentence:
     if hours.is_always_open:
         return Sentence(gettext("The number counts as always open, also on holidays."), "clock")
     words = gettext("Somebody is there: %(hours)s.") % {"hours": hours.hours_text(get_language() or "")}
-    return Sentence(f"{words} {gettext('Closed on holidays.')}" if hours.holidays_on else words, "clock")
+    closed = gettext("Closed on holidays.")
+    return Sentence(f"{words} {closed}" if hours.holidays_on else words, "clock")
 
 
 def _greeting(settings: AutomaticMessages, bot: Bot | None) -> list[Sentence]:
@@ -119,7 +120,8 @@ def _greeting(settings: AutomaticMessages, bot: Bot | None) -> list[Sentence]:
         return []
     words = gettext("Whoever begins a new conversation gets the greeting.")
     if bot and bot.published and Flow(bot.published.flow).greets:
-        words = f"{words} {gettext('Where the bot “%(bot)s” answers, the bot greets instead.') % {'bot': bot}}"
+        exception = gettext("Where the bot “%(bot)s” answers, the bot greets instead.") % {"bot": bot}
+        words = f"{words} {exception}"
     return [Sentence(words, "message-circle")]
 
 

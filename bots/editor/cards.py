@@ -154,7 +154,8 @@ def _summary(step: Step) -> str:
         words = {"kind": ANSWER_KINDS[step["answer"]["kind"]], "name": step["variable"] or "?"}
         return gettext("Keeps the answer (%(kind)s) as %(name)s") % words
     if kind == "set":
-        return f"{gettext('Name of the contact') if step['target'] == 'field' else step['name'] or '?'} = {step['value'] or '…'}"
+        name = gettext("Name of the contact") if step["target"] == "field" else step["name"] or "?"
+        return f"{name} = {step['value'] or '…'}"
     if kind == "call":
         return f"{step['method']} {step['url'] or '…'}"
     if kind == "label":
