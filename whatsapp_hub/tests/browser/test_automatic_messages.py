@@ -209,6 +209,7 @@ def test_a_file_is_chosen_for_the_greeting(open_settings: Any) -> None:
     upload.set_input_files(FilePayload(name="cardápio.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4\n%%EOF\n"))
     page.locator("#id_greeting-text").fill("Bom dia!")
     expect(page.locator("#preview-greeting")).to_contain_text("Bom dia!")
+    expect(page.locator("#preview-greeting .text-error")).to_have_count(0)
     assert not BotFile.objects.exists()  # previews upload nothing
 
     settings = stored(page)

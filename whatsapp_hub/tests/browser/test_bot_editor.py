@@ -330,6 +330,9 @@ def test_axe_finds_nothing_in_the_editor(open_page: Open, bia: User, menu: Bot, 
     page.get_by_role("tab", name=re.compile("Problems")).click()
     found["problems"] = check(page)
     page.get_by_role("button", name="Add a step after “Menu”").click()
+    page.locator("#add-step[open]").evaluate(
+        "dialog => Promise.all(dialog.getAnimations({subtree: true}).map((each) => each.finished))"
+    )  # it fades in
     found["dialog"] = check(page)
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
