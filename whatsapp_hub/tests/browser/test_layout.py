@@ -73,6 +73,7 @@ def examples(busy: Organization, number: PhoneNumber, ana: User) -> dict[str, li
         "bot_id": [version.bot_id],
         "version_id": [version.pk],
         "dry_run_id": [dry_run.pk],
+        "file_key": ["nothing"],
         "position": [1],
         "organization_id": [busy.pk],
         "contact_id": [closed_contact.pk, open_contact.pk],
