@@ -38,7 +38,7 @@ def answer_customers(database: Database, directory: Path, *, taps_per_second: in
         session.trust_env = False
         meta = RunningStandIn(f"http://127.0.0.1:{port}", session)
         for number in NUMBERS:
-            connect(meta, number)
+            connect(meta, number, app_secret=bodies.NUMBER.app_secret)
             meta.latency(number.phone_number_id, LATENCY)
         _measure_taps(hub, meta, taps_per_second)
 
@@ -83,7 +83,7 @@ def _measure_taps(hub: Hub, meta: RunningStandIn, rate: int) -> None:
     with hub.web() as server, hub.worker():
         outcome = constant_rate.offer(server, requests_, rate=rate, connections=CONNECTIONS)
         time.sleep(WARM_UP)
-    arrived = {each["request"]["to"]: each["monotonic"] for number in NUMBERS for each in meta.sent(number.phone_number_id)}
+    arrived = {each["customer"]: each["monotonic"] for number in NUMBERS for each in meta.sent(number.phone_number_id)}
     people = [bodies.person(index).wa_id for index in range(count)]
     if missing := sum(wa_id not in arrived for wa_id in people):
         raise Failed(f"{missing:,} of {count:,} taps have no answer at Graph")

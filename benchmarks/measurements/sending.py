@@ -76,7 +76,7 @@ def _standin(hub: Hub, port: int) -> Iterator[RunningStandIn]:
         yield meta
 
 
-def connect(meta: RunningStandIn, number: Number) -> None:
+def connect(meta: RunningStandIn, number: Number, **columns: str) -> None:
     """Connects the number at the stand-in, as soon as the stand-in answers."""
     deadline = time.monotonic() + TIMEOUT
     while True:
@@ -87,6 +87,7 @@ def connect(meta: RunningStandIn, number: Number) -> None:
                 waba_id=f"9{number.phone_number_id}",
                 throughput=FAST_RATE,  # the hub must keep the rate limit, not the stand-in
                 statuses=False,
+                **columns,
             )
         except requests.ConnectionError:
             if time.monotonic() > deadline:
