@@ -86,7 +86,8 @@ def make_call(task: CallTask) -> CallOutcome:
 
 
 def store_outcomes(outcomes: Sequence[tuple[CallTask, CallOutcome]]) -> None:
-    """Goes on with the flows that wait for these calls, in one transaction each: most lanes run other organizations' calls."""
+    """Goes on with the flows that wait for these calls, in one transaction each. May be repeated: a call
+    whose result is stored is gone."""
     for task, outcome in outcomes:
         run_in_transaction(partial(_store, task, outcome))
 

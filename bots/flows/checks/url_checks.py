@@ -6,7 +6,6 @@ from urllib.parse import SplitResult, urlsplit
 from bots.flows.texts import names_in, without_placeholders
 
 PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home", ".home.arpa", ".intranet", ".test", ".invalid")
-_SAMPLE = "x"
 
 
 def url_problem(url: str, *, is_called: bool = False) -> str:
