@@ -19,6 +19,7 @@ const BROWSER_ATTRIBUTES = {
   "aria-current": ".row",
   "data-state": "[data-until], [data-draft-status]",
   class: ".message-target",
+  tabindex: "#thread .message, #thread .message *", // without it, the focused message would lose the focus
 };
 
 export function mayUpdateAttribute(name, node) {
