@@ -7,11 +7,17 @@ import { isPageClosed } from "./access.js";
 const ALWAYS_FETCHED = "[data-latest], #list-live, [hx-select-oob]";
 const MARGIN = 200; // pixels around the window in which a part counts as visible
 const TIMEOUT = 10_000; // milliseconds
+const CHECK_INTERVAL = 200;
 const state = { isBusy: false, isOutdated: false };
 
 function isOnScreen(part) {
   const box = part.getBoundingClientRect();
   return box.bottom > -MARGIN && box.top < innerHeight + MARGIN && box.width > 0;
+}
+
+function refresh(part) {
+  htmx.process(part); // htmx itself does so only some milliseconds after new content is on the page
+  htmx.trigger(part, "hub:refresh");
 }
 
 // Parts that changed out of sight are fetched when they come into sight.
@@ -20,7 +26,7 @@ const partsOutOfSight = new IntersectionObserver(
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue;
       partsOutOfSight.unobserve(target);
-      htmx.trigger(target, "hub:refresh");
+      refresh(target);
     }
   },
   { rootMargin: `${MARGIN}px` },
@@ -28,9 +34,20 @@ const partsOutOfSight = new IntersectionObserver(
 
 function fetchPart(part) {
   return new Promise((resolve) => {
-    part.addEventListener("htmx:afterRequest", resolve, { once: true });
-    setTimeout(resolve, TIMEOUT);
-    htmx.trigger(part, "hub:refresh");
+    const started = Date.now();
+    const check = setInterval(() => {
+      if (!part.isConnected || Date.now() - started > TIMEOUT) finish(); // htmx tells nothing about a part that was removed
+    }, CHECK_INTERVAL);
+    const finish = () => {
+      clearInterval(check);
+      part.removeEventListener("htmx:afterRequest", finishOwn);
+      resolve();
+    };
+    const finishOwn = ({ target }) => {
+      if (target === part) finish(); // and not something inside it that was fetched
+    };
+    part.addEventListener("htmx:afterRequest", finishOwn);
+    refresh(part);
   });
 }
 
@@ -48,7 +65,7 @@ export async function refreshParts() {
     if (part.matches(ALWAYS_FETCHED) || isOnScreen(part)) visible.push(part);
     else partsOutOfSight.observe(part);
   }
-  await Promise.all(visible.map(fetchPart));
+  await Promise.allSettled(visible.map(fetchPart));
   state.isBusy = false;
   if (state.isOutdated) refreshParts();
 }

@@ -219,6 +219,50 @@ def test_what_changes_while_a_script_is_still_loading_is_shown_at_once(open_page
     expect(page.locator(f"#row-{contact.pk} .badge-primary")).to_have_count(0, timeout=4000)
 
 
+def test_a_conversation_that_is_left_while_it_is_fetched_delays_no_later_change(
+    open_page: Open, hub: Hub, ana: User, at: str
+) -> None:
+    earlier = time.time() - 60
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=earlier), message(RUI, "Rui", content="Oi", at=earlier))
+    joelma, rui = Contact.objects.get(wa_id=JOELMA), Contact.objects.get(wa_id=RUI)
+    page = open_page(f"{at}inbox/{joelma.pk}/", ana)
+    untouched(page)
+    page.wait_for_timeout(1500)  # the conversation was marked as read, which is a change too
+    page.route(f"**/{joelma.pk}/thread/*", lambda route: None)  # never answered
+
+    with page.expect_request(f"**/{joelma.pk}/thread/*"):
+        publish_revisions([Membership.objects.get(user=ana).organization_id])
+    page.locator(f"#row-{rui.pk} a").first.click()
+    expect(page.get_by_role("heading", name="Rui").first).to_be_visible()
+    deliver_and_apply(hub, message(RUI, "Rui", content="Tem bolo?"))
+
+    expect(page.locator("#thread")).to_contain_text("Tem bolo?", timeout=4000)
+
+
+REFRESH_BEFORE_HTMX_KNOWS_THE_PARTS = """
+document.body.addEventListener("htmx:afterSwap", () => document.body.dispatchEvent(new Event("hub:changed")), { once: true });
+"""
+
+
+def test_a_change_that_comes_while_a_conversation_is_being_opened_delays_no_later_one(
+    open_page: Open, hub: Hub, ana: User, at: str
+) -> None:
+    """htmx processes new content some milliseconds after it is on the page. A part does not hear that it is outdated before."""
+    earlier = time.time() - 60
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=earlier), message(RUI, "Rui", content="Oi", at=earlier))
+    joelma, rui = Contact.objects.get(wa_id=JOELMA), Contact.objects.get(wa_id=RUI)
+    page = open_page(f"{at}inbox/{joelma.pk}/", ana)
+    untouched(page)
+    page.wait_for_timeout(1500)  # the conversation was marked as read, which is a change too
+
+    page.evaluate(REFRESH_BEFORE_HTMX_KNOWS_THE_PARTS)
+    page.locator(f"#row-{rui.pk} a").first.click()
+    expect(page.get_by_role("heading", name="Rui").first).to_be_visible()
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Tem bolo?"))
+
+    expect(page.locator(f"#row-{joelma.pk} .row-preview")).to_contain_text("Tem bolo?", timeout=4000)
+
+
 def test_a_change_costs_an_open_conversation_four_requests(open_page: Open, hub: Hub, ana: User, at: str) -> None:
     deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"))
     page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
