@@ -19,7 +19,14 @@ Row = tuple[Any, ...]
 DEFAULT_BUFFER_POOL = 128 * 2**20
 PATIENCE = 600
 """Seconds in which a server changes the size of its buffer pool."""
+SINGLE_KEYS = """
+SELECT table_name, MAX(column_name), MAX(data_type) FROM information_schema.columns
+WHERE table_schema = DATABASE() AND column_key = 'PRI' GROUP BY table_name HAVING COUNT(*) = 1
+"""
+"""The tables with a key of one column, that column, and its type."""
+NUMBERS = ("int", "bigint")
 RESIZED = ("Completed", "Size did not change", "Size of buffer pool")
+"""What the status says in the end. Servers that change the size within the statement leave it empty."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Database:
     connect: Callable[[], AbstractContextManager[Any]]
     connect_to_server: Callable[[], AbstractContextManager[Any]]
     """The same without choosing this database, which may not be there yet."""
+    filled: int = 0
+    """Messages of another organization that a hub stores in it before anything is measured."""
 
     def ask(self, query: str) -> list[Row]:
         """The rows of one query on a connection of its own."""
@@ -48,7 +57,7 @@ def fetch(connection: Any, query: str) -> list[Row]:
 
 
 @contextmanager
-def mariadb(server: str, *, keep: str = "") -> Iterator[Database]:
+def mariadb(server: str, *, keep: str = "", filled: int = 0) -> Iterator[Database]:
     """A database that the hub has yet to create on the server at this URL, dropped in the end; or the one that is called `keep`,
     which stays. Failed if the server can lose what it has committed."""
     name = keep or f"hub_bench_{os.getpid()}_{secrets.token_hex(3)}"
@@ -59,6 +68,7 @@ def mariadb(server: str, *, keep: str = "") -> Iterator[Database]:
             f"{server.rstrip('/')}/{name}",
             lambda: _server_connection(server, name),
             lambda: _server_connection(server),
+            filled,
         )
     finally:
         if not keep:
@@ -95,10 +105,35 @@ def _resize_buffer_pool(database: Database, size: int) -> None:
     with database.connect_to_server() as connection, closing(connection.cursor()) as cursor:
         cursor.execute(f"SET GLOBAL innodb_buffer_pool_size = {size}")
     deadline = time.monotonic() + PATIENCE
-    while not str(database.ask("SHOW STATUS LIKE 'Innodb_buffer_pool_resize_status'")[0][1]).startswith(RESIZED):
+    while not _resize_status(database).startswith(RESIZED):
         if time.monotonic() > deadline:
             raise Failed("the server does not change the size of its buffer pool")
         time.sleep(1)
+
+
+def _resize_status(database: Database) -> str:
+    return str(database.ask("SHOW STATUS LIKE 'Innodb_buffer_pool_resize_status'")[0][1]) or RESIZED[0]
+
+
+@contextmanager
+def without_new_rows(database: Database) -> Iterator[None]:
+    """Removes the rows that are added meanwhile, so that several measurements can use one database that took long to fill. Of rows
+    whose key is no number, such as sessions, all are removed. Those with keys of several columns stay."""
+    new_rows = {str(table): "TRUE" for table, _, kind in database.ask(SINGLE_KEYS) if kind not in NUMBERS}
+    for table, column, kind in database.ask(SINGLE_KEYS):
+        if kind in NUMBERS:
+            last = database.ask(f"SELECT COALESCE(MAX({column}), 0) FROM {table}")[0][0]  # noqa: S608  the hub's tables
+            new_rows[str(table)] = f"{column} > {last}"
+    yield
+    with database.connect() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("SET foreign_key_checks = 0")
+        for table, condition in new_rows.items():
+            cursor.execute(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608  the hub's tables
+
+
+def server_version(server: str) -> str:
+    with _server_connection(server) as connection:
+        return str(fetch(connection, "SELECT VERSION()")[0][0])
 
 
 def _check_flushes(server: str) -> None:

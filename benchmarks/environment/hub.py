@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import secrets
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from benchmarks.environment.databases import Database
 from benchmarks.environment.processes import ROOT, Process, Server, clean_environment, free_port, running, serving
 from benchmarks.figures import Failed, say
+from benchmarks.load.backlog import Totals
 from benchmarks.load.bodies import NUMBER
 
 READ_PRAGMAS = """
@@ -34,34 +36,58 @@ for index in range({count}):
 """
 
 
+FILLING = "Benchmark filling"
+MESSAGES_OF_CONTACT = 10
+"""On average, in the organization `FILLING`."""
+
+
 class Hub:
     """The hub on a database, with one connected number. Its files are in the directory."""
 
     def __init__(
-        self, database: Database, directory: Path, *, web_processes: int = 0, more: Mapping[str, str] | None = None
+        self,
+        database: Database,
+        directory: Path,
+        *,
+        web_processes: int = 0,
+        more: Mapping[str, str] | None = None,
+        root: Path = ROOT,
+        port: int = 0,
     ) -> None:
-        """`web_processes`: 0 for the hub's default. `more`: further environment variables."""
+        """`web_processes`: 0 for the hub's default. `more`: further environment variables. `root`: where the code is.
+        `port`: 0 for a free one."""
         self.database = database
-        self._directory = directory / f"hub-{database.name}"
-        self._port = free_port()
+        self._root = root
+        self.directory = directory / f"hub-{database.name}"
+        self.port = port or free_port()
         self._environment = clean_environment() | {
             "DATABASE_URL": database.url,
-            "VAR_DIR": str(self._directory),
+            "VAR_DIR": str(self.directory),
             "SECRET_KEY": secrets.token_urlsafe(48),
             "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(hashlib.sha256(database.url.encode()).digest()).decode(),
             "META_APP_SECRET": "",
             "BIND": "127.0.0.1",
-            "PORT": str(self._port),
+            "PORT": str(self.port),
             **(more or {}),
         }
         if web_processes:
             self._environment["WEB_CONCURRENCY"] = str(web_processes)
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """The secrets with which another hub can read this hub's database, as environment variables."""
+        return {name: self._environment[name] for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")}
+
+    def archive(self, directory: Path) -> AbstractContextManager[Process]:
+        """Starts `manage.py archive_webhooks`."""
+        command = [sys.executable, "manage.py", "archive_webhooks", str(directory)]
+        return running("archive", command, self._environment, self.directory, cwd=self._root)
+
     def prepare(self) -> None:
         """Creates the tables and the number, and collects static files."""
-        self._directory.mkdir(parents=True)
-        self._manage("prepare_database")
-        self._manage("collectstatic", "--noinput")
+        self.directory.mkdir(parents=True)
+        self.manage("prepare_database")
+        self.manage("collectstatic", "--noinput")
         number = {
             "organization": "Benchmark",
             "phone-number-id": NUMBER.phone_number_id,
@@ -71,43 +97,54 @@ class Hub:
             "meta-token": "unused",
             "waba-id": NUMBER.waba_id,
         }
-        self._manage("connect_number", *(f"--{option}={value}" for option, value in number.items()))
+        self.manage("connect_number", *(f"--{option}={value}" for option, value in number.items()))
 
         if self.database.name == "sqlite":
             self._check_pragmas()
+        if self.database.filled and not self.database.count("contacts"):
+            say(f"storing {self.database.filled:,} messages of another organization")
+            self.generate(FILLING, self.database.filled // MESSAGES_OF_CONTACT, self.database.filled)
+            self.index_texts()
 
     def _check_pragmas(self) -> None:
         """Raises Failed unless a commit is on the disk when it returns. Reads the settings of the hub's own connection."""
-        output = self._manage("shell", "-v0", "-c", READ_PRAGMAS)
+        output = self.manage("shell", "-v0", "-c", READ_PRAGMAS)
         say(f"the hub's connections: journal_mode, synchronous = {output.strip()}")
         if output.split() != ["wal", "2"]:
             raise Failed("the hub may lose what it has committed: journal_mode should be wal and synchronous 2 (FULL)")
 
     def web(self) -> AbstractContextManager[Server]:
         """Starts the web processes, as `manage.py serve` does."""
-        counters = self._directory / "metrics"
+        counters = self.directory / "metrics"
         counters.mkdir(exist_ok=True)
         environment = self._environment | {"PROMETHEUS_MULTIPROC_DIR": str(counters)}
         command = [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"]
-        return serving("hub", command, environment, self._port, self._directory)
+        return serving("hub", command, environment, self.port, self.directory, cwd=self._root)
 
-    def worker(self, *arguments: str) -> AbstractContextManager[Process]:
-        """Starts `manage.py worker`."""
-        return running("worker", [sys.executable, "manage.py", "worker", *arguments], self._environment, self._directory)
+    def worker(self, *arguments: str, name: str = "worker", clock: Path | None = None) -> AbstractContextManager[Process]:
+        """Starts `manage.py worker`. `clock`: a file that says by how many seconds its clock is wrong."""
+        manage = ["-m", "drills.environment.wrong_clock", str(clock)] if clock else ["manage.py"]
+        command = [sys.executable, *manage, "worker", *arguments]
+        return running(name, command, self._environment, self.directory, cwd=self._root)
+
+    def celery(self, command: str, *arguments: str) -> AbstractContextManager[Process]:
+        """Starts `celery worker` or `celery beat`."""
+        words = [sys.executable, "-m", "celery", "-A", "whatsapp_hub", command, *arguments]
+        return running(f"celery-{command}", words, self._environment, self.directory, cwd=self._root)
 
     def serve(self) -> AbstractContextManager[Server]:
         """Starts `manage.py serve`: a supervisor with web processes and a worker."""
         environment = self._environment | {"SIMULATOR": "off"}
-        return serving("serve", [sys.executable, "manage.py", "serve"], environment, self._port, self._directory)
+        return serving("serve", [sys.executable, "manage.py", "serve"], environment, self.port, self.directory, cwd=self._root)
 
     def apply_sample(self, seconds: float) -> float:
         """Returns how many items a second ordinary Django code applies: see benchmarks/rivals/applying_django.py."""
-        return float(self._run("-m", "benchmarks.rivals.applying_django", str(seconds), timeout=seconds + 120))
+        return float(self.run("-m", "benchmarks.rivals.applying_django", str(seconds), timeout=seconds + 120))
 
     def simulator(self, port: int) -> AbstractContextManager[Process]:
         """Starts the stand-in for Meta, `manage.py simulator`, on this port."""
         environment = self._environment | {"SIMULATOR": "on", "SIMULATOR_PORT": str(port)}
-        return running("simulator", [sys.executable, "manage.py", "simulator"], environment, self._directory)
+        return running("simulator", [sys.executable, "manage.py", "simulator"], environment, self.directory, cwd=self._root)
 
     def queue(
         self, phone_number_id: str, token: str, *, per_second: int, people: int, messages: int, waits: str | None = None
@@ -115,23 +152,46 @@ class Hub:
         """Adds a number with queued messages: see benchmarks/outbox_rows.py."""
         amounts = {"number": phone_number_id, "token": token, "per-second": per_second, "people": people, "messages": messages}
         amounts |= {"waits": waits} if waits else {}
-        self._run(
+        self.run(
             "-m", "benchmarks.environment.outbox_rows", *(f"--{option}={value}" for option, value in amounts.items()), timeout=600
         )
 
     def add_bots(self, phone_number_ids: Sequence[str], *, per_second: int) -> None:
         """Adds numbers whose new customers a bot answers: see benchmarks/environment/bot_rows.py."""
         numbers = (f"--number={each}" for each in phone_number_ids)
-        self._run("-m", "benchmarks.environment.bot_rows", *numbers, f"--per-second={per_second}", timeout=300)
+        self.run("-m", "benchmarks.environment.bot_rows", *numbers, f"--per-second={per_second}", timeout=300)
+
+    def add_remote_bots(self, url: str, *, ais: Mapping[str, str], webhook_bots: Mapping[str, str]) -> None:
+        """Adds numbers whose new customers an AI or a webhook bot of the stand-in at this URL answers: see
+        benchmarks/environment/remote_rows.py. Each phone number ID has the name of its model or bot."""
+        described = [*(f"--ai={each}={model}" for each, model in ais.items())]
+        described += [f"--webhook-bot={each}={name}" for each, name in webhook_bots.items()]
+        self.run("-m", "benchmarks.environment.remote_rows", f"--url={url}", *described, timeout=300)
+
+    def add_events(self, url: str, count: int) -> None:
+        """Adds an address for events, and as many events: see benchmarks/environment/event_rows.py."""
+        self.run("-m", "benchmarks.environment.event_rows", f"--url={url}", f"--events={count}", timeout=300)
+
+    def fill_log(self, items: int) -> Totals:
+        """Stores webhooks of so many items, without sending them: see benchmarks/environment/webhook_rows.py. Returns what they
+        contain."""
+        output = self.run("-m", "benchmarks.environment.webhook_rows", f"--items={items}", timeout=3600)
+        return Totals(**json.loads(output))
+
+    def replay(self, *arguments: str) -> AbstractContextManager[Process]:
+        """Starts `manage.py replay`."""
+        environment = self._environment | {"PYTHONUNBUFFERED": "1"}
+        name = "-".join(["replay", *(word.strip("-").replace("=", "-") for word in arguments)])
+        return running(name, [sys.executable, "manage.py", "replay", *arguments], environment, self.directory, cwd=self._root)
 
     def generate(self, organization: str, contacts: int, messages: int) -> None:
         """Fills an organization of this name with demonstration data."""
         amounts = ("--contacts", str(contacts), "--messages", str(messages))
-        self._manage("generate_data", "--organization", organization, *amounts, timeout=4 * 3600)
+        self.manage("generate_data", "--organization", organization, *amounts, timeout=4 * 3600)
 
     def index_texts(self) -> None:
         """Updates the text index, as the worker does."""
-        self._manage("worker", "--once", timeout=4 * 3600)
+        self.manage("worker", "--once", timeout=4 * 3600)
 
     def member(self, organization: str) -> str:
         """Returns the session key of a signed-in member, and the organization's id."""
@@ -139,16 +199,30 @@ class Hub:
 
     def members(self, organization: str, count: int) -> list[str]:
         """Returns session keys and the organization's id for so many members."""
-        output = self._manage("shell", "-v0", "-c", ADD_MEMBERS.format(organization=organization, count=count))
+        output = self.manage("shell", "-v0", "-c", ADD_MEMBERS.format(organization=organization, count=count))
         return output.splitlines()
 
-    def _manage(self, *arguments: str, timeout: float = 300) -> str:
-        return self._run("manage.py", *arguments, timeout=timeout)
+    def api_key(self, organization: str) -> str:
+        """Returns a new key that may do everything."""
+        scopes = "read,send,manage"
+        return self.manage("create_api_key", "--organization", organization, "--scope", scopes).strip()
 
-    def _run(self, *arguments: str, timeout: float) -> str:
+    def manage(self, *arguments: str, timeout: float = 300) -> str:
+        """Runs a command of `manage.py` and returns its output. Raises Failed if it fails."""
+        return self.run("manage.py", *arguments, timeout=timeout)
+
+    def run(self, *arguments: str, timeout: float, input: str = "") -> str:
+        """Runs Python with these arguments and returns its output. Raises Failed if it fails."""
         command = [sys.executable, *arguments]
         result = subprocess.run(
-            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            cwd=self._root,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            input=input,
         )
         if result.returncode:
             raise Failed(f"{' '.join(arguments[:2])} failed:\n{result.stdout}{result.stderr}")

@@ -39,11 +39,18 @@ class Process:
 
     def children(self) -> int:
         """How many processes it has started: a web server's master has one for each of its web processes."""
-        return len(_children(self.pid))
+        return len(self.child_pids())
+
+    def child_pids(self) -> list[int]:
+        return _children(self.pid)
 
     def processor_seconds(self) -> dict[str, float]:
         """What it and all that it has started have used of a core so far, by process id and name."""
         return {f"{pid} {_title(pid)}": _processor_seconds(pid) for pid in _family(self.pid)}
+
+    def peak_memory(self) -> int:
+        """The most bytes that it, or one that it has started, has had resident so far. OSError if one ends meanwhile."""
+        return max(_peak_memory(pid) for pid in _family(self.pid))
 
     def failure(self, what: str) -> Failed:
         return Failed(f"{self.name} {what}; the end of what it said:\n{self.output.read_text(errors='replace')[-2000:]}")
@@ -63,6 +70,12 @@ def _title(pid: int) -> str:
     return words[2] if len(words) > 2 else words[0]
 
 
+def _peak_memory(pid: int) -> int:
+    """0 for a process that has ended and was not waited for."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return max((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), default=0)
+
+
 def _processor_seconds(pid: int) -> float:
     """User and system time, as Linux counts."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -70,13 +83,15 @@ def _processor_seconds(pid: int) -> float:
 
 
 @contextmanager
-def running(name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> Iterator[Process]:
+def running(
+    name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path, *, cwd: Path = ROOT
+) -> Iterator[Process]:
     """The command as a process, ended on the way out."""
     output = directory / f"{name.replace(' ', '-')}.log"
     with output.open("ab") as file:
         child = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -128,8 +143,10 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, command: Sequence[str], environment: Mapping[str, str], port: int, directory: Path) -> Iterator[Server]:
-    with running(name, command, environment, directory) as process:
+def serving(
+    name: str, command: Sequence[str], environment: Mapping[str, str], port: int, directory: Path, *, cwd: Path = ROOT
+) -> Iterator[Server]:
+    with running(name, command, environment, directory, cwd=cwd) as process:
         server = Server(port, process)
         server.wait_until_up()
         yield server

@@ -14,34 +14,48 @@ SPAN = 3 * 3600
 
 
 @dataclass(frozen=True)
-class Backlog:
-    """Bodies in the order they came, and what has to be in the tables once they are applied."""
+class Totals:
+    """What has to be in the tables once a backlog is applied."""
 
-    webhooks: list[bytes]
+    webhooks: int
     items: int
     messages: int
     contacts: int
     status_events: int
     read_messages: int
 
+    def __add__(self, other: "Totals") -> "Totals":
+        """Those of two parts of one backlog, which are about the same people."""
+        return Totals(
+            self.webhooks + other.webhooks,
+            self.items + other.items,
+            self.messages + other.messages,
+            max(self.contacts, other.contacts),
+            self.status_events + other.status_events,
+            self.read_messages + other.read_messages,
+        )
 
-def backlog(items: int, *, late: bool = False) -> Backlog:
+
+@dataclass(frozen=True)
+class Backlog:
+    """Bodies in the order they came."""
+
+    webhooks: list[bytes]
+    totals: Totals
+
+
+def backlog(items: int, *, late: bool = False, part: int = 0) -> Backlog:
     """60 % statuses and 40 % messages. Three in ten messages are the business's own, each later sent, delivered and read; the other
     statuses are of messages that the hub does not know. With `late`, half of the messages come after one that the same person's
-    conversation has from the same second, or from up to an hour later."""
+    conversation has from the same second, or from up to an hour later. Parts have the same people and other messages."""
     statuses = items * 6 // 10 // len(STEPS) * len(STEPS)
     messages = items - statuses
     echoes = messages * 3 // 10
     dice = random.Random(9)  # noqa: S311  repeatable, not secret
-    timeline = sorted(_timeline(messages, echoes, statuses // len(STEPS), dice, late=late), key=lambda change: change[0])
-    return Backlog(
-        webhooks=list(_bundled([change for _, change in timeline], dice)),
-        items=items,
-        messages=messages,
-        contacts=_people(messages),
-        status_events=statuses,
-        read_messages=echoes,
-    )
+    first = part * items
+    timeline = sorted(_timeline(messages, echoes, statuses // len(STEPS), first, dice, late=late), key=lambda change: change[0])
+    webhooks = list(_bundled([change for _, change in timeline], dice))
+    return Backlog(webhooks, Totals(len(webhooks), items, messages, _people(messages), statuses, echoes))
 
 
 def _people(messages: int) -> int:
@@ -49,8 +63,10 @@ def _people(messages: int) -> int:
     return min(PEOPLE, messages // 2)
 
 
-def _timeline(messages: int, echoes: int, followed: int, dice: random.Random, *, late: bool) -> Iterator[tuple[int, Change]]:
-    """Changes, each with the time at which it comes."""
+def _timeline(
+    messages: int, echoes: int, followed: int, first: int, dice: random.Random, *, late: bool
+) -> Iterator[tuple[int, Change]]:
+    """Changes, each with the time at which it comes. The ids of messages begin with number `first`."""
     start = int(time.time()) - SPAN - 120
     sent: dict[int, int] = {}
     people = _people(messages)
@@ -62,14 +78,14 @@ def _timeline(messages: int, echoes: int, followed: int, dice: random.Random, *,
             comes = sent[index - people] + dice.randrange(300, 1200)
         sent[index] = at
         if index < echoes:
-            id = bodies.wamid("echo", index)
+            id = bodies.wamid("echo", first + index)
             yield comes, bodies.echo(someone, id, at, dice)
             yield from _statuses(someone, id, comes, dice)
         else:
-            yield comes, bodies.message(someone, bodies.wamid("customer", index), at, dice)
+            yield comes, bodies.message(someone, bodies.wamid("customer", first + index), at, dice)
     for index in range(followed - echoes):
         at = start + dice.randrange(SPAN)
-        yield from _statuses(bodies.person(index % people), bodies.wamid("unknown", index), at, dice)
+        yield from _statuses(bodies.person(index % people), bodies.wamid("unknown", first + index), at, dice)
 
 
 def _statuses(someone: bodies.Person, id: str, at: int, dice: random.Random) -> Iterator[tuple[int, Change]]:

@@ -60,7 +60,7 @@ Change = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """The connected number that all webhooks are for."""
+    """A connected number. All webhooks of benchmarks are for the default one."""
 
     phone_number_id: str = "524386454098961"
     wa_id: str = "556181412286"
@@ -89,21 +89,21 @@ def wamid(side: str, index: int) -> str:
     return "wamid." + base64.b64encode(f"\x1d\x18\x0c{side:<9}{index:028d}".encode()).decode()
 
 
-def message(sender: Person, id: str, at: int, dice: random.Random) -> Change:
+def message(sender: Person, id: str, at: int, dice: random.Random, *, number: Number = NUMBER) -> Change:
     """A customer's text, sent at `at` (unix seconds)."""
     content = {"id": id, "timestamp": str(at), "type": "text", "text": {"body": _sentence(dice, 45, 95)}}
     origin = {"from": sender.wa_id, "from_user_id": sender.bsuid}
-    return _change("messages", sender, "messages", origin | content)
+    return _change("messages", sender, "messages", origin | content, number)
 
 
-def echo(receiver: Person, id: str, at: int, dice: random.Random) -> Change:
+def echo(receiver: Person, id: str, at: int, dice: random.Random, *, number: Number = NUMBER) -> Change:
     """A text that the business wrote in the phone app."""
     content = {"id": id, "timestamp": str(at), "type": "text", "text": {"body": _sentence(dice, 45, 95)}}
-    address = {"from": NUMBER.wa_id, "to": receiver.wa_id, "to_user_id": receiver.bsuid}
-    return _change("smb_message_echoes", receiver, "message_echoes", address | content)
+    address = {"from": number.wa_id, "to": receiver.wa_id, "to_user_id": receiver.bsuid}
+    return _change("smb_message_echoes", receiver, "message_echoes", address | content, number)
 
 
-def status(receiver: Person, id: str, at: int, step: str) -> Change:
+def status(receiver: Person, id: str, at: int, step: str, *, number: Number = NUMBER) -> Change:
     """Returns a status of a sent message. `step` is sent, delivered or read."""
     conversation = hashlib.md5(receiver.wa_id.encode(), usedforsecurity=False).hexdigest()
     value = {
@@ -116,18 +116,18 @@ def status(receiver: Person, id: str, at: int, step: str) -> Change:
         "pricing": {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"},
         "biz_opaque_callback_data": f"order:{conversation}:" + "campaign-2026-11;" * 7,
     }
-    return _change("messages", receiver, "statuses", value)
+    return _change("messages", receiver, "statuses", value, number)
 
 
-def webhook(changes: Sequence[Change]) -> bytes:
+def webhook(changes: Sequence[Change], *, number: Number = NUMBER) -> bytes:
     """Returns a body with these changes."""
-    entry = {"id": NUMBER.waba_id, "changes": changes}
+    entry = {"id": number.waba_id, "changes": changes}
     return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}, separators=(",", ":")).encode()
 
 
-def request(body: bytes) -> bytes:
+def request(body: bytes, *, number: Number = NUMBER) -> bytes:
     """The whole signed HTTP request."""
-    signature = hmac.new(NUMBER.app_secret.encode(), body, hashlib.sha256).hexdigest()
+    signature = hmac.new(number.app_secret.encode(), body, hashlib.sha256).hexdigest()
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\n"
         f"Content-Type: application/json\r\nX-Hub-Signature-256: sha256={signature}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -160,10 +160,10 @@ def _either(index: int, someone: Person, now: int, dice: random.Random) -> Chang
     return status(someone, wamid("unknown", index), now, dice.choice(("sent", "delivered", "read")))
 
 
-def _change(field: str, someone: Person, kind: str, item: dict[str, Any]) -> Change:
+def _change(field: str, someone: Person, kind: str, item: dict[str, Any], number: Number) -> Change:
     value = {
         "messaging_product": "whatsapp",
-        "metadata": {"display_phone_number": NUMBER.wa_id, "phone_number_id": NUMBER.phone_number_id},
+        "metadata": {"display_phone_number": number.wa_id, "phone_number_id": number.phone_number_id},
         "contacts": [{"profile": {"name": someone.name}, "wa_id": someone.wa_id, "user_id": someone.bsuid}],
         kind: [item],
     }

@@ -10,7 +10,7 @@ from benchmarks.environment.hub import Hub
 from benchmarks.environment.processes import Process
 from benchmarks.figures import Failed, at_least, at_most, say, show
 from benchmarks.load import bodies, constant_rate
-from benchmarks.load.backlog import Backlog, backlog
+from benchmarks.load.backlog import Backlog, Totals, backlog
 
 ITEMS = 50_000
 LATE_ITEMS = 25_000
@@ -50,17 +50,18 @@ def apply_late_backlog(database: Database, ordered: Database, directory: Path, i
 def _apply(hub: Hub, expected: Backlog) -> tuple[float, int]:
     """The seconds that one worker takes, and the most memory it had resident, in bytes."""
     hub.prepare()
-    _fill(hub, expected)
-    say(f"one worker applies {expected.items:,} items on {hub.database.name}")
+    fill(hub, expected)
+    say(f"one worker applies {expected.totals.items:,} items on {hub.database.name}")
     started = time.monotonic()
     with hub.worker("--once") as worker:
         peak = _watch_memory(worker)
         seconds = time.monotonic() - started
-    _check(hub.database, expected)
+    check_applied(hub.database, expected.totals)
     return seconds, peak
 
 
-def _fill(hub: Hub, expected: Backlog) -> None:
+def fill(hub: Hub, expected: Backlog) -> None:
+    """The backlog comes in by the front door."""
     say(f"{len(expected.webhooks):,} webhooks come in, no worker running")
     with hub.web() as server:
         requests = [bodies.request(body) for body in expected.webhooks]
@@ -72,12 +73,9 @@ def _fill(hub: Hub, expected: Backlog) -> None:
 
 def _watch_memory(worker: Process) -> int:
     """Wait for its end; the most memory it had resident, in bytes. Failed if it fails, or takes too long."""
-    status = Path(f"/proc/{worker.pid}/status")
     peak, until = 0, time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                peak = int(line.split()[1]) * 1024
+        peak = max(peak, worker.peak_memory())
         with contextlib.suppress(subprocess.TimeoutExpired):
             if worker.child.wait(POLL):
                 raise worker.failure(f"ended with {worker.child.returncode}")
@@ -85,14 +83,24 @@ def _watch_memory(worker: Process) -> int:
     raise worker.failure(f"is not done after {PATIENCE:.0f} s")
 
 
-def _check(database: Database, expected: Backlog) -> None:
+def check_applied(database: Database, expected: Totals) -> None:
+    """Fails unless the tables have all of the backlog for its number, and nothing twice."""
+    of_number = f"= '{bodies.NUMBER.phone_number_id}'"
+    own = f"phone_number_id {of_number}"
+    read = f"{own} AND message_status = 'read'"
     found = {
-        "webhooks done": (database.count("webhook", where="state = 'done'"), len(expected.webhooks)),
+        "webhooks done": (database.count("webhook", where="state = 'done'"), expected.webhooks),
         "items held": (database.count("webhook_held_item"), 0),
-        "contacts": (database.count("contacts"), expected.contacts),
-        "messages": (database.count("chat_session_message"), expected.messages),
-        "messages read": (database.count("chat_session_message", where="message_status = 'read'"), expected.read_messages),
-        "status events": (database.count("chat_status_event"), expected.status_events),
+        "contacts": (
+            database.count("contacts", where=f"create_for_phone_number {of_number}"),
+            expected.contacts,
+        ),
+        "messages": (database.count("chat_session_message", where=own), expected.messages),
+        "messages read": (
+            database.count("chat_session_message", where=read),
+            expected.read_messages,
+        ),
+        "status events": (database.count("chat_status_event", where=own), expected.status_events),
     }
     wrong = [f"{what}: {count:,} instead of {right:,}" for what, (count, right) in found.items() if count != right]
     if wrong:

@@ -10,7 +10,7 @@ import requests
 
 from benchmarks.environment.databases import Database
 from benchmarks.environment.hub import Hub
-from benchmarks.environment.processes import free_port
+from benchmarks.environment.processes import Server, free_port
 from benchmarks.figures import Failed, at_least, at_most, percentile, say, show
 from benchmarks.load import bodies, constant_rate
 from benchmarks.load.backlog import backlog
@@ -25,6 +25,7 @@ SECONDS = 20
 WARM_UP = 5
 CONNECTIONS = 16
 TIMEOUT = 600.0
+ARRIVAL_TIMEOUT = 30.0
 
 
 def answer_customers(database: Database, directory: Path, *, taps_per_second: int = TAPS_PER_SECOND) -> None:
@@ -46,11 +47,11 @@ def answer_customers(database: Database, directory: Path, *, taps_per_second: in
 def _measure_turns(hub: Hub) -> None:
     expected = backlog(TURNS)
     _receive(hub, expected.webhooks)
-    say(f"one worker applies {expected.items:,} items without bots")
-    items = expected.items / _seconds_of_worker(hub, "webhooks")
+    say(f"one worker applies {expected.totals.items:,} items without bots")
+    items = expected.totals.items / _seconds_of_worker(hub, "webhooks")
     show(f"bots.{hub.database.name}.items_per_second", items, "items/s")
     now = int(time.time())
-    _receive(hub, [_text(index, now) for index in range(TURNS)])
+    _receive(hub, [text_webhook(index, now) for index in range(TURNS)])
     _seconds_of_worker(hub, "webhooks")
     _make_recent(hub)
     say(f"one worker answers {TURNS:,} turns")
@@ -71,30 +72,64 @@ def _make_recent(hub: Hub) -> None:
 
 
 def _measure_taps(hub: Hub, meta: RunningStandIn, rate: int) -> None:
-    count = rate * (WARM_UP + SECONDS)
     say(f"{rate} tapped buttons a second over {len(NUMBERS)} numbers; Graph takes {LATENCY} s")
+    drop_queued_messages(hub)
+    with hub.web() as server, hub.worker():
+        delays = tap_delays(server, meta, rate=rate, warm_up=WARM_UP, seconds=SECONDS)
+    show("bots.tap_to_graph_p50", percentile(delays, 0.5), "s")
+    show("bots.tap_to_graph_p99", percentile(delays, 0.99), "s", goal=at_most(0.3))
+
+
+def drop_queued_messages(hub: Hub) -> None:
+    """Messages of an earlier measurement are not sent any more."""
     with hub.database.connect() as connection:
         cursor = connection.cursor()
         cursor.execute("DELETE FROM chat_outgoing")
         cursor.execute("UPDATE chat_turn SET state = 'done'")
         connection.commit()
+
+
+def tap_delays(server: Server, meta: RunningStandIn, *, rate: int, warm_up: float, seconds: float, first: int = 0) -> list[float]:
+    """Lets customers from the index `first` on tap a button, while a worker runs. Returns the seconds from each tap after the
+    warm-up to Graph. Failed if one has no answer."""
+    count = round(rate * (warm_up + seconds))
+    people = range(first, first + count)
     now = int(time.time())
-    requests_ = [bodies.request(_tap(index, now + index // rate)) for index in range(count)]
-    with hub.web() as server, hub.worker():
-        outcome = constant_rate.offer(server, requests_, rate=rate, connections=CONNECTIONS)
-        time.sleep(WARM_UP)
-    arrived = {each["customer"]: each["monotonic"] for number in NUMBERS for each in meta.sent(number.phone_number_id)}
-    people = [bodies.person(index).wa_id for index in range(count)]
-    if missing := sum(wa_id not in arrived for wa_id in people):
-        raise Failed(f"{missing:,} of {count:,} taps have no answer at Graph")
-    delays = [arrived[wa_id] - at for wa_id, at in zip(people, outcome.scheduled, strict=True)][rate * WARM_UP :]
-    show("bots.tap_to_graph_p50", percentile(delays, 0.5), "s")
-    show("bots.tap_to_graph_p99", percentile(delays, 0.99), "s", goal=at_most(0.3))
+    outcome = constant_rate.offer(
+        server, [bodies.request(_tap(index, now + (index - first) // rate)) for index in people], rate=rate, connections=CONNECTIONS
+    )
+    tapped = [bodies.person(index).wa_id for index in people]
+    until = time.monotonic() + ARRIVAL_TIMEOUT
+    while missing := set(tapped) - (arrived := _arrivals(meta)).keys():
+        if time.monotonic() > until:
+            raise Failed(f"{len(missing):,} of {count:,} taps have no answer at Graph")
+        time.sleep(1)
+    return [arrived[wa_id] - at for wa_id, at in zip(tapped, outcome.scheduled, strict=True)][round(rate * warm_up) :]
+
+
+def _arrivals(meta: RunningStandIn) -> dict[str, float]:
+    """Returns when the latest message of each customer arrived at Graph."""
+    return {each["customer"]: each["monotonic"] for number in NUMBERS for each in meta.sent(number.phone_number_id)}
 
 
 def _receive(hub: Hub, webhooks: Sequence[bytes]) -> None:
     with hub.web() as server:
-        constant_rate.offer(server, [bodies.request(body) for body in webhooks], rate=1_500, connections=CONNECTIONS)
+        post(server, webhooks)
+
+
+def post(server: Server, webhooks: Sequence[bytes]) -> None:
+    """Posts webhooks as fast as the hub receives a backlog."""
+    constant_rate.offer(server, [bodies.request(body) for body in webhooks], rate=1_500, connections=CONNECTIONS)
+
+
+def begin_flows(hub: Hub, count: int) -> None:
+    """Lets so many customers write, who all get the menu of the flow, without sending it."""
+    now = int(time.time())
+    _receive(hub, [text_webhook(index, now) for index in range(count)])
+    _seconds_of_worker(hub, "webhooks")
+    _make_recent(hub)
+    _seconds_of_worker(hub, "bots")
+    drop_queued_messages(hub)
 
 
 def _seconds_of_worker(hub: Hub, lane: str) -> float:
@@ -105,18 +140,29 @@ def _seconds_of_worker(hub: Hub, lane: str) -> float:
     return time.monotonic() - started
 
 
-def _text(index: int, at: int) -> bytes:
-    return _webhook(index, {"id": bodies.wamid("turn", index), "timestamp": str(at), "type": "text", "text": {"body": "oi"}})
+def text_webhook(index: int, at: int, number: Number | None = None) -> bytes:
+    """Returns a webhook with the text of a new customer, to one of `NUMBERS` unless another is given."""
+    return _webhook(
+        index,
+        number or _number(index),
+        {"id": bodies.wamid("turn", index), "timestamp": str(at), "type": "text", "text": {"body": "oi"}},
+    )
 
 
 def _tap(index: int, at: int) -> bytes:
-    """Returns a webhook in which the customer of `_text` with the same index taps a button of the menu."""
+    """Returns a webhook in which the customer of `text_webhook` with the same index taps a button of the menu."""
     reply = {"type": "button_reply", "button_reply": {"id": "prices", "title": "Preços"}}
-    return _webhook(index, {"id": bodies.wamid("tap", index), "timestamp": str(at), "type": "interactive", "interactive": reply})
+    return _webhook(
+        index, _number(index), {"id": bodies.wamid("tap", index), "timestamp": str(at), "type": "interactive", "interactive": reply}
+    )
 
 
-def _webhook(index: int, content: dict[str, Any]) -> bytes:
-    number, customer = NUMBERS[index % len(NUMBERS)], bodies.person(index)
+def _number(index: int) -> Number:
+    return NUMBERS[index % len(NUMBERS)]
+
+
+def _webhook(index: int, number: Number, content: dict[str, Any]) -> bytes:
+    customer = bodies.person(index)
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "556133214400", "phone_number_id": number.phone_number_id},

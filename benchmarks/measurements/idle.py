@@ -84,7 +84,8 @@ def _first_message(database: Database, server: Server, id: str, request: bytes, 
         began = time.monotonic()
         if server.answer("POST", body, headers) != http.client.OK:
             raise Failed("a webhook was not acknowledged")
-        query = f"SELECT 1 FROM chat_session_message WHERE wamid = '{id}'"  # noqa: S608  a constant and our own id
+        number = bodies.NUMBER.phone_number_id  # without it, the query would read the whole table
+        query = f"SELECT 1 FROM chat_session_message WHERE phone_number_id = '{number}' AND wamid = '{id}'"  # noqa: S608  our own ids
         while not fetch(connection, query):
             if time.monotonic() - began > TIMEOUT:
                 raise Failed("a message was acknowledged and is not in the table")

@@ -71,8 +71,9 @@ class _Watch:
         self.end = threading.Event()
 
     def run(self) -> None:
-        last, polled_at = 0, time.monotonic()
+        polled_at = time.monotonic()
         with self._database.connect() as connection:
+            last = fetch(connection, "SELECT COALESCE(MAX(id), 0) FROM chat_session_message")[0][0]
             while not self.end.wait(POLL_SECONDS):
                 rows = fetch(connection, f"SELECT id, wamid FROM chat_session_message WHERE id > {last} ORDER BY id")  # noqa: S608
                 now = time.monotonic()

@@ -30,10 +30,10 @@ would differ: the first hundred of a million contacts write more than the first 
 
 
 class Member:
-    """A signed-in member of the organization."""
+    """A signed-in member of an organization."""
 
-    def __init__(self, hub: Hub, server: Server) -> None:
-        self._cookie, self._organization = hub.member(ORGANIZATION).split()
+    def __init__(self, hub: Hub, server: Server, organization: str = ORGANIZATION) -> None:
+        self._cookie, self._organization = hub.member(organization).split()
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
 
     def request(self, path: str) -> tuple[float, bytes]:
@@ -54,19 +54,11 @@ class Member:
 
 def pages(big: Database, small: Database, directory: Path, contacts: int, messages: int) -> None:
     """Shows the figures of each page: p95 on the big hub, and its ratio to the small hub."""
-    hubs = {"big": Hub(big, directory / "big"), "small": Hub(small, directory / "small")}
-    for name, hub in hubs.items():
-        share = 1 if name == "big" else 100
-        (directory / name).mkdir()
-        hub.prepare()
-        if not hub.database.count("contacts"):
-            say(f"{contacts // share:,} contacts and {messages // share:,} messages on {hub.database.name} ({name})")
-            hub.generate(ORGANIZATION, contacts // share, messages // share)
-        hub.index_texts()
+    hubs = prepare_hubs(big, small, directory, contacts, messages)
     with ExitStack() as stack:
         stack.enter_context(default_buffer_pool(big))
         members = {name: Member(hub, stack.enter_context(hub.web())) for name, hub in hubs.items()}
-        times = _measure(members, {name: _long_conversations(hub.database) for name, hub in hubs.items()})
+        times = _measure(members, {name: long_conversations(hub.database) for name, hub in hubs.items()})
     p95 = {key: percentile(seconds, 0.95) for key, seconds in times.items()}
     for page in PAGES:
         show(f"pages.{page}_p95", 1000 * p95["big", page], "ms", goal=at_most(80))
@@ -78,10 +70,32 @@ def pages(big: Database, small: Database, directory: Path, contacts: int, messag
             show(f"pages.{page}_p95_vs_contacts", ratio, "ratio", vs="the contacts page", goal=at_most(2))
 
 
+def measure_pages(hub: Hub, organization: str) -> dict[str, list[float]]:
+    """Returns the seconds of each request to one hub, by page."""
+    with hub.web() as server:
+        times = _measure({"": Member(hub, server, organization)}, {"": long_conversations(hub.database)})
+    return {page: seconds for (_, page), seconds in times.items()}
+
+
+def prepare_hubs(big: Database, small: Database, directory: Path, contacts: int, messages: int) -> dict[str, Hub]:
+    """Returns two hubs, one with so much data and one with a hundredth of it, unless their databases have it already."""
+    limits = {"API_REQUESTS_PER_MINUTE": "1000000"}
+    hubs = {name: Hub(database, directory / name, more=limits) for name, database in (("big", big), ("small", small))}
+    for name, hub in hubs.items():
+        share = 1 if name == "big" else 100
+        (directory / name).mkdir()
+        hub.prepare()
+        if not hub.database.count("contacts"):
+            say(f"{contacts // share:,} contacts and {messages // share:,} messages on {hub.database.name} ({name})")
+            hub.generate(ORGANIZATION, contacts // share, messages // share)
+        hub.index_texts()
+    return hubs
+
+
 PAGES = ("inbox", "conversation", "older", "search_name", "search_number", "search_text", "contacts")
 
 
-def _long_conversations(database: Database) -> list[str]:
+def long_conversations(database: Database) -> list[str]:
     """Returns the ids of contacts with at least `MIN_MESSAGES` messages, in random order."""
     query = f"SELECT contact_id FROM chat_session_message GROUP BY contact_id HAVING COUNT(*) >= {MIN_MESSAGES}"  # noqa: S608
     with database.connect() as connection:

@@ -51,13 +51,14 @@ def test_a_rival_knows_the_items_of_the_backlog(tmp_path) -> None:
 from benchmarks.load.backlog import backlog
 from benchmarks.rivals.applying_django import Contact, Message, StatusEvent, main
 from django.db import connection
-told = backlog(300)
+expected = backlog(300)
+totals = expected.totals
 with connection.cursor() as cursor:
     cursor.execute("CREATE TABLE webhook (id INTEGER PRIMARY KEY, json TEXT)")
-    cursor.executemany("INSERT INTO webhook (json) VALUES (%s)", [(body.decode(),) for body in told.webhooks])
+    cursor.executemany("INSERT INTO webhook (json) VALUES (%s)", [(body.decode(),) for body in expected.webhooks])
 main(60)
 read = Message.objects.filter(status="read").count()
-assert (Message.objects.count(), StatusEvent.objects.count(), read) == (told.messages, told.status_events, told.read_messages)
+assert (Message.objects.count(), StatusEvent.objects.count(), read) == (totals.messages, totals.status_events, totals.read_messages)
 """
     environment = os.environ | {"DATABASE_URL": url, "VAR_DIR": str(tmp_path)}
     root = Path(__file__).parent.parent.parent
