@@ -1,0 +1,1 @@
+"""The drills, grouped by what fails. `DRILLS` of `drills.catalogue` lists all of them."""

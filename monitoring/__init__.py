@@ -1,0 +1,1 @@
+"""Watches numbers, and reports to monitoring systems how the hub is doing (docs/monitoring.md)."""
