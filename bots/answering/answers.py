@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from bots.answering.decisions import TurnResult
+from bots.answering.remote_requests import store_requests
 from bots.files.queued_messages import add_files
-from bots.flows.state import read_time
+from bots.flows.turns.state import read_time
 from bots.insight.counts import record_counts
 from bots.models import AutomaticMessageSent, BotConversation, BotWebCall
 from chats.outbox.message_queue import queue_bot_messages
 from contacts.change_log import alias_changes, record_changes
+from contacts.consent.messages import store_consent_answers
 from contacts.lists.search import index_names
 from contacts.models import Contact, ContactChange, Label
 from contacts.owner_changes import OWNER_COLUMNS, change_owners
@@ -33,10 +35,12 @@ def store_results(results: Sequence[TurnResult], now: datetime) -> None:
     keys = {token: key for result in results for token, key in result.file_keys.items()}
     queue_bot_messages(add_files(messages, keys), numbers, now)
     update_rows(sorted(set(changed), key=lambda contact: contact.pk), (*OWNER_COLUMNS, "waiting_since"))
-    _store_states([result for result in results if result.flow_state is not None])
+    _store_states([result for result in results if result.flow_state is not None or (result.remote and result.messages)])
     _store_calls(results)
+    store_requests([result for result in results if result.request], now)
     insert_missing_rows([row for result in results for row in _sent_rows(result)])
     _change_contacts(results, now)
+    store_consent_answers([consent for result in results for consent in result.consents], now)
     record_counts([(result.flow.version_id, result.counts) for result in results if result.flow], now=now)
     publish_revisions({result.conversation.number.organization_id for result in results})
 
@@ -69,7 +73,8 @@ def _set_state(row: BotConversation, result: TurnResult) -> None:
     contact, state = result.conversation.contact, result.flow_state or {}
     timer = read_time(state.get("timer"))
     row.organization_id = result.conversation.number.organization_id
-    row.version_id = result.flow.version_id if result.flow else row.version_id
+    version = result.flow or result.remote
+    row.version_id = version.version_id if version else row.version_id
     row.session_id = contact.session_id
     row.flow_state = state
     row.state = State.DUE.value if timer else State.WAITING.value

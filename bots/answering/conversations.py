@@ -2,24 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from django.db.models import Min, Q
 
+from bots.ai.settings import AiSettings
 from bots.automatic.due_messages import contact_facts, number_facts
 from bots.automatic.services import hours_of, load_automatic
-from bots.flows.events import Facts
 from bots.flows.flow import Flow, read_flow
-from bots.models import AutomaticMessages, AutomaticMessageSent, Bot, BotConversation, BotVersion
+from bots.flows.turns.events import Facts
+from bots.flows.turns.state import read_time
+from bots.models import AutomaticMessages, AutomaticMessageSent, Bot, BotConversation, BotKind, BotVersion
+from bots.webhook_bots.settings import WebhookSettings
 from chats.models import Message
+from chats.outbox.marketing import TemplateName, marketing_templates
+from contacts.consent.selectors import marketing_allowed
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
-BotKey = tuple[int, str]
-"""The id of the organization, and the key of the bot."""
+BotsByKey = Mapping[str, Bot]
 
 
 @dataclass(slots=True)
@@ -32,22 +36,42 @@ class Session:
 
 @dataclass
 class Conversation:
-    """A locked contact, and what its answer depends on. `stored` is the state of its flow, None if it never had one. `bot` is the
-    number's bot, None if `default_bot` names none."""
+    """A locked contact, and what its answer depends on. `stored` is the state of its flow, None if it never had one. `bots` are the
+    bots of the organization that numbers name, and all its AIs, because a flow may ask any of them."""
 
     contact: Contact
     number: PhoneNumber
     automatic: AutomaticMessages
     number_facts: Facts
     stored: BotConversation | None
-    bot: Bot | None
+    bots: BotsByKey
     session: Session
     labels: Collection[str]
     now: datetime
+    refused_templates: frozenset[TemplateName] = frozenset()
+    """Marketing templates, if the contact has stopped marketing messages."""
 
     @cached_property
     def facts(self) -> Facts:
-        return contact_facts(self.contact, self.number_facts, self.labels)
+        facts = contact_facts(self.contact, self.number_facts, self.labels)
+        stopped_at = None if marketing_allowed(self.contact) else self.contact.marketing_at
+        return replace(facts, refused_templates=self.refused_templates, marketing_stopped_at=stopped_at)
+
+    @property
+    def bot(self) -> Bot | None:
+        """The number's bot. None if `default_bot` names none."""
+        bot = self.bots.get(self.number.default_bot)
+        return bot if bot and bot.kind != BotKind.AI else None
+
+    @property
+    def ai(self) -> Bot | None:
+        """The number's AI. None if `default_ai` names none."""
+        return self.find_ai(self.number.default_ai)
+
+    def find_ai(self, key: str) -> Bot | None:
+        """Returns the AI of the organization with this key."""
+        bot = self.bots.get(key)
+        return bot if bot and bot.kind == BotKind.AI else None
 
     @property
     def running_version_id(self) -> int | None:
@@ -55,14 +79,22 @@ class Conversation:
         sessions."""
         if self.stored is None or not self.stored.flow_state.get("step"):
             return None
-        is_same_session = self.stored.session_id == self.contact.session_id
         is_continued = published_flow(self.stored.version_id).flow.continues
-        return self.stored.version_id if is_same_session or is_continued else None
+        return self.stored.version_id if is_continued or self._is_of_present_session(self.stored) else None
+
+    def _is_of_present_session(self, stored: BotConversation) -> bool:
+        """Whether the state was stored in the present session, also if its id has changed since: a late message, or one of the same
+        second, can be the first of its session afterwards."""
+        if stored.session_id == self.contact.session_id:
+            return True
+        since, began_at = read_time(stored.flow_state.get("waits_since")), self.session.began_at
+        return since is not None and began_at is not None and since >= began_at
 
     @property
     def version_id(self) -> int | None:
-        """The version that answers: the running one, or the published one of the number's bot. None if there is none."""
-        return self.running_version_id or (self.bot.published_id if self.bot else None)
+        """The version of a flow that answers: the running one, or the published one of the number's bot. None if there is none."""
+        bot = self.bot if self.bot and self.bot.kind == BotKind.FLOW else None
+        return self.running_version_id or (bot.published_id if bot else None)
 
 
 class PublishedFlow(NamedTuple):
@@ -78,7 +110,24 @@ class PublishedFlow(NamedTuple):
 def published_flow(version_id: int) -> PublishedFlow:
     """Returns the flow of a published version, which never changes."""
     version = BotVersion.objects.select_related("bot").get(pk=version_id)
-    return PublishedFlow(version_id, read_flow(version.flow), version.bot.key, version.number)
+    return PublishedFlow(version_id, read_flow(version.document), version.bot.key, version.number)
+
+
+class PublishedSettings(NamedTuple):
+    """A published version of a remote bot: its settings, the key of its bot, and its number."""
+
+    version_id: int
+    settings: WebhookSettings | AiSettings
+    key: str
+    number: int
+
+
+@lru_cache(maxsize=512)
+def published_settings(version_id: int) -> PublishedSettings:
+    """Returns the settings in a published version of a webhook bot or AI, which never changes."""
+    version = BotVersion.objects.select_related("bot").get(pk=version_id)
+    read = AiSettings.read if version.bot.kind == BotKind.AI else WebhookSettings.read
+    return PublishedSettings(version_id, read(version.document), version.bot.key, version.number)
 
 
 def lock_contacts(contact_ids: Iterable[int]) -> dict[int, Contact]:
@@ -96,6 +145,7 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
     bots = _bots(numbers.values())
     sessions = _sessions(contacts.values())
     labels = _labels(contacts)
+    refused = _refused_templates(contacts.values(), numbers)
     return [
         Conversation(
             contact=contact,
@@ -103,13 +153,23 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
             automatic=automatic[number.pk],
             number_facts=facts[number.pk],
             stored=stored.get(contact.pk),
-            bot=bots.get((number.organization_id, number.default_bot)),
+            bots=bots.get(number.organization_id, {}),
             session=sessions.get(contact.pk) or Session(),
             labels=labels.get(contact.pk, ()),
             now=now,
+            refused_templates=refused.get(contact.pk, frozenset()),
         )
         for contact in contacts.values()
     ]
+
+
+def _refused_templates(contacts: Iterable[Contact], numbers: Mapping[str, PhoneNumber]) -> dict[int, frozenset[TemplateName]]:
+    """Returns the templates that contacts do not accept. Costs a query only if one of them has stopped marketing messages."""
+    stopped = {each.pk: each.create_for_phone_number_id for each in contacts if not marketing_allowed(each)}
+    if not stopped:
+        return {}
+    templates = marketing_templates({key: numbers[key] for key in stopped.values()}.values())
+    return {pk: frozenset(templates.get(key, ())) for pk, key in stopped.items()}
 
 
 def _states_of_messages(contacts: Collection[Contact]) -> dict[int, BotConversation]:
@@ -149,13 +209,16 @@ def _numbers(contacts: Iterable[Contact]) -> dict[str, PhoneNumber]:
     return {number.phone_number_id: number for number in rows}
 
 
-def _bots(numbers: Iterable[PhoneNumber]) -> dict[BotKey, Bot]:
+def _bots(numbers: Iterable[PhoneNumber]) -> dict[int, dict[str, Bot]]:
+    """Returns the bots by the ids of their organizations and their keys."""
     keys = {(number.organization_id, number.default_bot) for number in numbers if number.default_bot}
-    condition = Q(pk__in=[])
+    condition = Q(organization__in={number.organization_id for number in numbers}, kind=BotKind.AI)
     for organization_id, key in keys:
         condition |= Q(organization=organization_id, key=key)
-    rows = Bot.objects.filter(condition).only("organization", "key", "published") if keys else ()
-    return {(bot.organization_id, bot.key): bot for bot in rows}
+    found: dict[int, dict[str, Bot]] = defaultdict(dict)
+    for bot in Bot.objects.filter(condition).only("organization", "key", "kind", "published"):
+        found[bot.organization_id][bot.key] = bot
+    return found
 
 
 def _sessions(contacts: Iterable[Contact]) -> dict[int, Session]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from bots.answering.answers import store_results
 from bots.answering.conversations import load_conversations, lock_contacts
 from bots.answering.decisions import TurnResult, decide_failure, decide_turn
+from bots.answering.remote_requests import end_pending
 from chats.models import BotTurn, BotTurnMessage, Message
 from jobs.batches import apply_batch
 from jobs.bulk_writes import update_columns
@@ -51,6 +52,7 @@ def _answer(lease: Lease, contact_ids: Sequence[int]) -> None:
         pk = conversation.contact.pk
         in_time = [row for row in rows[pk] if not turns[pk][row.key].is_late]
         results.append(decide_turn(conversation, in_time or rows[pk], is_late=not in_time))
+    end_pending([result.conversation.contact.pk for result in results if result.request is None], now)
     store_results(results, now)
     _store_replies(results, turns, rows)
     lease.held([pk for pk in held if pk in rows or pk not in turns]).delete()
@@ -97,6 +99,8 @@ def _store_replies(results: Sequence[TurnResult], turns: TurnMessages, rows: Map
     copies: dict[int, tuple[bool, object]] = {}
     answered: list[int] = []
     for result in results:
+        if result.request and result.request.wamids:
+            continue  # `bots.answering.remote_results` marks them, when the bot has answered
         pk = result.conversation.contact.pk
         answered += [each.pk for each in turns[pk].values()]
         if result.messages or result.flow_state is not None:

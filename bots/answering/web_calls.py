@@ -17,7 +17,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -25,8 +24,10 @@ from bots.answering.answers import store_results
 from bots.answering.conversations import load_conversations, lock_contacts
 from bots.answering.decisions import decide_call, decide_failure
 from bots.models import BotWebCall
+from bots.remote.rights import allowed_addresses
 from bots.web_requests.errors import RefusedAddress, RequestFailed
 from bots.web_requests.requests import Request, send_request
+from contacts.models import Contact
 from jobs.transactions import run_in_transaction
 from jobs.worker import SideLane, format_without_message
 
@@ -48,6 +49,8 @@ class CallTask:
     call_id: str
     contact_id: int
     organization_id: int
+    is_simulated: bool
+    """Whether the customer writes to a simulated number, whose calls may use the simulator's stand-in."""
     request: dict[str, Any]
 
 
@@ -63,8 +66,14 @@ class CallOutcome:
 def lease_calls(limit: int) -> Iterator[CallTask]:
     """Leases and yields up to `limit` calls that are due."""
     lease = BotWebCall.objects.lease(limit=limit, seconds=LEASE_SECONDS)
-    for call in lease.held() if lease else ():
-        yield CallTask(call.pk, call.call_id, call.contact_id, call.organization_id, call.request)
+    if lease is None:
+        return
+    calls = list(lease.held())
+    contacts = Contact.objects.filter(pk__in=[call.contact_id for call in calls], create_for_phone_number__is_simulated=True)
+    simulated = set(contacts.values_list("pk", flat=True))
+    for call in calls:
+        is_simulated = call.contact_id in simulated
+        yield CallTask(call.pk, call.call_id, call.contact_id, call.organization_id, is_simulated, call.request)
 
 
 def make_call(task: CallTask) -> CallOutcome:
@@ -77,7 +86,7 @@ def make_call(task: CallTask) -> CallOutcome:
         headers = {"Content-Type": "application/json", **headers}
     request = Request(method=wanted["method"], url=wanted["url"], headers=headers, body=body)
     try:
-        response = send_request(request, allowed=settings.BOT_ALLOWED_ADDRESSES.for_organization(task.organization_id))
+        response = send_request(request, allowed=allowed_addresses(task.organization_id, is_simulated=task.is_simulated))
     except (RefusedAddress, RequestFailed) as error:
         log.info("web call %s has no response: %s", task.call_id, error.code)
         return CallOutcome(ok=False)

@@ -11,10 +11,10 @@ from django.utils.translation import gettext, gettext_noop, override
 from django.utils.translation import gettext_lazy as _
 
 from bots.automatic.business_hours import BusinessHours
-from bots.automatic.calendar_words import customers_language
-from bots.flows.events import Facts
+from bots.automatic.calendar_words import WORDS, customers_language
 from bots.flows.messages import build, file_of
 from bots.flows.texts import PLACEHOLDERS
+from bots.flows.turns.events import Facts
 from bots.models import AutomaticMessages
 from cloud_api.wa_ids import formatted
 from contacts.models import Contact
@@ -36,6 +36,7 @@ class AutomaticKind(models.TextChoices):
     AWAY = "away", _("away message")
     HANDED_OVER = "handed_over", _("message when a person was asked for")
     REMINDER = "reminder", _("reminder before the window closes")
+    OPTED_OUT = "opted_out", _("confirmation that marketing messages are stopped")
 
 
 def due_automatic(
@@ -47,9 +48,11 @@ def due_automatic(
     owner: str,
     profile: str,
     bot_will_greet: bool,
+    stops_marketing: bool,
 ) -> AutomaticKind | None:
     """Returns the automatic message that the customer's message gets, before any bot. None if there is none.
 
+    A word that stops marketing messages (`stops_marketing`) is confirmed, whoever is in charge, if there is a confirmation.
     Outside business hours the away message goes out once in a session, whoever is in charge: a closed shop says so. A new session
     gets the greeting, unless the bot greets, or a person is in charge or waited for. `owner` and `profile` are the contact's:
     where the team answers anyway (`human`), a person in charge is the rule and not a reason to be silent. `already_sent` has the
@@ -57,6 +60,8 @@ def due_automatic(
     """
     if owner == Owner.META_AGENT:
         return None
+    if stops_marketing and settings.opted_out_is_on and settings.opted_out and AutomaticKind.OPTED_OUT not in already_sent:
+        return AutomaticKind.OPTED_OUT
     if not is_open and settings.away_is_on and settings.away:
         return None if AutomaticKind.AWAY in already_sent else AutomaticKind.AWAY
     if not (settings.greeting_is_on and settings.greeting and is_new_session) or bot_will_greet:
@@ -112,7 +117,8 @@ def fill(message: Mapping[str, Any], facts: Facts) -> dict[str, Any] | None:
 def value_of(name: str, facts: Facts) -> str:
     """Returns the value of a placeholder. Empty for an unknown one."""
     if name == "today":
-        return facts.today.strftime("%d/%m/%Y")
+        is_day_first = WORDS.get(facts.language, WORDS["pt-br"]).day_first
+        return facts.today.strftime("%d/%m/%Y" if is_day_first else "%m/%d/%Y")
     return str(getattr(facts, name)) if name in PLACEHOLDERS else ""
 
 

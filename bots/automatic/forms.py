@@ -19,6 +19,7 @@ from bots.flows.messages import build, file_of
 from bots.flows.texts import PLACEHOLDERS, fold, names_in
 from cloud_api.messages import MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
 from cloud_api.payloads.texts import is_visible
+from contacts.consent.words import MAX_WORD, MAX_WORDS, fold_message
 from organizations.models import BotReturn
 
 MAX_PERIODS = 3
@@ -305,6 +306,24 @@ def _switch(label: Any) -> forms.BooleanField:
     return forms.BooleanField(label=label, required=False, widget=forms.CheckboxInput(SWITCH))
 
 
+def read_person_words(text: str) -> list[str]:
+    """Returns words with which customers ask for a person, written with commas, each once. Raises ValidationError."""
+    words = [" ".join(word.split()) for word in SEPARATORS.split(text)]
+    found = list({fold(word): word for word in words if fold(word)}.values())
+    if len(found) > MAX_PERSON_WORDS or any(len(word) > MAX_PERSON_WORD for word in found):
+        raise ValidationError(_("At most 30 words or groups of words, of 60 characters each."))
+    return found
+
+
+def read_marketing_words(text: str) -> list[str]:
+    """Returns words that stop or resume marketing messages, written with commas, each once. Raises ValidationError."""
+    words = [" ".join(word.split()) for word in SEPARATORS.split(text)]
+    found = list({fold_message(word): word for word in words if fold_message(word)}.values())
+    if len(found) > MAX_WORDS or any(len(word) > MAX_WORD for word in found):
+        raise ValidationError(_("At most 30 words or groups of words, of 40 characters each."))
+    return found
+
+
 class RulesForm(forms.Form):
     """What is on, holidays, who gets a conversation back, and limits."""
 
@@ -312,6 +331,23 @@ class RulesForm(forms.Form):
     away_is_on = _switch(_("Away message"))
     handed_over_is_on = _switch(_("Tell the customer"))
     reminder_is_on = _switch(_("Reminder"))
+    opted_out_is_on = _switch(_("Confirm it to the customer"))
+    stop_words = forms.CharField(
+        label=_("Words that stop marketing messages"),
+        required=False,
+        max_length=1_500,
+        help_text=_(
+            "A message counts if it is nothing but one of these. Separated by commas. Capitals and accents make no difference."
+        ),
+    )
+    resume_words = forms.CharField(
+        label=_("Words that resume them"),
+        required=False,
+        max_length=1_500,
+        help_text=_(
+            "They count only after the customer has stopped marketing messages. If your bot uses VOLTAR for “back”, take another."
+        ),
+    )
     opening = forms.ChoiceField(
         label=_("When is somebody there?"),
         choices=[("always", _("Always")), ("hours", _("At these hours"))],
@@ -348,11 +384,20 @@ class RulesForm(forms.Form):
         self.has_states = len(state.choices) > 1
 
     def clean_person_words(self) -> list[str]:
-        words = [" ".join(word.split()) for word in SEPARATORS.split(self.cleaned_data["person_words"])]
-        found = list({fold(word): word for word in words if fold(word)}.values())
-        if len(found) > MAX_PERSON_WORDS or any(len(word) > MAX_PERSON_WORD for word in found):
-            raise ValidationError(_("At most 30 words or groups of words, of 60 characters each."))
-        return found
+        return read_person_words(self.cleaned_data["person_words"])
+
+    def clean_stop_words(self) -> list[str]:
+        return read_marketing_words(self.cleaned_data["stop_words"])
+
+    def clean_resume_words(self) -> list[str]:
+        return read_marketing_words(self.cleaned_data["resume_words"])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        stop, resume = ({fold_message(word) for word in cleaned.get(name, ())} for name in ("stop_words", "resume_words"))
+        if stop & resume:
+            self.add_error("resume_words", _("A word stops marketing messages or resumes them, not both."))
+        return cleaned
 
     def clean_hand_back_word(self) -> str:
         return " ".join(self.cleaned_data["hand_back_word"].split())

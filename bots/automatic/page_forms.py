@@ -6,6 +6,7 @@ from datetime import date, time
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, override
@@ -17,9 +18,10 @@ from bots.automatic.forms import ClosedDays, DayForm, MessageForm, RulesForm, cl
 from bots.automatic.services import hours_of
 from bots.files.stored_files import FileDetails
 from bots.models import AutomaticMessages
+from contacts.consent.words import MarketingWords, words_of
 from organizations.models import Organization, PhoneNumber
 
-MESSAGES = ("greeting", "away", "handed_over", "handed_over_away", "reminder")
+MESSAGES = ("greeting", "away", "handed_over", "handed_over_away", "reminder", "opted_out")
 """Columns of AutomaticMessages that are messages."""
 PART_NAMES = {
     "greeting": _("Greeting"),
@@ -27,12 +29,18 @@ PART_NAMES = {
     "handed_over": _("Talking to a person"),
     "handed_over_away": _("Talking to a person"),
     "reminder": _("Reminder before the window closes"),
+    "opted_out": _("Marketing messages"),
 }
 """The headings of messages on the page."""
-SWITCHED = {"greeting": "greeting_is_on", "away": "away_is_on", "reminder": "reminder_is_on"}
+SWITCHED = {
+    "greeting": "greeting_is_on",
+    "away": "away_is_on",
+    "reminder": "reminder_is_on",
+    "opted_out": "opted_out_is_on",
+}
 """Messages that must not be empty while they are on."""
 RULES = (
-    *("greeting_is_on", "away_is_on", "handed_over_is_on", "reminder_is_on", "reminder_minutes"),
+    *("greeting_is_on", "away_is_on", "handed_over_is_on", "reminder_is_on", "reminder_minutes", "opted_out_is_on"),
     *("holidays", "holiday_state", "person_words", "loop_answers", "loop_minutes"),
 )
 NUMBER_COLUMNS = ("bot_returns", "bot_returns_minutes", "hand_back_word", "late_after_minutes")
@@ -40,6 +48,7 @@ SUGGESTIONS = {
     "greeting": _("Hello, {{first_name}}! This is {{organization}}. How can we help you?"),
     "away": _("Hello, {{first_name}}! We are closed at the moment. Our hours: {{hours}}. We answer {{next_opening}}."),
     "reminder": _("{{first_name}}, can we still help you? Answer here and we go on from where we stopped."),
+    "opted_out": _("All right! You will get no more offers and news from us here. Write VOLTAR if you want them again."),
 }
 """Texts to start from, in the language of the customers."""
 USUAL_DAY = ((time(8), time(18)),)
@@ -127,6 +136,13 @@ class AutomaticForms:
         self.is_valid  # noqa: B018  validates all forms
         return {name: self.rules.cleaned_data[name] for name in NUMBER_COLUMNS if name in self.rules.cleaned_data}
 
+    @property
+    def marketing_words(self) -> MarketingWords | None:
+        """The words that stop and resume marketing messages, of valid forms. None if the page was loaded before it had them."""
+        if not {"stop_words", "resume_words"} <= set(self.rules.data):
+            return None
+        return MarketingWords(tuple(self.rules.cleaned_data["stop_words"]), tuple(self.rules.cleaned_data["resume_words"]))
+
     @cached_property
     def typed(self) -> AutomaticMessages:
         """What would be saved now, or what is stored if nothing was typed. Not saved."""
@@ -172,5 +188,7 @@ def _initial_rules(number: PhoneNumber, stored: AutomaticMessages, hours: Busine
     initial: dict[str, Any] = {name: getattr(stored, name) for name in RULES}
     initial |= {name: getattr(number, name) for name in NUMBER_COLUMNS}
     initial["opening"] = "always" if hours.is_always_open else "hours"
+    words = words_of(number.marketing_words, timezone.now())
+    initial["stop_words"], initial["resume_words"] = ", ".join(words.stop), ", ".join(words.resume)
     initial["person_words"] = ", ".join(stored.person_words)
     return initial

@@ -9,9 +9,9 @@ from django.utils.translation import get_language, gettext, ngettext
 from bots.automatic.business_hours import BusinessHours
 from bots.automatic.due_messages import default_hand_over, facts_for, fill
 from bots.automatic.page_forms import AutomaticForms
-from bots.flows.events import Facts
 from bots.flows.flow import Flow
-from bots.models import AutomaticMessages, Bot
+from bots.flows.turns.events import Facts
+from bots.models import AutomaticMessages, Bot, BotKind
 from cloud_api.messages import MOST_TEXT, InvalidMessage
 from contacts.models import Contact
 from organizations.models import BotReturn, Organization, PhoneNumber
@@ -95,14 +95,20 @@ def _preview(name: str, forms: AutomaticForms, facts: Facts) -> MessagePreview:
 def summarize(forms: AutomaticForms, number: PhoneNumber, bot: Bot | None) -> list[Sentence]:
     """Returns what will happen, in the language of the page. `bot` is the published bot of the number."""
     settings, hours = forms.typed, forms.hours
-    sentences = [_hours_sentence(hours), *_greeting(settings, bot), *_away(settings, hours), *_reminder(settings)]
+    sentences = [
+        _hours_sentence(hours),
+        *_greeting(settings, bot),
+        *_away(settings, hours),
+        *_reminder(settings),
+        *_opted_out(settings),
+    ]
     if bot:
         columns: dict[str, Any] = {
             "bot_returns": number.bot_returns,
             "bot_returns_minutes": number.bot_returns_minutes,
         } | forms.number_columns
         sentences.append(_bot_returns(BotReturn(columns["bot_returns"]), columns["bot_returns_minutes"], bot))
-    elif not (settings.greeting_is_on or settings.away_is_on or settings.reminder_is_on):
+    elif not (settings.greeting_is_on or settings.away_is_on or settings.reminder_is_on or settings.opted_out_is_on):
         sentences.append(Sentence(gettext("Nothing is sent automatically: all messages are off."), "circle-stop"))
     return sentences
 
@@ -118,8 +124,8 @@ def _hours_sentence(hours: BusinessHours) -> Sentence:
 def _greeting(settings: AutomaticMessages, bot: Bot | None) -> list[Sentence]:
     if not settings.greeting_is_on:
         return []
-    words = gettext("Whoever begins a new conversation gets the greeting.")
-    if bot and bot.published and Flow(bot.published.flow).greets:
+    words = gettext("People who begin a new conversation get the greeting.")
+    if bot and bot.kind == BotKind.FLOW and bot.published and Flow(bot.published.document).greets:
         exception = gettext("Where the bot “%(bot)s” answers, the bot greets instead.") % {"bot": bot}
         words = f"{words} {exception}"
     return [Sentence(words, "message-circle")]
@@ -131,7 +137,7 @@ def _away(settings: AutomaticMessages, hours: BusinessHours) -> list[Sentence]:
         return [Sentence(words, "triangle-alert", is_warning=True)]
     if settings.away_is_on:
         words = gettext(
-            "Outside these hours, whoever writes gets the away message, once in a conversation, also while a person answers."
+            "Outside these hours, people who write get the away message, once in a conversation, also while a person answers."
         )
         return [Sentence(words, "hourglass")]
     if not hours.is_always_open:
@@ -144,14 +150,22 @@ def _reminder(settings: AutomaticMessages) -> list[Sentence]:
     if not settings.reminder_is_on:
         return []
     words = ngettext(
-        "Whoever has not answered your last message is reminded %(minutes)s minute before the 24 hours for answering end.",
-        "Whoever has not answered your last message is reminded %(minutes)s minutes before the 24 hours for answering end.",
+        "People who have not answered your last message are reminded %(minutes)s minute before the 24 hours for answering end.",
+        "People who have not answered your last message are reminded %(minutes)s minutes before the 24 hours for answering end.",
         settings.reminder_minutes,
     )
     return [Sentence(words % {"minutes": settings.reminder_minutes}, "bell")]
 
 
+def _opted_out(settings: AutomaticMessages) -> list[Sentence]:
+    if not settings.opted_out_is_on:
+        return []
+    return [Sentence(gettext("People who write a word that stops marketing messages get the confirmation."), "ban")]
+
+
 def _bot_returns(returns: BotReturn, minutes: int, bot: Bot) -> Sentence:
+    if bot.kind == BotKind.AI:
+        return Sentence(_ai_returns(returns) % {"ai": bot, "minutes": minutes}, "bot")
     words = {
         BotReturn.NEXT_SESSION: gettext(
             "When a person answers, the bot “%(bot)s” is silent until the customer's next conversation."
@@ -164,9 +178,21 @@ def _bot_returns(returns: BotReturn, minutes: int, bot: Bot) -> Sentence:
     return Sentence(words % {"bot": bot, "minutes": minutes}, "bot")
 
 
+def _ai_returns(returns: BotReturn) -> str:
+    return {
+        BotReturn.NEXT_SESSION: gettext("When a person answers, the AI “%(ai)s” is silent until the customer's next conversation."),
+        BotReturn.MINUTES: gettext(
+            "When a person answers, the AI “%(ai)s” is silent until %(minutes)s minutes after the last answer."
+        ),
+        BotReturn.NEVER: gettext("When a person answers, the AI “%(ai)s” is silent until the team gives the conversation back."),
+    }[returns]
+
+
 def find_published_bot(number: PhoneNumber) -> Bot | None:
-    """Returns the bot that answers at the number, with its published version. None if there is none."""
-    if not number.default_bot:
-        return None
-    bots = Bot.objects.filter(organization=number.organization_id, key=number.default_bot, published__isnull=False)
-    return bots.select_related("published").defer("draft", "undo").first()
+    """Returns the bot that answers at the number, or else its AI, with the published version. None if there is neither."""
+    bots = Bot.objects.filter(organization=number.organization_id, published__isnull=False)
+    bots = bots.select_related("published").defer("draft", "undo")
+    found = bots.exclude(kind=BotKind.AI).filter(key=number.default_bot).first() if number.default_bot else None
+    if found is None and number.default_ai:
+        found = bots.filter(kind=BotKind.AI, key=number.default_ai).first()
+    return found

@@ -55,7 +55,7 @@ def _remind_number(settings: AutomaticMessages) -> int:
 
     def reject(contact_id: int, failure: Exception) -> None:
         log.error("contact %s could not be reminded: %s", contact_id, type(failure).__name__)
-        run_in_transaction(partial(_mark, Contact.objects.filter(pk=contact_id)))
+        run_in_transaction(partial(mark_as_reminded, Contact.objects.filter(pk=contact_id)))
 
     for _ in range(MAX_REMINDERS // BATCH):
         contact_ids = list(due_contacts(settings, timezone.now()).values_list("pk", flat=True)[:BATCH])
@@ -94,7 +94,7 @@ def _remind(settings: AutomaticMessages, contact_ids: Sequence[int]) -> int:
     now = timezone.now()
     list(Contact.objects.select_for_update().filter(pk__in=contact_ids).order_by("pk").values_list("pk"))
     contacts = list(due_contacts(settings, now).filter(pk__in=contact_ids).order_by("pk"))
-    _mark(contacts)
+    mark_as_reminded(contacts)
     number = settings.number
     of_number = number_facts(organization=number.organization, hours=hours_of(settings, number.organization), now=now)
     found = (
@@ -114,7 +114,7 @@ def _bot_message(contact: Contact, message: Mapping[str, Any]) -> BotMessage:
     return BotMessage(contact=contact, message=message, token=token, origin=Origin.AUTOMATIC, trace=trace)
 
 
-def _mark(contacts: Iterable[Contact]) -> None:
+def mark_as_reminded(contacts: Iterable[Contact]) -> None:
     """Notes that these contacts have had the reminder of their session."""
     kind = AutomaticKind.REMINDER.value
     sessions = [(each, each.session_id) for each in contacts]

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from bots.models import AutomaticMessages, Bot
+from django.db.models import Q
+
+from bots.models import AutomaticMessages, Bot, BotKind
 from organizations.models import PhoneNumber
 
 
@@ -16,8 +18,8 @@ def update_answers_since(*, number: PhoneNumber, now: datetime) -> None:
 
 
 def _answers(number: PhoneNumber) -> bool:
-    switches = AutomaticMessages.objects.filter(number=number.pk).values_list("greeting_is_on", "away_is_on", "reminder_is_on")
-    if any(switches.first() or ()):
+    switches = ("greeting_is_on", "away_is_on", "reminder_is_on", "opted_out_is_on")
+    if any(AutomaticMessages.objects.filter(number=number.pk).values_list(*switches).first() or ()):
         return True
-    bots = Bot.objects.filter(organization=number.organization_id, key=number.default_bot)
-    return bool(number.default_bot) and bots.exclude(published=None).exists()
+    is_named = Q(key=number.default_bot) & ~Q(kind=BotKind.AI) | Q(key=number.default_ai, kind=BotKind.AI)
+    return Bot.objects.filter(is_named, organization=number.organization_id).exclude(published=None).exists()

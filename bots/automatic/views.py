@@ -52,7 +52,12 @@ def automatic_messages(request: HttpRequest, access: Access, number_id: int) -> 
     forms = _forms(number, typed, refusals)
     if request.method == "POST" and forms.is_valid:
         save_automatic(
-            number=number, columns=forms.columns, number_columns=forms.number_columns, by=access.user, now=timezone.now()
+            number=number,
+            columns=forms.columns,
+            number_columns=forms.number_columns,
+            marketing_words=forms.marketing_words,
+            by=access.user,
+            now=timezone.now(),
         )
         messages.success(request, gettext("Saved."))
         return redirect("automatic_messages", access.organization.pk, number.pk)

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from bots.editor.checks import CACHED_STEPS, DraftCheck
 from bots.editor.forms.fields import Option, Part, fields_in, key_of
 from bots.editor.forms.step_forms import ANSWER_KINDS, FormContext, form_context, form_of
-from bots.editor.outputs import Document, Step, choices_of, outputs_of
-from bots.editor.step_types import STEP_TYPES, StepType, name_of
+from bots.editor.steps.outputs import Document, Step, choices_of, outputs_of
+from bots.editor.steps.step_types import STEP_TYPES, StepType, name_of
 from bots.files.stored_files import FileDetails
+from bots.flow_ais import AI_STEPS
+from bots.flows.flow import MAX_AI_ANSWERS
 from bots.flows.messages import file_of
 from bots.flows.problems import Problem
+from contacts.consent.texts import consent_text
 
 MAX_PREVIEW = 300
 """Characters of a message in a card."""
@@ -90,11 +93,13 @@ def cards_of(
     opened: Collection[str] = (),
     templates: Sequence[Option] = (),
     files: Mapping[str, FileDetails] | None = None,
+    ais: Mapping[str, str] | None = None,
 ) -> list[Card]:
-    """Returns the cards of a draft. The steps `opened` have their forms. `files` are stored files by their keys."""
+    """Returns the cards of a draft. The steps `opened` have their forms. `files` are stored files by their keys, `ais` the names of
+    AIs."""
     names = {step["id"]: name_of(step) for step in document["steps"]}
     choices = choices_of(document)
-    context = form_context(document, templates, files) if opened else None
+    context = form_context(document, templates, files, ais) if opened else None
     problems: dict[str, list[Problem]] = {}
     for problem in check.problems:
         problems.setdefault(problem.step, []).append(problem)
@@ -109,7 +114,7 @@ def cards_of(
                 has_title=bool(step.get("title")),
                 is_start=step["id"] == document["start"],
                 message=_preview(step.get("message"), files or {}),
-                summary=_summary(step),
+                summary=_summary(step, ais or {}),
                 outputs=_outputs(step, names, choices),
                 problems=list(dict.fromkeys(_placed(problem, step, names) for problem in problems.get(step["id"], []))),
                 parts=parts,
@@ -147,9 +152,11 @@ def _outputs(step: Step, names: Mapping[str, str], choices: dict[str, str]) -> l
     return found
 
 
-def _summary(step: Step) -> str:
-    """Returns what a step without a message does, in one line."""
+def _summary(step: Step, ais: Mapping[str, str]) -> str:
+    """Returns what a step without a message does, in one line. `ais` are the names of AIs by their keys."""
     kind = step["type"]
+    if kind in AI_STEPS:
+        return _ai_summary(step, ais.get(step["ai"]) or step["ai"] or "?")
     if kind == "ask":
         words = {"kind": ANSWER_KINDS[step["answer"]["kind"]], "name": step["variable"] or "?"}
         return gettext("Keeps the answer (%(kind)s) as %(name)s") % words
@@ -160,7 +167,18 @@ def _summary(step: Step) -> str:
         return f"{step['method']} {step['url'] or '…'}"
     if kind == "label":
         return "   ".join([*(f"+ {each}" for each in step.get("add", [])), *(f"− {each}" for each in step.get("remove", []))])
+    if kind == "consent":
+        return consent_text(step["purpose"] or "?", withdrawn=step["decision"] == "withdrawn")
     return str(step.get("note", "")) if kind == "hand_over" else ""
+
+
+def _ai_summary(step: Step, ai: str) -> str:
+    if step["type"] == "ai_branch":
+        return gettext("%(ai)s chooses: %(question)s") % {"ai": ai, "question": step["question"] or "…"}
+    values = {"ai": ai, "count": step.get("max_answers", MAX_AI_ANSWERS), "until": step["until"] or "…"}
+    words = ngettext("%(ai)s answers once, until: %(until)s", "%(ai)s answers at most %(count)s times, until: %(until)s",
+                     values["count"])  # fmt: skip
+    return words % values
 
 
 def _placed(problem: Problem, step: Step | None, names: Mapping[str, str]) -> CardProblem:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bots.editor.outputs import Document
+from bots.editor.steps.outputs import Document
 
 Change = dict[str, Any]
 """What is different after the change. `rest`: the document without its steps. `order`: the ids of all steps. `steps`: changed and

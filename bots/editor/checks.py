@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from django.utils.translation import gettext, gettext_noop, ngettext
 
-from bots.editor.outputs import Document, get_at
-from bots.editor.step_types import name_of
+from bots.editor.steps.outputs import Document, get_at
+from bots.editor.steps.step_types import name_of
 from bots.flows.checks.billed_messages import BilledMessages, most_billed_messages
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import FORMAT, Flow, InvalidFlow, read_flow
@@ -42,13 +42,14 @@ class DraftCheck:
         return [problem for problem in self.problems if problem.step == step_id]
 
 
-def check_draft(document: Document, files: frozenset[str] = frozenset()) -> DraftCheck:
-    """Returns what is wrong with a draft. `files` are the keys of stored files that it can send."""
-    return _check(json.dumps(document, sort_keys=True), files)
+def check_draft(document: Document, files: frozenset[str] = frozenset(), ais: frozenset[str] = frozenset()) -> DraftCheck:
+    """Returns what is wrong with a draft. `files` are the keys of stored files that it can send, `ais` those of AIs that it can
+    ask."""
+    return _check(json.dumps(document, sort_keys=True), files, ais)
 
 
 @lru_cache(maxsize=CACHED_DRAFTS)
-def _check(text: str, files: frozenset[str]) -> DraftCheck:
+def _check(text: str, files: frozenset[str], ais: frozenset[str]) -> DraftCheck:
     document = json.loads(text)
     if not document["steps"]:
         return DraftCheck((Problem("too_few", field="steps", words=WORDS["steps"]),))
@@ -56,7 +57,7 @@ def _check(text: str, files: frozenset[str]) -> DraftCheck:
         flow = _read(document)
     except InvalidFlow as invalid:
         return DraftCheck(tuple(invalid.problems))
-    found = check_flow(flow, is_allowed_url=is_opened_by_operator, is_stored_file=files.__contains__)
+    found = check_flow(flow, is_allowed_url=is_opened_by_operator, is_stored_file=files.__contains__, is_ai=ais.__contains__)
     problems = [_in_plain_words(problem, flow) for problem in found]
     return DraftCheck((*problems, *_texts_in_place_of_json(flow)), most_billed_messages(flow))
 
@@ -91,6 +92,7 @@ WORDS = {
     "words": gettext_noop("Write at least one word."),
     "json": gettext_noop("This is not JSON. It counts as a text."),
     "empty": gettext_noop("This must not be empty."),
+    "ai": gettext_noop("Choose an AI."),
 }
 """Sentences for a person who fills in a form, where the flow's own are about its file."""
 
@@ -101,6 +103,8 @@ def _in_plain_words(problem: Problem, flow: Flow) -> Problem:
         return replace(problem, words=WORDS["start"])
     if problem.code == "too_few" and name == "words":
         return replace(problem, words=WORDS["words"])
+    if problem.code == "empty" and problem.field == "ai":
+        return replace(problem, words=WORDS["ai"])
     if problem.code == "wrong_variable" and get_at(flow.steps.get(problem.step, {}), problem.field) == "":
         return replace(problem, words=WORDS["empty"])
     return problem

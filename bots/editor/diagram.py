@@ -8,8 +8,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
 from bots.editor.layout import Box, Edge, Layout, Port, lay_out
-from bots.editor.outputs import Document, Output, Step, choices_of, outputs_of
-from bots.editor.step_types import STEP_TYPES, name_of
+from bots.editor.steps.outputs import Document, Output, Step, choices_of, outputs_of
+from bots.editor.steps.step_types import STEP_TYPES, name_of
 from bots.flows.problems import Problem
 from organizations.text_display import GroupedInt
 

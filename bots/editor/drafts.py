@@ -7,7 +7,7 @@ from typing import Any
 
 from bots.editor.changes import Change, apply_change, change_between
 from bots.editor.operations import InvalidOperation, empty_flow, free_ids
-from bots.editor.outputs import Document
+from bots.editor.steps.outputs import Document
 from bots.flows.documents import InvalidFlow, read_document
 from bots.models import Bot
 from jobs.transactions import in_transaction

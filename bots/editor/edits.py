@@ -8,7 +8,7 @@ from bots.editor.drafts import Edit
 from bots.editor.forms.fields import Option, Part, Posted, fields_in, read_fields, read_number, split_words
 from bots.editor.forms.step_forms import FormContext, form_context, form_of
 from bots.editor.operations import InvalidOperation, step_of
-from bots.editor.outputs import Document, get_at, outputs_of
+from bots.editor.steps.outputs import Document, get_at, outputs_of
 from bots.files.stored_files import FileDetails
 
 MAX_SILENCE = 15
@@ -16,7 +16,11 @@ DEFAULT_SILENCE = 3
 
 
 def read_edit(
-    document: Document, posted: Posted, templates: Sequence[Option] = (), files: Mapping[str, FileDetails] | None = None
+    document: Document,
+    posted: Posted,
+    templates: Sequence[Option] = (),
+    files: Mapping[str, FileDetails] | None = None,
+    ais: Mapping[str, str] | None = None,
 ) -> Edit:
     """Applies what was posted to a draft: the fields of a step, and after them what the button says. Raises InvalidOperation."""
     name, *arguments = (_value(posted, "do") or "save").split(":")
@@ -25,7 +29,7 @@ def read_edit(
         raise InvalidOperation(name)
     edit = Edit(document)
     if _value(posted, "has_fields"):
-        edit = _with_fields(document, step_id, posted, form_context(document, templates, files))
+        edit = _with_fields(document, step_id, posted, form_context(document, templates, files, ais))
     operation = OPERATIONS[name]
     return operation(edit, step_id, posted, arguments) if operation else edit
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from bots.editor.conditions import new_condition
-from bots.editor.outputs import (
+from bots.editor.steps.conditions import new_condition
+from bots.editor.steps.outputs import (
     WITH_NEXT,
     Document,
     Step,
@@ -20,7 +20,7 @@ from bots.editor.outputs import (
     replace_targets,
     set_target,
 )
-from bots.editor.step_types import MENU, STEP_TYPES, new_step
+from bots.editor.steps.step_types import MENU, STEP_TYPES, new_step
 
 MAX_STEPS = 300
 MAX_NAME = 60
@@ -217,6 +217,10 @@ def _new_share(document: Document, items: Sequence[Any]) -> dict[str, Any]:
     return {"percent": max(1, 100 - sum(each["percent"] for each in items)), "next": None}
 
 
+def _new_branch(document: Document, items: Sequence[Any]) -> dict[str, Any]:
+    return {"name": "", "description": "", "next": None}
+
+
 def _new_value(document: Document, items: Sequence[Any]) -> dict[str, Any]:
     return {"path": "", "variable": ""}
 
@@ -227,6 +231,7 @@ LISTS: dict[str, tuple[NewItem, int, int]] = {
     "message.rows": (_new_choice, 1, 10),
     "cases": (_new_case, 1, 20),
     "shares": (_new_share, 2, 6),
+    "branches": (_new_branch, 2, 10),
     "save": (_new_value, 0, 20),
 }
 """Lists in a step: what makes a new item, and how many items there are at least and at most."""

@@ -23,12 +23,13 @@ from bots.editor.drafts import Edit, NothingToUndo, SavedEdit, StaleDraft, draft
 from bots.editor.edits import file_paths, read_edit
 from bots.editor.forms.fields import Option
 from bots.editor.operations import MAX_STEPS, InvalidOperation
-from bots.editor.outputs import Document
-from bots.editor.placeholders import placeholders_of, variables_of
-from bots.editor.step_types import STEP_TYPES
+from bots.editor.steps.outputs import Document
+from bots.editor.steps.placeholders import placeholders_of, variables_of
+from bots.editor.steps.step_types import STEP_TYPES
 from bots.files.stored_files import ACCEPTED_TYPES, files_of, read_and_store, sendable_keys
+from bots.flow_ais import ais_of, askable_ais
 from bots.flows.flow import PERSON_WORDS, SILENCE_SECONDS
-from bots.models import Bot
+from bots.models import Bot, BotKind
 from chats.media.file_names import submitted_name
 from chats.models import MessageTemplate
 from cloud_api.messages import InvalidMessage
@@ -46,8 +47,9 @@ STALE = _(
 
 
 def get_bot_or_404(organization: Organization, bot_id: int) -> Bot:
-    """Returns the organization's bot. Raises Http404 for other organizations' bots too."""
-    return get_object_or_404(Bot.objects.select_related("published"), organization=organization, pk=bot_id)
+    """Returns the organization's bot with a flow. Raises Http404 for other organizations' bots and other kinds too."""
+    bots = Bot.objects.filter(organization=organization, kind=BotKind.FLOW)
+    return get_object_or_404(bots.select_related("published"), pk=bot_id)
 
 
 @for_members
@@ -74,13 +76,13 @@ def _page(
 
 
 def _context(access: Access, bot: Bot, document: Document, opened: Collection[str]) -> dict[str, Any]:
-    check, files = _check(bot, document), files_of(access.organization.pk)
+    check, files, ais = _check(bot, document), files_of(access.organization.pk), ais_of(access.organization.pk)
     settings = document.get("settings", {})
     return {
         "access": access,
         "bot": bot,
         "document": document,
-        "cards": cards_of(document, check, opened, _templates_of(access.organization), files),
+        "cards": cards_of(document, check, opened, _templates_of(access.organization), files, ais),
         "check": check,
         "problems": placed_problems(document, check),
         "billed": billed_words(check),
@@ -103,7 +105,7 @@ def _context(access: Access, bot: Bot, document: Document, opened: Collection[st
 
 
 def _check(bot: Bot, document: Document) -> DraftCheck:
-    return check_draft(document, sendable_keys(bot.organization_id, document))
+    return check_draft(document, sendable_keys(bot.organization_id, document), askable_ais(bot.organization_id, document))
 
 
 def _templates_of(organization: Organization) -> list[Option]:
@@ -186,9 +188,10 @@ def _apply(bot: Bot, posted: QueryDict, keys: Mapping[str, list[str]], templates
         return redo(bot=bot, revision=revision, now=now)
     values = {**dict(posted.lists()), **keys}
     files = files_of(bot.organization_id) if keys else {}
+    ais = ais_of(bot.organization_id) if "ai" in values else {}
 
     def edit(document: Document) -> Edit:
-        return read_edit(document, values, templates, files)
+        return read_edit(document, values, templates, files, ais)
 
     return edit_draft(bot=bot, revision=revision, edit=edit, now=now)
 
@@ -264,7 +267,9 @@ def _stale(request: HttpRequest, access: Access, bot: Bot, templates: Sequence[O
     messages.warning(request, STALE)
     step_id = request.POST.get("step_id", "")
     with suppress(InvalidOperation):  # The step may have been deleted.
-        document = read_edit(document, dict(request.POST.lists()) | {"do": ["save"]}, templates).document
+        document = read_edit(
+            document, dict(request.POST.lists()) | {"do": ["save"]}, templates, ais=ais_of(bot.organization_id)
+        ).document
     return _page(request, access, bot, document, opened=[step_id], status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 

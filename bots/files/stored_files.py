@@ -1,7 +1,6 @@
 """Stores files of bots, and finds those that messages name by their keys.
 
-A file is kept as long as its organization: drafts, versions, undo and automatic messages may name it. Nothing removes files that
-none of them names.
+Drafts, versions, undo and automatic messages may name a file. `unused_files` deletes those that none of them names any more.
 """
 
 import secrets
@@ -65,7 +64,8 @@ def store_bot_file(*, organization: Organization, submitted: SubmittedFile, by: 
     same = BotFile.objects.filter(
         organization=organization, sha256=digest, kind=submitted.kind, file_name=submitted.file_name
     ).first()
-    if same:
+    # Uploaded again, so that its 30 days as an unused file begin again. None is updated if it has just been deleted.
+    if same and BotFile.objects.filter(pk=same.pk).update(create_in=now):
         return same
     # Saved before the transaction, in which nobody should wait for the storage.
     saved = save_submitted_file(submitted, organization)

@@ -9,9 +9,9 @@ from typing import Any
 import re2
 
 from bots.flows.answer_values import fits_dates, fits_range, plain_number, read_date, read_number, shown
-from bots.flows.events import Facts
 from bots.flows.flow import FROM_CALL, Flow
 from bots.flows.texts import fill, first_word_in, plain, storable
+from bots.flows.turns.events import Facts
 
 Condition = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bots.flows.events import Answer
+from bots.flows.turns.events import Answer
 from cloud_api.payloads.texts import chosen_reply, mapping, text
 
 

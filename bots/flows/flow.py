@@ -14,16 +14,20 @@ from jsonschema import ValidationError
 from bots.flows.documents import InvalidFlow, read_document
 from bots.flows.messages import choices_of
 from bots.flows.problems import Problem
-from bots.flows.schema import SCHEMA, schema_errors
+from bots.flows.schema import SCHEMA, message_errors, schema_errors
 from bots.flows.texts import fold, plain
 
-__all__ = ["FORMAT", "Flow", "InvalidFlow", "Step", "read_flow"]
+__all__ = ["FORMAT", "Flow", "InvalidFlow", "Step", "message_problems", "read_flow"]
 
 FORMAT = 1
 MAX_STEPS = 300
 MAX_SCHEMA_PROBLEMS = 50
-PERSON_WORDS = ("atendente", "humano")
+PERSON_WORDS = ("atendente", "humano", "human")
 SILENCE_SECONDS = 3
+MAX_AI_ANSWERS = 6
+"""Answers of an AI in one step, unless the step says otherwise."""
+MAX_AI_MESSAGES = 3
+"""Of one answer of an AI to a step."""
 FROM_CALL = "call"
 """The kind of a variable that a web call sets."""
 
@@ -188,6 +192,13 @@ def _schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         if len(path) > 1 and path[0] == "steps" and (step := _id_of(document["steps"][path[1]])):
             path = path[2:]
         yield from _in_words(error, step, ".".join(map(str, path)))
+
+
+def message_problems(message: object) -> list[Problem]:
+    """Returns what is wrong with one message that is in no flow. `field` is the place in the message."""
+    return [
+        problem for error in message_errors(message) for problem in _in_words(error, "", ".".join(map(str, error.absolute_path)))
+    ]
 
 
 def _id_of(step: object) -> str:

@@ -79,6 +79,8 @@ WORDS = {
     "reminder_too_late": _("The reminder must come before the time-out."),
     "percent_sum": _("The shares must be 100 percent together, not %(percent)s."),
     "no_label": _("Choose a label to add or to remove."),
+    "consent_after_silence": _("A path leads here after a time-out, without an answer. Silence decides nothing."),
+    "consent_unasked": _("A path leads here before the customer has answered anything. Ask first."),
     "invalid_url": _("This is not a web address."),
     "not_https": _("The address must begin with https://."),
     "url_with_user": _("The address must not contain a user name or a password."),
@@ -89,6 +91,9 @@ WORDS = {
     "body_of_get": _("A GET request has no body."),
     "wrong_path": _("Write the path with points, such as orders.0.status."),
     "not_in_example": _("The example has no such value."),
+    "unknown_ai": _("Your organization has no AI “%(name)s”. Choose another one."),
+    "repeated_branch": _("Two paths have the name “%(name)s”."),
+    "no_such_branch": _("No path has the name “%(name)s”."),
 }
 """The sentence of each code, to be translated."""
 

@@ -21,6 +21,11 @@ def schema_errors(document: object) -> Iterator[ValidationError]:
     yield from _VALIDATOR.iter_errors(document)
 
 
+def message_errors(message: object) -> Iterator[ValidationError]:
+    """Yields the errors of one message, without the flow in which it would be."""
+    yield from _MESSAGE_VALIDATOR.iter_errors(message)
+
+
 def _check_by_type(validator: Any, schemas: Mapping[str, Any], value: object, schema: object) -> Iterator[ValidationError]:
     kind = value.get("type") if isinstance(value, dict) else None
     if isinstance(kind, str) and kind in schemas:
@@ -48,3 +53,4 @@ def _prepared(schema: Any) -> Any:
 
 
 _VALIDATOR = extend(Draft202012Validator, {_BY_TYPE: _check_by_type})(_prepared(SCHEMA))  # type: ignore[no-untyped-call]
+_MESSAGE_VALIDATOR = _VALIDATOR.evolve(schema=_definition("message"))

@@ -34,7 +34,7 @@ def fill(text: str, value_of: Callable[[str], str], most: int | None = None) -> 
     """Returns the text with values for its placeholders. If it would have more than `most` characters, the longest values are cut,
     so that only a text that is too long without them stays too long. A placeholder without a value goes with the comma and space
     before it (at the beginning of a line, after it), so that “Hello, {{first_name}}!” becomes “Hello!”."""
-    text = _WITH_JOINT.sub(lambda found: found[0] if value_of((found[1] or found[2]).strip()) else "", text)
+    text = _WITH_JOINT.sub(lambda found: found[0] if value_of((found[1] or found[2] or "").strip()) else "", text)
     values = [value_of(found.strip()) for found in _PLACEHOLDER.findall(text)]
     if most is not None:
         values = _cut_all(values, most - len(without_placeholders(text)))

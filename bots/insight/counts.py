@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from bots.flows.actions import Action, Came, FellThrough, HandedOver, Left, WentOn
+from bots.flows.turns.actions import Action, Came, FellThrough, HandedOver, Left, WentOn
 from bots.models import StepCount
 from jobs.bulk_writes import insert_or_add
 

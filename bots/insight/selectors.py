@@ -84,7 +84,7 @@ def _at_start(bot: Bot, period: Period) -> Q:
     """Returns the condition of counts of a first step. Versions may begin with different steps."""
     counts = StepCount.objects.filter(version=OuterRef("pk"), day__range=(period.first, period.last))
     versions: dict[str, list[int]] = defaultdict(list)
-    for version_id, start in bot.versions.filter(Exists(counts)).values_list("pk", "flow__start"):
+    for version_id, start in bot.versions.filter(Exists(counts)).values_list("pk", "document__start"):
         versions[start].append(version_id)
     condition = Q(pk__in=[])
     for start, ids in versions.items():

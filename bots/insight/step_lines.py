@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bots.editor.step_types import name_of
+from bots.editor.steps.step_types import name_of
 from bots.insight.charts import bar_length
 from bots.insight.selectors import StepTotals
 

@@ -15,7 +15,7 @@ from bots.editor.diagram import draw
 from bots.insight.charts import Chart, bar_chart
 from bots.insight.selectors import PERIODS, DayTotals, Period, StepTotals, day_totals, step_totals
 from bots.insight.step_lines import step_lines
-from bots.models import Bot, BotVersion
+from bots.models import Bot, BotKind, BotVersion
 from organizations.permissions import Access, for_members
 
 DEFAULT_DAYS = 30
@@ -25,7 +25,7 @@ DEFAULT_DAYS = 30
 @require_safe
 def insight(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """How many customers came to each step in the last days, and how they left it."""
-    bots = Bot.objects.filter(organization=access.organization).select_related("published")
+    bots = Bot.objects.filter(organization=access.organization, kind=BotKind.FLOW).select_related("published")
     bot = get_object_or_404(bots, pk=bot_id)
     chosen = next((days for days in PERIODS if str(days) == request.GET.get("days")), DEFAULT_DAYS)
     period = Period.until(timezone.now(), days=chosen)
@@ -42,7 +42,7 @@ def insight(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
         "period": period,
         "days": days,
         "charts": _charts(days) if days else (),
-        "lines": step_lines(version.flow, totals) if version and totals else (),
+        "lines": step_lines(version.document, totals) if version and totals else (),
         "diagram": _diagram(version, totals) if version and totals else "",
         "day_begins": datetime.combine(period.last, time(), UTC),
     }
@@ -51,7 +51,7 @@ def insight(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
 
 def _diagram(version: BotVersion, totals: Mapping[str, StepTotals]) -> SafeString:
     """Returns the diagram of the flow. Its steps are links to the rows of the table."""
-    return draw(version.flow, {step: asdict(counts) for step, counts in totals.items()})
+    return draw(version.document, {step: asdict(counts) for step, counts in totals.items()})
 
 
 def _charts(days: Sequence[DayTotals]) -> Sequence[Chart]:

@@ -1,17 +1,16 @@
-"""Bots as a whole: creating, publishing and assigning them to numbers, and trying a draft. No page here edits the steps of a flow.
+"""Bots as a whole: creating, publishing and assigning them to numbers. No page here edits the steps of a flow.
 
 Modules and what other packages use of them:
 
-    services      creates, renames, imports, exports and deletes bots: create_bot, export_flow, import_flow, key_of
-    versions      drafts become versions: CannotPublish, flow_problems, publish_bot
+    services      creates, renames, imports, exports and deletes bots: BotInUse, audited_url, create_bot, create_webhook_bot,
+                  create_ai, delete_bot, export_flow, import_flow, key_of, lock_bot, numbers_naming, read_name, record_bot,
+                  replace_draft
+    versions      drafts become versions: CannotPublish, IncompleteSettings, check_document, flow_problems, publish_bot,
+                  restore_version, unpublish_bot
+    settings_checks  what keeps a webhook bot or AI from being published: address_problem, tool_problem, settings_problems
     changes       the differences of two flows: ChangedStep
-    assignments   which bot answers at a number: assign_bot, find_number_bot, switch_contacts
-    selectors     reads bots for pages: count_failed_conversations
-    trial         a conversation with a flow, without a database
-    trial_facts   what a trial knows about the customer and the number
-    trial_display the lines of a trial in words and bubbles
-    tryout        the try-out beside the editor, whose state the page keeps
-    dry_runs      replays stored conversations with a flow
-    dry_run_queue dry runs as rows of the worker's lane: LANE
+    assignments   which bot answers at a number: assign_bot, find_number_bot, remove_bot
+    contact_switches  lets a bot answer the contacts of the team, as a lane: LANE, start_switch
+    selectors     reads bots for pages: count_failed_conversations, get_bot_or_404, is_draft_changed
     urls          urlpatterns
 """

@@ -1,25 +1,22 @@
 """Which bot answers at a number, and why none does."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import TextChoices
+from django.db.models import QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from bots.automatic.switching import update_answers_since
 from bots.flows.flow import Flow
-from bots.models import Bot
-from contacts.models import Contact
-from contacts.services import set_who_answers
+from bots.models import Bot, BotKind, BotVersion
+from bots.publishing.contact_switches import cancel_switch
 from jobs.transactions import in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import differences
 from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Profile, User
-
-CONTACTS_AT_ONCE = 1_000
-"""Contacts that are switched in one transaction."""
-MAX_SWITCHED = 20_000
-"""Contacts that one request switches."""
+from organizations.numbers.audit_entries import record_number
 
 
 class NoBot(TextChoices):
@@ -39,6 +36,13 @@ class NumberBot:
     number: PhoneNumber
     bot: Bot | None
     problem: NoBot | None
+    is_ai: bool = False
+    """Whether this is the AI of the number, as opposed to its bot."""
+
+    @property
+    def key(self) -> str:
+        """The key in the number's column. Empty: it names none."""
+        return _named(self.number, self.is_ai)
 
     @property
     def is_named_in_vain(self) -> bool:
@@ -46,65 +50,83 @@ class NumberBot:
         return self.problem not in (None, NoBot.NONE)
 
 
-def find_number_bots(organization: Organization, numbers: Iterable[PhoneNumber]) -> list[NumberBot]:
-    """Returns the bot of each number. One query."""
-    bots = {bot.key: bot for bot in Bot.objects.filter(organization=organization).defer("draft", "undo")}
-    return [_number_bot(number, bots.get(number.default_bot)) for number in numbers]
+def find_number_bots(organization: Organization, numbers: Iterable[PhoneNumber], *, ai: bool = False) -> list[NumberBot]:
+    """Returns the bot of each number, or with `ai` its AI. One query."""
+    bots = {bot.key: bot for bot in _named_bots(ai).filter(organization=organization)}
+    return [_number_bot(number, bots, ai) for number in numbers]
 
 
-def find_number_bot(number: PhoneNumber) -> NumberBot:
-    """Returns the bot of the number."""
-    own = (
-        Bot.objects.filter(organization=number.organization_id, key=number.default_bot)
-        if number.default_bot
-        else Bot.objects.none()
-    )
-    return _number_bot(number, own.defer("draft", "undo").first())
+def find_number_bot(number: PhoneNumber, *, ai: bool = False) -> NumberBot:
+    """Returns the bot of the number, or with `ai` its AI."""
+    key = _named(number, ai)
+    found = _named_bots(ai).filter(organization=number.organization_id, key=key).first() if key else None
+    return _number_bot(number, {key: found} if found else {}, ai)
 
 
-def _number_bot(number: PhoneNumber, bot: Bot | None) -> NumberBot:
-    if not number.default_bot:
-        return NumberBot(number, None, NoBot.NONE)
+def _named_bots(ai: bool) -> QuerySet[Bot]:
+    """Returns the bots that `default_ai`, or else `default_bot`, can name."""
+    bots = Bot.objects.defer("draft", "undo")
+    return bots.filter(kind=BotKind.AI) if ai else bots.exclude(kind=BotKind.AI)
+
+
+def _named(number: PhoneNumber, ai: bool) -> str:
+    return str(number.default_ai if ai else number.default_bot)
+
+
+def _number_bot(number: PhoneNumber, bots: Mapping[str, Bot], ai: bool) -> NumberBot:
+    key = _named(number, ai)
+    bot = bots.get(key)
+    if not key:
+        return NumberBot(number, None, NoBot.NONE, ai)
     if bot is None:
-        return NumberBot(number, None, NoBot.UNKNOWN)
+        return NumberBot(number, None, NoBot.UNKNOWN, ai)
     if bot.published_id is None:
-        return NumberBot(number, bot, NoBot.UNPUBLISHED)
-    return NumberBot(number, bot, None if number.answers_since else NoBot.OFF)
+        return NumberBot(number, bot, NoBot.UNPUBLISHED, ai)
+    return NumberBot(number, bot, None if number.answers_since else NoBot.OFF, ai)
 
 
 @in_transaction
-def assign_bot(*, number: PhoneNumber, bot: Bot | None, by: User | None, now: datetime) -> None:
-    """Makes the bot the one that answers at the number, or none. Who answers which contact does not change. Raises Bot.DoesNotExist
+def assign_bot(*, number: PhoneNumber, bot: Bot, by: User | None, now: datetime) -> None:
+    """Makes the bot or AI the one that answers at the number. Who answers which contact does not change. Raises Bot.DoesNotExist
     if the bot was deleted, or belongs to another organization than the number."""
     # The bot is locked before its numbers, as in `bots.publishing.versions`.
-    stored = Bot.objects.select_for_update().get(pk=bot.pk, organization=number.organization_id) if bot else None
+    stored = Bot.objects.select_for_update().get(pk=bot.pk, organization=number.organization_id)
+    _name_bot(number, stored.column, stored.key, by, now)
+
+
+@in_transaction
+def remove_bot(*, number: PhoneNumber, ai: bool = False, by: User | None, now: datetime) -> None:
+    """The number has no bot any more, or with `ai` no AI. Contacts are no longer switched to it."""
+    _name_bot(number, "default_ai" if ai else "default_bot", "", by, now)
+    cancel_switch(number=number, profile=Profile.AI if ai else Profile.BOT)
+
+
+def _name_bot(number: PhoneNumber, column: str, key: str, by: User | None, now: datetime) -> None:
     locked = PhoneNumber.objects.select_for_update().get(pk=number.pk)
-    locked.default_bot = stored.key if stored else ""
-    _apply_bot(locked, stored, now)
-    number.default_bot = locked.default_bot
+    if changes := differences({column: getattr(locked, column)}, {column: key}):
+        record_number(AuditAction.NUMBER_CHANGED, locked, changes, by=by)
+    setattr(locked, column, key)
+    setattr(number, column, key)
+    locked.save(update_fields=[column])
+    _refresh(locked, now)
     publish_revisions([locked.organization_id])
 
 
 def refresh_numbers(*, bot: Bot, now: datetime) -> None:
     """Applies a changed publication of the bot to the numbers that name it. Must run in the transaction of the change."""
-    numbers = PhoneNumber.objects.select_for_update().filter(organization=bot.organization_id, default_bot=bot.key)
+    numbers = PhoneNumber.objects.select_for_update().filter(organization=bot.organization_id, **{bot.column: bot.key})
     for number in numbers.order_by("pk"):
-        _apply_bot(number, bot, now)
+        _refresh(number, now)
 
 
-def _apply_bot(number: PhoneNumber, bot: Bot | None, now: datetime) -> None:
-    published = bot.published if bot else None
-    number.burst_seconds = Flow(published.flow).silence_seconds if published else 0
-    number.save(update_fields=["default_bot", "burst_seconds"])
+def _refresh(number: PhoneNumber, now: datetime) -> None:
+    """Computes the columns of a locked number that follow from its bot and AI."""
+    published = [found.bot.published for ai in (False, True) if (found := find_number_bot(number, ai=ai)).bot]
+    number.burst_seconds = max((_silence_seconds(version) for version in published if version), default=0)
+    number.save(update_fields=["burst_seconds"])
     update_answers_since(number=number, now=now)
 
 
-def switch_contacts(*, number: PhoneNumber, by: User, now: datetime) -> bool:
-    """Lets the bot answer the contacts of the number whom the team answers, at most `MAX_SWITCHED`, in steps. Returns whether
-    contacts are left."""
-    contacts = Contact.objects.filter(create_for_phone_number=number, profile=Profile.HUMAN)
-    ids = list(contacts.values_list("pk", flat=True)[: MAX_SWITCHED + 1])
-    for start in range(0, min(len(ids), MAX_SWITCHED), CONTACTS_AT_ONCE):
-        step = ids[:MAX_SWITCHED][start : start + CONTACTS_AT_ONCE]
-        set_who_answers(organization=number.organization, contact_ids=step, profile=Profile.BOT, by=by, now=now)
-    return len(ids) > MAX_SWITCHED
+def _silence_seconds(version: BotVersion) -> int:
+    document = version.document
+    return int(document["silence_seconds"]) if "kind" in document else Flow(document).silence_seconds

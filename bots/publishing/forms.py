@@ -40,10 +40,6 @@ class AssignForm(NumberForm):
     )
     all_contacts = forms.BooleanField(
         label=_("Answers everybody who has written before"),
-        help_text=_("Contacts whom your team answers now are handed to the bot. You can change it for each contact."),
+        help_text=_("Contacts whom your team answers now are handed over to it. You can change it for each contact."),
         required=False,
     )
-
-
-class DryRunForm(NumberForm):
-    """Over the conversations of which number a dry run goes."""

@@ -1,18 +1,24 @@
 """Creates, renames, imports, exports and deletes bots."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from bots.ai.settings import AiSettings
 from bots.flows.flow import FORMAT, read_flow
-from bots.models import Bot, BotVersion
+from bots.models import AiConnection, Bot, BotKind, BotVersion, WebhookSecret
+from bots.webhook_bots.settings import WebhookSettings
+from bots.webhook_bots.signatures import new_secret
 from contacts.services import InvalidInput, collapse_whitespace
 from jobs.transactions import in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action
 from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, User
 
@@ -39,18 +45,58 @@ def create_bot(
     it. Raises InvalidInput."""
     name = read_name(name)
     draft = dict(flow if flow is not None else _first_draft()) | {"name": name}
-    return _insert(organization, _free_key(organization, name), name, draft, now)
+    return _insert(organization, _free_key(organization, name), name, draft, now, by=by)
+
+
+def create_webhook_bot(*, organization: Organization, settings: WebhookSettings, by: User | None, now: datetime) -> Bot:
+    """Creates a webhook bot with a secret. It answers nobody until it is published and a number uses it. Raises InvalidInput."""
+    name = read_name(settings.name)
+    draft = settings.document() | {"name": name}
+
+    @in_transaction
+    def insert() -> Bot:
+        bot = _insert(organization, _free_key(organization, name), name, draft, now, kind=BotKind.WEBHOOK, by=by)
+        WebhookSecret.objects.create(bot=bot, secret=new_secret())
+        return bot
+
+    return insert()
+
+
+def create_ai(*, organization: Organization, settings: AiSettings, connection: AiConnection, by: User | None, now: datetime) -> Bot:
+    """Creates an AI with this connection, whose `bot` is set. It answers nobody until it is published and a number uses it. Raises
+    InvalidInput."""
+    name = read_name(settings.name)
+    draft = settings.document() | {"name": name}
+
+    @in_transaction
+    def insert() -> Bot:
+        connection.bot = _insert(organization, _free_key(organization, name), name, draft, now, kind=BotKind.AI, by=by)
+        connection.save(force_insert=True)
+        return connection.bot
+
+    return insert()
 
 
 @in_transaction
-def _insert(organization: Organization, key: str, name: str, draft: Mapping[str, Any], now: datetime) -> Bot:
+def _insert(
+    organization: Organization,
+    key: str,
+    name: str,
+    draft: Mapping[str, Any],
+    now: datetime,
+    kind: BotKind = BotKind.FLOW,
+    *,
+    by: User | None,
+) -> Bot:
     # The lock serializes users who create bots, so that none exceeds the limit.
     Organization.objects.select_for_update().get(pk=organization.pk)
     if Bot.objects.filter(organization=organization).count() >= MAX_BOTS:
         raise InvalidInput(_("An organization has at most %(limit)s bots. Delete one that is not needed.") % {"limit": MAX_BOTS})
     if Bot.objects.filter(organization=organization, key=key).exists():
         key = _free_key(organization, name)
-    bot = Bot.objects.create(organization=organization, key=key, name=name, draft=draft, create_in=now, updated_at=now)
+    columns = {"kind": kind, "name": name, "draft": draft, "create_in": now, "updated_at": now}
+    bot = Bot.objects.create(organization=organization, key=key, **columns)
+    record_bot(AuditAction.BOT_CREATED, bot, {"name": [None, name], "kind": [None, kind.value]}, by=by)
     publish_revisions([organization.pk])
     return bot
 
@@ -92,6 +138,8 @@ def rename_bot(*, bot: Bot, name: str, by: User | None, now: datetime) -> Bot:
     was deleted."""
     name = read_name(name)
     locked = lock_bot(bot)
+    if locked.name != name:
+        record_bot(AuditAction.BOT_CHANGED, locked, {"name": [locked.name, name]}, by=by)
     locked.name = name
     if locked.draft.get("name") != name:
         locked.draft = locked.draft | {"name": name}
@@ -105,6 +153,17 @@ def rename_bot(*, bot: Bot, name: str, by: User | None, now: datetime) -> Bot:
 def name_in(flow: Mapping[str, Any]) -> str:
     """Returns the name of a flow as a bot has it. Empty if nothing of it is visible."""
     return collapse_whitespace(str(flow["name"]))[:MAX_NAME]
+
+
+def record_bot(action: AuditAction, bot: Bot, changes: Mapping[str, Sequence[Any] | None], *, by: User | None = None) -> None:
+    """Records an action about the bot in the audit log."""
+    record_action(action, organization=bot.organization_id, by=by, target=("bot", bot.pk), changes=changes)
+
+
+def audited_url(url: str) -> str | None:
+    """Returns what the audit log contains of a URL: host and path, because user and query may be secrets."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}{parts.path}" if parts.hostname else None
 
 
 def lock_bot(bot: Bot) -> Bot:
@@ -134,8 +193,10 @@ def import_flow(*, organization: Organization, content: bytes, key: str = "", by
     name = read_name(str(flow["name"]))
     draft = {**flow, "name": name}
     existing = Bot.objects.filter(organization=organization, key=key).first() if key else None
+    if existing and existing.kind != BotKind.FLOW:
+        raise InvalidInput(_("The bot with this key does not work by steps. Choose another key."))
     if existing is None:
-        return _insert(organization, _given_key(key) or _free_key(organization, name), name, draft, now), True
+        return _insert(organization, _given_key(key) or _free_key(organization, name), name, draft, now, by=by), True
     return _replace(existing, draft, now), False
 
 
@@ -155,7 +216,7 @@ def _given_key(key: str) -> str:
 
 def export_flow(*, bot: Bot, version: BotVersion | None = None) -> bytes:
     """Returns the file of the draft, or of a version, as `import_flow` reads it."""
-    flow = bot.draft if version is None else version.flow
+    flow = bot.draft if version is None else version.document
     return json.dumps(flow, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
@@ -167,11 +228,12 @@ def delete_bot(*, bot: Bot, by: User | None) -> None:
     # A number that is being assigned the bot holds its own lock, and then finds no bot.
     if numbers := list(numbers_naming(locked)):
         raise BotInUse(numbers)
+    record_bot(AuditAction.BOT_DELETED, locked, {"name": [locked.name, None]}, by=by)
     locked.delete()
     publish_revisions([locked.organization_id])
 
 
 def numbers_naming(bot: Bot) -> list[PhoneNumber]:
     """Returns the numbers whose bot this is, without their secrets."""
-    numbers = PhoneNumber.objects.filter(organization=bot.organization_id, default_bot=bot.key, replaced_by=None)
+    numbers = PhoneNumber.objects.filter(organization=bot.organization_id, replaced_by=None, **{bot.column: bot.key})
     return list(numbers.defer(*PhoneNumber.SECRETS).order_by("pk"))

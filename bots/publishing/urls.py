@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from bots.publishing.views import bots, dry_runs, numbers, tryout, versions
+from bots.publishing.views import bots, numbers, versions
 
 urlpatterns = [
     path("", bots.bots, name="bots"),
     path("new/", bots.new_bot, name="bot_new"),
     path("import/", bots.import_bot, name="bot_import"),
     path("numbers/<row:number_id>/off/", numbers.switch_off, name="number_bot_off"),
+    path("numbers/<row:number_id>/ai/off/", numbers.switch_ai_off, name="number_ai_off"),
     path("<row:bot_id>/rename/", bots.rename, name="bot_rename"),
     path("<row:bot_id>/delete/", bots.delete, name="bot_delete"),
     path("<row:bot_id>/export/", bots.export, name="bot_export"),
@@ -18,13 +19,5 @@ urlpatterns = [
     path("<row:bot_id>/versions/<row:version_id>/restore/", versions.restore, name="bot_version_restore"),
     path("<row:bot_id>/versions/<row:version_id>/export/", versions.export, name="bot_version_export"),
     path("<row:bot_id>/numbers/", numbers.numbers, name="bot_numbers"),
-    path("<row:bot_id>/try/", tryout.tryout, name="bot_tryout"),
-    path("<row:bot_id>/dry-runs/", dry_runs.dry_runs, name="bot_dry_runs"),
-    path("<row:bot_id>/dry-runs/<row:dry_run_id>/", dry_runs.dry_run, name="bot_dry_run"),
-    path("<row:bot_id>/dry-runs/<row:dry_run_id>/progress/", dry_runs.progress, name="bot_dry_run_progress"),
-    path(
-        "<row:bot_id>/dry-runs/<row:dry_run_id>/conversations/<row:position>/",
-        dry_runs.conversation,
-        name="bot_dry_run_conversation",
-    ),
+    path("<row:bot_id>/numbers/<row:number_id>/contacts/", numbers.contact_switch, name="number_contact_switch"),
 ]

@@ -2,7 +2,7 @@
 
 from django import template
 
-from bots.editor.messages import MEDIA_KINDS
+from bots.editor.steps.messages import MEDIA_KINDS
 
 register = template.Library()
 

@@ -5,10 +5,11 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext_lazy as _
 
-from bots.models import Bot
+from bots.models import Bot, BotKind
 from bots.publishing.assignments import find_number_bot
 from bots.publishing.changes import ChangedStep
 from bots.publishing.selectors import count_failed_conversations
+from bots.publishing.views.frame import bot_page
 from organizations.models import PhoneNumber
 from organizations.templatetags.components import badge
 
@@ -19,6 +20,16 @@ CHANGES = {
     "changed": (_("step changed"), "info"),
     "removed": (_("step removed"), "warning"),
 }
+
+KIND_ICONS = {BotKind.FLOW: "bot", BotKind.WEBHOOK: "webhook", BotKind.AI: "sparkles"}
+
+register.simple_tag(bot_page)
+
+
+@register.filter
+def kind_icon(bot: Bot) -> str:
+    """The icon of the bot's kind."""
+    return KIND_ICONS[BotKind(bot.kind)]
 
 
 @register.inclusion_tag("components/badge.html")
@@ -47,6 +58,7 @@ def step_name(bot: Bot, step_id: str) -> str:
 
 @register.inclusion_tag("bots/_number_bot.html", takes_context=True)
 def number_bot(context: Any, number: PhoneNumber) -> dict[str, Any]:
-    """The bot of a number, on the number's page: which one, or why none answers, and where it failed."""
-    failed = count_failed_conversations(number)
-    return {"access": context["access"], "number": number, "each": find_number_bot(number), "failed": failed}
+    """The bot and the AI of a number, on the number's page: which ones, or why none answers, and where they failed."""
+    found = [find_number_bot(number, ai=ai) for ai in (False, True)]
+    named = [each for each in found if each.key]
+    return {"access": context["access"], "number": number, "named": named, "failed": count_failed_conversations(number)}

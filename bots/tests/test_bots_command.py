@@ -129,6 +129,14 @@ def test_the_published_version_is_exported_and_the_draft_and_each_version(file: 
         run("export", "nada", "--organization", "Padaria")
 
 
+def test_a_consent_is_imported_published_and_exported(tmp_path: Path, padaria: Organization) -> None:
+    consent = {"id": "c", "type": "consent", "decision": "withdrawn", "purpose": "service", "wording": "Lembretes", "next": "end"}
+    document = flow(consent, {"id": "end", "type": "end"})
+    run("import", str(write(tmp_path, document)), "--organization", "Padaria", "--publish")
+
+    assert json.loads(run("export", Bot.objects.get().key, "--organization", "Padaria")) == document
+
+
 def test_a_flow_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(flow()).encode())))
 

@@ -36,13 +36,18 @@ _CONNECTION_HEADERS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Request:
     """`timeout` is in seconds, from the lookup of the name to the last byte of the response, with all redirects. A header's value
-    is sent in UTF-8."""
+    is sent in UTF-8.
+
+    Without `follows_redirects`, a redirect is the response. With `cuts_body`, a body that is too large is cut instead of refused.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     timeout: float = DEFAULT_TIMEOUT
+    follows_redirects: bool = True
+    cuts_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +100,11 @@ def _receive(connection: CheckedConnection, request: Request, destination: Desti
         response = Response(received.status, headers, b"")
         if connection.limited.has_ended:  # within the headers: http.client takes what it has for all of them
             raise RequestFailed(Failure.RESPONSE)
-        _check_headers(response)
+        _check_headers(response, cuts_body=request.cuts_body)
         if response.location is not None:
             return response
         connection.limited.bytes_left = MAX_TRANSFERRED_BYTES
-        return Response(response.status, headers, _read_body(received))
+        return Response(response.status, headers, _read_body(received, cuts=request.cuts_body))
 
 
 def _sent_headers(request: Request, destination: Destination) -> dict[str, str]:
@@ -109,7 +114,7 @@ def _sent_headers(request: Request, destination: Destination) -> dict[str, str]:
     return {"User-Agent": "whatsapp-hub", **given, **own}
 
 
-def _check_headers(response: Response) -> None:
+def _check_headers(response: Response, *, cuts_body: bool) -> None:
     """Raises RequestFailed if the body must not be read: decompressing it could take any amount of memory."""
     if response.status < 200:
         raise RequestFailed(Failure.RESPONSE)
@@ -120,14 +125,16 @@ def _check_headers(response: Response) -> None:
     if transfer != "chunked":
         raise RequestFailed(Failure.ENCODING)
     length = response.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+    if length.isdecimal() and int(length) > MAX_BODY_BYTES and not cuts_body:
         raise RequestFailed(Failure.SIZE)
 
 
-def _read_body(received: HTTPResponse) -> bytes:
+def _read_body(received: HTTPResponse, *, cuts: bool) -> bytes:
     body = bytearray()
     while chunk := received.read(CHUNK, decode_content=False):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise LimitReached
-    return bytes(body)
+            if not cuts:
+                raise LimitReached
+            break
+    return bytes(body[:MAX_BODY_BYTES])

@@ -32,8 +32,8 @@ def send_request(
     resolve: Resolve = resolve_name,
     tls: ssl.SSLContext | None = None,
 ) -> Response:
-    """Sends the request and returns the response, whatever its status. Follows at most three redirects. Threads may call it at
-    the same time.
+    """Sends the request and returns the response, whatever its status. Follows at most three redirects, if the request says so.
+    Threads may call it at the same time.
 
     Raises RefusedAddress if the URL or one that it redirects to is not allowed, RequestFailed if there is no response within the
     limits, and nothing else. `resolve` and `tls` replace the system's resolver and trusted certificates.
@@ -46,7 +46,7 @@ def send_request(
         addresses = _find_addresses(destination, allowed, resolve, deadline)
         connection = _connect(destination, addresses, tls or _trusted_certificates(), deadline)
         response = exchange(connection, request, destination, deadline)
-        if response.location is None:
+        if response.location is None or not request.follows_redirects:
             return response
         request = follow_redirect(request, destination, response.status, response.location)
     raise RequestFailed(Failure.REDIRECTS)

@@ -1,14 +1,18 @@
 """A published bot on a number, and customers who write to it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from bots.ai.tests.model_server import ModelServer
+from bots.answering.tests.ai_bots import publish_ai
+from bots.answering.tests.webhook_program import Program, publish_program, run_program
 from bots.models import Bot, BotVersion
+from bots.web_requests.allow_list import AllowList
 from chats.models import Message
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, User
@@ -58,7 +62,7 @@ def publish(organization: Organization, number: PhoneNumber) -> Callable[..., Bo
 
     def publish_flow(flow: dict[str, Any] = MENU) -> Bot:
         bot, _ = Bot.objects.get_or_create(organization=organization, key="atendimento", defaults={"name": flow["name"]})
-        bot.published = BotVersion.objects.create(bot=bot, number=bot.versions.count() + 1, flow=flow)
+        bot.published = BotVersion.objects.create(bot=bot, number=bot.versions.count() + 1, document=flow)
         bot.save()
         since = timezone.now() - timedelta(days=3)
         PhoneNumber.objects.filter(pk=number.pk).update(default_bot=bot.key, default_profile="bot", answers_since=since)
@@ -93,3 +97,32 @@ def sent_texts() -> list[str]:
 
 def customer() -> Contact:
     return Contact.objects.get()
+
+
+@pytest.fixture
+def program(settings: Any) -> Iterator[Program]:
+    """A program of the organization, which the operator has opened."""
+    with run_program() as running:
+        settings.BOT_ALLOWED_ADDRESSES = AllowList.parse([running.url.removeprefix("http://").removesuffix("/bot")])
+        yield running
+
+
+@pytest.fixture
+def webhook_bot(organization: Organization, number: PhoneNumber, program: Program) -> Bot:
+    """A published bot that asks the program."""
+    return publish_program(organization, number, program.url, hub_url="https://hub.example")
+
+
+@pytest.fixture
+def model(settings: Any) -> Iterator[ModelServer]:
+    """A model of the organization's own, which the operator has opened."""
+    server = ModelServer()
+    settings.BOT_ALLOWED_ADDRESSES = server.allowed
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def ai(organization: Organization, number: PhoneNumber, model: ModelServer) -> Bot:
+    """A published AI that asks the model."""
+    return publish_ai(organization, number, model)

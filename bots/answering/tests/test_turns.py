@@ -16,9 +16,10 @@ from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact, ContactChange
 from contacts.services import set_who_answers
-from organizations.models import PhoneNumber, Profile
+from organizations.models import AuditEntry, PhoneNumber, Profile
 from webhooks.models import Webhook
-from webhooks.processing.replay import delete_derived_rows, latest_webhook, replay
+from webhooks.processing.rebuild import Rebuild
+from webhooks.processing.replay import replay
 from webhooks.tests.bodies import echo_body, history_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,6 +41,17 @@ def test_a_bot_answers_with_its_menu_and_follows_the_tapped_button(publish, post
     assert customer().owner == "bot"
 
 
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_message_that_turns_out_to_be_the_first_of_its_session_does_not_restart_the_flow(
+    publish, post_and_apply, seconds
+) -> None:
+    publish()
+    at = now()
+    post_and_apply(text("w2", "oi", at))
+    post_and_apply(tap("w1", "prices", "Preços", at - seconds))
+    assert sent_texts() == [MENU_TEXT, "Custa R$ 10."]
+
+
 def test_a_message_has_one_answer_however_often_it_comes(publish, post_and_apply) -> None:
     publish()
     for _ in range(3):
@@ -55,7 +67,7 @@ def test_a_rebuild_answers_nobody_and_gives_the_same_rows(publish, post_and_appl
     columns = ("wamid", "content", "bot_replied", "flow_state", "origin", "message_status", "session_id")
     before = list(Message.objects.order_by("create_in", "content").values_list(*columns))
     owner = customer().owner, customer().owner_reason
-    delete_derived_rows(latest_webhook(), lambda _rows: None)
+    Rebuild.start().delete_rows(lambda _rows: None)
     replay(Webhook.objects.all(), lambda _rows: None)
     apply_all()
     assert list(Message.objects.order_by("create_in", "content").values_list(*columns)) == before
@@ -79,6 +91,18 @@ def test_an_answer_that_fits_no_branch_calls_a_person_with_the_note_of_the_flow(
     change = ContactChange.objects.get(kind=ContactChange.Kind.OWNER)
     assert change.values == {"from": "bot", "to": "waiting", "reason": "flow", "note": "Não escolheu."}
     assert len(sent_texts()) == 2  # the menu, and the words of the number
+
+
+def test_the_audit_log_has_who_changed_the_owner_and_nothing_of_the_customer(publish, post_and_apply) -> None:
+    publish()
+    post_and_apply(text("w1", "oi"))
+    post_and_apply(text("w2", "qualquer coisa", now() + 1))
+
+    [entry] = AuditEntry.objects.all()
+    assert (entry.action, entry.target_id) == ("owner_changed", str(customer().pk))
+    assert (entry.actor_kind, entry.actor_label) == ("bot", "atendimento")
+    assert entry.changes == {"owner": ["bot", "waiting"], "reason": [None, "flow"]}
+    assert customer().wa_id not in str(AuditEntry.objects.values())
 
 
 @pytest.mark.parametrize("words", ["atendente", "ATENDENTE!", "quero falar com um humano"])

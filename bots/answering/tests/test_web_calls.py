@@ -16,6 +16,7 @@ from bots.web_requests.allow_list import AllowList
 from chats.conversations.ownership import take_over
 from conftest import apply_all
 from webhooks.processing import pipeline
+from webhooks.tests.bodies import text_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -111,3 +112,14 @@ def test_a_result_that_comes_after_a_person_took_over_sends_nothing(publish, hub
     apply_all()
     assert sent_texts() == []
     assert not BotWebCall.objects.exists()
+
+
+def test_customers_of_one_batch_get_their_own_answers(publish, hub, numbers, shop) -> None:
+    publish(order_flow(shop.url))
+    for customer_number in range(2):
+        hub.deliver(text_body(f"w{customer_number}", now(), sender=f"556198100000{customer_number}"))
+    for lane in (*pipeline.LANES, turns.LANE):
+        lane.run_once()
+    assert len(set(BotWebCall.objects.values_list("call_id", flat=True))) == 1  # unique only in its conversation
+    apply_all()
+    assert sent_texts() == ["Pedido enviado."] * 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bots.automatic.due_messages import AutomaticKind, due_automatic, facts_for, fill, hand_over_message, message_of
 from bots.automatic.services import hours_of, zone_of
-from bots.flows.events import Facts
+from bots.flows.turns.events import Facts
 from bots.models import AutomaticMessages
 from contacts.models import Contact
 from contacts.owners import Owner
@@ -42,6 +42,7 @@ def due(settings: AutomaticMessages | None = None, **changes: Any) -> AutomaticK
         "owner": Owner.BOT,
         "profile": Profile.BOT,
         "bot_will_greet": False,
+        "stops_marketing": False,
     }
     return due_automatic(settings=settings or everything_on(), **values | changes)
 
@@ -98,7 +99,7 @@ def test_metas_agent_is_not_interrupted() -> None:
 
 def test_nothing_is_due_before_anything_was_switched_on() -> None:
     fresh = AutomaticMessages(number_id=1)
-    turns = product([True, False], [True, False], Owner, Profile, [True, False])
+    turns = product([True, False], [True, False], Owner, Profile, [True, False], [True, False])
 
     assert {
         due_automatic(
@@ -109,8 +110,9 @@ def test_nothing_is_due_before_anything_was_switched_on() -> None:
             owner=owner,
             profile=profile,
             bot_will_greet=greets,
+            stops_marketing=stops,
         )
-        for is_open, new, owner, profile, greets in turns
+        for is_open, new, owner, profile, greets, stops in turns
     } == {None}
 
 

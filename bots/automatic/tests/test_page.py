@@ -8,11 +8,13 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bots.automatic.page_forms import MESSAGES
 from bots.models import AutomaticMessages, Bot, BotFile, BotVersion
 from chats.models import Message
 from conftest import html_of
+from contacts.consent.words import USUAL_WORDS, MarketingWords, words_of
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role
 from organizations.tests.people import member, outsider
@@ -316,7 +318,7 @@ def test_the_preview_shows_what_was_typed_as_the_contact_reads_it(admin: Client,
     assert "Preços" in page
     assert "Voltamos amanhã às 08:00. seg a sex 08:00–18:00" in page  # as of when it closes, though it is open now
     assert "Somebody is there: Mon to Fri 08:00–18:00. Closed on holidays." in page
-    assert "Whoever begins a new conversation gets the greeting." in page
+    assert "People who begin a new conversation get the greeting." in page
     assert not Message.objects.exists()
 
 
@@ -361,9 +363,9 @@ def test_the_next_holidays_follow_the_state(admin: Client, number: PhoneNumber) 
     ("typed", "words"),
     [
         ({"away_is_on": "on", "away-text": "Fechado"}, "The away message is on, but never goes out"),
-        ({"away_is_on": "on", "away-text": "Fechado"} | week(), "Outside these hours, whoever writes gets the away message"),
+        ({"away_is_on": "on", "away-text": "Fechado"} | week(), "Outside these hours, people who write get the away message"),
         (week(), "the away message is off"),
-        ({"reminder_is_on": "on", "reminder-text": "Oi?", "reminder_minutes": 90}, "is reminded 90 minutes before"),
+        ({"reminder_is_on": "on", "reminder-text": "Oi?", "reminder_minutes": 90}, "are reminded 90 minutes before"),
         ({}, "Nothing is sent automatically"),
     ],
 )
@@ -384,7 +386,7 @@ def test_the_summary_names_the_bot_that_greets_and_when_it_comes_back(
 ) -> None:
     bot = Bot.objects.create(organization=number.organization, key="menu", name="Menu da padaria")
     flow = {"format": 1, "name": "Menu", "start": "end", "steps": [{"id": "end", "type": "end"}]}
-    bot.published = BotVersion.objects.create(bot=bot, number=1, flow=flow)
+    bot.published = BotVersion.objects.create(bot=bot, number=1, document=flow)
     bot.save()
     PhoneNumber.objects.update(default_bot="menu")
 
@@ -396,6 +398,27 @@ def test_the_summary_names_the_bot_that_greets_and_when_it_comes_back(
 
     assert "Where the bot “Menu da padaria” answers, the bot greets instead." in page
     assert words in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "words"),
+    [
+        ("webhook", "default_bot", "the bot “Lia” is silent until the team gives the conversation back"),
+        ("ai", "default_ai", "the AI “Lia” is silent until the team gives the conversation back"),
+    ],
+)
+def test_the_summary_names_a_remote_bot_which_does_not_replace_the_greeting(
+    admin: Client, number: PhoneNumber, kind: str, column: str, words: str
+) -> None:
+    bot = Bot.objects.create(organization=number.organization, key="lia", name="Lia", kind=kind)
+    bot.published = BotVersion.objects.create(bot=bot, number=1, document={"kind": kind})
+    bot.save()
+    PhoneNumber.objects.update(**{column: "lia"})
+
+    page = preview(admin, number, values(**{"greeting_is_on": "on", "greeting-text": "Oi"}, bot_returns="never"))
+
+    assert words in page
+    assert "greets instead" not in page
 
 
 def test_contacts_are_found_by_name_among_those_of_the_number(admin: Client, number: PhoneNumber) -> None:
@@ -488,3 +511,49 @@ def test_a_file_of_another_organization_cannot_be_chosen(admin: Client, number: 
 
     assert "Choose a file." in page
     assert "a.pdf" not in page
+
+
+# Words about marketing messages
+
+
+def test_the_page_shows_the_usual_words_and_saving_them_changes_nothing(admin: Client, number: PhoneNumber) -> None:
+    page = html_of(admin.get(address(number)))
+    stop, resume = ", ".join(USUAL_WORDS.stop), ", ".join(USUAL_WORDS.resume)
+
+    assert f'value="{stop}"' in page
+    assert f'value="{resume}"' in page
+    saved(admin, number, values(stop_words=stop, resume_words=resume))
+    assert number.marketing_words is None
+
+
+def test_own_words_count_from_now_on(admin: Client, number: PhoneNumber) -> None:
+    before = timezone.now()
+    saved(admin, number, values(stop_words=" Chega,  não quero MAIS; chega! ", resume_words=""))
+
+    assert words_of(number.marketing_words, timezone.now()) == MarketingWords(("chega!", "não quero MAIS"), ())
+    assert words_of(number.marketing_words, before) == USUAL_WORDS
+    page = html_of(admin.get(address(number)))
+    assert 'value="chega!, não quero MAIS"' in page
+    saved(admin, number, values())
+    assert words_of(number.marketing_words, timezone.now()).resume == (), "a page of an earlier version leaves them"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"stop_words": ", ".join(f"palavra {index}" for index in range(31))}, "At most 30 words"),
+        ({"resume_words": "x" * 41}, "At most 30 words"),
+        ({"stop_words": "Voltar", "resume_words": "VOLTAR!"}, "stops marketing messages or resumes them"),
+        ({"opted_out_is_on": "on"}, "Write what customers get, or switch the message off."),
+    ],
+)
+def test_wrong_words_are_refused(admin: Client, number: PhoneNumber, typed: dict[str, Any], words: str) -> None:
+    assert words in refused(admin, number, values(**{"stop_words": "PARAR", "resume_words": "START"} | typed))
+
+
+def test_the_confirmation_is_saved_and_makes_the_number_answer(admin: Client, number: PhoneNumber) -> None:
+    settings = saved(admin, number, values(**{"opted_out_is_on": "on", "opted_out-text": "Pronto!"}))
+
+    assert (settings.opted_out_is_on, settings.opted_out) == (True, {"type": "text", "text": "Pronto!"})
+    assert number.answers_since is not None
+    assert "get the confirmation" in html_of(admin.get(address(number)))

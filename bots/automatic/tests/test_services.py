@@ -83,7 +83,7 @@ def test_a_published_default_bot_answers_also_without_automatic_messages(number:
     update_answers_since(number=number, now=MONDAY)
     assert number.answers_since is None  # it is not published
 
-    bot.published = BotVersion.objects.create(bot=bot, number=1, flow={})
+    bot.published = BotVersion.objects.create(bot=bot, number=1, document={})
     bot.save()
     update_answers_since(number=number, now=MONDAY)
     save(number, greeting=HELLO, greeting_is_on=True, now=TUESDAY)
@@ -93,7 +93,7 @@ def test_a_published_default_bot_answers_also_without_automatic_messages(number:
 
 def test_a_bot_of_another_organization_with_the_same_key_answers_nobody(number: PhoneNumber) -> None:
     other = Bot.objects.create(organization=Organization.objects.create(organization_name="Outra"), key="menu", name="Menu")
-    other.published = BotVersion.objects.create(bot=other, number=1, flow={})
+    other.published = BotVersion.objects.create(bot=other, number=1, document={})
     other.save()
     number.default_bot = "menu"
     number.save()

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from bots.editor.conditions import CONDITIONS, FIELDS, KINDS
 from bots.editor.forms.fields import Field, Option
+from bots.editor.steps.conditions import CONDITIONS, FIELDS, KINDS
 
 
 def condition_fields(when: dict[str, Any], path: str, choices: Sequence[Option]) -> Iterator[Field]:

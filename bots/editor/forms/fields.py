@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bots.editor.conditions import new_condition
-from bots.editor.messages import choose_file, choose_source, convert_message
-from bots.editor.outputs import get_at, remove_at, set_at, set_target
+from bots.editor.steps.conditions import new_condition
+from bots.editor.steps.messages import choose_file, choose_source, convert_message
+from bots.editor.steps.outputs import get_at, remove_at, set_at, set_target
 from bots.files.stored_files import FileDetails
 
 Posted = Mapping[str, Sequence[str]]
@@ -20,6 +20,8 @@ Posted = Mapping[str, Sequence[str]]
 Option = tuple[str, str]
 NEW_STEP = "new:"
 """Before the type, in the value of a target that is a step to be added."""
+OTHER_PURPOSE = "other"
+"""The value of a purpose that follows in the organization's own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +317,12 @@ def _read_set_target(read: ReadStep, of: Field, values: list[str]) -> None:
         read.step |= {"target": values[-1], "name": "name" if values[-1] == "field" else ""}
 
 
+def _read_purpose(read: ReadStep, of: Field, values: list[str]) -> None:
+    """Reads a purpose of the hub, or that the organization's own words follow."""
+    if values[-1] in dict(of.options) and values[-1] != of.value:
+        read.step["purpose"] = "" if values[-1] == OTHER_PURPOSE else values[-1]
+
+
 READERS: dict[str, Callable[[ReadStep, Field, list[str]], None]] = {
     "text": _read_text,
     "line": _read_line,
@@ -340,9 +348,10 @@ READERS: dict[str, Callable[[ReadStep, Field, list[str]], None]] = {
     "condition_type": _read_condition_type,
     "answer_kind": _read_answer_kind,
     "set_target": _read_set_target,
+    "purpose": _read_purpose,
 }
 WITHOUT_VALUE = frozenset({"switch", "presence", "kinds"})
 """Kinds of fields of which browsers send nothing if they are off."""
 CONVERSIONS = frozenset({
-    *("presence", "comparison", "media_source", "file", "message_type", "condition_type", "answer_kind", "set_target"),
+    *("presence", "comparison", "media_source", "file", "message_type", "condition_type", "answer_kind", "set_target", "purpose"),
 })  # fmt: skip

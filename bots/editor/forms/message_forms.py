@@ -6,8 +6,8 @@ from typing import Any
 from django.utils.translation import gettext
 
 from bots.editor.forms.fields import Field, Item, ItemList, Option
-from bots.editor.messages import MEDIA_KINDS, MESSAGE_TYPES, SIMPLE_TYPES
 from bots.editor.operations import LISTS
+from bots.editor.steps.messages import MEDIA_KINDS, MESSAGE_TYPES, SIMPLE_TYPES
 from bots.files.stored_files import FILE_LIMITS, FileDetails
 from cloud_api.messages import WITHOUT_CAPTION
 

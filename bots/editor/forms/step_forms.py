@@ -10,12 +10,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bots.editor.forms.condition_forms import condition_fields
-from bots.editor.forms.fields import NEW_STEP, Field, Item, ItemList, Option, Part, Section
+from bots.editor.forms.fields import NEW_STEP, OTHER_PURPOSE, Field, Item, ItemList, Option, Part, Section
 from bots.editor.forms.message_forms import message_fields
 from bots.editor.operations import LISTS
-from bots.editor.outputs import Document, Step, choices_of_step
-from bots.editor.step_types import STEP_TYPES, invalid_message, name_of, text_message
+from bots.editor.steps.outputs import Document, Step, choices_of_step
+from bots.editor.steps.step_types import STEP_TYPES, invalid_message, name_of, text_message
 from bots.files.stored_files import FileDetails
+from bots.flows.flow import MAX_AI_ANSWERS
+from contacts.consent.purposes import MAX_PURPOSE, PURPOSE_LABELS
 
 ANSWER_KINDS: dict[str, str | Promise] = {
     "text": _("any text"),
@@ -42,10 +44,15 @@ class FormContext:
     """Approved message templates: `name|language`, and in words."""
     files: Mapping[str, FileDetails] = field(default_factory=dict)
     """Stored files by their keys."""
+    ais: Mapping[str, str] = field(default_factory=dict)
+    """The names of AIs by their keys."""
 
 
 def form_context(
-    document: Document, templates: Sequence[Option] = (), files: Mapping[str, FileDetails] | None = None
+    document: Document,
+    templates: Sequence[Option] = (),
+    files: Mapping[str, FileDetails] | None = None,
+    ais: Mapping[str, str] | None = None,
 ) -> FormContext:
     """Returns what the forms of a draft offer for selection."""
     steps: list[Option] = []
@@ -55,7 +62,7 @@ def form_context(
         steps.append((step["id"], f"{number}. {name}"))
         for choice in choices_of_step(step):
             choices.setdefault(choice["id"], f"{choice['title']} · {number}. {name}")
-    return FormContext(tuple(steps), tuple(choices.items()), tuple(templates), files or {})
+    return FormContext(tuple(steps), tuple(choices.items()), tuple(templates), files or {}, ais or {})
 
 
 def form_of(step: Step, context: FormContext) -> tuple[Part, ...]:
@@ -227,12 +234,73 @@ def _json(path: str, label: str, value: Any) -> Field:
     return Field(path, label, "json", text, is_optional=True)
 
 
+def _ai_answer(step: Step, context: FormContext) -> Iterator[Part]:
+    yield _ai(step, context)
+    yield Field("instructions", gettext("What the AI is to do here"), "text", step["instructions"], limit=2000,
+                help=gettext("For example: Answer questions about delivery, and find out the day and the address."))  # fmt: skip
+    yield Field("until", gettext("Until what is clear"), "line", step["until"], limit=500,
+                help=gettext("For example: the customer has said a day and an address"))  # fmt: skip
+    yield _next(step, context, gettext("When that is clear, go to"))
+    yield Field("max_answers", gettext("How many times it may answer"), "integer", step.get("max_answers", MAX_AI_ANSWERS),
+                minimum=1, maximum=20, is_wide=False)  # fmt: skip
+    yield target_field("failed", step.get("failed"), gettext("If it cannot answer, or has answered so many times, go to"), context,
+                       nothing=gettext("Nothing: a person answers"))  # fmt: skip
+    yield Field("example", gettext("Example of an answer, for trying out: one message in each line"), "lines",
+                "\n".join(step.get("example", [])))  # fmt: skip
+    yield from _timeout(step, context)
+    yield from _reminder(step, context)
+
+
+def _ai(step: Step, context: FormContext) -> Field:
+    options = [("", gettext("Choose an AI")), *context.ais.items()]
+    if step["ai"] and step["ai"] not in context.ais:
+        options.append((step["ai"], step["ai"]))
+    hint = "" if context.ais else gettext("Your organization has no AI yet. Add one on the page Bots.")
+    return Field("ai", gettext("Which AI"), "select", step["ai"], options=tuple(options), is_wide=False, help=hint)
+
+
+def _ai_branch(step: Step, context: FormContext) -> Iterator[Part]:
+    yield _ai(step, context)
+    yield Field("question", gettext("What the AI is to find out"), "text", step["question"], limit=2000,
+                help=gettext("For example: What does the customer want?"))  # fmt: skip
+    items = tuple(
+        Item(index, index + 1, (
+            Field(f"branches.{index}.name", gettext("Name of the path"), "line", branch["name"], limit=60, is_wide=False),
+            Field(f"branches.{index}.description", gettext("When it is the right one"), "line", branch["description"], limit=500,
+                  help=gettext("For example: The customer asks when or where we deliver")),
+            target_field(f"branches.{index}.next", branch.get("next"), gettext("Then go to"), context),
+        ))
+        for index, branch in enumerate(step["branches"])
+    )  # fmt: skip
+    yield _list(items, "branches", gettext("Paths among which it chooses"), items, gettext("Path"), gettext("Add a path"))
+    yield target_field("otherwise", step.get("otherwise"), gettext("If it is unsure or cannot answer, go to"), context,
+                       nothing=gettext("Nothing: a person answers"))  # fmt: skip
+    names = dict.fromkeys(branch["name"] for branch in step["branches"] if branch["name"])
+    options = (("", gettext("None: the AI is unsure")), *((name, name) for name in names))
+    yield Field(
+        "example", gettext("Which path trying out takes"), "select", step.get("example", ""), options=options, is_wide=False
+    )
+
+
 def _label(step: Step, context: FormContext) -> Iterator[Part]:
     hint = gettext("Separate several with commas.")
     yield Field(
         "add", gettext("Put these labels on the contact"), "words", ", ".join(step.get("add", [])), list="labels", help=hint
     )
     yield Field("remove", gettext("Remove these labels"), "words", ", ".join(step.get("remove", [])), list="labels")
+    yield _next(step, context)
+
+
+def _consent(step: Step, context: FormContext) -> Iterator[Part]:
+    decisions = (("granted", gettext("agreed")), ("withdrawn", gettext("withdrew")))
+    yield Field("decision", gettext("What the person decided"), "select", step["decision"], options=decisions, is_wide=False)
+    purposes = (*((code, str(words)) for code, words in PURPOSE_LABELS.items()), (OTHER_PURPOSE, gettext("Something else")))
+    purpose = step["purpose"] if step["purpose"] in PURPOSE_LABELS else OTHER_PURPOSE
+    yield Field("purpose.kind", gettext("To what"), "purpose", purpose, options=purposes, is_wide=False, redraws=True)
+    if purpose == OTHER_PURPOSE:
+        yield Field("purpose", gettext("In your words"), "line", step["purpose"], limit=MAX_PURPOSE)
+    yield Field("wording", gettext("What the person was shown"), "text", step.get("wording", ""), limit=2000, is_optional=True,
+                help=gettext("As in the question. It is kept as evidence."), has_placeholders=True)  # fmt: skip
     yield _next(step, context)
 
 
@@ -285,7 +353,10 @@ FORMS: dict[str, Form] = {
     "ask": _ask,
     "set": _set,
     "call": _call,
+    "ai_answer": _ai_answer,
+    "ai_branch": _ai_branch,
     "label": _label,
+    "consent": _consent,
     "split": _split,
     "subflow": _subflow,
     "jump": _jump,

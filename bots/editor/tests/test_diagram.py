@@ -12,7 +12,7 @@ from bots.editor.checks import check_draft
 from bots.editor.diagram import draw
 from bots.editor.layout import MAX_SPAN, Box, Layout, Port, lay_out
 from bots.editor.operations import add_step, connect, empty_flow
-from bots.editor.outputs import Document
+from bots.editor.steps.outputs import Document
 
 
 def layout_of(paths: dict[str, str], start: str = "a") -> Layout:

@@ -7,7 +7,7 @@ import pytest
 
 from bots.editor.drafts import MAX_UNDO, Edit, NothingToUndo, StaleDraft, draft_of, edit_draft, redo, replace_draft, undo
 from bots.editor.operations import InvalidOperation, add_step, change_settings, delete_step, empty_flow
-from bots.editor.outputs import Document
+from bots.editor.steps.outputs import Document
 from bots.models import Bot
 from organizations.models import Organization
 

@@ -6,7 +6,7 @@ import pytest
 
 from bots.editor.edits import read_edit
 from bots.editor.operations import InvalidOperation, add_step, empty_flow, step_of
-from bots.editor.outputs import Document
+from bots.editor.steps.outputs import Document
 
 
 def flow_with(kind: str, **fields: Any) -> Document:
@@ -68,6 +68,16 @@ def test_the_type_of_a_condition_changes() -> None:
     found = changed("branch", **{"cases.0.when.type": "hours", "cases.0.when.words": "x"})
 
     assert found["cases"][0]["when"] == {"type": "hours", "open": True}
+
+
+def test_a_consent_is_to_a_purpose_of_the_hub_or_in_own_words() -> None:
+    other = changed("consent", decision="withdrawn", **{"purpose.kind": "other"})
+    own = changed("consent", other, **{"purpose.kind": "other", "purpose": " Lembretes  de consulta "})
+    service = changed("consent", own, **{"purpose.kind": "service", "purpose": "Lembretes"})
+
+    assert (other["decision"], other["purpose"]) == ("withdrawn", "")
+    assert own["purpose"] == "Lembretes de consulta"
+    assert service["purpose"] == "service"
 
 
 def test_a_comparison_is_with_a_text_or_with_emptiness() -> None:

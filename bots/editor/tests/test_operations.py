@@ -29,8 +29,8 @@ from bots.editor.operations import (
     start_at,
     step_of,
 )
-from bots.editor.outputs import Document, outputs_of
-from bots.editor.step_types import STEP_TYPES
+from bots.editor.steps.outputs import Document, outputs_of
+from bots.editor.steps.step_types import STEP_TYPES
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.flow import read_flow
 

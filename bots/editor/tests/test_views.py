@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from bots.editor.operations import add_step, empty_flow
-from bots.editor.step_types import STEP_TYPES
+from bots.editor.steps.step_types import STEP_TYPES
 from bots.models import Bot, BotFile
 from conftest import html_of
 from organizations.models import Membership, Organization, Role, User
@@ -165,6 +165,26 @@ def test_the_page_says_how_many_messages_each_path_has_at_most(client: Client, b
 
     assert "At most 1 message after each answer of the customer, and at most 2 in a whole conversation." in page
     assert re.search(r'data-go-to-step="s4">Hand over to a person</a> <span class="[^"]*"> 2 </span>', page)
+
+
+def test_a_consent_is_edited_and_its_card_says_what_it_records(client: Client, bot: Bot) -> None:
+    post(client, bot, {"do": "add", "kind": "consent", "after": "s3"})
+    post(client, bot, {"do": "connect", "step_id": "s2", "path": "next", "target": "s4"})
+    values = {"step_id": "s4", "has_fields": "1", "decision": "withdrawn", "purpose.kind": "other", "open": "s4"}
+    assert 'name="purpose"' in html_of(post(client, bot, values))
+    post(client, bot, values | {"purpose": "Lembretes", "wording": "Quer lembretes?"})
+
+    step = {"decision": "withdrawn", "purpose": "Lembretes", "wording": "Quer lembretes?"}
+    assert bot.draft["steps"][3] == {"id": "s4", "type": "consent", **step, "next": None}
+    assert "Withdrew: Lembretes" in html_of(client.get(url(bot)))
+    assert client.get(url(bot, "bot_diagram")).status_code == 200
+
+
+def test_an_agreement_that_nobody_was_asked_for_is_a_problem(client: Client, bot: Bot) -> None:
+    post(client, bot, {"do": "add", "kind": "consent", "after": "s3"})
+    post(client, bot, {"do": "start", "step_id": "s4"})
+
+    assert "A path leads here before the customer has answered anything." in html_of(client.get(url(bot)))
 
 
 # ---- Files

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
-from bots.flows.checks.graph import Graph, Pause
-from bots.flows.flow import Flow, Step
-from bots.flows.running_turn import DEFAULT_RETRIES
-from bots.flows.state import MAX_DEPTH
+from bots.flows.checks.graph import WAITING_FOR_CUSTOMER, Graph, Pause
+from bots.flows.flow import MAX_AI_ANSWERS, MAX_AI_MESSAGES, Flow, Step
+from bots.flows.turns.running_turn import DEFAULT_RETRIES
+from bots.flows.turns.state import MAX_DEPTH
 
 NEVER = -math.inf
 
@@ -18,7 +18,8 @@ Beginning = Literal["start", "answer", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one path sends from the customer's first message, an answer or a time-out on, until it waits or ends."""
+    """What one path sends from the customer's first message, an answer or a time-out on, until it waits or ends. A step at which an
+    AI answers freely is a wait, also when it answers at once."""
 
     begins: Beginning
     step: str
@@ -44,8 +45,8 @@ class BilledMessages:
 
 
 def most_billed_messages(flow: Flow) -> BilledMessages:
-    """Returns how many messages the flow sends at most. Wrong answers, reminders and the words of a hand-over count. A customer who
-    asks for a person in between is not counted."""
+    """Returns how many messages the flow sends at most. Wrong answers, all answers that an AI may give, reminders and the
+    words of a hand-over count. A customer who asks for a person in between is not counted."""
     graph = Graph(flow)
     longest = longest_turns(graph, _messages_of)
     if longest is None:
@@ -69,7 +70,7 @@ def longest_turns(graph: Graph, weight: Callable[[Step], int]) -> list[tuple[Beg
         return None
     found: list[tuple[Beginning, str, float]] = [("start", graph.flow.start, turns.until_stop[graph.flow.start])]
     for step_id in graph.edges:
-        if step_id in graph.reachable and graph.flow.steps[step_id]["type"] in ("wait", "ask"):
+        if step_id in graph.reachable and graph.flow.steps[step_id]["type"] in WAITING_FOR_CUSTOMER:
             found += turns.after_waiting(step_id)
     return found
 
@@ -91,7 +92,7 @@ class _Turns:
             own = weight(graph.flow.steps[step_id])
             first = graph.starts.get(step_id)
             passed = self.until_return[first] if first else 0
-            stops: list[float] = [self.until_stop[first]] if first else [_words_of_failed_call(graph.flow.steps[step_id])]
+            stops: list[float] = [self.until_stop[first]] if first else [_words_without_waiting(graph.flow.steps[step_id])]
             returns = [NEVER]
             for edge in graph.ways(step_id, Pause.NONE):
                 stops.append(passed + (self.until_stop[edge.target] if edge.target else 0))
@@ -105,7 +106,8 @@ class _Turns:
         """Yields the sums of the turns that an answer and a time-out begin."""
         step, edges = self.graph.flow.steps[step_id], self.graph.edges[step_id]
         answers = [self._sum_of_turn(step_id, edge.target) for edge in edges if edge.pause == Pause.ANSWER]
-        yield "answer", step_id, max([*answers, 1 if step["type"] == "ask" else 0])  # what a wrong answer leads to
+        other = 1 if step["type"] in ("ask", "ai_answer") else 0  # what a wrong answer, or an AI that calls a person, leads to
+        yield "answer", step_id, _messages_of_ai(step) + max([*answers, other])
         for edge in edges:
             if edge.pause == Pause.TIMEOUT:
                 yield "timeout", step_id, self._sum_of_turn(step_id, edge.target)
@@ -172,7 +174,9 @@ class _Level:
         if step_id in self.graph.starts:
             return max(levels[self.graph.starts[step_id]].returns.values(), default=NEVER)
         retries = step.get("retries", DEFAULT_RETRIES) if step["type"] == "ask" else 0
-        return _messages_of(step) + retries + bool(step.get("reminder"))
+        answers = step.get("max_answers", MAX_AI_ANSWERS) if step["type"] == "ai_answer" else 0
+        reminders = (1 + answers) * bool(step.get("reminder"))
+        return _messages_of(step) + retries + answers * _messages_of_ai(step) + reminders
 
     def _messages_before(self, first: str) -> Mapping[str, float]:
         """Returns the most messages before each step. If they still grow after as many rounds as there are steps, a loop sends."""
@@ -195,10 +199,19 @@ def _ends_itself(step: Step) -> bool:
     return step["type"] in ("end", "hand_over") or _words_of_hand_over(step) > 0
 
 
-def _words_of_failed_call(step: Step) -> int:
-    return _words_of_hand_over(step) if step["type"] == "call" else 0
+def _messages_of_ai(step: Step) -> int:
+    """Returns how many messages one answer of an AI has at most."""
+    return MAX_AI_MESSAGES if step["type"] == "ai_answer" else 0
+
+
+def _words_without_waiting(step: Step) -> int:
+    """Returns 1 for a step that may hand over in the turn in which the path comes to it."""
+    return _words_of_hand_over(step) if step["type"] in ("call", "ai_branch") else 0
 
 
 def _words_of_hand_over(step: Step) -> int:
-    """Returns 1 for a step that may hand over with the words of the number, because it has no step for a failure."""
+    """Returns 1 for a step that may hand over with the words of the number, because it has no step for a failure, or asks an AI,
+    which may call a person."""
+    if step["type"] in ("ai_answer", "ai_branch"):
+        return 1
     return 1 if step["type"] in ("ask", "call") and not step.get("failed") else 0

@@ -4,36 +4,41 @@ from collections.abc import Iterable, Iterator
 
 from bots.flows.checks.billed_messages import longest_turns
 from bots.flows.checks.branch_checks import branch_problems
-from bots.flows.checks.graph import Graph, edges_of
+from bots.flows.checks.graph import Graph, Pause, edges_of
 from bots.flows.checks.step_checks import IsAllowed, step_problems
 from bots.flows.flow import Flow, Step, messages_in
 from bots.flows.messages import choices_of, file_of
 from bots.flows.problems import Problem
-from bots.flows.running_turn import MAX_SENDS, MAX_STEPS
-from bots.flows.state import MAX_DEPTH, MAX_VARIABLES
 from bots.flows.texts import fold
+from bots.flows.turns.running_turn import MAX_SENDS, MAX_STEPS
+from bots.flows.turns.state import MAX_DEPTH, MAX_VARIABLES
 
 MAX_SHOWN_STEPS = 8
 """Steps of a loop that a problem names."""
 
 
 def check_flow(
-    flow: Flow, *, is_allowed_url: IsAllowed = lambda url: False, is_stored_file: IsAllowed = lambda file_id: False
+    flow: Flow,
+    *,
+    is_allowed_url: IsAllowed = lambda url: False,
+    is_stored_file: IsAllowed = lambda file_id: False,
+    is_ai: IsAllowed = lambda key: False,
 ) -> list[Problem]:
     """Returns the problems of a flow in the order of its steps, those of the whole flow first. A flow without a problem that blocks
     can be published.
 
     `is_allowed_url` returns whether the operator allows calls to a URL that is not https or not public. `is_stored_file` returns
-    whether the caller can send the file with an id.
+    whether the caller can send the file with an id, and `is_ai` whether the organization has an AI with a key.
     """
     graph = Graph(flow)
     offered = _offered_choices(flow, graph)
     problems = [*flow.limits, *_flow_problems(flow), *_reference_problems(flow), *_path_problems(graph)]
+    problems += _consent_problems(graph)
     for step in flow.step_list:
         problems += step_problems(flow, step, is_allowed_url)
         if step["type"] == "branch":
             problems += branch_problems(flow, step, offered)
-    problems += [*_waiting_problems(flow), *_file_problems(flow, is_stored_file)]
+    problems += [*_waiting_problems(flow), *_file_problems(flow, is_stored_file), *_ai_problems(flow, is_ai)]
     return sorted(_without_repetition(problems), key=lambda problem: flow.positions.get(problem.step, 0))
 
 
@@ -100,11 +105,30 @@ def _path_problems(graph: Graph) -> Iterator[Problem]:
     yield from _length_problems(graph)
 
 
+def _consent_problems(graph: Graph) -> Iterator[Problem]:
+    """Yields steps that would record a decision that the customer has not made."""
+    edges = (edge for step_id in graph.reachable for edge in graph.edges[step_id])
+    late = [edge.target for edge in edges if edge.pause == Pause.TIMEOUT and edge.target is not None]
+    silent = graph.reachable_from(late, Pause.TIMEOUT)
+    unasked = graph.reachable_from([graph.flow.start], Pause.TIMEOUT)
+    for step_id, step in graph.flow.steps.items():
+        if step["type"] == "consent" and step_id in silent:
+            yield Problem("consent_after_silence", step_id)
+        elif step["type"] == "consent" and step["decision"] == "granted" and step_id in unasked:
+            yield Problem("consent_unasked", step_id)
+
+
 def _file_problems(flow: Flow, is_stored_file: IsAllowed) -> Iterator[Problem]:
     for step in flow.step_list:
         for field, message in messages_in(step):
             if (file_id := file_of(message)) and not is_stored_file(file_id):
                 yield Problem("unknown_file", step["id"], f"{field}.file")
+
+
+def _ai_problems(flow: Flow, is_ai: IsAllowed) -> Iterator[Problem]:
+    for step in flow.step_list:
+        if step["type"] in ("ai_answer", "ai_branch") and step["ai"] and not is_ai(step["ai"]):
+            yield Problem("unknown_ai", step["id"], "ai", {"name": step["ai"]})
 
 
 def _waiting_problems(flow: Flow) -> Iterator[Problem]:
@@ -121,7 +145,7 @@ def _branch_after(flow: Flow, step: Step) -> Step | None:
     """Returns the branch to which the step leads through steps with one way and without waiting."""
     seen: set[str] = set()
     following: Step | None = step
-    while following and following["type"] in ("send", "set", "label", "jump") and following["id"] not in seen:
+    while following and following["type"] in ("send", "set", "label", "consent", "jump") and following["id"] not in seen:
         seen.add(following["id"])
         following = flow.steps.get(following.get("next") or "")
     return following if following and following["type"] == "branch" else None

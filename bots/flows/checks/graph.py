@@ -11,7 +11,13 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 from bots.flows.flow import Flow, Step
-from bots.flows.state import MAX_DEPTH
+from bots.flows.turns.state import MAX_DEPTH, WAITING_STEPS
+
+WAITING_FOR_CUSTOMER = WAITING_STEPS["answer"]
+"""Types of steps that wait for the customer. An AI that answers freely asks for one answer of the model at most before it does."""
+
+CHOICES = {"branch": "cases", "ai_branch": "branches", "split": "shares"}
+"""Types of steps that choose one of several ways, and the field with them."""
 
 
 class Pause(IntEnum):
@@ -34,15 +40,13 @@ class Edge:
 def edges_of(step: Step) -> Iterator[Edge]:
     """Yields the ways from a step, without the one into a sub-flow."""
     kind = step["type"]
-    if kind == "branch":
-        for index, case in enumerate(step["cases"]):
-            yield Edge(f"cases.{index}.next", case.get("next"))
-        yield Edge("otherwise", step.get("otherwise"))
-    elif kind == "split":
-        for index, share in enumerate(step["shares"]):
-            yield Edge(f"shares.{index}.next", share.get("next"))
+    if name := CHOICES.get(kind):
+        for index, choice in enumerate(step[name]):
+            yield Edge(f"{name}.{index}.next", choice.get("next"))
+        if kind == "branch" or step.get("otherwise"):  # without it an AI that is unsure hands over
+            yield Edge("otherwise", step.get("otherwise"))
     elif kind not in ("hand_over", "end"):
-        pause = Pause.ANSWER if kind in ("wait", "ask") else Pause.NONE
+        pause = Pause.ANSWER if kind in WAITING_FOR_CUSTOMER else Pause.NONE
         yield Edge("next", step.get("next"), pause)
         if step.get("failed"):  # without it the flow hands over
             yield Edge("failed", step["failed"], pause)
@@ -92,13 +96,17 @@ class Graph:
     @cached_property
     def reachable(self) -> frozenset[str]:
         """The steps to which a path leads."""
+        return self.reachable_from([self.flow.start], Pause.ANSWER)
+
+    def reachable_from(self, firsts: Iterable[str], most: Pause) -> frozenset[str]:
+        """Returns these steps and all to which a path with no longer pauses than `most` leads from them, also into sub-flows."""
 
         def all_successors(step_id: str) -> Iterator[str]:
-            yield from self.successors(step_id)
+            yield from self.successors(step_id, most)
             if step_id in self.starts:
                 yield self.starts[step_id]
 
-        return reached([self.flow.start] if self.flow.start in self.edges else [], all_successors)
+        return reached([first for first in firsts if first in self.edges], all_successors)
 
     @cached_property
     def levels(self) -> Mapping[str, frozenset[str]]:

@@ -11,13 +11,15 @@ from bots.flows.flow import Flow, Step, messages_in, variables_set_by
 from bots.flows.messages import build, choices_of
 from bots.flows.problems import Problem
 from bots.flows.schema import SCHEMA
-from bots.flows.texts import PLACEHOLDERS, names_in, plain, without_placeholders
+from bots.flows.texts import PLACEHOLDERS, names_in, plain, readable, without_placeholders
 from cloud_api.limits import InvalidMessage
 
 Message = Mapping[str, Any]
 IsAllowed = Callable[[str], bool]
 
 CONTACT_FIELDS = ("name",)
+RESERVED_BRANCHES = ("unsure", "done")
+"""Names by which an AI says something else than a branch."""
 OWN_HEADERS = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -117,7 +119,7 @@ def texts_in(step: Step) -> Iterator[tuple[str, str]]:
     for field, message in messages_in(step):
         yield from ((f"{field}.{name}", message[name]) for name in ("text", "caption") if name in message)
         yield from ((f"{field}.values.{index}", value) for index, value in enumerate(message.get("values", ())))
-    yield from ((name, step[name]) for name in ("value", "note", "url") if name in step)
+    yield from ((name, step[name]) for name in ("value", "note", "url", "wording") if name in step)
     yield from ((f"headers.{name}", value) for name, value in step.get("headers", {}).items())
     yield from _strings_in(step.get("body"), "body")
     for index, case in enumerate(step.get("cases", ())):
@@ -188,6 +190,13 @@ def _label_problems(step: Step) -> Iterator[Problem]:
         yield Problem("no_label", step["id"], "add")
 
 
+def _consent_problems(step: Step) -> Iterator[Problem]:
+    if not readable(step["purpose"]):
+        yield Problem("empty", step["id"], "purpose")
+    elif names_in(step["purpose"]):
+        yield Problem("no_placeholder_here", step["id"], "purpose")
+
+
 def _call_problems(step: Step, is_allowed_url: IsAllowed) -> Iterator[Problem]:
     code = url_problem(step["url"], is_called=True)
     if code and (code == "invalid_url" or not is_allowed_url(step["url"])):
@@ -210,10 +219,44 @@ def _header_problems(step: Step) -> Iterator[Problem]:
             yield Problem("wrong_header_value", step["id"], f"headers.{name}")
 
 
+def _ai_answer_problems(step: Step) -> Iterator[Problem]:
+    yield from _wait_problems(step)
+    yield from _instruction_problems(step, ("instructions", "until"))
+
+
+def _ai_branch_problems(step: Step) -> Iterator[Problem]:
+    yield from _instruction_problems(step, ("question",))
+    names: set[str] = set()
+    for index, branch in enumerate(step["branches"]):
+        name, field = plain(branch["name"]), f"branches.{index}.name"
+        if name in RESERVED_BRANCHES:
+            yield Problem("reserved_variable", step["id"], field, {"name": branch["name"]})
+        elif name and name in names:
+            yield Problem("repeated_branch", step["id"], field, {"name": branch["name"]})
+        names.add(name)
+        yield from _placeholder_problems(step, f"branches.{index}.description", branch["description"])
+    if step.get("example") and all(branch["name"] != step["example"] for branch in step["branches"]):
+        yield Problem("no_such_branch", step["id"], "example", {"name": step["example"]}, blocks=False)
+
+
+def _instruction_problems(step: Step, fields: Sequence[str]) -> Iterator[Problem]:
+    for field in fields:
+        yield from _placeholder_problems(step, field, step[field])
+
+
+def _placeholder_problems(step: Step, field: str, text: str) -> Iterator[Problem]:
+    """Instructions have no values of customers in them: an AI would take what a customer wrote for an instruction."""
+    if names_in(text):
+        yield Problem("no_placeholder_here", step["id"], field)
+
+
 CHECKS: Mapping[str, Callable[[Step], Iterator[Problem]]] = {
     "set": _set_problems,
     "wait": _wait_problems,
     "ask": _ask_problems,
     "split": _split_problems,
     "label": _label_problems,
+    "consent": _consent_problems,
+    "ai_answer": _ai_answer_problems,
+    "ai_branch": _ai_branch_problems,
 }

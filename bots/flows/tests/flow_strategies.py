@@ -12,7 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bots.flows.events import Answer, CallEnded, CustomerAnswered, Event, Facts, TimedOut
+from bots.flows.turns.events import DONE, AiEnded, Answer, CallEnded, CustomerAnswered, Event, Facts, TimedOut
+from cloud_api import messages
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 VARIABLES = ["pedido", "dia", "valor"]
@@ -29,6 +30,7 @@ TITLES = ["Preços", "Horário", "Falar com gente", "Sim", "Não", "👍", "x" *
 CHOICES = ["a", "b", "c", "d"]
 WORDS = ["oi", "preço", "não", "👍", "quero falar"]
 LABELS = ["VIP", "Novo"]
+BRANCHES = ["Entrega", "Preço", "Reclamação"]
 KINDS = ["text", "email", "cpf", "cnpj", "cep", "date", "number", "phone"]
 HOSTILE = [
     "",
@@ -93,7 +95,10 @@ class _Maker:
             "set",
             "field",
             "call",
+            "ai_answer",
+            "ai_branch",
             "label",
+            "consent",
             "split",
             "subflow",
             "jump",
@@ -198,8 +203,31 @@ class _Maker:
             "failed": self._target(),
         }
 
+    def _ai_answer(self) -> dict[str, Any]:
+        return {
+            "type": "ai_answer",
+            "ai": "sol",
+            "instructions": "Responda sobre entregas.",
+            "until": "o cliente disser o endereço",
+            "max_answers": self.random.randint(1, 3),
+            "next": self._target(),
+            "failed": self._target(),
+            "timeout": self._timeout(),
+            "reminder": self._maybe({"minutes": 5, "message": self._message()}),
+        }
+
+    def _ai_branch(self) -> dict[str, Any]:
+        names = self.random.sample(BRANCHES, self.random.randint(2, 3))
+        branches = [{"name": name, "description": f"Fala de {name}", "next": self._target()} for name in names]
+        return {"type": "ai_branch", "ai": "sol", "question": "Do que se trata?", "branches": branches, "otherwise": self._target()}
+
     def _label(self) -> dict[str, Any]:
         return {"type": "label", "add": self._some(LABELS, 1), "remove": self._some(LABELS), "next": self._target()}
+
+    def _consent(self) -> dict[str, Any]:
+        purpose = self.random.choice(["marketing", "service", "Lembretes"])
+        decision = self.random.choice(["granted", "withdrawn"])
+        return {"type": "consent", "decision": decision, "purpose": purpose, "wording": self._text(), "next": self._target()}
 
     def _split(self) -> dict[str, Any]:
         percent = self.random.randint(1, 99)
@@ -220,21 +248,39 @@ class _Maker:
 
 
 def event_list(seed: int, count: int) -> list[Event]:
-    """Returns events, seven minutes apart. The id of a call is to be replaced."""
+    """Returns events, seven minutes apart. The ids of calls and of questions to AIs are to be replaced."""
     random = Random(seed)  # noqa: S311 - no secret
     return [_event(random, NOW + timedelta(minutes=7 * index)) for index in range(count)]
 
 
 def _event(random: Random, now: datetime) -> Event:
     common: Mapping[str, Any] = {"now": now, "facts": _facts(random), "chance": random.random()}
-    kind = random.randint(0, 6)
+    kind = random.randint(0, 8)
     if kind < 4:
         return CustomerAnswered(
             answers=tuple(_answer(random) for _answer_number in range(random.choice([0, 1, 1, 1, 2, 3]))), **common
         )
     if kind == 4:
         return TimedOut(**common)
+    if kind > 6:
+        return _ai_ended(random, common)
     return CallEnded(call_id="?", ok=random.random() < 0.7, status=200, body=random.choice(BODIES), **common)
+
+
+def _ai_ended(random: Random, common: Mapping[str, Any]) -> AiEnded:
+    texts = random.sample(["Entregamos hoje.", "👍🏽", "x" * 4096, "{{name}}", "Sim"], random.choice([0, 1, 1, 2, 3, 5]))
+    return AiEnded(
+        call_id="?",
+        ok=random.random() < 0.8,
+        failure=random.choice(["ai_failed", "ai_limit", "no_ai"]),
+        branch=random.choice(["", "", DONE, *BRANCHES, "\ud800"]),
+        messages=tuple(messages.text(each) for each in texts),
+        hands_over=random.random() < 0.1,
+        note=random.choice(HOSTILE),
+        labels_to_add=frozenset(random.sample(LABELS, random.randint(0, 2))),
+        name=random.choice(["", "Ana Souza", *HOSTILE]),
+        **common,
+    )
 
 
 def _answer(random: Random) -> Answer:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
-from bots.flows.actions import Action, Send, Turn
-from bots.flows.events import Answer, CallEnded, CustomerAnswered, Facts, TimedOut
 from bots.flows.flow import Flow, read_flow
-from bots.flows.interpreter import run
+from bots.flows.turns.actions import Action, Send, Turn
+from bots.flows.turns.events import AiEnded, Answer, CallEnded, CustomerAnswered, Facts, TimedOut
+from bots.flows.turns.interpreter import run
+from cloud_api import messages
 
 Found = TypeVar("Found", bound=Action)
 
@@ -70,6 +71,11 @@ def timed_out(minutes: float) -> TimedOut:
 
 def call_ended(state: Mapping[str, Any], body: Any, *, ok: bool = True) -> CallEnded:
     return CallEnded(now=NOW, facts=FACTS, call_id=state["call_id"], ok=ok, status=200 if ok else 500, body=body)
+
+
+def ai_ended(state: Mapping[str, Any], *texts: str, ok: bool = True, **fields: Any) -> AiEnded:
+    sent = tuple(messages.text(each) for each in texts)
+    return AiEnded(now=NOW, facts=FACTS, call_id=state["call_id"], ok=ok, messages=sent, **fields)
 
 
 def play(sample: Flow, *events: Any) -> Turn:

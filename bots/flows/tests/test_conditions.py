@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bots.flows.conditions import InvalidPattern, check_pattern, is_found
-from bots.flows.events import Answer
 from bots.flows.tests.sample_flows import FACTS, answered, ask, buttons, call_ended, flow, play, send, sent, step
+from bots.flows.turns.events import Answer
 
 
 def matches(condition: dict[str, Any], answer: str | Answer = "", **facts: Any) -> bool:

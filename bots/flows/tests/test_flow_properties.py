@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bots.flows.actions import Call, Came, End, HandOver, Send, Turn
 from bots.flows.checks.billed_messages import most_billed_messages
 from bots.flows.checks.flow_checks import check_flow
 from bots.flows.documents import InvalidFlow
-from bots.flows.events import CallEnded, Event, TimedOut
 from bots.flows.flow import Flow, read_flow
-from bots.flows.interpreter import run
 from bots.flows.tests.flow_strategies import documents, event_lists, json_values, mutated
+from bots.flows.turns.actions import AskAi, Call, Came, End, HandOver, RecordConsent, Send, Turn
+from bots.flows.turns.events import AiEnded, CallEnded, CustomerAnswered, Event, TimedOut
+from bots.flows.turns.interpreter import run
 from cloud_api.message_checks import check_message
 
 MAX_STATE = 250_000
@@ -24,16 +24,23 @@ MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCh
 
 
 def turns(flow: Flow, events: list[Event], state: Any = None) -> Iterator[tuple[Event, Any, Turn]]:
-    """Runs events, and answers each call of the flow with the next event about a call."""
+    """Runs events, and answers each call or question of the flow with the next event about one."""
     for each in events:
-        event = replace(each, call_id=(state or {}).get("call_id") or "?") if isinstance(each, CallEnded) else each
+        event = with_call_id(each, state)
         turn = run(flow, state, event)
         yield event, state, turn
         state = turn.state
 
 
+def with_call_id(event: Event, state: Any) -> Event:
+    """Returns an event about a call or a question with the id for which the state waits."""
+    return replace(event, call_id=(state or {}).get("call_id") or "?") if isinstance(event, CallEnded | AiEnded) else event
+
+
 def is_valid(flow: Flow) -> bool:
-    return not any(problem.blocks for problem in check_flow(flow, is_stored_file=lambda file_id: True))
+    return not any(
+        problem.blocks for problem in check_flow(flow, is_stored_file=lambda file_id: True, is_ai=lambda key: key == "sol")
+    )
 
 
 @MANY
@@ -44,7 +51,7 @@ def test_a_flow_without_blocking_problems_neither_loops_nor_sends_what_whatsapp_
             if isinstance(action, Send):
                 check_message(action.message)
             elif isinstance(action, HandOver):
-                assert action.reason in ("asked", "step", "retries", "call_failed")
+                assert action.reason not in ("loop", "no_step", "failed")
                 if action.message:
                     check_message(action.message)
             elif isinstance(action, Call):
@@ -68,7 +75,7 @@ def test_the_same_events_in_the_same_order_give_the_same_state(flow: Flow, event
     stored: dict[str, Any] = {}
     again = []
     for each in events:
-        event = replace(each, call_id=stored.get("call_id") or "?") if isinstance(each, CallEnded) else each
+        event = with_call_id(each, stored)
         turn = run(read_flow(json.dumps(flow.document)), stored, event)
         stored = json.loads(json.dumps(turn.state))  # as a database returns it
         again.append((turn.actions, turn.state))
@@ -83,7 +90,7 @@ def test_the_state_is_json_that_every_database_stores_and_small(flow: Flow, even
         assert len(stored) < MAX_STATE
         assert "\\u0000" not in stored
         json.dumps(turn.state, ensure_ascii=False).encode()
-        assert turn.state["ended"] or turn.state["step"] is None or turn.state["waits_for"] in ("answer", "call")
+        assert turn.state["ended"] or turn.state["step"] is None or turn.state["waits_for"] in ("answer", "call", "ai")
 
 
 def sent(turn: Turn) -> int:
@@ -116,7 +123,9 @@ def test_no_path_sends_more_than_its_most_billed_messages(flow: Flow, events: li
             continue
         if not before or before["ended"] or before["step"] is None:
             total, segment, begins = 0, 0, ("start", flow.start)
-        elif not isinstance(event, CallEnded):
+        elif isinstance(event, AiEnded) and flow.steps[before["step"]]["type"] == "ai_answer":
+            segment, begins = 0, ("answer", before["step"])
+        elif not isinstance(event, CallEnded | AiEnded) and flow.steps[before["step"]]["type"] != "ai_branch":
             segment, begins = 0, ("timeout" if isinstance(event, TimedOut) else "answer", before["step"])
         total, segment = total + sent(turn), segment + sent(turn)
         assert segment <= segments[begins]
@@ -124,6 +133,33 @@ def test_no_path_sends_more_than_its_most_billed_messages(flow: Flow, events: li
             subflows = [most for step, most in ends.items() if flow.steps[step]["type"] == "subflow"]  # may have returned
             limits = [ends[end]] if end in ends else subflows
             assert None in limits or total <= max(filter(None, limits), default=0)
+
+
+@MANY
+@given(documents.map(read_flow).filter(is_valid), event_lists)
+def test_without_a_message_of_the_customer_an_ai_is_asked_at_most_once_at_each_step(flow: Flow, events: list[Event]) -> None:
+    asked: list[str] = []
+    for event, before, turn in turns(flow, events):
+        if isinstance(event, CustomerAnswered) or not before or before["ended"]:
+            asked = []
+        asked += [action.step for action in turn.actions if isinstance(action, AskAi)]
+        assert len(asked) == len(set(asked))
+
+
+@MANY
+@given(documents.map(read_flow), event_lists)
+def test_consents_are_recorded_only_of_answers(flow: Flow, events: list[Event]) -> None:
+    answered_at = None
+    for event, before, turn in turns(flow, events):
+        is_start = not before or before["step"] is None
+        if isinstance(event, CustomerAnswered) and event.answers:
+            answered_at = event.now
+        elif isinstance(event, TimedOut) and turn.actions and before["timer_is"] == "timeout":
+            answered_at = None
+        for action in turn.actions:
+            if isinstance(action, RecordConsent):
+                assert action.answered_at == answered_at
+                assert action.withdrawn or not is_start or not is_valid(flow)
 
 
 @MANY
@@ -143,7 +179,7 @@ states = st.fixed_dictionaries(
     {},
     optional={
         "step": st.sampled_from(["s0", "s1", "s2", "gone"]) | json_values,
-        "waits_for": st.sampled_from(["answer", "call"]) | json_values,
+        "waits_for": st.sampled_from(["answer", "call", "ai"]) | json_values,
         "stack": st.lists(st.sampled_from(["s0", "s1", "s2"]), max_size=12) | json_values,
         "variables": st.dictionaries(st.sampled_from(["pedido", "old"]), st.text(max_size=5) | json_values) | json_values,
         "retries": st.integers() | json_values,
@@ -153,8 +189,19 @@ states = st.fixed_dictionaries(
         "waits_since": times | json_values,
         "call_id": st.just("?") | json_values,
         "calls": json_values,
+        "ai_answers": json_values,
+        "is_unanswered": st.booleans() | json_values,
         "ended": st.booleans() | json_values,
-        "last": st.fixed_dictionaries({}, optional={"kinds": json_values, "text": json_values, "choice_id": json_values})
+        "last": st.fixed_dictionaries(
+            {},
+            optional={
+                "kinds": json_values,
+                "text": json_values,
+                "choice_id": json_values,
+                "wamid": json_values,
+                "answered_at": times | json_values,
+            },
+        )
         | json_values,
     },
 )

@@ -1,27 +1,12 @@
 """The interpreter, step by step."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bots.flows.actions import (
-    AddLabels,
-    Call,
-    Came,
-    End,
-    FellThrough,
-    HandedOver,
-    HandOver,
-    Left,
-    RemoveLabels,
-    Send,
-    SetField,
-    WentOn,
-)
-from bots.flows.events import Answer, CallEnded
 from bots.flows.flow import Flow
-from bots.flows.interpreter import run
 from bots.flows.tests.sample_flows import (
     FACTS,
     NOW,
@@ -40,6 +25,23 @@ from bots.flows.tests.sample_flows import (
     text,
     timed_out,
 )
+from bots.flows.turns.actions import (
+    AddLabels,
+    Call,
+    Came,
+    End,
+    FellThrough,
+    HandedOver,
+    HandOver,
+    Left,
+    RecordConsent,
+    RemoveLabels,
+    Send,
+    SetField,
+    WentOn,
+)
+from bots.flows.turns.events import Answer, CallEnded
+from bots.flows.turns.interpreter import run
 
 END = step("end", "end")
 
@@ -449,6 +451,61 @@ def test_labels_change_what_later_branches_see() -> None:
     turn = play(sample, "oi")
     assert (only(turn, AddLabels).names, only(turn, RemoveLabels).names, sent(turn)) == (("Novo",), ("VIP",), ["novo"])
     assert FellThrough("b") in turn.actions
+
+
+def consent(step_id: str, following: str | None = None, **fields: Any) -> dict[str, Any]:
+    return step(step_id, "consent", following) | {"decision": "granted", "purpose": "marketing"} | fields
+
+
+OFFERS = flow(
+    step("q", "send", "w", message=buttons("Olá, {{first_name}}! Quer ofertas?", y="Sim")),
+    step("w", "wait", "c", timeout={"minutes": 30, "next": "c"}),
+    consent("c", "o", wording="{{first_name}}, quer ofertas?"),
+    step("o", "send", message={"type": "template", "name": "oferta", "language": "pt_BR"}),
+)
+NO_OFFERS = replace(FACTS, refused_templates=frozenset({("oferta", "pt_BR")}), marketing_stopped_at=NOW)
+
+
+def test_a_consent_has_the_message_with_the_choice_as_its_evidence() -> None:
+    tap = Answer("interactive", "Sim", "y", wamid="w2", sent_at=NOW + timedelta(seconds=5))
+    turn = play(OFFERS, "oi", answered(tap, Answer("text", "obrigada", wamid="w3"), minutes=1))
+
+    expected = RecordConsent("marketing", False, "Ana, quer ofertas?", "w2", NOW + timedelta(seconds=5), "c")
+    assert only(turn, RecordConsent) == expected
+
+
+def test_a_consent_in_several_texts_has_the_first_as_its_evidence() -> None:
+    pieces = [Answer("text", words, wamid=words, sent_at=NOW + timedelta(seconds=at)) for at, words in enumerate(["sim", "quero"])]
+    found = only(play(OFFERS, "oi", answered(*pieces, minutes=1)), RecordConsent)
+    assert (found.wamid, found.answered_at) == ("sim", NOW)
+
+
+def test_a_consent_after_a_web_call_has_the_answer_before_it() -> None:
+    sample = flow(
+        step("w", "wait", "x"), step("x", "call", "c", method="GET", url="https://x.com"), consent("c", decision="withdrawn")
+    )
+    asked = play(sample, "oi", answered(Answer("text", "não", wamid="w2"), minutes=1))
+    found = only(run(sample, asked.state, call_ended(asked.state, {})), RecordConsent)
+    assert (found.withdrawn, found.wamid, found.answered_at) == (True, "w2", NOW + timedelta(minutes=1))
+
+
+def test_silence_is_no_consent() -> None:
+    turn = play(OFFERS, "oi", timed_out(30))
+    assert kinds(turn.actions) == ["Left w", "Came c", "WentOn c", "Came o", "Send o", "WentOn o", "End"]
+
+
+@pytest.mark.parametrize(("seconds", "is_sent"), [(1, True), (0, False), (-1, False)])
+def test_a_consent_after_the_withdrawal_lifts_it_and_an_earlier_one_does_not(seconds: int, is_sent: bool) -> None:
+    yes = Answer("interactive", "Sim", "y", sent_at=NOW + timedelta(seconds=seconds))
+    turn = play(OFFERS, "oi", answered(yes, facts=NO_OFFERS))
+    assert only(turn, RecordConsent)
+    assert [action.reason for action in turn.actions if isinstance(action, HandOver)] == ([] if is_sent else ["marketing"])
+
+
+def test_a_consent_to_something_else_does_not_lift_a_withdrawal() -> None:
+    service = {step_id: {**each, "purpose": "service"} if step_id == "c" else each for step_id, each in OFFERS.steps.items()}
+    turn = play(flow(*service.values()), "oi", answered("sim", minutes=1, facts=NO_OFFERS))
+    assert only(turn, HandOver).reason == "marketing"
 
 
 @pytest.mark.parametrize(("chance", "way"), [(0.0, "a"), (0.29, "a"), (0.3, "b"), (0.999999, "b")])

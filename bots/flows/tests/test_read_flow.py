@@ -153,5 +153,10 @@ def test_the_example_of_the_documentation_has_no_problems() -> None:
 
 def test_settings_have_defaults() -> None:
     plain, set_up = read_flow(SMALL), flow(step("a", "end"), greets=False, silence_seconds=0, continues=True, person_words=[])
-    assert (plain.greets, plain.silence_seconds, plain.continues, plain.person_words) == (True, 3, False, ("atendente", "humano"))
+    assert (plain.greets, plain.silence_seconds, plain.continues, plain.person_words) == (
+        True,
+        3,
+        False,
+        ("atendente", "humano", "human"),
+    )
     assert (set_up.greets, set_up.silence_seconds, set_up.continues, set_up.person_words) == (False, 0, True, ())

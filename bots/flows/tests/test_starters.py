@@ -2,11 +2,11 @@
 
 import pytest
 
-from bots.flows.actions import AddLabels, Call, HandOver, SetField
 from bots.flows.checks.flow_checks import check_flow
-from bots.flows.interpreter import run
 from bots.flows.starters import FOLDER, STARTERS
 from bots.flows.tests.sample_flows import call_ended, only, play, sent, tapped
+from bots.flows.turns.actions import AddLabels, Call, HandOver, SetField
+from bots.flows.turns.interpreter import run
 
 
 @pytest.mark.parametrize("key", STARTERS)

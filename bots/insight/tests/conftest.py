@@ -34,7 +34,7 @@ def bot(organization: Organization) -> Bot:
 
 @pytest.fixture
 def version(bot: Bot) -> BotVersion:
-    version = BotVersion.objects.create(bot=bot, number=1, flow=deepcopy(FLOW))
+    version = BotVersion.objects.create(bot=bot, number=1, document=deepcopy(FLOW))
     bot.published = version
     bot.save()
     return version

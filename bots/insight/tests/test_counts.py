@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from bots.flows.actions import Action, Came, Count, End, FellThrough, HandedOver, HandOver, Left, Send, WentOn
+from bots.flows.turns.actions import Action, Came, Count, End, FellThrough, HandedOver, HandOver, Left, Send, WentOn
 from bots.insight.counts import COLUMNS, record_counts
 from bots.models import Bot, BotVersion, StepCount
 
@@ -51,7 +51,7 @@ def test_a_day_is_one_in_utc(version: BotVersion) -> None:
 
 
 def test_versions_are_counted_apart(bot: Bot, version: BotVersion) -> None:
-    second = BotVersion.objects.create(bot=bot, number=2, flow=version.flow)
+    second = BotVersion.objects.create(bot=bot, number=2, document=version.document)
     record((second, [Came("a")]), (version, [Came("a")]), (second, [Came("a")]))
     assert {version_id: counts[0] for (version_id, _, _), counts in stored().items()} == {version.pk: 1, second.pk: 2}
 
@@ -95,7 +95,7 @@ def test_steps_that_differ_by_case_are_counted_apart(version: BotVersion) -> Non
 
 def test_concurrent_workers_lose_no_count_and_do_not_deadlock(bot: Bot, version: BotVersion) -> None:
     """Without `run_in_transaction`, which would run a deadlock's victim again."""
-    versions = [version, BotVersion.objects.create(bot=bot, number=2, flow=version.flow)]
+    versions = [version, BotVersion.objects.create(bot=bot, number=2, document=version.document)]
     expected: Counter[tuple[int, str, date, int]] = Counter()
 
     def work(seed: int) -> Counter[tuple[int, str, date, int]]:

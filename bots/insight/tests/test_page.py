@@ -84,7 +84,7 @@ def test_an_unpublished_bot_keeps_its_counts(member: User, bot: Bot, version: Bo
 def test_what_an_administrator_wrote_is_escaped(member: User, bot: Bot, version: BotVersion) -> None:
     bot.name = "<b>bot</b>"
     bot.save()
-    flow = version.flow
+    flow = version.document
     flow["steps"][0]["title"] = "<script>alert(1)</script>"
     version.save()
     count(version, "welcome", came=3)

@@ -31,7 +31,7 @@ def test_a_period_has_so_many_days_with_today_in_utc(days: int, first: date) -> 
 
 
 def test_the_counts_of_all_versions_and_days_are_added(bot: Bot, version: BotVersion) -> None:
-    second = BotVersion.objects.create(bot=bot, number=2, flow=FLOW)
+    second = BotVersion.objects.create(bot=bot, number=2, document=FLOW)
     count(version, "welcome", came=5, went_on=4, left=1)
     count(version, "welcome", WEEK.first, came=2, handed_over=1, fell_through=1)
     count(second, "welcome", came=10)
@@ -41,7 +41,7 @@ def test_the_counts_of_all_versions_and_days_are_added(bot: Bot, version: BotVer
 
 def test_other_days_and_other_bots_are_not_counted(bot: Bot, version: BotVersion, organization: Organization) -> None:
     other = Bot.objects.create(organization=organization, key="outro", name="Outro")
-    count(BotVersion.objects.create(bot=other, number=1, flow=FLOW), "welcome", came=1)
+    count(BotVersion.objects.create(bot=other, number=1, document=FLOW), "welcome", came=1)
     count(version, "welcome", WEEK.first - timedelta(days=1), came=1)
     count(version, "welcome", WEEK.last + timedelta(days=1), came=1)
     assert step_totals(bot, WEEK) == {}
@@ -62,7 +62,7 @@ def test_each_day_has_its_counts(bot: Bot, version: BotVersion) -> None:
 
 def test_each_version_starts_with_its_own_first_step(bot: Bot, version: BotVersion) -> None:
     flow: dict[str, Any] = FLOW | {"start": "choice"}
-    second = BotVersion.objects.create(bot=bot, number=2, flow=flow)
+    second = BotVersion.objects.create(bot=bot, number=2, document=flow)
     count(version, "welcome", came=5)
     count(version, "choice", came=100)
     count(second, "welcome", came=100)
@@ -72,7 +72,7 @@ def test_each_version_starts_with_its_own_first_step(bot: Bot, version: BotVersi
 
 def test_many_versions_cost_no_more_queries(bot: Bot, version: BotVersion) -> None:
     for number in range(2, 30):
-        count(BotVersion.objects.create(bot=bot, number=number, flow=FLOW), "welcome", came=1)
+        count(BotVersion.objects.create(bot=bot, number=number, document=FLOW), "welcome", came=1)
     with CaptureQueriesContext(connection) as queries:
         assert step_totals(bot, WEEK)["welcome"].came == 28
         assert day_totals(bot, WEEK)[-1].started == 28
@@ -82,7 +82,7 @@ def test_many_versions_cost_no_more_queries(bot: Bot, version: BotVersion) -> No
 def test_steps_are_listed_in_the_order_of_the_flow(version: BotVersion) -> None:
     totals = {"choice": StepTotals(5), "welcome": StepTotals(10), "old": StepTotals(1)}
     with translation.override("en"):
-        lines = step_lines(version.flow, totals)
+        lines = step_lines(version.document, totals)
     assert [(line.number, line.name, line.totals.came, line.bar) for line in lines] == [
         (1, "Boas-vindas", 10, 100),
         (2, "Escolha", 5, 50),

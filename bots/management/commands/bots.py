@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter, no_translations
+from django.core.management.base import CommandError, CommandParser, DjangoHelpFormatter, no_translations
 from django.utils import timezone
 
 from bots.flows.documents import MAX_BYTES
@@ -16,6 +16,7 @@ from bots.publishing.assignments import assign_bot
 from bots.publishing.services import export_flow, import_flow, key_of
 from bots.publishing.versions import CannotPublish, flow_problems, publish_bot
 from contacts.services import InvalidInput
+from organizations.audit.commands import OperatorCommand
 from organizations.models import Organization, PhoneNumber
 
 STANDARD = "-"
@@ -36,7 +37,7 @@ class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Django's order of options, with the line breaks of the texts."""
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = HELP
 
     def add_arguments(self, parser: CommandParser) -> None:

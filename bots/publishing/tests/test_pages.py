@@ -15,13 +15,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from bots.ai.settings import AiSettings
 from bots.flows.starters import STARTERS
-from bots.models import AutomaticMessages, Bot, BotDryRun, StepCount
+from bots.models import AiConnection, AutomaticMessages, Bot, BotDryRun, ContactSwitch, StepCount
 from bots.publishing.assignments import assign_bot
-from bots.publishing.dry_run_queue import LANE
-from bots.publishing.services import replace_draft
+from bots.publishing.contact_switches import LANE as SWITCH_LANE
+from bots.publishing.services import create_ai, replace_draft
 from bots.publishing.tests.conftest import NOON, flow, text
 from bots.publishing.versions import publish_bot
+from bots.trials.dry_run_queue import LANE
 from conftest import html_of
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Profile
@@ -150,7 +152,7 @@ def test_the_page_of_a_number_says_in_how_many_conversations_the_bot_failed(
 ) -> None:
     address = reverse("number", args=[padaria.pk, number.pk])
     assert "The bot failed" not in html_of(admin.get(address))
-    for index, reason in enumerate(("failed", "call_failed", "asked")):
+    for index, reason in enumerate(("failed", "no_answer", "asked", "limit")):
         contact = {"create_for_phone_number": number, "wa_id": f"55619815005{index:02}"}
         Contact.objects.create(**contact, owner="waiting", owner_reason=reason)
     assert "The bot failed in 2 conversations, which wait for a person." in html_of(admin.get(address))
@@ -226,18 +228,59 @@ def test_a_bot_is_switched_on_for_new_contacts_only(admin: Client, padaria: Orga
     number.refresh_from_db()
     contact.refresh_from_db()
     assert (number.default_bot, number.default_profile, contact.profile) == ("atendimento", Profile.BOT, Profile.HUMAN)
-    assert "Answers here. Whoever writes for the first time gets the bot." in html_of(response)
+    assert "Answers here. People who write for the first time get the bot." in html_of(response)
 
 
 def test_a_bot_is_switched_on_for_everybody(admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber) -> None:
     contact = Contact.objects.create(create_for_phone_number=number, wa_id="5561981500588")
     publish_bot(bot=bot, by=None, now=NOON)
 
-    post(admin, "bot_numbers", padaria, bot.pk, number="5243", all_contacts="on")
+    shown = html_of(post(admin, "bot_numbers", padaria, bot.pk, number="5243", all_contacts="on"))
+    progress = url("number_contact_switch", padaria, bot.pk, number.pk)
+    assert "Contacts are being handed over: 0 of 1" in shown
+    assert f'hx-get="{progress}"' in shown
+    SWITCH_LANE.run_once()
 
+    assert "1 contact was handed over" in html_of(admin.get(progress))
+    assert "hx-get" not in html_of(admin.get(progress))
     number.refresh_from_db()
     contact.refresh_from_db()
     assert (number.default_bot, number.default_profile, contact.profile) == ("atendimento", Profile.HUMAN, Profile.BOT)
+
+
+def test_a_number_has_a_bot_and_an_ai_which_are_switched_off_each(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
+) -> None:
+    connection = AiConnection(base_url="https://ai.example.com/v1")
+    ai = create_ai(organization=padaria, settings=AiSettings(name="Lia"), connection=connection, by=None, now=NOON)
+    publish_bot(bot=bot, by=None, now=NOON)
+    post(admin, "bot_numbers", padaria, bot.pk, number="5243")
+    shown = html_of(post(admin, "bot_numbers", padaria, ai.pk, number="5243", new_contacts="on"))
+    assert "Lia is the AI of" in shown
+    assert "Is to answer here, when it is published. People who write for the first time get the AI." in shown
+    number.refresh_from_db()
+    assert (number.default_bot, number.default_ai, number.default_profile) == (bot.key, ai.key, Profile.AI)
+
+    assert "the AI answers nobody, because Lia is not published" in page(admin, "bots", padaria)
+    assert "the AI answers nobody, because Lia is not published" in page(admin, "number", padaria, number.pk)
+    post(admin, "number_ai_off", padaria, number.pk)
+    number.refresh_from_db()
+    assert (number.default_bot, number.default_ai) == (bot.key, "")
+    assert "No AI here." in page(admin, "bot_numbers", padaria, ai.pk)
+    post(admin, "number_bot_off", padaria, number.pk)
+    number.refresh_from_db()
+    assert number.default_bot == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("dead", "The work stopped after 7 contacts."), ("done", "7 contacts were handed over")]
+)
+def test_the_end_of_a_switch_is_shown(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber, state: str, words: str
+) -> None:
+    ContactSwitch.objects.create(number=number, organization_id=padaria.pk, profile="bot", state=state, contacts=9, switched=7)
+
+    assert words in page(admin, "bot_numbers", padaria, bot.pk)
 
 
 def test_a_number_of_another_organization_cannot_be_chosen(
@@ -368,6 +411,25 @@ def test_the_words_of_the_number_are_shown_after_a_hand_over(phone: Phone, bot: 
     assert "Note for the person: Escreveu outra coisa" in shown
 
 
+def test_the_automatic_messages_of_a_chosen_number_are_tried(
+    phone: Phone, number: PhoneNumber, foreign_number: PhoneNumber
+) -> None:
+    for each in (number, foreign_number):
+        columns = {"away": {"type": "text", "text": f"Fechado {each.pk}"}, "away_is_on": True}
+        AutomaticMessages.objects.create(number=each, **columns)
+    assert "Fechado" not in phone.do(say="yes", text="oi", hours="closed")
+    assert f'<option value="{number.pk}"' in phone.html
+    assert f'<option value="{foreign_number.pk}"' not in phone.html
+
+    phone.do(restart="yes", number=str(number.pk))
+    shown = phone.do(say="yes", text="oi")
+
+    assert f"Fechado {number.pk}" in shown
+    assert "Automatic message: away message" in shown
+    phone.do(restart="yes", number=str(foreign_number.pk))
+    assert "Fechado" not in phone.do(say="yes", text="oi")
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -378,6 +440,10 @@ def test_the_words_of_the_number_are_shown_after_a_hand_over(phone: Phone, bot: 
         {"minutes": "x"},
         {"minutes": "9" * 15},
         {"call": "maybe"},
+        {"ai": "ok:nothing"},
+        {"ai": ""},
+        {"number": "x"},
+        {"number": "9" * 40},
         {"hours": "x"},
         {"say": "yes"},
         {"script": "\x00\n" * 90},

@@ -10,9 +10,10 @@ from bots.flows.flow import InvalidFlow
 from bots.models import Bot, BotVersion
 from bots.publishing import services
 from bots.publishing.assignments import assign_bot
-from bots.publishing.services import BotInUse, create_bot, delete_bot, export_flow, import_flow, rename_bot
+from bots.publishing.services import BotInUse, create_bot, create_webhook_bot, delete_bot, export_flow, import_flow, rename_bot
 from bots.publishing.tests.conftest import NOON, flow, text
 from bots.publishing.versions import flow_problems, publish_bot
+from bots.webhook_bots.settings import WebhookSettings
 from contacts.services import InvalidInput
 from organizations.models import Organization, PhoneNumber
 
@@ -149,3 +150,14 @@ def test_a_bot_that_a_number_uses_is_not_deleted(bot: Bot, number: PhoneNumber, 
 
     assert refusal.value.numbers == [number]
     assert [each.pk for each in Bot.objects.all()] == [bot.pk]
+
+
+def test_a_flow_does_not_replace_the_settings_of_a_webhook_bot(padaria: Organization, bot: Bot) -> None:
+    settings = WebhookSettings(name="Programa", url="https://bot.example.com/")
+    webhook_bot = create_webhook_bot(organization=padaria, settings=settings, by=None, now=NOON)
+
+    with pytest.raises(InvalidInput, match="does not work by steps"):
+        import_flow(organization=padaria, content=export_flow(bot=bot), key=webhook_bot.key, by=None, now=NOON)
+
+    webhook_bot.refresh_from_db()
+    assert webhook_bot.draft["kind"] == "webhook"

@@ -10,15 +10,14 @@ import pytest
 from django.db import connection
 
 from bots.models import Bot, BotConversation, BotFile, BotVersion
-from bots.publishing import assignments
-from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, switch_contacts
+from bots.publishing.assignments import NoBot, assign_bot, find_number_bot, remove_bot
 from bots.publishing.changes import compare_flows
 from bots.publishing.services import export_flow, import_flow, replace_draft
 from bots.publishing.tests.conftest import NOON, flow, text
 from bots.publishing.versions import CannotPublish, publish_bot, restore_version, unpublish_bot
 from bots.web_requests.allow_list import AllowList
-from contacts.models import Contact, ContactChange
-from organizations.models import Organization, PhoneNumber, Profile, Revision, User
+from contacts.models import Contact
+from organizations.models import Organization, PhoneNumber, Revision, User
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -37,8 +36,8 @@ def test_each_publication_of_a_changed_draft_is_a_version_of_its_own(bot: Bot) -
 
     bot.refresh_from_db()
     assert (first.number, second.number, bot.published) == (1, 2, second)
-    assert (second.published_by, second.create_in, second.flow) == (ana, LATER, bot.draft)
-    assert BotVersion.objects.get(number=1).flow == flow()
+    assert (second.published_by, second.create_in, second.document) == (ana, LATER, bot.draft)
+    assert BotVersion.objects.get(number=1).document == flow()
 
 
 def test_a_name_that_nobody_can_see_is_not_taken_from_the_draft(bot: Bot) -> None:
@@ -98,7 +97,7 @@ def test_a_restored_version_is_the_draft_and_nothing_else_changes(bot: Bot) -> N
 
     restored = restore_version(version=first, by=None, now=LATER)
 
-    assert (restored.draft, restored.undo[-1], restored.published) == (first.flow, changed, second)
+    assert (restored.draft, restored.undo[-1], restored.published) == (first.document, changed, second)
     assert publish_bot(bot=bot, by=None, now=LATER).number == 3
 
 
@@ -176,7 +175,7 @@ def test_a_bot_is_taken_off_a_number(bot: Bot, number: PhoneNumber) -> None:
     publish_bot(bot=bot, by=None, now=NOON)
     assign_bot(number=number, bot=bot, by=None, now=NOON)
 
-    assign_bot(number=number, bot=None, by=None, now=LATER)
+    remove_bot(number=number, by=None, now=LATER)
 
     number.refresh_from_db()
     assert (number.default_bot, number.answers_since, number.burst_seconds) == ("", None, 0)
@@ -188,33 +187,6 @@ def test_a_bot_of_another_organization_is_never_assigned(bot: Bot, foreign_numbe
 
     foreign_number.refresh_from_db()
     assert foreign_number.default_bot == ""
-
-
-def test_contacts_of_the_team_are_handed_to_the_bot_with_a_line_each(number: PhoneNumber) -> None:
-    ana = User.objects.create_user("ana@example.com")
-    people = [Contact.objects.create(create_for_phone_number=number, wa_id=f"55619{index}") for index in range(3)]
-    Contact.objects.filter(pk=people[0].pk).update(profile=Profile.AI, activate_bot=True)
-    other = PhoneNumber.objects.create(organization=number.organization, phone_number_id="5244", wa_id="556133214401")
-    elsewhere = Contact.objects.create(create_for_phone_number=other, wa_id="556191")
-
-    has_more = switch_contacts(number=number, by=ana, now=NOON)
-
-    assert not has_more
-    assert [Contact.objects.get(pk=each.pk).profile for each in [*people, elsewhere]] == ["ia", "bot", "bot", "human"]
-    assert ContactChange.objects.filter(kind=ContactChange.Kind.WHO_ANSWERS, actor=ana).count() == 2
-
-
-def test_many_contacts_are_handed_over_in_steps_up_to_a_limit(number: PhoneNumber, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assignments, "CONTACTS_AT_ONCE", 2)
-    monkeypatch.setattr(assignments, "MAX_SWITCHED", 5)
-    ana = User.objects.create_user("ana@example.com")
-    for index in range(7):
-        Contact.objects.create(create_for_phone_number=number, wa_id=f"55619{index}")
-
-    first = switch_contacts(number=number, by=ana, now=NOON)
-    assert (first, Contact.objects.filter(profile=Profile.BOT).count()) == (True, 5)
-    second = switch_contacts(number=number, by=ana, now=NOON)
-    assert (second, Contact.objects.filter(profile=Profile.BOT).count()) == (False, 7)
 
 
 # ---- Differences ----

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from bots.flows.documents import MAX_BYTES
 from bots.flows.flow import InvalidFlow
 from bots.flows.starters import STARTERS
+from bots.models import BotKind
 from bots.publishing.forms import EMPTY, ImportForm, NameForm, NewBotForm
 from bots.publishing.selectors import get_bot_or_404, list_bots
 from bots.publishing.services import BotInUse, create_bot, delete_bot, export_flow, import_flow, rename_bot
@@ -87,7 +88,7 @@ def _new_page(request: HttpRequest, form: NewBotForm, import_form: ImportForm) -
 @for_admins
 @require_http_methods(["GET", "HEAD", "POST"])
 def rename(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
-    bot = get_bot_or_404(access.organization, bot_id)
+    bot = get_bot_or_404(access.organization, bot_id, kind=BotKind.FLOW)
     form = NameForm(request.POST) if request.method == "POST" else NameForm(initial={"name": bot.name})
     if form.is_bound and form.is_valid():
         try:
@@ -119,5 +120,5 @@ def delete(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """The draft as a file."""
-    bot = get_bot_or_404(access.organization, bot_id)
+    bot = get_bot_or_404(access.organization, bot_id, kind=BotKind.FLOW)
     return file_response(export_flow(bot=bot), f"{bot.key}.json")

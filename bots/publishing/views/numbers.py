@@ -1,14 +1,15 @@
-"""On which numbers a bot answers."""
+"""On which numbers a bot or an AI answers."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bots.models import Bot
-from bots.publishing.assignments import MAX_SWITCHED, assign_bot, find_number_bots, switch_contacts
+from bots.models import Bot, BotKind
+from bots.publishing.assignments import assign_bot, find_number_bots, remove_bot
+from bots.publishing.contact_switches import find_switches, start_switch
 from bots.publishing.forms import AssignForm
 from bots.publishing.selectors import get_bot_or_404
 from bots.publishing.views.frame import FRAME
@@ -16,41 +17,75 @@ from contacts.selectors import numbers_of
 from organizations.models import PhoneNumber, Profile
 from organizations.numbers.setup import set_default_profile
 from organizations.permissions import Access, for_admins
-from organizations.text_display import GroupedInt
 
 
 @for_admins
 @require_http_methods(["GET", "HEAD", "POST"])
 def numbers(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
-    """The organization's numbers with their bots. A post makes this bot the bot of one of them."""
+    """The organization's numbers with their bots, or with their AIs. A post makes this bot the one of a number."""
     bot = get_bot_or_404(access.organization, bot_id)
-    owned = find_number_bots(access.organization, numbers_of(access.organization))
-    choices = [each.number for each in owned]
+    choices = numbers_of(access.organization)
     form = AssignForm(request.POST, numbers=choices) if request.method == "POST" else AssignForm(numbers=choices)
     if form.is_bound and choices and form.is_valid():
         _switch_on(request, access, bot, form)
         return redirect("bot_numbers", access.organization.pk, bot.pk)
-    context = {"bot": bot, "owned": owned, "form": form}
+    owned = find_number_bots(access.organization, choices, ai=bot.kind == BotKind.AI)
+    switches, profile = find_switches(choices, _profile(bot)), _profile(bot)
+    lines = [{"each": each, "switch": switches.get(each.number.pk)} for each in owned]
+    context = {"bot": bot, "lines": lines, "profile": profile.value, "form": form}
     return render(request, "bots/numbers.html", FRAME | context, status=422 if form.is_bound else 200)
 
 
+def _profile(bot: Bot) -> Profile:
+    """Returns the choice of who answers that means this bot."""
+    return Profile.AI if bot.kind == BotKind.AI else Profile.BOT
+
+
 def _switch_on(request: HttpRequest, access: Access, bot: Bot, form: AssignForm) -> None:
-    number, now = form.cleaned_data["number"], timezone.now()
+    number, profile, now = form.cleaned_data["number"], _profile(bot), timezone.now()
     assign_bot(number=number, bot=bot, by=access.user, now=now)
     if form.cleaned_data["new_contacts"]:
-        set_default_profile(number=number, profile=Profile.BOT, by=access.user)
-    has_more = form.cleaned_data["all_contacts"] and switch_contacts(number=number, by=access.user, now=now)
-    messages.success(request, gettext("%(bot)s is the bot of %(number)s.") % {"bot": bot, "number": number.shown_name})
-    if has_more:
-        words = gettext("%(count)s contacts were handed to the bot. There are more: do the same again for them.")
-        messages.warning(request, words % {"count": GroupedInt(MAX_SWITCHED)})
+        set_default_profile(number=number, profile=profile, by=access.user)
+    if form.cleaned_data["all_contacts"]:
+        start_switch(number=number, profile=profile, by=access.user, now=now)
+    is_ai = bot.kind == BotKind.AI
+    words = gettext("%(bot)s is the AI of %(number)s.") if is_ai else gettext("%(bot)s is the bot of %(number)s.")
+    messages.success(request, words % {"bot": bot, "number": number.shown_name})
+
+
+@for_admins
+@require_safe
+def contact_switch(request: HttpRequest, access: Access, bot_id: int, number_id: int) -> HttpResponse:
+    """How many contacts have been switched: a part of the page that is fetched every second until the work is done."""
+    bot = get_bot_or_404(access.organization, bot_id)
+    switch = find_switches([_number(access, number_id)], _profile(bot)).get(number_id)
+    if switch is None:
+        raise Http404
+    return render(request, "bots/_contact_switch.html", {"bot": bot, "switch": switch})
 
 
 @for_admins
 @require_POST
 def switch_off(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
     """The number has no bot any more. Its contacts keep what was chosen for them."""
-    number = get_object_or_404(PhoneNumber.objects.filter(organization=access.organization), pk=number_id)
-    assign_bot(number=number, bot=None, by=access.user, now=timezone.now())
-    messages.success(request, gettext("No bot answers at %(number)s any more.") % {"number": number.shown_name})
+    return _switch_off(request, access, number_id, ai=False)
+
+
+@for_admins
+@require_POST
+def switch_ai_off(request: HttpRequest, access: Access, number_id: int) -> HttpResponse:
+    """The number has no AI any more. Its contacts keep what was chosen for them."""
+    return _switch_off(request, access, number_id, ai=True)
+
+
+def _switch_off(request: HttpRequest, access: Access, number_id: int, *, ai: bool) -> HttpResponse:
+    number = _number(access, number_id)
+    remove_bot(number=number, ai=ai, by=access.user, now=timezone.now())
+    words = gettext("No AI answers at %(number)s any more.") if ai else gettext("No bot answers at %(number)s any more.")
+    messages.success(request, words % {"number": number.shown_name})
     return redirect("bots", access.organization.pk)
+
+
+def _number(access: Access, number_id: int) -> PhoneNumber:
+    number: PhoneNumber = get_object_or_404(PhoneNumber.objects.filter(organization=access.organization), pk=number_id)
+    return number

@@ -7,11 +7,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bots.models import Bot, BotVersion
+from bots.models import Bot, BotKind, BotVersion
 from bots.publishing.selectors import draft_changes, get_bot_or_404, is_draft_changed, list_versions
 from bots.publishing.services import export_flow, numbers_naming
 from bots.publishing.versions import CannotPublish, flow_problems, publish_bot, restore_version, unpublish_bot
-from bots.publishing.views.frame import FRAME, file_response
+from bots.publishing.views.frame import FRAME, bot_page, file_response
 from organizations.permissions import Access, for_admins, for_members
 
 
@@ -19,7 +19,7 @@ from organizations.permissions import Access, for_admins, for_members
 @require_http_methods(["GET", "HEAD", "POST"])
 def publish(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """What is new in the draft, its problems, and the numbers that will answer with it. A post publishes."""
-    bot = get_bot_or_404(access.organization, bot_id)
+    bot = get_bot_or_404(access.organization, bot_id, kind=BotKind.FLOW)
     if request.method == "POST":
         try:
             version = publish_bot(bot=bot, by=access.user, now=timezone.now())
@@ -51,8 +51,12 @@ def _publish_page(request: HttpRequest, bot: Bot, *, status: int = 200) -> HttpR
 @for_admins
 @require_POST
 def unpublish(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
+    """Takes back a bot of any kind."""
     bot = get_bot_or_404(access.organization, bot_id)
     unpublish_bot(bot=bot, by=access.user, now=timezone.now())
+    if bot.kind != BotKind.FLOW:
+        messages.success(request, gettext("%(name)s answers nobody any more: your team answers.") % {"name": bot})
+        return redirect(bot_page(bot))
     messages.success(request, gettext("The bot %(name)s begins no conversation any more. Running ones go on.") % {"name": bot})
     return redirect("bots", access.organization.pk)
 
@@ -61,7 +65,7 @@ def unpublish(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse
 @require_safe
 def versions(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     """The history: who published what, and when."""
-    bot = get_bot_or_404(access.organization, bot_id)
+    bot = get_bot_or_404(access.organization, bot_id, kind=BotKind.FLOW)
     context = {"bot": bot, "lines": list_versions(bot), "changes": draft_changes(bot), "is_changed": is_draft_changed(bot)}
     return render(request, "bots/versions.html", FRAME | context)
 
@@ -85,5 +89,5 @@ def export(request: HttpRequest, access: Access, bot_id: int, version_id: int) -
 
 
 def _version(access: Access, bot_id: int, version_id: int) -> BotVersion:
-    versions = BotVersion.objects.filter(bot=bot_id, bot__organization=access.organization)
+    versions = BotVersion.objects.filter(bot=bot_id, bot__organization=access.organization, bot__kind=BotKind.FLOW)
     return get_object_or_404(versions.select_related("bot"), pk=version_id)

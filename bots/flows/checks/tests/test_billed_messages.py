@@ -74,3 +74,24 @@ def test_a_failed_call_costs_the_words_of_the_hand_over() -> None:
 def test_a_flow_that_cannot_run_has_no_figures() -> None:
     nothing = BilledMessages()
     assert billed(send("a", "1", "a")) == billed(step("a", "subflow", start="a")) == nothing
+
+
+FREE = {"id": "ai", "type": "ai_answer", "ai": "sol", "instructions": "Responda.", "until": "fim", "max_answers": 2}
+
+
+def test_all_answers_and_reminders_of_an_ai_count_and_the_words_of_its_hand_over() -> None:
+    found = billed(FREE | {"next": "b", "reminder": {"minutes": 5, "message": text("?")}}, send("b", "2", "end"), END)
+    assert found.segments == (Segment("start", "ai", 0), Segment("answer", "ai", 4))
+    assert found.ends == (PathEnd("ai", 10), PathEnd("end", 10))
+
+
+def test_an_ai_that_chooses_sends_nothing_but_may_hand_over() -> None:
+    branches = [{"name": name, "description": name, "next": name} for name in "ab"]
+    choice = {"id": "c", "type": "ai_branch", "ai": "sol", "question": "?", "branches": branches}
+    found = billed(choice, send("a", "1", "b"), send("b", "2", "end"), END)
+    assert found.segments == (Segment("start", "c", 2),)
+    assert found.ends == (PathEnd("c", 1), PathEnd("end", 2))
+
+
+def test_a_loop_through_an_ai_is_unlimited() -> None:
+    assert PathEnd("end", None) in billed(FREE | {"next": "ai", "failed": "end"}, END).ends

@@ -103,6 +103,20 @@ ONE_STEP: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
         [("percent_sum", "shares")],
     ),
     "no label": ({"type": "label", "next": "b"}, [("no_label", "add")]),
+    "withdrawal": ({"type": "consent", "decision": "withdrawn", "purpose": "marketing", "next": "b"}, []),
+    "consent before a question": (
+        {"type": "consent", "decision": "granted", "purpose": "marketing", "next": "b"},
+        [("consent_unasked", "")],
+    ),
+    "no purpose": ({"type": "consent", "decision": "withdrawn", "purpose": " ", "next": "b"}, [("empty", "purpose")]),
+    "placeholder in a purpose": (
+        {"type": "consent", "decision": "withdrawn", "purpose": "{{name}}", "next": "b"},
+        [("no_placeholder_here", "purpose")],
+    ),
+    "unknown placeholder in a wording": (
+        {"type": "consent", "decision": "withdrawn", "purpose": "service", "wording": "{{x}}", "next": "b"},
+        [("unknown_placeholder", "wording")],
+    ),
     "unknown next": ({"type": "jump", "next": "gone"}, [("unknown_step", "next")]),
     "unknown sub-flow": ({"type": "subflow", "start": "gone", "next": "b"}, [("unknown_step", "start")]),
     "unknown time-out": (
@@ -220,6 +234,26 @@ def test_a_sub_flow_may_end_without_an_end_step() -> None:
 def test_after_a_sub_flow_that_never_returns_nothing_is_reachable() -> None:
     sample = flow(step("a", "subflow", "b", start="end"), send("b", "Oi", "end"), END)
     assert problems(sample) == [("unreachable", "b", "")]
+
+
+def consent_problems(*before: dict[str, Any], decision: str = "granted") -> list[str]:
+    consent = step("c", "consent", "end", decision=decision, purpose="marketing")
+    found = check_flow(flow(*before, consent, END))
+    return [problem.code for problem in found if problem.step == "c" and problem.blocks]
+
+
+def test_a_consent_needs_an_answer_on_every_path() -> None:
+    late = {"minutes": 5, "next": "c"}
+    called = step("a", "call", "c", method="GET", url="https://x.com")
+    assert consent_problems(step("a", "wait", "c")) == []
+    assert consent_problems(ask("a", "text", "b", failed="b"), step("b", "jump", "c")) == []
+    assert consent_problems(step("a", "subflow", "c", start="s"), step("s", "wait")) == []
+    assert consent_problems(called) == ["consent_unasked"]
+    assert consent_problems(step("a", "subflow", "c", start="s"), send("s", "Oi")) == ["consent_unasked"]
+    assert consent_problems(step("a", "subflow", "end", start="c")) == ["consent_unasked"]
+    assert consent_problems(called, decision="withdrawn") == []
+    for decision in ("granted", "withdrawn"):
+        assert consent_problems(step("a", "wait", "c", timeout=late), decision=decision) == ["consent_after_silence"]
 
 
 def loops(*steps: dict[str, Any]) -> bool:

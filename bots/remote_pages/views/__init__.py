@@ -1,0 +1,1 @@
+"""The views of webhook bots and of the log of requests."""
