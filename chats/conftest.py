@@ -43,6 +43,15 @@ class Meta:
     def fault(self, kind: str, times: int | None = 1, **more: Any) -> None:
         self._standin.fault(NUMBER, kind, times=times, **more)
 
+    def add_template(self, name: str, category: str) -> None:
+        """Stores an approved template of the number's account at Meta."""
+        components = [{"type": "BODY", "text": "Olá"}]
+        self._standin.add_template(NUMBER, {"name": name, "language": "pt_BR", "category": category, "components": components})
+
+    def connect(self, **settings: Any) -> None:
+        """Changes how Meta describes the number."""
+        self._standin.connect(NUMBER, statuses=False, **settings)
+
     def clear(self) -> None:
         self._standin.clear_faults(NUMBER)
 

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from chats.inbox.views import alerts, composer, conversation, conversation_state, files, inbox, notes, ownership, template_picker
+from chats.inbox.views import (
+    alerts,
+    composer,
+    conversation,
+    conversation_state,
+    files,
+    inbox,
+    notes,
+    ownership,
+    proposals,
+    template_picker,
+)
 
 urlpatterns = [
     path("", inbox.inbox, name="inbox"),
@@ -22,6 +33,9 @@ urlpatterns = [
     path("<row:contact_id>/notes/", notes.notes, name="contact_notes"),
     path("<row:contact_id>/take-over/", ownership.take_over, name="take_over"),
     path("<row:contact_id>/hand-back/", ownership.hand_back, name="hand_back"),
+    path("<row:contact_id>/proposals/<row:proposal_id>/", proposals.edit, name="proposal_edit"),
+    path("<row:contact_id>/proposals/<row:proposal_id>/send/", proposals.send, name="proposal_send"),
+    path("<row:contact_id>/proposals/<row:proposal_id>/discard/", proposals.discard, name="proposal_discard"),
     path("<row:contact_id>/composer/", composer.composer, name="composer"),
     path("<row:contact_id>/window/", composer.window, name="conversation_window"),
     path("<row:contact_id>/send/", composer.send, name="send_answer"),

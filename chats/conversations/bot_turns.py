@@ -70,10 +70,20 @@ def _find(keys: Collection[MessageKey]) -> Iterable[BotTurnMessage]:
 
 def merge_turns(*, kept: Contact, absorbed: Contact) -> None:
     """Moves what has to be answered to `kept`, who is the same person. Must run in a transaction."""
-    BotTurnMessage.objects.filter(contact=absorbed).update(contact=kept)
-    if BotTurn.objects.filter(contact=absorbed).exists():
+    of_absorbed = BotTurnMessage.objects.filter(contact=absorbed)
+    # Without a turn, a remote bot was asked. Its request goes with `absorbed`, so the turn begins again.
+    is_unanswered = of_absorbed.filter(is_answered=False).exists() or BotTurn.objects.filter(contact=absorbed).exists()
+    of_absorbed.update(contact=kept)
+    if is_unanswered:
         _schedule({kept.pk: timedelta()}, {kept.pk: kept})
         wake_after_commit(BotTurn)
+
+
+def restart_turn(contact: Contact) -> None:
+    """Makes a turn due for the messages of a locked contact that are not answered: another bot than the one that was asked has to.
+    Must run in a transaction."""
+    _schedule({contact.pk: timedelta()}, {contact.pk: contact})
+    wake_after_commit(BotTurn)
 
 
 def _turn_message(row: Message, now: datetime) -> BotTurnMessage:

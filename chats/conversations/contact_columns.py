@@ -3,17 +3,18 @@
 The contacts are locked. Functions that do not save them say so.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import F, Max, Min, Q, QuerySet
 
 from chats.conversations import bot_turns, done_and_blocked, reactions_and_edits, read_state, session_assignment
-from chats.models import Message, MessageStatus, Origin, SendQueue
-from contacts.identities.marketing_choices import merge_choices
+from chats.models import Message, MessageStatus, Origin, ProposedMessage, SendQueue
+from contacts.consent.ledger import MARKETING_COLUMNS, merge_decisions
 from contacts.identities.profile_names import ProfileNames, withdraw_names
 from contacts.lists.search import index_names
-from contacts.models import Contact, MarketingChoice
+from contacts.models import ConsentDecision, Contact
 from contacts.owner_changes import OWNER_COLUMNS
 from contacts.owners import Owner
 from jobs.bulk_writes import update_rows
@@ -32,14 +33,15 @@ CONTACT_COLUMNS = [
     "waiting_since",
     "unread_count",
     "unread_at",
+    "read_webhook_id",
     "search_name",
     "session_id",
     "session_expires_at",
     "session_is_active",
 ]
 MERGED_COLUMNS = (
-    *("read_webhook_id", "done_until", "window_refused_at"),
-    *("marketing_refused_at", "marketing_stopped", "marketing_at"),
+    *("done_until", "window_refused_at"),
+    *("marketing_refused_at", *MARKETING_COLUMNS),
     *OWNER_COLUMNS,
 )
 """Columns that a merge changes besides `CONTACT_COLUMNS`."""
@@ -60,6 +62,7 @@ def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None
     SendQueue.objects.merge(kept=kept, absorbed=absorbed)
     bot_turns.merge_turns(kept=kept, absorbed=absorbed)
     of_absorbed.update(contact=kept, updated_at=now)
+    ProposedMessage.objects.filter(contact=absorbed).update(contact=kept)
     if moved:
         times = [row.create_in for row in moved]
         session_assignment.reassign([session_assignment.ReassignedSpan(kept, min(times), max(times))], now)
@@ -73,7 +76,7 @@ def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None
     names = ProfileNames()
     names.merge(kept, absorbed)
     names.save()
-    merge_choices(kept, absorbed)
+    merge_decisions(kept, absorbed)
     read_state.recount_unread([kept])
     index_names([kept])
     kept.save(update_fields=[*CONTACT_COLUMNS, *MERGED_COLUMNS])
@@ -96,6 +99,19 @@ def recompute_contacts(contacts: QuerySet[Contact], now: datetime) -> int:
     return sum(_recompute({pk: locked[pk] for pk in ids[start : start + BATCH]}, now) for start in range(0, len(ids), BATCH))
 
 
+def recompute_after_deletion(contacts: Mapping[int, Contact], session_ids: Collection[uuid.UUID], now: datetime) -> None:
+    """Computes and saves the sessions and the unread counts of these contacts, by id, after their first messages were deleted.
+    `session_ids` are the sessions of those messages. The contacts are locked. Their times stay."""
+    cut = Message.objects.filter(session_id__in=session_ids, contact__in=contacts)
+    left = Message.objects.filter(contact__in=set(cut.values_list("contact", flat=True))).order_by()
+    starts = dict(left.values_list("contact").annotate(Min("create_in")))
+    session_assignment.reassign([session_assignment.ReassignedSpan(contacts[pk], at, at) for pk, at in starts.items()], now)
+    with_unread = [contact for contact in contacts.values() if contact.unread_count]
+    read_state.recount_unread(with_unread)
+    changed = {contact.pk: contact for contact in (*with_unread, *(contacts[pk] for pk in starts))}
+    update_rows(list(changed.values()), ("unread_count", "unread_at", "session_id", "session_expires_at", "session_is_active"))
+
+
 def recompute_times(contacts: Iterable[Contact]) -> None:
     """Computes the message times of these contacts, after the times of messages changed. Does not save."""
     by_id = {contact.pk: contact for contact in contacts}
@@ -113,8 +129,8 @@ def correct_phone_times(wrong_times: Iterable[tuple[Contact, datetime]], *, seen
         return
     with_phone = Q(wa_id=F("contact__wa_id")) | Q(wa_id_received=F("contact__wa_id"))
     messages = _latest_times(Message.objects.filter(with_phone, contact__in=wrong, callback_data=None))
-    choices = MarketingChoice.objects.filter(contact__in=wrong, wa_id=F("contact__wa_id")).order_by()
-    chosen = dict(choices.values_list("contact").annotate(Max("told_at")))
+    choices = ConsentDecision.objects.filter(contact__in=wrong, wa_id=F("contact__wa_id")).order_by()
+    chosen = dict(choices.values_list("contact").annotate(Max("decided_at")))
     for pk, contact in wrong.items():
         if latest := max(filter(None, (messages.get(pk), chosen.get(pk), seen_at)), default=None):
             contact.wa_id_at = latest

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from chats.conversations.read_state import recount_unread
 from chats.models import Message, Origin
-from contacts.change_log import record_changes
+from contacts.change_log import record_staff_changes
 from contacts.models import Contact, ContactChange
 from contacts.owner_changes import OWNER_COLUMNS, OwnerChange, change_owners, chosen_owner
 from contacts.owners import Owner, OwnerReason
@@ -22,7 +22,7 @@ TICK = timedelta(microseconds=1)
 COLUMNS = ("done_until", "blocked_at", "waiting_since", "unread_count", "unread_at", *OWNER_COLUMNS)
 
 
-def mark_as_done(*, contact: Contact, by: User, now: datetime, seen: datetime | None = None) -> bool:
+def mark_as_done(*, contact: Contact, by: User | None, now: datetime, seen: datetime | None = None) -> bool:
     """Marks that the customer's messages so far need no answer. Messages that were sent after `seen`, if given, stay unanswered,
     because the user had not seen them. Returns whether the conversation was unanswered."""
 
@@ -37,7 +37,7 @@ def mark_as_done(*, contact: Contact, by: User, now: datetime, seen: datetime | 
     return _decide(contact, done, by=by, now=now)
 
 
-def reopen(*, contact: Contact, by: User, now: datetime) -> bool:
+def reopen(*, contact: Contact, by: User | None, now: datetime) -> bool:
     """Marks that the customer's last message needs an answer. Returns whether it was marked as done."""
 
     def undone(locked: Contact) -> Kind | None:
@@ -49,7 +49,7 @@ def reopen(*, contact: Contact, by: User, now: datetime) -> bool:
     return _decide(contact, undone, by=by, now=now)
 
 
-def block(*, contact: Contact, by: User, now: datetime) -> bool:
+def block(*, contact: Contact, by: User | None, now: datetime) -> bool:
     """Blocks the contact: its messages are stored, and do not count as unread. Returns whether it was not blocked before."""
 
     def blocked(locked: Contact) -> Kind | None:
@@ -61,7 +61,7 @@ def block(*, contact: Contact, by: User, now: datetime) -> bool:
     return _decide(contact, blocked, by=by, now=now)
 
 
-def unblock(*, contact: Contact, by: User, now: datetime) -> bool:
+def unblock(*, contact: Contact, by: User | None, now: datetime) -> bool:
     """Unblocks the contact. Messages that arrived meanwhile count as unread too. Returns whether it was blocked."""
 
     def unblocked(locked: Contact) -> Kind | None:
@@ -91,7 +91,7 @@ def _first_unanswered(contact: Contact) -> datetime | None:
     return rows.order_by("create_in").values_list("create_in", flat=True).first()
 
 
-def _decide(contact: Contact, change: Callable[[Contact], Kind | None], *, by: User, now: datetime) -> bool:
+def _decide(contact: Contact, change: Callable[[Contact], Kind | None], *, by: User | None, now: datetime) -> bool:
     """Changes the locked contact, and stores what depends on it and a line in the conversation. Returns False if `change` changed
     nothing."""
 
@@ -103,7 +103,7 @@ def _decide(contact: Contact, change: Callable[[Contact], Kind | None], *, by: U
         locked.update_waiting()
         recount_unread([locked])
         locked.save(update_fields=COLUMNS)
-        record_changes([(locked.pk, {})], kind=kind, by=by, now=now)
+        record_staff_changes([(locked.pk, {})], organization=locked.organization_id, kind=kind, by=by, now=now)
         publish_revisions([locked.organization_id or 0])
         return True
 

@@ -1,21 +1,32 @@
 """Stores received messages, many at a time: each once, in its session, and updates their contacts."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from chats.conversations import bot_turns, ownership, reactions_and_edits, read_state, session_assignment, statuses
+from chats.conversations import (
+    bot_turns,
+    conversation_events,
+    ownership,
+    reactions_and_edits,
+    read_state,
+    session_assignment,
+    statuses,
+)
 from chats.conversations.contact_columns import CONTACT_COLUMNS, correct_name_times, correct_phone_times, recompute_times
 from chats.conversations.sessions import SessionEffect
 from chats.media.download_queue import queue_downloads
 from chats.models import ChangedText, Message, MessageStatus, Origin
 from cloud_api.payloads import Message as ParsedMessage
 from cloud_api.payloads.texts import is_missed_call
+from contacts.consent.messages import WordMessage, store_word_decisions
+from contacts.consent.words import WORD_KINDS, decision_of_text, words_of
 from contacts.identities.profile_names import ProfileNames
 from contacts.lists.search import index_names
 from contacts.models import Contact
 from jobs.bulk_writes import insert_rows, update_rows
+from organizations.events.outbox import reports_events
 from organizations.numbers.inbound_items import InboundItem
 
 ORIGINS = Origin.values
@@ -76,7 +87,7 @@ def stored_message_times(keys: Collection[MessageKey]) -> dict[MessageKey, datet
     return {row.key: row.create_in for row in rows.only("phone_number", "wamid", "create_in")}
 
 
-def store_messages(messages: Sequence[InboundMessage], now: datetime) -> None:
+def store_messages(messages: Sequence[InboundMessage], now: datetime, *, is_rebuilding: Callable[[], bool]) -> None:
     """Stores these messages. Must run in a transaction. Raises IntegrityError if another transaction has just stored one of them.
 
     A repeated message changes nothing, unless it contains more than the stored row (see `_columns_to_update`).
@@ -90,6 +101,8 @@ def store_messages(messages: Sequence[InboundMessage], now: datetime) -> None:
     updates = _update_stored(repeated, contacts, now)
     reassigned = [each.row for each in updates if each.changes_session]
     old_times = {each.row.pk: each.old_time for each in updates if each.old_time}
+    reported = [(row, message) for row, message in received if row.key not in stored and reports_events(message.number)]
+    before = conversation_events.contact_states(message.contact for _, message in reported)
 
     session_assignment.assign_rows(new, reassigned, contacts, now, old_times=old_times)
     had_turn = bot_turns.restore_answers(new)
@@ -98,14 +111,16 @@ def store_messages(messages: Sequence[InboundMessage], now: datetime) -> None:
     # `assign_rows` may have stored another session of the other rows. These objects were read before, so it is not written again.
     update_rows([each.row for each in updates if not each.changes_session], UPDATED_COLUMNS)
 
-    read_state.count_unread(new)
+    read_state.count_unread(new, is_rebuilding=is_rebuilding)
     read_state.recount_unread([contacts[pk] for pk in {each.row.contact_id for each in updates}])
     times = {message_key(message): _first_time(message, stored.get(message_key(message))) for message in best}
     _correct_times(messages, updates, times)
     _update_contacts(messages, contacts, times)
+    _store_word_decisions([*new, *(each.row for each in updates)], messages, contacts, now)
 
     queue_downloads([*new, *(each.row for each in updates)], now)
-    statuses.apply_stored_statuses(new, now)
+    conversation_events.record_received([(row, message.webhook) for row, message in reported], before, now)
+    statuses.apply_stored_statuses(new, now, webhooks={row.key: message.webhook for row, message in reported})
     reactions_and_edits.apply_to_targets([*new, *(each.row for each in updates if each.old_time)], now)
     ownership.follow_messages(new, contacts, now)
     bot_turns.start_turns(new, had_turn, contacts, now)
@@ -301,6 +316,23 @@ def _update_contacts(
     names.save()
     index_names(contacts.values())
     update_rows(sorted(contacts.values(), key=lambda contact: contact.pk), CONTACT_COLUMNS)
+
+
+def _store_word_decisions(
+    rows: Iterable[Message], messages: Iterable[InboundMessage], contacts: Mapping[int, Contact], now: datetime
+) -> None:
+    """Stores what customers decided about marketing messages by a word such as PARAR. A message to a group is none to the number.
+    `rows` are rows of `messages`."""
+    numbers = {message.number.phone_number_id: message.number for message in messages}
+    words = [
+        WordMessage(contact=contacts[row.contact_id], wamid=row.wamid or "", stops=stops, sent_at=row.create_in)
+        for row in rows
+        if row.is_user_message and row.kind in WORD_KINDS and not row.group_id
+        if (stops := decision_of_text(row.content, words_of(numbers[row.phone_number_id].marketing_words, row.create_in)))
+        is not None
+    ]
+    if words:
+        store_word_decisions(words, now)
 
 
 def _lock_missing(ids: Iterable[int], contacts: dict[int, Contact]) -> None:

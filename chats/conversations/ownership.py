@@ -9,9 +9,11 @@
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chats.conversations import contact_columns
+from chats.conversations.conversation_events import ReachedStatus, record_statuses
 from chats.conversations.reactions_and_edits import ACTION_KINDS
 from chats.models import Message, MessageStatus, Origin, QueuedMessage, SendQueue
 from contacts.models import Contact
@@ -33,7 +35,7 @@ WITHOUT_BOT = (Owner.PERSON, Owner.META_AGENT)
 # ---- what people do ----
 
 
-def take_over(*, contact: Contact, by: User, now: datetime) -> bool:
+def take_over(*, contact: Contact, by: User | None, now: datetime) -> bool:
     """Puts the team in charge, and withdraws what the bot has queued. Returns whether somebody else was in charge."""
 
     def take(locked: Contact) -> OwnerChange:
@@ -44,7 +46,7 @@ def take_over(*, contact: Contact, by: User, now: datetime) -> bool:
     return _decide(contact, take, now)
 
 
-def hand_back(*, contact: Contact, by: User, now: datetime) -> bool:
+def hand_back(*, contact: Contact, by: User | None, now: datetime) -> bool:
     """Puts the bot or AI in charge again. Returns False if it was, or if the team was chosen to answer this contact."""
 
     def give_back(locked: Contact) -> OwnerChange:
@@ -142,11 +144,13 @@ def withdraw_queued(contact_ids: Collection[int], now: datetime) -> int:
     # The outbox marks a message as being sent while it holds the lock of its queue.
     list(SendQueue.objects.select_for_update().filter(pk__in=contact_ids).order_by("pk").values_list("pk"))
     queued = QueuedMessage.objects.filter(contact__in=contact_ids, attempted_at=None, message__origin__in=BOT_ORIGINS)
-    ids = sorted(queued.values_list("pk", flat=True))
-    if not ids:
+    messages = {row.message_id: row.message for row in queued.select_related("message").order_by("pk")}
+    if not messages:
         return 0
+    ids = list(messages)
     Message.objects.filter(pk__in=ids).update(message_status=MessageStatus.WITHDRAWN, updated_at=now)
     QueuedMessage.objects.filter(pk__in=ids).delete()
+    record_statuses([replace(ReachedStatus.of(each, now), status=MessageStatus.WITHDRAWN) for each in messages.values()])
     return len(ids)
 
 

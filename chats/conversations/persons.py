@@ -7,7 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from django.utils import timezone
+
 from chats.conversations.contact_columns import correct_phone_times, merge_conversations
+from chats.conversations.conversation_events import changed_names, contact_states
 from chats.conversations.inbound_messages import (
     InboundMessage,
     find_contacts_of_messages,
@@ -15,13 +18,14 @@ from chats.conversations.inbound_messages import (
     stored_message_times,
 )
 from cloud_api.payloads import AddressBookEntry, IdentityChange, IdentityUpdate, Item, MarketingPreference, Message, Person
+from contacts.consent.preferences import ReceivedChoice, choice_key, store_choices, stored_choice_times
 from contacts.identities.identifier_changes import apply_identity_change
-from contacts.identities.marketing_choices import ReceivedChoice, choice_key, store_choices, stored_choice_times
 from contacts.identities.profile_names import record_listed_name
 from contacts.identities.resolution import NamedPerson, resolve_contacts
 from contacts.lists.search import index_names
 from contacts.models import Contact
 from jobs.bulk_writes import update_rows
+from organizations.events.outbox import record_events, reports_events
 from organizations.numbers.inbound_items import InboundItem, Kind, items_of_kind
 
 ContactKey = tuple[str, str]
@@ -60,7 +64,7 @@ def with_contacts(messages: Sequence[InboundItem[Message]], known: Mapping[tuple
     return [InboundMessage.of(each, contacts[each.key]) for each in messages]
 
 
-def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPreference]]) -> None:
+def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPreference]], now: datetime) -> None:
     """Stores the names of address books and the choices about marketing messages. Removed address book entries change nothing."""
     kept = [each for each in items if not (isinstance(each.item, AddressBookEntry) and each.item.removed)]
     choices = items_of_kind(kept, MarketingPreference)
@@ -68,6 +72,7 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
     times = {each.key: first.get(_choice_key(each), each.time) for each in choices}
     named = [NamedPerson(each.number, each.item.person, times.get(each.key, each.time), is_dated=_is_dated(each)) for each in kept]
     contacts = resolve_contacts(named)
+    before = contact_states(contacts) if any(reports_events(each.number) for each in kept) else {}
     received = []
     for each, person, contact in zip(kept, named, contacts, strict=True):
         contact.create_in = min(contact.create_in, person.time)
@@ -75,11 +80,15 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
             received.append(ReceivedChoice(each.item, contact, person.time))
         else:
             record_listed_name(contact, person.person.name or "", person.time if person.is_dated else None)
-    corrected = store_choices(received)
+    corrected = store_choices(received, now)
     correct_phone_times((each.contact, each.old_time) for each in corrected)
     changed = list({contact.pk: contact for contact in (*contacts, *(each.contact for each in corrected))}.values())
     index_names(changed)
     update_rows(changed, PERSON_COLUMNS)
+    if before:
+        sources = {contact.pk: (contact, each.webhook) for each, contact in zip(kept, contacts, strict=True)}
+        found = [changed_names(contact, before[pk], webhook, timezone.now()) for pk, (contact, webhook) in sources.items()]
+        record_events([event for events in found for event in events])
 
 
 def _apply_identity_change(each: InboundItem[Item], change: IdentityChange, now: datetime) -> Contact:

@@ -2,10 +2,11 @@
 
 One rule says what is unread, for the count in the list, the line in the conversation and the read receipts: a live message of the
 customer that does not change another message, is not a notice of WhatsApp's, and came with a later webhook than `read_webhook_id`.
-A blocked contact has nothing unread.
+A message that is stored later than its webhook's id suggests moves that mark back (docs/decisions/0024). A blocked contact has
+nothing unread.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
@@ -42,11 +43,24 @@ def first_unread(contact: Contact, messages: Iterable[Message]) -> int | None:
     return next((each.pk for each in messages if message_needs_reading(each) and (each.webhook_id or 0) > read), None)
 
 
-def count_unread(new: Iterable[Message]) -> None:
-    """Adds these new messages to the unread counts of their contacts. The contacts are not saved."""
-    for row in new:
-        if message_needs_reading(row):
+def count_unread(new: Collection[Message], *, is_rebuilding: Callable[[], bool]) -> None:
+    """Adds these newly stored messages to the unread counts of their contacts. The contacts are not saved.
+
+    A message of an earlier webhook than the last one that was read was not shown when that was read: its webhook was applied late,
+    or another node of a cluster has numbered it. It is unread, and what came after it is unread again. Only in a rebuild, which
+    stores every message again, it was shown.
+    """
+    unread = [row for row in new if message_needs_reading(row)]
+    late = [row for row in unread if (row.webhook_id or 0) <= row.contact.read_webhook_id]
+    if late and is_rebuilding():
+        late = []
+    for row in late:
+        row.contact.read_webhook_id = min(row.contact.read_webhook_id, (row.webhook_id or 0) - 1)
+    recounted = {row.contact.pk: row.contact for row in late}
+    for row in unread:
+        if row.contact.pk not in recounted:
             row.contact.record_unread(row.create_in, row.webhook_id or 0)
+    recount_unread(recounted.values())
 
 
 def recount_unread(contacts: Collection[Contact]) -> None:

@@ -1,22 +1,26 @@
 """Stores the statuses of outbound messages: every event is kept, and a message only moves forward."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from chats.conversations import reactions_and_edits
+from chats.conversations.conversation_events import MessageKey, ReachedStatus, record_statuses
 from chats.conversations.unmatched_statuses import store_unmatched
 from chats.models import Message, MessageStatus, StatusEvent, UnmatchedStatus
 from cloud_api.errors import MARKETING_STOPPED, WINDOW_CLOSED, codes_of
 from cloud_api.payloads import Status
+from contacts.consent.ledger import MARKETING_COLUMNS
+from contacts.consent.messages import RefusedMessage, record_refusals
 from contacts.models import Contact
 from jobs.bulk_writes import insert_rows, update_columns
-from organizations.numbers.inbound_items import InboundItem
+from organizations.events.outbox import reports_events
+from organizations.numbers.inbound_items import InboundItem, ReceivedWebhook
 
-REFUSAL_COLUMNS = ("window_refused_at", "marketing_refused_at", "marketing_stopped", "marketing_at")
+REFUSAL_COLUMNS = ("window_refused_at", "marketing_refused_at", *MARKETING_COLUMNS)
 STATUSES = {status.value: status for status in MessageStatus}
 
 
@@ -41,44 +45,60 @@ def store_statuses(items: Sequence[InboundItem[Status]], now: datetime) -> None:
     # Each transaction stores its own rows before it reads the other's. So a message that another transaction stores concurrently is
     # either found here, because a locking read waits for it, or the other transaction finds these events.
     messages = Message.objects.select_for_update().named(event.key for event in new)
-    matched = _advance(messages.filter(is_user_message=False), new, now)
+    matched, reached = _advance(messages.filter(is_user_message=False), new, now)
+    if any(reports_events(each.number) for each in items):
+        record_statuses(reached, _webhooks(items))
     received_at = {each.webhook.id: each.webhook.received_at for each in items}
     store_unmatched([event for event in new if event.key not in matched], received_at, now)
     apply_stored_statuses(named, now)
     _apply_refused_events(new, now)
 
 
-def apply_stored_statuses(messages: Iterable[Message], now: datetime) -> None:
-    """Moves messages that were just stored, or whose wamid just became known, to the statuses that arrived before."""
+def apply_stored_statuses(
+    messages: Iterable[Message], now: datetime, *, webhooks: Mapping[MessageKey, ReceivedWebhook] | None = None
+) -> None:
+    """Moves messages that were just stored, or whose wamid just became known, to the statuses that arrived before. `webhooks` are
+    those that contained the messages. None: the hub sent them."""
     sent = [message.key for message in messages if not message.is_user_message]
     if not sent:
         return
     stored = list(StatusEvent.objects.select_for_update().named(sent).order_by("pk"))
     if stored:
         UnmatchedStatus.objects.named({event.key for event in stored}).delete()
-    _advance(Message.objects.named(event.key for event in stored).filter(is_user_message=False), stored, now)
+    _, reached = _advance(Message.objects.named(event.key for event in stored).filter(is_user_message=False), stored, now)
+    if webhooks is None or webhooks:
+        record_statuses(reached, webhooks)
     _apply_refused_events(stored, now)
 
 
-def apply_refusals(refused: Iterable[tuple[Message, Iterable[Any]]]) -> None:
+def apply_refusals(refused: Iterable[tuple[Message, Iterable[Any]]], now: datetime) -> None:
     """Applies Meta's errors about these messages to their contacts. The window may be closed, whatever the times of messages say,
     until the customer writes again. The person may have stopped marketing. The latest message counts. Must run in a transaction."""
     latest: dict[int, dict[int, datetime]] = {WINDOW_CLOSED: {}, MARKETING_STOPPED: {}}
+    stopped: list[Message] = []
     for message, errors in refused:
         for code in latest.keys() & set(codes_of(errors)):
+            stopped += [message] if code == MARKETING_STOPPED else []
             known = latest[code].get(message.contact_id)
             latest[code][message.contact_id] = max(known or message.create_in, message.create_in)
     contact_ids = {contact_id for times in latest.values() for contact_id in times}
     if not contact_ids:
         return
     changed: dict[int, tuple[Any, ...]] = {}
-    for contact in Contact.objects.select_for_update().filter(pk__in=contact_ids).order_by("pk").only(*REFUSAL_COLUMNS):
+    locked = Contact.objects.select_for_update().filter(pk__in=contact_ids).order_by("pk")
+    contacts = locked.only("create_for_phone_number", *REFUSAL_COLUMNS).in_bulk()
+    for contact in contacts.values():
         before = [getattr(contact, column) for column in REFUSAL_COLUMNS]
         contact.record_refusal(latest[WINDOW_CLOSED].get(contact.pk), marketing_at=latest[MARKETING_STOPPED].get(contact.pk))
         after = [getattr(contact, column) for column in REFUSAL_COLUMNS]
         if after != before:
             changed[contact.pk] = tuple(after)
     update_columns(Contact, REFUSAL_COLUMNS, changed)
+    record_refusals([(contacts[each.contact_id], _refused_message(each)) for each in stopped if each.contact_id in contacts], now)
+
+
+def _refused_message(message: Message) -> RefusedMessage:
+    return RefusedMessage(name=message.name, wamid=message.wamid or "", sent_at=message.create_in)
 
 
 def _lock_messages_of_hub(items: Sequence[InboundItem[Status]]) -> None:
@@ -154,26 +174,45 @@ def _apply_refused_events(events: Iterable[StatusEvent], now: datetime) -> None:
     if not refusals:
         return
     refused = list(Message.objects.named(refusals).filter(is_user_message=False))
-    apply_refusals([(message, refusals[message.key].errors or []) for message in refused])
+    apply_refusals([(message, refusals[message.key].errors or []) for message in refused], now)
     actions = [message for message in refused if message.kind in reactions_and_edits.ACTION_KINDS]
     reactions_and_edits.apply_to_targets(actions, now)
 
 
-def _advance(messages: QuerySet[Message], events: Iterable[StatusEvent], now: datetime) -> set[tuple[str, str]]:
-    """Moves these messages to the furthest status of the events. Returns the keys of the messages."""
-    reported: dict[tuple[str, str], list[MessageStatus]] = defaultdict(list)
+def _webhooks(items: Iterable[InboundItem[Status]]) -> dict[MessageKey, ReceivedWebhook]:
+    """Returns the last webhook that names each message."""
+    ordered = sorted(items, key=lambda each: each.webhook.id)
+    return {(each.number.phone_number_id, each.item.wamid): each.webhook for each in ordered}
+
+
+def _advance(
+    messages: QuerySet[Message], events: Iterable[StatusEvent], now: datetime
+) -> tuple[set[MessageKey], list[ReachedStatus]]:
+    """Moves these messages to the furthest status of the events. Returns the keys of the messages, and what was moved."""
+    reported: dict[MessageKey, dict[MessageStatus, datetime]] = defaultdict(dict)
     for event in events:
         if event.status in STATUSES:
-            reported[event.key].append(STATUSES[event.status])
+            reported[event.key].setdefault(STATUSES[event.status], event.occurred_at)
     moved: dict[MessageStatus, list[int]] = defaultdict(list)
-    found: set[tuple[str, str]] = set()
-    columns = ("pk", "phone_number", "wamid", "message_status")
-    for pk, number, wamid, status in messages.order_by("pk").values_list(*columns):
+    found: set[MessageKey] = set()
+    reached: list[ReachedStatus] = []
+    columns = ("pk", "phone_number", "wamid", "message_status", "contact", "callback_data")
+    for pk, number, wamid, status, contact, callback_data in messages.order_by("pk").values_list(*columns):
         found.add((number, wamid))
-        current = STATUSES[status]
-        furthest = max([current, *reported[number, wamid]], key=lambda status: status.rank)
+        current, times = STATUSES[status], reported[number, wamid]
+        furthest = max([current, *times], key=lambda status: status.rank)
         if furthest is not current:
             moved[furthest].append(pk)
+            reached.append(
+                ReachedStatus(
+                    phone_number_id=number,
+                    contact_id=contact,
+                    callback_data=callback_data,
+                    wamid=wamid,
+                    status=furthest,
+                    at=times[furthest],
+                )
+            )
     for status, ids in moved.items():
         Message.objects.filter(pk__in=ids).update(message_status=status, updated_at=now)
-    return found
+    return found, reached

@@ -105,7 +105,7 @@ class LineSource:
 def _sources(contact: Contact) -> list[LineSource]:
     """Returns the sources that have lines of this contact. Most contacts have none, so one query finds out."""
     by_staff = ("author__name", "author__email")
-    notes = Note.objects.filter(contact=contact).select_related("author").only("contact", "text", "create_in", *by_staff)
+    notes = Note.objects.filter(contact=contact).select_related("author").only("contact", "text", "api_key", "create_in", *by_staff)
     changes = ContactChange.objects.filter(contact=contact).select_related("actor").defer("actor__password")
     numbers = RetiredIdentity.objects.filter(contact=contact, kind=RetiredIdentity.Kind.WA_ID)
     sources = [

@@ -3,7 +3,7 @@ contact."""
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from chats.models import CannedReply, OwnCannedReply
 from contacts.models import Contact
 from contacts.services import InvalidInput, save_named_row
+from jobs.transactions import run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import differences, record_action
 from organizations.models import Organization, User
 
 MAX_REPLIES = 200
@@ -86,7 +89,24 @@ def save_reply(*, reply: AnyCannedReply, shortcut: str, text: str) -> None:
             raise InvalidInput(_("There may be at most 200 canned replies. Delete one that nobody needs."))
 
     values = {"shortcut": shortcut, "text": text}
-    save_named_row(row=reply, rows=_list_of(reply), values=values, check=check, taken=taken)
+    before = {"shortcut": reply.shortcut} if reply.pk else {}
+    changes = differences(before, {"shortcut": shortcut}) | ({} if reply.text == text else {"text": None})
+    save_named_row(
+        row=reply,
+        rows=_list_of(reply),
+        values=values,
+        check=check,
+        taken=taken,
+        publish=lambda: _record(reply, changes),
+    )
+
+
+def _record(reply: AnyCannedReply, changes: Mapping[str, list[Any] | None]) -> None:
+    """Records a change in the audit log, without the text, which may be about customers."""
+    kind = "own_canned_reply" if isinstance(reply, OwnCannedReply) else "canned_reply"
+    if changes:
+        target = (kind, reply.pk)
+        record_action(AuditAction.CANNED_REPLY_CHANGED, organization=reply.organization_id, target=target, changes=changes)
 
 
 def _list_of(reply: AnyCannedReply) -> "QuerySet[Any]":
@@ -98,4 +118,9 @@ def _list_of(reply: AnyCannedReply) -> "QuerySet[Any]":
 
 def delete_reply(*, reply: AnyCannedReply) -> None:
     """Deletes the reply."""
-    _list_of(reply).filter(pk=reply.pk).delete()
+
+    def delete() -> None:
+        if _list_of(reply).filter(pk=reply.pk).delete()[0]:
+            _record(reply, {"shortcut": [reply.shortcut, None]})
+
+    run_in_transaction(delete)

@@ -108,6 +108,12 @@ class AnswerForm(forms.Form):
             raise ValidationError(f"{name or submitted_name(file.name)}: {invalid_message_text(refusal)}") from None
 
 
+class ProposalForm(forms.Form):
+    """The text of a proposed message, as the person wants to send it."""
+
+    text = TextField(label=_("Your answer"), max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 6}))
+
+
 class ReactionForm(forms.Form):
     """An emoji that pages offer, or none to remove the reaction."""
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from contacts.models import Contact, ContactChange
 from contacts.owner_display import OwnerChip, is_answered_by_bot, owner_chip
 from contacts.owners import Owner, OwnerReason
-from organizations.models import BotReturn, PhoneNumber
+from organizations.models import BotReturn, PhoneNumber, Profile
 
 IN_CHARGE = {
     Owner.BOT: _("The bot is in charge"),
@@ -22,13 +22,27 @@ IN_CHARGE = {
 }
 NOBODY_ANSWERS = {
     Owner.BOT: _("Nobody answers automatically: this number has no bot that is on."),
-    Owner.AI: _("Nobody answers automatically: this hub has no AI yet."),
+    Owner.AI: _("Nobody answers automatically: this number has no AI that is on."),
 }
 BOT_RETURNS = {
     BotReturn.NEXT_SESSION: _("back to the bot with the next conversation"),
     BotReturn.MINUTES: _("back to the bot some time after your last answer"),
     BotReturn.NEVER: _("until somebody hands it back"),
 }
+AI_RETURNS = {
+    BotReturn.NEXT_SESSION: _("back to the AI with the next conversation"),
+    BotReturn.MINUTES: _("back to the AI some time after your last answer"),
+    BotReturn.NEVER: BOT_RETURNS[BotReturn.NEVER],
+}
+AI_REASONS = {
+    OwnerReason.FLOW: _("the AI handed over"),
+    OwnerReason.FAILED: _("the AI failed"),
+    OwnerReason.NO_BOT: _("the number has no published AI"),
+    OwnerReason.NO_ANSWER: _("the AI did not answer in time"),
+    OwnerReason.UNUSABLE: _("the AI's answer could not be used"),
+    OwnerReason.PAUSED: _("the AI failed too often and is paused"),
+}
+"""Where the AI was chosen to answer. All other reasons are the same as for a bot."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,8 @@ class OwnerBand:
     """Whether a bot or AI was chosen, and does not answer."""
     may_be_taken_over: bool = False
     may_be_handed_back: bool = False
+    is_for_ai: bool = False
+    """Whether the AI, and not the bot, was chosen to answer."""
 
 
 def owner_band(contact: Contact, now: datetime) -> OwnerBand:
@@ -66,13 +82,23 @@ def owner_band(contact: Contact, now: datetime) -> OwnerBand:
         icon=chip.icon if chip else "user",
         chip=chip,
         since=contact.owner_since,
-        reason=OwnerReason(contact.owner_reason).label if contact.owner_since else "",
+        reason=_reason(contact) if contact.owner_since else "",
         until=_until(contact, number, now) if owner is Owner.PERSON else "",
         note=_note_of(change) if owner is Owner.WAITING else "",
         is_waiting=owner is Owner.WAITING,
         may_be_taken_over=owner in (Owner.BOT, Owner.AI, Owner.WAITING),
         may_be_handed_back=has_bot and owner in (Owner.PERSON, Owner.WAITING),
+        is_for_ai=_is_for_ai(contact),
     )
+
+
+def _is_for_ai(contact: Contact) -> bool:
+    return contact.profile == Profile.AI
+
+
+def _reason(contact: Contact) -> Any:
+    reason = OwnerReason(contact.owner_reason)
+    return AI_REASONS.get(reason, reason.label) if _is_for_ai(contact) else reason.label
 
 
 def _last_change(contact: Contact) -> ContactChange | None:
@@ -81,8 +107,7 @@ def _last_change(contact: Contact) -> ContactChange | None:
 
 
 def _name_of(change: ContactChange | None) -> str:
-    actor = change.actor if change else None
-    return (actor.name or actor.email) if actor else ""
+    return change.actor_name if change else ""
 
 
 def _note_of(change: ContactChange | None) -> str:
@@ -95,13 +120,17 @@ def _person_in_charge(person: str) -> str:
 
 
 def _until(contact: Contact, number: PhoneNumber, now: datetime) -> str:
-    """Returns when the bot gets the conversation back."""
-    returns, until = BotReturn(number.bot_returns), contact.owner_until
+    """Returns when the bot or AI gets the conversation back."""
+    returns, until, is_for_ai = BotReturn(number.bot_returns), contact.owner_until, _is_for_ai(contact)
     if returns is not BotReturn.MINUTES or until is None:
-        return str(BOT_RETURNS[returns])
+        return str(AI_RETURNS[returns] if is_for_ai else BOT_RETURNS[returns])
+    if until <= now and is_for_ai:
+        return gettext("back to the AI with the customer's next message")
     if until <= now:
         return gettext("back to the bot with the customer's next message")
     local = timezone.localtime(until)
     if local.date() == timezone.localdate(now):
-        return gettext("back to the bot at %(time)s") % {"time": date_format(local, "TIME_FORMAT")}
-    return gettext("back to the bot on %(time)s") % {"time": date_format(local, "SHORT_DATETIME_FORMAT")}
+        words = gettext("back to the AI at %(time)s") if is_for_ai else gettext("back to the bot at %(time)s")
+        return words % {"time": date_format(local, "TIME_FORMAT")}
+    words = gettext("back to the AI on %(time)s") if is_for_ai else gettext("back to the bot on %(time)s")
+    return words % {"time": date_format(local, "SHORT_DATETIME_FORMAT")}

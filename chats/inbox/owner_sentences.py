@@ -15,7 +15,6 @@ OWNER_ICONS = {
     Owner.WAITING: "hand",
     Owner.META_AGENT: "sparkles",
 }
-BOTS = (Owner.BOT, Owner.AI)
 HANDED_OVER = {
     OwnerReason.ASKED: _("%(bot)s handed over to a person: the customer asked for one"),
     OwnerReason.FLOW: _("%(bot)s handed over to a person"),
@@ -26,8 +25,17 @@ HANDED_OVER = {
     OwnerReason.RETRIES: _("%(bot)s handed over to a person: the customer's answers were not understood"),
     OwnerReason.LATE: _("Waiting for a person: the message arrived too late for an automatic answer"),
     OwnerReason.NO_BOT: _("Waiting for a person: the number has no published bot"),
+    OwnerReason.NO_ANSWER: _("%(bot)s handed over to a person: it did not answer in time"),
+    OwnerReason.UNUSABLE: _("%(bot)s handed over to a person: its answer could not be used"),
+    OwnerReason.REFUSED: _("%(bot)s handed over to a person: it refused to answer"),
+    OwnerReason.PAUSED: _("%(bot)s handed over to a person: it failed too often and is paused"),
+    OwnerReason.LIMIT: _("%(bot)s handed over to a person: a limit was reached"),
+    OwnerReason.MARKETING: _(
+        "%(bot)s handed over to a person: it wanted to send a marketing template, and the customer has stopped those"
+    ),
 }
 """A bot or AI was in charge, and now the customer waits for a person."""
+HANDED_OVER_BY_AI = {**HANDED_OVER, OwnerReason.NO_BOT: _("Waiting for a person: the number has no published AI")}
 WAITING = {
     OwnerReason.ASKED: _("The customer asked for a person"),
     OwnerReason.LATE: HANDED_OVER[OwnerReason.LATE],
@@ -75,7 +83,7 @@ def owner_sentence(values: Mapping[str, Any], who: str) -> str:
         Owner.BOT: TO_BOT,
         Owner.AI: TO_AI,
         Owner.PERSON: TO_PERSON,
-        Owner.WAITING: HANDED_OVER if before in BOTS else WAITING,
+        Owner.WAITING: HANDED_OVER_BY_AI if before == Owner.AI else HANDED_OVER if before == Owner.BOT else WAITING,
         Owner.META_AGENT: TO_META_AGENT,
     }
     sentence = by_owner[owner].get(values.get("reason"), IN_CHARGE_NOW[Owner(owner)])

@@ -48,6 +48,7 @@ def last_messages(contacts: Sequence[Contact]) -> dict[int, Message]:
         "revoked_at",
         "is_user_message",
         "origin",
+        "bot_trace",
         "message_status",
         "create_in",
         "written_by__name",
@@ -105,24 +106,24 @@ class Thread:
 
 def read_latest(contact: Contact, *, limit: int = PAGE_SIZE) -> Thread:
     """Returns the end of the conversation."""
-    return _thread(contact, latest_part(_newest_first(_messages_of(contact), limit + 1), newest_lines(contact, limit + 1), limit))
+    return _thread(contact, latest_part(_newest_first(messages_of(contact), limit + 1), newest_lines(contact, limit + 1), limit))
 
 
 def read_older(contact: Contact, position: ThreadPosition, *, limit: int = OLDER_PAGE_SIZE) -> Thread:
     """Returns the part before a position."""
-    messages = _newest_first(_messages_of(contact).filter(position.rows_before(MESSAGE)), limit + 1)
+    messages = _newest_first(messages_of(contact).filter(position.rows_before(MESSAGE)), limit + 1)
     return _thread(contact, latest_part(messages, newest_lines(contact, limit + 1, before=position), limit))
 
 
 def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | None) -> Thread:
     """Returns the part from one position to another, or to the end. Open pages refresh their part with it."""
-    shown = _messages_of(contact).filter(first.rows_from(MESSAGE))
+    shown = messages_of(contact).filter(first.rows_from(MESSAGE))
     end = last and last.next
     if end:
         shown = shown.filter(end.rows_before(MESSAGE))
     messages = _newest_first(shown, MAX_SHOWN)
     lines = newest_lines(contact, MAX_SHOWN, before=end, since=first)
-    before = _newest_first(_messages_of(contact).filter(first.rows_before(MESSAGE)), 1)
+    before = _newest_first(messages_of(contact).filter(first.rows_before(MESSAGE)), 1)
     is_same_day = before and timezone.localdate(before[0].create_in) == timezone.localdate(first.at)
     # A line before the part decides whether the part begins a new day, unless a message of that day does.
     lines_before = [] if is_same_day else newest_lines(contact, 1, before=first)
@@ -132,9 +133,9 @@ def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | N
 def read_around(contact: Contact, message: Message, *, limit: int = PAGE_SIZE) -> Thread:
     """Returns the part around a message."""
     position, half = ThreadPosition.of(message), limit // 2
-    older = _newest_first(_messages_of(contact).filter(position.rows_before(MESSAGE)), half + 1)
+    older = _newest_first(messages_of(contact).filter(position.rows_before(MESSAGE)), half + 1)
     before = latest_part(older, newest_lines(contact, half + 1, before=position), half)
-    newer = list(_messages_of(contact).filter(position.rows_after(MESSAGE)).order_by("create_in", "pk")[: half + 1])
+    newer = list(messages_of(contact).filter(position.rows_after(MESSAGE)).order_by("create_in", "pk")[: half + 1])
     following = in_time_order(newer, oldest_lines(contact, half + 1, after=position))
     shown = following[:half]
     messages = [*before.messages, message, *(each for each in shown if isinstance(each, Message))]
@@ -142,7 +143,13 @@ def read_around(contact: Contact, message: Message, *, limit: int = PAGE_SIZE) -
     return _thread(contact, replace(before, messages=messages, lines=lines), has_newer=len(following) > half)
 
 
-def _messages_of(contact: Contact) -> QuerySet[Message]:
+def list_messages(messages: QuerySet[Message], *, before: ThreadPosition | None, limit: int) -> list[Message]:
+    """Returns the last ones of a contact's messages before a position, or before the end, the newest first."""
+    return _newest_first(messages.filter(before.rows_before(MESSAGE)) if before else messages, limit)
+
+
+def messages_of(contact: Contact) -> QuerySet[Message]:
+    """Returns the contact's messages, with their authors."""
     return Message.objects.filter(contact=contact).select_related("written_by").defer("flow_state", "written_by__password")
 
 
@@ -159,7 +166,7 @@ def _thread(contact: Contact, shown: ThreadPart, *, has_newer: bool = False) -> 
         position_before=shown.position_before,
         has_newer=has_newer,
         referred=_referred(contact, messages),
-        failures=_failures(contact, messages),
+        failures=failures_of(messages),
         resent=_resent(messages),
         files=all_files_of(messages),
     )
@@ -179,7 +186,8 @@ def _resent(messages: Iterable[Message]) -> set[int]:
     return {pk for pk in Message.objects.filter(resends__in=ids).values_list("resends", flat=True) if pk} if ids else set()
 
 
-def _failures(contact: Contact, messages: Iterable[Message]) -> dict[str, list[Any]]:
+def failures_of(messages: Iterable[Message]) -> dict[str, list[Any]]:
+    """Returns Meta's errors from the statuses of failed messages, by wamid."""
     failed = [message.key for message in messages if message.message_status == MessageStatus.FAILED]
     events = StatusEvent.objects.named(failed).filter(status="failed") if failed else ()
     return {event.wamid: event.errors or [] for event in events}

@@ -29,6 +29,8 @@ _MARKS = re.compile(
     r"|(?<![~\w])~(?=[^\s~])(?P<del>[^~\n]*[^\s~])~(?![~\w])"
 )
 _MARK_CHARACTERS = frozenset("*_~`>")
+_MAY_LINK = re.compile(r"[.:@]\S")
+"""In each line with a link or an e-mail address. Most lines have none, and looking for links takes most of the time."""
 _LINK = re.compile(r"<a .*?</a>", re.DOTALL)
 _PLACEHOLDER = re.compile("\0([0-9]+)\0")
 
@@ -142,8 +144,11 @@ def _inline(line: str, style: _Style) -> str:
         return _PLACEHOLDER.sub(lambda match: restore(rendered[int(match[1])]), text)
 
     # Links first, then code, which contains no marks, then the marks.
-    escaped = str(_Urlizer()(line, trim_url_limit=style.max_link, nofollow=False, autoescape=True))
-    linked = _LINK.sub(lambda link: hide(style.link(link[0])), escaped)
+    if _MAY_LINK.search(line):
+        escaped = str(_Urlizer()(line, trim_url_limit=style.max_link, nofollow=False, autoescape=True))
+        linked = _LINK.sub(lambda link: hide(style.link(link[0])), escaped)
+    else:
+        linked = html.escape(line)
     coded = _CODE.sub(lambda code: hide(style.mark("code", code[1] or code[2])), linked)
     return restore(_render_marks(coded, style))
 

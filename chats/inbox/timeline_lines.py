@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chats.conversations.timeline import TimelineLine
-from chats.inbox.bubbles import Bubble, day_label
+from chats.inbox.bubbles.thread_bubbles import Bubble, day_label
 from chats.inbox.owner_sentences import OWNER_ICONS, owner_sentence
 from chats.inbox.selectors import Thread
 from cloud_api.wa_ids import formatted
@@ -115,8 +115,7 @@ def change_text(change: ContactChange) -> str:
     if change.kind == Kind.WHO_ANSWERS:
         labels = dict(Profile.choices)
         values = {key: labels.get(value, value) for key, value in values.items()}
-    actor = change.actor
-    who = (actor.name or actor.email) if actor else gettext("Former member")
+    who = change.actor_name or gettext("Former member")
     if change.kind == Kind.OWNER:
         return owner_sentence(values, who)
     values = {"who": who, "from": "", "to": "", "label": ""} | values

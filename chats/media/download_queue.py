@@ -67,6 +67,9 @@ def _kind_by_type(media: Mapping[str, Any]) -> str:
 
 
 def _media_columns(message: Message, media: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    pruned_until = message.phone_number.organization.files_pruned_until
+    if pruned_until and message.create_in < pruned_until:
+        return {"state": State.DEAD, "problem": DownloadProblem.PRUNED}
     # Meta uploads the files of imported history when it sends the history.
     uploaded_at = now if message.origin == Origin.HISTORY else message.create_in
     return {"media_id": text(media, "id"), "media_id_until": uploaded_at + MEDIA_ID_LIFETIME}

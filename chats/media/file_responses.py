@@ -14,7 +14,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 
 from chats.media.file_names import offered_name
-from chats.media.file_storage import STORAGE_ERRORS, storage_error_text
+from chats.media.file_storage import storage_error_text, storage_errors
 from chats.media.file_types import HEAD, detect_type
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def stored_file_response(request: HttpRequest, column: Any, **properties: str) -
         stored = open_stored_file(column, **properties)
         if stored:
             return file_response(request, stored)
-    except STORAGE_ERRORS as failure:
+    except storage_errors() as failure:
         log.error("a stored file cannot be read: %s", storage_error_text(failure))
         if stored:
             stored.content.close()

@@ -3,17 +3,20 @@
 import io
 import time
 from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import import_module
 from itertools import chain
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import av
-from av.audio.frame import AudioFrame
-from av.container import InputContainer, OutputContainer
 from django.utils.translation import gettext_noop as _
 
 from chats.media.decoding_slots import RECORDING_SLOTS
 from chats.media.file_types import HEAD, detect_type
 from cloud_api.messages import InvalidMessage
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.container import InputContainer, OutputContainer
 
 MAX_SECONDS = 30 * 60
 MAX_BYTES = 64 * 2**20
@@ -34,6 +37,12 @@ UNREADABLE = _("The recording cannot be read. Record it again.")
 TOO_LONG = _("A voice message may have at most %(limit)s minutes.")
 
 
+@cache
+def _ffmpeg() -> Any:
+    """Returns the package `av`. The first recording loads it, because it takes 17 MB of memory in each process."""
+    return import_module("av")
+
+
 def make_voice_note(recording: IO[Any]) -> bytes:
     """Returns the recording as a voice note. Raises InvalidMessage if it cannot be read or is too long, and DecodersBusy."""
     recording.seek(0)
@@ -47,7 +56,7 @@ def make_voice_note(recording: IO[Any]) -> bytes:
             return _convert(recording, container)
         except InvalidMessage:
             raise
-        except (av.FFmpegError, ValueError, LookupError, ArithmeticError, MemoryError):
+        except (_ffmpeg().FFmpegError, ValueError, LookupError, ArithmeticError, MemoryError):
             raise InvalidMessage("file", UNREADABLE) from None
 
 
@@ -58,17 +67,18 @@ def _convert(recording: IO[Any], container: str) -> bytes:
         if not sum(frame.samples for frame in _frames(source, deadline)):
             raise InvalidMessage("file", UNREADABLE)
     note = io.BytesIO()
-    with _open(recording, container) as source, av.open(note, "w", format="ogg") as target:
+    with _open(recording, container) as source, _ffmpeg().open(note, "w", format="ogg") as target:
         _encode(_frames(source, deadline), target)
     return note.getvalue()
 
 
-def _open(recording: IO[Any], container: str) -> InputContainer:
+def _open(recording: IO[Any], container: str) -> "InputContainer":
     recording.seek(0)
-    return av.open(recording, "r", format=container, container_options={"max_streams": MAX_STREAMS})
+    source: InputContainer = _ffmpeg().open(recording, "r", format=container, container_options={"max_streams": MAX_STREAMS})
+    return source
 
 
-def _frames(source: InputContainer, deadline: float) -> Iterator[AudioFrame]:
+def _frames(source: "InputContainer", deadline: float) -> "Iterator[AudioFrame]":
     """Yields the frames of sound. Raises InvalidMessage if a browser would not record such sound, or if it is too long."""
     stream = source.streams.audio[0]
     if stream.codec_context.name not in CODECS:
@@ -83,10 +93,10 @@ def _frames(source: InputContainer, deadline: float) -> Iterator[AudioFrame]:
         yield frame
 
 
-def _encode(frames: Iterable[AudioFrame], target: OutputContainer) -> None:
+def _encode(frames: "Iterable[AudioFrame]", target: "OutputContainer") -> None:
     stream = target.add_stream("libopus", rate=RATE, layout="mono", options={"compression_level": "5"})
     stream.bit_rate = BITS_PER_SECOND
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    resampler = _ffmpeg().AudioResampler(format="s16", layout="mono", rate=RATE)
     for frame in chain(frames, [None]):
         for resampled in resampler.resample(frame):
             target.mux(stream.encode(resampled))

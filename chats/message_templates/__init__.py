@@ -6,8 +6,9 @@ Modules and what other packages use of them:
     sync              copies templates from Meta: last_sync, request_sync, sync_due_templates, sync_templates
     events            what webhooks report about templates: apply_template_events
     services          creates and deletes templates at Meta: create_template, delete_template, refusal_text
-    rules             a new template of staff, and what Meta would refuse of it
-    components        texts, fields and buttons of a template: texts_of, unsupported_reason
+    rules             a new template of staff, and what Meta would refuse of it: DraftButton, DraftProblem,
+                      TemplateDraft, draft_problems
+    components        texts, fields and buttons of a template: VariablePosition, fields_of, texts_of, unsupported_reason
     filled_templates  a template with its fields filled in: build_example_preview, build_preview, fill_components
     contact_values    values from the contact: values_from_contact
     variables         variables in a text: fill_variables

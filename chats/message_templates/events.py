@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from chats.message_templates.accounts import Account
-from chats.message_templates.sync import request_sync
+from chats.message_templates.sync import request_sync, template_event
 from chats.models import MessageTemplate
 from cloud_api.payloads import AccountEvent
 from cloud_api.payloads.texts import mapping, objects, text
-from organizations.numbers.inbound_items import InboundItem
+from organizations.account_events.storage import event_digest
+from organizations.events.outbox import record_events
+from organizations.numbers.inbound_items import InboundItem, ReceivedWebhook
 
 APPROVED_AGAIN = ("REINSTATED", "UNARCHIVED", "APPROVED")
 WARNINGS = ("FLAGGED",)
@@ -22,10 +24,10 @@ def apply_template_events(items: Sequence[InboundItem[AccountEvent]]) -> None:
     about_templates = [each for each in items if each.item.field in READERS and isinstance(each.item.raw, dict)]
     for each in sorted(about_templates, key=lambda each: each.time):
         for organization_id in sorted({number.organization_id for number in each.numbers}):
-            _apply(Account(organization_id, each.item.waba_id or ""), each.item, each.time)
+            _apply(Account(organization_id, each.item.waba_id or ""), each.item, each.time, each.webhook)
 
 
-def _apply(account: Account, event: AccountEvent, time: datetime) -> None:
+def _apply(account: Account, event: AccountEvent, time: datetime, webhook: ReceivedWebhook) -> None:
     value: Mapping[str, Any] = event.raw
     row = _find_or_make(account, value)
     if row is None or (row.pk and time < row.reported_at):
@@ -34,14 +36,22 @@ def _apply(account: Account, event: AccountEvent, time: datetime) -> None:
     is_new = row.pk is None
     if text(value, "event").upper() == "DELETED":
         if not is_new:
+            _record_event(row, event, time, webhook)
             row.delete()
         return
     row.reported_at = time
     row.template_id = text(value, "message_template_id")[:64] or row.template_id
     READERS[event.field](row, value)
     row.save()
+    _record_event(row, event, time, webhook)
     if is_new or event.field == "message_template_components_update":
         request_sync(account)
+
+
+def _record_event(row: MessageTemplate, event: AccountEvent, time: datetime, webhook: ReceivedWebhook) -> None:
+    """Reports the change of a stored template to other systems."""
+    key = f"{row.name} {row.language} {event_digest(event)}"
+    record_events([template_event(row, time, key=key, webhook=webhook)])
 
 
 def _find_or_make(account: Account, value: Mapping[str, Any]) -> MessageTemplate | None:

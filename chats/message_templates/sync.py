@@ -17,7 +17,10 @@ from cloud_api.graph import GraphError
 from cloud_api.payloads.json_values import clean
 from cloud_api.payloads.texts import mapping, objects, text
 from jobs.transactions import is_away, run_in_transaction
+from organizations.events.kinds import EventKind
+from organizations.events.outbox import NewEvent, record_events
 from organizations.live.revisions import publish_revisions
+from organizations.numbers.inbound_items import ReceivedWebhook
 
 log = logging.getLogger(__name__)
 
@@ -179,8 +182,25 @@ def _store(account: Account, listed: Mapping[TemplateKey, MessageTemplate], star
     MessageTemplate.objects.filter(pk__in=deleted).delete()
     changes = SyncChanges(len(listed), len(new), len(changed), len(deleted))
     if changes.rows:
+        gone = [row for row in stored.values() if row.pk in set(deleted)]
+        record_events([template_event(row, started_at) for row in (*new, *changed, *gone)])
         publish_revisions([account.organization_id])
     return changes
+
+
+def template_event(
+    row: MessageTemplate, occurred_at: datetime, *, key: str = "", webhook: ReceivedWebhook | None = None
+) -> NewEvent:
+    """Returns the event of a template that was added, changed or deleted, for other systems."""
+    return NewEvent(
+        kind=EventKind.TEMPLATE_CHANGED,
+        organization_id=row.organization_id,
+        occurred_at=occurred_at,
+        key=key,
+        webhook_id=webhook.id if webhook else 0,
+        received_at=webhook.received_at if webhook else None,
+        facts={"account": row.waba_id, "name": row.name, "language": row.language},
+    )
 
 
 def _update(row: MessageTemplate, described: MessageTemplate) -> bool:

@@ -144,6 +144,9 @@ class Message(models.Model):
         db_constraint=False,  # it would slow down the writes of a table this large
         related_name="+",
     )
+    api_key_name = models.CharField(_("API key"), max_length=60, blank=True, default="", db_default="", editable=False)
+    """The name of the API key with which a program sent it. Not a foreign key, because keys belong to the API, above
+    conversations. Empty: no program sent it."""
     resends = models.OneToOneField(
         "self", verbose_name=_("sends again"), null=True, on_delete=models.SET_NULL, related_name="resent_as"
     )

@@ -33,6 +33,7 @@ class DownloadProblem(models.TextChoices):
     REFUSED = "refused", _("WhatsApp does not give out this file.")
     STORAGE = "storage", _("The hub's storage did not take this file. Whoever runs the hub can see why.")
     TOKEN = "token", _("Not fetched: WhatsApp does not accept the number's access token any more. An administrator can renew it.")
+    PRUNED = "pruned", _("Deleted: your organization keeps files only for a certain time.")
     NO_ROOM = "no_room", _("Not fetched: the organization's storage is full. Only whoever runs the hub can give it more.")
 
 
@@ -89,6 +90,8 @@ class Attachment(LeasedRow):
         indexes: ClassVar = [
             # The downloads that are due.
             models.Index(fields=["state", "due_at"], name="attachment_queue"),
+            # Whether other messages have the same stored file, before it is deleted.
+            models.Index(fields=["file"], name="attachment_stored_file"),
         ]
 
     def __str__(self) -> str:

@@ -68,6 +68,11 @@ class MessageTemplate(models.Model):
         return f"{self.name} ({self.language})"
 
     @property
+    def is_marketing(self) -> bool:
+        """Returns whether it is a marketing message, which customers can stop."""
+        return self.category == self.Category.MARKETING
+
+    @property
     def is_sendable(self) -> bool:
         """Returns whether Meta accepts messages of the template now."""
         return self.status == self.Status.APPROVED

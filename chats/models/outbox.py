@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db import models
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce, Greatest, Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chats.models.conversations import Message
@@ -24,6 +24,7 @@ class SendProblem(models.TextChoices):
     STORAGE = "storage", _("The hub could not read the file from its storage. Try again later, or attach the file again.")
     MALFORMED = "malformed", _("The hub cannot send this message as it is stored. Write it again.")
     INTERNAL = "internal", _("The hub could not send it because of an internal error.")
+    MARKETING = "marketing", _("The customer stopped marketing messages before it was sent.")
     UNSTORED = "unstored", _("WhatsApp answered, but the hub could not store the answer. The message may have arrived.")
 
 
@@ -58,19 +59,25 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
     def schedule(self, contact: Contact) -> None:
         """Makes the contact's queue due if it is done. Creates the queue if it does not exist. Must run in the transaction that
         queues a message, after the contact is locked and before its messages are."""
-        queue, _ = self.select_for_update().get_or_create(
-            contact=contact, defaults={"phone_number_id": contact.create_for_phone_number_id, "state": State.DONE}
-        )
-        # A queue that is leased, or waits for a retry, is due too. It stays as it is: `advance` finds the new message later.
-        if queue.state != State.DUE:
-            self.filter(pk=queue.pk).update(state=State.DUE, **EMPTY_LEASE)
+        # A queue that is leased, or waits for a retry, is due too. It keeps its lease: `advance` finds the new message later. It is
+        # updated all the same, because the lock of the row makes `advance` wait. MySQL sets columns from left to right.
+        columns = {name: self._unless_due(name, value) for name, value in EMPTY_LEASE.items()} | {"state": State.DUE}
+        if not self.filter(pk=contact.pk).update(**columns):
+            self.create(contact=contact, phone_number_id=contact.create_for_phone_number_id, state=State.DUE, **EMPTY_LEASE)
+
+    def _unless_due(self, column: str, value: Any) -> Case:
+        """Returns `value` for a queue that is done, and what the column has for one that is due."""
+        default = value if isinstance(value, Now) else Value(value)
+        field = cast("models.Field[Any, Any]", self.model._meta.get_field(column))
+        return Case(When(state=State.DUE, then=F(column)), default=default, output_field=field)
 
     def schedule_all(self, contacts: Sequence[Contact]) -> None:
         """The same for many contacts, in few statements."""
         ids = [contact.pk for contact in contacts]
         stored = dict(self.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", "state"))
         missing = [contact for contact in contacts if contact.pk not in stored]
-        due: dict[str, Any] = {"state": State.DUE.value, "attempts": 0, "reason": "", "due_at": timezone.now()}
+        # `due_at` is null: it gets the database's clock, because that of this host may be wrong.
+        due: dict[str, Any] = {"state": State.DUE.value, "attempts": 0, "reason": "", "due_at": None}
         insert_rows([SendQueue(contact=each, phone_number_id=each.create_for_phone_number_id, **due) for each in missing])
         idle = [pk for pk, state in stored.items() if state != State.DUE]
         self.filter(pk__in=idle).update(state=State.DUE, **EMPTY_LEASE)

@@ -4,22 +4,27 @@ A queued message is part of its conversation at once, with the status `queued`. 
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chats.conversations import ownership, reactions_and_edits, session_assignment
+from django.db.models import Subquery
+
+from chats.conversations import conversation_events, ownership, reactions_and_edits, session_assignment
 from chats.media.attachments import SharedFile, attach_again
 from chats.media.submitted_files import SubmittedFile, attach_file
 from chats.models import Attachment, Message, MessageStatus, Origin, QueuedMessage, SendQueue, StatusEvent
+from chats.outbox.marketing import check_marketing
 from cloud_api.errors import can_be_resent, codes_of
 from cloud_api.payloads.texts import content_of
 from contacts.models import Contact
 from contacts.owners import OwnerReason
 from jobs.bulk_writes import insert_rows, update_groups
+from jobs.tracing import trace
 from jobs.transactions import run_in_transaction
 from jobs.wakeups import wake_after_commit
+from organizations.events.outbox import reports_events
 from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber, User
 
@@ -51,17 +56,20 @@ def queue_message(
     origin: Origin,
     now: datetime,
     by: User | None = None,
+    api_key_name: str = "",
     quoted: Message | None = None,
     content: str = "",
-    file: SubmittedFile | None = None,
+    file: SubmittedFile | SharedFile | None = None,
     resends: Message | None = None,
+    first: Callable[[], None] | None = None,
 ) -> Message:
     """Stores a message to the contact and queues it for sending. Returns the message.
 
     `message` is an API object of `cloud_api.messages`, without a media ID if `file` is sent with it. `content` is the readable text
     if it differs from the text of `message`. The caller makes `token`: a second call with the same token stores nothing and returns
-    the message of the first. `quoted` is a message of the same conversation. Raises WindowClosed, and InvalidMessage if the file
-    cannot be stored.
+    the message of the first. `quoted` is a message of the same conversation. `first` runs in the transaction before the message is
+    stored. Raises WindowClosed, MarketingRefused for a marketing template to a contact who has stopped them, and InvalidMessage if
+    the file cannot be stored.
     """
     columns = {
         "phone_number_id": contact.create_for_phone_number_id,
@@ -76,9 +84,10 @@ def queue_message(
         "target_wamid": message["reaction"]["message_id"] if message["type"] == "reaction" else None,
         "callback_data": str(token),
         "written_by": by,
+        "api_key_name": api_key_name,
         "resends": resends,
     }
-    return run_in_transaction(lambda: _queue_message(Message(**columns), file, now))
+    return run_in_transaction(lambda: _queue_message(Message(**columns), file, now, first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +123,14 @@ class BotMessage:
 def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, PhoneNumber], now: datetime) -> list[Message]:
     """Stores and queues messages of many conversations, in few statements. Returns the rows, without their ids.
 
-    The contacts are locked, with open windows (or the messages are templates), and are saved. Those of one contact are in order.
-    `numbers` are theirs, by phone_number_id. The tokens are new. Must run in a transaction, before messages are locked.
+    The contacts are locked, with open windows (or the messages are templates that they accept), and are saved. Those of one
+    contact are in order. `numbers` are theirs, by phone_number_id. The tokens are new. Must run in a transaction, before messages
+    are locked.
     """
     if not queued:
         return []
     contacts = {each.contact.pk: each.contact for each in queued}
+    states = conversation_events.contact_states(contacts.values())
     before = {pk: _contact_values(contact) for pk, contact in contacts.items()}
     SendQueue.objects.schedule_all(list(contacts.values()))
     rows = []
@@ -131,7 +142,12 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
         rows.append(row)
     insert_rows(rows)
     Attachment.objects.bulk_create(each.file.attachment_of(row) for each, row in zip(queued, rows, strict=True) if each.file)
-    insert_rows([QueuedMessage(message_id=pk, contact_id=contact_id) for pk, contact_id in _stored_ids(rows)])
+    stored = _stored_ids(rows)
+    insert_rows([QueuedMessage(message_id=pk, contact_id=contact_id) for pk, contact_id in stored])
+    for pk, contact_id in stored:
+        trace("message queued", message_id=pk, contact_id=contact_id, origin="bot")
+    reported = {number for number, row in numbers.items() if reports_events(row)}
+    conversation_events.record_sent([row for row in rows if row.phone_number_id in reported], states, now)
     update_groups(Contact, CONTACT_COLUMNS, {pk: _contact_values(contact) for pk, contact in contacts.items()}, before)
     wake_after_commit(SendQueue)
     return rows
@@ -147,33 +163,59 @@ def _stored_ids(rows: Sequence[Message]) -> list[tuple[int, int]]:
     return list(stored.order_by("pk").values_list("pk", "contact_id"))
 
 
-def _queue_message(message: Message, file: SubmittedFile | None, now: datetime) -> Message:
-    found = Message.objects.filter(phone_number=message.phone_number_id, callback_data=message.callback_data).first()
-    if found:
-        return found
-    contact = Contact.objects.select_for_update().get(pk=message.contact_id)
+def _queue_message(
+    message: Message, file: SubmittedFile | SharedFile | None, now: datetime, first: Callable[[], None] | None
+) -> Message:
+    contact, stored_id = _lock_contact(message)
+    if stored_id:
+        return Message.objects.get(pk=stored_id)
+    if first:
+        first()
     if message.kind != "template" and not contact.is_window_open(now, margin=WINDOW_MARGIN):
         raise WindowClosed
+    check_marketing(contact, message.payload)
     SendQueue.objects.schedule(contact)  # before messages are locked
     if message.origin == Origin.STAFF and message.kind != "reaction":
         ownership.person_answers(contact, by=message.written_by, reason=OwnerReason.ANSWERED, now=now)
+    states = conversation_events.contact_states([contact])
     _add_to_conversation(message, contact, now)
     message.save(force_insert=True)
-    if file:
-        attach_file(message, file)
-    elif message.resends:
-        attach_again(message, message.resends)
+    if reports_events(contact.create_for_phone_number):
+        conversation_events.record_sent([message], states, now)
+    _store_file(message, file)
     QueuedMessage.objects.create(message=message, contact=contact)
+    trace("message queued", message_id=message.pk, contact_id=contact.pk, origin=message.origin)
     wake_after_commit(SendQueue)
     reactions_and_edits.apply_to_targets([message], now)
     publish_revisions([contact.organization_id or 0])
     return message
 
 
+def _lock_contact(message: Message) -> tuple[Contact, int | None]:
+    """Returns the message's contact, locked and with its number, and the id of the message that is stored with the same token."""
+    given = message.contact
+    stored = Message.objects.filter(phone_number=message.phone_number_id, callback_data=message.callback_data).values("pk")
+    contact = Contact.objects.select_for_update().annotate(stored_id=Subquery(stored)).get(pk=given.pk)
+    number = given.create_for_phone_number if Contact.create_for_phone_number.is_cached(given) else None
+    if number is None or number.phone_number_id != contact.create_for_phone_number_id:  # it may move to another row at any time
+        numbers = PhoneNumber.objects.select_related("organization").defer(*PhoneNumber.SECRETS)
+        number = numbers.get(phone_number_id=contact.create_for_phone_number_id)
+    contact.create_for_phone_number = number
+    return contact, contact.stored_id
+
+
+def _store_file(message: Message, file: SubmittedFile | SharedFile | None) -> None:
+    if isinstance(file, SharedFile):
+        file.attachment_of(message).save(force_insert=True)
+    elif file:
+        attach_file(message, file)
+    elif message.resends:
+        attach_again(message, message.resends)
+
+
 def _add_to_conversation(message: Message, contact: Contact, now: datetime) -> None:
     """Sets the message's number, time and session, and updates the contact. The message is not saved, the contact is."""
-    number = PhoneNumber.objects.only("wa_id", "phone_number_id").get(phone_number_id=contact.create_for_phone_number_id)
-    _place(message, contact, number, now)
+    _place(message, contact, contact.create_for_phone_number, now)
     session_assignment.assign_rows([message], [], {contact.pk: contact}, now)
     _record_sent(contact, message)
     contact.save(update_fields=CONTACT_COLUMNS)
@@ -197,9 +239,11 @@ def _record_sent(contact: Contact, message: Message) -> None:
         contact.record_message(message.create_in, from_customer=False)
 
 
-def resend_message(*, message: Message, by: User, token: uuid.UUID, now: datetime) -> Message:
+def resend_message(
+    *, message: Message, by: User | None, token: uuid.UUID, now: datetime, origin: Origin = Origin.STAFF, api_key_name: str = ""
+) -> Message:
     """Queues a copy of a message that failed or is uncertain. Returns the copy; the original stays as it is. A second call with the
-    same token queues nothing and returns the first copy. Raises CannotResend and WindowClosed."""
+    same token queues nothing and returns the first copy. Raises CannotResend, WindowClosed and MarketingRefused."""
     events = StatusEvent.objects.named([message.key]).exclude(errors=None)
     if not can_resend(message, [error for event in events for error in event.errors or ()]):
         raise CannotResend
@@ -209,9 +253,10 @@ def resend_message(*, message: Message, by: User, token: uuid.UUID, now: datetim
         contact=message.contact,
         message={key: value for key, value in message.payload.items() if key != "context"},
         token=token,
-        origin=Origin.STAFF,
+        origin=origin,
         now=now,
         by=by,
+        api_key_name=api_key_name,
         quoted=Message.objects.named([(message.phone_number_id, message.quoted_wamid)]).first(),
         content=message.content,
         resends=message,
@@ -230,12 +275,14 @@ def can_resend(message: Message, status_errors: Iterable[Any]) -> bool:
     return message.message_status == MessageStatus.FAILED and all(map(can_be_resent, codes))
 
 
-def mark_as_sent(*, message: Message, by: User, now: datetime) -> None:
+def mark_as_sent(*, message: Message, by: User | None, now: datetime) -> None:
     """Marks an uncertain message as sent, because a person knows that it arrived. Later statuses of Meta still apply."""
 
     def update() -> None:
         uncertain = Message.objects.filter(pk=message.pk, message_status=MessageStatus.UNCERTAIN)
         if uncertain.update(message_status=MessageStatus.SENT, updated_at=now):
+            sent = conversation_events.ReachedStatus.of(message, now)
+            conversation_events.record_statuses([replace(sent, status=MessageStatus.SENT)])
             publish_revisions([message.contact.organization_id or 0])
 
     run_in_transaction(update)

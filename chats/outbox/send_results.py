@@ -27,13 +27,14 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.conversations import ownership, reactions_and_edits, statuses
+from chats.conversations import conversation_events, ownership, reactions_and_edits, statuses
 from chats.models import Attachment, Message, MessageStatus, QueuedMessage, SendProblem, SendQueue
 from chats.outbox import rate_limits
 from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED, Retry, Scope, meaning_of
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient, Sent
 from contacts.models import Contact
 from jobs.bulk_writes import update_columns
+from jobs.tracing import trace
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
 from organizations.numbers.suspension import MIN_PAUSE, clear_stop, has_current_token, pause_sending, stop_sending
@@ -129,6 +130,15 @@ def store_results(results: Sequence[tuple[SendAttempt, SendResult]]) -> None:
     if delays or any(attempt.is_probe for attempt, _ in results):
         run_in_transaction(partial(_store_number_effects, results, delays, now))
     run_in_transaction(partial(_store_results, results, delays, now))
+    for attempt, result in results:
+        word = _result_word(result, id(attempt) in delays)
+        trace("message sent", message_id=attempt.message_id, contact_id=attempt.contact_id, result=word)
+
+
+def _result_word(result: SendResult, is_retried: bool) -> str:
+    """Returns a result for the trace: its class, with Meta's code if there is one."""
+    code = f" {result.code}" if isinstance(result, GraphError) else ""
+    return f"{type(result).__name__}{code}{', queued again' if is_retried else ''}"
 
 
 def reject_result(attempt: SendAttempt, result: SendResult, error: Exception) -> None:
@@ -261,6 +271,7 @@ def _reject_result(attempt: SendAttempt, result: SendResult, reason: str, now: d
         _apply_rejected_result(message, result, reason, now)
         message.save(update_fields=["wamid", "message_status", "errors", "updated_at"])
         QueuedMessage.objects.filter(pk=message.pk).delete()
+        conversation_events.record_statuses([conversation_events.ReachedStatus.of(message, now)])
     if leased:
         SendQueue.objects.advance([attempt.contact_id])
     publish_revisions([attempt.organization_id])
@@ -365,8 +376,9 @@ def _save_finished(messages: Sequence[Message], now: datetime) -> None:
         return
     columns = ["wamid", "message_status", "errors", "updated_at"]
     update_columns(Message, columns, {each.pk: [getattr(each, column) for column in columns] for each in messages})
+    conversation_events.record_statuses([conversation_events.ReachedStatus.of(each, now) for each in messages])
     statuses.apply_stored_statuses([message for message in messages if message.wamid], now)
-    statuses.apply_refusals((message, message.errors) for message in messages if message.errors)
+    statuses.apply_refusals(((message, message.errors) for message in messages if message.errors), now)
     reactions_and_edits.apply_to_targets(messages, now)
 
 

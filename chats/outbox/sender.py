@@ -23,6 +23,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO, cast
 
+from django.db import connection
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -32,6 +33,8 @@ from chats.media.attachments import StoredFile, StoredFileUnreadable, with_media
 from chats.media.message_files import files_of, key_of
 from chats.models import Attachment, Message, MessageStatus, QueuedMessage, SendProblem, SendQueue
 from chats.outbox import rate_limits
+from chats.outbox.marketing import marketing_templates
+from chats.outbox.rate_limits import SlotRequest
 from chats.outbox.send_results import (
     RETRY_STORAGE_ERROR,
     FileUploaded,
@@ -46,6 +49,7 @@ from chats.outbox.send_results import (
 )
 from cloud_api.errors import FILE_REFUSED, TOKEN_REFUSED, WINDOW_CLOSED
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient
+from cloud_api.messages import template_name
 from jobs.batches import apply_batch
 from jobs.models import Lease
 from jobs.transactions import is_away, run_in_transaction
@@ -83,6 +87,10 @@ class NumberBackoff:
         return cls(failures, time.monotonic() + min(MAX_NUMBER_BACKOFF, 0.5 * 2.0 ** min(failures, 10)))
 
 
+Share = tuple[PhoneNumber, int]
+"""A number, and how many of its attempts may be leased."""
+
+
 class Scheduler:
     """Leases send attempts of all numbers in round-robin order, so that no number waits for another number's queues."""
 
@@ -96,8 +104,8 @@ class Scheduler:
         """Attempts of transactions that failed. It is unknown whether their commit succeeded."""
 
     def lease_attempts(self, limit: int) -> Iterator[SendAttempt]:
-        """Leases and yields up to `limit` attempts that may be sent now. Attempts of one number are yielded before the next number
-        is read, because other transactions may have locked its rows.
+        """Leases and yields up to `limit` attempts that may be sent now: of all numbers in one transaction, because one for each
+        would delay the last numbers. If that fails, of one number after the other, so that the others can send.
 
         Each number gets an equal share of `limit`; a number that is alone gets half of it. Including its attempts in threads, a
         number never gets more than `MAX_SHARE_OF_THREADS`. Each call begins with another number.
@@ -107,23 +115,29 @@ class Scheduler:
         self._return_lost()
         numbers = self._due_numbers(limit)
         self._previous_first = numbers[0].phone_number_id if numbers else ""
-        for index, number in enumerate(numbers):
-            if limit <= 0:
-                return
-            share = self._share(number, limit, limit // max(2, len(numbers) - index))
-            if share <= 0:
-                continue
+        shares = self._shares(numbers, limit)
+        if len(shares) > 1:
             try:
-                attempts = self._lease_for_number(number, share)
+                yield from self._lease(shares)
             except Exception as error:
                 if is_away(error):
                     raise
-                self._back_off(number, error)
+                log.warning("the messages of %s numbers cannot be leased together: %s", len(shares), type(error).__name__)
             else:
-                limit -= len(attempts)
-                yield from attempts
-            # Now, not at the next call: the lane may be idle until the leases end, and then another worker makes them uncertain.
-            self._return_lost()
+                return
+            finally:
+                self._return_lost()
+        for share in shares:
+            try:
+                yield from self._lease([share])
+            except Exception as error:
+                if is_away(error):
+                    raise
+                self._back_off(share[0], error)
+            finally:
+                # Now, not at the next call: the lane may be idle until the leases end, and then another worker makes them
+                # uncertain.
+                self._return_lost()
 
     def send(self, attempt: SendAttempt) -> SendResult:
         """Sends the attempt, and counts it as in a thread meanwhile."""
@@ -137,13 +151,14 @@ class Scheduler:
         with self._in_threads_lock:
             self._in_threads[attempt.phone_number_id] += change
 
-    def _share(self, number: PhoneNumber, limit: int, equal_share: int) -> int:
-        """Returns how many attempts of the number may be leased: `equal_share`, or fewer if threads work on others of its own."""
+    def _shares(self, numbers: Sequence[PhoneNumber], limit: int) -> list[Share]:
+        """Returns how many attempts of each number may be leased: equal shares, or fewer if threads work on others of its own."""
+        equal_share = max(1, limit // max(2, len(numbers)))
         with self._in_threads_lock:
-            in_threads = self._in_threads[number.phone_number_id]
-        if not in_threads:
-            return max(1, equal_share)
-        return min(max(1, equal_share), int((limit + in_threads) * MAX_SHARE_OF_THREADS) - in_threads)
+            in_threads = [self._in_threads[number.phone_number_id] for number in numbers]
+        free = [int((limit + busy) * MAX_SHARE_OF_THREADS) - busy if busy else equal_share for busy in in_threads]
+        shares = [(number, min(equal_share, most)) for number, most in zip(numbers, free, strict=True)]
+        return [(number, share) for number, share in shares if share > 0]
 
     def _due_numbers(self, limit: int) -> list[PhoneNumber]:
         """Returns numbers that have a due queue and may send now, with organization and secrets: up to `limit`, in order, starting
@@ -160,28 +175,31 @@ class Scheduler:
         found = {number.phone_number_id: number for number in rows}
         return [found[each] for each in chosen if each in found]
 
-    def _lease_for_number(self, number: PhoneNumber, limit: int) -> list[SendAttempt]:
-        """Leases up to `limit` attempts of one number; one, a probe, if the number is stopped. Stops a number whose token cannot be
-        decrypted."""
-        if not read_secret(number, "meta_token"):
-            run_in_transaction(partial(_stop_without_token, number))
+    def _lease(self, shares: Sequence[Share]) -> list[SendAttempt]:
+        """Leases attempts of these numbers in one transaction; one, a probe, of a number that is stopped. Stops numbers whose token
+        cannot be decrypted."""
+        able = [(number, 1 if number.sending_stopped_at else share) for number, share in shares if _has_token(number)]
+        if not able:
             return []
         runs: list[list[SendAttempt]] = []  # the transaction may run several times
 
         def lease_queues() -> list[SendAttempt]:
-            runs.append(_lease_queues(number, 1 if number.sending_stopped_at else limit))
+            runs.append(_lease_queues(able))
             return runs[-1]
 
         try:
             attempts = run_in_transaction(lease_queues)
         except NumberMoved:  # this run was rolled back, earlier ones may not be. The ID's organization now sends what is due
             self._lost += chain.from_iterable(runs)
+            if len(able) > 1:
+                raise
             return []
         except Exception:
             self._lost += chain.from_iterable(runs)
             raise
         self._lost += chain.from_iterable(runs[:-1])
-        self._backoffs.pop(number.phone_number_id, None)
+        for number, _ in able:
+            self._backoffs.pop(number.phone_number_id, None)
         return attempts
 
     def _back_off(self, number: PhoneNumber, error: Exception) -> None:
@@ -256,6 +274,14 @@ def _upload(attempt: SendAttempt, file: Attachment) -> SendResult:
         return HubError(SendProblem.STORAGE, str(error), RETRY_STORAGE_ERROR)
 
 
+def _has_token(number: PhoneNumber) -> bool:
+    """Returns whether the number's token can be decrypted. Stops the number if not."""
+    if read_secret(number, "meta_token"):
+        return True
+    run_in_transaction(partial(_stop_without_token, number))
+    return False
+
+
 def _stop_without_token(number: PhoneNumber) -> None:
     stop_sending(number.phone_number_id, organization_id=number.organization_id, code=TOKEN_REFUSED, now=timezone.now())
     publish_revisions([number.organization_id])
@@ -265,23 +291,38 @@ def _leave_leased(attempt: SendAttempt, error: Exception) -> None:
     log.error("message %s stays leased until its lease ends: %s", attempt.message_id, format_without_message(error))
 
 
-def _lease_queues(number: PhoneNumber, limit: int) -> list[SendAttempt]:
-    """Reserves a slot for each due queue of the number and leases as many queues as there are slots."""
-    queues = SendQueue.objects.filter(phone_number=number.phone_number_id)
-    due = list(queues.due().order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
-    if not due:
-        return []
+def _lease_queues(shares: Sequence[Share]) -> list[SendAttempt]:
+    """Reserves a slot for each due queue of these numbers, up to their shares, and leases as many queues as there are slots."""
+    due = _due_queues(shares)
+    numbers = {number.phone_number_id: number for number, _ in shares if number.phone_number_id in due}
     started_at = time.monotonic()
-    delays = rate_limits.reserve_slots(number.phone_number_id, per_second=number.messages_per_second, limit=len(due))
-    if not delays:
+    delays = rate_limits.reserve_slots(
+        SlotRequest(key, number.messages_per_second, len(due[key])) for key, number in numbers.items()
+    )
+    slots = {pk: started_at + delay for key in delays for pk, delay in zip(due[key], delays[key], strict=False)}
+    if not slots:
         return []
-    lease = queues.lease_rows(due[: len(delays)], seconds=LEASE_SECONDS)
-    raise_if_moved([number])  # messages that belong to another organization by now must not leave with this one's token
-    return _create_attempts(number, lease, [started_at + delay for delay in delays])
+    lease = SendQueue.objects.lease_rows(list(slots), seconds=LEASE_SECONDS)
+    raise_if_moved(numbers.values())  # messages that belong to another organization by now must not leave with this one's token
+    return _create_attempts(numbers, lease, slots)
 
 
-def _create_attempts(number: PhoneNumber, lease: Lease, slots: Sequence[float]) -> list[SendAttempt]:
-    """Creates an attempt for the message at the head of each leased queue. Releases queues that cannot send now."""
+def _due_queues(shares: Sequence[Share]) -> dict[str, list[int]]:
+    """Returns the longest due queues of each number, up to its share. Queues that another transaction has locked are left out
+    where the database can do that: otherwise one of them would hold up all numbers."""
+    due = SendQueue.objects.due().order_by("phone_number", "due_at", "pk")
+    if len(shares) > 1 and connection.features.has_select_for_update_skip_locked:
+        due = due.select_for_update(skip_locked=True)
+    found: dict[str, list[int]] = {}
+    for number, share in shares:
+        if ids := list(due.filter(phone_number=number.phone_number_id).values_list("pk", flat=True)[:share]):
+            found[number.phone_number_id] = ids
+    return found
+
+
+def _create_attempts(numbers: Mapping[str, PhoneNumber], lease: Lease, slots: Mapping[int, float]) -> list[SendAttempt]:
+    """Creates an attempt for the message at the head of each leased queue. Releases queues that cannot send now. `slots` maps
+    queues to the times at which they may send."""
     head = QueuedMessage.objects.filter(contact=OuterRef("pk")).order_by("message").values("message")[:1]
     leased: Any = lease.held().annotate(now=Now(), head=Subquery(head))  # queues with the annotations
     queues = {queue.pk: queue for queue in leased}
@@ -289,19 +330,33 @@ def _create_attempts(number: PhoneNumber, lease: Lease, slots: Sequence[float]) 
     rows = list(heads.select_related("message__contact"))
     SendQueue.objects.advance(queues.keys() - {row.contact_id for row in rows})  # their messages were deleted
     files = files_of(row.message for row in rows)
-    graph = graph_for(number)
+    stopped = _stopped_marketing(rows, numbers)
+    graphs = {key: graph_for(number) for key, number in numbers.items()}
     attempts: list[SendAttempt] = []
-    for row, scheduled_at in zip(rows, slots, strict=False):
+    for row in rows:
         queue = queues[row.contact_id]
+        number, graph = numbers[queue.phone_number_id], graphs[queue.phone_number_id]
         if delay := rate_limits.pair_delay(queue.bucket_full_at, queue.now):
             lease.held([queue.pk]).update(lease_token=None, due_at=Now() + delay)
         else:
-            attempt = _create_attempt(number, graph, queue, row.message, scheduled_at)
-            attempts.append(_prepare_attempt(attempt, row, files.get(key_of(row.message)), queue.now))
+            attempt = _create_attempt(number, graph, queue, row.message, slots[queue.pk])
+            file = files.get(key_of(row.message))
+            attempts.append(_prepare_attempt(attempt, row, file, queue.now, is_stopped=row.pk in stopped))
     if uploading := [each.contact_id for each in attempts if each.upload]:
         lease.held(uploading).update(attempts=F("attempts") + 1)
     _mark_as_sending([each for each in attempts if not (each.upload or each.known_result)], queues)
     return attempts
+
+
+def _stopped_marketing(rows: Sequence[QueuedMessage], numbers: Mapping[str, PhoneNumber]) -> set[int]:
+    """Returns those of the messages that are marketing templates to customers who have stopped them since they were queued. Costs a
+    query only if there is a template to such a customer."""
+    messages = [row.message for row in rows if row.message.kind == "template" and row.message.contact.marketing_stopped]
+    if not messages:
+        return set()
+    named = {message.pk: template_name(message.payload) for message in messages}
+    templates = marketing_templates(numbers.values(), names=[name for name, _ in named.values()])
+    return {message.pk for message in messages if named[message.pk] in templates.get(message.phone_number_id, ())}
 
 
 def _create_attempt(number: PhoneNumber, graph: Graph, queue: Any, message: Message, scheduled_at: float) -> SendAttempt:
@@ -322,13 +377,18 @@ def _create_attempt(number: PhoneNumber, graph: Graph, queue: Any, message: Mess
     )
 
 
-def _prepare_attempt(attempt: SendAttempt, row: QueuedMessage, file: Attachment | None, now: datetime) -> SendAttempt:
-    """Returns the attempt with what it does: a result that is known already, an upload, or the API object to send."""
+def _prepare_attempt(
+    attempt: SendAttempt, row: QueuedMessage, file: Attachment | None, now: datetime, *, is_stopped: bool
+) -> SendAttempt:
+    """Returns the attempt with what it does: a result that is known already, an upload, or the API object to send. `is_stopped`:
+    the customer does not accept it any more."""
     message = row.message
     if row.attempted_at:
         return replace(attempt, known_result=OutcomeUnknown("the worker ended before it stored the result of its attempt"))
     if is_overtaken(message):
         return replace(attempt, known_result=Withdrawn())
+    if is_stopped:
+        return replace(attempt, known_result=HubError(SendProblem.MARKETING, "marketing messages were stopped"))
     if message.kind != "template" and not message.contact.is_window_open(now):
         return replace(attempt, known_result=GraphError(WINDOW_CLOSED, "The window closed before it was sent."))
     if file and not file.is_uploaded(now):

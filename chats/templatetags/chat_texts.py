@@ -4,7 +4,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from chats.inbox.bubbles import preview, written_text
+from chats.inbox.bubbles.message_texts import written_text
+from chats.inbox.bubbles.previews import preview
 from chats.inbox.text_formatting import as_html, as_plain
 from chats.models import Message
 from chats.text_search.words import SearchQuery, find_match

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from chats.inbox.bubbles import written_text
+from chats.inbox.bubbles.message_texts import written_text
 from chats.models import IndexedWord, Message
 from chats.outbox.message_queue import can_resend
 from chats.text_search.results import LATEST_SCANNED

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chats.inbox.bubbles import build_bubbles
+from chats.inbox.bubbles.thread_bubbles import build_bubbles
 from chats.inbox.selectors import read_latest
 from chats.models import Message, MessageStatus, Origin
 from chats.outbox.message_queue import queue_message

@@ -131,7 +131,7 @@ def test_the_list_takes_few_queries(padaria, number, admin) -> None:
         keep(number, f"modelo_{index}", [BODY])
     with CaptureQueriesContext(connection) as queries:
         assert admin.get(page(padaria, "templates")).status_code == 200
-    assert len(queries) <= 11
+    assert len(queries) <= 12
 
 
 def test_an_empty_list_says_what_to_do(padaria, admin) -> None:
@@ -496,3 +496,43 @@ def test_the_picker_is_for_members_and_their_own_contacts(padaria, number, joelm
 def test_a_contact_who_may_be_written_to_freely_gets_templates_too(padaria, joelma, template, member) -> None:
     Contact.objects.update(last_customer_message_at=timezone.now() - timedelta(hours=1))
     assert send(member, joelma, template, GIVEN).status_code == 204
+
+
+# Customers who have stopped marketing messages
+
+
+@pytest.fixture
+def stopped(joelma: Contact) -> Contact:
+    joelma.record_marketing_choice(stopped=True, at=timezone.now())
+    joelma.save()
+    return joelma
+
+
+def test_the_picker_says_why_an_offer_cannot_be_sent_and_does_not_link_it(member, number, stopped) -> None:
+    offer, order = keep(number, "oferta", [{"type": "BODY", "text": "Pão!"}], category="MARKETING"), keep(number, "pedido", [BODY])
+    shown = text(member.get(page(number.organization, "template_picker", stopped.pk), headers=HTMX))
+
+    assert reverse("template_fill", args=[stopped.organization_id, stopped.pk, order.pk]) in shown
+    assert reverse("template_fill", args=[stopped.organization_id, stopped.pk, offer.pk]) not in shown
+    assert shown.count("Wants no marketing messages since") == 1
+
+
+def test_an_offer_to_somebody_who_has_stopped_is_neither_filled_in_nor_sent(member, number, stopped) -> None:
+    offer = keep(number, "oferta", [{"type": "BODY", "text": "Pão!"}], category="MARKETING")
+    arguments = [stopped.organization_id, stopped.pk, offer.pk]
+
+    shown = text(member.get(reverse("template_fill", args=arguments)))
+    assert "Wants no marketing messages since" in shown
+    assert "Send the template" not in shown
+    sent = member.post(reverse("template_send", args=arguments), {"token": uuid.uuid4()})
+    assert sent.status_code == 422
+    assert "Wants no marketing messages since" in text(sent)
+    assert not Message.objects.exists()
+
+
+def test_others_get_the_offer(member, number, joelma) -> None:
+    offer = keep(number, "oferta", [{"type": "BODY", "text": "Pão!"}], category="MARKETING")
+    sent = member.post(reverse("template_send", args=[joelma.organization_id, joelma.pk, offer.pk]), {"token": uuid.uuid4()})
+
+    assert sent.status_code == 302
+    assert QueuedMessage.objects.count() == 1

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from functools import reduce
 from itertools import zip_longest
 
-from django.db import connection
+from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from chats.conversations.reactions_and_edits import SEARCHABLE_COLUMNS, searchable_text
 from chats.conversations.timeline import MESSAGE, ThreadPosition
@@ -225,7 +226,7 @@ def _as_far_back(spans: LatestSpans, forms: Sequence[int], rarest: LatestSpans) 
     oldest = rarest.spans[-1][1] if rarest.spans else None
     if spans.complete_to is None or oldest is None or oldest > spans.complete_to:
         return spans
-    table = connection.ops.quote_name(WordSpan._meta.db_table)
+    table = _connection().ops.quote_name(WordSpan._meta.db_table)
     one = (
         f"SELECT word_id, until, since FROM {table} WHERE word_id = %s AND until <= %s AND until >= %s"  # noqa: S608
         f" ORDER BY until DESC, since DESC LIMIT {MAX_COMPARED}"
@@ -242,7 +243,7 @@ def _as_far_back(spans: LatestSpans, forms: Sequence[int], rarest: LatestSpans) 
 
 def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:
     """Returns, for each word of the search, the ids of indexed words that begin with it, at most `MAX_FORMS` + 1."""
-    table = connection.ops.quote_name(IndexedWord._meta.db_table)
+    table = _connection().ops.quote_name(IndexedWord._meta.db_table)
     one = f"SELECT %s AS word_index, id FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {MAX_FORMS + 1}"  # noqa: S608
     forms: list[list[int]] = [[] for _ in words]
     values = [value for index, word in enumerate(words) for value in (index, organization_id, word, word + LAST_LETTER)]
@@ -253,7 +254,7 @@ def _forms(organization_id: int, words: Sequence[str]) -> list[list[int]]:
 
 def _latest_spans(forms: Sequence[int], at: int) -> dict[int, list[Span]]:
     """Returns the spans of each of these words that begin at that time or earlier, the latest first, at most `MAX_SPANS`."""
-    table = connection.ops.quote_name(WordSpan._meta.db_table)
+    table = _connection().ops.quote_name(WordSpan._meta.db_table)
     one = (
         f"SELECT word_id, until, since FROM {table} WHERE word_id = %s AND until <= %s AND since <= %s"  # noqa: S608
         f" ORDER BY until DESC, since DESC LIMIT {MAX_SPANS}"
@@ -268,9 +269,14 @@ def _latest_spans(forms: Sequence[int], at: int) -> dict[int, list[Span]]:
 def _union(query: str, count: int, values: Sequence[str | int]) -> list[tuple[int, ...]]:
     """Returns the rows of the query for several sets of values, in one statement."""
     # Each query is a derived table, because SQLite accepts no LIMIT inside a UNION.
-    with connection.cursor() as cursor:
+    with _connection().cursor() as cursor:
         cursor.execute(" UNION ALL ".join(f"SELECT * FROM ({query}) AS each_{index}" for index in range(count)), values)  # noqa: S608
         return list(cursor.fetchall())
+
+
+def _connection() -> BaseDatabaseWrapper:
+    """Returns the connection from which the index is read."""
+    return connections[router.db_for_read(WordSpan)]
 
 
 def _merged(forms: Sequence[int], latest: Mapping[int, Sequence[Span]]) -> LatestSpans:

@@ -11,7 +11,7 @@ from django.utils.html import strip_tags
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.inbox.bubbles import preview
+from chats.inbox.bubbles.previews import preview
 from chats.inbox.tests.test_text_formatting import HOSTILE, SHOWN
 from chats.inbox.text_formatting import MAX_LENGTH, as_html, as_plain
 from chats.models import Message

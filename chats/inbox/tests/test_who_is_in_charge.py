@@ -4,6 +4,7 @@ taking over and handing back."""
 import re
 import uuid
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -158,10 +159,43 @@ def test_a_bot_that_does_not_answer_is_said_to_be_off(maria, padaria, ana, colum
     assert band(admin, maria).endswith("Set up a bot")
 
 
-def test_ai_answers_nobody_yet_and_that_is_said(maria, ana) -> None:
+def test_a_number_without_an_ai_says_that_the_team_answers(maria, ana) -> None:
     Contact.objects.update(profile="ia", owner="ia")
-    assert band(ana, maria) == "Nobody answers automatically: this hub has no AI yet."
-    assert "This hub has no AI yet" in body(ana.get(url("contact_pane", maria)))
+    assert band(ana, maria) == "Nobody answers automatically: this number has no AI that is on."
+    assert "This number has no AI: your team answers." in body(ana.get(url("contact_pane", maria)))
+    assert "AI off" in chip(row(ana, maria))
+
+
+def test_the_ai_of_a_number_is_in_charge_and_is_taken_over_like_a_bot(maria, ana) -> None:
+    Contact.objects.update(profile="ia", owner="ia")
+    PhoneNumber.objects.update(default_ai="lia")
+    assert "The AI is in charge" in band(ana, maria)
+    assert "This number has no AI" not in body(ana.get(url("contact_pane", maria)))
+    assert "AI" in chip(row(ana, maria))
+    maria.refresh_from_db()
+    change(maria, Owner.PERSON, OwnerReason.ANSWERED, by=User.objects.get(name="Ana Souza"))
+    assert "back to the AI with the next conversation" in band(ana, maria)
+    assert "Hand back to the AI" in band(ana, maria)
+    assert "Ana Souza" in chip(row(ana, maria))
+
+
+@pytest.mark.parametrize(
+    ("reason", "of_bot", "of_ai"),
+    [
+        (OwnerReason.NO_ANSWER, "the bot did not answer in time", "the AI did not answer in time"),
+        (OwnerReason.UNUSABLE, "the bot's answer could not be used", "the AI's answer could not be used"),
+        (OwnerReason.REFUSED, "the AI refused to answer", "the AI refused to answer"),
+        (OwnerReason.PAUSED, "the bot failed too often and is paused", "the AI failed too often and is paused"),
+        (OwnerReason.LIMIT, "a limit of the AI was reached", "a limit of the AI was reached"),
+        (OwnerReason.NO_BOT, "the number has no published bot", "the number has no published AI"),
+    ],
+)
+def test_the_band_says_why_a_bot_or_an_ai_called_a_person(maria, ana, reason, of_bot, of_ai) -> None:
+    PhoneNumber.objects.update(default_ai="lia")
+    change(maria, Owner.WAITING, reason)
+    assert of_bot in unescape(band(ana, maria))
+    Contact.objects.update(profile="ia")
+    assert of_ai in unescape(band(ana, maria))
 
 
 def test_the_table_of_contacts_has_the_chip_where_it_differs_from_the_choice(maria, padaria, ana) -> None:
@@ -462,6 +496,7 @@ def test_the_word_says_it_where_there_is_nothing_to_hand_back(maria, ana) -> Non
         ("bot", "waiting", "failed", "The bot handed over to a person: it failed"),
         ("bot", "waiting", "call_failed", "The bot handed over to a person: a web call failed"),
         ("bot", "waiting", "retries", "answers were not understood"),
+        ("bot", "waiting", "marketing", "the customer has stopped those"),
         ("bot", "waiting", "late", "Waiting for a person: the message arrived too late for an automatic answer"),
         ("bot", "waiting", "no_bot", "Waiting for a person: the number has no published bot"),
         ("person", "waiting", "asked", "The customer asked for a person"),
@@ -494,11 +529,12 @@ def test_each_change_is_a_sentence(maria, ana, before, owner, reason, words) -> 
     assert "%(" not in shown
 
 
-def test_every_reason_has_words_for_each_owner_that_it_leads_to(maria, ana) -> None:
-    for number, (owner, reason) in enumerate((owner, reason) for owner in Owner for reason in OwnerReason):
+@pytest.mark.parametrize("owner", Owner)
+def test_every_reason_has_words_for_the_owner_that_it_leads_to(maria, ana, owner: Owner) -> None:
+    for number, reason in enumerate(OwnerReason):
         values = {"from": "person", "to": owner, "reason": reason}
         ContactChange.objects.create(contact=maria, kind="owner", values=values, create_in=NOW + timedelta(seconds=number))
-    assert thread(ana, maria).count("line-change-") >= 40
+    assert thread(ana, maria).count("line-change-") >= len(OwnerReason)
 
 
 def test_a_change_to_an_unknown_owner_is_no_line(maria, ana) -> None:
@@ -538,6 +574,7 @@ def sent_by_bot(contact: Contact, words: str, **columns: Any) -> Message:
         ({"because": "field", "detail": "phone"}, ["Because of the contact's data: phone"]),
         ({"step": 1, "because": "magic", "detail": "100 %"}, ["Step 1"]),
         ({"because": "split", "detail": "100 %"}, ["Because this path was drawn: 100 %"]),
+        ({"because": "webhook"}, ["Because your own program answered so"]),
     ],
 )
 def test_a_message_of_the_bot_says_on_demand_why_it_was_sent(maria, ana, trace, words) -> None:
@@ -546,6 +583,13 @@ def test_a_message_of_the_bot_says_on_demand_why_it_was_sent(maria, ana, trace, 
     assert "Bot" in bubble
     details = bubble.partition("<details")[2].partition("</details>")[0]
     assert re.findall(r'<p dir="auto">([^<]*)</p>', details)[: len(words)] == words
+
+
+def test_a_message_of_an_ai_names_the_ai(maria, ana) -> None:
+    message = sent_by_bot(maria, "Olá", bot_trace={"because": "ai"})
+    bubble = thread(ana, maria).partition(f'id="m{message.pk}"')[2]
+    assert re.search(r"</svg> AI\b", bubble)
+    assert "Because the AI answered so" in bubble
 
 
 def test_an_automatic_reminder_has_a_reason_of_its_own(maria, ana) -> None:

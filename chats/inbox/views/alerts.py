@@ -6,9 +6,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from chats.inbox.alerts import MAX_NOTIFICATIONS, latest_unread_messages
-from chats.inbox.bubbles import preview
-from cloud_api.wa_ids import formatted
-from contacts.models import Contact
+from chats.inbox.bubbles.previews import preview
 from organizations.permissions import Access, for_members
 from organizations.url_parameters import read_integer
 
@@ -32,15 +30,10 @@ def notifications(request: HttpRequest, access: Access) -> HttpResponse:
     notices = [
         {
             "contact": message.contact_id,
-            "title": _display_name(message.contact),
+            "title": message.contact.display_name,
             "body": preview(message).words[:MAX_BODY_LENGTH],
             "url": reverse("conversation", args=[access.organization.pk, message.contact_id]),
         }
         for message in messages
     ]
     return JsonResponse({"notifications": notices})
-
-
-def _display_name(contact: Contact) -> str:
-    """Returns the contact's name as pages show it (chats/_who.html)."""
-    return contact.alias or contact.name or (formatted(contact.wa_id) if contact.wa_id else str(contact))

@@ -22,8 +22,11 @@ from chats.inbox.owner_band import owner_band
 from chats.inbox.selectors import get_message_or_404
 from chats.media.submitted_files import BROWSER_MIME_TYPES
 from chats.models import Message
+from chats.outbox.marketing import MarketingRefused
 from chats.outbox.message_queue import CannotResend, WindowClosed, mark_as_sent, resend_message
+from chats.proposals.services import open_proposals
 from cloud_api.messages import MEDIA_LIMITS, MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
+from contacts.consent.texts import refusal_text
 from contacts.models import Contact
 from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
@@ -77,7 +80,9 @@ def composer(request: HttpRequest, access: Access, contact_id: int) -> HttpRespo
 def window(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
     """The lines above the composer and the heading of the conversation, which pages keep up to date."""
     contact = get_contact_or_404(access.organization, contact_id)
-    return render(request, "chats/_window.html", composer_context(contact) | {"band": owner_band(contact, timezone.now())})
+    context = composer_context(contact)
+    context |= {"band": owner_band(contact, context["now"]), "proposals": open_proposals(contact, context["now"])}
+    return render(request, "chats/_window.html", context)
 
 
 @for_members
@@ -192,6 +197,8 @@ def again(request: HttpRequest, access: Access, contact_id: int, message_id: int
         return refuse_with_toast(request, access, contact, _("This message cannot be sent again, or it was sent again already."))
     except WindowClosed:
         return refuse_with_toast(request, access, contact, _("The 24-hour window is closed: only a template can be sent now."))
+    except MarketingRefused as refused:
+        return refuse_with_toast(request, access, contact, refusal_text(refused.refusal))
     return _done(request, access, contact, "hub:sent")
 
 

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_POST
 from chats.conversations.read_state import first_unread, mark_as_read
 from chats.conversations.timeline import ThreadPosition
 from chats.inbox import timeline_lines
-from chats.inbox.bubbles import build_bubbles, written_text
+from chats.inbox.bubbles.message_texts import written_text
+from chats.inbox.bubbles.thread_bubbles import build_bubbles
 from chats.inbox.composer import ComposerMode, mode_of
 from chats.inbox.forms import AnswerForm
 from chats.inbox.owner_band import owner_band
@@ -30,8 +31,10 @@ from chats.inbox.selectors import (
 from chats.inbox.views.composer import composer_context
 from chats.models import Message
 from chats.outbox.read_receipts import queue_read_receipt
+from chats.proposals.services import open_proposals
 from contacts.models import Contact, Label
 from contacts.selectors import get_contact_or_404, latest_notes
+from contacts.views.consents import consents_context
 from organizations.models import Profile
 from organizations.permissions import Access, for_members
 from organizations.url_parameters import read_integer
@@ -57,6 +60,7 @@ def conversation_context(request: HttpRequest, contact: Contact) -> dict[str, An
     return (
         composer
         | {"jump_to": shown and shown.pk, "band": owner_band(contact, composer["now"])}
+        | {"proposals": open_proposals(contact, composer["now"])}
         | _thread_context(contact, thread, unread)
     )
 
@@ -97,7 +101,7 @@ def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
 
 @for_members
 def contact_pane(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """The contact: names, who answers, labels, notes, sessions, and possible duplicates."""
+    """The contact: names, who answers, labels, notes, consents, sessions, and possible duplicates."""
     contact = get_contact_or_404(access.organization, contact_id)
     context = {
         "contact": contact,
@@ -110,7 +114,7 @@ def contact_pane(request: HttpRequest, access: Access, contact_id: int) -> HttpR
         "profiles": Profile,
         "now": timezone.now(),
     }
-    return render(request, "chats/_contact_pane.html", context)
+    return render(request, "chats/_contact_pane.html", context | consents_context(contact))
 
 
 @require_POST

@@ -9,7 +9,8 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from chats.conversations.timeline import ThreadPosition
-from chats.inbox.bubbles import author_label, preview
+from chats.inbox.bubbles.previews import author_label, preview
+from chats.inbox.fragments import fingerprint
 from chats.inbox.selectors import last_messages
 from chats.inbox.views.conversation import conversation_context
 from chats.text_search.results import TextHits, find_texts
@@ -62,19 +63,20 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
     numbers = numbers_of(access.organization)
     names = {number.phone_number_id: number for number in numbers}
     in_charge = people_in_charge(page.contacts)
+    rows = [
+        {
+            "contact": contact,
+            "last": last.get(contact.pk),
+            "preview": preview(last[contact.pk]) if contact.pk in last else None,
+            "writer": author_label(last[contact.pk], access.user) if contact.pk in last else "",
+            "number": names.get(contact.create_for_phone_number_id) if len(numbers) > 1 else None,
+            "labels": labels_of.get(contact.pk, ()),
+            "chip": _chip(contact, names, in_charge),
+        }
+        for contact in page.contacts
+    ]
     context: dict[str, Any] = {
-        "rows": [
-            {
-                "contact": contact,
-                "last": last.get(contact.pk),
-                "preview": preview(last[contact.pk]) if contact.pk in last else None,
-                "writer": author_label(last[contact.pk], access.user) if contact.pk in last else "",
-                "number": names.get(contact.create_for_phone_number_id) if len(numbers) > 1 else None,
-                "labels": labels_of.get(contact.pk, ()),
-                "chip": _chip(contact, names, in_charge),
-            }
-            for contact in page.contacts
-        ],
+        "rows": [row | {"fingerprint": _fingerprint(row, now)} for row in rows],
         "filters": filters,
         "labels": labels,
         "numbers": numbers,
@@ -94,6 +96,13 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
 def _is_refresh(request: HttpRequest) -> bool:
     """Returns whether an open page refreshes its list of contacts. It keeps the messages that were found."""
     return request.headers.get("HX-Target") == "list-live"
+
+
+def _fingerprint(row: Mapping[str, Any], now: datetime) -> str:
+    """Returns a text that changes with everything that the template shows of the row, and each minute, because it shows minutes."""
+    number, shown = row["number"], (row["preview"], row["writer"], row["chip"])
+    names = (number.shown_name, number.wa_id) if number else ()
+    return fingerprint(now.replace(second=0, microsecond=0), row["contact"], row["last"], *row["labels"], *names, *shown)
 
 
 def _chip(contact: Contact, numbers: Mapping[str, PhoneNumber], in_charge: Mapping[int, str]) -> OwnerChip | None:

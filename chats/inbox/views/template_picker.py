@@ -16,9 +16,12 @@ from chats.message_templates.filled_templates import build_example_preview, buil
 from chats.message_templates.forms import TemplateFieldsForm, length_error, submitted_values
 from chats.message_templates.status_texts import status_text
 from chats.models import Message, MessageTemplate, Origin
+from chats.outbox.marketing import MarketingRefused
 from chats.outbox.message_queue import queue_message
 from cloud_api.messages import InvalidMessage
 from cloud_api.messages import template as template_message
+from contacts.consent.selectors import marketing_refusal
+from contacts.consent.texts import refusal_text
 from contacts.models import Contact
 from contacts.selectors import get_contact_or_404
 from organizations.permissions import Access, for_members
@@ -36,11 +39,20 @@ def picker(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     search = request.GET.get("q", "").strip()[:100]
     approved = _templates(contact).filter(status=MessageTemplate.Status.APPROVED)[:MAX_READ]
     found = [template for template in approved if _matches(template, search)]
+    refusal = marketing_refusal(contact)
+    marketing_text = refusal_text(refusal) if refusal else ""
     context = {
         "contact": contact,
         "rows": [
-            {"template": each, "words": texts_of(each).body, "why_not": unsupported_reason(each)} for each in found[:MAX_SHOWN]
+            {
+                "template": each,
+                "words": texts_of(each).body,
+                "why_not": unsupported_reason(each),
+                "is_refused": bool(refusal) and each.is_marketing,
+            }
+            for each in found[:MAX_SHOWN]
         ],
+        "marketing_text": marketing_text,
         "more": len(found) > MAX_SHOWN,
         "sought": search,
         "is_empty": not approved,
@@ -105,6 +117,9 @@ def _queue(access: Access, contact: Contact, template: MessageTemplate, form: Te
     except InvalidMessage as refusal:
         form.add_error(None, invalid_message_text(refusal))
         return False
+    except MarketingRefused as refused:  # the customer has stopped them since the form was opened
+        form.add_error(None, refusal_text(refused.refusal))
+        return False
     return True
 
 
@@ -112,7 +127,8 @@ def _refusal(contact: Contact, template: MessageTemplate) -> Any:
     """Returns a sentence why the template cannot be sent now. Empty if it can."""
     if not contact.create_for_phone_number.activate:
         return _("Your number is off. An administrator can switch it on.")
-    return unsupported_reason(template) or status_text(template)
+    refusal = marketing_refusal(contact) if template.is_marketing else None
+    return (refusal_text(refusal) if refusal else "") or unsupported_reason(template) or status_text(template)
 
 
 def _templates(contact: Contact) -> Any:

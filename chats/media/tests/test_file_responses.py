@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from chats.inbox.bubbles import build_bubbles
+from chats.inbox.bubbles.thread_bubbles import build_bubbles
 from chats.inbox.selectors import read_latest
 from chats.media.tests.media_at_meta import open_picture, picture
 from chats.models import Attachment, Message

@@ -47,9 +47,9 @@ def end_leases() -> None:
     SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
 
 
-def wait_for(condition: Callable[[], Any]) -> None:
-    """Waits until `condition` is true, at most 20 seconds."""
-    deadline = time.monotonic() + 20
+def wait_for(condition: Callable[[], Any], *, seconds: float = 20.0) -> None:
+    """Waits until `condition` is true, at most so many seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it does not happen"
         time.sleep(0.02)

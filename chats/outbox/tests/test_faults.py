@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from chats.conftest import person
-from chats.inbox.bubbles import build_bubbles
+from chats.inbox.bubbles.thread_bubbles import build_bubbles
 from chats.inbox.selectors import read_latest
 from chats.media.submitted_files import SubmittedFile
 from chats.models import Message, MessageStatus, NumberRateLimit, Origin, QueuedMessage, SendQueue
@@ -99,7 +99,7 @@ def test_a_number_whose_row_is_locked_delays_no_other(meta, people, number, othe
         working = InThread(lane.run_once)
         wait_for(meta.sent)
     working.join()
-    InThread(lane.finish).join()
+    InThread(lambda: lane.drain(lambda: False)).join()
     assert (statuses_of(ours, theirs), bodies(meta)) == ([MessageStatus.SENT, MessageStatus.SENT], ["Oi"])
 
 
@@ -405,6 +405,17 @@ def test_numbers_that_are_stopped_or_wait_cost_one_query_together(meta, organiza
     with CaptureQueriesContext(connection) as queries:
         assert lane.run_once() == 0
     assert len(queries) == 1
+
+
+def test_the_messages_of_all_numbers_are_leased_in_one_transaction(meta, numbers) -> None:
+    for index, number in enumerate(numbers.values()):
+        write(person(number, wa_id=f"5561999{index:06}"), "Oi")
+    scheduler = sender.Scheduler()
+    with CaptureQueriesContext(connection) as queries:
+        attempts = list(scheduler.lease_attempts(64))
+    assert {each.phone_number_id for each in attempts} == set(numbers)
+    assert sum("BEGIN" in query["sql"] for query in queries) == 1
+    assert sum(query["sql"].startswith("UPDATE") and "chat_outgoing" in query["sql"] for query in queries) == 1
 
 
 def test_a_conversation_that_waits_for_its_retry_costs_one_query(meta, joelma) -> None:

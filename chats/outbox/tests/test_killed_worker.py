@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
 from django.conf import settings as site
 from django.db import connection
 
@@ -18,6 +17,8 @@ from chats.models import Message, MessageStatus, QueuedMessage
 from chats.outbox.tests.steps import end_leases, wait_for, write
 from conftest import apply_all
 from contacts.models import Contact
+from whatsapp_hub.celery.tests.engine import suite_engine
+from whatsapp_hub.celery.tests.processes import celery_processes, start_process
 
 KNOWN = {MessageStatus.SENT, MessageStatus.UNCERTAIN}
 PAUSES = (0.0, 0.03, 0.08, 0.15)
@@ -33,9 +34,9 @@ def database_url() -> str:
 
 
 class WorkerProcess:
-    """`manage.py worker --lanes outbox`, to be killed."""
+    """A worker of these lanes, to be killed: `manage.py worker`, or a Celery worker and beat if the suite runs with that engine."""
 
-    def __init__(self, graph_url: str, directory: Path) -> None:
+    def __init__(self, graph_url: str, directory: Path, *, lanes: str = "outbox", engine: str = "") -> None:
         environment = os.environ | {
             "DATABASE_URL": database_url(),
             "VAR_DIR": str(directory),
@@ -43,23 +44,34 @@ class WorkerProcess:
             "FIELD_ENCRYPTION_KEYS": ",".join(site.FIELD_ENCRYPTION_KEYS),
             "META_GRAPH_URL": graph_url,
         }
-        command = [sys.executable, str(Path(site.BASE_DIR) / "manage.py"), "worker", "--lanes", "outbox"]
-        self._child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        if (engine or suite_engine()) == "celery":
+            self._processes = celery_processes(environment, queues=lanes)
+        else:
+            self._processes = [start_process(["manage.py", "worker", "--lanes", lanes], environment)]
 
     def kill(self) -> None:
-        self._child.send_signal(signal.SIGKILL)
-        self._child.wait(10)
+        self._send(signal.SIGKILL)
+        self._wait()
 
     def stop(self) -> None:
         """As a supervisor does it."""
-        self._child.send_signal(signal.SIGTERM)
-        self._child.wait(30)
+        for process in self._processes:
+            process.terminate()
+        self._wait()
 
     def suspend(self) -> None:
-        self._child.send_signal(signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        self._child.send_signal(signal.SIGCONT)
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        for process in self._processes:
+            os.killpg(process.pid, number)
+
+    def _wait(self) -> None:
+        for process in self._processes:
+            process.wait(30)
 
 
 def _has_gone_on(meta: Meta, before: int) -> bool:
@@ -139,3 +151,15 @@ def test_a_worker_that_is_suspended_renews_nothing_and_sends_nothing_twice(meta:
     wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENT)  # its answer still counts
     worker.stop()
     assert len(meta.sent()) == 1
+
+
+@pytest.mark.skipif("TEST_BROKER_URL" not in os.environ, reason="needs RabbitMQ")
+def test_workers_of_both_engines_send_each_message_once(meta: Meta, people: Callable[..., list[Contact]], tmp_path: Path) -> None:
+    everybody = people(10)
+    written = [write(contact, f"{contact.pk}/{index}") for index in range(8) for contact in everybody]
+    workers = [WorkerProcess(meta.url, tmp_path, engine=engine) for engine in ("celery", "database")]
+    wait_for(lambda: not QueuedMessage.objects.exists(), seconds=60.0)
+    for worker in workers:
+        worker.stop()
+    sent = Counter(each["callback_data"] for each in meta.sent())
+    assert sent == dict.fromkeys((message.callback_data for message in written), 1)

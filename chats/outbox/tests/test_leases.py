@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.db import transaction
 from django.db.models.functions import Now
 
 from chats.models import MessageStatus, ReadReceipt, SendQueue
@@ -177,3 +179,10 @@ def test_a_number_without_a_graph_client_delays_no_receipts_of_others(meta, joel
     read_receipts.LANE.drain(lambda: False)
     assert meta.read() == [wamid]
     assert not ReadReceipt.objects.exclude(state=State.DONE).exists()
+
+
+def test_a_queue_is_due_by_the_clock_of_the_database(people) -> None:
+    """The clock of the worker that queues a bot's answer may be wrong."""
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1)), transaction.atomic():
+        SendQueue.objects.schedule_all(people(2))
+    assert SendQueue.objects.due().count() == 2

@@ -234,13 +234,18 @@ def test_one_person_gets_a_burst_and_then_one_in_six_seconds(meta, joelma) -> No
     assert rate_limits.pair_delay(full_at, now + timedelta(seconds=6)) == timedelta()
 
 
+def reserve(number, count) -> list[float]:
+    request = rate_limits.SlotRequest(number.phone_number_id, 80, count)
+    return rate_limits.reserve_slots([request])[number.phone_number_id]
+
+
 def test_slots_of_a_number_keep_its_rate_limit(number) -> None:
-    first = rate_limits.reserve_slots(number.phone_number_id, per_second=80, limit=8)
-    second = rate_limits.reserve_slots(number.phone_number_id, per_second=80, limit=50)
+    first = reserve(number, 8)
+    second = reserve(number, 50)
     gaps = [later - earlier for earlier, later in pairwise(first)]
     assert gaps == pytest.approx([0.0125] * 7)
     assert 0 < len(second) <= 21
-    third = rate_limits.reserve_slots(number.phone_number_id, per_second=80, limit=5)
+    third = reserve(number, 5)
     assert all(delay > 0.2 for delay in third)  # a slow machine has freed some slots
 
 

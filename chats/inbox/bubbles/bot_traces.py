@@ -29,13 +29,23 @@ BECAUSE: Mapping[str, Any] = {
     "call": _("Because a web call succeeded"),
     "call_failed": _("Because a web call failed"),
     "split": _("Because this path was drawn: %(detail)s"),
+    "ai_done": _("Because the AI said that it is clear"),
+    "ai_branch": _("Because the AI chose “%(detail)s”"),
+    "ai_failed": _("Because the AI gave no answer that can be used"),
+    "ai_no_answer": _("Because the AI did not answer in time"),
+    "ai_refused": _("Because the AI refused to answer"),
+    "ai_paused": _("Because the AI failed too often and is paused"),
+    "ai_limit": _("Because the AI has answered as often as it may"),
+    "no_ai": _("Because there is no such AI"),
     "next": _("Because the step before leads here"),
     "greeting": _("Because a new conversation began"),
     "away": _("Because it was outside the business hours"),
     "handed_over": _("Because the customer waits for a person"),
     "hand_over": _("Because the bot handed over to a person"),
+    "webhook": _("Because your own program answered so"),
+    "ai": _("Because the AI answered so"),
 }
-"""By `because`: of steps of a flow, of automatic messages, and of a bot's words when it hands over."""
+"""By `because`: of steps of a flow, automatic messages, a bot's words when it hands over, and remote bots."""
 WINDOW_CLOSES = _("Because the window was about to close")
 """Why an automatic reminder is sent. A flow has reminders of its own."""
 HOURS = {"open": _("Because it was within the business hours"), "closed": _("Because it was outside the business hours")}
@@ -56,6 +66,12 @@ def trace_words(message: Message, kind_labels: Mapping[str, Any]) -> list[str]:
     if reason := _reason(because, str(trace.get("detail") or ""), kind_labels):
         words.append(reason)
     return words
+
+
+def is_by_ai(message: Message) -> bool:
+    """Returns whether an AI wrote the message."""
+    trace = message.bot_trace if isinstance(message.bot_trace, dict) else {}
+    return message.origin == Origin.BOT and trace.get("because") == "ai"
 
 
 def _reason(because: str, detail: str, kind_labels: Mapping[str, Any]) -> str:
