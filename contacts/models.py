@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.payloads import Person
-from cloud_api.wa_ids import same_person_key
+from cloud_api.wa_ids import formatted, same_person_key
 from contacts.owners import Owner, OwnerReason
+from contacts.tombstones.models import Tombstone as Tombstone  # noqa: PLC0414  Django finds models in this module
 from jobs.bulk_writes import insert_rows
 from jobs.models import LeasedQuerySet, LeasedRow
 from organizations.fields import DerivedField, IdentifierField
@@ -160,7 +162,7 @@ class Contact(models.Model):
     )
     marketing_stopped = models.BooleanField(_("stopped marketing"), default=False, editable=False)
     marketing_at = models.DateTimeField(null=True, editable=False)
-    """The time of the choice in `marketing_stopped`: see `contacts.identities.marketing_choices`."""
+    """The time of the choice in `marketing_stopped`: see `contacts.consent.ledger`."""
     marketing_refused_at = models.DateTimeField(null=True, editable=False)
     """The time of the last message that Meta refused because the person had stopped marketing."""
     create_in = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
@@ -213,6 +215,8 @@ class Contact(models.Model):
         indexes: ClassVar = [
             # The chore that closes expired sessions.
             models.Index(fields=["session_is_active", "session_expires_at"], name="contact_sessions_to_close"),
+            # The list of contacts in the order in which they were added.
+            models.Index(fields=["organization", "id"], name="contact_in_fixed_order"),
             # The list of contacts and conversations, the latest first, and the search for common names in it.
             models.Index(fields=["organization", "last_message_timestamp", "id", "search_name"], name="contact_latest_names"),
             # The same list of one number, by who answers, without the bot.
@@ -237,6 +241,15 @@ class Contact(models.Model):
 
     def __str__(self) -> str:
         return self.alias or self.name or self.username or self.address
+
+    @property
+    def display_name(self) -> str:
+        """Returns what pages call the contact: the first of alias, name, phone, user name and BSUID that it has."""
+        if named := self.alias or self.name:
+            return named
+        if self.wa_id:
+            return formatted(self.wa_id)
+        return f"@{self.username}" if self.username else self.bsuid or ""
 
     def clean(self) -> None:
         super().clean()
@@ -341,11 +354,20 @@ class ContactWord(models.Model):
         return str(self.word)
 
 
+def name_of_actor(user: User | None, api_key: str) -> str:
+    """Returns who did something: an API key, or else the user. Empty if it was neither."""
+    if api_key:
+        return gettext("API key %(name)s") % {"name": api_key}
+    return (user.name or user.email) if user else ""
+
+
 class Note(models.Model):
     """A text of staff about a contact, for each other."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="notes")
     author = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    api_key = models.CharField(max_length=60, blank=True, default="", db_default="")
+    """The name of the API key that wrote it, in the name of its author. Empty: none did."""
     text = models.TextField(_("note"), max_length=4000)
     create_in = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -360,6 +382,11 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def author_name(self) -> str:
+        """Who wrote it. Empty for a former member."""
+        return name_of_actor(self.author, self.api_key)
 
 
 class ContactChange(models.Model):
@@ -389,6 +416,8 @@ class ContactChange(models.Model):
     )
     actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     """Null for changes from webhooks, and for deleted users."""
+    api_key = models.CharField(max_length=60, blank=True, default="", db_default="")
+    """The name of the API key that made the change, in the name of the actor. Empty: none did."""
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     values = models.JSONField(_("values"))
     """`from` and `to`, or `label`. Of owners also `reason`, a code, and `note`. Empty for kinds without values."""
@@ -412,24 +441,60 @@ class ContactChange(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
+    @property
+    def actor_name(self) -> str:
+        """Who made the change. Empty for a former member, and for changes from webhooks."""
+        return name_of_actor(self.actor, self.api_key)
 
-class MarketingChoice(models.Model):
-    """A person stopped or resumed marketing messages: see `contacts.identities.marketing_choices`."""
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="marketing_choices")
+class ConsentDecision(models.Model):
+    """A person agreed to a purpose, or withdrew: one line of the consent ledger (`contacts.consent`).
+
+    Rows are only added. A merge of contacts moves them, and an earlier delivery of the same webhook may correct their time. A
+    rebuild keeps them: they are evidence, also when the raw log no longer has the webhook.
+    """
+
+    class Source(models.TextChoices):
+        """Where the decision comes from."""
+
+        PREFERENCE = "preference", _("WhatsApp's own switch for marketing messages")
+        REFUSAL = "refusal", _("WhatsApp refused a marketing message")
+        WORD = "word", _("message of the customer")
+        STAFF = "staff", _("recorded by the team")
+        API = "api", _("recorded by another system")
+        IMPORT = "import", _("in a file that was imported")
+        BOT = "bot", _("answer to a bot")
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consent_decisions")
     phone_number_id = IdentifierField(max_length=64)
     key = IdentifierField(max_length=64)
-    """Identifies a choice among those of the number."""
-    stopped = models.BooleanField()
+    """Identifies a decision among those of the number, so that a repeated one is stored once."""
+    purpose = models.CharField(_("purpose"), max_length=60, default="marketing", db_default="marketing")
+    """A code of `contacts.consent.purposes`, or the organization's own words."""
+    withdrawn = models.BooleanField(_("withdrawn"), db_column="stopped")
+    source = models.CharField(
+        _("source"), max_length=12, choices=Source, default=Source.PREFERENCE, db_default=Source.PREFERENCE.value
+    )
     wa_id = IdentifierField(max_length=64, blank=True)
-    """The person's phone at that time, if the webhook contained it."""
-    told_at = models.DateTimeField()
-    """Meta's time, or the time of the first arrival if Meta's cannot be true."""
+    """The person's phone at that time, if a webhook about marketing preferences contained it."""
+    decided_at = models.DateTimeField(_("decided at"), db_column="told_at")
+    """Of a webhook, Meta's time, or the time of the first arrival if Meta's cannot be true. Of a refusal, that of the message."""
+    wamid = IdentifierField(max_length=255, blank=True, default="", db_default="")
+    """The message in which the person decided, or that was refused. Empty if there is none, or it has none yet."""
+    form = models.CharField(_("form"), max_length=200, blank=True, default="", db_default="")
+    """Where or how the person decided, in the words of whoever recorded it."""
+    wording = models.CharField(_("wording"), max_length=2000, blank=True, default="", db_default="")
+    """The text that the person was shown."""
+    recorded_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, db_index=False, related_name="+")
+    create_in = models.DateTimeField(_("recorded at"), null=True)
+    """When the hub stored it. Null in rows of an earlier version."""
 
     class Meta:
         db_table = "contact_marketing_choice"
+        verbose_name = _("consent decision")
+        verbose_name_plural = _("consent decisions")
         constraints: ClassVar = [
-            # A repeated choice has one row.
+            # A repeated decision has one row.
             models.UniqueConstraint(fields=["phone_number_id", "key"], name="one_marketing_choice_each"),
         ]
 

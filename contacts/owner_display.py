@@ -28,12 +28,16 @@ OWNER_CHIPS = {
     Owner.AI: OwnerChip("bot", _("AI")),
     Owner.META_AGENT: OwnerChip("sparkles", _("Meta's agent")),
 }
-BOT_IS_OFF = OwnerChip("bot-off", _("bot off"))
+OFF = {
+    Owner.BOT: OwnerChip("bot-off", _("bot off")),
+    Owner.AI: OwnerChip("bot-off", _("AI off")),
+}
 
 
 def is_answered_by_bot(contact: Contact, number: PhoneNumber) -> bool:
-    """Whether the number's bot answers the contact, unless a person is in charge. AI answers nobody yet."""
-    return contact.profile == Profile.BOT and number.answers_since is not None and number.default_bot != ""
+    """Whether the number's bot or AI, as chosen for the contact, answers it unless a person is in charge."""
+    key = {Profile.BOT: number.default_bot, Profile.AI: number.default_ai}.get(Profile(contact.profile), "")
+    return key != "" and number.answers_since is not None
 
 
 def owner_chip(contact: Contact, number: PhoneNumber, person: str = "") -> OwnerChip | None:
@@ -44,18 +48,18 @@ def owner_chip(contact: Contact, number: PhoneNumber, person: str = "") -> Owner
         return OwnerChip("hand", _("Waiting for a person"), contact.owner_since)
     if owner is Owner.PERSON:
         return OwnerChip("user", person) if person and has_bot else None
-    if owner in (Owner.BOT, Owner.AI) and not has_bot:
-        return BOT_IS_OFF
+    if owner in OFF and not has_bot:
+        return OFF[owner]
     return OWNER_CHIPS[owner]
 
 
 def people_in_charge(contacts: Collection[Contact]) -> dict[int, str]:
-    """Returns who took over each conversation that a bot would have otherwise, by the contact's id. One query, or none."""
-    ids = [each.pk for each in contacts if each.owner == Owner.PERSON and each.profile == Profile.BOT]
+    """Returns who took over each conversation that a bot or AI would have otherwise, by the contact's id. One query, or none."""
+    ids = [each.pk for each in contacts if each.owner == Owner.PERSON and Profile(each.profile).has_bot]
     if not ids:
         return {}
     changes = ContactChange.objects.filter(contact=OuterRef("pk"), kind=ContactChange.Kind.OWNER).order_by("-create_in", "-pk")
-    who = Coalesce(NullIf("actor__name", Value("")), "actor__email", output_field=CharField())
+    who = Coalesce(NullIf("api_key", Value("")), NullIf("actor__name", Value("")), "actor__email", output_field=CharField())
     name = changes.annotate(who=who).values("who")[:1]
     rows = Contact.objects.filter(pk__in=ids).annotate(who=Subquery(name)).values_list("pk", "who")
     return {pk: who for pk, who in rows if who}

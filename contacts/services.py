@@ -13,12 +13,17 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.payloads.texts import is_visible
 from cloud_api.wa_ids import NotAPhoneNumber, read_phone_number, same_person_key
-from contacts.change_log import alias_changes, record_changes
+from contacts.change_log import alias_changes, record_staff_changes
+from contacts.contact_events import created_events
 from contacts.lists.search import index_names
 from contacts.models import ROWS_AT_ONCE, Contact, ContactChange, Label, Note
 from contacts.owner_changes import follow_choice
 from jobs.bulk_writes import insert_rows
 from jobs.transactions import run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.context import acting_key
+from organizations.audit.log import differences, record_action
+from organizations.events.outbox import record_events
 from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Profile, User
 from organizations.numbers.ownership import raise_if_moved
@@ -55,7 +60,9 @@ def read_profile(column: str, word: str) -> Profile:
     return Profile(word)
 
 
-def set_who_answers(*, organization: Organization, contact_ids: Collection[int], profile: Profile, by: User, now: datetime) -> int:
+def set_who_answers(
+    *, organization: Organization, contact_ids: Collection[int], profile: Profile, by: User | None, now: datetime
+) -> int:
     """Sets who answers these contacts, and with it the bot switch and who is in charge. Ignores contacts of other organizations.
     Returns the number of contacts."""
     contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids)
@@ -64,7 +71,7 @@ def set_who_answers(*, organization: Organization, contact_ids: Collection[int],
         locked = list(contacts.select_for_update().order_by("pk"))
         changed = [(each.pk, {"from": each.profile, "to": profile.value}) for each in locked if each.profile != profile]
         contacts.update(profile=profile, activate_bot=profile.has_bot)
-        record_changes(changed, kind=ContactChange.Kind.WHO_ANSWERS, by=by, now=now)
+        record_staff_changes(changed, organization=organization.pk, kind=ContactChange.Kind.WHO_ANSWERS, by=by, now=now)
         for each in locked:
             each.profile, each.activate_bot = profile.value, profile.has_bot
         follow_choice(locked, now)
@@ -74,7 +81,9 @@ def set_who_answers(*, organization: Organization, contact_ids: Collection[int],
     return run_in_transaction(write)
 
 
-def set_automatic_messages(*, organization: Organization, contact_ids: Collection[int], on: bool, by: User, now: datetime) -> int:
+def set_automatic_messages(
+    *, organization: Organization, contact_ids: Collection[int], on: bool, by: User | None, now: datetime
+) -> int:
     """Switches automatic messages to these contacts on or off. Ignores contacts of other organizations. Returns the number of
     contacts."""
     contacts = Contact.objects.filter(organization=organization, pk__in=contact_ids)
@@ -83,7 +92,7 @@ def set_automatic_messages(*, organization: Organization, contact_ids: Collectio
         before = dict(contacts.select_for_update().order_by("pk").values_list("pk", "activate_automatic_message"))
         contacts.update(activate_automatic_message=on)
         changed = [(pk, {"from": was_on, "to": on}) for pk, was_on in before.items() if was_on != on]
-        record_changes(changed, kind=ContactChange.Kind.AUTOMATIC, by=by, now=now)
+        record_staff_changes(changed, organization=organization.pk, kind=ContactChange.Kind.AUTOMATIC, by=by, now=now)
         publish_revisions([organization.pk])
         return len(before)
 
@@ -93,14 +102,15 @@ def set_automatic_messages(*, organization: Organization, contact_ids: Collectio
 # ---- Aliases and new contacts ----
 
 
-def rename_contact(*, contact: Contact, alias: str, by: User, now: datetime) -> Contact:
+def rename_contact(*, contact: Contact, alias: str, by: User | None, now: datetime) -> Contact:
     """Sets the alias of the contact. With an empty one, pages show the profile name. Raises Contact.DoesNotExist if it was
     deleted."""
 
     def write() -> Contact:
         locked = Contact.objects.select_for_update().get(pk=contact.pk)
         before, locked.alias = locked.alias, collapse_whitespace(alias)
-        record_changes(alias_changes([(locked, before)]), kind=ContactChange.Kind.ALIAS, by=by, now=now)
+        changed = alias_changes([(locked, before)])
+        record_staff_changes(changed, organization=locked.organization_id, kind=ContactChange.Kind.ALIAS, by=by, now=now)
         index_names([locked])
         locked.save(update_fields=["alias", "search_name"])
         _announce(locked)
@@ -142,6 +152,8 @@ def add_contact(*, number: PhoneNumber, wa_id: str, alias: str, now: datetime) -
         contact.save()
         index_names([contact])
         contact.save(update_fields=["search_name"])
+        record_events(created_events([contact], now))
+        record_action(AuditAction.CONTACT_CREATED, organization=number.organization_id, target=("contact", contact.pk))
         publish_revisions([number.organization_id])
         return contact
 
@@ -181,6 +193,13 @@ def save_label(*, label: Label, name: str, colour: str) -> None:
     """Stores a new label of its organization, or the name and colour of an existing one. Raises InvalidInput."""
     name = read_label_name(name)
     taken = _("There is such a label already.")
+    values = {"name": name, "colour": colour}
+    before = {"name": label.name, "colour": label.colour} if label.pk else {}
+
+    def record() -> None:
+        if changes := differences(before, values):
+            _record_label(label, changes)
+        publish_revisions([label.organization_id])
 
     def check(others: QuerySet[Label]) -> None:
         names = [other.name for other in others]
@@ -192,11 +211,15 @@ def save_label(*, label: Label, name: str, colour: str) -> None:
     save_named_row(
         row=label,
         rows=Label.objects.filter(organization=label.organization),
-        values={"name": name, "colour": colour},
+        values=values,
         check=check,
         taken=taken,
-        publish=lambda: publish_revisions([label.organization_id]),
+        publish=record,
     )
+
+
+def _record_label(label: Label, changes: Mapping[str, list[Any]]) -> None:
+    record_action(AuditAction.LABEL_CHANGED, organization=label.organization_id, target=("label", label.pk), changes=changes)
 
 
 def check_label_count(count: int) -> None:
@@ -243,12 +266,13 @@ def delete_label(*, label: Label) -> None:
 
     def write() -> None:
         Label.objects.filter(pk=label.pk).delete()
+        _record_label(label, {"name": [label.name, None]})
         publish_revisions([label.organization_id])
 
     run_in_transaction(write)
 
 
-def change_labels(*, contact: Contact, give: Collection[int], take: Collection[int], by: User, now: datetime) -> None:
+def change_labels(*, contact: Contact, give: Collection[int], take: Collection[int], by: User | None, now: datetime) -> None:
     """Gives the contact labels and takes others from it. Ignores ids that are no labels of its organization."""
     organization = contact.organization_id
     labels_by_id = Label.objects.filter(organization=organization, pk__in=[*give, *take]).order_by("name").in_bulk()
@@ -260,7 +284,8 @@ def change_labels(*, contact: Contact, give: Collection[int], take: Collection[i
         contact.labels.remove(*taken)
         contact.labels.add(*given)
         for kind, labels in ((ContactChange.Kind.LABEL_TAKEN, taken), (ContactChange.Kind.LABEL_GIVEN, given)):
-            record_changes([(contact.pk, {"label": each.name}) for each in labels], kind=kind, by=by, now=now)
+            changed = [(contact.pk, {"label": each.name}) for each in labels]
+            record_staff_changes(changed, organization=organization, kind=kind, by=by, now=now)
         _announce(contact)
 
     if labels_by_id:
@@ -283,7 +308,8 @@ def set_label(
             changed = set(given.values_list("contact_id", flat=True))
             given.delete()
         kind = ContactChange.Kind.LABEL_GIVEN if give else ContactChange.Kind.LABEL_TAKEN
-        record_changes([(pk, {"label": label.name}) for pk in sorted(changed)], kind=kind, by=by, now=now)
+        lines = [(pk, {"label": label.name}) for pk in sorted(changed)]
+        record_staff_changes(lines, organization=organization.pk, kind=kind, by=by, now=now)
         publish_revisions([organization.pk])
         return len(pks)
 
@@ -307,15 +333,32 @@ def insert_given_labels(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]
 # ---- Notes ----
 
 
-def add_note(*, contact: Contact, text: str, by: User, now: datetime) -> Note:
+def add_note(*, contact: Contact, text: str, by: User | None, now: datetime) -> Note:
     """Stores a note about the contact."""
 
     def write() -> Note:
-        note = Note.objects.create(contact=contact, author=by, text=text, create_in=now)
+        note = Note.objects.create(contact=contact, author=by, api_key=acting_key(), text=text, create_in=now)
+        target = ("contact", contact.pk)
+        record_action(AuditAction.NOTE_ADDED, organization=contact.organization_id, by=by, target=target, changes={"note": None})
         _announce(contact)
         return note
 
     return run_in_transaction(write)
+
+
+def change_note(*, note: Note, text: str) -> None:
+    """Replaces the text of the note. Does nothing if it was deleted."""
+
+    def write() -> None:
+        Note.objects.filter(pk=note.pk).update(text=text)
+        contact = note.contact
+        record_action(
+            AuditAction.NOTE_CHANGED, organization=contact.organization_id, target=("contact", contact.pk), changes={"note": None}
+        )
+        _announce(contact)
+
+    run_in_transaction(write)
+    note.text = text
 
 
 def delete_note(*, note: Note) -> None:
@@ -323,7 +366,9 @@ def delete_note(*, note: Note) -> None:
 
     def write() -> None:
         # Not `note.delete()`: it clears the object's id, which a second run of the transaction needs.
-        Note.objects.filter(pk=note.pk).delete()
+        if Note.objects.filter(pk=note.pk).delete()[0]:
+            organization, target = note.contact.organization_id, ("contact", note.contact_id)
+            record_action(AuditAction.NOTE_DELETED, organization=organization, target=target, changes={"note": None})
         _announce(note.contact)
 
     run_in_transaction(write)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from contacts.views import contact, contact_table, exports, imports
+from contacts.views import consents, contact, contact_table, exports, imports
 
 urlpatterns = [
     path("", contact_table.contacts, name="contacts"),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("<row:contact_id>/switch/", contact.switch, name="contact_switch"),
     path("<row:contact_id>/automatic/", contact.automatic, name="contact_automatic"),
     path("<row:contact_id>/alias/", contact.rename, name="contact_alias"),
+    path("<row:contact_id>/consents/", consents.consents, name="contact_consents"),
     path("<row:contact_id>/labels/", contact.give_labels_to, name="contact_labels"),
     path("<row:contact_id>/notes/<row:note_id>/delete/", contact.delete_note, name="contact_note_delete"),
 ]

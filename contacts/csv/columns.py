@@ -67,11 +67,19 @@ LAST_NAME = Column(
     ("sobrenome", "last name", "apellidos"),
     ("apellido", "family name", "surname", "último nome", "sobrenomes", "primer apellido"),
 )
+MARKETING = Column(
+    "marketing",
+    ("aceita marketing", "accepts marketing", "acepta marketing"),
+    (
+        *("opt-in", "optin", "opt in", "consentimento", "consent", "consentimiento", "aceita mensagens de marketing"),
+        *("aceita receber mensagens", "aceita promoções", "marketing consent", "marketing opt-in", "acepta mensajes de marketing"),
+    ),
+)
 OTHER_PHONE = "other_phone"
 """The key of a column with a second phone, which is read if PHONE is empty."""
 COLUMN_KEYS: tuple[str, ...] = (
     *("phone", OTHER_PHONE, "wa_id", "name", "first_name", "middle_name", "last_name", "labels", "profile"),
-    *("number", "user_id"),
+    *("number", "user_id", "marketing"),
 )
 """The keys that users may choose for a column. A column may also keep a key of FORMER_COLUMNS that was guessed from its header."""
 REPEATABLE_KEYS = {OTHER_PHONE}
@@ -96,7 +104,7 @@ PHONE_HEADERS = (
 _NUMBERED = re.compile(r"(.*?) ?\d{0,2}(?: (?:value|valor))?")
 _BY_HEADER = {
     fold_limited(word): each
-    for each in (*COLUMNS, *FORMER_COLUMNS, FIRST_NAME, MIDDLE_NAME, LAST_NAME)
+    for each in (*COLUMNS, *FORMER_COLUMNS, FIRST_NAME, MIDDLE_NAME, LAST_NAME, MARKETING)
     for word in (*each.headers, *each.synonyms)
 }
 

@@ -23,7 +23,7 @@ def export_contacts(
     *, organization: Organization, filters: ContactFilters, now: datetime, language: str, zone: tzinfo
 ) -> Iterator[str]:
     """Yields the file in pieces of `CHUNK_SIZE` contacts, with two queries each."""
-    yield BOM + _csv([[column.header(language) for column in COLUMNS]], language)
+    yield contact_headers(language)
     numbers = number_names(numbers_of(organization))
     contacts = filters.matching(organization.pk, now)
     if filters.search:
@@ -33,25 +33,38 @@ def export_contacts(
     # In the order of ids, because the order of the lists changes meanwhile.
     while part := list(contacts.filter(pk__gt=last).order_by("pk")[:CHUNK_SIZE]):
         last = part[-1].pk
-        labels = _labels_of(part)
-        yield _csv((_cells(each, numbers, labels[each.pk], language, zone) for each in part), language)
+        yield csv_text(contact_cells(part, numbers, language, zone), language)
 
 
 def example_file(language: str) -> str:
     """Returns a file to fill in, with one example."""
     columns = [PHONE, *(each for each in COLUMNS if each.key in ("name", "profile", "labels"))]
     example = ["(61) 98150-0586", "Maria da Silva", PROFILES[Profile.HUMAN][LANGUAGES.index(language)], ""]
-    return BOM + _csv([[each.header(language) for each in columns], example], language)
+    return BOM + csv_text([[each.header(language) for each in columns], example], language)
 
 
-def _csv(rows: Iterable[Iterable[str]], language: str) -> str:
+def contact_headers(language: str) -> str:
+    """Returns the beginning of a file with contacts."""
+    return BOM + csv_text([[column.header(language) for column in COLUMNS]], language)
+
+
+def csv_text(rows: Iterable[Iterable[str]], language: str) -> str:
+    """Returns the rows as lines of a CSV file. No cell is read as a formula by a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter_of(language))
     writer.writerows([guard_cell(CONTROL_CHARACTERS.sub("", cell)) for cell in row] for row in rows)
     return text.getvalue()
 
 
-def _labels_of(contacts: Sequence[Contact]) -> dict[int, list[str]]:
+def contact_cells(contacts: Sequence[Contact], numbers: Mapping[str, str], language: str, zone: tzinfo) -> Iterator[list[str]]:
+    """Yields the cells of each contact in the order of COLUMNS. `numbers` are the names of `number_names`. One query."""
+    labels = label_names(contacts)
+    for each in contacts:
+        yield _cells(each, numbers, labels[each.pk], language, zone)
+
+
+def label_names(contacts: Sequence[Contact]) -> dict[int, list[str]]:
+    """Returns the names of the labels of each contact, by the contact's id."""
     given = GivenLabel.objects.filter(contact__in=[each.pk for each in contacts]).order_by("label__name")
     labels: dict[int, list[str]] = defaultdict(list)
     for pk, name in given.values_list("contact_id", "label__name"):
@@ -70,13 +83,14 @@ def _cells(contact: Contact, numbers: Mapping[str, str], labels: Iterable[str], 
         numbers.get(contact.create_for_phone_number_id, contact.create_for_phone_number_id),
         PROFILES[Profile(contact.profile)][LANGUAGES.index(language)],
         ", ".join(labels),
-        _format_time(contact.create_in, zone),
-        _format_time(contact.last_message_timestamp, zone),
+        time_cell(contact.create_in, zone),
+        time_cell(contact.last_message_timestamp, zone),
     ]
 
 
-def _format_time(time: datetime | None, zone: tzinfo) -> str:
-    return time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if time else ""
+def time_cell(time: datetime | None, zone: tzinfo) -> str:
+    """Returns the time in ISO 8601 with the offset of the zone. Empty for none."""
+    return time.astimezone(zone).isoformat(timespec="seconds") if time else ""
 
 
 def number_names(numbers: Sequence[PhoneNumber]) -> dict[str, str]:

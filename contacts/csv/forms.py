@@ -22,6 +22,7 @@ COLUMN_WORDS = {
     "profile": _("Who answers (team, bot, AI)"),
     "number": _("Our number"),
     "user_id": _("WhatsApp user ID"),
+    "marketing": _("Accepts marketing messages (yes, no)"),
 }
 FORMER_WORDS = {"bot": _("Bot (yes, no)"), "automatic": _("Automatic messages (yes, no)")}
 COLUMN_CHOICES = [(LEFT_OUT, _("Leave out")), *((key, COLUMN_WORDS[key]) for key in COLUMN_KEYS)]

@@ -27,6 +27,8 @@ from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
 from jobs.worker import Lane
 from organizations import storage
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action
 from organizations.models import Organization, PhoneNumber, User
 from organizations.permissions import get_access
 
@@ -255,8 +257,17 @@ def _finish(lease: Lease, contact_import: ContactImport, ignored: Sequence[str])
     """Sets the import to DONE, and deletes its file."""
     done = lease.held([contact_import.pk])
     size = contact_import.size
-    if done.update(step=Step.DONE, state=State.DONE, lease_token=None, content=b"", size=0, ignored=list(ignored)):
-        storage.record_stored_file(organization_id=contact_import.organization_id, size=-size)
+    if not done.update(step=Step.DONE, state=State.DONE, lease_token=None, content=b"", size=0, ignored=list(ignored)):
+        return
+    storage.record_stored_file(organization_id=contact_import.organization_id, size=-size)
+    counts = ContactImport.objects.values_list("counts", flat=True).get(pk=contact_import.pk)
+    record_action(
+        AuditAction.IMPORTED,
+        organization=contact_import.organization_id,
+        by=contact_import.created_by,
+        target=("import", contact_import.pk),
+        changes={name: [None, count] for name, count in counts.items() if isinstance(count, int)},
+    )
 
 
 LANE = Lane("contact-imports", model=ContactImport, work=run_imports, limit=1, seconds=60.0)

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import same_person_key
 from contacts.change_log import alias_changes, record_changes
+from contacts.contact_events import created_events
+from contacts.csv.consents import add_notes, is_decision, record_decisions
 from contacts.csv.rows import ImportRow, RowReader
 from contacts.csv.tables import FileRefused, ImportProblems, Layout, guess_layout, read_table
 from contacts.lists.search import index_names
@@ -22,6 +24,7 @@ from contacts.selectors import numbers_of
 from contacts.services import InvalidInput, check_label_count, insert_given_labels, label_key
 from jobs.bulk_writes import insert_rows, update_rows
 from jobs.transactions import run_in_transaction
+from organizations.events.outbox import record_events
 from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, User
 from organizations.numbers.ownership import NumberMoved, raise_if_moved
@@ -67,10 +70,6 @@ class ImportPreview:
     first: Sequence[PreviewRow]
     problems: ImportProblems
     notes: ImportProblems = field(default_factory=ImportProblems)
-
-    @property
-    def valid_count(self) -> int:
-        return self.counts.added + self.counts.updated + self.counts.unchanged
 
 
 def preview_contacts(
@@ -159,6 +158,7 @@ def _check(
     table = read_table(content, layout)
     reader = RowReader(table, numbers_of(organization), number, problems, country=organization.country)
     matched = RowMatcher(organization, problems, timezone.now(), may_label=may_label).match(reader.rows())
+    add_notes(matched, reader.notes)
     return CheckedFile(matched, problems, table.ignored, reader.notes)
 
 
@@ -201,11 +201,13 @@ class RowMatcher:
         follow_choice([contact for contact in existing if self.before[contact.pk][1] != contact.profile], self.now)
         for part in _parts([contact for _row, contact in matched]):
             update_rows(index_names(part), ["search_name"])
+        decided = record_decisions(matched, by=self.by, now=self.now)
         given = insert_given_labels([(contact.pk, labels[label_key(name)]) for row, contact in matched for name in row.labels])
+        record_events(created_events(new, self.now))
         self._record_changes(existing, given)
         publish_revisions([self.organization.pk])
-        labelled = {pk for pk, _label in given}
-        updated = sum(id(contact) in changed or contact.pk in labelled for contact in existing)
+        touched = decided | {pk for pk, _label in given}
+        updated = sum(id(contact) in changed or contact.pk in touched for contact in existing)
         return ImportCounts(len(new), updated, len(existing) - updated)
 
     def _load(self, rows: Sequence[ImportRow], *, is_locked: bool) -> None:
@@ -316,7 +318,7 @@ class RowMatcher:
 
 def would_change(contact: Contact, row: ImportRow) -> bool:
     """Returns whether the row would change columns of the contact. Labels are not compared."""
-    return any(getattr(contact, column) != value for column, value in row.values.items())
+    return is_decision(contact, row) or any(getattr(contact, column) != value for column, value in row.values.items())
 
 
 def _change(contact: Contact, values: Mapping[str, Any]) -> bool:

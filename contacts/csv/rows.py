@@ -41,6 +41,9 @@ class ImportRow:
     values: dict[str, Any] = field(default_factory=dict)
     """Columns of the contact that have a value in the row. The others stay as they are."""
     labels: list[str] = field(default_factory=list)
+    accepts_marketing: bool | None = None
+    marketing_header: str = ""
+    """The header of the column with `accepts_marketing`."""
     phone_problem: object = None
     """Why the row cannot become a new contact."""
 
@@ -56,6 +59,7 @@ class RowReader:
         # Other phones last: they are read only if the first one is missing or invalid.
         self._in_order = sorted(table.columns.items(), key=lambda column: column[1] == OTHER_PHONE)
         self._name_header = next((table.headers[index] for index, key in table.columns.items() if key in NAME_KEYS), "")
+        self._marketing_header = next((table.headers[index] for index, key in table.columns.items() if key == "marketing"), "")
         names = number_names(numbers)
         self.numbers = {key: each for each in numbers for key in (names[each.phone_number_id], each.phone_number_id)}
 
@@ -160,6 +164,9 @@ class RowReader:
     def automatic(self, row: ImportRow, cell: str) -> None:
         row.values["activate_automatic_message"] = _read_yes_or_no(cell)
 
+    def marketing(self, row: ImportRow, cell: str) -> None:
+        row.accepts_marketing, row.marketing_header = _read_yes_or_no(cell), self._marketing_header.strip()
+
     def label_names(self, row: ImportRow, cell: str) -> None:
         """Reads labels, except Google's own groups such as “* myContacts”."""
         names = LABEL_SEPARATORS.split(cell.replace(VALUE_SEPARATOR, "|"))
@@ -177,6 +184,7 @@ CELL_READERS: dict[str, Callable[[RowReader, ImportRow, str], None]] = {
     "bot": RowReader.bot,
     "automatic": RowReader.automatic,
     "labels": RowReader.label_names,
+    "marketing": RowReader.marketing,
 }
 
 

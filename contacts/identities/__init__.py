@@ -5,6 +5,4 @@ Modules and what other packages use of them:
     resolution           finds or creates the contacts of persons: NamedPerson, resolve_contacts
     identifier_changes   applies identity changes: apply_identity_change
     profile_names        profile names in order of time: ProfileNames, record_listed_name, withdraw_names
-    marketing_choices    choices about marketing messages: ReceivedChoice, choice_key, merge_choices, store_choices,
-                         stored_choice_times
 """

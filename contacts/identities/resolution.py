@@ -17,12 +17,15 @@ from datetime import UTC, datetime
 from typing import Self
 
 from django.db.models import Q
+from django.utils import timezone
 
 from cloud_api.payloads import Person
 from cloud_api.wa_ids import same_person_key
 from contacts.change_log import move_changes
+from contacts.contact_events import changed_event, created_events
 from contacts.models import Contact, Note, RetiredIdentity, phone_key, reversed_phone
 from jobs.bulk_writes import insert_rows, update_rows
+from organizations.events.outbox import record_events, reports_events
 from organizations.models import PhoneNumber
 
 WA_ID, BSUID = RetiredIdentity.Kind.WA_ID, RetiredIdentity.Kind.BSUID
@@ -74,7 +77,10 @@ class IdentityIndex:
         self._retired: dict[IdentityKey, list[RetiredIdentity]] = defaultdict(list)
         self._retired_of: dict[int, list[RetiredIdentity]] = defaultdict(list)
         self._added: list[Contact] = []
+        self._numbers: dict[str, PhoneNumber] = {}
         self._changed: dict[int, Contact] = {}
+        self._changed_fields: dict[int, set[str]] = defaultdict(set)
+        """Fields of stored contacts, by the Python ids of the contacts."""
         self._changed_retired: dict[int, RetiredIdentity] = {}
         self._conflicts: list[tuple[Contact, Contact]] = []
         self._typed_in: dict[tuple[str, str], Contact] = {}
@@ -99,6 +105,7 @@ class IdentityIndex:
                 found.add((number, kind, value))
         ids.update(_typed_in_ids(person for person in persons if found.isdisjoint(person.keys)))
         index = cls()
+        index._numbers = {person.number.phone_number_id: person.number for person in persons}
         contacts = {each.pk: each for each in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
         for contact in contacts.values():
             index._add_to_index(contact)
@@ -213,6 +220,15 @@ class IdentityIndex:
                     contact.conflicts_with_id = rival.pk
                     flagged[contact.pk] = contact
         update_rows(list(flagged.values()), ["conflicts_with_id"])
+        self._record_events()
+
+    def _record_events(self) -> None:
+        """Reports contacts that are new, and those with other identifiers, to other systems."""
+        if any(map(reports_events, self._numbers.values())):
+            now = timezone.now()
+            changed = [(contact, self._changed_fields[id(contact)]) for contact in self._changed.values()]
+            events = [changed_event(contact, fields, now) for contact, fields in changed if fields]
+            record_events([*created_events(self._added, now), *events])
 
     def is_retired(self, contact: Contact, kind: str, value: str) -> bool:
         """Whether the contact had the identifier earlier."""
@@ -290,12 +306,14 @@ class IdentityIndex:
         contact.phone_key, contact.reversed_phone = phone_key(contact), reversed_phone(contact)
         self._add_to_index(contact)
         self._mark_changed(contact)
+        self._changed_fields[id(contact)].add("wa_id")
 
     def _set_bsuid(self, contact: Contact, bsuid: str | None) -> None:
         self._remove_from_index(contact)
         contact.bsuid = bsuid
         self._add_to_index(contact)
         self._mark_changed(contact)
+        self._changed_fields[id(contact)].add("bsuid")
 
     def _delete_retired(self, identity: RetiredIdentity) -> None:
         self._retired[_key(identity)].remove(identity)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connections, router
 from django.db.models import Q
 
 from cloud_api.wa_ids import BRAZIL, beginnings
@@ -155,6 +155,7 @@ def _find_by_words(organization_id: int, words: Sequence[str]) -> list[int] | No
 
 def _rarest_word(organization_id: int, words: Sequence[str]) -> tuple[str, int]:
     """Returns the word with the fewest index entries, and their number. Counts at most `RARE_WORD_LIMIT` + 1 entries of a word."""
+    connection = connections[router.db_for_read(ContactWord)]
     table = connection.ops.quote_name(ContactWord._meta.db_table)
     rows = f"SELECT 1 FROM {table} WHERE organization_id = %s AND word >= %s AND word < %s LIMIT {RARE_WORD_LIMIT + 1}"  # noqa: S608
     counts = ", ".join(f"(SELECT COUNT(*) FROM ({rows}) AS few)" for _ in words)  # noqa: S608  no input in it

@@ -7,79 +7,131 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('wa_id', organizations.fields.IdentifierField(blank=True, max_length=64, null=True, verbose_name='WhatsApp ID')),
-                ('wa_id_at', models.DateTimeField(editable=False, null=True)),
-                ('bsuid', organizations.fields.IdentifierField(blank=True, max_length=160, null=True, verbose_name='business-scoped user ID')),
-                ('parent_bsuid', organizations.fields.IdentifierField(blank=True, max_length=160, verbose_name='parent user ID')),
-                ('username', models.CharField(blank=True, max_length=64, verbose_name='username')),
-                ('name', models.CharField(blank=True, max_length=255, verbose_name='name')),
-                ('name_at', models.DateTimeField(editable=False, null=True)),
-                ('profile', models.CharField(choices=[('human', 'human'), ('bot', 'bot'), ('ia', 'AI')], default='human', help_text='Who answers.', max_length=8, verbose_name='profile')),
-                ('activate_bot', models.BooleanField(default=True, verbose_name='bot on')),
-                ('activate_automatic_message', models.BooleanField(default=True, verbose_name='automatic messages on')),
-                ('marketing_stopped', models.BooleanField(default=False, editable=False, verbose_name='stopped marketing')),
-                ('marketing_at', models.DateTimeField(editable=False, null=True)),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='first seen')),
-                ('last_message_timestamp', models.DateTimeField(editable=False, null=True, verbose_name='last message')),
-                ('last_customer_message_at', models.DateTimeField(editable=False, null=True, verbose_name="customer's last message")),
-                ('session_id', models.UUIDField(editable=False, null=True, verbose_name='latest session')),
-                ('session_expires_at', models.DateTimeField(editable=False, null=True, verbose_name='session expires')),
-                ('session_is_active', models.BooleanField(default=False, editable=False, verbose_name='session running')),
-                ('conflicts_with', models.ForeignKey(blank=True, help_text="Another contact that Meta named together with this one; never merged without a person's decision.", null=True, on_delete=django.db.models.deletion.SET_NULL, to='contacts.contact', verbose_name='shares an identifier with')),
-                ('create_for_phone_number', models.ForeignKey(db_column='create_for_phone_number', db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='organizations.phonenumber', to_field='phone_number_id', verbose_name='number')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("wa_id", organizations.fields.IdentifierField(blank=True, max_length=64, null=True, verbose_name="WhatsApp ID")),
+                ("wa_id_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "bsuid",
+                    organizations.fields.IdentifierField(
+                        blank=True, max_length=160, null=True, verbose_name="business-scoped user ID"
+                    ),
+                ),
+                ("parent_bsuid", organizations.fields.IdentifierField(blank=True, max_length=160, verbose_name="parent user ID")),
+                ("username", models.CharField(blank=True, max_length=64, verbose_name="username")),
+                ("name", models.CharField(blank=True, max_length=255, verbose_name="name")),
+                ("name_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "profile",
+                    models.CharField(
+                        choices=[("human", "human"), ("bot", "bot"), ("ia", "AI")],
+                        default="human",
+                        help_text="Who answers.",
+                        max_length=8,
+                        verbose_name="profile",
+                    ),
+                ),
+                ("activate_bot", models.BooleanField(default=True, verbose_name="bot on")),
+                ("activate_automatic_message", models.BooleanField(default=True, verbose_name="automatic messages on")),
+                ("marketing_stopped", models.BooleanField(default=False, editable=False, verbose_name="stopped marketing")),
+                ("marketing_at", models.DateTimeField(editable=False, null=True)),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="first seen")),
+                ("last_message_timestamp", models.DateTimeField(editable=False, null=True, verbose_name="last message")),
+                (
+                    "last_customer_message_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="customer's last message"),
+                ),
+                ("session_id", models.UUIDField(editable=False, null=True, verbose_name="latest session")),
+                ("session_expires_at", models.DateTimeField(editable=False, null=True, verbose_name="session expires")),
+                ("session_is_active", models.BooleanField(default=False, editable=False, verbose_name="session running")),
+                (
+                    "conflicts_with",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Another contact that Meta named together with this one; never merged without a person's decision.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="contacts.contact",
+                        verbose_name="shares an identifier with",
+                    ),
+                ),
+                (
+                    "create_for_phone_number",
+                    models.ForeignKey(
+                        db_column="create_for_phone_number",
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to="organizations.phonenumber",
+                        to_field="phone_number_id",
+                        verbose_name="number",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'contact',
-                'verbose_name_plural': 'contacts',
-                'db_table': 'contacts',
+                "verbose_name": "contact",
+                "verbose_name_plural": "contacts",
+                "db_table": "contacts",
             },
         ),
         migrations.CreateModel(
-            name='RetiredIdentity',
+            name="RetiredIdentity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phone_number_id', organizations.fields.IdentifierField(max_length=64)),
-                ('kind', models.CharField(choices=[('wa_id', 'WhatsApp ID'), ('bsuid', 'business-scoped user ID')], max_length=8, verbose_name='kind')),
-                ('value', organizations.fields.IdentifierField(max_length=160, verbose_name='identifier')),
-                ('retired_at', models.DateTimeField(verbose_name='until')),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='retired_identities', to='contacts.contact')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("phone_number_id", organizations.fields.IdentifierField(max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("wa_id", "WhatsApp ID"), ("bsuid", "business-scoped user ID")], max_length=8, verbose_name="kind"
+                    ),
+                ),
+                ("value", organizations.fields.IdentifierField(max_length=160, verbose_name="identifier")),
+                ("retired_at", models.DateTimeField(verbose_name="until")),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="retired_identities", to="contacts.contact"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'former identifier',
-                'verbose_name_plural': 'former identifiers',
-                'db_table': 'contact_retired_identity',
+                "verbose_name": "former identifier",
+                "verbose_name_plural": "former identifiers",
+                "db_table": "contact_retired_identity",
             },
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['session_is_active', 'session_expires_at'], name='contact_sessions_to_close'),
+            model_name="contact",
+            index=models.Index(fields=["session_is_active", "session_expires_at"], name="contact_sessions_to_close"),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(fields=('create_for_phone_number', 'wa_id'), name='one_contact_per_wa_id'),
+            model_name="contact",
+            constraint=models.UniqueConstraint(fields=("create_for_phone_number", "wa_id"), name="one_contact_per_wa_id"),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(fields=('create_for_phone_number', 'bsuid'), name='one_contact_per_bsuid'),
+            model_name="contact",
+            constraint=models.UniqueConstraint(fields=("create_for_phone_number", "bsuid"), name="one_contact_per_bsuid"),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.CheckConstraint(condition=models.Q(('wa_id__isnull', False), ('bsuid__isnull', False), _connector='OR'), name='contact_has_an_identifier'),
+            model_name="contact",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("wa_id__isnull", False), ("bsuid__isnull", False), _connector="OR"),
+                name="contact_has_an_identifier",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='retiredidentity',
-            constraint=models.UniqueConstraint(fields=('phone_number_id', 'kind', 'value', 'contact'), name='one_retired_identity_each'),
+            model_name="retiredidentity",
+            constraint=models.UniqueConstraint(
+                fields=("phone_number_id", "kind", "value", "contact"), name="one_retired_identity_each"
+            ),
         ),
     ]

@@ -9,163 +9,196 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('contacts', '0001_initial'),
-        ('organizations', '0002_invitations_revisions_preferences'),
+        ("contacts", "0001_initial"),
+        ("organizations", "0002_invitations_revisions_preferences"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField(max_length=4000, verbose_name='note')),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField(max_length=4000, verbose_name="note")),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'verbose_name': 'note',
-                'verbose_name_plural': 'notes',
-                'db_table': 'contact_note',
+                "verbose_name": "note",
+                "verbose_name_plural": "notes",
+                "db_table": "contact_note",
             },
         ),
         migrations.AddField(
-            model_name='contact',
-            name='alias',
-            field=models.CharField(blank=True, db_default='', default='', max_length=150, verbose_name='name given by staff'),
+            model_name="contact",
+            name="alias",
+            field=models.CharField(blank=True, db_default="", default="", max_length=150, verbose_name="name given by staff"),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='last_business_message_at',
+            model_name="contact",
+            name="last_business_message_at",
             field=models.DateTimeField(editable=False, null=True, verbose_name="business's last message"),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='organization',
-            field=contacts.models.OwnerField(db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='organizations.organization'),
+            model_name="contact",
+            name="organization",
+            field=contacts.models.OwnerField(
+                db_index=False,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="contacts",
+                to="organizations.organization",
+            ),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='phone_key',
+            model_name="contact",
+            name="phone_key",
             field=organizations.fields.DerivedField(max_length=64),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='read_webhook_id',
+            model_name="contact",
+            name="read_webhook_id",
             field=models.BigIntegerField(db_default=0, default=0, editable=False),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='reversed_phone',
+            model_name="contact",
+            name="reversed_phone",
             field=organizations.fields.DerivedField(max_length=64),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='search_name',
-            field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=500),
+            model_name="contact",
+            name="search_name",
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=500),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='unread_at',
+            model_name="contact",
+            name="unread_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='unread_count',
+            model_name="contact",
+            name="unread_count",
             field=models.PositiveIntegerField(db_default=0, default=0, editable=False),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='waiting_since',
+            model_name="contact",
+            name="waiting_since",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.CreateModel(
-            name='ContactWord',
+            name="ContactWord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('organization_id', models.BigIntegerField()),
-                ('word', organizations.fields.IdentifierField(max_length=40)),
-                ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='words', to='contacts.contact')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("organization_id", models.BigIntegerField()),
+                ("word", organizations.fields.IdentifierField(max_length=40)),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="words", to="contacts.contact"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'contact_word',
+                "db_table": "contact_word",
             },
         ),
         migrations.CreateModel(
-            name='Label',
+            name="Label",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, verbose_name='name')),
-                ('colour', models.CharField(choices=[('grey', 'grey'), ('red', 'red'), ('amber', 'amber'), ('green', 'green'), ('blue', 'blue'), ('violet', 'violet')], default='grey', max_length=8, verbose_name='colour')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='labels', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=40, verbose_name="name")),
+                (
+                    "colour",
+                    models.CharField(
+                        choices=[
+                            ("grey", "grey"),
+                            ("red", "red"),
+                            ("amber", "amber"),
+                            ("green", "green"),
+                            ("blue", "blue"),
+                            ("violet", "violet"),
+                        ],
+                        default="grey",
+                        max_length=8,
+                        verbose_name="colour",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="labels", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'contact_label',
-                'ordering': ['name'],
+                "db_table": "contact_label",
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='contact',
-            name='labels',
-            field=models.ManyToManyField(blank=True, db_table='contact_label_given', related_name='contacts', to='contacts.label'),
+            model_name="contact",
+            name="labels",
+            field=models.ManyToManyField(blank=True, db_table="contact_label_given", related_name="contacts", to="contacts.label"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'last_message_timestamp'], name='contact_latest'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "last_message_timestamp"], name="contact_latest"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['create_for_phone_number', 'last_message_timestamp'], name='contact_latest_of_number'),
+            model_name="contact",
+            index=models.Index(fields=["create_for_phone_number", "last_message_timestamp"], name="contact_latest_of_number"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'profile', 'last_message_timestamp'], name='contact_latest_by_profile'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "profile", "last_message_timestamp"], name="contact_latest_by_profile"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'activate_bot', 'last_message_timestamp'], name='contact_latest_by_bot'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "activate_bot", "last_message_timestamp"], name="contact_latest_by_bot"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'unread_at'], name='contact_unread'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "unread_at"], name="contact_unread"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'waiting_since'], name='contact_waiting'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "waiting_since"], name="contact_waiting"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'last_customer_message_at'], name='contact_window'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "last_customer_message_at"], name="contact_window"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'phone_key'], name='contact_phone'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "phone_key"], name="contact_phone"),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'reversed_phone'], name='contact_last_digits'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "reversed_phone"], name="contact_last_digits"),
         ),
         migrations.AddField(
-            model_name='note',
-            name='author',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="note",
+            name="author",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='note',
-            name='contact',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='contacts.contact'),
+            model_name="note",
+            name="contact",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="notes", to="contacts.contact"),
         ),
         migrations.AddIndex(
-            model_name='contactword',
-            index=models.Index(fields=['organization_id', 'word', 'contact'], name='contact_by_word'),
+            model_name="contactword",
+            index=models.Index(fields=["organization_id", "word", "contact"], name="contact_by_word"),
         ),
         migrations.AddConstraint(
-            model_name='contactword',
-            constraint=models.UniqueConstraint(fields=('contact', 'word'), name='one_contact_word_each'),
+            model_name="contactword",
+            constraint=models.UniqueConstraint(fields=("contact", "word"), name="one_contact_word_each"),
         ),
         migrations.AddConstraint(
-            model_name='label',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='one_label_per_name'),
+            model_name="label",
+            constraint=models.UniqueConstraint(fields=("organization", "name"), name="one_label_per_name"),
         ),
     ]

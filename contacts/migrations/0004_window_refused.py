@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('contacts', '0003_fill_columns_of_known_contacts'),
+        ("contacts", "0003_fill_columns_of_known_contacts"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='contact',
-            name='window_refused_at',
+            model_name="contact",
+            name="window_refused_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
     ]

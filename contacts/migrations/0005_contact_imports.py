@@ -9,48 +9,91 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("contacts", "0004_window_refused"),
-        ('organizations', '0011_country_and_time_zone'),
+        ("organizations", "0011_country_and_time_zone"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ContactImport',
+            name="ContactImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('due', 'due'), ('waiting', 'waiting'), ('done', 'done'), ('dead', 'dead')], db_default='due', default='due', max_length=8, verbose_name='state')),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='due at')),
-                ('lease_token', models.UUIDField(editable=False, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='attempts')),
-                ('reason', models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='reason')),
-                ('queue_id', models.BigIntegerField()),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('step', models.CharField(choices=[('columns', 'Columns'), ('check', 'Check'), ('checked', 'Checked'), ('store', 'Store'), ('done', 'Done')], default='columns', max_length=8)),
-                ('phone_number_id', organizations.fields.IdentifierField(max_length=64)),
-                ('file_name', models.CharField(blank=True, max_length=255)),
-                ('content', models.BinaryField(default=bytes)),
-                ('size', models.PositiveIntegerField(default=0)),
-                ('encoding', models.CharField(max_length=16)),
-                ('separator', models.CharField(max_length=1)),
-                ('has_header', models.BooleanField(default=True)),
-                ('columns', models.JSONField(default=list)),
-                ('may_label', models.BooleanField(default=False)),
-                ('skips_wrong', models.BooleanField(default=False)),
-                ('language', models.CharField(blank=True, max_length=8)),
-                ('counts', models.JSONField(default=dict)),
-                ('shown', models.JSONField(default=list)),
-                ('faults', models.JSONField(default=list)),
-                ('ignored', models.JSONField(default=list)),
-                ('last_line', models.PositiveIntegerField(default=0)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("due", "due"), ("waiting", "waiting"), ("done", "done"), ("dead", "dead")],
+                        db_default="due",
+                        default="due",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="due at"
+                    ),
+                ),
+                ("lease_token", models.UUIDField(editable=False, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name="attempts")),
+                ("reason", models.CharField(blank=True, db_default="", default="", max_length=500, verbose_name="reason")),
+                ("queue_id", models.BigIntegerField()),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("columns", "Columns"),
+                            ("check", "Check"),
+                            ("checked", "Checked"),
+                            ("store", "Store"),
+                            ("done", "Done"),
+                        ],
+                        default="columns",
+                        max_length=8,
+                    ),
+                ),
+                ("phone_number_id", organizations.fields.IdentifierField(max_length=64)),
+                ("file_name", models.CharField(blank=True, max_length=255)),
+                ("content", models.BinaryField(default=bytes)),
+                ("size", models.PositiveIntegerField(default=0)),
+                ("encoding", models.CharField(max_length=16)),
+                ("separator", models.CharField(max_length=1)),
+                ("has_header", models.BooleanField(default=True)),
+                ("columns", models.JSONField(default=list)),
+                ("may_label", models.BooleanField(default=False)),
+                ("skips_wrong", models.BooleanField(default=False)),
+                ("language", models.CharField(blank=True, max_length=8)),
+                ("counts", models.JSONField(default=dict)),
+                ("shown", models.JSONField(default=list)),
+                ("faults", models.JSONField(default=list)),
+                ("ignored", models.JSONField(default=list)),
+                ("last_line", models.PositiveIntegerField(default=0)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'contact_import',
-                'indexes': [models.Index(fields=['state', 'queue_id', 'due_at', 'id'], name='contact_import_queue'), models.Index(fields=['organization', 'created_by'], name='contact_import_of_user'), models.Index(fields=['create_in'], name='contact_import_age')],
+                "db_table": "contact_import",
+                "indexes": [
+                    models.Index(fields=["state", "queue_id", "due_at", "id"], name="contact_import_queue"),
+                    models.Index(fields=["organization", "created_by"], name="contact_import_of_user"),
+                    models.Index(fields=["create_in"], name="contact_import_age"),
+                ],
             },
         ),
     ]

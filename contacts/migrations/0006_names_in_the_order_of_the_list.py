@@ -9,9 +9,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="contact",
-            index=models.Index(
-                fields=["organization", "last_message_timestamp", "id", "search_name"], name="contact_latest_names"
-            ),
+            index=models.Index(fields=["organization", "last_message_timestamp", "id", "search_name"], name="contact_latest_names"),
         ),
         migrations.RemoveIndex(model_name="contact", name="contact_latest"),
     ]

@@ -7,78 +7,100 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("contacts", "0006_names_in_the_order_of_the_list"),
-        ('organizations', '0013_name_of_number'),
+        ("organizations", "0013_name_of_number"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ContactChange',
+            name="ContactChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('who_answers', 'who answers'), ('alias', 'name given by staff'), ('profile_name', 'name on WhatsApp'), ('label_given', 'label put on'), ('label_taken', 'label taken away'), ('done', 'needs no answer'), ('reopened', 'needs an answer'), ('blocked', 'blocked'), ('unblocked', 'no longer blocked')], max_length=16, verbose_name='kind')),
-                ('values', models.JSONField(verbose_name='values')),
-                ('key', organizations.fields.IdentifierField(max_length=64, null=True)),
-                ('create_in', models.DateTimeField(verbose_name='changed at')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("who_answers", "who answers"),
+                            ("alias", "name given by staff"),
+                            ("profile_name", "name on WhatsApp"),
+                            ("label_given", "label put on"),
+                            ("label_taken", "label taken away"),
+                            ("done", "needs no answer"),
+                            ("reopened", "needs an answer"),
+                            ("blocked", "blocked"),
+                            ("unblocked", "no longer blocked"),
+                        ],
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("values", models.JSONField(verbose_name="values")),
+                ("key", organizations.fields.IdentifierField(max_length=64, null=True)),
+                ("create_in", models.DateTimeField(verbose_name="changed at")),
             ],
             options={
-                'verbose_name': 'change of a contact',
-                'verbose_name_plural': 'changes of contacts',
-                'db_table': 'contact_change',
+                "verbose_name": "change of a contact",
+                "verbose_name_plural": "changes of contacts",
+                "db_table": "contact_change",
             },
         ),
         migrations.AddField(
-            model_name='contact',
-            name='blocked_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='blocked'),
+            model_name="contact",
+            name="blocked_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="blocked"),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='done_until',
+            model_name="contact",
+            name="done_until",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='name_since',
+            model_name="contact",
+            name="name_since",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AlterField(
-            model_name='contact',
-            name='activate_bot',
-            field=models.BooleanField(default=False, verbose_name='bot on'),
+            model_name="contact",
+            name="activate_bot",
+            field=models.BooleanField(default=False, verbose_name="bot on"),
         ),
         migrations.AlterField(
-            model_name='contact',
-            name='profile',
-            field=models.CharField(choices=[('human', 'team'), ('bot', 'bot'), ('ia', 'AI')], default='human', max_length=8, verbose_name='who answers'),
+            model_name="contact",
+            name="profile",
+            field=models.CharField(
+                choices=[("human", "team"), ("bot", "bot"), ("ia", "AI")], default="human", max_length=8, verbose_name="who answers"
+            ),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(fields=['organization', 'blocked_at'], name='contact_blocked'),
+            model_name="contact",
+            index=models.Index(fields=["organization", "blocked_at"], name="contact_blocked"),
         ),
         migrations.AddIndex(
-            model_name='note',
-            index=models.Index(fields=['contact', 'create_in', 'id'], name='note_of_contact'),
+            model_name="note",
+            index=models.Index(fields=["contact", "create_in", "id"], name="note_of_contact"),
         ),
         migrations.AddField(
-            model_name='contactchange',
-            name='actor',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="contactchange",
+            name="actor",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='contactchange',
-            name='contact',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='contacts.contact'),
+            model_name="contactchange",
+            name="contact",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="changes", to="contacts.contact"
+            ),
         ),
         migrations.AddIndex(
-            model_name='contactchange',
-            index=models.Index(fields=['contact', 'create_in', 'id'], name='change_of_contact'),
+            model_name="contactchange",
+            index=models.Index(fields=["contact", "create_in", "id"], name="change_of_contact"),
         ),
         migrations.AddConstraint(
-            model_name='contactchange',
-            constraint=models.UniqueConstraint(fields=('contact', 'kind', 'key'), name='one_contact_change_each'),
+            model_name="contactchange",
+            constraint=models.UniqueConstraint(fields=("contact", "kind", "key"), name="one_contact_change_each"),
         ),
     ]

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('contacts', '0010_choices_about_marketing'),
+        ("contacts", "0010_choices_about_marketing"),
     ]
 
     operations = [

@@ -100,7 +100,7 @@ def test_the_page_takes_few_queries(padaria, admin, add_contact):
     add_contact().labels.add(*labels)
     with CaptureQueriesContext(connection) as queries:
         admin.get(reverse("labels", args=[padaria.pk]))
-    assert len(queries) <= 9
+    assert len(queries) <= 10
 
 
 def test_only_administrators_manage_labels(padaria, member, outsider):

@@ -1,4 +1,4 @@
-"""Rows that are inserted in bulk are like rows that were saved one by one."""
+"""Rows of contacts: those inserted in bulk are like saved ones, and each has a name that pages show."""
 
 import pytest
 
@@ -24,3 +24,18 @@ def test_inserted_contacts_get_ids_and_derived_columns(number: PhoneNumber, fore
         assert inserted == (stored.wa_id, stored.bsuid, stored.organization_id, stored.phone_key, stored.reversed_phone)
         assert (stored.wa_id, stored.bsuid) == (contact.wa_id, contact.bsuid)
         assert stored.organization_id == contact.create_for_phone_number.organization_id
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        ({"alias": "Dona Ana", "name": "ana ✨", "wa_id": "556181500586"}, "Dona Ana"),
+        ({"name": "ana ✨", "wa_id": "556181500586"}, "ana ✨"),
+        ({"wa_id": "556181500586", "username": "ana", "bsuid": "BR.1"}, "+55 61 8150-0586"),
+        ({"username": "ana", "bsuid": "BR.1"}, "@ana"),
+        ({"bsuid": "BR.1"}, "BR.1"),
+        ({}, ""),
+    ],
+)
+def test_pages_show_the_first_name_that_is_known(known: dict[str, str], shown: str) -> None:
+    assert Contact(**known).display_name == shown

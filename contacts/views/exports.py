@@ -13,7 +13,9 @@ from contacts.csv.exports import example_file
 from contacts.csv.exports import export_contacts as export_rows
 from contacts.lists.contact_list import ContactFilters
 from contacts.lists.search import FoundContacts, find_contacts
-from contacts.views.contact_table import list_url
+from contacts.views.contact_table import FILTER_PARAMETERS, list_url
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action
 from organizations.permissions import Access, for_admins, for_members
 
 
@@ -38,6 +40,14 @@ def export_contacts(request: HttpRequest, access: Access) -> HttpResponseBase:
     if found is None or found.is_cut:
         messages.error(request, gettext("The search finds too many people to export them. Type more, or clear it to export all."))
         return redirect(list_url(request, access))
+    used = [name for name in FILTER_PARAMETERS if request.GET.get(name)]
+    record_action(
+        AuditAction.EXPORTED,
+        organization=access.organization,
+        by=access.user,
+        target=("contacts", ""),
+        changes=dict.fromkeys(used),
+    )
     pieces = export_rows(
         organization=access.organization,
         filters=filters,
