@@ -23,17 +23,12 @@ from organizations.models import Membership, Organization, Revision, Role, User
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
-class Access:
-    """What a user may do in an organization. Each view of an organization gets one. `organizations` are all organizations of the
-    user."""
+class RoleRules:
+    """What a role may do in an organization, for a user or an API key that has it."""
 
-    user: User
-    organization: Organization
     role: Role
-    organizations: Sequence[Organization]
-    revision: int
-    """The organization's revision when the page was requested: see `organizations.live.revisions`."""
+    user: User | None
+    """The user, or the one who created the key, if that user was not deleted."""
 
     def may(self, role: Role) -> bool:
         """Whether the user has this role or a higher one."""
@@ -49,6 +44,23 @@ class Access:
         """Whether the user is a creator: may change the organization itself and its administrators."""
         return self.may(Role.USER_CREATOR)
 
+    def may_erase(self, author_id: int | None) -> bool:
+        """Whether a text that the user `author_id` wrote for colleagues may be changed or deleted."""
+        return self.is_admin or (self.user is not None and author_id == self.user.pk)
+
+
+@dataclass(frozen=True)
+class Access(RoleRules):
+    """What a user may do in an organization. Each view of an organization gets one. `organizations` are all organizations of the
+    user."""
+
+    user: User
+    organization: Organization
+    role: Role
+    organizations: Sequence[Organization]
+    revision: int
+    """The organization's revision when the page was requested: see `organizations.live.revisions`."""
+
     def may_give(self, role: Role) -> bool:
         """Whether the user may assign this role to a member or an invitation."""
         return self.is_creator or (self.is_admin and role.rank < self.role.rank)
@@ -56,10 +68,6 @@ class Access:
     def may_change(self, member: Membership) -> bool:
         """Whether the user may change this member's role, or deactivate or remove the member. No user may do that to themselves."""
         return member.user_id != self.user.pk and self.may_give(Role(member.role))
-
-    def may_erase(self, author_id: int | None) -> bool:
-        """Whether the user may delete a text that the user `author_id` wrote for colleagues."""
-        return self.is_admin or author_id == self.user.pk
 
 
 def get_access(user: User, organization_id: int) -> Access | None:
@@ -79,6 +87,12 @@ def active_memberships(user: User) -> QuerySet[Membership]:
         return Membership.objects.none()
     memberships = Membership.objects.filter(user=user, activate=True, organization__activate=True)
     return memberships.select_related("organization").order_by("organization__organization_name")
+
+
+def was_creator(user: User, organization_id: int) -> bool:
+    """Whether the user is a creator of the organization, which may be inactive."""
+    own = Membership.objects.filter(user=user, organization=organization_id, activate=True, role=Role.USER_CREATOR)
+    return user.activate and own.exists()
 
 
 def may_create_organization(user: User) -> bool:

@@ -12,7 +12,7 @@ from organizations.views import home, invitations, organization, profile
 
 urlpatterns = [
     path("accounts/login/", account.login, name="account_login"),
-    path("accounts/logout/", home.in_frame(account.logout), name="account_logout"),
+    path("accounts/logout/", home.in_frame(home.clears_browser(account.logout)), name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("accounts/password/change/", home.in_frame(account.password_change), name="account_change_password"),

@@ -20,3 +20,10 @@ def site_url(request: HttpRequest, path: str) -> str:
         origin = next((each for each in origins if each.hostname == domain), origins[0])
         return f"{origin.scheme}://{origin.netloc}{path}"
     return f"{request.scheme}://{domain}:{settings.PORT}{path}" if port else f"{request.scheme}://{domain}{path}"
+
+
+def site_url_of_hub(path: str) -> str:
+    """Returns the absolute URL of a path where there is no request, as in mails of the worker: below the first of
+    CSRF_TRUSTED_ORIGINS or, if there is none, on this machine."""
+    origins = [origin for origin in settings.CSRF_TRUSTED_ORIGINS if "*" not in origin]
+    return f"{origins[0] if origins else f'http://localhost:{settings.PORT}'}{path}"

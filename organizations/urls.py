@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from organizations.views import business_profile, invitations, members, number_setup, numbers, organization
+from organizations.views import audit, business_profile, invitations, members, number_setup, numbers, organization
 
 urlpatterns = [
     path("", numbers.settings, name="settings"),
@@ -30,6 +30,8 @@ urlpatterns = [
     path("members/invite/", invitations.invite, name="invite"),
     path("members/invitations/<row:invitation_id>/withdraw/", invitations.withdraw, name="invitation_withdraw"),
     path("members/invitations/<row:invitation_id>/renew/", invitations.renew, name="invitation_renew"),
+    path("audit/", audit.audit_log, name="audit_log"),
+    path("audit/retention/", audit.retention, name="audit_retention"),
     path("organization/", organization.organization, name="organization"),
     path("organization/deactivate/", organization.deactivate, name="organization_deactivate"),
 ]

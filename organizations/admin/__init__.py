@@ -7,6 +7,6 @@ Modules and what other packages use of them:
                    row_link, time_column
 """
 
-from organizations.admin import mail, memberships, numbers, organizations, site, users
+from organizations.admin import audit, mail, memberships, numbers, organizations, site, users
 
-__all__ = ["mail", "memberships", "numbers", "organizations", "site", "users"]
+__all__ = ["audit", "mail", "memberships", "numbers", "organizations", "site", "users"]

@@ -20,6 +20,7 @@ class MembershipInline(CheckedChoices, admin.TabularInline):  # type: ignore[typ
 
 @admin.register(Membership)
 class MembershipAdmin(HubModelAdmin[Membership]):
+    audited_values = ("user", "organization", "role", "activate")
     list_display = ("user", "organization", "role", "activate", "created")
     list_filter = ("role", "activate")
     search_fields = ("user__email__istartswith", "organization__organization_name__istartswith")

@@ -1,7 +1,7 @@
 """Base classes of all admin pages. They stay fast with millions of rows, and accept any input of a client."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin
@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
+from organizations.admin.audit_entries import record_admin_action, record_deleted, record_form
 from organizations.admin.display import EMPTY
 from organizations.models import PhoneNumber
 from organizations.url_parameters import read_integer
@@ -82,8 +83,20 @@ class CheckedChangeList(ChangeList):
 class CheckedSelection(_ModelAdmin[M]):
     """Accepts any values of a client as filters of the list and as ids of rows. Django's own classes raise errors for some."""
 
+    audited_values: ClassVar[Collection[str]] = ()
+    """Fields whose values the audit log contains. Of others, such as secrets and what is about customers, it has only the names."""
+
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return CheckedChangeList
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Returns the message of Django's own log. Called once for each row that was added or changed, and its inline rows."""
+        record_form(form, formsets or (), is_new=add, shown=self.audited_values)
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        record_deleted(queryset)
+        return super().log_deletions(request, queryset)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Shows the list. 404 if a row with an impossible id is to be edited in it."""
@@ -99,6 +112,8 @@ class CheckedSelection(_ModelAdmin[M]):
         ids = [each for each in posted.getlist(ACTION_CHECKBOX_NAME) if read_integer(each) is not None]
         posted.setlist(ACTION_CHECKBOX_NAME, ids)
         request.POST = posted  # type: ignore[assignment]  # a mutable copy
+        if name := posted.get("action"):
+            record_admin_action(name, self.model, [int(each) for each in ids])
         return super().response_action(request, queryset, *options)
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import candidates
+from organizations.account_events.selectors import latest_account_events
 from organizations.admin.display import (
     EMPTY,
     compact_json,
@@ -35,7 +36,7 @@ from organizations.admin.model_admins import (
 from organizations.models import AccountEvent, Organization, PhoneNumber, Proof
 from organizations.numbers.number_secrets import previous_secret_state
 from organizations.numbers.ownership import OwnedElsewhere, has_rows, is_move_target, prove_ownership, release_id, withdraw_proof
-from organizations.numbers.selectors import annotate_has_secrets, latest_account_events
+from organizations.numbers.selectors import annotate_has_secrets
 from organizations.numbers.setup import CALLBACK_PATH
 from organizations.numbers.states import derive_state
 
@@ -45,6 +46,7 @@ class PhoneNumberAdmin(HubModelAdmin[PhoneNumber]):
     """Numbers. Secrets can be replaced and never read. A number that was ever used can be deactivated, but not deleted."""
 
     form = PhoneNumberForm
+    audited_values = (*PhoneNumberForm.Meta.fields, "forget_previous_app_secret")
     list_display = ("wa_id", "organization", "shown_id", "waba_id", "state", "proven_by", "default_profile", "created")
     list_filter = ("activate", "proven_by", "default_profile")
     actions = ("approve_ownership", "withdraw_ownership")

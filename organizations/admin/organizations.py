@@ -31,6 +31,7 @@ class OrganizationAdmin(HubModelAdmin[Organization]):
     """Organizations. One that was ever used can be deactivated, but not deleted."""
 
     form = OrganizationRowForm
+    audited_values = (*OrganizationRowForm.Meta.fields, "user", "role")
     list_display = ("organization_name", "activate", "created", "created_by")
     list_filter = ("activate",)
     search_fields = ("organization_name__icontains",)

@@ -24,6 +24,7 @@ class HubUserAdmin(CheckedSelection[User], UserAdmin):  # type: ignore[type-arg]
     form = UserForm
     add_form = NewUserForm
     ordering = ("email",)
+    audited_values = ("email", "name", "activate", "is_superuser", "organization", "user", "role")
     list_display = ("email", "name", "activate", "is_superuser", "signed_in", "created")
     list_filter = ("activate", "is_superuser")
     show_facets = admin.ShowFacets.NEVER

@@ -11,6 +11,8 @@ from django.utils.translation import gettext
 from cloud_api.business_profile import MOST_PICTURE, BusinessProfile, check_profile
 from cloud_api.errors import Remedy, meaning_of
 from cloud_api.graph import Graph, GraphError, TooLarge, WrongHost
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action
 from organizations.models import PhoneNumber, User
 from organizations.numbers.number_secrets import read_secret
 from organizations.numbers.suspension import graph_calls
@@ -43,6 +45,13 @@ def write_profile(*, number: PhoneNumber, changes: Mapping[str, Any], picture: P
         if picture:
             fields["profile_picture_handle"] = graph.upload_picture(picture.content, mime_type=picture.mime_type)
         graph.change_business_profile(number.meta_id, fields)
+    record_action(
+        AuditAction.BUSINESS_PROFILE_CHANGED,
+        organization=number.organization_id,
+        by=by,
+        target=("number", number.pk),
+        changes={field: [None, value] for field, value in changes.items()} | ({"picture": None} if picture else {}),
+    )
 
 
 def read_picture(number: PhoneNumber) -> bytes | None:

@@ -5,13 +5,15 @@ They are the encrypted columns of all models, and the seeds of two-factor sign-i
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import InvalidToken
 from django.apps import apps
 from django.db import models
-from django.db.models import ExpressionWrapper, F, QuerySet, TextField
+from django.db.models import ExpressionWrapper, F, Q, QuerySet, TextField
 
 from jobs.transactions import in_transaction
 from organizations.fields import DigestField, EncryptedTextField, decrypt, digests, encrypt, is_encrypted
@@ -91,7 +93,8 @@ class EncryptedColumns:
             f"stored_{column.name}": ExpressionWrapper(F(column.name), output_field=TextField())
             for column in _columns(self.model, EncryptedTextField)
         }
-        return self.model._default_manager.values("pk", **tokens)
+        has_secret = reduce(or_, (Q(**{f"{name}__gt": ""}) for name in tokens))
+        return self.model._default_manager.values("pk", **tokens).filter(has_secret)
 
     @in_transaction
     def rotate_batch(self, last: int, *, forget_unreadable: bool) -> dict[int, bool]:

@@ -14,6 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from jobs.transactions import in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action, record_user_action
 from organizations.login.user_sessions import record_session_of_request
 from organizations.mail import queue_mail
 from organizations.models import User
@@ -29,6 +32,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         record_session_of_request(request, user)
+        record_user_action(AuditAction.SIGNED_IN, user=user, by=user)
+
+    def logout(self, request: HttpRequest) -> None:
+        if isinstance(request.user, User):
+            record_user_action(AuditAction.SIGNED_OUT, user=request.user, by=request.user)
+        super().logout(request)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Records a wrong password, but no e-mail that belongs to nobody: people also type passwords there. Attempts beyond the
+        limit do not come here."""
+        user = User.objects.filter(email=self._get_login_attempts_cache_key(request, **credentials)).first()
+        if user:
+            record_user_action(AuditAction.SIGN_IN_FAILED, user=user, changes={"password": None})
+        else:
+            record_action(AuditAction.SIGN_IN_FAILED, organization=None, changes={"email": None})
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -41,12 +59,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # it has no 
 
     def set_password(self, user: User, password: str) -> None:
         """Sets the password, and removes the waiting time after failed attempts with the old one."""
-        super().set_password(user, password)
+        self._store_password(user, password)
         key = self._get_login_attempts_cache_key(self.request, email=user.email)
         action = {"app": "allauth.account", "action": "login_failed"}
         for rate in ratelimit.get_rates(**action):
             if rate.per == "key":
                 cache.delete(ratelimit.get_cache_key(self.request, rate=rate, key=key, **action))
+
+    @in_transaction
+    def _store_password(self, user: User, password: str) -> None:
+        super().set_password(user, password)
+        record_user_action(AuditAction.PASSWORD_CHANGED, user=user, by=user, changes={"password": None})
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """Returns the URL for the link in the mail."""

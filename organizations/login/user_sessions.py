@@ -5,14 +5,14 @@ again, at most every few minutes, when one of its pages opens its event stream. 
 """
 
 import hashlib
-import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, update_session_auth_hash
 from django.contrib.sessions.models import Session
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,7 +20,10 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
 
 from jobs.transactions import run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_user_action
 from organizations.models import User, UserSession
+from organizations.user_agents import UserAgent, read_user_agent
 
 MAX_LISTED = 50
 MAX_USER_AGENT_LENGTH = 300
@@ -29,26 +32,6 @@ RECORD_INTERVAL = 300.0
 MAX_CACHED = 20_000
 _recorded_at: dict[str, float] = {}
 """When this process recorded a session, by its key. Times of `time.monotonic`."""
-
-BROWSERS = [
-    ("Edge", re.compile(r"\bEdg(e|A|iOS)?/")),
-    ("Opera", re.compile(r"\b(OPR|Opera)/")),
-    ("Samsung Internet", re.compile(r"\bSamsungBrowser/")),
-    ("Firefox", re.compile(r"\b(Firefox|FxiOS)/")),
-    ("Chrome", re.compile(r"\b(HeadlessChrome|Chrome|CriOS|Chromium)/")),
-    ("Safari", re.compile(r"\bSafari/")),
-]
-"""The first match counts, because most browsers also name other browsers."""
-SYSTEMS = [
-    ("iPhone", re.compile(r"\biPhone\b")),
-    ("iPad", re.compile(r"\biPad\b")),
-    ("Android", re.compile(r"\bAndroid\b")),
-    ("Windows", re.compile(r"\bWindows\b")),
-    ("ChromeOS", re.compile(r"\bCrOS\b")),
-    ("macOS", re.compile(r"\b(Macintosh|Mac OS X)\b")),
-    ("Linux", re.compile(r"\bLinux\b")),
-]
-PHONES = ("iPhone", "Android")
 
 BATCH = 500
 """Sessions that one transaction deletes."""
@@ -106,11 +89,8 @@ def record_session(session_key: str, *, user_id: int, user_agent: str, now: date
     columns = {"user_id": user_id, "user_agent": user_agent[:MAX_USER_AGENT_LENGTH], "seen_at": now}
     if UserSession.objects.filter(pk=session_key).update(**columns):
         return
-    try:
-        with transaction.atomic():
-            UserSession.objects.create(session_id=session_key, signed_in_at=now, **columns)
-    except IntegrityError:
-        return  # another process was first
+    with suppress(IntegrityError):  # another process was first
+        run_in_transaction(lambda: UserSession.objects.create(session_id=session_key, signed_in_at=now, **columns))
 
 
 def sessions_of(user: User, *, current_key: str, now: datetime) -> list[SessionLine]:
@@ -128,25 +108,21 @@ def _is_valid(session: Session, user: User) -> bool:
 
 
 def _session_line(row: UserSession, current_key: str) -> SessionLine:
-    system = _first_match(row.user_agent, SYSTEMS)
+    agent = read_user_agent(row.user_agent)
     return SessionLine(
         mark=_mark(row.pk),
-        device=_device(_first_match(row.user_agent, BROWSERS), system),
-        is_phone=system in PHONES,
+        device=_device(agent),
+        is_phone=agent.is_phone,
         is_current=row.pk == current_key,
         signed_in_at=row.signed_in_at,
         seen_at=row.seen_at,
     )
 
 
-def _first_match(user_agent: str, patterns: list[tuple[str, re.Pattern[str]]]) -> str:
-    return next((name for name, pattern in patterns if pattern.search(user_agent)), "")
-
-
-def _device(browser: str, system: str) -> str:
-    if browser and system:
-        return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
-    return browser or system or gettext("Unknown device")
+def _device(agent: UserAgent) -> str:
+    if agent.browser and agent.system:
+        return gettext("%(browser)s on %(system)s") % {"browser": agent.browser, "system": agent.system}
+    return agent.browser or agent.system or gettext("Unknown device")
 
 
 def _mark(session_key: str) -> str:
@@ -157,17 +133,30 @@ def end_session(*, user: User, mark: str) -> bool:
     """Ends the user's session that has this mark. Returns False if there is none. Its event streams end within seconds."""
     keys = UserSession.objects.filter(user=user).values_list("pk", flat=True)
     key = next((each for each in keys if constant_time_compare(_mark(each), mark)), None)
-    return key is not None and bool(Session.objects.filter(pk=key).delete()[0])
+    if key is None:
+        return False
+
+    def end() -> bool:
+        is_ended = bool(Session.objects.filter(pk=key).delete()[0])
+        if is_ended:
+            record_user_action(AuditAction.SESSIONS_ENDED, user=user, by=user)
+        return is_ended
+
+    return run_in_transaction(end)
 
 
 def end_other_sessions(request: HttpRequest, *, user: User) -> None:
     """Ends all sessions of the user except that of the request, also those that were never recorded."""
-    with transaction.atomic():
+
+    def end() -> None:
         User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
         user.refresh_from_db()
         Session.objects.filter(pk__in=UserSession.objects.filter(user=user).values("pk")).exclude(
             pk=request.session.session_key
         ).delete()
+        record_user_action(AuditAction.SESSIONS_ENDED, user=user, by=user)
+
+    run_in_transaction(end)
     request.user = user
     update_session_auth_hash(request, user)
     record_session_of_request(request, user)

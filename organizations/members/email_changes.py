@@ -12,6 +12,8 @@ from allauth.account.models import EmailAddress
 from django.db import IntegrityError
 
 from jobs.transactions import in_transaction, run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_user_action
 from organizations.live.revisions import publish_revisions
 from organizations.models import EmailChange, Membership, User
 
@@ -61,6 +63,8 @@ def confirm_change(*, change: EmailChange, now: datetime) -> str:
         old = User.objects.select_for_update().get(pk=change.user_id).email
         User.objects.filter(pk=change.user_id).update(email=change.email)
         delete_other_addresses(change.user_id)
+        user = User.objects.get(pk=change.user_id)
+        record_user_action(AuditAction.EMAIL_CHANGED, user=user, by=user, changes={"email": [old, change.email]})
         publish_revisions(Membership.objects.filter(user=change.user_id).values_list("organization", flat=True))
         return old
 

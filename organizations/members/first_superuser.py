@@ -2,8 +2,9 @@
 
 import secrets
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
+from jobs.transactions import run_in_transaction
 from organizations.models import User
 
 FIRST_SUPERUSER = "admin@localhost"
@@ -15,8 +16,7 @@ def create_first_superuser() -> tuple[str, str] | None:
         return None
     password = secrets.token_urlsafe(12)
     try:
-        with transaction.atomic():
-            User.objects.create_superuser(FIRST_SUPERUSER, password, name="Admin")
+        run_in_transaction(lambda: User.objects.create_superuser(FIRST_SUPERUSER, password, name="Admin"))
     except IntegrityError:  # another process was first, or another user has the address
         return None
     return FIRST_SUPERUSER, password

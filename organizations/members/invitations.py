@@ -2,12 +2,15 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError
 
 from jobs.transactions import in_transaction, run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action
 from organizations.live.revisions import publish_revisions
 from organizations.models import INVITATION_LIFETIME, Invitation, Membership, Organization, Role, User
 from organizations.permissions import Access, raise_unless
@@ -54,6 +57,7 @@ def issue_invitation(
     token, link = _new_link(now)
     columns = link | {"email": email, "role": role, "invited_by": invited_by, "create_in": now, "accepted_at": None}
     invitation, _ = Invitation.objects.update_or_create(organization=organization, email=email, defaults=columns)
+    _record(AuditAction.INVITATION_SENT, invitation, {"email": [None, email], "role": [None, role.value]}, by=invited_by)
     publish_revisions([organization.pk])
     return IssuedInvitation(invitation, token)
 
@@ -66,6 +70,7 @@ def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> Is
     if not Invitation.objects.filter(pk=invitation.pk, accepted_at=None).update(**link):
         raise InvitationGone
     invitation.refresh_from_db()
+    _record(AuditAction.INVITATION_SENT, invitation, {"email": [invitation.email, invitation.email]}, by=by.user)
     publish_revisions([by.organization.pk])
     return IssuedInvitation(invitation, token)
 
@@ -74,8 +79,14 @@ def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> Is
 def withdraw_invitation(*, invitation: Invitation, by: Access) -> None:
     """Deletes the invitation. Its link stops working. Raises PermissionDenied."""
     raise_unless(by.may_give(Role(invitation.role)))
-    Invitation.objects.filter(pk=invitation.pk, accepted_at=None).delete()
+    if Invitation.objects.filter(pk=invitation.pk, accepted_at=None).delete()[0]:
+        _record(AuditAction.INVITATION_WITHDRAWN, invitation, {"email": [invitation.email, None]}, by=by.user)
     publish_revisions([by.organization.pk])
+
+
+def _record(action: AuditAction, invitation: Invitation, changes: Mapping[str, list[str | None]], *, by: User | None) -> None:
+    target = ("invitation", invitation.pk)
+    record_action(action, organization=invitation.organization_id, by=by, target=target, changes=changes)
 
 
 def find_invitation(token: str) -> Invitation | None:
@@ -105,6 +116,7 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> None:
     if not (is_new or member.activate):
         member.role, member.activate = invitation.role, True
         member.save(update_fields=["role", "activate"])
+    _record_member(member, by=user)
     publish_revisions([invitation.organization_id])
 
 
@@ -114,7 +126,8 @@ def join_as_new_user(*, invitation: Invitation, name: str, password: str, langua
     def join() -> User:
         _mark_accepted(invitation, now)
         user = User.objects.create_user(invitation.email, password, name=name, language=language)
-        Membership.objects.create(organization=invitation.organization, user=user, role=invitation.role, create_in=now)
+        member = Membership.objects.create(organization=invitation.organization, user=user, role=invitation.role, create_in=now)
+        _record_member(member, by=user)
         publish_revisions([invitation.organization_id])
         return user
 
@@ -122,6 +135,11 @@ def join_as_new_user(*, invitation: Invitation, name: str, password: str, langua
         return run_in_transaction(join)
     except IntegrityError:
         raise UserExists from None
+
+
+def _record_member(member: Membership, *, by: User) -> None:
+    changes = {"user": [None, by.email], "role": [None, member.role]}
+    record_action(AuditAction.MEMBER_ADDED, organization=member.organization_id, by=by, target=("user", by.pk), changes=changes)
 
 
 def _mark_accepted(invitation: Invitation, now: datetime) -> None:

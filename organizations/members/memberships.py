@@ -1,10 +1,14 @@
 """Members of an organization: added, given another role, deactivated and removed."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from jobs.transactions import in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import differences, record_action
 from organizations.live.revisions import publish_revisions
 from organizations.members.invitations import IssuedInvitation, issue_invitation
 from organizations.models import Membership, Organization, Role, User
@@ -49,9 +53,13 @@ def _active_members(organization: Organization) -> QuerySet[Membership]:
 
 def _add(organization: Organization, user: User, role: Role) -> Membership:
     member, is_new = Membership.objects.get_or_create(organization=organization, user=user, defaults={"role": role})
-    if not is_new and (not member.activate or (role == Role.USER_CREATOR and member.role != role)):
-        member.activate, member.role = True, max(Role(member.role), role, key=lambda each: each.rank)
+    if is_new:
+        record_added(member)
+    elif not member.activate or (role == Role.USER_CREATOR and member.role != role):
+        before = {"activate": member.activate, "role": member.role}
+        member.activate, member.role = True, max(Role(member.role), role, key=lambda each: each.rank).value
         member.save(update_fields=["activate", "role"])
+        record_member_change(member, before=before)
     publish_revisions([organization.pk])
     return member
 
@@ -64,8 +72,10 @@ def change_role(*, member: Membership, role: Role, by: Access) -> None:
     current = _lock_member(member, by)
     if role != Role.USER_CREATOR:
         _raise_if_last(current)
-    current.role = role
+    before = {"role": current.role}
+    current.role = role.value
     current.save(update_fields=["role"])
+    record_member_change(current, before=before, by=by.user)
     publish_revisions([current.organization_id])
 
 
@@ -75,8 +85,10 @@ def switch_member(*, member: Membership, activate: bool, by: Access) -> None:
     current = _lock_member(member, by)
     if not activate:
         _raise_if_last(current)
+    before = {"activate": current.activate}
     current.activate = activate
     current.save(update_fields=["activate"])
+    record_member_change(current, before=before, by=by.user)
     publish_revisions([current.organization_id])
 
 
@@ -85,8 +97,24 @@ def remove_member(*, member: Membership, by: Access) -> None:
     """Deletes the membership. What the member wrote stays. Raises the same errors as `change_role`."""
     current = _lock_member(member, by)
     _raise_if_last(current)
+    changes = {"user": [current.user.email, None], "role": [current.role, None]}
+    target = ("user", current.user_id)
     current.delete()
+    record_action(AuditAction.MEMBER_REMOVED, organization=by.organization, by=by.user, target=target, changes=changes)
     publish_revisions([by.organization.pk])
+
+
+def record_added(member: Membership) -> None:
+    """Records that the user became a member."""
+    changes = {"user": [None, member.user.email], "role": [None, member.role]}
+    record_action(AuditAction.MEMBER_ADDED, organization=member.organization_id, target=("user", member.user_id), changes=changes)
+
+
+def record_member_change(member: Membership, *, before: Mapping[str, Any], by: User | None = None) -> None:
+    """Records what differs from `before`, columns of the membership."""
+    if changes := differences(before, {column: getattr(member, column) for column in before}):
+        target = ("user", member.user_id)
+        record_action(AuditAction.MEMBER_CHANGED, organization=member.organization_id, by=by, target=target, changes=changes)
 
 
 def _lock_member(member: Membership, by: Access) -> Membership:

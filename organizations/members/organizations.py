@@ -6,6 +6,8 @@ from django.db.models import Exists, OuterRef
 
 from cloud_api.wa_ids import BRAZIL
 from jobs.transactions import in_transaction, run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import differences, record_action
 from organizations.live.revisions import publish_revisions
 from organizations.models import Membership, Organization, Role, User, hub_time_zone
 from organizations.permissions import Access, may_create_organization, raise_unless
@@ -25,6 +27,7 @@ def create_organization(*, name: str, country: str = BRAZIL, time_zone: str = ""
         zone = time_zone or hub_time_zone()
         organization = Organization.objects.create(organization_name=name, country=country, time_zone=zone, create_by=by)
         Membership.objects.create(organization=organization, user=by, role=Role.USER_CREATOR)
+        record_action(AuditAction.ORGANIZATION_CREATED, organization=organization, by=by, changes={"name": [None, name]})
         return organization
 
     try:
@@ -40,8 +43,12 @@ def change_organization(*, name: str, country: str, time_zone: str, by: Access) 
     _raise_if_taken(name, exclude=by.organization)
 
     def change() -> None:
+        columns = {"organization_name": name, "country": country, "time_zone": time_zone}
         own = Organization.objects.filter(pk=by.organization.pk)
-        own.update(organization_name=name, country=country, time_zone=time_zone)
+        before = own.select_for_update().values("pk", *columns).get()
+        own.update(**columns)
+        if changes := differences(before, columns):
+            record_action(AuditAction.ORGANIZATION_CHANGED, organization=by.organization, by=by.user, changes=changes)
         publish_revisions([by.organization.pk])
 
     try:
@@ -55,6 +62,7 @@ def deactivate_organization(*, by: Access) -> None:
     """Deactivates the organization: no member has access, and its webhooks are stored and wait. Raises PermissionDenied."""
     raise_unless(by.is_creator)
     Organization.objects.filter(pk=by.organization.pk).update(activate=False)
+    record_action(AuditAction.ORGANIZATION_CHANGED, organization=by.organization, by=by.user, changes={"activate": [True, False]})
     publish_revisions([by.organization.pk])
 
 

@@ -9,108 +9,234 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('name', models.CharField(blank=True, max_length=150, verbose_name='name')),
-                ('email', models.EmailField(error_messages={'unique': 'This e-mail is already in use.'}, max_length=254, unique=True, verbose_name='e-mail')),
-                ('activate', models.BooleanField(default=True, help_text='Switched off, the user is signed out at once and cannot sign in.', verbose_name='active')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Runs the platform in this admin.', verbose_name='superuser')),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                ("name", models.CharField(blank=True, max_length=150, verbose_name="name")),
+                (
+                    "email",
+                    models.EmailField(
+                        error_messages={"unique": "This e-mail is already in use."},
+                        max_length=254,
+                        unique=True,
+                        verbose_name="e-mail",
+                    ),
+                ),
+                (
+                    "activate",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Switched off, the user is signed out at once and cannot sign in.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(default=False, help_text="Runs the platform in this admin.", verbose_name="superuser"),
+                ),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created")),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'db_table': 'users',
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "db_table": "users",
             },
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('organization_name', models.CharField(max_length=150, unique=True, verbose_name='name')),
-                ('activate', models.BooleanField(default=True, help_text='While off, its webhooks are stored and wait.', verbose_name='active')),
-                ('key', organizations.fields.IdentifierField(default=organizations.models.new_organization_key, editable=False, help_text="The secret part of the organization's own webhook address.", max_length=32, unique=True, verbose_name='webhook key')),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('create_by', models.ForeignKey(blank=True, db_column='create_by', null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL, verbose_name='created by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("organization_name", models.CharField(max_length=150, unique=True, verbose_name="name")),
+                (
+                    "activate",
+                    models.BooleanField(
+                        default=True, help_text="While off, its webhooks are stored and wait.", verbose_name="active"
+                    ),
+                ),
+                (
+                    "key",
+                    organizations.fields.IdentifierField(
+                        default=organizations.models.new_organization_key,
+                        editable=False,
+                        help_text="The secret part of the organization's own webhook address.",
+                        max_length=32,
+                        unique=True,
+                        verbose_name="webhook key",
+                    ),
+                ),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created")),
+                (
+                    "create_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_column="create_by",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'organization',
-                'verbose_name_plural': 'organizations',
-                'db_table': 'organization',
+                "verbose_name": "organization",
+                "verbose_name_plural": "organizations",
+                "db_table": "organization",
             },
         ),
         migrations.CreateModel(
-            name='PhoneNumber',
+            name="PhoneNumber",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phone_number_id', organizations.fields.IdentifierField(help_text="Meta's id of the number, not the number itself.", max_length=64, unique=True, verbose_name='phone number ID')),
-                ('wa_id', organizations.fields.IdentifierField(help_text='Country code and digits, e.g. 556133214400.', max_length=64, verbose_name='number')),
-                ('waba_id', organizations.fields.IdentifierField(blank=True, db_index=True, max_length=64, verbose_name='WhatsApp Business Account ID')),
-                ('activate', models.BooleanField(default=True, help_text='While off, its webhooks are stored and wait.', verbose_name='active')),
-                ('default_profile', models.CharField(choices=[('human', 'human'), ('bot', 'bot'), ('ia', 'AI')], default='human', help_text='Who answers new contacts.', max_length=8, verbose_name='default profile')),
-                ('default_bot', models.CharField(blank=True, max_length=100, verbose_name='default bot')),
-                ('webhook_verify_token', organizations.fields.EncryptedTextField(blank=True, verbose_name='verify token')),
-                ('webhook_verify_token_digest', organizations.fields.DigestField(db_index=True, of='webhook_verify_token')),
-                ('meta_token', organizations.fields.EncryptedTextField(blank=True, verbose_name='access token')),
-                ('app_secret', organizations.fields.EncryptedTextField(blank=True, verbose_name='app secret')),
-                ('previous_app_secret', organizations.fields.EncryptedTextField(blank=True, verbose_name='previous app secret')),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='numbers', to='organizations.organization', verbose_name='organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "phone_number_id",
+                    organizations.fields.IdentifierField(
+                        help_text="Meta's id of the number, not the number itself.",
+                        max_length=64,
+                        unique=True,
+                        verbose_name="phone number ID",
+                    ),
+                ),
+                (
+                    "wa_id",
+                    organizations.fields.IdentifierField(
+                        help_text="Country code and digits, e.g. 556133214400.", max_length=64, verbose_name="number"
+                    ),
+                ),
+                (
+                    "waba_id",
+                    organizations.fields.IdentifierField(
+                        blank=True, db_index=True, max_length=64, verbose_name="WhatsApp Business Account ID"
+                    ),
+                ),
+                (
+                    "activate",
+                    models.BooleanField(
+                        default=True, help_text="While off, its webhooks are stored and wait.", verbose_name="active"
+                    ),
+                ),
+                (
+                    "default_profile",
+                    models.CharField(
+                        choices=[("human", "human"), ("bot", "bot"), ("ia", "AI")],
+                        default="human",
+                        help_text="Who answers new contacts.",
+                        max_length=8,
+                        verbose_name="default profile",
+                    ),
+                ),
+                ("default_bot", models.CharField(blank=True, max_length=100, verbose_name="default bot")),
+                ("webhook_verify_token", organizations.fields.EncryptedTextField(blank=True, verbose_name="verify token")),
+                ("webhook_verify_token_digest", organizations.fields.DigestField(db_index=True, of="webhook_verify_token")),
+                ("meta_token", organizations.fields.EncryptedTextField(blank=True, verbose_name="access token")),
+                ("app_secret", organizations.fields.EncryptedTextField(blank=True, verbose_name="app secret")),
+                ("previous_app_secret", organizations.fields.EncryptedTextField(blank=True, verbose_name="previous app secret")),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created")),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="numbers",
+                        to="organizations.organization",
+                        verbose_name="organization",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'number',
-                'verbose_name_plural': 'numbers',
-                'db_table': 'settings',
+                "verbose_name": "number",
+                "verbose_name_plural": "numbers",
+                "db_table": "settings",
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('user', 'user'), ('user_admin', 'administrator'), ('user_creator', 'creator')], default='user', max_length=12, verbose_name='role')),
-                ('activate', models.BooleanField(default=True, verbose_name='active')),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL, verbose_name='user')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='organizations.organization', verbose_name='organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("user", "user"), ("user_admin", "administrator"), ("user_creator", "creator")],
+                        default="user",
+                        max_length=12,
+                        verbose_name="role",
+                    ),
+                ),
+                ("activate", models.BooleanField(default=True, verbose_name="active")),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="organizations.organization",
+                        verbose_name="organization",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'membership',
-                'verbose_name_plural': 'memberships',
-                'db_table': 'organization_users',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'user'), name='one_membership_each')],
+                "verbose_name": "membership",
+                "verbose_name_plural": "memberships",
+                "db_table": "organization_users",
+                "constraints": [models.UniqueConstraint(fields=("organization", "user"), name="one_membership_each")],
             },
         ),
         migrations.CreateModel(
-            name='AccountEvent',
+            name="AccountEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('waba_id', organizations.fields.IdentifierField(blank=True, max_length=64, verbose_name='WhatsApp Business Account ID')),
-                ('field', models.CharField(max_length=64, verbose_name='field')),
-                ('event', models.CharField(blank=True, max_length=100, verbose_name='event')),
-                ('value', models.JSONField(default=dict, verbose_name='value')),
-                ('occurred_at', models.DateTimeField(verbose_name='occurred at')),
-                ('digest', organizations.fields.IdentifierField(editable=False, max_length=64)),
-                ('webhook_id', models.BigIntegerField(editable=False)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='account_events', to='organizations.organization', verbose_name='organization')),
-                ('phone_number', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='account_events', to='organizations.phonenumber', to_field='phone_number_id', verbose_name='number')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "waba_id",
+                    organizations.fields.IdentifierField(blank=True, max_length=64, verbose_name="WhatsApp Business Account ID"),
+                ),
+                ("field", models.CharField(max_length=64, verbose_name="field")),
+                ("event", models.CharField(blank=True, max_length=100, verbose_name="event")),
+                ("value", models.JSONField(default=dict, verbose_name="value")),
+                ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
+                ("digest", organizations.fields.IdentifierField(editable=False, max_length=64)),
+                ("webhook_id", models.BigIntegerField(editable=False)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="account_events",
+                        to="organizations.organization",
+                        verbose_name="organization",
+                    ),
+                ),
+                (
+                    "phone_number",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="account_events",
+                        to="organizations.phonenumber",
+                        to_field="phone_number_id",
+                        verbose_name="number",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'account event',
-                'verbose_name_plural': 'account events',
-                'db_table': 'account_event',
-                'indexes': [models.Index(fields=['waba_id', '-occurred_at'], name='account_event_by_waba')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'digest'), name='one_account_event_each')],
+                "verbose_name": "account event",
+                "verbose_name_plural": "account events",
+                "db_table": "account_event",
+                "indexes": [models.Index(fields=["waba_id", "-occurred_at"], name="account_event_by_waba")],
+                "constraints": [models.UniqueConstraint(fields=("organization", "digest"), name="one_account_event_each")],
             },
         ),
     ]

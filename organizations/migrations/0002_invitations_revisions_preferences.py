@@ -8,73 +8,113 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='organizations.organization')),
-                ('number', models.BigIntegerField(default=0)),
+                (
+                    "organization",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="organizations.organization",
+                    ),
+                ),
+                ("number", models.BigIntegerField(default=0)),
             ],
             options={
-                'db_table': 'organization_revision',
+                "db_table": "organization_revision",
             },
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='first_webhook_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='first webhook'),
+            model_name="phonenumber",
+            name="first_webhook_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="first webhook"),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='handshake_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='callback address verified'),
+            model_name="phonenumber",
+            name="handshake_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="callback address verified"),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='last_webhook_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='last webhook'),
+            model_name="phonenumber",
+            name="last_webhook_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="last webhook"),
         ),
         migrations.AddField(
-            model_name='user',
-            name='language',
-            field=models.CharField(blank=True, choices=[('pt-br', 'Portuguese (Brazil)'), ('en', 'English'), ('es', 'Spanish')], db_default='', default='', max_length=8, verbose_name='language'),
+            model_name="user",
+            name="language",
+            field=models.CharField(
+                blank=True,
+                choices=[("pt-br", "Portuguese (Brazil)"), ("en", "English"), ("es", "Spanish")],
+                db_default="",
+                default="",
+                max_length=8,
+                verbose_name="language",
+            ),
         ),
         migrations.AddField(
-            model_name='user',
-            name='shortcuts',
-            field=models.BooleanField(db_default=True, default=True, verbose_name='keyboard shortcuts'),
+            model_name="user",
+            name="shortcuts",
+            field=models.BooleanField(db_default=True, default=True, verbose_name="keyboard shortcuts"),
         ),
         migrations.AddField(
-            model_name='user',
-            name='theme',
-            field=models.CharField(blank=True, choices=[('', 'as the device'), ('light', 'light'), ('dark', 'dark')], db_default='', default='', max_length=8, verbose_name='appearance'),
+            model_name="user",
+            name="theme",
+            field=models.CharField(
+                blank=True,
+                choices=[("", "as the device"), ("light", "light"), ("dark", "dark")],
+                db_default="",
+                default="",
+                max_length=8,
+                verbose_name="appearance",
+            ),
         ),
         migrations.AddField(
-            model_name='user',
-            name='time_zone',
-            field=models.CharField(blank=True, db_default='', default='', max_length=64, verbose_name='time zone'),
+            model_name="user",
+            name="time_zone",
+            field=models.CharField(blank=True, db_default="", default="", max_length=64, verbose_name="time zone"),
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
-                ('role', models.CharField(choices=[('user', 'user'), ('user_admin', 'administrator'), ('user_creator', 'creator')], default='user', max_length=12, verbose_name='role')),
-                ('token_digest', organizations.fields.IdentifierField(editable=False, max_length=64, unique=True)),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('expires_at', models.DateTimeField()),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("email", models.EmailField(max_length=254, verbose_name="e-mail")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("user", "user"), ("user_admin", "administrator"), ("user_creator", "creator")],
+                        default="user",
+                        max_length=12,
+                        verbose_name="role",
+                    ),
+                ),
+                ("token_digest", organizations.fields.IdentifierField(editable=False, max_length=64, unique=True)),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(null=True)),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="invitations", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'organization_invitation',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'email'), name='one_invitation_each')],
+                "db_table": "organization_invitation",
+                "constraints": [models.UniqueConstraint(fields=("organization", "email"), name="one_invitation_each")],
             },
         ),
     ]

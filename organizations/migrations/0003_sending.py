@@ -4,35 +4,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('organizations', '0002_invitations_revisions_preferences'),
+        ("organizations", "0002_invitations_revisions_preferences"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='phonenumber',
-            name='is_simulated',
+            model_name="phonenumber",
+            name="is_simulated",
             field=models.BooleanField(db_default=False, default=False, editable=False),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='messages_per_second',
-            field=models.PositiveIntegerField(db_default=80, default=80, editable=False, verbose_name='messages a second'),
+            model_name="phonenumber",
+            name="messages_per_second",
+            field=models.PositiveIntegerField(db_default=80, default=80, editable=False, verbose_name="messages a second"),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='sending_stopped_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='sending stopped'),
+            model_name="phonenumber",
+            name="sending_stopped_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="sending stopped"),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='sending_stopped_code',
+            model_name="phonenumber",
+            name="sending_stopped_code",
             field=models.IntegerField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='sends_read_receipts',
-            field=models.BooleanField(db_default=True, default=True, help_text="When somebody opens the conversation, the customer's messages get their blue ticks.", verbose_name='tell customers what was read'),
+            model_name="phonenumber",
+            name="sends_read_receipts",
+            field=models.BooleanField(
+                db_default=True,
+                default=True,
+                help_text="When somebody opens the conversation, the customer's messages get their blue ticks.",
+                verbose_name="tell customers what was read",
+            ),
         ),
     ]

@@ -4,25 +4,37 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('organizations', '0003_sending'),
+        ("organizations", "0003_sending"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='phonenumber',
-            name='app_secret_replaced_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='app secret replaced'),
+            model_name="phonenumber",
+            name="app_secret_replaced_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="app secret replaced"),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='proven_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='ownership proven'),
+            model_name="phonenumber",
+            name="proven_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="ownership proven"),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='proven_by',
-            field=models.CharField(blank=True, choices=[('', 'not proven'), ('token', 'an access token of the organization opened it at Meta'), ('operator', 'approved by a superuser'), ('upgrade', 'connected before proof was asked for')], db_default='', default='', editable=False, max_length=8, verbose_name='ownership proven by'),
+            model_name="phonenumber",
+            name="proven_by",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", "not proven"),
+                    ("token", "an access token of the organization opened it at Meta"),
+                    ("operator", "approved by a superuser"),
+                    ("upgrade", "connected before proof was asked for"),
+                ],
+                db_default="",
+                default="",
+                editable=False,
+                max_length=8,
+                verbose_name="ownership proven by",
+            ),
         ),
     ]

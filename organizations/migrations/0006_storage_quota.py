@@ -5,25 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('organizations', '0005_running_hubs_go_on'),
+        ("organizations", "0005_running_hubs_go_on"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StorageUse',
+            name="StorageUse",
             fields=[
-                ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='storage_use', serialize=False, to='organizations.organization')),
-                ('used', models.BigIntegerField(db_default=0, default=0)),
+                (
+                    "organization",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="storage_use",
+                        serialize=False,
+                        to="organizations.organization",
+                    ),
+                ),
+                ("used", models.BigIntegerField(db_default=0, default=0)),
             ],
             options={
-                'db_table': 'organization_storage',
+                "db_table": "organization_storage",
             },
         ),
         migrations.AddField(
-            model_name='organization',
-            name='storage_quota',
-            field=models.PositiveBigIntegerField(blank=True, help_text="Bytes of files that it may have. Empty: the hub's default (STORAGE_QUOTA_GB).", null=True, verbose_name='storage quota'),
+            model_name="organization",
+            name="storage_quota",
+            field=models.PositiveBigIntegerField(
+                blank=True,
+                help_text="Bytes of files that it may have. Empty: the hub's default (STORAGE_QUOTA_GB).",
+                null=True,
+                verbose_name="storage quota",
+            ),
         ),
     ]

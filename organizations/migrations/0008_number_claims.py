@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('organizations', '0007_encrypt_two_factor'),
+        ("organizations", "0007_encrypt_two_factor"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='phonenumber',
-            name='proof_checked_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='ownership checked'),
+            model_name="phonenumber",
+            name="proof_checked_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="ownership checked"),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='replaced_by',
+            model_name="phonenumber",
+            name="replaced_by",
             field=models.BigIntegerField(db_index=True, editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='phonenumber',
-            name='waba_is_claimed',
-            field=models.BooleanField(db_default=False, default=False, editable=False, verbose_name='account not confirmed'),
+            model_name="phonenumber",
+            name="waba_is_claimed",
+            field=models.BooleanField(db_default=False, default=False, editable=False, verbose_name="account not confirmed"),
         ),
     ]

@@ -7,32 +7,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('organizations', '0008_number_claims'),
+        ("organizations", "0008_number_claims"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Mail',
+            name="Mail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('due', 'due'), ('waiting', 'waiting'), ('done', 'done'), ('dead', 'dead')], db_default='due', default='due', max_length=8, verbose_name='state')),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='due at')),
-                ('lease_token', models.UUIDField(editable=False, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name='attempts')),
-                ('reason', models.CharField(blank=True, db_default='', default='', max_length=500, verbose_name='reason')),
-                ('to', models.EmailField(blank=True, max_length=254, verbose_name='to')),
-                ('subject', models.CharField(max_length=250, verbose_name='subject')),
-                ('text', organizations.fields.EncryptedTextField()),
-                ('create_in', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('expires_at', models.DateTimeField(editable=False, verbose_name='of use until')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("due", "due"), ("waiting", "waiting"), ("done", "done"), ("dead", "dead")],
+                        db_default="due",
+                        default="due",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="due at"
+                    ),
+                ),
+                ("lease_token", models.UUIDField(editable=False, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, verbose_name="attempts")),
+                ("reason", models.CharField(blank=True, db_default="", default="", max_length=500, verbose_name="reason")),
+                ("to", models.EmailField(blank=True, max_length=254, verbose_name="to")),
+                ("subject", models.CharField(max_length=250, verbose_name="subject")),
+                ("text", organizations.fields.EncryptedTextField()),
+                ("create_in", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created")),
+                ("expires_at", models.DateTimeField(editable=False, verbose_name="of use until")),
             ],
             options={
-                'verbose_name': 'e-mail',
-                'verbose_name_plural': 'e-mails',
-                'db_table': 'mail',
-                'indexes': [models.Index(fields=['state', 'due_at', 'id'], name='mail_queue')],
+                "verbose_name": "e-mail",
+                "verbose_name_plural": "e-mails",
+                "db_table": "mail",
+                "indexes": [models.Index(fields=["state", "due_at", "id"], name="mail_queue")],
             },
         ),
     ]

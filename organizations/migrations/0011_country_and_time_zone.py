@@ -5,20 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("organizations", "0010_held_id_until"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='organization',
-            name='country',
-            field=models.CharField(db_default='BR', default='BR', help_text='A phone number typed without a country code is one of this country.', max_length=2, verbose_name='country'),
+            model_name="organization",
+            name="country",
+            field=models.CharField(
+                db_default="BR",
+                default="BR",
+                help_text="A phone number typed without a country code is one of this country.",
+                max_length=2,
+                verbose_name="country",
+            ),
         ),
         migrations.AddField(
-            model_name='organization',
-            name='time_zone',
-            field=models.CharField(blank=True, db_default='', default=organizations.models.hub_time_zone, help_text="In which times are shown to whoever has chosen none. Empty: the hub's own (TIME_ZONE).", max_length=64, verbose_name='time zone'),
+            model_name="organization",
+            name="time_zone",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default=organizations.models.hub_time_zone,
+                help_text="In which times are shown to whoever has chosen none. Empty: the hub's own (TIME_ZONE).",
+                max_length=64,
+                verbose_name="time zone",
+            ),
         ),
     ]

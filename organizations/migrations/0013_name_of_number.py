@@ -4,20 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("organizations", "0012_sending_paused"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='phonenumber',
-            name='name',
-            field=models.CharField(blank=True, db_default='', default='', max_length=40, verbose_name='name'),
+            model_name="phonenumber",
+            name="name",
+            field=models.CharField(blank=True, db_default="", default="", max_length=40, verbose_name="name"),
         ),
         migrations.AlterField(
-            model_name='phonenumber',
-            name='default_profile',
-            field=models.CharField(choices=[('human', 'team'), ('bot', 'bot'), ('ia', 'AI')], default='human', max_length=8, verbose_name='who answers new contacts'),
+            model_name="phonenumber",
+            name="default_profile",
+            field=models.CharField(
+                choices=[("human", "team"), ("bot", "bot"), ("ia", "AI")],
+                default="human",
+                max_length=8,
+                verbose_name="who answers new contacts",
+            ),
         ),
     ]

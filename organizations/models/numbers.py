@@ -90,11 +90,13 @@ class PhoneNumber(models.Model):
     )
     default_bot = models.CharField(_("default bot"), max_length=100, blank=True)
     """The key of the bot that answers contacts whose `profile` is bot. A key of no published bot answers nobody."""
+    default_ai = models.CharField(_("default AI"), max_length=100, blank=True, default="", db_default="")
+    """The key of the AI that answers contacts whose `profile` is ia. A key of no published AI answers nobody."""
     answers_since = models.DateTimeField(null=True, editable=False)
     """Since when the number answers automatically: by automatic messages, a bot, or both. Null: never. Messages from before are
     never answered automatically, also when the raw log is applied again."""
     burst_seconds = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
-    """Seconds without another message after which an automatic answer is computed: a setting of the number's bot."""
+    """Seconds without another message after which an automatic answer is computed: the longest that the number's bot and AI set."""
     late_after_minutes = models.PositiveSmallIntegerField(_("minutes until a message is too old"), default=5, db_default=5)
     """A message that is applied later than this is not answered automatically."""
     bot_returns = models.CharField(
@@ -104,6 +106,9 @@ class PhoneNumber(models.Model):
     """Minutes after a person's last answer, if `bot_returns` is MINUTES."""
     hand_back_word = models.CharField(max_length=30, blank=True, default="#bot", db_default="#bot")
     """A note of staff with only this word hands the conversation back to the bot."""
+    marketing_words: "models.JSONField[Any, Any]" = models.JSONField(null=True, editable=False)
+    """The words by which customers stop and resume marketing messages, with the times since which they count: see
+    `contacts.consent.words`. Null: the usual words."""
     name = models.CharField(_("name"), max_length=40, blank=True, default="", db_default="")
     """The name that staff gave to the number. Empty: its digits."""
     webhook_verify_token = EncryptedTextField(_("verify token"), blank=True)
@@ -142,6 +147,15 @@ class PhoneNumber(models.Model):
     first_webhook_at = models.DateTimeField(_("first webhook"), null=True, editable=False)
     last_webhook_at = models.DateTimeField(_("last webhook"), null=True, editable=False)
     """When the last webhook about the number with a valid signature was received. It may be some seconds behind."""
+    phone_app_used_at = models.DateTimeField(null=True, editable=False)
+    """When webhooks last showed that somebody used the phone app: a message written in it, or a change of its address book. It may
+    be an hour behind. Null for a number that is not known to be in the app."""
+    token_expires_at = models.DateTimeField(null=True, editable=False)
+    """When the access token expires, as Meta says. Null: never, or not known."""
+    asked_meta_at = models.DateTimeField(null=True, editable=False)
+    """When the worker last asked Meta about the number and its token. Null: ask as soon as possible."""
+    traffic_counted_until = models.DateTimeField(null=True, editable=False)
+    """Up to which hour `NumberTraffic` is complete."""
     messages_per_second = models.PositiveIntegerField(_("messages a second"), default=80, db_default=80, editable=False)
     """Meta's throughput level (docs/meta-platform.md 9.1): 80, after an upgrade 1,000, with the phone app 20."""
     sends_read_receipts = models.BooleanField(

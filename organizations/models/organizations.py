@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import BRAZIL
-from organizations.fields import IdentifierField
+from organizations.fields import EncryptedTextField, IdentifierField
 from organizations.models.users import User
 
 
@@ -22,6 +22,10 @@ def new_organization_key() -> str:
 def hub_time_zone() -> str:
     """Returns the hub's own time zone, an IANA name."""
     return str(settings.TIME_ZONE)
+
+
+DEFAULT_AUDIT_DAYS = 730
+"""Days for which entries of the audit log are kept, unless the organization sets another time."""
 
 
 class Organization(models.Model):
@@ -65,8 +69,29 @@ class Organization(models.Model):
     )
     """An IANA name."""
 
+    audit_days = models.PositiveIntegerField(
+        _("days of the audit log"), default=DEFAULT_AUDIT_DAYS, db_default=DEFAULT_AUDIT_DAYS, editable=False
+    )
+    """Older entries are removed."""
+
     first_run = models.BooleanField(default=False, db_default=False, editable=False)
     """The inbox shows the first steps with the simulator, until they are done or dismissed."""
+    event_kinds: "models.JSONField[Any, Any]" = models.JSONField(null=True, editable=False)
+    """The kinds of events that its addresses want, each with the time since which it is reported (`organizations.events.wishes`).
+    Null: no address wants any."""
+    rebuilt_until = models.BigIntegerField(default=0, db_default=0, editable=False)
+    """The last webhook that a rebuild applied again. Changes that come of webhooks up to it are not reported."""
+    tombstone_key = EncryptedTextField(default="", db_default="", editable=False)
+    """The key of the hashes in tombstones (`contacts.tombstones`). Empty until the first person was erased."""
+    erased_until = models.DateTimeField(null=True, editable=False)
+    """When a person of the organization was last erased. Null: never, and there are no tombstones to look for."""
+
+    webhooks_pruned_until = models.DateTimeField(null=True, editable=False)
+    """Webhooks that arrived before this time may be deleted (docs/privacy.md). So a rebuild keeps what they contained."""
+    messages_pruned_until = models.DateTimeField(null=True, editable=False)
+    """Messages that were sent before this time are deleted. Those that arrive later, or again, are not stored."""
+    files_pruned_until = models.DateTimeField(null=True, editable=False)
+    """The files of messages that were sent before this time are deleted. Those that arrive later are not downloaded."""
 
     class Meta:
         db_table = "organization"

@@ -103,7 +103,7 @@ def check_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str) -> S
         if error.code is None:
             return SecretCheck(reached=False)
         raise _secret_refused(error) from None
-    _store_throughput(number, reported)
+    store_throughput(number, reported)
     if number.waba_id:
         with suppress(GraphError):  # the next page of the set-up explains how to do it by hand
             graph.subscribe_app(number.waba_id)
@@ -223,7 +223,9 @@ def _other_number(number: PhoneNumber, reported: Mapping[str, Any]) -> str:
     return digits if digits and same_person_key(digits) != same_person_key(number.wa_id) else ""
 
 
-def _store_throughput(number: PhoneNumber, reported: Mapping[str, Any]) -> None:
+def store_throughput(number: PhoneNumber, reported: Mapping[str, Any]) -> None:
+    """Stores the throughput that Graph reports for the number. A number that turns out to be in the phone app too was in use there
+    now, as far as anybody knows."""
     throughput = reported.get("throughput")
     level = throughput.get("level") if isinstance(throughput, dict) else None
     per_second = (
@@ -232,3 +234,5 @@ def _store_throughput(number: PhoneNumber, reported: Mapping[str, Any]) -> None:
     if per_second and per_second != number.messages_per_second:
         PhoneNumber.objects.filter(pk=number.pk).update(messages_per_second=per_second)
         publish_revisions([number.organization_id])
+    if per_second == MESSAGES_PER_SECOND_WITH_PHONE_APP and number.phone_app_used_at is None:
+        PhoneNumber.objects.filter(pk=number.pk, phone_app_used_at=None).update(phone_app_used_at=timezone.now())

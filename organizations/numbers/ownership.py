@@ -24,8 +24,10 @@ from django.db.models import Exists, F, ForeignObjectRel, OuterRef
 from django.db.models.functions import Now
 
 from jobs.transactions import run_in_transaction
+from organizations.audit.actions import AuditAction
 from organizations.live.revisions import publish_revisions
-from organizations.models import CLAIM_MARK, Organization, PhoneNumber, PhoneNumberQuerySet, Proof
+from organizations.models import CLAIM_MARK, NumberWarning, Organization, PhoneNumber, PhoneNumberQuerySet, Proof
+from organizations.numbers.audit_entries import record_number
 from organizations.numbers.number_secrets import read_secret
 
 log = logging.getLogger(__name__)
@@ -136,7 +138,7 @@ def prove_ownership_in_transaction(number: PhoneNumber, *, proof: Proof, account
     row = _lock_row(pk=number.pk)
     if row is None or row.replaced_by is not None or row.meta_id != number.meta_id:
         raise OwnedElsewhere
-    row.proven_at = row.proven_at or now
+    before, row.proven_at = row.proven_by, row.proven_at or now
     row.proven_by, row.proof_checked_at = proof, now
     columns = ["proven_at", "proven_by", "proof_checked_at"]
     if account_too and row.waba_id == number.waba_id:
@@ -145,6 +147,8 @@ def prove_ownership_in_transaction(number: PhoneNumber, *, proof: Proof, account
     if row.is_claim:
         _displace_holder(row)
     row.save(update_fields=columns)
+    if before != proof:
+        record_number(AuditAction.NUMBER_PROOF_CHANGED, row, {"proven_by": [before, proof.value]})
     if row.is_claim:
         _assign_free_id(row.meta_id)
     publish_revisions([row.organization_id])
@@ -174,6 +178,7 @@ def withdraw_proof(*, number: PhoneNumber, now: datetime) -> bool:
         proven = PhoneNumber.objects.proven().filter(pk=number.pk, proven_by=number.proven_by)
         if not proven.update(proven_at=None, proven_by=Proof.NONE, proof_checked_at=now):
             return False
+        record_number(AuditAction.NUMBER_PROOF_CHANGED, number, {"proven_by": [number.proven_by, Proof.NONE.value]})
         publish_revisions([number.organization_id])
         return True
 
@@ -241,7 +246,8 @@ def _relations() -> list[Any]:
 
 def _move_settings(old: int, new: int) -> None:
     """Moves the few rows that refer to the number by its primary key, such as its settings. If both numbers have a row of a
-    one-to-one relation, that of the new number stays."""
+    one-to-one relation, that of the new number stays. Warnings are derived again."""
+    NumberWarning.objects.filter(number=old).delete()
     for each in _relations():
         rows, column = each.field.model._base_manager, each.field.attname
         if not each.field.target_field.primary_key or (each.one_to_one and rows.filter(**{column: new}).exists()):
@@ -314,16 +320,20 @@ def _lock_row(**row: Any) -> PhoneNumber | None:
 # ---- for callers that add rows to a number that they read before
 
 
-def raise_if_moved(numbers: Iterable[PhoneNumber]) -> None:
+def raise_if_moved(numbers: Iterable[PhoneNumber], *, or_erased: bool = False) -> None:
     """Raises NumberMoved if one of these numbers is gone, or has another id or organization than when it was read. Also raises it
     while rows are being moved to one of them: an added row might duplicate one that has yet to move, which then could not move.
+    With `or_erased`, the numbers have their organizations, and it is also raised if a person of one of these was erased since.
 
     Must run in the transaction that adds rows, after the first of them: from then on no other transaction can release the id
     before this one commits.
     """
+    numbers = list(numbers)
     read = {number.pk: (number.phone_number_id, number.organization_id) for number in numbers}
+    erasures = {number.pk: number.organization.erased_until for number in numbers} if or_erased else {}
     is_target = Exists(PhoneNumber.objects.filter(replaced_by=OuterRef("pk")))
     rows = PhoneNumber.objects.filter(~is_target, pk__in=read, replaced_by=None)
-    columns = rows.values_list("pk", "phone_number_id", "organization_id")
-    if {pk: (key, organization) for pk, key, organization in columns} != read:
+    columns = ("pk", "phone_number_id", "organization_id", *(["organization__erased_until"] if or_erased else []))
+    found = {pk: tuple(values) for pk, *values in rows.values_list(*columns)}
+    if found != {pk: (*values, *([erasures[pk]] if or_erased else [])) for pk, values in read.items()}:
         raise NumberMoved

@@ -8,7 +8,10 @@ from django.utils import timezone
 from cloud_api.errors import TOKEN_CODES
 from cloud_api.wa_ids import BRAZIL, NotAPhoneNumber, read_phone_number
 from jobs.transactions import run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action
 from organizations.models import Organization, PhoneNumber, Proof
+from organizations.numbers.audit_entries import record_columns, record_number
 from organizations.numbers.number_secrets import read_secret
 from organizations.numbers.ownership import (
     AlreadyConnected,
@@ -83,7 +86,14 @@ def _connect(*, organization: str, phone_number_id: str, wa_id: str, waba_id: st
     number.wa_id = wa_id
     number.waba_id = waba_id or number.waba_id
     changed = replace_secrets(number, **tokens)
-    number.save(update_fields=["wa_id", "waba_id", *changed] if known else None)
+    columns = ["wa_id", "waba_id", *changed]
+    before = PhoneNumber.objects.filter(pk=number.pk).defer(*PhoneNumber.SECRETS).first() or PhoneNumber()
+    number.save(update_fields=columns if known else None)
+    if owner_is_new:
+        record_action(AuditAction.ORGANIZATION_CREATED, organization=owner, changes={"name": [None, organization]})
+    if known is None:
+        record_number(AuditAction.NUMBER_CONNECTED, number, {"phone_number_id": [None, phone_number_id]}, by=None)
+    record_columns(before, number, columns, by=None)
     prove_ownership_in_transaction(number, proof=Proof.OPERATOR, account_too=bool(waba_id), now=timezone.now())
     return ConnectedNumber(number, owner_is_new, known is None, bool(known) and "app_secret" in changed)
 
@@ -104,8 +114,9 @@ def replace_secrets(number: PhoneNumber, *, verify_token: str = "", meta_token: 
         number.webhook_verify_token, number.handshake_at = verify_token, None  # Meta has not checked with this one
         changed += ["webhook_verify_token", "webhook_verify_token_digest", "handshake_at"]
     if is_new_token:
-        number.meta_token, number.proof_checked_at = meta_token, None  # check it with Graph as soon as possible
-        changed += ["meta_token", "proof_checked_at"]
+        number.meta_token = meta_token
+        number.proof_checked_at = number.asked_meta_at = number.token_expires_at = None  # ask Graph as soon as possible
+        changed += ["meta_token", "proof_checked_at", "asked_meta_at", "token_expires_at"]
     known = read_secret(number, "app_secret")
     if not app_secret or app_secret == known:
         return changed

@@ -18,8 +18,11 @@ from django.db import IntegrityError, models
 from django.utils.translation import gettext_lazy as _
 
 from jobs.transactions import run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import differences
 from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, Profile, Proof, User
+from organizations.numbers.audit_entries import record_columns, record_number
 from organizations.numbers.ownership import (
     AlreadyConnected,
     NumberMoved,
@@ -90,13 +93,15 @@ def add_number(*, organization: Organization, phone_number_id: str, wa_id: str, 
             waba_is_claimed=True,
             webhook_verify_token=secrets.token_urlsafe(24),
         )
+        changes = {"phone_number_id": [None, phone_number_id], "wa_id": [None, wa_id], "waba_id": [None, waba_id]}
+        record_number(AuditAction.NUMBER_CONNECTED, number, changes, by=by)
         publish_revisions([organization.pk])
         return number
 
     return run_in_transaction(add)
 
 
-def change_ids(*, number: PhoneNumber, phone_number_id: str, wa_id: str, waba_id: str, by: User) -> None:
+def change_ids(*, number: PhoneNumber, phone_number_id: str, wa_id: str, waba_id: str, by: User | None) -> None:
     """Corrects the ids. A proof for another id or another account is withdrawn.
 
     Raises AlreadyConnected, and NumberInUse if the phone number ID changes and conversations belong to the old one.
@@ -114,6 +119,10 @@ def change_ids(*, number: PhoneNumber, phone_number_id: str, wa_id: str, waba_id
             key = phone_number_id_for(organization, phone_number_id)
             columns.update(phone_number_id=key, proven_at=None, proven_by=Proof.NONE, proof_checked_at=None)
         PhoneNumber.objects.filter(pk=number.pk, replaced_by=None).update(**columns)
+        before = {"phone_number_id": number.meta_id, "wa_id": number.wa_id, "waba_id": number.waba_id}
+        after = {"phone_number_id": phone_number_id, "wa_id": wa_id, "waba_id": waba_id}
+        if changes := differences(before, after):
+            record_number(AuditAction.NUMBER_CHANGED, number, changes, by=by)
         publish_revisions([organization.pk])
 
     try:
@@ -126,49 +135,51 @@ def change_ids(*, number: PhoneNumber, phone_number_id: str, wa_id: str, waba_id
 def save_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str, by: User) -> list[str]:
     """Stores the secrets. An empty one keeps the stored one. Returns the columns that changed."""
     changed = replace_secrets(number, app_secret=app_secret, meta_token=meta_token)
-    _save(number, changed)
+    _save(number, changed, by=by)
     return changed
 
 
-def replace_verify_token(*, number: PhoneNumber, by: User) -> None:
+def replace_verify_token(*, number: PhoneNumber, by: User | None) -> None:
     """Generates a new verify token. It has to be entered at Meta, which then verifies the callback URL again."""
-    _save(number, replace_secrets(number, verify_token=secrets.token_urlsafe(24)))
+    _save(number, replace_secrets(number, verify_token=secrets.token_urlsafe(24)), by=by)
 
 
-def set_name(*, number: PhoneNumber, name: str, by: User) -> None:
+def set_name(*, number: PhoneNumber, name: str, by: User | None) -> None:
     """Sets the name that staff give to the number. If it is empty, pages show its digits."""
     number.name = name
-    _save(number, ["name"])
+    _save(number, ["name"], by=by)
 
 
-def set_default_profile(*, number: PhoneNumber, profile: Profile, by: User) -> None:
+def set_default_profile(*, number: PhoneNumber, profile: Profile, by: User | None) -> None:
     """Sets who answers contacts that write for the first time from now on."""
     number.default_profile = profile
-    _save(number, ["default_profile"])
+    _save(number, ["default_profile"], by=by)
 
 
-def set_read_receipts(*, number: PhoneNumber, sends: bool, by: User) -> None:
+def set_read_receipts(*, number: PhoneNumber, sends: bool, by: User | None) -> None:
     """Sets whether customers see that their messages were read."""
     number.sends_read_receipts = sends
-    _save(number, ["sends_read_receipts"])
+    _save(number, ["sends_read_receipts"], by=by)
 
 
-def switch_number(*, number: PhoneNumber, activate: bool, by: User) -> None:
+def switch_number(*, number: PhoneNumber, activate: bool, by: User | None) -> None:
     """Activates or deactivates the number. While it is inactive, its webhooks are stored and wait. Raises NumberMoved while
     conversations are being moved to it: it cannot be activated until then."""
     if activate and is_move_target(number):
         raise NumberMoved
     number.activate = activate
-    _save(number, ["activate"])
+    _save(number, ["activate"], by=by)
 
 
-def _save(number: PhoneNumber, columns: Sequence[str]) -> None:
+def _save(number: PhoneNumber, columns: Sequence[str], *, by: User | None) -> None:
     if not columns:
         return
 
     def save() -> None:
-        if not PhoneNumber.objects.select_for_update().filter(pk=number.pk).exists():
+        stored = PhoneNumber.objects.select_for_update().defer(*PhoneNumber.SECRETS).filter(pk=number.pk).first()
+        if stored is None:
             raise NumberMoved
+        record_columns(stored, number, columns, by=by)
         number.save(update_fields=columns)
         publish_revisions([number.organization_id])
 

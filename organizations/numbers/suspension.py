@@ -16,8 +16,12 @@ from django.utils import timezone
 from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED
 from cloud_api.graph import Graph, GraphError
 from jobs.transactions import run_in_transaction
+from organizations.audit.actions import AuditAction
+from organizations.events.kinds import EventKind
+from organizations.events.outbox import NewEvent, record_events
 from organizations.live.revisions import publish_revisions
 from organizations.models import Organization, PhoneNumber, User
+from organizations.numbers.audit_entries import record_number
 from organizations.numbers.graph import graph_for, load_with_secrets
 from organizations.numbers.number_secrets import read_secret
 from organizations.numbers.states import NumberState, derive_state
@@ -73,6 +77,7 @@ def _store_token_result(
         code = TOKEN_REFUSED if refusal.code is None else refusal.code
         changed = own.update(sending_stopped_at=Coalesce("sending_stopped_at", now), sending_stopped_code=code)
     if changed:
+        _record_health(phone_number_id, organization_id, now)
         publish_revisions([organization_id])
 
 
@@ -87,6 +92,8 @@ def stop_sending(phone_number_id: str, *, organization_id: int, code: int, now: 
     """Stops the organization's number until an administrator resumes it, or a probe succeeds. Changes nothing if the id belongs to
     another organization by now. Must run in a transaction, which must publish the revision."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
+    if own.filter(sending_stopped_at=None).exists():
+        _record_health(phone_number_id, organization_id, now)
     own.update(sending_stopped_at=now, sending_stopped_code=code)
 
 
@@ -94,10 +101,11 @@ def clear_stop(phone_number_id: str, *, organization_id: int) -> None:
     """Ends the stop of the organization's number, after a probe succeeded. Changes nothing if the id belongs to another
     organization by now. Must run in a transaction, which must publish the revision."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
-    own.update(sending_stopped_at=None, sending_stopped_code=None)
+    if own.filter(sending_stopped_at__isnull=False).update(sending_stopped_at=None, sending_stopped_code=None):
+        _record_health(phone_number_id, organization_id, timezone.now())
 
 
-def resume_sending(*, number: PhoneNumber, by: User) -> None:
+def resume_sending(*, number: PhoneNumber, by: User | None) -> None:
     """Resumes a stopped number, because an administrator says that the cause is fixed. If it is not, the first message stops the
     number again. A refused access token is checked with Meta first: raises GraphError if Meta still refuses it."""
     if needs_token(number):
@@ -107,15 +115,29 @@ def resume_sending(*, number: PhoneNumber, by: User) -> None:
         except GraphError as refusal:
             if refusal.is_token_refused:
                 raise
-    clear_stop(number.phone_number_id, organization_id=number.organization_id)
-    publish_revisions([number.organization_id])
+
+    def resume() -> None:
+        clear_stop(number.phone_number_id, organization_id=number.organization_id)
+        record_number(AuditAction.NUMBER_CHANGED, number, {"sending_stopped_code": [number.sending_stopped_code, None]}, by=by)
+        publish_revisions([number.organization_id])
+
+    run_in_transaction(resume)
 
 
 def pause_sending(phone_number_id: str, *, organization_id: int, until: datetime, code: int | None) -> None:
     """Pauses the number until a time, because Meta asked for it. Changes nothing if the id belongs to another organization by now.
     Must run in a transaction, which must publish the revision."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
-    own.update(sending_paused_until=until, sending_paused_code=code)
+    if own.update(sending_paused_until=until, sending_paused_code=code):
+        _record_health(phone_number_id, organization_id, timezone.now())
+
+
+def _record_health(phone_number_id: str, organization_id: int, now: datetime) -> None:
+    """Reports to other systems that the state of the number has changed."""
+    event = NewEvent(
+        kind=EventKind.NUMBER_HEALTH, organization_id=organization_id, phone_number_id=phone_number_id, occurred_at=now
+    )
+    record_events([event])
 
 
 def stopped_numbers(organization: Organization, *, now: datetime) -> list[tuple[PhoneNumber, NumberState]]:

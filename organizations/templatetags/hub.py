@@ -18,7 +18,9 @@ from django.utils.translation import gettext
 from cloud_api.errors import meaning_of
 from cloud_api.wa_ids import formatted
 from organizations import mail
-from organizations.models import Organization, PhoneNumber
+from organizations.models import NumberWarning, Organization, PhoneNumber
+from organizations.number_watch.warning_texts import WarningText, describe_warning
+from organizations.number_watch.warnings import open_warnings
 from organizations.numbers import suspension
 from organizations.numbers.states import NumberState
 from organizations.storage import quota_of, storage_used
@@ -43,6 +45,7 @@ def grouped(number: int) -> GroupedInt:
 
 
 @register.simple_tag
+@functools.lru_cache(maxsize=1_000)
 def icon(name: str, classes: str = "icon") -> SafeString:
     """An icon of `templates/icons` in the colour of the text. Screen readers ignore it, so a label must say what it means."""
     return format_html(
@@ -131,6 +134,23 @@ def moment(value: datetime | None, style: str = "SHORT_DATETIME_FORMAT") -> Safe
 def stopped_numbers(organization: Organization) -> list[tuple[PhoneNumber, NumberState]]:
     """The organization's numbers that may not send, and the state of each: see `organizations.numbers.suspension`."""
     return suspension.stopped_numbers(organization, now=timezone.now())
+
+
+@register.simple_tag(takes_context=True)
+def number_warnings(context: Any) -> list[tuple[NumberWarning, WarningText]]:
+    """The open warnings about the organization's numbers, and each in words. They are read once for a page, which may show them in
+    its banner and below."""
+    request = context["request"]
+    if not hasattr(request, "number_warnings"):
+        found = open_warnings(context["access"].organization)
+        request.number_warnings = [(warning, describe_warning(warning)) for warning in found]
+    return list(request.number_warnings)
+
+
+@register.filter
+def about(warnings: list[tuple[NumberWarning, WarningText]], number: PhoneNumber) -> list[tuple[NumberWarning, WarningText]]:
+    """Those of the warnings that are about the number."""
+    return [(warning, words) for warning, words in warnings if warning.number_id == number.pk]
 
 
 @register.filter

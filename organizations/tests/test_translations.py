@@ -69,7 +69,7 @@ def texts_in_templates() -> set[str]:
         text = path.read_text()
         found |= {match[2] for match in re.finditer(r"""{%\s*trans(?:late)?\s+(["'])(.*?)\1""", text)}
         for options, block in re.findall(r"{%\s*blocktrans(?:late)?\b(.*?)%}(.*?){%\s*endblock", text, re.DOTALL):
-            singular = re.split(r"{%\s*plural\s*%}", block)[0]
+            singular = re.split(r"{%\s*plural\s*%}", block)[0].replace("%", "%%")  # as Django does
             singular = re.sub(r"{{\s*(\w+)\s*}}", r"%(\1)s", singular)
             found.add(" ".join(singular.split()) if "trimmed" in options else singular)
     return found

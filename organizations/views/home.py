@@ -53,6 +53,20 @@ def in_frame(view_function: Callable[P, HttpResponse]) -> Callable[P, HttpRespon
     return view
 
 
+def clears_browser(view_function: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Decorator for the view that signs out: the browser deletes what it keeps of the pages, their files and their scripts."""
+
+    @functools.wraps(view_function)
+    def view(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        request: Any = args[0]
+        response = view_function(*args, **kwargs)
+        if request.method == "POST":
+            response["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    return view
+
+
 def _vacant(request: HttpRequest) -> list[Organization]:
     """Returns the organizations that a superuser may take over."""
     is_superuser = request.user.is_superuser

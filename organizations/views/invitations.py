@@ -13,6 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from organizations import mail
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_user_action
 from organizations.login.user_sessions import record_session_of_request
 from organizations.members import invitations
 from organizations.members.forms import InviteForm, JoinForm
@@ -124,6 +126,7 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     user = invitations.join_as_new_user(invitation=invitation, now=timezone.now(), **columns)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     record_session_of_request(request, user)
+    record_user_action(AuditAction.SIGNED_IN, user=user, by=user)
     return _welcome(request, invitation)
 
 

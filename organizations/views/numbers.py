@@ -10,12 +10,12 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from cloud_api.graph import GraphError
+from organizations.account_events.selectors import latest_account_events, number_overviews, quality_events
+from organizations.account_events.texts import describe_event, latest_quality
 from organizations.models import PhoneNumber, Profile
-from organizations.numbers.account_event_texts import describe_event, latest_quality
 from organizations.numbers.forms import DefaultsForm, NameForm, ReceiptsForm, SecretsForm, SwitchForm
 from organizations.numbers.number_secrets import previous_secret_state
 from organizations.numbers.ownership import NumberMoved
-from organizations.numbers.selectors import latest_account_events, number_overviews, quality_events
 from organizations.numbers.setup import (
     NEXT_STEP,
     replace_verify_token,

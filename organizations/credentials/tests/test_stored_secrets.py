@@ -142,7 +142,7 @@ def test_the_oldest_and_newest_of_many_numbers_are_checked(settings, django_asse
             PhoneNumber(organization=organization, phone_number_id=str(each), wa_id="1", meta_token="t")
             for each in range(first, first + SAMPLE)
         )
-    with django_assert_num_queries(6), pytest.raises(UnreadableSecrets) as refusal:  # numbers, mails, seeds: both ends of each
+    with django_assert_num_queries(16), pytest.raises(UnreadableSecrets) as refusal:  # both ends of each of eight models
         require_readable_secrets()
     assert len(str(refusal.value)) < 1000
     assert "…" in str(refusal.value)
@@ -170,6 +170,7 @@ def test_forgetting_keeps_readable_secrets(settings) -> None:
     require_readable_secrets()
 
 
+@pytest.mark.database
 def test_a_worker_starts_without_its_database(tmp_path) -> None:
     """Its lanes wait for the database."""
     away = "mysql://nobody@127.0.0.1:9/hub" if connection.vendor == "mysql" else f"sqlite:///{tmp_path}/missing/hub.sqlite3"

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.validators import validate_email
 from django.urls import reverse
 from django.utils import timezone
 
+from organizations.audit.commands import OperatorCommand
 from organizations.members.invitations import IssuedInvitation
 from organizations.members.memberships import add_member
 from organizations.models import Membership, Organization
@@ -26,7 +27,7 @@ MAX_MEMBERS = 10
 """Members that the output lists."""
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Connects a WhatsApp number to an organization, or updates a connected one. Creates the organization if it is missing. "
         "Safe to repeat: a changed app secret replaces the old one, which stays valid for some days. "

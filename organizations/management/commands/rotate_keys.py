@@ -11,12 +11,13 @@ To change the encryption key:
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from organizations.audit.commands import OperatorCommand
 from organizations.credentials.stored_secrets import rotate_keys
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Encrypts all stored secrets with the first key of FIELD_ENCRYPTION_KEYS. To change the key: put the new one "
         "first, restart, run this, and when it succeeded remove the old one. Fails if no key opens a secret."

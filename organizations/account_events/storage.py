@@ -8,10 +8,14 @@ from itertools import groupby
 from cloud_api.payloads import AccountEvent as ParsedEvent
 from cloud_api.wa_ids import same_person_key
 from jobs.bulk_writes import update_columns
+from organizations.events.kinds import EventKind
+from organizations.events.outbox import NewEvent, record_events, reports_events
 from organizations.models import AccountEvent, PhoneNumber
-from organizations.numbers.inbound_items import InboundItem
+from organizations.numbers.inbound_items import InboundItem, ReceivedWebhook
 
 THROUGHPUT_UPGRADE = "throughput_upgrade"
+TEMPLATE_FIELDS = ("message_template", "template_")
+"""Beginnings of the fields of events about templates, which `chats.message_templates.events` reports to other systems."""
 UPGRADED_MESSAGES_PER_SECOND = 1_000
 """Messages a second of a number that Meta has upgraded (docs/meta-platform.md 9.1)."""
 
@@ -37,6 +41,10 @@ def store_account_events(items: Sequence[InboundItem[ParsedEvent]]) -> None:
             earlier[event.pk] = (repeated.occurred_at,)
     update_columns(AccountEvent, ["occurred_at"], earlier)
     AccountEvent.objects.bulk_create(events.values())
+    if any(reports_events(number) for item in items for number in item.numbers):
+        webhooks = {item.webhook.id: item.webhook for item in items}
+        about_numbers = [event for event in events.values() if not event.field.startswith(TEMPLATE_FIELDS)]
+        record_events([_health_event(event, webhooks[event.webhook_id]) for event in about_numbers])
     upgraded = [each.phone_number.pk for each in events.values() if each.phone_number and each.event == THROUGHPUT_UPGRADE]
     if upgraded:
         PhoneNumber.objects.filter(pk__in=upgraded).update(messages_per_second=UPGRADED_MESSAGES_PER_SECOND)
@@ -44,7 +52,7 @@ def store_account_events(items: Sequence[InboundItem[ParsedEvent]]) -> None:
 
 def _rows(item: InboundItem[ParsedEvent]) -> list[AccountEvent]:
     """Returns one row for each organization that has a number of the account."""
-    event, digest = item.item, _digest(item.item)
+    event, digest = item.item, event_digest(item.item)
     numbers = sorted(item.numbers, key=lambda number: number.organization_id)
     by_organization = [list(own) for _, own in groupby(numbers, key=lambda number: number.organization_id)]
     return [
@@ -73,7 +81,20 @@ def _find_mentioned_number(event: ParsedEvent, numbers: Sequence[PhoneNumber]) -
     return next((number for number in same if number.wa_id == digits), same[0] if same else None)
 
 
-def _digest(event: ParsedEvent) -> str:
+def _health_event(event: AccountEvent, webhook: ReceivedWebhook) -> NewEvent:
+    return NewEvent(
+        kind=EventKind.NUMBER_HEALTH,
+        organization_id=event.organization_id,
+        phone_number_id=event.phone_number.phone_number_id if event.phone_number else "",
+        occurred_at=event.occurred_at,
+        key=event.digest,
+        webhook_id=webhook.id,
+        received_at=webhook.received_at,
+        facts={"account": event.waba_id, "field": event.field, "event": event.event},
+    )
+
+
+def event_digest(event: ParsedEvent) -> str:
     """Returns the same value when the same event is delivered again (docs/meta-platform.md 1.4)."""
     facts = [event.waba_id, event.phone_number_id, event.timestamp, event.field, event.raw]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
