@@ -41,11 +41,22 @@ class State(models.TextChoices):
 Row = TypeVar("Row", bound="LeasedRow")
 
 
+class CurrentTime(Now):
+    """The database's clock, to compare with due times.
+
+    SQLite counts milliseconds and Python microseconds. There it is the end of the millisecond, so a row that Python made due a
+    moment ago is due.
+    """
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f999', 'NOW')", **context)
+
+
 class LeasedQuerySet(models.QuerySet[Row]):
     """Rows as a queue."""
 
     def due(self) -> Self:
-        return self.filter(state=State.DUE, due_at__lte=Now())
+        return self.filter(state=State.DUE, due_at__lte=CurrentTime())
 
     def dead(self) -> Self:
         return self.filter(state=State.DEAD)
@@ -242,3 +253,48 @@ class Lease:
             self.held([pk]).update(
                 attempts=attempts + 1, lease_token=None, due_at=Now() + timedelta(seconds=delay), reason=reason[:500]
             )
+
+
+class ChoreRunQuerySet(models.QuerySet["ChoreRun"]):
+    """When chores last started. Task engines use it to start a chore once for all workers."""
+
+    def start(self, name: str, *, every: float) -> bool:
+        """Returns whether the caller may run the chore now: nobody has started it in the last `every` seconds. Of several callers
+        at once, one may."""
+        if self.filter(pk=name, started_at__lte=Now() - timedelta(seconds=every)).update(started_at=Now()):
+            return True
+        return self.get_or_create(pk=name)[1]
+
+    def seconds_since_start(self) -> dict[str, float]:
+        """Returns for each chore the seconds since it last started, by the database's clock. Those that never started are left
+        out."""
+        runs = self.values_list("name", "started_at", Now())
+        return {name: (now - started_at).total_seconds() for name, started_at, now in runs}
+
+
+class ChoreRun(models.Model):
+    """The last start of a chore."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    started_at = models.DateTimeField(db_default=Now())
+
+    objects = ChoreRunQuerySet.as_manager()
+
+    class Meta:
+        db_table = "chore_run"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ClusterLock(models.Model):
+    """Stands for a row that a transaction in a cluster has locked (`whatsapp_hub/cluster/compiler.py`). The transaction deletes it
+    again, so the table is always empty."""
+
+    id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        db_table = "cluster_lock"
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -24,8 +24,11 @@ CONTENTION = {1205, 1213}
 """Error codes of MySQL and MariaDB: lock wait timeout, deadlock."""
 LOST = {1152, 1153, 1927, 2006, 2013, 2055, 4031}
 """Error codes for a lost connection. A statement that is too large for the server loses it too."""
+NOT_PREPARED = 1047
+"""Error code of a server that is not, or no longer, a ready member of its Galera cluster."""
 AWAY = {
     *(1040, 1053, 2002, 2003),  # too many connections, shutting down, not there
+    *(NOT_PREPARED, 2005),  # outside its cluster, its name is not found
     *(1021, 1030, 1114, 1290),  # the disk or the table is full, the storage engine failed, read only for now
 }
 """Error codes that only the server causes."""
@@ -84,6 +87,14 @@ def is_away(failure: Exception) -> bool:
 def is_contention(failure: Exception) -> bool:
     """Returns whether the only reason of the failure is that others hold locks."""
     return isinstance(failure, OperationalError) and (_code(failure) in CONTENTION or "database is locked" in str(failure))
+
+
+def is_temporary(failure: Exception) -> bool:
+    """Returns whether the same request may succeed in a moment: the database is away, the connection to it was lost, or others hold
+    locks."""
+    if isinstance(failure, OperationalError):
+        return _code(failure) in AWAY | LOST or is_contention(failure)
+    return isinstance(failure, DatabaseAway)
 
 
 def _code(failure: Exception) -> object:

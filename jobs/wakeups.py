@@ -1,4 +1,4 @@
-"""Wake-ups: hints to the workers of this host that rows of a model have become due.
+"""Wake-ups: hints to workers that rows of a model have become due.
 
 Each worker reads a named pipe of its own below `VAR_DIR`. A process that has made rows due writes the model's name into all
 pipes. The rows stay the queue: a lost wake-up costs no more than the pause of an idle worker (docs/decisions/0013). So nothing
@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -33,13 +33,23 @@ GATHER_SECONDS = 0.01
 WRITING = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW
 """With these flags, opening a pipe that nobody reads fails at once."""
 
+Listener = Callable[[type[models.Model]], object]
+_listeners: list[Listener] = []
+
 
 def wake(model: type[models.Model]) -> None:
-    """Wakes the workers of this host to look for due rows of this model. The rows must be committed."""
+    """Wakes the workers to look for due rows of this model. The rows must be committed."""
     name = f"{model._meta.label_lower}\n".encode()
     for path in _pipes():
         with suppress(OSError):  # the worker was killed, runs as another user, or has a full pipe to read
             _write(path, name)
+    for listener in _listeners:
+        listener(model)
+
+
+def add_listener(listener: Listener) -> None:
+    """Calls `listener` with the model of each wake-up of this process, in the thread of a request. It must not wait or raise."""
+    _listeners.append(listener)
 
 
 def wake_after_commit(model: type[models.Model]) -> None:

@@ -22,6 +22,7 @@ from jobs.batches import apply_batch
 from jobs.due_times import DueTimes
 from jobs.lease_renewal import LeaseRenewal
 from jobs.models import Lease, LeasedQuerySet, LeasedRow
+from jobs.tracing import span
 from jobs.transactions import is_away, is_contention
 from jobs.wakeups import WakeUps
 
@@ -32,7 +33,8 @@ Outcome = TypeVar("Outcome")
 Result = TypeVar("Result")
 
 MIN_PAUSE = 0.05
-"""Seconds between two looks of a lane that finds nothing. Rows that arrive one by one are leased together."""
+"""Longest time in seconds that a lane rests when it has found nothing more, although rows may be due: as long as its last work
+took, so that rows that arrive one by one are leased together when the machine is busy."""
 MAX_PAUSE = 0.25
 MIN_QUERY_INTERVAL = 0.1
 MAX_QUERY_INTERVAL = 1.0
@@ -77,9 +79,19 @@ class Lane:
         lease = self.rows.lease(limit=self.limit, seconds=self.seconds, weight=self.weight, budget=self.budget)
         if lease is None:
             return 0
-        with LeaseRenewal(partial(lease.renew, self.seconds), every=self.seconds / RENEWALS_PER_LEASE, longest=MAX_WORK_SECONDS):
+        renewal = LeaseRenewal(
+            partial(lease.renew, self.seconds), every=self.seconds / RENEWALS_PER_LEASE, longest=MAX_WORK_SECONDS
+        )
+        with span(f"lane {self.name}", rows=len(lease.ids)), renewal:
             apply_batch(lease.ids, apply=partial(self._work_on, lease), reject=partial(self._retry, lease))
         return len(lease.ids) - len(lease.given_back)
+
+    def drain(self, is_stopping: Callable[[], bool]) -> int:
+        """Works on everything that is due. Returns how many rows that were."""
+        total = 0
+        while not is_stopping() and (rows := self.run_once()):
+            total += rows
+        return total
 
     def _work_on(self, lease: Lease, ids: Sequence[int]) -> None:
         part = lease if len(ids) == len(lease.ids) else replace(lease, ids=_still_held(lease, ids))
@@ -344,6 +356,7 @@ class Worker:
     def __init__(self, lanes: Sequence[AnyLane], chores: Sequence[Chore]) -> None:
         self._lanes = lanes
         self._chores = chores
+        self._due_times = DueTimes({lane.name: lane.rows.soonest() for lane in lanes})
         self._stopping = threading.Event()
         self._running = [RunningLane(lane) for lane in lanes]
         self._query_soon = threading.Event()
@@ -378,20 +391,19 @@ class Worker:
     def run_due(self, progress: Callable[[int], object] = lambda done: None) -> int:
         """Does everything that is due, and what becomes due by it, in this thread. Returns the number of rows, and calls
         `progress` with the number of each step. Raises a database error after a few tries."""
-        due_times = DueTimes({lane.name: lane.rows.soonest() for lane in self._lanes})
         total = 0
         while not self._stopping.is_set():
             done = sum(_run_with_retries(chore.run_once) for chore in self._chores)
-            while rows := self._run_due_lanes(due_times, progress):
+            while rows := self._run_due_lanes(progress):
                 done += rows
             total += done
             if not done:
                 break
         return total
 
-    def _run_due_lanes(self, due_times: DueTimes, progress: Callable[[int], object]) -> int:
+    def _run_due_lanes(self, progress: Callable[[int], object]) -> int:
         """Runs the lanes that have due rows, each until it has none. Returns the number of rows."""
-        left = _run_with_retries(partial(due_times.seconds_left, [lane.name for lane in self._lanes]))
+        left = _run_with_retries(partial(self._due_times.seconds_left, [lane.name for lane in self._lanes]))
         done = 0
         for lane in (lane for lane in self._lanes if left.get(lane.name, math.inf) <= DUE_SOON):
             while not self._stopping.is_set() and (rows := _run_with_retries(partial(self._drain, lane))):
@@ -403,19 +415,20 @@ class Worker:
         return lane.drain(self._stopping.is_set) if isinstance(lane, SideLane) else lane.run_once()
 
     def _run_lane(self, running: RunningLane) -> None:
-        lane, has_worked = running.lane, False
+        lane, has_worked, seconds = running.lane, False, 0.0
         while True:
             running.awake.clear()
             if self._stopping.is_set():  # checked after clearing: a stop from now on wakes the lane
                 break
+            started = time.monotonic()
             if self._run_until_success(lane.name, lane.run_once):
-                has_worked = True
+                has_worked, seconds = True, time.monotonic() - started
                 continue
             running.is_idle = True
             if has_worked:  # rows that it worked on may be due again soon
                 self._query_soon.set()
             has_worked = False
-            self._stopping.wait(MIN_PAUSE)
+            self._stopping.wait(min(MIN_PAUSE, seconds))
             running.awake.wait()
             running.is_idle = False
         if isinstance(lane, SideLane):
@@ -431,11 +444,10 @@ class Worker:
 
     def _watch_due_times(self) -> None:
         """Wakes the idle lanes whose rows are due. The longer nothing has happened, the longer the pause between queries."""
-        due_times = DueTimes({each.lane.name: each.lane.rows.soonest() for each in self._running})
         pause = MIN_QUERY_INTERVAL
         while not self._stopping.is_set():
             idle = {each.lane.name: each for each in self._running if each.is_idle}
-            left = self._run_until_success("due-times", partial(due_times.seconds_left, idle), runs_often=True) or {}
+            left = self._run_until_success("due-times", partial(self._due_times.seconds_left, idle), runs_often=True) or {}
             for name, seconds in left.items():
                 if seconds <= 0:
                     idle[name].awake.set()
@@ -464,7 +476,7 @@ class Worker:
                 failures += 1
                 what = type(failure).__name__ if is_away(failure) else format_without_message(failure)
                 log.error("%s failed, trying again: %s", name, what)
-                self._stopping.wait(_retry_pause(failures))
+                self._stopping.wait(retry_pause(failures))
         return None
 
 
@@ -477,7 +489,7 @@ def _run_with_retries(run: Callable[[], Result]) -> Result:
             if attempt == 3 or not is_away(failure):
                 raise
             log.warning("database error, trying again: %s", type(failure).__name__)
-            time.sleep(_retry_pause(attempt))
+            time.sleep(retry_pause(attempt))
     raise AssertionError("unreachable")
 
 
@@ -487,5 +499,6 @@ def format_without_message(failure: BaseException) -> str:
     return f"{type(failure).__name__}\n{''.join(traceback.format_tb(failure.__traceback__))}"
 
 
-def _retry_pause(failures: int) -> float:
+def retry_pause(failures: int) -> float:
+    """Returns the seconds to wait after so many failures in a row."""
     return min(MAX_RETRY_PAUSE, 0.5 * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  distribution, not a secret

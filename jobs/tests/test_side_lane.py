@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from jobs.transactions import DatabaseAway
-from jobs.worker import MAX_RETRY_PAUSE, SideLane, _retry_pause
+from jobs.worker import MAX_RETRY_PAUSE, SideLane, retry_pause
 from webhooks.models import Webhook
 
 PATIENCE = 5.0
@@ -110,7 +110,7 @@ def test_at_the_end_nothing_waits_for_the_slowest_to_be_stored() -> None:
 
 def test_a_lane_pauses_no_longer_however_often_it_failed() -> None:
     """2.0 to the power of 1024 is no number: after three hours without a database, lanes ended."""
-    assert all(0 < _retry_pause(trouble) <= MAX_RETRY_PAUSE for trouble in (1, 10, 1024, 10**9))
+    assert all(0 < retry_pause(trouble) <= MAX_RETRY_PAUSE for trouble in (1, 10, 1024, 10**9))
 
 
 # What goes wrong stays with the task it is about

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from jobs.models import Lease, State
 from jobs.worker import Chore, Lane, Worker
@@ -61,6 +62,13 @@ def test_rows_that_become_due_by_the_work_are_done_too(transactional_db: None) -
 
     assert Worker([Lane("test", Webhook, work)], []).run_due() == 2
     assert set(Webhook.objects.values_list("pk", "state")) == {(first, State.DONE), (second, State.DONE)}
+
+
+def test_a_row_that_was_made_due_a_moment_ago_is_due(transactional_db: None) -> None:
+    store_bodies([SignedBody(b"{}", Signature(None))])
+    for _ in range(50):  # SQLite counts milliseconds: the two times are often in the same one
+        Webhook.objects.update(due_at=timezone.now())
+        assert Webhook.objects.due().count() == 1
 
 
 def test_a_row_loses_no_attempt_while_the_database_is_away(transactional_db: None) -> None:
