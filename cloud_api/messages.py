@@ -41,6 +41,7 @@ __all__ = [
     "media",
     "reaction",
     "template",
+    "template_name",
     "text",
 ]
 
@@ -99,6 +100,15 @@ def template(name: str, language: str, components: Sequence[Mapping[str, Any]] =
     """Returns a message that sends an approved template. `components` contain its parameters, in the form of the API."""
     filled: Content = {"components": [dict(component) for component in components]} if components else {}
     return _content("template", {"name": name, "language": {"code": language}} | filled)
+
+
+def template_name(message: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns name and language of the template that a message sends. Both are empty for other messages."""
+    content = message.get("template")
+    if not isinstance(content, Mapping):
+        return "", ""
+    language = content.get("language")
+    return str(content.get("name") or ""), str(language.get("code") or "") if isinstance(language, Mapping) else ""
 
 
 def buttons(body: str, choices: Sequence[Choice], *, header: str | Mapping[str, Any] = "", footer: str = "") -> Content:

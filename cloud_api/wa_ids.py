@@ -138,6 +138,7 @@ def beginnings(typed: str, *, country: str = BRAZIL) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, [*found, *unfinished, raw])))
 
 
+@lru_cache(maxsize=4096)
 def formatted(wa_id: str) -> str:
     """Returns the number as people read it, +55 61 8150-0586, with the same digits. Anything else is returned unchanged."""
     if not (wa_id.isascii() and wa_id.isdigit()):

@@ -81,6 +81,10 @@ class Phones:
         """Stores a message template as if Meta had reviewed it. Of an existing one only the status changes."""
         self._request("POST", f"{self._path}/templates", json={**definition, "status": status})
 
+    def put_example_bot(self, name: str, *, secret: str) -> None:
+        """Creates an example of a webhook bot, or changes its secret."""
+        self._request("PUT", f"/control/example-bots/{name}", json={"secret": secret})
+
     def customers(self) -> list[Content]:
         """Returns customers with key, name, wa_id, user_id, username, last, unread."""
         return list(self._request("GET", f"{self._path}/customers"))

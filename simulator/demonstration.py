@@ -11,10 +11,6 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
-from bots.flows.starters import STARTERS
-from bots.publishing.assignments import assign_bot
-from bots.publishing.services import create_bot
-from bots.publishing.versions import publish_bot
 from chats.message_templates.accounts import Account
 from chats.message_templates.sync import request_sync
 from chats.models import CannedReply, MessageTemplate
@@ -22,8 +18,8 @@ from contacts.models import Contact
 from organizations.live.revisions import publish_revisions
 from organizations.members.organizations import create_organization
 from organizations.models import Organization, PhoneNumber, Profile, Proof, User
-from organizations.numbers.setup import set_default_profile
 from simulator.client import Content, Phones
+from simulator.demonstration_bots import has_ai, share_secrets, switch_on_bots
 
 MARKER_FILE = "demonstration"
 """A file below VAR_DIR that marks that a demonstration was created. If an operator deletes the demonstration, it is not created
@@ -43,6 +39,10 @@ FIRST_MESSAGES: dict[str, list[Content]] = {
     "5511955550142": [_text("Bom dia, queria receber um buquê aqui ainda hoje:"), {"type": "location", "location": LOCATION}],
     "BR.1000000000000004": [_text("oii, vcs montam cesta de café da manhã? quanto fica pra 2 pessoas?")],
     "556195550164": [_text("oi")],
+    "554195550137": [
+        _text("Oi! Quanto custa o buquê de girassóis?"),
+        _text("Vocês entregam na Asa Norte ainda hoje?"),
+    ],
     "556195550186": [
         _text("Oi! Vi este buquê no perfil de vocês 😍"),
         {"type": "image", "image": {"caption": "Dá para fazer um igual para sábado?"}},
@@ -50,7 +50,9 @@ FIRST_MESSAGES: dict[str, list[Content]] = {
 }
 """The first messages of the sample customers, by their keys, in this order: API objects. A photo is without its id."""
 FOR_BOT = "556195550164"
-"""The key of the customer whom the bot answers, if there is one. The team answers the others."""
+"""The key of the customer whom the bot answers, if there is one."""
+FOR_AI = "554195550137"
+"""The key of the customer whom the AI answers, if there is one. The team answers the others."""
 SENT_BEFORE = {"553195550128": timedelta(hours=27)}
 """Customers whose window is closed: how long ago they wrote."""
 
@@ -137,17 +139,8 @@ def make_demonstration() -> None:
     with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
         organization = create_organization(name=gettext("Demonstration"), by=owner)
         number = create_simulated_number(organization=organization, by=owner)
-        _switch_on_bot(number, by=owner)
+        switch_on_bots(number, by=owner, now=timezone.now())
     marker.touch()
-
-
-def _switch_on_bot(number: PhoneNumber, *, by: User) -> None:
-    """Lets a bot answer new customers of the number, with a menu to try."""
-    now, starter = timezone.now(), STARTERS["menu"]
-    bot = create_bot(organization=number.organization, name=starter.title, flow=starter.read().document, by=by, now=now)
-    publish_bot(bot=bot, by=by, now=now)
-    assign_bot(number=number, bot=bot, by=by, now=now)
-    set_default_profile(number=number, profile=Profile.BOT, by=by)
 
 
 def simulated_number(organization: Organization) -> PhoneNumber | None:
@@ -197,28 +190,31 @@ def _digits(count: int) -> str:
 
 
 def begin_conversations(number: PhoneNumber, *, timeout: float = 0.0) -> None:
-    """Creates the number in the simulator, with its templates and customers, and lets new customers send their first messages.
-    Safe to repeat.
+    """Creates the number in the simulator, with its templates, customers and example bots, and lets new customers send their
+    first messages. Safe to repeat.
 
     Waits up to `timeout` seconds for the simulator. Raises SimulatorError.
     """
     phones = Phones(number)
     phones.connect(verified_name=number.organization.organization_name, timeout=timeout)
+    share_secrets(phones)
     _activate(number)
     silent = {each["key"] for each in phones.customers() if each["last"] is None}
     if silent.issuperset(FIRST_MESSAGES):
         _create_templates(phones)
     new = [key for key in FIRST_MESSAGES if key in silent]
-    _let_team_answer(number, [key for key in new if key != FOR_BOT])
+    for_ai = [FOR_AI] if FOR_AI in new and has_ai(number) else []
+    _let_answer(number, for_ai, Profile.AI)
+    _let_answer(number, [key for key in new if key not in (FOR_BOT, *for_ai)], Profile.HUMAN)
     for key in new:
         _send_first_messages(phones, key)
 
 
-def _let_team_answer(number: PhoneNumber, keys: Sequence[str]) -> None:
-    """Stores the customers before they write, so that the team answers them, and not the bot."""
+def _let_answer(number: PhoneNumber, keys: Sequence[str], profile: Profile) -> None:
+    """Stores the customers before they write, so that the team or the AI answers them, and not the bot."""
     for key in keys:
         identifier = {"wa_id": key} if key.isdigit() else {"bsuid": key}
-        values = {"profile": Profile.HUMAN, "activate_bot": False, "owner": Profile.HUMAN.owner}
+        values = {"profile": profile, "activate_bot": profile.has_bot, "owner": profile.owner}
         Contact.objects.get_or_create(create_for_phone_number=number, **identifier, defaults=values)
 
 

@@ -25,6 +25,8 @@ class FirstSteps:
     has_seen_ticks: bool
     has_seen_failure: bool
     has_connected: bool
+    has_ai: bool
+    """Whether an AI answers a sample customer, which is not a step."""
 
     @property
     def done(self) -> int:
@@ -55,6 +57,7 @@ def first_steps(organization: Organization) -> FirstSteps | None:
         has_seen_ticks=any(status in (MessageStatus.READ, MessageStatus.PLAYED) for _, status in statuses),
         has_seen_failure=any(status == MessageStatus.FAILED for _, status in statuses),
         has_connected=bool(webhooks),
+        has_ai=bool(number.default_ai),
     )
     return None if steps.done == FirstSteps.total else steps
 

@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, quote, urljoin
@@ -12,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urljoin
 import requests
 
 from cloud_api.business_profile import PROFILE_FIELDS, BusinessProfile, profile_of
+from cloud_api.graph.counts import counted_call
 from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, number_of, response_content
 from cloud_api.graph.media import Downloaded, Media, UploadForm, checked_url, hex_digest
 from cloud_api.graph.messages import Recipient, Sent, object_of, sent_of, text_of, texts_of
@@ -20,6 +22,8 @@ from cloud_api.graph.transport import NoResponse, TimedAdapter, chunks, open_res
 MOST_JSON = 4 * 2**20
 MOST_PAGES = 100
 MOST_REDIRECTS = 3
+MAX_TIME = 2**33
+"""Seconds since 1970. Larger values are no times."""
 
 TEMPLATE_FIELDS = "id,name,language,status,category,components,parameter_format,quality_score"
 NUMBER_FIELDS = (
@@ -128,7 +132,7 @@ class Graph:
         GraphError with HTTP status 404 if the URL has expired.
         """
         try:
-            with time_limit(self._patience.transfer, rest=self._patience.rest), self._file_at(url) as answer:
+            with counted_call(), time_limit(self._patience.transfer, rest=self._patience.rest), self._file_at(url) as answer:
                 return _write(answer, into, most)
         except NoResponse as broken:
             raise _as_error(broken) from None
@@ -157,6 +161,14 @@ class Graph:
     def number(self, phone_number_id: str) -> dict[str, Any]:
         """Returns name, quality, limits and health of one number."""
         return self._ask("GET", _path(phone_number_id), parameters={"fields": ONE_NUMBER_FIELDS})
+
+    def token_expires_at(self) -> datetime | None:
+        """Returns when the access token expires, or None if it never does. Meta may refuse to say (docs/meta-platform.md 8.4)."""
+        described = object_of(self._ask("GET", _path("debug_token"), parameters={"input_token": self._secrets[0]}).get("data"))
+        expires_at = described.get("expires_at")
+        if not isinstance(expires_at, int) or not 0 < expires_at < MAX_TIME:
+            return None
+        return datetime.fromtimestamp(expires_at, UTC)
 
     def business_profile(self, phone_number_id: str) -> BusinessProfile:
         """Returns the business profile of the number."""
@@ -234,6 +246,7 @@ class Graph:
         options = {"params": {**(parameters or {}), **self._proof}, "data": sent}
         options["headers"] = {**self._authorization, **kind, **(headers or {})}
         with (
+            counted_call(),
             time_limit(patience, rest=self._patience.rest),
             open_response(self._session, method, f"{self._url}/{self._version}{path}", **options) as answer,
         ):

@@ -1,7 +1,6 @@
 """Upload and download of files (docs/meta-platform.md 8.3, 10)."""
 
 import base64
-import binascii
 import os
 import re
 import secrets
@@ -50,7 +49,7 @@ def hex_digest(given: object) -> str:
         return text.lower()
     try:
         digest = base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:  # not base64, or not ASCII
         return ""
     return digest.hex() if len(digest) == 32 else ""
 

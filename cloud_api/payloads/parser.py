@@ -42,9 +42,12 @@ from cloud_api.payloads.messages import (
     read_old_media,
     read_old_message,
 )
+from cloud_api.payloads.persons import MARK, is_erased
 from cloud_api.payloads.texts import is_missed_call, is_visible, mapping, text
 
 OBJECT = "whatsapp_business_account"
+MARK_BYTES = f'"{MARK}'.encode()
+"""How a mark of an erased person begins in a body."""
 FRAME = ("messaging_product", "metadata", "contacts")
 """Keys of a change's value that are not content."""
 
@@ -61,9 +64,14 @@ def parse(body: bytes) -> list[Item]:
 
 
 def iterate(body: bytes) -> Iterator[Item]:
-    """Yields the items of a body one by one, because the largest bodies may have millions. Raises UnreadableBody before the
-    first item."""
-    root = decode(body)
+    """Yields the items of a body one by one, because the largest bodies may have millions. Items of erased persons are left out.
+    Raises UnreadableBody before the first item."""
+    items = entries(decode(body))
+    return (item for item in items if not is_erased(item)) if MARK_BYTES in body else items
+
+
+def entries(root: Any) -> Iterator[Item]:
+    """Yields the items of a decoded body. Raises UnreadableBody before the first item."""
     if not isinstance(root, dict):
         raise UnreadableBody("The body is JSON, but not an object.")
     if root.get("object") != OBJECT:

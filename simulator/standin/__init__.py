@@ -7,6 +7,8 @@ Packages and modules:
     app            the ASGI application: StandIn
     server         runs it in a process or a thread: RunningStandIn, running_standin, serve
     graph          the Graph API
+    ai             an AI with OpenAI's interface
+    example_bot    a webhook bot that answers by rules
     control_api    the API for tests, benchmarks and the phone page
     platform       what Meta does with messages of the business and of customers
     webhooks       the webhooks that it sends

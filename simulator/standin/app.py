@@ -1,14 +1,18 @@
-"""The stand-in as an ASGI application: Graph under /v25.0/, files under /files/, and the control API under /control/."""
+"""The stand-in as an ASGI application: Graph under /v25.0/, files under /files/, an AI under /ai/v1/, example bots under
+/bots/example/, a system that accepts all events at /events/example, and the control API under /control/."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
+from simulator.standin.ai.api import AiApi
 from simulator.standin.control_api import ControlApi
 from simulator.standin.errors import ErrorResponse
+from simulator.standin.example_bot.api import ExampleBotApi
 from simulator.standin.files import FILES_PATH
 from simulator.standin.graph.api import GraphApi
 from simulator.standin.platform import Platform
@@ -18,6 +22,7 @@ from simulator.standin.web import (
     BodyTooLarge,
     Request,
     Response,
+    StreamedResponse,
     is_addressed_here,
     json_response,
     read_request,
@@ -26,6 +31,7 @@ from simulator.standin.web import (
 MAX_HOLD_SECONDS = 60.0
 """How long a request that gets no response is held."""
 HOLD_ENDED = Response(503)
+EXAMPLE_RECEIVER = ("events", "example")
 
 
 class StandIn:
@@ -39,6 +45,8 @@ class StandIn:
         self._platform = Platform(world, hub_url=hub_url, now=now)
         self._graph = GraphApi(self._platform)
         self._control = ControlApi(self._platform)
+        self._ai = AiApi(self._platform)
+        self._example_bots = ExampleBotApi(self._platform)
         self._closing = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -80,24 +88,33 @@ class StandIn:
         if request is None:
             return
         response = await self._respond(request)
+        if isinstance(response, StreamedResponse):
+            await self._until_disconnected(receive, response.send(send))
+            return
         if response.ending == "never":
-            await self._hold(receive)
+            await self._until_disconnected(receive, asyncio.sleep(MAX_HOLD_SECONDS))
             response = HOLD_ENDED
         await response.send(send)
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response | StreamedResponse:
         if self._graph.serves(request.path):
             return await self._graph.respond(request)
         if self._control.serves(request.path):
             return await self._control.respond(request)
+        if self._ai.serves(request.path):
+            return await self._ai.respond(request)
+        if self._example_bots.serves(request.path):
+            return await self._example_bots.respond(request)
+        if request.path == EXAMPLE_RECEIVER and request.method == "POST":
+            return json_response({"accepted": True})
         if request.path[0] == FILES_PATH and request.method == "GET":
             return await self._graph.download(request)
         return Response(404, b"Not Found", "text/plain")
 
-    async def _hold(self, receive: ASGIReceiveCallable) -> None:
-        """Waits until the client disconnects, the process ends, or MAX_HOLD_SECONDS have passed."""
-        waiting = [asyncio.ensure_future(receive()), asyncio.ensure_future(self._closing.wait())]
-        await asyncio.wait(waiting, timeout=MAX_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    async def _until_disconnected(self, receive: ASGIReceiveCallable, work: Coroutine[Any, Any, None]) -> None:
+        """Runs until the work is done, the client disconnects, or the process ends."""
+        waiting = [asyncio.ensure_future(each) for each in (work, receive(), self._closing.wait())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

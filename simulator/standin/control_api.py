@@ -1,4 +1,5 @@
-"""The control API: tests, benchmarks and the phone page use it for numbers, their customers, sent messages, and faults."""
+"""The control API: tests, benchmarks and the phone page use it for numbers, their customers, sent messages, faults, and example
+bots."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +15,15 @@ from simulator.standin.graph.templates import STATUSES, new_template, shown
 from simulator.standin.platform import MAX_BSUID, Platform
 from simulator.standin.state.identifiers import digits_of, new_user_id
 from simulator.standin.state.sample_customers import missing_samples
-from simulator.standin.state.world import DEFAULT_THROUGHPUT, SERVICE_ALLOWANCE, Customer, Message, Number
+from simulator.standin.state.world import (
+    CALLBACK_SECONDS,
+    DEFAULT_THROUGHPUT,
+    SERVICE_ALLOWANCE,
+    Customer,
+    ExampleBot,
+    Message,
+    Number,
+)
 from simulator.standin.web import Part, Request, Response, UnreadableBody, json_response
 from simulator.standin.webhooks.customer_messages import TYPES_WITH_TARGET, UnsupportedMessage
 
@@ -28,6 +37,9 @@ MAX_SECRET = 1000
 MAX_THROUGHPUT = 1_000_000
 MAX_ALLOWANCE = 10**9
 
+EXAMPLE_BOTS = "example-bots"
+
+_WEBHOOK_SECRET = re.compile(r"whsec_(?:[0-9A-Za-z+/]{4})+(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?")
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _USERNAME = re.compile(r"[a-z0-9._]{3,35}")
 
@@ -81,6 +93,8 @@ class ControlApi:
     async def _execute(self, request: Request) -> Content | list[Content]:
         if (request.method, request.path[1:]) == ("POST", ("numbers",)):
             return self._connect(request)
+        if request.path[1:2] == (EXAMPLE_BOTS,) and len(request.path) == 3:
+            return self._use_example_bot(request, request.path[2])
         pattern = "/".join("*" if index % 2 else part for index, part in enumerate(request.path[1:]))
         operation = self._operations.get((request.method, pattern))
         if operation is None:
@@ -90,6 +104,34 @@ class ControlApi:
         if number is None or number not in self._world.numbers_with(request.token):
             raise ControlError(401, "The token is not that of a number of this id.")
         return await operation(request, number)
+
+    # Example bots
+
+    def _use_example_bot(self, request: Request, name: str) -> Content:
+        """Shows an example bot, or creates or changes it. Only a client with its secret, or with the token of a number, may show or
+        change a known one."""
+        if request.method not in ("GET", "PUT"):
+            raise ControlError(405, "There is nothing here.")
+        known = self._world.example_bots.get(name)
+        if known and not (self._world.numbers_with(request.token) or compare_digest(request.token.encode(), known.secret.encode())):
+            raise ControlError(403, "This bot is known with another secret. Only a client with it, or with a number, may use it.")
+        if request.method == "PUT":
+            known = self._put_example_bot(request, name)
+        if known is None:
+            raise ControlError(404, "There is no such bot.")
+        return {"name": name, "requests": list(known.requests), "callbacks": list(known.callbacks)}
+
+    def _put_example_bot(self, request: Request, name: str) -> ExampleBot:
+        if not request.headers.get("content-type", "").startswith(JSON):
+            raise ControlError(415, f"The body has to be {JSON}.")
+        if not _ID.fullmatch(name):
+            raise ControlError(400, "A name has at most 64 letters, digits, hyphens and underscores.")
+        content = request.json()
+        secret = _read_text(content, "secret", MAX_SECRET)
+        if not _WEBHOOK_SECRET.fullmatch(secret):
+            raise ControlError(400, "secret has to be whsec_ and Base64.")
+        self._world.put(ExampleBot(name, secret, _read_seconds(content, "callback_seconds", CALLBACK_SECONDS)))
+        return self._world.example_bots[name]
 
     # The number
 
@@ -121,6 +163,8 @@ class ControlApi:
             faults=known.faults if known else [],
             service_allowance=int(_read_amount(content, "service_allowance", SERVICE_ALLOWANCE, maximum=MAX_ALLOWANCE)),
             profile=known.profile if known else {},
+            token_expires_at=int(_read_amount(content, "token_expires_at", 0)),
+            is_on_biz_app=content.get("is_on_biz_app") is True,
         )
         self._world.put(number)
         number = self._world.numbers[phone_number_id]

@@ -43,8 +43,8 @@ class Platform:
         self.world = world
         self.files = Files(world, now)
         self.now = now
-        self._hub_url = hub_url
-        self._deliveries = Deliveries()
+        self.hub_url = hub_url
+        self.deliveries = Deliveries()
 
     def start(self) -> None:
         """Continues what was running when the process ended."""
@@ -52,10 +52,10 @@ class Platform:
             for message in [each for each in number.sent if each.status in ON_THE_WAY]:
                 self._schedule_statuses(number, message, delay=0.0)
         for template in [each for each in self.world.templates.values() if each.status == "PENDING"]:
-            self._deliveries.run(self._review(template))
+            self.deliveries.run(self._review(template))
 
     async def close(self) -> None:
-        await self._deliveries.close()
+        await self.deliveries.close()
 
     # From the business
 
@@ -156,7 +156,7 @@ class Platform:
 
     def _schedule_statuses(self, number: Number, message: Message, *, delay: float) -> None:
         if number.statuses:
-            self._deliveries.run(self._report_statuses(number, message, delay))
+            self.deliveries.run(self._report_statuses(number, message, delay))
 
     async def _report_statuses(self, number: Number, message: Message, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -239,7 +239,7 @@ class Platform:
         """Stores a new template, and reports the result of its review later."""
         template.rated_at = self.now()
         self.world.put(template)
-        self._deliveries.run(self._review(template))
+        self.deliveries.run(self._review(template))
 
     async def _review(self, template: Template) -> None:
         await asyncio.sleep(REVIEW_SECONDS)
@@ -261,10 +261,10 @@ class Platform:
         """Sends a webhook to the number's callback URL. Overrides apply only to webhooks about messages
         (docs/meta-platform.md 1.6)."""
         account = self.world.account(number.waba_id)
-        url = number.webhook_url or (self._hub_url.rstrip("/") + WEBHOOK_PATH if self._hub_url else "")
+        url = number.webhook_url or (self.hub_url.rstrip("/") + WEBHOOK_PATH if self.hub_url else "")
         if not is_of_account:
             url = number.override_url or account.override_url or url
-        return self._deliveries.post(url if account.subscribed else "", body, secret=number.app_secret)
+        return self.deliveries.post(url if account.subscribed else "", body, secret=number.app_secret)
 
 
 def _use_allowance(number: Number) -> None:

@@ -138,6 +138,15 @@ class RunningStandIn:
         """Returns how often each call of Graph was made, such as `POST messages`, including refused calls."""
         return self._of(phone_number_id, "GET", "/calls")
 
+    def put_example_bot(self, name: str, secret: str, *, previous: str = "", **more: Any) -> None:
+        """Creates an example bot with this secret (`whsec_…`), or replaces its `previous` one. `callback_seconds` is optional."""
+        path, headers = f"/control/example-bots/{name}", _bearer(previous or secret)
+        self._object("PUT", path, json={"secret": secret, **more}, headers=headers)
+
+    def example_bot(self, name: str, secret: str) -> Content:
+        """Returns the latest `requests` of an example bot, and its `callbacks` with their `status`."""
+        return self._object("GET", f"/control/example-bots/{name}", headers=_bearer(secret))
+
     def _of(self, phone_number_id: str, method: str, path: str, **options: Any) -> Content:
         return self._object(method, f"/control/numbers/{phone_number_id}{path}", phone_number_id, **options)
 
@@ -146,7 +155,11 @@ class RunningStandIn:
         return content
 
     def _request(self, method: str, path: str, phone_number_id: str = "", **options: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self._tokens.get(phone_number_id, '')}"} | options.pop("headers", {})
+        headers = _bearer(self._tokens.get(phone_number_id, "")) | options.pop("headers", {})
         response = self._session.request(method, self.url + path, headers=headers, timeout=TIMEOUT, **options)
         response.raise_for_status()
         return response
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

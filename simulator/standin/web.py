@@ -8,7 +8,7 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message as Headers
 from typing import Any, Literal
@@ -133,6 +133,21 @@ class Response:
             await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
         else:
             await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedResponse:
+    """A response of status 200 whose body is sent in parts, perhaps for ever."""
+
+    parts: AsyncIterator[bytes]
+    content_type: str
+
+    async def send(self, send: ASGISendCallable) -> None:
+        headers = [(b"content-type", self.content_type.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": False})
+        async for part in self.parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def json_response(content: Any, status: int = 200, **headers: str) -> Response:

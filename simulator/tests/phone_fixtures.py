@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -23,6 +24,7 @@ def standin(hub: Hub, settings: Any) -> Iterator[RunningStandIn]:
     """A stand-in that sends webhooks to this hub, and to which this hub sends."""
     with running_standin(hub_url=hub.address) as running:
         settings.SIMULATOR, settings.SIMULATOR_URL = True, running.url
+        settings.SIMULATOR_PORT = urlsplit(running.url).port
         yield running
 
 

@@ -4,15 +4,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from django.test import Client
 from django.utils import timezone
+from openai import OpenAI
 
+from bots.models import AiProof, Bot, BotKind, BotRequest, BotVersion, WebhookSecret
+from bots.publishing.assignments import assign_bot
+from bots.publishing.services import create_webhook_bot
+from bots.webhook_bots.settings import WebhookSettings
+from bots.webhook_bots.signatures import new_secret
 from chats.models import CannedReply, Message, MessageTemplate
 from contacts.models import Contact
-from organizations.models import Membership, Organization, PhoneNumber, Role, User
+from contacts.services import set_who_answers
+from organizations.models import Membership, Organization, PhoneNumber, Profile, Role, User
 from organizations.numbers.states import NumberState, derive_state
 from organizations.tests.people import browser, member
-from simulator.client import SimulatorUnreachable
+from simulator.client import Phones, SimulatorUnreachable
 from simulator.demonstration import begin_conversations, create_simulated_number, make_demonstration, simulated_numbers
 from simulator.standin import RunningStandIn
 from simulator.tests.phone_fixtures import standin, until
@@ -38,20 +46,21 @@ def start() -> None:
 
 def count() -> dict[str, int]:
     return {
-        each.__name__: each.objects.count() for each in (Organization, PhoneNumber, Contact, Message, MessageTemplate, CannedReply)
+        each.__name__: each.objects.count()
+        for each in (Organization, PhoneNumber, Contact, Message, MessageTemplate, CannedReply, Bot, BotVersion, AiProof)
     }
 
 
 def test_a_fresh_hub_has_people_who_have_just_written(root: User) -> None:
     start()
-    until(lambda: Message.objects.filter(is_user_message=True).count() == 8)
+    until(lambda: Message.objects.filter(is_user_message=True).count() == 10)
 
     number = PhoneNumber.objects.get()
     assert (number.is_simulated, number.is_applied) == (True, True)
     assert derive_state(number, has_secrets=True, now=timezone.now()) == NumberState.CONNECTED
     assert Membership.objects.get(user=root).role == Role.USER_CREATOR
     kinds = sorted(Message.objects.filter(is_user_message=True).values_list("kind", flat=True))
-    assert kinds == ["image", "location", *["text"] * 6]
+    assert kinds == ["image", "location", *["text"] * 8]
     assert Contact.objects.filter(wa_id=None, username="rafa.moura").count() == 1
     now = timezone.now()
     assert [each.name for each in Contact.objects.all() if not each.is_window_open(now)] == ["Lívia Prado"]
@@ -59,14 +68,103 @@ def test_a_fresh_hub_has_people_who_have_just_written(root: User) -> None:
     assert "Ana Beatriz Teles" in inbox
 
 
-def test_on_a_fresh_hub_a_bot_answers_one_customer_and_leaves_the_others_to_the_team(root: User) -> None:
+def test_on_a_fresh_hub_a_bot_and_an_ai_answer_one_customer_each_and_leave_the_others_to_the_team(root: User) -> None:
     start()
-    until(lambda: Message.objects.filter(origin="bot").exists())
+    until(lambda: Message.objects.filter(origin="bot").values("contact").distinct().count() == 2)
 
-    answered = Contact.objects.get(owner="bot")
-    assert answered.name == "Bruno Sales"
-    assert set(Message.objects.filter(is_user_message=False).values_list("contact__name", flat=True)) == {"Bruno Sales"}
+    assert dict(Contact.objects.exclude(owner="person").values_list("name", "owner")) == {
+        "Bruno Sales": "bot",
+        "Camila Duarte": "ia",
+    }
+    answered = Message.objects.filter(is_user_message=False).values_list("contact__name", flat=True)
+    assert set(answered) == {"Bruno Sales", "Camila Duarte"}
     assert Contact.objects.filter(owner="person", waiting_since__isnull=False).count() == 5
+
+
+def test_the_ai_answers_from_what_it_knows(root: User) -> None:
+    start()
+    until(lambda: BotRequest.objects.filter(outcome="answered").exists())
+
+    (answer,) = Message.objects.filter(contact__name="Camila Duarte", is_user_message=False)
+    for sentence in ("O buquê de girassóis custa R$ 95.", "Entregamos na Asa Norte", "A entrega custa R$ 15"):
+        assert sentence in answer.content
+    inbox = browser(root).get(f"/o/{answer.phone_number.organization_id}/inbox/").content.decode()
+    assert "Camila Duarte" in inbox
+
+
+def test_the_proofs_of_the_ai_hold(root: User) -> None:
+    make_demonstration()
+    ai = Bot.objects.get(kind=BotKind.AI)
+    assert AiProof.objects.filter(bot=ai).count() == 3
+    with OpenAI(base_url=ai.ai_connection.base_url, api_key=ai.ai_connection.api_key, max_retries=0) as client:
+        for proof in AiProof.objects.filter(bot=ai):
+            system = f"<knowledge>{ai.draft['knowledge']}</knowledge>"
+            messages: Any = [{"role": "system", "content": system}, {"role": "user", "content": proof.question}]
+            answer = client.chat.completions.create(model=ai.draft["model"], messages=messages).choices[0].message.content
+            assert answer is not None
+            assert all(each in answer for each in proof.must)
+            assert not any(each in answer for each in proof.must_not)
+            assert ("uma pessoa" in answer) == proof.must_hand_over
+
+
+def test_an_example_of_an_own_program_is_ready_but_answers_nobody(root: User, standin: RunningStandIn) -> None:
+    start()
+    bot = Bot.objects.get(kind=BotKind.WEBHOOK)
+    number = PhoneNumber.objects.get()
+    assert bot.published_id is not None
+    assert bot.key not in (number.default_bot, number.default_ai)
+    assert standin.example_bot("flores", bot.webhook_secret.secret) == {"name": "flores", "requests": [], "callbacks": []}
+
+    switch_contacts_to(number, bot, "Rafa")
+    Phones(number).send_from_customer("BR.1000000000000004", {"type": "text", "text": {"body": "qual o horário?"}})
+    until(lambda: Message.objects.filter(contact__name="Rafa", is_user_message=False).exists())
+    assert "9h às 18h" in Message.objects.get(contact__name="Rafa", is_user_message=False).content
+
+
+def switch_contacts_to(number: PhoneNumber, bot: Bot, name: str) -> None:
+    now, owner = timezone.now(), User.objects.get()
+    until(lambda: Contact.objects.filter(name=name).exists())
+    assign_bot(number=number, bot=bot, by=owner, now=now)
+    contact = Contact.objects.get(name=name)
+    set_who_answers(organization=number.organization, contact_ids=[contact.pk], profile=Profile.BOT, by=owner, now=now)
+
+
+def test_a_changed_secret_of_a_bot_in_the_stand_in_is_shared_at_the_next_start(root: User, standin: RunningStandIn) -> None:
+    start()
+    bot = Bot.objects.get(kind=BotKind.WEBHOOK)
+    fresh = new_secret()
+    WebhookSecret.objects.filter(pk=bot.pk).update(secret=fresh)
+    for name, url in (("A", "https://example.com/bots/example/a"), ("B", f"{standin.url}/bots/example/a/b"), ("C", "")):
+        settings = WebhookSettings(name=name, url=url)
+        create_webhook_bot(organization=bot.organization, settings=settings, by=root, now=timezone.now())
+
+    start()
+
+    assert standin.example_bot("flores", fresh)["name"] == "flores"
+    for name in ("a", "a/b"):
+        assert requests.get(f"{standin.url}/control/example-bots/{name}", timeout=10).status_code == 404
+
+
+def test_a_demonstration_from_before_the_ai_gets_none(root: User) -> None:
+    make_demonstration()
+    Bot.objects.exclude(kind=BotKind.FLOW).delete()
+    PhoneNumber.objects.update(default_ai="")
+
+    start()
+
+    until(lambda: Contact.objects.filter(name="Camila Duarte").exists())
+    assert Contact.objects.get(name="Camila Duarte").owner == "person"
+    assert not Bot.objects.exclude(kind=BotKind.FLOW).exists()
+
+
+def test_an_ai_that_was_switched_off_stays_off(root: User) -> None:
+    make_demonstration()
+    Bot.objects.filter(kind=BotKind.AI).update(published=None)
+
+    start()
+
+    until(lambda: Contact.objects.filter(name="Camila Duarte").exists())
+    assert Contact.objects.get(name="Camila Duarte").owner == "person"
 
 
 def test_the_hub_knows_the_templates_and_that_one_is_paused(root: User) -> None:
@@ -81,7 +179,8 @@ def test_the_hub_knows_the_templates_and_that_one_is_paused(root: User) -> None:
 
 def test_starting_again_adds_nothing(root: User) -> None:
     start()
-    until(lambda: Message.objects.filter(origin="bot").exists() and MessageTemplate.objects.count() == 5)
+    until(lambda: Message.objects.filter(origin="bot").values("contact").distinct().count() == 2)
+    until(lambda: MessageTemplate.objects.count() == 5)
     before = count()
 
     start()
@@ -119,8 +218,8 @@ def test_a_hub_with_an_organization_is_left_alone(root: User) -> None:
 
 
 def test_what_was_interrupted_is_gone_on_with(root: User, settings: Any) -> None:
-    running, settings.SIMULATOR_URL = settings.SIMULATOR_URL, "http://127.0.0.1:9"
     make_demonstration()
+    running, settings.SIMULATOR_URL = settings.SIMULATOR_URL, "http://127.0.0.1:9"
     with pytest.raises(SimulatorUnreachable):
         begin_conversations(simulated_numbers()[0])
     assert not PhoneNumber.objects.get().activate
@@ -128,7 +227,7 @@ def test_what_was_interrupted_is_gone_on_with(root: User, settings: Any) -> None
     settings.SIMULATOR_URL = running
     start()
 
-    until(lambda: Message.objects.filter(is_user_message=True).values("contact").distinct().count() == 6)
+    until(lambda: Message.objects.filter(is_user_message=True).values("contact").distinct().count() == 7)
     assert PhoneNumber.objects.get().activate
 
 

@@ -63,6 +63,13 @@ def test_each_step_is_ticked_when_it_was_done_and_the_card_goes_after_the_last(h
     assert card(client, organization) == ""
 
 
+def test_the_card_names_the_customer_whom_an_ai_answers(hub) -> None:
+    organization, number, client = hub
+    assert "Camila" not in card(client, organization)
+    PhoneNumber.objects.filter(pk=number.pk).update(default_ai="flora")
+    assert "an AI answers Camila" in card(client, organization)
+
+
 def test_it_goes_once_a_number_of_one_s_own_is_in_use(hub) -> None:
     organization, _number, client = hub
     own = PhoneNumber.objects.create(organization=organization, phone_number_id="1", wa_id="556133214400")

@@ -117,6 +117,8 @@ class GraphApi:
         if len(request.path) not in (2, 3):
             raise ErrorResponse(UNKNOWN_PATH, f"Unknown path components: /{'/'.join(request.path[1:])}")
         numbers = self._authorized_numbers(request)
+        if request.path[1:] == ("debug_token",):
+            return self._call(request, {"GET debug_token": self._show_token}, "debug_token", numbers[0])
         object_id, edge = request.path[1], "".join(request.path[2:])
         number = next((each for each in numbers if each.phone_number_id == object_id), None)
         if number:
@@ -182,6 +184,12 @@ class GraphApi:
         check_upload(mime_type, file.content)
         stored = self._platform.files.store(call.number, file.content, mime_type=mime_type, name=file.filename)
         return {"id": stored.id}
+
+    async def _show_token(self, call: GraphCall) -> Content:
+        """A token may only ask about itself."""
+        if call.request.query.get("input_token") != call.number.token:
+            raise bad_parameter("The access token is not the one that is asked about.")
+        return {"data": {"is_valid": True, "expires_at": call.number.token_expires_at}}
 
     async def _show_number(self, call: GraphCall) -> Content:
         return _requested_fields(_number(self._world.account(call.number.waba_id), call.number), call.request)
@@ -346,7 +354,7 @@ def _number(account: Account, number: Number) -> Content:
         "throughput": {"level": "HIGH" if number.throughput > 80 else "STANDARD"},
         "status": "CONNECTED",
         "name_status": "APPROVED",
-        "is_on_biz_app": False,
+        "is_on_biz_app": number.is_on_biz_app,
         "webhook_configuration": {level: url for level, url in addresses.items() if url},
         "whatsapp_business_manager_messaging_limit": "TIER_250",
         "health_status": _health(number.phone_number_id, "PHONE_NUMBER"),

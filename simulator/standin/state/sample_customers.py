@@ -8,6 +8,7 @@ SAMPLES = (
     ("Ximena Ortega", "5215555550173", "MX.1000000000000003", None),
     ("Rafa", None, "BR.1000000000000004", "rafa.moura"),
     ("Bruno Sales", "556195550164", "BR.1000000000000006", None),
+    ("Camila Duarte", "554195550137", "BR.1000000000000007", None),
     ("Lívia Prado", "553195550128", "BR.1000000000000005", "livia.prado"),
 )
 """Brazil without and with the ninth digit, Mexico with the old trunk digit 1, one person who shares no phone, and one with phone

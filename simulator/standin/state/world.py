@@ -1,4 +1,4 @@
-"""The state of the stand-in: numbers, accounts, customers, messages, files, message templates.
+"""The state of the stand-in: numbers, accounts, customers, messages, files, message templates, example bots.
 
 Each object is stored as a whole, and written to the journal. Storing all of them again, in the order of the journal, gives the
 same state.
@@ -7,10 +7,10 @@ same state.
 import logging
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, Self
 
 from cloud_api.wa_ids import same_person_key
@@ -23,6 +23,10 @@ WINDOW = 24 * 3600
 DEFAULT_THROUGHPUT = 80
 SERVICE_ALLOWANCE = 1000
 """Free service messages of a number in a calendar month (docs/meta-platform.md 7)."""
+CALLBACK_SECONDS = 3.0
+"""Until an example bot gives an answer that it has announced."""
+MAX_REQUESTS = 100
+"""Requests of an example bot that are kept."""
 REGULAR, FREE_SERVICE = "regular", "free_customer_service"
 """Pricing types (docs/meta-platform.md 4)."""
 
@@ -81,6 +85,10 @@ class Number(StoredObject):
     service_allowance: int = SERVICE_ALLOWANCE
     profile: Content = field(default_factory=dict)
     """The business profile. `picture` is the id of a file."""
+    token_expires_at: int = 0
+    """Seconds since 1970. 0: never."""
+    is_on_biz_app: bool = False
+    """Whether the number is in the phone app too."""
 
     revision: int = field(default=0, metadata=NOT_STORED)
     """Increases with each change of one of its messages."""
@@ -235,7 +243,28 @@ class Template(StoredObject):
         world.templates[self.id] = self.merge_into(world.templates.get(self.id))
 
 
-KINDS: dict[str, type[StoredObject]] = {kind.KIND: kind for kind in (Number, Account, Customer, Message, File, Template)}
+@dataclass
+class ExampleBot(StoredObject):
+    """An example of a webhook bot. `secret` signs the requests to it and its call-backs, which come after `callback_seconds`."""
+
+    KIND = "example_bot"
+
+    name: str
+    secret: str
+    callback_seconds: float = CALLBACK_SECONDS
+
+    requests: deque[Content] = field(default_factory=partial(deque, maxlen=MAX_REQUESTS), metadata=NOT_STORED)
+    """The latest requests, the oldest first."""
+    callbacks: deque[Content] = field(default_factory=partial(deque, maxlen=MAX_REQUESTS), metadata=NOT_STORED)
+    """The latest call-backs: `request_id`, and the `status` of the hub."""
+
+    def add_to(self, world: "World") -> None:
+        world.example_bots[self.name] = self.merge_into(world.example_bots.get(self.name))
+
+
+KINDS: dict[str, type[StoredObject]] = {
+    kind.KIND: kind for kind in (Number, Account, Customer, Message, File, Template, ExampleBot)
+}
 
 
 class World:
@@ -247,6 +276,7 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.files: dict[str, File] = {}
         self.templates: dict[str, Template] = {}
+        self.example_bots: dict[str, ExampleBot] = {}
 
     def replay(self) -> None:
         """Stores all objects of the journal, and then rewrites the journal with their current state."""
@@ -304,6 +334,7 @@ class World:
         yield from self.accounts.values()
         yield from self.templates.values()
         yield from self.files.values()
+        yield from self.example_bots.values()
         for number in self.numbers.values():
             yield number
             yield from number.customers.values()

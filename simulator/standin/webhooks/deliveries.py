@@ -102,7 +102,7 @@ async def _send_request(method: str, url: str, headers: dict[str, str], body: by
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         fixed = {"Host": parts.netloc, "Connection": "close", "User-Agent": "facebookexternalua", "Content-Length": str(len(body))}
         connection = h11.Connection(h11.CLIENT)
-        request = h11.Request(method=method, target=target, headers=[*fixed.items(), *headers.items()])
+        request = h11.Request(method=method, target=target, headers=list((fixed | headers).items()))
         written = [connection.send(request), connection.send(h11.Data(body)), connection.send(h11.EndOfMessage())]
         writer.write(b"".join(filter(None, written)))
         await writer.drain()
