@@ -19,6 +19,8 @@ from django.views.decorators.http import require_POST
 from jobs.models import LeasedRow, State
 from organizations.admin.display import EMPTY, badge, format_time, html_table, indented_json, list_link, preformatted, row_link
 from organizations.admin.model_admins import MAX_COUNTED, LargeTableAdmin, ReadOnlyAdmin, selected_ids
+from organizations.audit.actions import AuditAction
+from organizations.audit.log import record_action
 from organizations.models import Organization, PhoneNumber
 from organizations.text_display import GroupedInt, parse_exact_json
 from organizations.url_parameters import read_integer
@@ -48,6 +50,7 @@ class LeasedRowAdmin(ReadOnlyAdmin, LargeTableAdmin[R]):
     def apply_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Makes one row due: the button on its page."""
         row = get_object_or_404(self.model, pk=pk)
+        record_action(AuditAction.REPLAYED, organization=None, target=(str(self.opts.model_name), row.pk))
         self._make_due(request, [row.pk])
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk]))
 

@@ -90,6 +90,27 @@ class Webhook(LeasedRow):
         return self.json.encode() if self.raw is None else bytes(self.raw)
 
 
+class RebuildProgress(models.Model):
+    """How far a rebuild is, one row (`webhooks.processing.rebuild`). While it is running, no webhook is deleted. A rebuild that was
+    interrupted counts as running, because rows are missing until it is complete."""
+
+    is_running = models.BooleanField(default=False)
+    token = models.UUIDField(null=True, editable=False)
+    """Of the process that runs it."""
+    deleted_until = models.BigIntegerField(null=True, editable=False)
+    """Rows of webhooks up to this id are deleted before the log is applied: the latest webhook when the rebuild began."""
+    last_id = models.BigIntegerField(null=True, editable=False)
+    """The last webhook that is applied again. Null while rows are being deleted."""
+    position = models.BigIntegerField(default=0, db_default=0, editable=False)
+    """The webhooks up to this id were made due again."""
+
+    class Meta:
+        db_table = "webhook_rebuild"
+
+    def __str__(self) -> str:
+        return str(self.is_running)
+
+
 HELD_STATES = (State.DUE, State.WAITING, State.DEAD)
 ANY, PROVEN = 0, -1
 """Values of `HeldItem.waits_for` besides ids of organizations."""

@@ -15,12 +15,14 @@ Result = TypeVar("Result")
 def run_for_group(work: Callable[[Sequence[Input]], Sequence[Result]], inputs: Sequence[Input]) -> list[Result | Exception]:
     """Returns for each input the result of `work`, or the database error that the input causes.
 
-    A group that fails is halved until the bad input is alone. If the database does not answer, all inputs get its error.
+    A group that fails is halved until the bad input is alone. If the database does not answer, all inputs get its error. A failure
+    always ends the connection, so a lost one fails no later group.
     """
     try:
         return list(work(inputs))
     except (DatabaseError, InterfaceError) as failure:
-        if len(inputs) == 1 or not _reconnect():
+        is_there = _reconnect()
+        if len(inputs) == 1 or not is_there:
             return [failure] * len(inputs)
         log.warning("%s failed for a group of %s: %s", work.__name__, len(inputs), type(failure).__name__)
     middle = len(inputs) // 2

@@ -7,10 +7,11 @@ well-formed signature are refused unread, and the memory of bodies whose signatu
 
 import asyncio
 import logging
-from collections import defaultdict
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -24,9 +25,9 @@ from asgiref.typing import (
 )
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
-from prometheus_client import Counter, Histogram
 
 from cloud_api.signature import is_well_formed
+from jobs.tracing import is_tracing, trace
 from jobs.transactions import DatabaseAway
 from jobs.wakeups import wake
 from organizations.credentials.signers import find_numbers_by_verify_token
@@ -34,9 +35,11 @@ from organizations.numbers.activity import record_verification
 from webhooks.intake.client_addresses import client_address
 from webhooks.intake.group_commit import GroupCommit, Overloaded
 from webhooks.intake.request_bodies import MAX_LARGE_BODIES, SMALL_BODY_SIZE, IncomingBodies, IncomingBody, ReadRate
+from webhooks.intake.response_counts import REFUSED_SIGNATURES, STORE_SECONDS, ResponseCounter
 from webhooks.intake.signature_cache import SignatureVerifier
 from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook
+from webhooks.request_ids import request_id_of
 
 PATH = "/webhooks/whatsapp"
 MAX_KEY_LENGTH = 32
@@ -71,20 +74,11 @@ MAX_CHALLENGE_LENGTH = 1024
 
 log = logging.getLogger(__name__)
 
-RESPONSES = Counter("hub_webhook_answers", "Responses to webhooks and verification requests", ["method", "status"])
-REFUSED_SIGNATURES = Counter("hub_webhook_refused_signatures", "Webhooks with a missing or wrong signature")
-STORE_SECONDS = Histogram(
-    "hub_webhook_store_seconds",
-    "Time to store a group of webhooks. Each webhook waits for its own group, and for the group that is running before it",
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
-)
-
 
 class Response:
     """A response: its status, and the two ASGI events that send it. The responses below are built once and sent many times.
 
-    `closes` closes the connection after the response. `early` does so too, and allows to send it before the end of the body was
-    read.
+    `closes` closes the connection after the response. `early` does so too, and means that the body may not have been read.
     """
 
     def __init__(
@@ -103,6 +97,12 @@ class Response:
         self.end: HTTPResponseBodyEvent = {"type": "http.response.body", "body": body, "more_body": False}
         self.body = body
 
+    def with_request_id(self, request_id: str) -> "Response":
+        """Returns the same response with the header X-Request-ID."""
+        response = copy(self)
+        response.start = {**self.start, "headers": [*self.start["headers"], (b"x-request-id", request_id.encode())]}
+        return response
+
 
 RETRY_AFTER = (b"retry-after", b"5")
 OK = Response(HTTPStatus.OK)
@@ -114,8 +114,8 @@ UNAVAILABLE = Response(HTTPStatus.SERVICE_UNAVAILABLE, b"", RETRY_AFTER)
 OVERLOADED = Response(HTTPStatus.SERVICE_UNAVAILABLE, b"", RETRY_AFTER, early=True)
 WRONG_METHOD = Response(HTTPStatus.METHOD_NOT_ALLOWED, b"", (b"allow", b"GET, POST"), early=True)
 NOT_FOUND = Response(HTTPStatus.NOT_FOUND, early=True)
-BAD_REQUEST = Response(HTTPStatus.BAD_REQUEST, closes=True)
-FORBIDDEN = Response(HTTPStatus.FORBIDDEN, closes=True)
+BAD_REQUEST = Response(HTTPStatus.BAD_REQUEST, early=True)
+FORBIDDEN = Response(HTTPStatus.FORBIDDEN, early=True)
 
 
 class BodyTooLarge(Exception):
@@ -124,34 +124,6 @@ class BodyTooLarge(Exception):
 
 class ClientDisconnected(Exception):
     """The client has closed its connection: no response is needed."""
-
-
-class ResponseCounter:
-    """Counts responses and failures, and reports them to Prometheus and the log once a second."""
-
-    # A counter that processes share takes as long as a whole response. A log line for each failure would let any client fill the
-    # log.
-
-    def __init__(self) -> None:
-        self._responses: dict[tuple[str, int], int] = defaultdict(int)
-        self._failures: dict[str, int] = defaultdict(int)
-
-    def count(self, method: str, status: int) -> None:
-        if not self._responses:
-            asyncio.get_running_loop().call_later(1.0, self._report)
-        self._responses[method if method in ("GET", "POST") else "other", status] += 1
-
-    def count_failure(self, failure: Exception) -> None:
-        """Counts a webhook that was not stored. Its response is counted separately."""
-        self._failures[type(failure).__name__] += 1
-
-    def _report(self) -> None:
-        for (method, status), total in self._responses.items():
-            RESPONSES.labels(method, status).inc(total)
-        for name, total in self._failures.items():
-            log.warning("%s webhooks not stored: %s", total, name)
-        self._responses.clear()
-        self._failures.clear()
 
 
 class Receiver:
@@ -170,11 +142,12 @@ class Receiver:
         self._large_commit: GroupCommit[SignedBody, None] = GroupCommit(_store, size_of=_size, capacity=MAX_LARGE_BODIES * MAX_BODY)
 
     async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        started = time.perf_counter()
         try:
             response = await self._respond(scope, receive)
         except ClientDisconnected:
             return
-        self._counter.count(scope["method"], response.status)
+        self._counter.count(scope["method"], response.status, time.perf_counter() - started)
         await send(response.start)
         if response is OVERLOADED:
             await self._keep_open()
@@ -207,7 +180,8 @@ class Receiver:
                 if not is_complete or len(body) > SMALL_BODY_SIZE:
                     incoming = IncomingBody(await client_address(scope), timeout)
                     body = await self._read_rest(incoming, receive, body, is_complete)
-            return await self._acknowledge(key, body, header)
+            response = await self._acknowledge(key, body, header)
+            return _traced(response, body) if is_tracing() else response
         except BodyTooLarge:
             return TOO_LARGE
         except TimeoutError:
@@ -291,6 +265,12 @@ def _size(signed: SignedBody) -> int:
     return len(signed.body)
 
 
+def _traced(response: Response, body: bytes) -> Response:
+    request_id = request_id_of(body)
+    trace("webhook received", request_id=request_id, status=response.status, size=len(body))
+    return response.with_request_id(request_id)
+
+
 def organization_key(path: str) -> str | None:
     """Returns the organization's key in the path: empty for the shared path, None for a path without a page. The last slash may be
     missing."""
@@ -362,7 +342,7 @@ def verify_callback(key: str, query: bytes) -> tuple[Response, list[int]]:
     if mode != "subscribe" or not numbers:
         return FORBIDDEN, []
     plain = (b"content-type", b"text/plain; charset=utf-8")
-    return Response(HTTPStatus.OK, challenge.encode(), plain, (b"x-content-type-options", b"nosniff"), closes=True), numbers
+    return Response(HTTPStatus.OK, challenge.encode(), plain, (b"x-content-type-options", b"nosniff"), early=True), numbers
 
 
 def _record_verification(numbers: list[int]) -> None:

@@ -93,7 +93,7 @@ def within_budget(webhook_ids: Collection[int]) -> set[int]:
 
 def inbound_items(webhook: ReceivedWebhook, items: Iterable[Item]) -> list[InboundItem[Item]]:
     """Returns the items with their webhook and time. The router adds the numbers."""
-    return [InboundItem(item, webhook, *_time_of(item, webhook.received_at)) for item in items]
+    return [InboundItem(item, webhook, *time_of(item, webhook.received_at)) for item in items]
 
 
 def received_webhook(webhook: Webhook) -> ReceivedWebhook:
@@ -101,7 +101,7 @@ def received_webhook(webhook: Webhook) -> ReceivedWebhook:
     return ReceivedWebhook(webhook.pk, webhook.organization_id, webhook.date, Signature(organizations, webhook.signed_with))
 
 
-def _time_of(item: Any, received_at: datetime) -> tuple[datetime, bool]:
+def time_of(item: Any, received_at: datetime) -> tuple[datetime, bool]:
     """Returns Meta's time of the item, and True. If that is missing, absurd or too far ahead: the time of arrival, and False."""
     if (timestamp := getattr(item, "timestamp", None)) is not None:
         sent_at = datetime.fromtimestamp(timestamp, UTC)

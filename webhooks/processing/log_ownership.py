@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import BigIntegerField, Case, Value, When
 
-from cloud_api.payloads import Item
+from cloud_api.payloads import AddressBookEntry, Channel, Item, Message
 from jobs.models import LeasedQuerySet
 from jobs.transactions import run_in_transaction
 from organizations.live.revisions import publish_revisions
@@ -73,13 +73,22 @@ def _move(rows: LeasedQuerySet[Any], key: str, moved: Mapping[OwnerAndQueue, lis
 def _active_numbers(
     items: Sequence[InboundItem[Item]], reasons: Sequence[HoldReason | None], router: Router
 ) -> list[NumberActivity]:
-    """Returns the numbers that are named in their own items, with the times of the first and the last arrival."""
+    """Returns the numbers that are named in their own items, with the times of the first and the last arrival, and of the last use
+    of their phone apps."""
     times: dict[PhoneNumber, tuple[datetime, datetime]] = {}
+    phone_apps: dict[PhoneNumber, datetime] = {}
     for inbound, reason in zip(items, reasons, strict=True):
         is_own = reason is None or reason.cause == Cause.FAILED
         if is_own and (number := router.named_number(inbound.webhook, inbound.item.phone_number_id or "")):
             received_at = inbound.webhook.received_at
             first, last = times.get(number, (received_at, received_at))
             times[number] = (min(first, received_at), max(last, received_at))
-    active = [NumberActivity(number, first, last) for number, (first, last) in times.items()]
+            if _is_from_phone_app(inbound.item):
+                phone_apps[number] = max(phone_apps.get(number, inbound.time), inbound.time)
+    active = [NumberActivity(number, first, last, phone_apps.get(number)) for number, (first, last) in times.items()]
     return sorted(active, key=lambda each: each.number.pk)
+
+
+def _is_from_phone_app(item: Item) -> bool:
+    """Whether the item shows that somebody used the phone app."""
+    return isinstance(item, AddressBookEntry) or (isinstance(item, Message) and item.channel == Channel.PHONE_APP)

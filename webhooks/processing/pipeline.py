@@ -2,10 +2,11 @@
 
     parse           `item_batches` reads the bodies into items, part by part
     route           `router` adds the numbers to each item, or says why it must be held
+    erased persons  `tombstoned_items` leaves out what was sent before its person was erased
     identities      `chats.conversations.persons` finds the contacts of persons
     conversations   `chats.conversations.inbound_messages` stores messages in their sessions
     statuses        `chats.conversations.statuses` moves sent messages forward
-    events          `organizations.numbers.account_events` and `chats.message_templates.events`
+    events          `organizations.account_events.storage` and `chats.message_templates.events`
     finish          `held_items` and `log_ownership` store the results of the webhooks
 
 One value goes through all phases: `organizations.numbers.inbound_items.InboundItem`.
@@ -21,19 +22,23 @@ from functools import partial
 
 from django.db.models import Q
 from django.utils import timezone
+from prometheus_client import Histogram
 
 from chats.conversations.inbound_messages import UnknownMessage, store_messages
 from chats.conversations.persons import apply_identity_changes, identity_change_of, store_persons, with_contacts
+from chats.conversations.pruned_items import without_pruned_messages, without_pruned_statuses
 from chats.conversations.statuses import store_statuses
 from chats.message_templates.events import apply_template_events
 from cloud_api.payloads import AccountEvent, AddressBookEntry, Item, MarketingPreference, Message, Status
+from cloud_api.payloads.persons import MARK
 from jobs.batches import apply_batch
+from jobs.histograms import observe_all
 from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
 from jobs.worker import Lane
+from organizations.account_events.account_ids import set_account_ids
+from organizations.account_events.storage import store_account_events
 from organizations.live.revisions import publish_revisions
-from organizations.numbers.account_events import store_account_events
-from organizations.numbers.account_ids import set_account_ids
 from organizations.numbers.inbound_items import InboundItem, items_of_kind
 from organizations.numbers.ownership import NumberMoved, raise_if_moved
 from webhooks.models import HeldItem, Webhook
@@ -49,10 +54,18 @@ from webhooks.processing.item_batches import (
     within_budget,
 )
 from webhooks.processing.log_ownership import publish_arrivals, store_owners
+from webhooks.processing.rebuild import is_rebuild_running
 from webhooks.processing.router import Cause, HoldReason, NamedNumbers, Router
+from webhooks.processing.tombstoned_items import leave_out_tombstoned
+from webhooks.processing.traces import trace_applied
 
 log = logging.getLogger(__name__)
 
+APPLY_SECONDS = Histogram(
+    "hub_webhook_apply_seconds",
+    "Time from the arrival of a webhook until its items are applied or held",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
 MAX_ITEMS_IN_GROUP = 1000
 """Items in one transaction: enough to be fast, few enough to hold no lock for long."""
 MAX_NUMBERS_IN_GROUP = 250
@@ -78,8 +91,10 @@ def apply_webhooks(lease: Lease) -> None:
                 progress[item.webhook.id].add_unapplied(item, reason, router)
         ended = [batch for batch in batches if batch.is_last]
         run_in_transaction(partial(_finish, lease, ended, progress))
+        trace_applied(batches, reasons)
         owners = {batch.webhook.pk: progress.pop(batch.webhook.pk).owner for batch in ended}
         publish_arrivals(owners, items, reasons, router)
+        _observe_delays(ended)
     lease.give_back([webhook.pk for webhook in remaining])
 
 
@@ -99,7 +114,10 @@ def apply_held_items(lease: Lease) -> None:
         run_in_transaction(partial(store_owners, ended, owners))
         publish_arrivals(owners, items, reasons, router)
     lease.give_back([row.pk for row in rows.values() if row.webhook_id not in progress])
-    lease.set_dead([row.pk for row in rows.values() if row.webhook_id in progress], Reason.NOT_IN_BODY)
+    missing = [row for row in rows.values() if row.webhook_id in progress]
+    erased = [row.pk for row in missing if MARK in progress[row.webhook_id].webhook.json]
+    lease.held(erased).delete()
+    lease.set_dead([row.pk for row in missing if row.pk not in erased], Reason.NOT_IN_BODY)
 
 
 LANES = [
@@ -135,7 +153,7 @@ def apply_items(items: Sequence[InboundItem[Item]], router: Router) -> list[Hold
         code = Reason.MESSAGE_UNKNOWN if isinstance(failure, UnknownMessage) else type(failure).__name__
         reasons[index] = HoldReason(State.DUE, Cause.FAILED, f"{code}: {failure}")
 
-    for group in _groups(routed):
+    for group in _groups(leave_out_tombstoned(routed)):
         apply_batch(group, apply=apply, reject=reject)
     return reasons
 
@@ -144,22 +162,29 @@ def apply_group(items: Sequence[InboundItem[Item]]) -> None:
     """Applies routed items, phase by phase. Must run in a transaction."""
     now = timezone.now()
     changed_contacts = apply_identity_changes(items, now)
-    if messages := items_of_kind(items, Message):
-        store_messages(with_contacts(messages, changed_contacts), now)
-    if statuses := items_of_kind(items, Status):
+    messages = items_of_kind(items, Message)
+    if kept := without_pruned_messages(messages):
+        store_messages(with_contacts(kept, changed_contacts), now, is_rebuilding=is_rebuild_running)
+    if statuses := without_pruned_statuses(items_of_kind(items, Status)):
         store_statuses(statuses, now)
     persons: list[InboundItem[AddressBookEntry | MarketingPreference]] = [
         *items_of_kind(items, AddressBookEntry),
         *items_of_kind(items, MarketingPreference),
     ]
     if persons:
-        store_persons(persons)
+        store_persons(persons, now)
     if events := items_of_kind(items, AccountEvent):
         store_account_events(events)
         apply_template_events(events)
     set_account_ids(messages)
-    raise_if_moved(number for item in items for number in item.numbers)
+    raise_if_moved({number.pk: number for item in items for number in item.numbers}.values(), or_erased=True)
     publish_revisions({number.organization_id for item in items for number in item.numbers})
+
+
+def _observe_delays(ended: Sequence[ItemBatch]) -> None:
+    """Reports the time from arrival to effect of webhooks. A webhook that is applied again because somebody asked counts too."""
+    now = timezone.now()
+    observe_all(APPLY_SECONDS, [(now - batch.received.received_at).total_seconds() for batch in ended])
 
 
 def _load_router(batches: Sequence[ItemBatch], progress: Progress) -> Router:

@@ -97,7 +97,7 @@ def test_what_waits_on_the_new_one_s_number_never_leaves_with_the_former_one_s_t
     owner.paste(meta_token=TOKEN)
     message = write(person(owner.number), "for the owner to send")
 
-    assert sender.Scheduler()._lease_for_number(read_before, 10) == []
+    assert sender.Scheduler()._lease([(read_before, 10)]) == []
     message.refresh_from_db()
     assert message.message_status == "queued"
     assert SendQueue.objects.get().lease_token is None

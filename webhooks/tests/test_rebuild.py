@@ -1,12 +1,17 @@
 """The raw log is the source of truth: everything from webhooks can be rebuilt from it, and is the same."""
 
+import signal
+import subprocess
+import sys
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from chats.models import Message, Origin, QueuedMessage, StatusEvent
@@ -14,8 +19,15 @@ from chats.outbox.message_queue import queue_message
 from cloud_api.messages import text
 from conftest import PAYLOADS, apply_all
 from contacts.models import Contact, ContactChange, RetiredIdentity
+from jobs.models import State
+from jobs.worker import Worker
+from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent
-from webhooks.models import HeldItem, Webhook
+from webhooks.intake.storage import SignedBody, store_bodies
+from webhooks.models import HeldItem, RebuildProgress, Webhook
+from webhooks.processing import pipeline
+from webhooks.processing.rebuild import Rebuild, TakenOver
+from webhooks.processing.replay import STEP
 from webhooks.tests.bodies import HOUR, START, echo_body, status_body, text_body
 
 HUBS_OWN = {"id", "updated_at", "contact_id", "conflicts_with_id"}
@@ -118,6 +130,113 @@ def test_a_rebuild_leaves_nothing_dead_that_was_alive_and_says_how_far_it_is(hub
     assert set(Webhook.objects.values_list("state", flat=True)) == {"done"}
 
 
+# ---- Interrupted, and with several processes
+
+
+class Interrupted(Exception):
+    pass
+
+
+def ignore(count: int) -> None:
+    pass
+
+
+def interrupt_without_messages(count: int) -> None:
+    if not Message.objects.exists():
+        raise Interrupted
+
+
+def start_rebuild(environment: dict[str, str], *more: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "replay", "--rebuild", *more]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_several_processes_rebuild_the_same_rows(applied, environment) -> None:
+    before = rows()
+    with start_rebuild(environment, "--processes", "3") as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "worker started" in output
+    apply_all()
+    assert rows() == before
+    assert not RebuildProgress.objects.get().is_running
+
+
+def test_a_rebuild_that_was_killed_goes_on_where_it_was(hub, numbers, organization, environment) -> None:
+    bodies = [echo_body(f"e{index}", START + index, to=str(556181000000 + index % 50)) for index in range(STEP + 300)]
+    store_bodies([SignedBody(each, Signature((organization.pk,))) for each in bodies])
+    apply_all()
+    before = rows()
+    done = Webhook.objects.filter(state=State.DONE)
+    with start_rebuild(environment) as process:
+        wait_until(lambda: RebuildProgress.objects.exclude(position=0).exists() and done.count() > 400)
+        process.send_signal(signal.SIGKILL)
+    assert not Message.objects.filter(wamid=f"e{STEP + 200}").exists()
+    applied_before = Message.objects.filter(webhook_id=done.order_by("pk").values("pk")[:1])
+    text = applied_before.get().content
+    applied_before.update(content="applied before")
+    Webhook.objects.filter(state=State.DUE).update(due_at=datetime.now(UTC), lease_token=None)  # as if its leases had ended
+
+    said = StringIO()
+    call_command("replay", "--rebuild", stdout=said)
+
+    assert "going on with the rebuild that was interrupted" in said.getvalue()
+    assert "deleting" not in said.getvalue()
+    assert Message.objects.filter(content="applied before").update(content=text) == 1  # it was not applied again
+    apply_all()
+    assert rows() == before
+
+
+def test_a_rebuild_that_was_interrupted_while_it_deleted_deletes_the_rest(applied, hub) -> None:
+    before = rows()
+    latest = Webhook.objects.order_by("-pk")[0].pk
+    with pytest.raises(Interrupted):
+        Rebuild.start().delete_rows(interrupt_without_messages)
+    assert rows() != before
+    hub.deliver(text_body("new", int(time.time()), sender="556198887766"))
+    assert RebuildProgress.objects.get().deleted_until == latest
+    rebuild()
+    assert RebuildProgress.objects.get().deleted_until == latest  # the new webhook is not among those that were reported before
+    Message.objects.filter(wamid="new").delete()
+    assert rows()["Message"] == before["Message"]
+
+
+def test_a_rebuild_waits_for_webhooks_that_another_process_has_leased(applied) -> None:
+    before = rows()
+    is_leased = iter([True])
+
+    def work() -> int:
+        if next(is_leased, False):
+            Webhook.objects.lease(limit=5, seconds=1)  # by a process that is killed
+            return 0
+        return Worker(pipeline.LANES, []).run_due()
+
+    run = Rebuild.start()
+    run.delete_rows(ignore)
+    run.apply(work, ignore)
+    assert not Webhook.objects.filter(state=State.DUE).exists()
+    apply_all()
+    assert rows() == before
+
+
+def test_a_rebuild_that_another_process_has_taken_over_deletes_nothing_more(applied) -> None:
+    first = Rebuild.start()
+    rebuild()
+    before = rows()
+    for step in (lambda: first.delete_rows(ignore), lambda: first.apply(lambda: 0, ignore)):
+        with pytest.raises(TakenOver):
+            step()
+    assert rows() == before
+    assert not RebuildProgress.objects.get().is_running
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -125,6 +244,7 @@ def test_a_rebuild_leaves_nothing_dead_that_was_alive_and_says_how_far_it_is(hub
         (["--rebuild", "--dead"], "applies everything"),
         (["--rebuild", "--since", "2026-01-01"], "applies everything"),
         (["--all", "--dead"], "not allowed"),
+        (["--rebuild", "--processes", "0"], "invalid choice"),
         (["--id", "77"], "no webhook 77"),
         (["--since", "tomorrow"], "is not a time"),
         (["--since", "2026-02-31"], "is not a time"),

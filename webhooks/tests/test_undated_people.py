@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from chats.models import Message
 from conftest import apply_all
-from contacts.models import Contact, MarketingChoice, RetiredIdentity
+from contacts.models import ConsentDecision, Contact, RetiredIdentity
 from webhooks.tests.bodies import HOUR, START, body, echo_body, status_body, system_body, text_body, value
 from webhooks.tests.test_any_order import forget, rows
 from webhooks.tests.test_people import B1, B2, W1, W2, said
@@ -34,7 +34,7 @@ def update(timestamp: int | None, **phone: str) -> bytes:
 
 def everything() -> dict[str, list[Any]]:
     people = {each.pk: (each.wa_id, each.bsuid) for each in Contact.objects.all()}
-    choices = MarketingChoice.objects.order_by("told_at", "key").values_list("contact", "key", "stopped", "told_at")
+    choices = ConsentDecision.objects.order_by("decided_at", "key").values_list("contact", "key", "withdrawn", "decided_at")
     retired = RetiredIdentity.objects.order_by("value").values_list("contact", "value", "retired_at")
     return rows() | {
         "choices": [(people[pk], *row) for pk, *row in choices],
@@ -76,7 +76,7 @@ def test_a_choice_without_a_time_was_made_when_it_first_arrived(hub, numbers, ti
     contact = Contact.objects.get()
     assert (contact.marketing_stopped, contact.marketing_at) == (False, at(START + 2 * HOUR))
     assert contact.wa_id_at == at(START + 2 * HOUR)
-    assert MarketingChoice.objects.count() == 2
+    assert ConsentDecision.objects.count() == 2
 
 
 def test_a_contact_with_only_a_choice_was_first_seen_when_it_first_arrived(hub, numbers) -> None:
@@ -220,7 +220,7 @@ def statements(count: int) -> int:
     deliver((both, START))
     with CaptureQueriesContext(connection) as asked:
         deliver((both, START + HOUR), (both, START - HOUR))
-    assert list(MarketingChoice.objects.values_list("told_at", flat=True)) == [at(START - HOUR)] * count
+    assert list(ConsentDecision.objects.values_list("decided_at", flat=True)) == [at(START - HOUR)] * count
     return len(asked)
 
 

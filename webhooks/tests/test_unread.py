@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from chats.models import Message
 from conftest import apply_all
@@ -131,3 +133,22 @@ def test_a_live_message_known_from_history_is_unread_whichever_came_first(post_a
 def test_a_status_of_ours_changes_no_badge(post_and_apply) -> None:
     post_and_apply(said("m1", 0, W1, None), status_body("unknown", "read"))
     assert badge() == (1, 0)
+
+
+def test_a_message_whose_webhook_is_applied_late_is_unread(hub, numbers, opened) -> None:
+    """Its webhook has a smaller id than that of the message that was read: its first attempt failed, or another node of a cluster
+    has numbered it. The line above what is unread stands above both."""
+    hub.deliver(said("late", 0, W1, None))
+    late = Webhook.objects.all()
+    late.update(due_at=timezone.now() + timedelta(hours=1))
+    hub.deliver(said("read", 1, W1, None))
+    apply_all()
+    opened(Contact.objects.get())
+    assert badge() == (0, None)
+    late.update(due_at=timezone.now())
+    apply_all()
+    assert badge() == (2, 1)
+    opened(Contact.objects.get())
+    assert badge() == (0, None)
+    call_command("replay", "--rebuild", stdout=StringIO())
+    assert badge() == (0, None)

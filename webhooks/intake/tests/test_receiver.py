@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from cryptography.fernet import Fernet
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from cloud_api.signature import sign
 from conftest import PAYLOADS, SECRET, Hub, payload
@@ -356,6 +356,17 @@ def test_webhooks_that_cannot_be_stored_do_not_fill_the_log(hub, numbers, caplog
         time.sleep(0.05)
     assert len(lines) < 5
     wait_until_stored()
+
+
+def test_a_lost_connection_fails_one_attempt_of_a_body_that_comes_alone(transactional_db) -> None:
+    """Otherwise, a hub with little traffic would respond with 503 until two bodies come at the same time."""
+    alone = [SignedBody(b"{}", Signature(None))]
+    assert store_bodies(alone) == [None]
+    connection.connection.close()
+    [failure] = store_bodies(alone)
+    assert isinstance(failure, DatabaseError | InterfaceError)
+    assert store_bodies(alone) == [None]
+    assert Webhook.objects.count() == 2
 
 
 def test_one_body_that_the_database_refuses_does_not_affect_the_others(hub, numbers) -> None:
