@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_hub.settings")
 django_site = get_wsgi_application()
+import_module(settings.ROOT_URLCONF)  # imports all pages, which would delay the first request of each process by a second
 
 from organizations.live.event_stream import EventStreams  # noqa: E402
 from webhooks.intake.receiver import PATH, Receiver  # noqa: E402
@@ -17,7 +20,10 @@ from whatsapp_hub.health import HEALTHZ, PROBES, respond_healthz  # noqa: E402
 from whatsapp_hub.server.site import Site  # noqa: E402
 from whatsapp_hub.server.threads import ThreadQueue  # noqa: E402
 
+API = "/api/"
 page_threads = ThreadQueue("pages", threads=10)
+api_threads = ThreadQueue("api", threads=4)
+"""Separate, so that programs that ask often do not delay pages."""
 probe_threads = ThreadQueue("probes", threads=2)
 """Separate, because monitoring needs these URLs most when pages are slow."""
 static_threads = ThreadQueue("static", threads=2)
@@ -30,6 +36,8 @@ def threads_for(path: str) -> ThreadQueue:
     """Returns the threads that serve a path of the Django site."""
     if path in PROBES:
         return probe_threads
+    if path.startswith(API):
+        return api_threads
     is_static = static_files.find_file(path) if static_files.autorefresh else path in static_files.files
     return static_threads if is_static else page_threads
 

@@ -9,7 +9,8 @@ import math
 import os
 import re
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -18,9 +19,14 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from bots.web_requests.allow_list import AllowList, InvalidEntry
+from whatsapp_hub.cluster.hosts import parse_hosts
 from whatsapp_hub.embedded_mode import NO, YES
 
 MYSQL_FORM = "mysql://USER:PASSWORD@HOST:3306/DATABASE"
+SQLITE_ENGINE = "django.db.backends.sqlite3"
+CLUSTER_ENGINE = "whatsapp_hub.cluster"
+"""Django's name of the engine for a list of hosts."""
+CLUSTER_FORM = "mysql://USER:PASSWORD@HOST:3306,HOST:3306,HOST:3306/DATABASE"
 SQLITE_FORM = "sqlite:////absolute/path.sqlite3 (four slashes)"
 ENCODE = "In the password, write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 and % as %25."
 MYSQL_OPTIONS = {
@@ -32,6 +38,8 @@ SQLITE_OPTIONS = {"timeout"}
 INTEGER_OPTIONS = dict.fromkeys(("timeout", "connect_timeout", "read_timeout", "write_timeout"), (1, 86_400)) | {"compress": (0, 1)}
 """Options that are a whole number, with the smallest and the largest one. All except `compress` are seconds."""
 EMAIL_FORM = "smtp+tls://USER:PASSWORD@HOST:587"
+BROKER_FORM = "amqp://USER:PASSWORD@HOST:5672/VHOST"
+WORK_ENGINES = ("database", "celery")
 MAX_DATABASE_NAME_LENGTH = 64
 
 
@@ -74,6 +82,34 @@ def switch(name: str, written: str) -> bool:
     if word and word not in (*YES, *NO):
         raise ImproperlyConfigured(f"{name} is on or off, not {written!r}.")
     return word in YES
+
+
+def work_engine(written: str) -> str:
+    """Returns what carries work to the workers: `database`, the default, or `celery`, whose packages must be installed."""
+    engine = written.strip().lower() or WORK_ENGINES[0]
+    if engine not in WORK_ENGINES:
+        raise ImproperlyConfigured(f"WORK_ENGINE is {' or '.join(WORK_ENGINES)}, not {written!r}.")
+    if engine == "celery" and find_spec("celery") is None:
+        install = ".venv/bin/python -m pip install -r requirements/celery.txt"
+        raise ImproperlyConfigured(f"WORK_ENGINE is celery, which is not installed. Run script/setup, or: {install}")
+    return engine
+
+
+def broker_url(written: str, *, engine: str) -> str:
+    """Returns the URL of RabbitMQ, which only the engine `celery` needs."""
+    url = written.strip()
+    if engine != "celery":
+        return url
+    if not url:
+        raise ImproperlyConfigured(f"WORK_ENGINE is celery, and CELERY_BROKER_URL is not set. It has the form {BROKER_FORM}.")
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ImproperlyConfigured(f"CELERY_BROKER_URL is not understood. It has the form {BROKER_FORM}. {ENCODE}")
+    return url
 
 
 def listen_address(written: str) -> str:
@@ -178,46 +214,96 @@ def mail_server(url: str) -> dict[str, Any]:
     return config
 
 
+class InvalidDatabaseUrl(ValueError):
+    """A URL of a database is not understood. Its text is what the URL must be."""
+
+
 def database_config(url: str, *, base: Path) -> dict[str, Any]:
     """Returns Django's settings for the database at `url`. Relative paths of SQLite files are below `base`."""
+    try:
+        return _database_config(url, base)
+    except InvalidDatabaseUrl as failure:
+        raise ImproperlyConfigured(f"DATABASE_URL is not understood. {failure}") from None
+
+
+def replica_config(url: str, *, primary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns Django's settings for the replica of the database `primary`. None if nothing is written."""
+    address = url.strip()
+    if not address:
+        return None
+    if primary["ENGINE"] == SQLITE_ENGINE:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL is set, but the database is an SQLite file, which has no replica.")
+    if primary["ENGINE"] == CLUSTER_ENGINE:
+        raise ImproperlyConfigured(
+            "DATABASE_REPLICA_URL is set, but DATABASE_URL lists the nodes of a cluster, which needs no replica (docs/cluster.md)."
+        )
+    if address.partition("://")[0].lower() != "mysql":
+        form = f"{MYSQL_FORM}, or for several replicas {CLUSTER_FORM}"
+        raise ImproperlyConfigured(f"DATABASE_REPLICA_URL is not understood. It has the form {form}.")
+    try:
+        return _mysql(address)
+    except InvalidDatabaseUrl as failure:
+        raise ImproperlyConfigured(f"DATABASE_REPLICA_URL is not understood. {failure}") from None
+
+
+def _database_config(url: str, base: Path) -> dict[str, Any]:
     address = url.strip()
     if "://" not in address or address[0] in "\"'":
-        raise _database_error(f"It has the form {MYSQL_FORM} or {SQLITE_FORM}, without quotation marks.")
+        raise InvalidDatabaseUrl(f"It has the form {MYSQL_FORM} or {SQLITE_FORM}, without quotation marks.")
     if "\0" in unquote(address):
-        raise _database_error(f"It contains a NUL character, written as %00. {ENCODE}")
+        raise InvalidDatabaseUrl(f"It contains a NUL character, written as %00. {ENCODE}")
     scheme = address.partition("://")[0].lower()
     if scheme == "sqlite":
         return _sqlite(address, base)
     if scheme == "mysql":
         return _mysql(address)
     if scheme == "mariadb":
-        raise _database_error(f"For MariaDB, too, it has the form {MYSQL_FORM}.")
-    raise _database_error(f"The hub supports MySQL, MariaDB and SQLite: {MYSQL_FORM} or {SQLITE_FORM}.")
+        raise InvalidDatabaseUrl(f"For MariaDB, too, it has the form {MYSQL_FORM}.")
+    raise InvalidDatabaseUrl(f"The hub supports MySQL, MariaDB and SQLite: {MYSQL_FORM} or {SQLITE_FORM}.")
 
 
 def _sqlite(url: str, base: Path) -> dict[str, Any]:
     parts = _split(url)
     name = parts.path.removeprefix("/")
     if parts.netloc or not name or ":memory:" in url:  # in memory, each process would have a database of its own
-        raise _database_error(f"For SQLite it names a file: {SQLITE_FORM}, or sqlite:///path below the hub's folder.")
+        raise InvalidDatabaseUrl(f"For SQLite it names a file: {SQLITE_FORM}, or sqlite:///path below the hub's folder.")
     config = _parse_database_url(url, SQLITE_OPTIONS)
     config["NAME"] = str(base / config["NAME"])
     try:
         is_directory = Path(config["NAME"]).resolve().is_dir()
         os.fsencode(config["NAME"])
     except (OSError, ValueError, RuntimeError) as failure:
-        raise _database_error(f"For SQLite it names a file, but it cannot be this one: {_reason(failure)}.") from None
+        raise InvalidDatabaseUrl(f"For SQLite it names a file, but it cannot be this one: {_reason(failure)}.") from None
     if is_directory:
-        raise _database_error(f"For SQLite it names a file, and {config['NAME']} is a directory.")
+        raise InvalidDatabaseUrl(f"For SQLite it names a file, and {config['NAME']} is a directory.")
     return config
 
 
 def _mysql(url: str) -> dict[str, Any]:
+    if "," in url.partition("://")[2].partition("/")[0].rpartition("@")[2]:
+        return _cluster(url)
     parts = _split(url)
     name = parts.path.removeprefix("/")
     if parts.fragment or not name or "/" in name or len(name) > MAX_DATABASE_NAME_LENGTH:
-        raise _database_error(f"For MySQL and MariaDB it has the form {MYSQL_FORM}. {ENCODE}")
+        raise InvalidDatabaseUrl(f"For MySQL and MariaDB it has the form {MYSQL_FORM}. {ENCODE}")
     return _parse_database_url(url, MYSQL_OPTIONS)
+
+
+def _cluster(url: str) -> dict[str, Any]:
+    """Returns the settings for a list of hosts. `HOST` is the list as it is written."""
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, written = authority.rpartition("@")
+    try:
+        first = parse_hosts(written)[0]
+    except ValueError:
+        raise InvalidDatabaseUrl(f"Several hosts have the form {CLUSTER_FORM}. {ENCODE}") from None
+    host = f"[{first.host}]" if ":" in first.host else first.host
+    return _mysql(f"{scheme}://{login}{at}{host}:{first.port}{slash}{path}") | {
+        "ENGINE": CLUSTER_ENGINE,
+        "HOST": written,
+        "PORT": "",
+    }
 
 
 def _split(url: str) -> SplitResult:
@@ -228,7 +314,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         is_valid = False
     if not is_valid:
-        raise _database_error(f"Its host or port is not valid. It has the form {MYSQL_FORM}. {ENCODE}")
+        raise InvalidDatabaseUrl(f"Its host or port is not valid. It has the form {MYSQL_FORM}. {ENCODE}")
     return parts
 
 
@@ -236,14 +322,10 @@ def _parse_database_url(url: str, options: set[str]) -> dict[str, Any]:
     unknown = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)} - options
     if unknown:
         known = ", ".join(sorted(options))
-        raise _database_error(f"It has an option that the hub does not support. After ? these are supported: {known}.")
+        raise InvalidDatabaseUrl(f"It has an option that the hub does not support. After ? these are supported: {known}.")
     config: dict[str, Any] = environ.Env.db_url_config(url)
     for name, value in config.get("OPTIONS", {}).items():
         minimum, maximum = INTEGER_OPTIONS.get(name, (0, 0))
         if name in INTEGER_OPTIONS and not (isinstance(value, int) and minimum <= value <= maximum):
-            raise _database_error(f"Its option {name} is a whole number from {minimum} to {maximum}.")
+            raise InvalidDatabaseUrl(f"Its option {name} is a whole number from {minimum} to {maximum}.")
     return config
-
-
-def _database_error(reason: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"DATABASE_URL is not understood. {reason}")

@@ -18,7 +18,8 @@ def describe_error(failure: Exception) -> str:
         return "the database lacks tables or columns of this version; run script/setup, or manage.py prepare_database"
     if connection.vendor != "mysql":
         return f"the database file {config['NAME']} cannot be used: {failure}"
-    where = f"{config['HOST'] or 'localhost'}:{config['PORT'] or 3306}"
+    is_list = "," in config["HOST"]
+    where = config["HOST"] if is_list else f"{config['HOST'] or 'localhost'}:{config['PORT'] or 3306}"
     if error_code(failure) in (ACCESS_DENIED, UNKNOWN_DATABASE, *LOGIN_DENIED):
         return (
             f"the server at {where} denies access to {config['USER'] or 'an unnamed user'}: {failure.args[-1]}\n"

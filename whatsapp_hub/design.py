@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, path
 
 from organizations.templatetags.components import TONES
 
@@ -34,3 +35,6 @@ def design(request: HttpRequest) -> HttpResponse:
     if "further" in request.GET:
         return render(request, "design/_rows.html", {"rows": ["Caio Reis"]})
     return render(request, "design/design.html", {"tokens": tokens(), "tones": TONES, "rows": ["Ana Souza", "Bia Lima"]})
+
+
+urlpatterns: list[URLPattern | URLResolver] = [path("design/", design, name="design")]

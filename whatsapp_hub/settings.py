@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from whatsapp_hub import configuration, embedded_mode
+from whatsapp_hub import configuration, embedded_mode, monitoring_configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,6 +35,14 @@ PREVIOUS_APP_SECRET_DAYS = configuration.days(
 """Days for which a number's previous app secret is accepted after it was replaced."""
 META_GRAPH_URL = configuration.web_address("META_GRAPH_URL", env.str("META_GRAPH_URL", default="https://graph.facebook.com"))
 META_GRAPH_VERSION = env.str("META_GRAPH_VERSION", default="v25.0")
+WEBHOOK_RETENTION_DAYS = configuration.whole_number(
+    "WEBHOOK_RETENTION_DAYS", env.str("WEBHOOK_RETENTION_DAYS", default=""), default=0, minimum=2, maximum=3650
+)
+"""Days after which webhooks that are in the log of no organization are deleted. 0: never."""
+ORGANIZATION_DELETION_DAYS = configuration.whole_number(
+    "ORGANIZATION_DELETION_DAYS", env.str("ORGANIZATION_DELETION_DAYS", default=""), default=30, minimum=1, maximum=3650
+)
+"""Days for which the deletion of an organization can be cancelled."""
 MOST_UNAPPLIED_ITEMS = configuration.whole_number(
     "MOST_UNAPPLIED_ITEMS", env.str("MOST_UNAPPLIED_ITEMS", default=""), default=20_000, minimum=1
 )
@@ -42,6 +50,11 @@ MOST_UNAPPLIED_ITEMS = configuration.whole_number(
 the raw log and is dead until a person applies it again."""
 BOT_ALLOWED_ADDRESSES = configuration.allowed_addresses("BOT_ALLOWED_ADDRESSES", env.list("BOT_ALLOWED_ADDRESSES", default=[]))
 """Hosts and networks that bots may call although they are not public or have no https: see docs/bots-web-calls.md."""
+
+API_REQUESTS_PER_MINUTE = configuration.whole_number(
+    "API_REQUESTS_PER_MINUTE", env.str("API_REQUESTS_PER_MINUTE", default=""), default=600, minimum=1
+)
+"""Requests that one API key may make in a minute."""
 
 SIMULATOR = embedded_mode.runs_simulator(
     env.str("SIMULATOR", default=""),
@@ -64,6 +77,13 @@ SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
 behind_tls = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
 SESSION_COOKIE_SECURE = behind_tls
 CSRF_COOKIE_SECURE = behind_tls
+if behind_tls:  # browsers accept these names only from this host, with Secure, so no neighbour on the domain can set them
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # scripts read the token from the page
+LANGUAGE_COOKIE_SECURE = behind_tls
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = behind_tls
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = 31_536_000 if behind_tls else 0
@@ -88,7 +108,12 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "whatsapp_hub",
+    "backups",
+    "assistants",
+    "events",
+    "api",
     "simulator",
+    "privacy",
     "webhooks",
     "demo_data",
     "bots",
@@ -102,9 +127,12 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
 ]
 
 MIDDLEWARE = [
+    "monitoring.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -117,6 +145,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "organizations.login.preferences.PreferencesMiddleware",
+    "organizations.audit.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -141,17 +170,36 @@ TEMPLATES = [
     },
 ]
 
+MYSQL_SESSION = "SET sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE', time_zone='+00:00'"
+MYSQL_OPTIONS: dict[str, Any] = {
+    "charset": "utf8mb4",
+    "connect_timeout": 3,
+    "isolation_level": "read committed",
+    "init_command": MYSQL_SESSION,
+}
+# Another server answers if a replica does not, so it is not waited for. No session may write to it. Only MariaDB reads the first
+# comment, only MySQL the second one.
+REPLICA_OPTIONS: dict[str, Any] = MYSQL_OPTIONS | {
+    "connect_timeout": 1,
+    "read_timeout": 10,
+    "write_timeout": 10,
+    "init_command": f"{MYSQL_SESSION} /*M!100200 , tx_read_only=1 */ /*!80000 , transaction_read_only=1 */",
+}
 OPTIONS_BY_ENGINE = {
     "django.db.backends.sqlite3": {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     },
-    "django.db.backends.mysql": {
-        "charset": "utf8mb4",
-        "connect_timeout": 3,
-        "isolation_level": "read committed",
-        "init_command": "SET sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE', time_zone='+00:00'",
+    "django.db.backends.mysql": MYSQL_OPTIONS,
+    # A host that vanishes without closing its connections must not be waited for, because others answer. A statement that
+    # conflicts with another node runs again; in a transaction, `run_in_transaction` does that. Only MariaDB reads the comment.
+    configuration.CLUSTER_ENGINE: MYSQL_OPTIONS
+    | {
+        "connect_timeout": 2,
+        "read_timeout": 30,
+        "write_timeout": 30,
+        "init_command": f"{MYSQL_SESSION} /*M!100200 , wsrep_retry_autocommit=8 */",
     },
 }
 
@@ -159,12 +207,15 @@ OPTIONS_BY_ENGINE = {
 def database(url: str) -> dict[str, Any]:
     """Django's description of the database at `url`, with the options that the hub's guarantees need."""
     config = configuration.database_config(url, base=BASE_DIR)
-    config["OPTIONS"] = OPTIONS_BY_ENGINE[config["ENGINE"]] | config.get("OPTIONS", {})
-    config["CONN_MAX_AGE"] = 60
-    config["CONN_HEALTH_CHECKS"] = True
     is_file = config["ENGINE"] == "django.db.backends.sqlite3"
     config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")} if is_file else {"CHARSET": "utf8mb4"}
-    return config
+    return with_connection_settings(config, OPTIONS_BY_ENGINE[config["ENGINE"]])
+
+
+def with_connection_settings(config: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds what all connections have, and these options, which the URL may overrule."""
+    options = {**options, **config.get("OPTIONS", {})}
+    return config | {"OPTIONS": options, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 
 def web_processes(database: Mapping[str, object]) -> int:
@@ -173,6 +224,11 @@ def web_processes(database: Mapping[str, object]) -> int:
 
 
 DATABASES = {"default": database(env.str("DATABASE_URL", default="") or embedded_mode.database_url(VAR_DIR))}
+replica = configuration.replica_config(env.str("DATABASE_REPLICA_URL", default=""), primary=DATABASES["default"])
+if replica:  # pages and exports read from it: see docs/scaling.md
+    DATABASES["replica"] = with_connection_settings(replica, REPLICA_OPTIONS) | {"TEST": {"MIRROR": "default"}}
+    DATABASE_ROUTERS = ["whatsapp_hub.replicas.router.ReplicaRouter"]
+    MIDDLEWARE.append("whatsapp_hub.replicas.pages.ReplicaMiddleware")
 is_embedded = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if is_embedded:
     embedded_mode.keep_database_private(DATABASES["default"]["NAME"])
@@ -184,6 +240,9 @@ FIELD_ENCRYPTION_KEYS = embedded_mode.encryption_keys(
 WEB_CONCURRENCY = configuration.whole_number(
     "WEB_CONCURRENCY", env.str("WEB_CONCURRENCY", default=""), default=0, maximum=1000
 ) or web_processes(DATABASES["default"])
+WORK_ENGINE = configuration.work_engine(env.str("WORK_ENGINE", default=""))
+CELERY_BROKER_URL = configuration.broker_url(env.str("CELERY_BROKER_URL", default=""), engine=WORK_ENGINE)
+"""See docs/work-engines.md."""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "organizations.User"
@@ -204,6 +263,7 @@ ACCOUNT_FORMS = {"reset_password": "organizations.login.adapter.ResetPasswordFor
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 MFA_ADAPTER = "organizations.login.two_factor.MFAAdapter"
+MFA_FORMS = {"authenticate": "organizations.login.two_factor.CodeForm"}
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # users do not sign up by themselves, so an address is always theirs
 MFA_TOTP_ISSUER = "WhatsApp Hub"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
@@ -216,7 +276,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
+    },
+    "fragments": {  # rendered rows and messages, some 3 kB each, of this process alone
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "fragments",
+        "OPTIONS": {"MAX_ENTRIES": 5_000},
+    },
 }
 
 EMAIL_CONFIG = configuration.mail_server(env.str("EMAIL_URL", default=""))
@@ -231,6 +296,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "organizations.login.passwords.GuessableWordsValidator"},
 ]
 
 LANGUAGE_CODE = "pt-br"
@@ -244,6 +310,7 @@ USE_TZ = True
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STATIC_URL = "static/"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Files of messages: on this machine, or in a bucket that speaks S3, which all machines share.
@@ -266,18 +333,76 @@ IN_BUCKET: dict[str, Any] = {
 }
 STORAGES = {
     "default": IN_BUCKET if S3_BUCKET else FILES,
-    "staticfiles": {"BACKEND": "whatsapp_hub.static_files.StaticFiles"},
+    "staticfiles": {"BACKEND": "whatsapp_hub.static_files.storage.StaticFiles"},
 }
+
+REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "api.errors.problems.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "api.endpoints.schema.HubSchema",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "WhatsApp Hub",
+    "DESCRIPTION": "Contacts, conversations and messages of one organization. docs/api.md explains what all operations share.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "WEBHOOKS": [
+        "events.openapi.MESSAGE_RECEIVED",
+        "events.openapi.MESSAGE_STATUS",
+        "events.openapi.CONVERSATION_OPENED",
+        "events.openapi.CONVERSATION_CLOSED",
+        "events.openapi.CONVERSATION_OWNER_CHANGED",
+        "events.openapi.CONTACT_CREATED",
+        "events.openapi.CONTACT_CHANGED",
+        "events.openapi.NUMBER_HEALTH",
+        "events.openapi.TEMPLATE_CHANGED",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "WhoAnswers": "organizations.models.Profile",
+        "Owner": "contacts.owners.Owner",
+        "OwnerReason": "contacts.owners.OwnerReason",
+        "MessageStatus": "chats.models.MessageStatus",
+        "Origin": "chats.models.Origin",
+        "BotKind": "bots.models.BotKind",
+        "ContactChangeKind": "contacts.models.ContactChange.Kind",
+        "RowState": "jobs.models.State",
+        "NumberState": "organizations.numbers.states.NumberState",
+    },
+}
+
+WORKER_METRICS = monitoring_configuration.metrics_address(env.str("WORKER_METRICS", default=""))
+"""Where a worker serves its counters. See docs/monitoring.md."""
+
+SENTRY_DSN = monitoring_configuration.report_address("SENTRY_DSN", env.str("SENTRY_DSN", default=""), module="sentry_sdk")
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default="")
+OTEL_ENDPOINT = monitoring_configuration.report_address(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""),
+    module="opentelemetry.exporter.otlp.proto.http",
+)
+if OTEL_ENDPOINT:
+    MIDDLEWARE.insert(1, "monitoring.reports.spans.SpanMiddleware")
+LOG_FORMAT = monitoring_configuration.log_format(env.str("LOG_FORMAT", default=""))
+LOG_TRACE = configuration.switch("LOG_TRACE", env.str("LOG_TRACE", default=""))
+"""Whether each step of each message has a log line."""
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"refusals": {"()": "whatsapp_hub.logs.RefusalsInOneLine"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
+    "formatters": {"line": {"()": "monitoring.logs.LineFormatter"}, "json": {"()": "monitoring.logs.JsonFormatter"}},
+    "filters": {"refusals": {"()": "monitoring.logs.RefusalsInOneLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["refusals"]}},
     "loggers": {
+        "hub.trace": {"level": "INFO" if LOG_TRACE else "WARNING"},
         "urllib3": {"level": "WARNING"},  # below that it writes addresses, which hold the app secret's proof
         "urllib3.connection": {"level": "ERROR"},  # its warnings about headers contain URLs
+        "httpx2": {"level": "WARNING"},  # below that it writes the addresses of AIs
+        "openai": {"level": "WARNING"},  # below that it writes requests
+        "celery.worker.strategy": {"level": "WARNING"},  # below that it writes a line for each task
+        "celery.app.trace": {"level": "WARNING"},  # the same
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

@@ -95,7 +95,8 @@ class Process:
 
 
 class Supervisor:
-    """Runs processes until `stop` is called."""
+    """Runs processes until `stop` is called. A caller that does other work instead of `run` calls `check` from time to time, and
+    `stop_all` at the end."""
 
     def __init__(self, processes: Sequence[Process]) -> None:
         self._processes = processes
@@ -109,13 +110,18 @@ class Supervisor:
         """Keeps all processes running until `stop`. Raises SupervisorError if a needed one cannot be started."""
         try:
             while not self._stopping.is_set():
-                for process in self._processes:
-                    process.check()
+                self.check()
                 self._stopping.wait(POLL_SECONDS)
         finally:
-            self._stop_all()
+            self.stop_all()
 
-    def _stop_all(self) -> None:
+    def check(self) -> None:
+        """Starts the processes that do not run. Raises SupervisorError if a needed one cannot be started."""
+        for process in self._processes:
+            process.check()
+
+    def stop_all(self) -> None:
+        """Stops all processes and waits for them."""
         for process in self._processes:
             process.terminate()
         until = time.monotonic() + STOP_SECONDS

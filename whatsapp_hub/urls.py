@@ -6,7 +6,8 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 
 from organizations.url_parameters import RowId
 from organizations.views.home import access, home
-from whatsapp_hub import design_urls, health
+from privacy.pages.views import organization_deletion
+from whatsapp_hub import design, health
 
 register_converter(RowId, "row")
 
@@ -20,6 +21,10 @@ organization_urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/labels/", include("contacts.label_urls")),
     path("settings/templates/", include("chats.template_urls")),
     path("settings/canned-replies/", include("chats.canned_urls")),
+    path("settings/events/", include("events.urls")),
+    path("settings/exports/", include("chats.export_urls")),
+    path("settings/api-keys/", include("api.key_urls")),
+    path("settings/privacy/", include("privacy.urls")),
     path("settings/", include("organizations.urls")),
     path("simulator/", include("simulator.urls")),
 ]
@@ -27,12 +32,20 @@ organization_urlpatterns: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", home, name="home"),
     path("o/<row:organization_id>/", include(organization_urlpatterns)),
+    path("api/v1/", include("api.v1.urls")),
     path("", include("organizations.personal_urls")),
+    path("organization-deletions/<row:deletion_id>/", organization_deletion, name="organization_deletion"),
+    path("bots/callbacks/", include("bots.callbacks.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
 ]
 
+handler400 = "api.errors.django_errors.bad_request"
+handler403 = "api.errors.django_errors.permission_denied"
+handler404 = "api.errors.django_errors.not_found"
+handler500 = "api.errors.django_errors.server_error"
+
 if settings.DEBUG:
-    urlpatterns += design_urls.urlpatterns
+    urlpatterns += design.urlpatterns

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import IO, cast
@@ -20,7 +20,7 @@ MAX_ANONYMOUS_SIZE = 128 * 2**10
 MAX_MEMBER_SIZE = 128 * 2**20
 """Bytes. The largest file that WhatsApp accepts is a document of 100 MB. The forms check the limit of each kind."""
 MAX_DISCARDED = 32 * 2**20
-"""Bytes of a refused body that are read and discarded, so that its client reads the response."""
+"""Bytes of a refused body that are read and discarded after the response."""
 MAX_IN_MEMORY = 128 * 2**20
 """Bytes of all small bodies of this process together. Beyond it the oldest unfinished body is given up, with 503. A browser's body
 is complete within a second."""
@@ -43,15 +43,15 @@ class Body:
         self._limit = limit
         self._reserved = 0
 
-    async def add(self, chunk: bytes, max_size: int, files: Executor, *, free_memory: Callable[[], bool]) -> None:
-        """Adds bytes. Calls `free_memory` while the limit of all bodies is reached, until it returns False.
+    async def add(self, chunk: bytes, max_size: int, files: Executor, *, make_room: Callable[[], bool]) -> None:
+        """Adds bytes. Calls `make_room` while the limit of all bodies is reached, until it returns False.
 
         Raises RequestRefused: 413 beyond `max_size` bytes, 503 beyond the limit of all bodies, or after `close`.
         """
         if self.size + len(chunk) > max_size:
             raise RequestRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         while not self._limit.reserve(len(chunk)):
-            if not free_memory():
+            if not make_room():
                 raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE)
         self._reserved += len(chunk)
         if self.content.closed:
@@ -93,39 +93,32 @@ class BodyReader:
         self._unfinished: dict[Body, asyncio.Timeout] = {}
         """Small bodies, the oldest first, each with the time-out that ends the task that reads it."""
 
+    def unread_body(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> "UnreadBody":
+        return UnreadBody(dict(scope["headers"]), receive, self._base_seconds)
+
     @asynccontextmanager
-    async def read(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> AsyncIterator[Body]:
+    async def read(self, scope: HTTPScope, unread: "UnreadBody") -> AsyncIterator[Body]:
         """Reads the whole body of a request, and keeps it until the context ends. A body above `MAX_ANONYMOUS_SIZE` must announce
         its size.
 
-        Raises ClientDisconnected, and RequestRefused: 413 too large, 408 too slow, 503 no memory.
+        Raises ClientDisconnected, and RequestRefused: 413 too large, 408 too slow, 503 no memory or disk.
         """
-        headers = dict(scope["headers"])
-        announced = _announced_size(headers)
-        body = Body(self._disk if announced > MAX_ANONYMOUS_SIZE else self._memory)
+        body = Body(self._disk if unread.announced > MAX_ANONYMOUS_SIZE else self._memory)
         try:
-            if announced or b"transfer-encoding" in headers:
-                await self._receive(
-                    body, scope, _chunks(receive, self._base_seconds), announced, expects_continue=b"expect" in headers
-                )
+            if not unread.is_empty:
+                await self._receive(body, scope, unread)
                 body.content.seek(0)
             yield body
         finally:
             body.close()
 
-    async def _receive(
-        self, body: Body, scope: HTTPScope, chunks: AsyncIterator[bytes], announced: int, *, expects_continue: bool
-    ) -> None:
-        """`expects_continue`: the client sends nothing until it gets a 100 Continue, which the first read sends."""
-        try:
-            max_size = await self._max_size(scope, announced)
-            async with self._until_given_up(body, is_small=announced <= MAX_ANONYMOUS_SIZE):
-                async for chunk in chunks:
-                    await body.add(chunk, max_size, self._files, free_memory=self._give_up_oldest)
-        except RequestRefused:
-            if body.size or not expects_continue:
-                await _discard(chunks)
-            raise
+    async def _receive(self, body: Body, scope: HTTPScope, unread: "UnreadBody") -> None:
+        max_size = await self._max_size(scope, unread.announced)
+        is_small = unread.announced <= MAX_ANONYMOUS_SIZE
+        async with self._until_given_up(body, is_small=is_small):
+            async for chunk in unread.chunks:
+                # Giving up small bodies makes no room on disk.
+                await body.add(chunk, max_size, self._files, make_room=self._give_up_oldest if is_small else bool)
 
     @asynccontextmanager
     async def _until_given_up(self, body: Body, *, is_small: bool) -> AsyncIterator[None]:
@@ -157,34 +150,48 @@ class BodyReader:
         return MAX_MEMBER_SIZE
 
 
-def _announced_size(headers: dict[bytes, bytes]) -> int:
-    """Returns the bytes that the request announces, or 0."""
-    announced = headers.get(b"content-length", b"")
-    return int(announced[:20]) if announced.isdigit() else 0
+class UnreadBody:
+    """What is still to be read of a request's body.
 
+    `announced` is the size in bytes that the client has announced, or 0. `chunks` are the bytes as they arrive. They raise
+    ClientDisconnected, and RequestRefused (408) if they take longer than `base_seconds` and a second for each `MIN_RATE` bytes.
+    """
 
-async def _chunks(receive: ASGIReceiveCallable, base_seconds: float) -> AsyncIterator[bytes]:
-    """Yields the body as it arrives. Raises ClientDisconnected, and RequestRefused (408) if it arrives too slowly."""
-    started = asyncio.get_running_loop().time()
-    size = 0
-    while True:
-        try:
-            async with asyncio.timeout_at(started + min(base_seconds + size / MIN_RATE, MAX_SECONDS)):
-                event = await receive()
-        except TimeoutError:
-            raise RequestRefused(HTTPStatus.REQUEST_TIMEOUT) from None
-        if event["type"] != "http.request":
-            raise ClientDisconnected
-        chunk = event["body"]
-        size += len(chunk)
-        yield chunk
-        if not event["more_body"]:
+    def __init__(self, headers: dict[bytes, bytes], receive: ASGIReceiveCallable, base_seconds: float) -> None:
+        announced = headers.get(b"content-length", b"")
+        self.announced = int(announced[:20]) if announced.isdigit() else 0
+        self.is_empty = not (self.announced or b"transfer-encoding" in headers)
+        self.chunks = self._arriving_chunks(receive, base_seconds)
+        self._awaits_continue = b"expect" in headers
+        """The client sends nothing until it gets a 100 Continue, which the first read sends."""
+
+    async def discard(self) -> None:
+        """Reads and discards what has not been read, up to `MAX_DISCARDED` bytes and within the same time. If a connection is
+        closed while its client is sending, the client may lose the response. Nothing is read after `chunks` have raised, or were
+        given up."""
+        if self.is_empty or self._awaits_continue:
             return
+        remaining = MAX_DISCARDED
+        with suppress(ClientDisconnected, RequestRefused):
+            async for chunk in self.chunks:
+                remaining -= len(chunk)
+                if remaining < 0:
+                    return
 
-
-async def _discard(chunks: AsyncIterator[bytes]) -> None:
-    remaining = MAX_DISCARDED
-    async for chunk in chunks:
-        remaining -= len(chunk)
-        if remaining < 0:
-            return
+    async def _arriving_chunks(self, receive: ASGIReceiveCallable, base_seconds: float) -> AsyncIterator[bytes]:
+        started = asyncio.get_running_loop().time()
+        size = 0
+        while True:
+            try:
+                async with asyncio.timeout_at(started + min(base_seconds + size / MIN_RATE, MAX_SECONDS)):
+                    event = await receive()
+            except TimeoutError:
+                raise RequestRefused(HTTPStatus.REQUEST_TIMEOUT) from None
+            if event["type"] != "http.request":
+                raise ClientDisconnected
+            chunk = event["body"]
+            size += len(chunk)
+            self._awaits_continue = False
+            yield chunk
+            if not event["more_body"]:
+                return

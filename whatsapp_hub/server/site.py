@@ -17,8 +17,11 @@ from django.contrib.auth import get_user
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import close_old_connections
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.http import parse_header_parameters
 
+from api.errors.django_errors import PREFIX
+from api.keys.services import find_key
 from organizations.live.event_stream import find_session_key
 from webhooks.intake.receiver import ClientDisconnected
 from whatsapp_hub.server.bodies import BASE_SECONDS, MAX_IN_MEMORY, Body, BodyReader
@@ -35,6 +38,8 @@ MAX_COOKIE_BYTES = 8 * 2**10
 MAX_ESCAPES = 128
 """Backslashes in cookies; those of this site have none. Django parses cookies with Python's parser, whose time grows with the
 product of both limits: 60 KB of backslashes take 8 seconds."""
+FOR_PROGRAMS = (PREFIX, "/bots/callbacks/")
+"""Paths that programs request, and no browser."""
 FILE_THREADS = 4
 """Threads that only read and write parts of files."""
 
@@ -48,26 +53,30 @@ class Site:
         *,
         threads_for: Callable[[str], ThreadQueue],
         memory: int = MAX_IN_MEMORY,
+        disk: int = MAX_ON_DISK,
         base_seconds: float = BASE_SECONDS,
     ) -> None:
         self._django = django
         self._threads_for = threads_for
         self._files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
-        self._disk = ByteLimit(MAX_ON_DISK)
+        self._disk = ByteLimit(disk)
         self._bodies = BodyReader(
-            may_upload=self._is_signed_in, files=self._files, disk=self._disk, memory=memory, base_seconds=base_seconds
+            may_upload=self._may_upload, files=self._files, disk=self._disk, memory=memory, base_seconds=base_seconds
         )
 
     async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        unread = self._bodies.unread_body(scope, receive)
         try:
+            _check_method(scope)
+            _check_tls(scope)
             _check_cookies(scope)
             _check_charset(scope)
-            async with self._bodies.read(scope, receive) as body:
+            async with self._bodies.read(scope, unread) as body:
                 await self._serve(scope, receive, send, body)
         except ClientDisconnected:
             return
         except RequestRefused as refusal:
-            await send_error_response(refusal, send)
+            await send_error_response(refusal, send, path=scope["path"], discard_body=unread.discard)
 
     async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, body: Body) -> None:
         is_head = scope["method"] == "HEAD"
@@ -89,12 +98,15 @@ class Site:
         if buffer.file:
             self._files.submit(buffer.file.close)
 
-    async def _is_signed_in(self, scope: HTTPScope) -> bool:
-        """Raises RequestRefused (503) if no thread is free to check the session."""
-        session_key = find_session_key(scope)
-        if not session_key:
-            return False
-        return await self._threads_for(scope["path"]).run(_client(scope), partial(_has_session, session_key))
+    async def _may_upload(self, scope: HTTPScope) -> bool:
+        """Whether the request has the session of a user or, below /api/, an API key. Raises RequestRefused (503) if no thread is
+        free to check that."""
+        check: Callable[[], bool] | None = None
+        if session_key := find_session_key(scope):
+            check = partial(_has_session, session_key)
+        elif scope["path"].startswith(PREFIX) and (api_key := _api_key(scope)):
+            check = partial(_is_api_key, api_key)
+        return check is not None and await self._threads_for(scope["path"]).run(_client(scope), check)
 
 
 async def _start(
@@ -152,6 +164,21 @@ def _has_session(session_key: str) -> bool:
         close_old_connections()
 
 
+def _api_key(scope: HTTPScope) -> str:
+    """Returns the API key in the request's headers, or an empty text."""
+    header = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode("latin-1")
+    return header.partition(" ")[2].strip() if header[:7].lower() == "bearer " else ""
+
+
+def _is_api_key(text: str) -> bool:
+    """Returns whether the API accepts this key. Must run in a thread."""
+    close_old_connections()
+    try:
+        return find_key(text, timezone.now()) is not None
+    finally:
+        close_old_connections()
+
+
 def build_environ(scope: HTTPScope, body: Body) -> dict[str, Any]:
     """Returns the environ of the request (WSGI, PEP 3333)."""
     host, port = scope.get("server") or ("localhost", 80)
@@ -201,6 +228,21 @@ def _client(scope: HTTPScope) -> str:
     return SENT_AHEAD if scope.get("state", {}).get(SENT_AHEAD) else _address(scope)
 
 
+def _check_method(scope: HTTPScope) -> None:
+    """Raises RequestRefused (405) for methods that no page and no operation has."""
+    if scope["method"] in ("TRACE", "TRACK", "CONNECT"):  # TRACE would return the headers of a request, with its cookies
+        raise RequestRefused(HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+def _check_tls(scope: HTTPScope) -> None:
+    """Raises RequestRefused (403) for a program that does not use TLS although the hub does."""
+    # A redirect, as for pages, would hide from its author that it sends its key in the clear.
+    if settings.SECURE_SSL_REDIRECT and scope["path"].startswith(FOR_PROGRAMS):
+        forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-proto"), scope["scheme"].encode())
+        if forwarded.partition(b",")[0].strip() != b"https":
+            raise RequestRefused(HTTPStatus.FORBIDDEN)
+
+
 def _check_cookies(scope: HTTPScope) -> None:
     """Raises RequestRefused (431) if parsing the cookies would take long."""
     cookies = [value for name, value in scope["headers"] if name == b"cookie"]
@@ -209,7 +251,7 @@ def _check_cookies(scope: HTTPScope) -> None:
 
 
 def _check_charset(scope: HTTPScope) -> None:
-    """Raises RequestRefused (400) if the request's encoding is not UTF-8, which all pages request."""
+    """Raises RequestRefused (400) if the request has another encoding than UTF-8 or ASCII."""
     # Django decodes forms and query strings with the encoding in Content-Type, if Python has it. Some of these encodings are not
     # for text, which Django does not expect. Others produce lone surrogates, which databases and pages cannot contain.
     header = b",".join(value for name, value in scope["headers"] if name == b"content-type").decode("latin-1")

@@ -114,6 +114,8 @@ WRONG = {
         "n8n.internal:80@Aroeira",
     ],
     "MOST_UNAPPLIED_ITEMS": ["x", "0"],
+    "WEBHOOK_RETENTION_DAYS": ["x", "1"],
+    "ORGANIZATION_DELETION_DAYS": ["x", "0"],
     "STORAGE_QUOTA_GB": ["x", "-1"],
     "PREVIOUS_APP_SECRET_DAYS": ["x", "nan", "inf", "-1"],
     "DEBUG": ["perhaps"],
@@ -125,6 +127,7 @@ WRONG = {
     "META_GRAPH_URL": ["graph.facebook.com"],
     "S3_ENDPOINT_URL": ["s3.example.com"],
     "VAR_DIR": [__file__, f"/tmp/{'x' * 256}", f"/tmp/{'x' * 256}/var", f"/tmp/{'x/' * 3000}"],  # noqa: S108
+    "WORK_ENGINE": ["redis", "celery,database"],
     "SECRET_KEY": ["$SECRET_KEY"],
     "DATABASE_URL": ["$DATABASE_URL"],
 }

@@ -9,8 +9,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 
 from conftest import apply_all, without_table
+from monitoring.metrics.lane_rows import LANE_ROWS
 from webhooks.models import Webhook
 from webhooks.tests.bodies import text_body
+from whatsapp_hub.lanes import LANES
 
 
 def gauge(hub, name: str) -> float:
@@ -71,6 +73,17 @@ def test_metrics_contain_the_queue_and_its_age(hub, numbers) -> None:
     assert gauge(hub, "hub_inbox_oldest_seconds") == 0
 
 
+def test_metrics_tell_depth_and_lag_of_each_lane(hub, numbers) -> None:
+    for name in ("a", "b"):
+        hub.deliver(text_body(name))
+    Webhook.objects.update(due_at=Now() - timedelta(seconds=30))
+    labels = '{engine="database",lane="webhooks"}'
+    assert gauge(hub, f"hub_lane_due_rows{labels}") == 2
+    assert 30 <= gauge(hub, f"hub_lane_lag_seconds{labels}") < 60
+    apply_all()
+    assert gauge(hub, f"hub_lane_due_rows{labels}") == gauge(hub, f"hub_lane_lag_seconds{labels}") == 0
+
+
 def test_metrics_count_responses_by_status(hub, numbers) -> None:
     name = 'hub_webhook_answers_total{method="POST",status="200"}'
     before = gauge(hub, name)
@@ -87,3 +100,7 @@ def test_probes_need_no_login_and_are_never_redirected(client, settings) -> None
     settings.SECURE_SSL_REDIRECT = True
     assert client.get("/admin/").status_code == 301
     assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+
+
+def test_the_metrics_know_the_rows_of_every_lane() -> None:
+    assert {name: str(rows.query) for name, rows in LANE_ROWS.items()} == {lane.name: str(lane.rows.query) for lane in LANES}

@@ -12,7 +12,13 @@ import pytest
 
 APPS = [
     "whatsapp_hub",
+    "backups",
+    "monitoring",
     "simulator",
+    "privacy",
+    "assistants",
+    "events",
+    "api",
     "webhooks",
     "demo_data",
     "bots",
@@ -133,4 +139,5 @@ def test_cloud_api_knows_nothing_of_django() -> None:
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "common", "base"])
 def test_no_module_has_a_name_that_says_nothing(name: str) -> None:
-    assert not [path for path in FILES if name in {*path.parts, path.stem}]
+    engine = TOP / "whatsapp_hub" / "cluster" / "base.py"  # Django demands this name of a database engine
+    assert not [path for path in FILES if name in {*path.parts, path.stem} and path != engine]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from whatsapp_hub.joined_modules import CannotJoinError, joined_modules
+from whatsapp_hub.static_files.joined_modules import CannotJoinError, joined_modules
 
 
 def joined(**sources: str) -> dict[str, str]:

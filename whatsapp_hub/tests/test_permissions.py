@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +11,20 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from bots.models import Bot, BotDryRun, BotFile, BotVersion
-from chats.models import Attachment, CannedReply, Message, MessageTemplate, OwnCannedReply
+from api.models import ApiKey
+from bots.ai_pages.tests.examples import create_example_ai
+from bots.models import AiProof, Bot, BotDryRun, BotFile, BotRequest, BotVersion, ContactSwitch, WebhookSecret
+from chats.models import Attachment, CannedReply, Export, Message, MessageTemplate, OwnCannedReply, ProposedMessage
 from contacts.models import Contact, ContactImport, Label, Note
+from events.models import EventDelivery, EventEndpoint
 from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
 from organizations.permissions import Access
+from privacy.models import Erasure, PersonExport
 from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
@@ -94,10 +101,36 @@ class World:
                 "samples": samples,
             },
         )
+        ContactSwitch.objects.create(number=number, organization_id=self.organization.pk, profile="bot", state="done")
+        webhook_bot = Bot.objects.create(
+            organization=self.organization, kind="webhook", key="programa", name="Programa", draft={"kind": "webhook"}
+        )
+        WebhookSecret.objects.create(bot=webhook_bot, secret="whsec_c2VncmVkbw==")
+        bot_request = BotRequest.objects.create(
+            key=uuid.uuid4(), bot=webhook_bot, contact=contact, state="done", outcome="answered"
+        )
+        endpoint = EventEndpoint.objects.create(
+            organization=self.organization, description="CRM", url="https://crm.example.com/", secret="whsec_c2VncmVkbw=="
+        )
+        delivery = EventDelivery.objects.create(
+            endpoint=endpoint,
+            event_id=uuid.uuid4(),
+            kind="test",
+            contact_id=-1,
+            occurred_at="2026-01-01T00:00Z",
+            outcome="delivered",
+        )
+        ai = create_example_ai(self.organization)
         self.ids: dict[str, Any] = {
+            "ai_id": ai.pk,
+            "ai_version_id": BotVersion.objects.create(bot=ai, number=1, document=ai.draft).pk,
+            "tool_name": "order_status",
+            "proof_id": AiProof.objects.create(bot=ai, question="Quanto custa?", must=["10"]).pk,
             "bot_id": bot.pk,
+            "webhook_bot_id": webhook_bot.pk,
+            "request_id": bot_request.pk,
             "file_key": bot_file.key,
-            "version_id": BotVersion.objects.create(bot=bot, number=1, flow=flow).pk,
+            "version_id": BotVersion.objects.create(bot=bot, number=1, document=flow).pk,
             "dry_run_id": dry_run.pk,
             "position": 1,
             "own_reply_id": self.own_replies[Role.USER],
@@ -125,7 +158,34 @@ class World:
                 separator=";",
                 columns=["phone"],
             ).pk,
+            "organization_export_id": Export.objects.create(
+                organization=self.organization,
+                queue_id=self.organization.pk,
+                create_in="2026-01-01T00:00Z",
+                content="messages",
+                format="csv",
+                language="pt-br",
+                time_zone="America/Sao_Paulo",
+            ).pk,
+            "proposal_id": ProposedMessage.objects.create(
+                contact=contact, text="Olá", create_in="2026-01-01T00:00Z", expires_at="2040-01-01T00:00Z"
+            ).pk,
             "reply_id": CannedReply.objects.create(organization=self.organization, shortcut="oi", text="Olá").pk,
+            "key_id": ApiKey.objects.create(organization=self.organization, name="Loja", digest=wa_id, scopes=["read"]).pk,
+            "endpoint_id": endpoint.pk,
+            "delivery_id": delivery.pk,
+            "erasure_id": Erasure.objects.create(
+                organization=self.organization, queue_id=self.organization.pk, contact_id=0, state="done"
+            ).pk,
+            "export_id": PersonExport.objects.create(
+                organization=self.organization,
+                queue_id=self.organization.pk,
+                contact_id=contact.pk,
+                state="done",
+                expires_at="2030-01-01T00:00Z",
+                language="en",
+                file=default_storage.save("exports/segredo.zip", ContentFile(b"segredo")),
+            ).pk,
             "step": "ids",
         }
 
@@ -138,6 +198,8 @@ class World:
         wanted = next(each for route, each in addresses() if each.name == name and route.startswith("o/"))
         route = next(route for route, each in addresses() if each is wanted)
         values = self.ids | ids
+        if "/webhook/" in route or "/log/" in route:
+            values["bot_id"] = values["webhook_bot_id"]
         return reverse(name, kwargs={key: value for key, value in values.items() if f":{key}>" in route})
 
 
@@ -178,9 +240,10 @@ def test_a_url_is_open_only_to_its_roles(world: World, name: str) -> None:
         assert response in (302, 405)
     assert set(request_statuses(theirs.people[Role.USER_CREATOR], address)) <= {404, 405}
     assert set(request_statuses(User.objects.create_superuser("root@example.com", "uma-senha-longa-7"), address)) <= {404, 405}
-    for index, role in enumerate(ROLES):
-        fresh = World(role, f"55613321450{index}")  # the requests of the previous role may have deleted rows
-        responses = set(request_statuses(fresh.people[role], fresh.address(name, own_reply_id=fresh.own_replies[role])))
+    for role in ROLES:
+        with transaction.atomic():
+            responses = set(request_statuses(world.people[role], world.address(name, own_reply_id=world.own_replies[role])))
+            transaction.set_rollback(True)  # the next role finds the rows that these requests deleted
         if role.rank < LEAST[name].rank:
             assert responses <= {403, 405}
         else:

@@ -54,6 +54,7 @@ mysql_only = pytest.mark.skipif(connection.vendor != "mysql", reason="asks a MyS
 
 
 @mysql_only
+@pytest.mark.database
 @pytest.mark.parametrize(
     ("user", "port", "words"),
     [("nobody:wrong", None, ["denies access to nobody", "GRANT ALL ON"]), (None, 1, ["does not answer", "is it running"])],

@@ -131,10 +131,14 @@ def test_a_webhook_is_applied_by_the_worker_beside_it(served) -> None:
 def test_idle_processes_sleep(served) -> None:
     """A thread that polls ten times a second would wait as often."""
     until(lambda: served.counted("due") == 0)
-    time.sleep(3)  # the pauses of the worker grow
-    before = served.sleeps()
-    time.sleep(3)
-    assert {name: (count - before[name]) / 3 < 8 for name, count in served.sleeps().items()} == dict.fromkeys(before, True)
+    for _ in range(4):  # the pauses of the worker grow, on a busy machine more slowly
+        time.sleep(3)
+        before = served.sleeps()
+        time.sleep(3)
+        calm = {name: (count - before[name]) / 3 < 8 for name, count in served.sleeps().items()}
+        if all(calm.values()):
+            break
+    assert calm == dict.fromkeys(before, True)
 
 
 @pytest.mark.parametrize("killed", ["worker", "gunicorn"])
@@ -199,7 +203,7 @@ def test_a_fresh_hub_can_be_tried_as_soon_as_the_simulator_has_its_port_and_runs
 
     assert re.search(r"http://localhost:\d+/o/\d+/simulator/", hub.printed())
     count = "from chats.models import Message; print(Message.objects.filter(is_user_message=True).count())"
-    assert hub.manage("shell", "--verbosity=0", "-c", count) == "8\n"
+    assert hub.manage("shell", "--verbosity=0", "-c", count) == "10\n"
     assert hub.child("simulator")
     assert hub.stop() == 0
 

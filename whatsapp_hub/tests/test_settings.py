@@ -21,12 +21,19 @@ TELL = (
     "import json; from whatsapp_hub import settings as s; print(json.dumps({'database': {key: str(each) for key, each in "
     "s.DATABASES['default'].items()}, 'key': s.SECRET_KEY, 'keys': s.FIELD_ENCRYPTION_KEYS, 'port': s.PORT, 'debug': s.DEBUG, "
     "'processes': s.WEB_CONCURRENCY, 'secure': s.SESSION_COOKIE_SECURE, 'simulator': s.SIMULATOR, "
+    "'cookie': getattr(s, 'SESSION_COOKIE_NAME', ''), "
     "'simulator_url': s.SIMULATOR_URL}))"
 )
 
 
 KEY = Fernet.generate_key().decode()
-NOTHING = dict.fromkeys(("DATABASE_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "SIMULATOR"), "")
+NOTHING = dict.fromkeys(
+    (
+        *("DATABASE_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "SIMULATOR"),
+        *("WORK_ENGINE", "CELERY_BROKER_URL", "DATABASE_REPLICA_URL"),
+    ),
+    "",
+)
 """Whatever a developer's own .env says."""
 
 
@@ -68,7 +75,7 @@ def test_the_environment_wins_and_embedded_mode_fills_the_rest(tmp_path) -> None
     database = found["database"]
     assert (database["ENGINE"], database["HOST"], database["PORT"]) == ("django.db.backends.mysql", "db.example", "3307")
     assert "read committed" in database["OPTIONS"]
-    assert (found["port"], found["processes"], found["secure"]) == (9000, 3, True)
+    assert (found["port"], found["processes"], found["secure"], found["cookie"]) == (9000, 3, True, "__Host-sessionid")
     assert (found["key"], found["keys"]) == ("s", [KEY])
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""`manage.py serve`: runs the web server, a worker and, if it is on, the simulator."""
+"""`manage.py serve`: runs the web server, a worker of the engine that is set, and, if it is on, the simulator."""
 
 import os
 import shutil
@@ -15,10 +15,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.urls import reverse
 
+from monitoring.metrics.worker_counters import DIRECTORY
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 from organizations.members.first_superuser import create_first_superuser
 from simulator.client import SimulatorError
 from simulator.demonstration import begin_conversations, make_demonstration, simulated_numbers
+from whatsapp_hub.lanes import LANES
 from whatsapp_hub.supervisor import Process, Supervisor, SupervisorError, wait_for_port
 
 SIMULATOR_SECONDS = 30.0
@@ -27,16 +29,19 @@ SIMULATOR_SECONDS = 30.0
 
 class Command(BaseCommand):
     help = (
-        "Runs the web server (gunicorn) and a worker until SIGTERM or Ctrl-C, and starts a process again when it ends. Runs the "
-        "simulator too with SIMULATOR=on, or without any configuration. Listens on BIND (127.0.0.1) and PORT (8000) with "
-        "WEB_CONCURRENCY processes. script/server sets up the hub, then calls this."
+        "Runs the web server (gunicorn) and a worker until SIGTERM or Ctrl-C, and starts a process again when it ends. With "
+        "WORK_ENGINE=celery, the worker is a Celery worker of all queues, and beat runs beside it. Runs the simulator too with "
+        "SIMULATOR=on, or without any configuration. Listens on BIND (127.0.0.1) and PORT (8000) with WEB_CONCURRENCY processes. "
+        "script/server sets up the hub, then calls this."
     )
 
     def handle(self, **options: Any) -> None:
         try:
             require_readable_secrets()
             wait_for_port(settings.BIND, settings.PORT)
-            supervisor = Supervisor([_web_process(), _worker_process(), *([_simulator_process()] if settings.SIMULATOR else [])])
+            _share_counters()
+            workers = _celery_processes() if settings.WORK_ENGINE == "celery" else [_worker_process()]
+            supervisor = Supervisor([_web_process(), *workers, *([_simulator_process()] if settings.SIMULATOR else [])])
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
             login = create_first_superuser()
@@ -90,14 +95,31 @@ def _is_up(address: str) -> bool:
         return False
 
 
+def _share_counters() -> None:
+    """Empties the folder in which each process has its counters in a file of its own, so that /metrics can report all of them."""
+    directory = Path(settings.VAR_DIR) / "metrics" / str(settings.PORT)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    os.environ[DIRECTORY] = str(directory)
+
+
 def _web_process() -> Process:
-    # Each web process has its counters in a file of its own, so that /metrics can report all of them.
-    counters = Path(settings.VAR_DIR) / "metrics" / str(settings.PORT)
-    shutil.rmtree(counters, ignore_errors=True)
-    counters.mkdir(parents=True)
+    return Process("web", [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"], _environment_with_path())
+
+
+def _celery_processes() -> list[Process]:
+    """A worker of all queues with a thread for each of them, like `manage.py worker`, and beat."""
+    celery = [sys.executable, "-m", "celery", "-A", "whatsapp_hub"]
+    threads = str(len(LANES) + 2)  # two for chores
+    worker = [*celery, "worker", "--pool", "threads", "--concurrency", threads, "--without-gossip", "--without-mingle"]
+    environment = _environment_with_path()
+    return [Process("worker", worker, environment), Process("beat", [*celery, "beat"], environment)]
+
+
+def _environment_with_path() -> dict[str, str]:
+    """Returns the environment of a command other than `manage.py`, with the settings module and the path of the hub."""
     paths = [str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(counters), "PYTHONPATH": os.pathsep.join(paths)}
-    return Process("web", [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"], environment)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _worker_process() -> Process:

@@ -1,13 +1,15 @@
 """`manage.py worker`: applies webhooks and does all other background work, until SIGTERM."""
 
-import gc
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
+from jobs.garbage import rare_collections
 from jobs.worker import Worker
+from monitoring.metrics.worker_counters import serve_counters
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 from whatsapp_hub.lanes import CHORES, LANES
 from whatsapp_hub.supervisor import end_with_supervisor
@@ -30,18 +32,18 @@ class Command(BaseCommand):
     def handle(self, *, once: bool, lanes: str | None, **options: Any) -> None:
         end_with_supervisor()
         _require_readable_secrets()
-        # Rows live for one batch. Searching them for cycles every few hundred objects would take a tenth of the time.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
         worker = Worker(_lanes_named(lanes), [] if lanes else CHORES)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
-        if once:
-            self.stdout.write(f"{worker.run_due()} rows done")
-        else:
-            self.stdout.write("worker started")
-            worker.run()
-            self.stdout.write("worker stopped")
+        if settings.WORKER_METRICS and not once:
+            _serve_counters(settings.WORKER_METRICS)
+        with rare_collections():
+            if once:
+                self.stdout.write(f"{worker.run_due()} rows done")
+            else:
+                self.stdout.write("worker started")
+                worker.run()
+                self.stdout.write("worker stopped")
 
 
 def _require_readable_secrets() -> None:
@@ -51,6 +53,13 @@ def _require_readable_secrets() -> None:
         raise CommandError(str(failure)) from None
     except (DatabaseError, InterfaceError):
         return  # the lanes wait until the database answers
+
+
+def _serve_counters(address: tuple[str, int]) -> None:
+    try:
+        serve_counters(address)
+    except OSError as failure:
+        raise CommandError(f"WORKER_METRICS: {failure}") from None
 
 
 def _lanes_named(names: str | None) -> list[Any]:

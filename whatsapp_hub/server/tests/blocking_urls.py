@@ -1,4 +1,4 @@
-"""The URLs of the site and two more: a page that blocks until `opened` is set, and one that accepts a file."""
+"""The URLs of the site and more: a page and a URL of the API that block until `opened` is set, and one that accepts a file."""
 
 import hashlib
 import threading
@@ -25,4 +25,4 @@ def upload(request: HttpRequest) -> HttpResponse:
     return HttpResponse(hashlib.sha256(file.read()).hexdigest())
 
 
-urlpatterns = [path("block", block), path("upload", upload), *urls.urlpatterns]
+urlpatterns = [path("block", block), path("api/block", block), path("upload", upload), *urls.urlpatterns]

@@ -24,7 +24,7 @@ from organizations.tests.people import member
 from whatsapp_hub import asgi
 from whatsapp_hub.server.bodies import MAX_IN_MEMORY
 from whatsapp_hub.server.connections import Connection
-from whatsapp_hub.server.site import Site
+from whatsapp_hub.server.site import MAX_ON_DISK, Site
 from whatsapp_hub.server.tests import blocking_urls
 from whatsapp_hub.server.tests.clients import TINY, Client, closing, head, until
 from whatsapp_hub.server.threads import ThreadQueue
@@ -82,7 +82,9 @@ class Server:
             self.listener.close()
 
 
-def serving(view: View, *, threads: int = 2, base_seconds: float = 0.4, memory: int = MAX_IN_MEMORY, **limits: Any) -> Any:
+def serving(
+    view: View, *, threads: int = 2, base_seconds: float = 0.4, memory: int = MAX_IN_MEMORY, disk: int = MAX_ON_DISK, **limits: Any
+) -> Any:
     """Serves one view in the way in which the Django site is served."""
 
     def django(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
@@ -94,7 +96,7 @@ def serving(view: View, *, threads: int = 2, base_seconds: float = 0.4, memory: 
         return response
 
     queue = ThreadQueue("test", threads=threads, **limits)
-    site = Site(django, threads_for=lambda path: queue, memory=memory, base_seconds=base_seconds)  # type: ignore[arg-type]
+    site = Site(django, threads_for=lambda path: queue, memory=memory, disk=disk, base_seconds=base_seconds)  # type: ignore[arg-type]
     return Server(ProxyHeadersMiddleware(site), queue).run()  # type: ignore[arg-type]
 
 
@@ -140,7 +142,7 @@ COSTLY_COOKIE = 'Cookie: sessionid="' + "\\\\" * 30_000 + '"'
     [
         (head("/o/1/events/", COSTLY_COOKIE, "Connection: close"), 404),
         (head("/accounts/login/", COSTLY_COOKIE), 431),
-        (head("/accounts/login/", COSTLY_COOKIE, "Content-Length: 200000", method="POST"), 431),
+        (head("/accounts/login/", COSTLY_COOKIE, "Content-Length: 200000", method="POST") + bytes(200_000), 431),
         (head("/accounts/login/", "Cookie: a=" + "a" * 9000), 431),
     ],
     ids=["stream", "page", "upload", "long"],
@@ -150,6 +152,25 @@ def test_cookies_that_take_long_to_read_are_not_read(hub, request_head, status) 
     started = time.monotonic()
     assert [Client(port).send(request_head).status() for _ in range(3)] == [status] * 3
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "status"),
+    [
+        ("TRACE", "Accept: */*", 405),
+        ("POST", "Cookie: a=" + "a" * 9000, 431),
+        ("POST", "Content-Type: text/plain; charset=utf-16", 400),
+        ("POST", "Accept: */*", 413),
+    ],
+)
+def test_who_sends_the_body_late_reads_why_the_request_is_refused(hub, method, header, status) -> None:
+    port = int(hub.address.rpartition(":")[2])
+    client = Client(port).send(head("/api/v1/media/", header, "Content-Length: 300000", method=method))
+    assert is_answered(client, within=5)
+    for _ in range(3):
+        client.socket.sendall(bytes(100_000))  # on a closed connection, the second one fails
+        time.sleep(0.05)
+    assert client.status() == status
 
 
 @pytest.mark.parametrize("cookie", ["", "sessionid=made-up", "sessionid=" + "a" * 32])
@@ -202,8 +223,18 @@ def test_unfinished_bodies_leave_memory_for_complete_ones() -> None:
         assert [each.send(b"a" * 10).status() for each in (second, third)] == [200, 200]
 
 
-def is_answered(client: Client) -> bool:
-    return bool(select.select([client.socket], [], [], 0)[0])
+def test_a_full_disk_costs_no_small_body(organization) -> None:
+    cookie = f"sessionid={member(organization)[1].cookies['sessionid'].value}"
+    with serving(digest, base_seconds=20, disk=200_000) as server:
+        small = Client(server.port).send(head("/", "Content-Length: 1000", "Connection: close", method="POST"), b"a" * 990)
+        server.wait_for_connections()
+        large = requests.post(server.address, data=bytes(300_000), headers={"Cookie": cookie}, timeout=5)
+        assert large.status_code == 503
+        assert small.send(b"a" * 10).status() == 200
+
+
+def is_answered(client: Client, within: float = 0) -> bool:
+    return bool(select.select([client.socket], [], [], within)[0])
 
 
 def test_what_is_sent_after_the_response_is_not_read_for_long(hub) -> None:
@@ -271,6 +302,18 @@ def test_probes_are_served_while_every_thread_for_pages_is_busy(hub, settings) -
         assert [hub.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
         blocking_urls.opened.set()
         assert [client.status() for client in clients] == [200] * 15
+
+
+def test_pages_are_served_while_every_thread_for_the_api_is_busy(hub, settings) -> None:
+    settings.ROOT_URLCONF = "whatsapp_hub.server.tests.blocking_urls"
+    blocking_urls.opened.clear()
+    port = int(hub.address.rsplit(":", 1)[1])
+    with closing([Client(port).send(head("/api/block", "Connection: close")) for _ in range(6)]) as clients:
+        until(lambda: asgi.api_threads.waiting == 2)
+        assert hub.get("/healthz").status_code == 200
+        assert hub.get("/accounts/login/").status_code == 200
+        blocking_urls.opened.set()
+        assert [client.status() for client in clients] == [200] * 6
 
 
 def test_too_many_waiting_requests_get_503_and_other_clients_are_served() -> None:

@@ -24,7 +24,7 @@ SCREENSHOTS = Path(settings.BASE_DIR) / "docs" / "screenshots"
 expect.set_options(timeout=10_000)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Playwright runs an event loop in this thread, in which Django refuses queries without this variable."""
     path = shutil.which("chromium")
@@ -61,6 +61,12 @@ def member(organization: Organization, email: str, name: str, role: Role) -> Use
     user = User.objects.create_user(email, PASSWORD, name=name, language="pt-br", time_zone="America/Sao_Paulo")
     Membership.objects.create(organization=organization, user=user, role=role)
     return user
+
+
+@pytest.fixture(autouse=True)
+def joined_scripts(plain_settings: None, settings: Any) -> None:
+    """Pages load the static files of `collectstatic`, with joined scripts, as on a server."""
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "whatsapp_hub.static_files.storage.StaticFiles"}}
 
 
 Open = Callable[..., Page]

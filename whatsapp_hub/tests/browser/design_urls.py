@@ -1,5 +1,5 @@
 """The addresses of the site as they are in DEBUG."""
 
-from whatsapp_hub import design_urls, urls
+from whatsapp_hub import design, urls
 
-urlpatterns = [*urls.urlpatterns, *design_urls.urlpatterns]
+urlpatterns = [*urls.urlpatterns, *design.urlpatterns]

@@ -14,7 +14,14 @@ from whatsapp_hub.tests.browser.conftest import Open
 pytestmark = pytest.mark.xdist_group("browser")
 LISTS = [
     *("organizations/user", "organizations/organization", "organizations/phonenumber", "organizations/accountevent"),
-    *("organizations/mail", "contacts/contact", "chats/message", "webhooks/webhook", "webhooks/helditem"),
+    *(
+        "organizations/auditentry",
+        "organizations/mail",
+        "contacts/contact",
+        "chats/message",
+        "webhooks/webhook",
+        "webhooks/helditem",
+    ),
 ]
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, FilePayload, Page, expect
+from playwright.sync_api import Dialog, FilePayload, Page, Route, expect
 
 from bots.models import AutomaticMessages, BotFile
 from conftest import Hub
@@ -57,7 +57,15 @@ def test_the_preview_follows_the_text_and_the_contact(open_settings: Any) -> Non
 
     page.locator("#preview-contact").select_option(label="Rui Barbosa")
     expect(preview).to_contain_text("Bom dia, Rui!")
-    page.locator("#contact-search").fill("joelma")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/contacts/?*", hold)  # until the preview was answered, which is requested a moment later
+    with page.expect_response("**/automatic/preview/"):
+        page.locator("#contact-search").fill("joelma")
+    held[0].continue_()
     expect(preview).to_contain_text("Bom dia, Joelma!")
     assert not AutomaticMessages.objects.exists()
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from django.utils import translation
 from playwright.sync_api import FilePayload, Page, expect
 
 from bots.editor.operations import add_step, empty_flow
+from bots.editor.steps.step_types import STEP_TYPES
 from bots.models import Bot, BotFile
 from organizations.models import Organization, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.test_every_page import check
+from whatsapp_hub.tests.browser.test_writing import overlap
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -80,8 +83,9 @@ def test_a_bot_is_built_from_empty_with_the_keyboard_only(open_page: Open, bia: 
     expect(text).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type("Hi! What do you need?")
-    for title in ("Prices", "A person"):
-        tab_to(page, re.compile(r"field-s1-message-buttons-\d-title"))
+    for index, title in enumerate(("Prices", "A person")):
+        tab_to(page, re.compile(f"field-s1-message-buttons-{index}-title"))
+        expect_saved(page, 2 + index)
         page.keyboard.press("Control+a")
         page.keyboard.type(title)
     expect_saved(page, 4)
@@ -390,3 +394,21 @@ def test_a_form_with_a_file_fits_the_screen(open_page: Open, bia: User, menu: Bo
     expect(page.locator("#step-s4 [data-stored-file]")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("#step-s4").evaluate("card => card.scrollWidth <= card.clientWidth")
+
+
+def test_the_tools_below_a_field_cover_no_counter_on_a_phone(open_page: Open, ana: User, bot: Bot) -> None:
+    """In Portuguese, whose words are long. `ana` reads it."""
+    flow = empty_flow("Atendimento")
+    for kind in STEP_TYPES:
+        flow, _ = add_step(flow, kind)
+    Bot.objects.filter(pk=bot.pk).update(draft=flow)
+    seen = 0
+    page = open_page(url_of(bot), ana, viewport={"width": 360, "height": 800})
+    for step in flow["steps"]:
+        page.goto(url_of(bot, f"?open={step['id']}"))
+        expect(page.locator(f"#step-{step['id']} [data-step-form]")).to_be_visible()
+        for foot in page.locator(f"#step-{step['id']} .bot-field-foot:visible").all():
+            boxes = [each.bounding_box() for each in foot.locator("button:visible, [data-counter], p").all()]
+            assert not any(overlap(one, other) for one, other in combinations(boxes, 2)), step["type"]
+            seen += len(boxes) > 2
+    assert seen > 2

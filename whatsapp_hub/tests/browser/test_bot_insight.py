@@ -20,7 +20,7 @@ PHONE = {"width": 360, "height": 740}
 def counted(organization: Organization) -> str:
     """The path of the page of a bot that has worked for a month."""
     bot = Bot.objects.create(organization=organization, key="atendimento", name="Atendimento", draft=FLOW)
-    bot.published = version = BotVersion.objects.create(bot=bot, number=1, flow=FLOW)
+    bot.published = version = BotVersion.objects.create(bot=bot, number=1, document=FLOW)
     bot.save()
     today = timezone.now().date()
     for days_ago in range(0, 30, 3):

@@ -1,19 +1,21 @@
 """Bots in a real browser: from a starter to a number, trying a draft by touch and by keyboard, and dry runs. Every page in both
 themes and on phones."""
 
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from bots.models import Bot
+from bots.models import AutomaticMessages, Bot, BotKind
 from bots.publishing.assignments import assign_bot
-from bots.publishing.dry_run_queue import LANE, start_dry_run
 from bots.publishing.services import create_bot, replace_draft
 from bots.publishing.tests.conftest import flow, text
 from bots.publishing.tests.test_pages import store_message
 from bots.publishing.versions import publish_bot
+from bots.trials.dry_run_queue import LANE, start_dry_run
 from conftest import Hub
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, User
@@ -194,3 +196,94 @@ def test_a_text_that_was_not_sent_comes_back(open_page: Open, ana: User, bot: Bo
     page.keyboard.press("Enter")
     expect(page.locator("#toasts .alert-error")).to_be_visible()
     expect(field).to_have_value("oi")
+
+
+@pytest.fixture
+def ai_bot(organization: Organization) -> Bot:
+    """A bot that lets an AI choose a path and answer, and an AI."""
+    Bot.objects.create(organization=organization, key="sol", name="Sol", kind=BotKind.AI, draft={"kind": "ai"})
+    branches = [{"name": name, "description": f"O cliente fala de {name}", "next": "free"} for name in ("Entrega", "Preço")]
+    steps: list[dict[str, Any]] = [
+        {"id": "choice", "type": "ai_branch", "ai": "sol", "question": "O que o cliente deseja?", "branches": branches},
+        {
+            "id": "free",
+            "type": "ai_answer",
+            "ai": "sol",
+            "instructions": "Responda sobre entregas.",
+            "until": "o cliente disser o endereço",
+            "example": ["Entregamos hoje.", "Qual o endereço?"],
+            "next": "end",
+        },
+        {"id": "end", "type": "end"},
+    ]
+    return create_bot(organization=organization, name="Com IA", flow=flow(*steps), by=None, now=timezone.now())
+
+
+def test_steps_that_ask_an_ai_are_filled_in_and_tried(
+    open_page: Open, ana: User, organization: Organization, ai_bot: Bot, settings_of_bots: str
+) -> None:
+    page = open_page(f"{settings_of_bots}{ai_bot.pk}/edit/?open=choice", ana, viewport={"width": 360, "height": 800})
+    page.locator("button[value='add_item:branches']").click()
+    page.locator("#field-choice-branches-2-next").select_option("new:hand_over")
+    expect(page.locator(".bot-card")).to_have_count(4)
+    page.locator("#field-choice-branches-0-description").fill("O cliente pergunta quando ou onde entregamos")
+    page.locator("#field-choice-branches-2-description").fill("O cliente reclama")
+    page.locator("#field-choice-branches-2-name").fill("Reclamação")
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-draft-status]")).to_have_attribute("data-state", "saved")
+    ai_bot.refresh_from_db()
+    choice = ai_bot.draft["steps"][0]
+    assert [each["name"] for each in choice["branches"]] == ["Entrega", "Preço", "Reclamação"]
+    assert choice["branches"][0]["description"] == "O cliente pergunta quando ou onde entregamos"
+
+    page.goto(f"{settings_of_bots}{ai_bot.pk}/try/")
+    page.locator("#tryout input[name=text]").fill("entregam hoje?")
+    page.keyboard.press("Enter")
+    page.locator("button[name=ai][value='ok:Entrega']").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("button[name=ai][value='ok:done']")).to_be_visible()
+    page.locator("button[name=ai][value='ok']").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tryout .message-in")).to_have_text([re.compile("Entregamos hoje."), re.compile("Qual o endereço?")])
+    page.locator("#tryout input[name=text]").fill("Rua 7")
+    page.keyboard.press("Enter")
+    page.locator("button[name=ai][value='ok:done']").click()
+    expect(page.locator("button[name=ai]")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "dark"), (1280, "light")])
+def test_the_forms_of_steps_that_ask_an_ai_fit_and_are_accessible(
+    open_page: Open, ana: User, ai_bot: Bot, settings_of_bots: str, width: int, scheme: str
+) -> None:
+    page = open_page("/profile/", ana, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    for path in ("edit/?open=choice&open=free", "edit/", "try/"):
+        page.goto(f"{settings_of_bots}{ai_bot.pk}/{path}")
+        if path == "try/":
+            page.locator("#tryout input[name=text]").fill("oi")
+            page.keyboard.press("Enter")
+            page.locator("#tryout-more summary").click()
+            expect(page.locator("button[name=ai]").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert check(page) == [], path
+
+
+def test_the_greeting_of_the_number_is_tried_around_the_flow(
+    open_page: Open, ana: User, bot: Bot, organization: Organization, settings_of_bots: str
+) -> None:
+    number = PhoneNumber.objects.filter(organization=organization).order_by("pk")[0]
+    replace_draft(bot=bot, flow=flow(text("a", "Sou o robô."), greets=False), now=timezone.now())
+    greeting = {"type": "text", "text": "Oi, {{first_name}}!"}
+    AutomaticMessages.objects.create(number=number, greeting=greeting, greeting_is_on=True)
+    page = open_page(f"{settings_of_bots}{bot.pk}/try/", ana)
+    field = page.locator("#tryout input[name=text]")
+    field.fill("oi")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tryout .message-in")).to_have_count(1)
+
+    page.locator("#tryout-more summary").click()
+    page.locator("#tryout-number").select_option(str(number.pk))
+    page.locator("#tryout-more button[name=restart]").click()
+    field.fill("oi")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tryout .message-in")).to_have_count(2)
+    expect(page.locator("#tryout .message-in").first).to_contain_text("Oi, Maria!")

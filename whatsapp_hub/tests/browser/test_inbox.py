@@ -185,7 +185,7 @@ def test_older_messages_load_automatically_if_the_latest_ones_hardly_fill_the_wi
     expect(page.locator("[data-inbound]")).to_have_count(50)
     page.set_viewport_size({"width": 1440, "height": height - missing})
 
-    page.route("**/hub/composer.js", delay)
+    page.route("**/hub/composer*.js", delay)
     page.goto(conversation if way == "address" else inbox)
     if way == "list":
         page.get_by_role("link", name=re.compile("Joelma")).click()

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 def standin(hub: Hub, settings: Any) -> Iterator[RunningStandIn]:
     with running_standin(hub_url=hub.address) as running:
         settings.SIMULATOR, settings.SIMULATOR_URL = True, running.url
+        settings.SIMULATOR_PORT = urlsplit(running.url).port
         yield running
 
 

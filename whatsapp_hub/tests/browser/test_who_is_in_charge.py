@@ -264,7 +264,7 @@ def test_staff_watch_the_bot_and_are_called_when_it_hands_over(
     open_page: Open, hub: Hub, numbers: dict[str, PhoneNumber], ana: User, inbox: str
 ) -> None:
     bot = Bot.objects.create(organization_id=ana.memberships.get().organization_id, key="pedidos", name="Pedidos")
-    bot.published = BotVersion.objects.create(bot=bot, number=1, flow=ORDERS)
+    bot.published = BotVersion.objects.create(bot=bot, number=1, document=ORDERS)
     bot.save()
     begins = timezone.now() - timedelta(hours=1)
     PhoneNumber.objects.update(default_bot="pedidos", default_profile="bot", answers_since=begins)

@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage, Storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-from whatsapp_hub.joined_modules import joined_modules
+from whatsapp_hub.static_files.joined_modules import joined_modules
 
 SCRIPT = re.compile(r"hub/\w+\.js")
 """A script that pages load. Modules that it imports are in folders."""

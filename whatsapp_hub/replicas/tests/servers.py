@@ -1,0 +1,189 @@
+"""Two throw-away MariaDB servers, a primary and its replica, and a web process of the hub on them."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import MySQLdb  # type: ignore[import-untyped]
+import requests
+from cryptography.fernet import Fernet
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+MARIADB = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+PATIENCE = 60.0
+CSRF = "a" * 32
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Waits until `condition` is true. An error of a server that is starting counts as false."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with contextlib.suppress(requests.RequestException, MySQLdb.Error):
+            if condition():
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"not within {PATIENCE:g} seconds")
+
+
+class DatabaseServer:
+    """A MariaDB server. `hub` may do everything there."""
+
+    def __init__(self, directory: Path, server_id: int) -> None:
+        self.directory, self.port, self._id = directory, free_port(), server_id
+        self.start()
+
+    def start(self) -> None:
+        user = ["--user=mysql"] if os.getuid() == 0 else []
+        self.process = subprocess.Popen(
+            [
+                *(str(MARIADB), "--no-defaults", *user, f"--datadir={self.directory}", f"--socket={self.directory}.sock"),
+                *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--log-error={self.directory}.log"),
+                *(f"--server-id={self._id}", f"--log-bin={self.directory}/binlog", "--character-set-server=utf8mb4"),
+                *("--innodb-flush-log-at-trx-commit=0", "--log-output=TABLE", "--max-allowed-packet=64M"),
+            ]
+        )
+        until(lambda: self.process.poll() is not None or self.run("SELECT 1"))
+        assert self.process.poll() is None, Path(f"{self.directory}.log").read_text()[-2000:]
+
+    def connect(self, user: str = "hub") -> Any:
+        password = {"hub": "hub"}.get(user, "")
+        at = {"unix_socket": f"{self.directory}.sock"} if user == "root" else {"host": "127.0.0.1", "port": self.port}
+        return MySQLdb.connect(user=user, password=password, autocommit=True, **at)
+
+    def run(self, statement: str, *, user: str = "root") -> Sequence[tuple[Any, ...]]:
+        with contextlib.closing(self.connect(user)) as connection, contextlib.closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            return rows
+
+    @contextmanager
+    def logged_tables(self) -> Iterator[list[str]]:
+        """The tables that are read meanwhile, filled in at the end."""
+        tables: list[str] = []
+        self.run("TRUNCATE mysql.general_log")
+        self.run("SET GLOBAL general_log = ON")
+        yield tables
+        self.run("SET GLOBAL general_log = OFF")
+        rows = self.run(
+            "SELECT argument FROM mysql.general_log WHERE command_type IN ('Query', 'Execute') AND user_host LIKE 'hub%'"
+        )
+        for (statement,) in rows:
+            text = statement.decode() if isinstance(statement, bytes) else statement
+            tables += re.findall(r"(?:FROM|JOIN) `(\w+)`", text)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+
+
+@contextmanager
+def replicated_servers() -> Iterator[tuple[DatabaseServer, DatabaseServer]]:
+    """Starts a primary and a replica of it."""
+    folder = Path(tempfile.mkdtemp(prefix="hub-replicas-", dir="/var/tmp"))
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, "mysql")
+        user = ["--user=mysql"] if os.getuid() == 0 else []
+        subprocess.run(
+            [
+                *("mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"),
+                *(*user, f"--datadir={folder}/primary"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        subprocess.run(["/bin/cp", "-a", f"{folder}/primary", f"{folder}/replica"], check=True)
+        primary = DatabaseServer(folder / "primary", 1)
+        try:
+            replica = DatabaseServer(folder / "replica", 2)
+            try:
+                _replicate(primary, replica)
+                yield primary, replica
+            finally:
+                replica.stop()
+        finally:
+            primary.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _replicate(primary: DatabaseServer, replica: DatabaseServer) -> None:
+    primary.run("CREATE USER hub@'127.0.0.1' IDENTIFIED BY 'hub'")
+    primary.run("GRANT ALL ON *.* TO hub@'127.0.0.1'")
+    replica.run(
+        f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {primary.port}, MASTER_USER = 'hub',"
+        " MASTER_PASSWORD = 'hub', MASTER_USE_GTID = slave_pos"
+    )
+    replica.run("START SLAVE")
+    until(lambda: replica.run("SELECT 1", user="hub"))
+
+
+class WebProcess:
+    """A web process of a hub that reads from the replica."""
+
+    def __init__(self, primary: DatabaseServer, replica: DatabaseServer, var_dir: Path) -> None:
+        port = free_port()
+        self.address = f"http://127.0.0.1:{port}"
+        self.output = var_dir / "output"
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "VAR_DIR": str(var_dir),
+            "PORT": str(port),
+            "WEB_CONCURRENCY": "1",
+            "DATABASE_URL": f"mysql://hub:hub@127.0.0.1:{primary.port}/hub",
+            "DATABASE_REPLICA_URL": f"mysql://hub:hub@127.0.0.1:{replica.port}/hub",
+            "SECRET_KEY": "test",
+            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "DEBUG": "on",  # pages do not need `collectstatic`
+        }
+        self.manage("prepare_database")
+        with self.output.open("w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"],
+                env=self._environment,
+                cwd=var_dir,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        until(lambda: requests.get(f"{self.address}/healthz", timeout=2).ok)
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        run = subprocess.run(command, env=self._environment, check=False, capture_output=True, text=True, timeout=300)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    def execute(self, code: str) -> str:
+        """Runs Python code in a process of the hub, and returns what it prints."""
+        return self.manage("shell", "--verbosity=0", "--command", code)
+
+    def results(self) -> dict[str, int]:
+        """Returns how often requests were served in each way: `hub_replica_reads_total`."""
+        text = requests.get(f"{self.address}/metrics", timeout=PATIENCE).text
+        found = re.findall(r'^hub_replica_reads_total\{result="(\w+)"\} ([\d.]+)', text, re.M)
+        return {result: int(float(count)) for result, count in found}
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE)
