@@ -4,21 +4,14 @@ import { installPlaceholders } from "./automatic/placeholders.js";
 import { installRows } from "./automatic/rows.js";
 import { installUnsavedSign } from "./automatic/unsaved.js";
 import { installWeek } from "./automatic/week.js";
-import { onClick, one } from "./common/dom.js";
+import { one } from "./common/dom.js";
+import { installWrongFieldLinks } from "./common/wrong_fields.js";
 
 installPlaceholders();
 installRows();
 installWeek();
 installUnsavedSign(one("form[data-unsaved]"));
-// Not by the link itself, because going to another part of the page counts as going back or forward.
-onClick({
-  "[data-wrong-field]": (link, event) => {
-    event.preventDefault();
-    const field = one(link.hash);
-    if (!field.matches("input, select, textarea")) field.tabIndex = -1;
-    field.focus();
-  },
-});
+installWrongFieldLinks();
 
 // A search brought other contacts to choose from: the previews are of the first of them.
 document.body.addEventListener("htmx:afterSwap", ({ target }) => {
