@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import itertools
+import os
 import socket
 import threading
 import time
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
+from django.conf import settings as site
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
+from django.core.cache import caches
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.db.models import Model
@@ -30,17 +33,40 @@ from organizations.live.event_stream import EventStreams
 from organizations.models import Organization, PhoneNumber, Proof
 from webhooks.intake.receiver import Receiver
 from whatsapp_hub import asgi
+from whatsapp_hub.celery.tests.engine import celery_engine, suite_engine
 from whatsapp_hub.lanes import CHORES, LANES
 from whatsapp_hub.server.connections import Connection
 
 PAYLOADS = Path(__file__).parent / "cloud_api" / "tests" / "payloads"
 SECRET = "a" * 32
 RELEASING = [chore for chore in CHORES if chore.name in ("release-waiting", "move-numbers")]
+WORKERS = {True: Worker(LANES, CHORES), False: Worker(LANES, RELEASING)}
+"""By whether they run all chores. Each compiles its queries once."""
 NUMBERS = {
     "448190735512098": ("556133214400", "385012774910236"),
     "448190735512733": ("556198440077", "385012774910236"),
     "519003471126640": ("5511973310042", "402277183300915"),
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that use the database, so that `-m database` runs only these."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures):
+            item.add_marker("database")
+
+
+def pytest_sessionfinish() -> None:
+    if celery_engine.cache_info().currsize:
+        celery_engine().stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite does not wait for the disk at each commit: no test switches the machine off."""
+    options = site.DATABASES["default"]["OPTIONS"]
+    options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
 
 
 @pytest.fixture(scope="session")
@@ -51,16 +77,25 @@ def django_db_setup(django_db_setup: None) -> None:
     post_migrate.disconnect(create_contenttypes)
 
 
+@pytest.fixture(scope="session")
+def media_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths of folders that do not exist yet, one for each test."""
+    folder = tmp_path_factory.mktemp("media")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def plain_settings(settings: Any, tmp_path: Path) -> None:
+def plain_settings(settings: Any, media_folders: Iterator[Path]) -> None:
     """Settings without hashed static files, TLS, the platform's secret and Meta. A test sets what it needs."""
+    settings.WHITENOISE_AUTOREFRESH = True  # otherwise each client of a test reads the folder of static files: 60 ms
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.META_APP_SECRET = ""
     settings.META_GRAPH_URL = settings.SIMULATOR_URL = "http://127.0.0.1:9"  # no server listens there
     settings.SIMULATOR = False
-    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MEDIA_ROOT = next(media_folders)
     ContentType.objects.clear_cache()  # it has rows of an earlier test
+    caches["fragments"].clear()
 
 
 @pytest.fixture
@@ -155,13 +190,37 @@ def post_and_apply(hub: Hub, numbers: dict[str, PhoneNumber]) -> Callable[..., N
 
 def apply_all() -> None:
     """Applies all webhooks and does all that becomes due by it, but runs only the chores that release held items."""
-    Worker(LANES, RELEASING).run_due()
+    _run_due(all_chores=False)
 
 
 def run_worker() -> None:
     """Does all that is due, with all chores, like `manage.py worker --once`. Most tests need no chore, and the chores take most of
     the time."""
-    Worker(LANES, CHORES).run_due()
+    _run_due(all_chores=True)
+
+
+def _run_due(*, all_chores: bool) -> None:
+    if suite_engine() == "celery":
+        celery_engine().run_due(CHORES if all_chores else RELEASING)
+    else:
+        WORKERS[all_chores].run_due()
+
+
+@pytest.fixture
+def environment(transactional_db: None, tmp_path: object) -> dict[str, str]:
+    """The environment of processes that work on the test's own database."""
+    config = connection.settings_dict
+    url = f"sqlite:///{config['NAME']}"
+    if connection.vendor != "sqlite":
+        password = f":{config['PASSWORD']}" if config["PASSWORD"] else ""
+        url = f"mysql://{config['USER']}{password}@{config['HOST']}:{config['PORT'] or 3306}/{config['NAME']}"
+    return os.environ | {
+        "DATABASE_URL": url,
+        "VAR_DIR": str(tmp_path),
+        "SECRET_KEY": site.SECRET_KEY,
+        "FIELD_ENCRYPTION_KEYS": ",".join(site.FIELD_ENCRYPTION_KEYS),
+        "META_GRAPH_URL": "http://127.0.0.1:9",
+    }
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -10,6 +11,8 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415  settings are chosen first
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # otherwise a log file shows nothing of a worker until it ends
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as refusal:
