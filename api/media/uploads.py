@@ -25,6 +25,8 @@ TOO_MANY = _("An organization has at most %(limit)s uploaded files. Delete some 
 
 LIFETIME = timedelta(days=30)
 """After the upload, and after each message with the file."""
+PROLONGED_EVERY = timedelta(days=1)
+"""A file that is sent more often keeps its time."""
 
 
 def media_of(organization: Organization, *, now: datetime) -> QuerySet[Media]:
@@ -69,8 +71,10 @@ def sendable_file(*, organization: Organization, pk: int, kind: str, now: dateti
     if media is None:
         return None
     check_media(kind, media.mime_type, media.size)
+    until = now + LIFETIME
+    is_due = media.expires_at <= until - PROLONGED_EVERY
     # None is updated if it has just been deleted.
-    if not media_of(organization, now=now).filter(pk=pk).update(expires_at=now + LIFETIME):
+    if is_due and not media_of(organization, now=now).filter(pk=pk).update(expires_at=until):
         return None
     return SharedFile(
         kind=kind,

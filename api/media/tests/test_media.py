@@ -12,6 +12,7 @@ from PIL import Image
 
 from api.conftest import ApiClient, Shop
 from api.media.expired_media import delete_expired_media
+from api.media.uploads import LIFETIME
 from api.models import Media
 from chats.conftest import Meta, joelma, meta, number
 from chats.models import Attachment
@@ -129,6 +130,20 @@ def test_an_expired_file_is_deleted_and_messages_keep_theirs(api: ApiClient, pat
     assert [default_storage.exists(name) for name in names] == [False, True]
     assert storage_used(shop.organization) == len(png()) + shop.media.size
     assert body_of(api.get(f"messages/{message}/files/0/")) == png()
+
+
+@pytest.mark.parametrize(("hours_left", "is_prolonged"), [(1, True), (29 * 24 - 1, True), (29 * 24 + 1, False)])
+def test_a_message_prolongs_the_life_of_its_file_once_a_day(
+    api: ApiClient, path: str, shop: Shop, hours_left: int, is_prolonged: bool
+) -> None:
+    before = timezone.now() + timedelta(hours=hours_left)
+    Media.objects.update(expires_at=before)
+    media = api.get("media/").json()["results"][0]["id"]
+
+    assert api.post(path, {"kind": "document", "media": media}, Idempotency_Key="1").status_code == 201
+
+    after = Media.objects.get().expires_at
+    assert (after > timezone.now() + LIFETIME - timedelta(minutes=1)) if is_prolonged else (after == before)
 
 
 def test_a_file_that_the_storage_lost_is_a_404_document(api: ApiClient, shop: Shop) -> None:

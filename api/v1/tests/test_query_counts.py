@@ -70,7 +70,7 @@ def test_each_statement_of_a_message_has_its_purpose(api: ApiClient, ids: dict[s
 EXTRA: list[tuple[str, dict[str, Any], int]] = [
     ("a quote", TEXT | {"quoted": "message_id"}, 1),
     ("a reaction", {"kind": "reaction", "message": "message_id", "emoji": "👍"}, 4),
-    ("an uploaded file", {"kind": "document", "media": "media_id"}, 3),
+    ("an uploaded file", {"kind": "document", "media": "media_id"}, 2),
 ]
 
 
