@@ -4,7 +4,7 @@ Plain Python without Django, shared by the hub and the simulator. The facts are 
 
     signature       `sign`, `matching_secret`
     payloads        `parse`, `iterate`: the body of a webhook as items
-    graph           `Graph`: calls to Meta; `make_session`
+    graph           `Graph`: calls to Meta; `Connections` that they share
     errors          `explained`, `can_try_again`, `own_words`: what an error code means
     messages        builders of API objects; `media_types`, `message_checks`, `template_checks` and `limits` check them
     wa_ids          `read_phone_number`, `same_person_key`, `variants`, `formatted`

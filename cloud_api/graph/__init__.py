@@ -5,9 +5,10 @@ from cloud_api.graph.client import Graph, TimeLimits
 from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, WrongHost
 from cloud_api.graph.media import Downloaded, Media
 from cloud_api.graph.messages import Recipient, Sent
-from cloud_api.graph.transport import make_session
+from cloud_api.graph.transport import Connections
 
 __all__ = [
+    "Connections",
     "Downloaded",
     "Graph",
     "GraphError",
@@ -18,5 +19,4 @@ __all__ = [
     "TimeLimits",
     "TooLarge",
     "WrongHost",
-    "make_session",
 ]

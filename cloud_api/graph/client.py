@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, BinaryIO
-from urllib.parse import parse_qsl, quote, urljoin
+from urllib.parse import parse_qsl, quote, urlencode, urljoin
 
-import requests
+from urllib3 import BaseHTTPResponse
 
 from cloud_api.business_profile import PROFILE_FIELDS, BusinessProfile, profile_of
 from cloud_api.graph.counts import counted_call
 from cloud_api.graph.errors import GraphError, OutcomeUnknown, TooLarge, number_of, response_content
 from cloud_api.graph.media import Downloaded, Media, UploadForm, checked_url, hex_digest
 from cloud_api.graph.messages import Recipient, Sent, object_of, sent_of, text_of, texts_of
-from cloud_api.graph.transport import NoResponse, TimedAdapter, chunks, open_response, time_limit
+from cloud_api.graph.transport import Connections, NoResponse, chunks, time_limit
 
 MOST_JSON = 4 * 2**20
 MOST_PAGES = 100
@@ -47,10 +47,10 @@ class TimeLimits:
 
 
 class Graph:
-    """The Graph API with one access token. Threads may share it and its session.
+    """The Graph API with one access token. Threads may share it and its connections.
 
-    `url` and `version` are as configured, such as https://graph.facebook.com and v25.0. `session` is from `make_session`. Each
-    call raises GraphError if Graph refused it or was not reached, and keeps the limits of `patience`.
+    `url` and `version` are as configured, such as https://graph.facebook.com and v25.0. Each call raises GraphError if Graph
+    refused it or was not reached, and keeps the limits of `patience`.
     """
 
     def __init__(
@@ -60,14 +60,12 @@ class Graph:
         version: str,
         token: str,
         app_secret: str = "",
-        session: requests.Session,
+        connections: Connections,
         patience: TimeLimits | None = None,
     ) -> None:
-        if not isinstance(session.get_adapter(url), TimedAdapter):
-            raise TypeError("the session is not one of make_session's")
         self._url = url.rstrip("/")
         self._version = version
-        self._session = session
+        self._connections = connections
         self._patience = patience or TimeLimits()
         self._authorization = {"Authorization": f"Bearer {token}"}
         self._proof = {"appsecret_proof": appsecret_proof(app_secret, token)} if app_secret else {}
@@ -111,7 +109,7 @@ class Graph:
         """Uploads a file and returns its media id. Meta keeps it for 30 days. `file` must support seek."""
         form = UploadForm(file, name=name, mime_type=mime_type)
         path, patience = _path(phone_number_id, "media"), self._patience.transfer
-        answer = self._ask("POST", path, patience=patience, body=form, headers={"Content-Type": form.content_type})
+        answer = self._ask("POST", path, patience=patience, body=form, headers=form.headers)
         return _text_of(answer, "id")
 
     def media(self, media_id: str, *, phone_number_id: str = "") -> Media:
@@ -240,39 +238,42 @@ class Graph:
         headers: Mapping[str, str] | None = None,
         hidden: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Makes a request. Raises GraphError for a refusal, and Broken if there is no readable response."""
-        kind = {"Content-Type": "application/json"} if content is not None else {}
+        """Makes a request. Raises GraphError for a refusal, and NoResponse if there is no readable response."""
+        all_headers = {**self._authorization, **(headers or {})}
+        if content is not None:
+            all_headers["Content-Type"] = "application/json"
+        query = urlencode({**(parameters or {}), **self._proof})
+        url = f"{self._url}/{self._version}{path}" + (f"?{query}" if query else "")
         sent = body if content is None else json.dumps(content).encode()
-        options = {"params": {**(parameters or {}), **self._proof}, "data": sent}
-        options["headers"] = {**self._authorization, **kind, **(headers or {})}
         with (
             counted_call(),
             time_limit(patience, rest=self._patience.rest),
-            open_response(self._session, method, f"{self._url}/{self._version}{path}", **options) as answer,
+            self._connections.open_response(method, url, headers=all_headers, body=sent) as answer,
         ):
             return response_content(
                 _whole(answer),
-                http_status=answer.status_code,
+                http_status=answer.status,
                 headers=answer.headers,
                 hidden={*self._secrets, *hidden},
             )
 
-    def _file_at(self, url: str) -> requests.Response:
+    def _file_at(self, url: str) -> BaseHTTPResponse:
         """Returns the response with the file. Each redirect is checked before the token is sent there."""
         for _ in range(MOST_REDIRECTS + 1):
             url = checked_url(url, self._url)
-            answer = open_response(self._session, "GET", url, headers=self._authorization)
-            if not answer.is_redirect:
+            answer = self._connections.open_response("GET", url, headers=self._authorization)
+            location = answer.get_redirect_location()
+            if not location:
                 return self._or_refusal(answer)
             answer.close()
-            url = urljoin(url, answer.headers["Location"])
-        raise GraphError(None, "The file's address leads to ever others.", http_status=answer.status_code)
+            url = urljoin(url, location)
+        raise GraphError(None, "The file's address leads to ever others.", http_status=answer.status)
 
-    def _or_refusal(self, answer: requests.Response) -> requests.Response:
-        if answer.status_code == HTTPStatus.OK:
+    def _or_refusal(self, answer: BaseHTTPResponse) -> BaseHTTPResponse:
+        if answer.status == HTTPStatus.OK:
             return answer
         with answer:
-            status, headers = answer.status_code, answer.headers
+            status, headers = answer.status, answer.headers
             response_content(_whole(answer), http_status=status, headers=headers, hidden=self._secrets)
         raise GraphError(None, f"HTTP status {status}", http_status=status)
 
@@ -289,7 +290,7 @@ def _path(*parts: str) -> str:
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
-def _whole(answer: requests.Response) -> bytes | None:
+def _whole(answer: BaseHTTPResponse) -> bytes | None:
     """Returns the body, None if it is too large or incomplete."""
     body = b""
     try:
@@ -302,7 +303,7 @@ def _whole(answer: requests.Response) -> bytes | None:
     return body
 
 
-def _write(answer: requests.Response, into: BinaryIO, most: int) -> Downloaded:
+def _write(answer: BaseHTTPResponse, into: BinaryIO, most: int) -> Downloaded:
     announced = answer.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced[:20]) > most:
         raise TooLarge(f"The file has more than {most} bytes.")

@@ -100,7 +100,7 @@ def response_content(
     """Returns the object in a response. `body` is None if it could not be read. `hidden` are texts that no error may quote.
 
     Raises GraphError for a refusal, which is recognized by its code, whatever the HTTP status, or else by the status. Raises
-    Broken for everything else.
+    NoResponse for everything else.
     """
     content = _parsed(body)
     wait = retry_after(headers)

@@ -58,7 +58,7 @@ def checked_url(url: str, graph_url: str) -> str:
     """Returns the URL of a file if the token may be sent there: https below Meta's hosts, or the origin of the configured Graph
     URL. Raises WrongHost.
 
-    Uses the parser with which `requests` connects, because two parsers may find two different hosts in one URL.
+    Uses the parser with which urllib3 connects, because two parsers may find two different hosts in one URL.
     """
     if _UNSAFE.search(url):
         raise WrongHost("The file's address has characters that no address has.")
@@ -86,7 +86,6 @@ class UploadForm:
 
     def __init__(self, file: BinaryIO, *, name: str, mime_type: str) -> None:
         boundary = secrets.token_hex(16)
-        self.content_type = f"multipart/form-data; boundary={boundary}"
         fields = [_field("messaging_product", "whatsapp"), _field("type", mime_type)]
         heading = RequestField("file", "", filename=name)
         heading.make_multipart(content_type=mime_type)
@@ -94,10 +93,8 @@ class UploadForm:
         self._before = "".join(f"--{boundary}\r\n{part}" for part in parts).encode()
         self._after = f"\r\n--{boundary}--\r\n".encode()
         self._file = file
-        self._size = file.seek(0, os.SEEK_END)
-
-    def __len__(self) -> int:
-        return len(self._before) + self._size + len(self._after)
+        size = len(self._before) + file.seek(0, os.SEEK_END) + len(self._after)
+        self.headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(size)}
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._before

@@ -1,5 +1,5 @@
-"""HTTP with one time limit for a whole call. The time-out of `requests` applies to each read, so a server that sends one byte at
-a time never exceeds it.
+"""HTTP with one time limit for a whole call. The time-out of urllib3 applies to each read, so a server that sends one byte at a
+time never exceeds it.
 
 A context variable passes the call's limit to the sockets: each operation of a socket lasts at most as long as the call may. Two
 things are outside the limit: the DNS lookup, and a host with several addresses, each of which is tried for up to
@@ -9,28 +9,26 @@ CONNECT_PATIENCE.
 import io
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any, TypeVar, cast
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+import certifi
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 T = TypeVar("T")
 
 CONNECT_PATIENCE = 4.0
-
-
 CHUNK = 64 * 2**10
+HEADERS = {"User-Agent": "whatsapp-hub", "Accept-Encoding": "identity"}
 
-FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
+FAILURES = (HTTPError, HTTPException, OSError, ValueError)
 """Exceptions of the layers below. OSError comes from sockets and TLS, ValueError from impossible URLs and headers."""
 
 
@@ -69,7 +67,7 @@ _call: ContextVar[Call] = ContextVar("graph_call")
 
 @contextmanager
 def time_limit(seconds: float, *, rest: float) -> Iterator[None]:
-    """Limits the time of all exchanges inside, together, to `seconds`. After that they raise Broken. For `rest` see Call."""
+    """Limits the time of all exchanges inside, together, to `seconds`. After that they raise NoResponse. For `rest` see Call."""
     before = _call.set(Call(time.monotonic() + seconds, rest))
     try:
         yield
@@ -77,19 +75,14 @@ def time_limit(seconds: float, *, rest: float) -> Iterator[None]:
         _call.reset(before)
 
 
-def open_response(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-    """Makes a request and returns the response when its headers have arrived. The body is still to be read. Raises Broken."""
-    return _guarded(lambda: session.request(method, url, stream=True, allow_redirects=False, **options))
-
-
-def chunks(answer: requests.Response) -> Iterator[bytes]:
-    """Yields the response's body as it was transferred, not decoded. Raises Broken."""
-    while chunk := _guarded(lambda: answer.raw.read(CHUNK, decode_content=False)):
+def chunks(answer: BaseHTTPResponse) -> Iterator[bytes]:
+    """Yields the response's body as it was transferred, not decoded. Raises NoResponse."""
+    while chunk := _guarded(lambda: answer.read(CHUNK)):
         yield chunk
 
 
 def _guarded(step: Callable[[], T]) -> T:
-    """Raises Broken instead of exceptions of the layers below, which contain URL, token and body. It is raised after they are
+    """Raises NoResponse instead of exceptions of the layers below, which contain URL, token and body. It is raised after they are
     gone, so that they are not its context."""
     try:
         return step()
@@ -179,21 +172,26 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class TimedAdapter(HTTPAdapter):
-    """An adapter that keeps the limit of the current call. It does not work outside of a call."""
+class Connections:
+    """Connections that threads may share, up to `kept` of which stay open for each host. They keep the limit of the current call,
+    and do not work outside of one. They have no cookies, ignore the environment, follow no redirects and retry nothing. `ca_certs`
+    is a file of certificates to trust, Mozilla's by default."""
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    def __init__(self, *, kept: int = 64, ca_certs: str | None = None) -> None:
+        self._pools = PoolManager(maxsize=kept, cert_reqs="CERT_REQUIRED", ca_certs=ca_certs or certifi.where())
+        self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
+    def __enter__(self) -> Self:
+        return self
 
-def make_session(*, connections: int = 64) -> requests.Session:
-    """Returns a session for Graph that threads may share. It keeps up to `connections` connections and no cookies, ignores the
-    environment, follows no redirects and retries nothing."""
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update({"User-Agent": "whatsapp-hub", "Accept-Encoding": "identity"})
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, TimedAdapter(pool_maxsize=connections))
-    return session
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._pools.clear()
+
+    def open_response(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | Iterable[bytes] | None = None
+    ) -> BaseHTTPResponse:
+        """Makes a request and returns the response when its headers have arrived. The body is still to be read. Raises
+        NoResponse."""
+        sent = {"headers": {**HEADERS, **headers}, "body": body}
+        options = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
+        return _guarded(lambda: self._pools.urlopen(method, url, **sent, **options))

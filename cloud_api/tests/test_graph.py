@@ -20,14 +20,23 @@ from email.utils import format_datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloud_api import messages
 from cloud_api.errors import Remedy
-from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient, Sent, TimeLimits, TooLarge, WrongHost, make_session
+from cloud_api.graph import (
+    Connections,
+    Graph,
+    GraphError,
+    OutcomeUnknown,
+    Recipient,
+    Sent,
+    TimeLimits,
+    TooLarge,
+    WrongHost,
+)
 from cloud_api.graph.media import checked_url
 
 TOKEN = "EAAtoken0123456789"
@@ -141,23 +150,23 @@ def server():
 
 
 @pytest.fixture
-def session():
-    with make_session() as session:
-        yield session
+def connections():
+    with Connections() as connections:
+        yield connections
 
 
 @pytest.fixture
-def graph(server, session):
-    return connected(server.url, session)
+def graph(server, connections):
+    return connected(server.url, connections)
 
 
 @pytest.fixture
-def hasty(server, session):
-    return connected(server.url, session, SHORT)
+def hasty(server, connections):
+    return connected(server.url, connections, SHORT)
 
 
-def connected(url, session, patience=None, *, token=TOKEN):
-    return Graph(url=url, version="v25.0", token=token, app_secret=APP_SECRET, session=session, patience=patience)
+def connected(url, connections, patience=None, *, token=TOKEN):
+    return Graph(url=url, version="v25.0", token=token, app_secret=APP_SECRET, connections=connections, patience=patience)
 
 
 def send(graph, to=TO, **more):
@@ -230,8 +239,8 @@ def test_a_message_goes_out_as_the_api_wants_it(server, graph) -> None:
     }
 
 
-def test_without_the_apps_secret_there_is_no_proof(server, session) -> None:
-    send(Graph(url=server.url + "/", version="v25.0", token=TOKEN, session=session))
+def test_without_the_apps_secret_there_is_no_proof(server, connections) -> None:
+    send(Graph(url=server.url + "/", version="v25.0", token=TOKEN, connections=connections))
     assert server.requests[0].target == f"/v25.0/{NUMBER}/messages"
 
 
@@ -266,8 +275,8 @@ def test_a_connection_that_the_server_closed_meanwhile_costs_no_message(server, 
     assert [request.connection for request in server.requests] == [1, 2, 3]
 
 
-def test_a_connection_that_rested_long_is_not_trusted(server, session) -> None:
-    graph = connected(server.url, session, TimeLimits(rest=0.05))
+def test_a_connection_that_rested_long_is_not_trusted(server, connections) -> None:
+    graph = connected(server.url, connections, TimeLimits(rest=0.05))
     send(graph)
     time.sleep(0.1)
     send(graph)
@@ -279,11 +288,6 @@ def test_no_cookie_is_kept(server, graph) -> None:
     send(graph)
     send(graph)
     assert "cookie" not in server.requests[1].headers
-
-
-def test_a_session_that_cannot_keep_the_limit_is_not_taken(server) -> None:
-    with requests.Session() as session, pytest.raises(TypeError):
-        Graph(url=server.url, version="v25.0", token=TOKEN, session=session)
 
 
 @pytest.mark.parametrize("phone_number_id", ["", "..", ".", " . "])
@@ -301,10 +305,10 @@ def test_an_id_cannot_leave_its_place_in_the_path(server, graph) -> None:
 # What surely was not sent
 
 
-def test_nobody_listens(session) -> None:
+def test_nobody_listens(connections) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    graph = connected(f"http://127.0.0.1:{port}", session)
+    graph = connected(f"http://127.0.0.1:{port}", connections)
     with pytest.raises(GraphError) as refused:
         send(graph)
     assert (refused.value.code, refused.value.permanent, refused.value.remedy) == (None, False, Remedy.SOON)
@@ -312,8 +316,8 @@ def test_nobody_listens(session) -> None:
     assert_keeps_secrets(refused.value)
 
 
-def test_a_host_that_does_not_exist(session) -> None:
-    graph = connected("http://graph.invalid", session)
+def test_a_host_that_does_not_exist(connections) -> None:
+    graph = connected("http://graph.invalid", connections)
     with pytest.raises(GraphError) as refused:
         send(graph)
     assert (refused.value.code, refused.value.permanent) == (None, False)
@@ -321,8 +325,8 @@ def test_a_host_that_does_not_exist(session) -> None:
 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN}é…"])
-def test_a_token_that_cannot_be_a_header_is_not_told(server, session, token) -> None:
-    graph = connected(server.url, session, token=token)
+def test_a_token_that_cannot_be_a_header_is_not_told(server, connections, token) -> None:
+    graph = connected(server.url, connections, token=token)
     with pytest.raises(GraphError) as refused:
         send(graph)
     assert_keeps_secrets(refused.value)
@@ -497,9 +501,9 @@ def test_a_slow_answer_within_the_limit_is_taken(server, graph) -> None:
 
 
 def test_a_server_that_does_not_read_is_left_at_the_limit() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, make_session() as session:
+    with socket.create_server(("127.0.0.1", 0)) as listener, Connections() as connections:
         graph = Graph(
-            url=f"http://127.0.0.1:{listener.getsockname()[1]}", version="v1", token=TOKEN, session=session, patience=SHORT
+            url=f"http://127.0.0.1:{listener.getsockname()[1]}", version="v1", token=TOKEN, connections=connections, patience=SHORT
         )
         began = time.monotonic()
         with pytest.raises(GraphError) as failed:
@@ -543,35 +547,39 @@ def secure(certificate):
     server.close()
 
 
-def test_over_tls_a_message_goes_out_and_the_connection_is_kept(secure, session, certificate) -> None:
-    session.verify = str(certificate)
-    graph = connected(secure.url, session)
+@pytest.fixture
+def trusting(certificate):
+    with Connections(ca_certs=str(certificate)) as connections:
+        yield connections
+
+
+def test_over_tls_a_message_goes_out_and_the_connection_is_kept(secure, trusting) -> None:
+    graph = connected(secure.url, trusting)
     assert [send(graph).wamid for _ in range(2)] == ["wamid.A"] * 2
     assert [request.connection for request in secure.requests] == [1, 1]
 
 
-def test_over_tls_the_limit_holds_too(secure, session, certificate) -> None:
-    session.verify = str(certificate)
+def test_over_tls_the_limit_holds_too(secure, trusting) -> None:
     secure.answers = [UNKNOWN["body drips"]]
-    graph = connected(secure.url, session, SHORT)
+    graph = connected(secure.url, trusting, SHORT)
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown):
         send(graph)
     assert time.monotonic() - began < SOON
 
 
-def test_a_server_that_is_not_who_it_says_gets_no_message(secure, session) -> None:
-    graph = connected(secure.url, session)
+def test_a_server_that_is_not_who_it_says_gets_no_message(secure, connections) -> None:
+    graph = connected(secure.url, connections)
     with pytest.raises(GraphError) as failed:
         send(graph)
     assert failed.value.details == "SSLCertVerificationError"
     assert secure.requests == []
 
 
-def test_a_handshake_that_never_ends_is_left_at_the_limit(session) -> None:
+def test_a_handshake_that_never_ends_is_left_at_the_limit(connections) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        graph = connected(url, session, SHORT)
+        graph = connected(url, connections, SHORT)
         began = time.monotonic()
         with pytest.raises(GraphError) as failed:
             send(graph)

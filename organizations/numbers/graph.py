@@ -2,17 +2,16 @@
 
 from functools import cache
 
-import requests
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db.models import QuerySet
 
-from cloud_api.graph import Graph, make_session
+from cloud_api.graph import Connections, Graph
 from organizations.models import PhoneNumber
 from organizations.numbers.number_secrets import read_secret
 
 
-def graph_for(number: PhoneNumber, session: requests.Session | None = None) -> Graph:
+def graph_for(number: PhoneNumber, connections: Connections | None = None) -> Graph:
     """Returns a client with the number's token and secret, without those that no key decrypts. All clients share the connections
     of the process."""
     return Graph(
@@ -20,7 +19,7 @@ def graph_for(number: PhoneNumber, session: requests.Session | None = None) -> G
         version=settings.META_GRAPH_VERSION,
         token=read_secret(number, "meta_token") or "",
         app_secret=read_secret(number, "app_secret") or settings.META_APP_SECRET,
-        session=session or _shared_session(),
+        connections=connections or _shared_connections(),
     )
 
 
@@ -34,5 +33,5 @@ def load_with_secrets(numbers: QuerySet[PhoneNumber]) -> list[PhoneNumber]:
 
 
 @cache
-def _shared_session() -> requests.Session:
-    return make_session(connections=128)
+def _shared_connections() -> Connections:
+    return Connections(kept=128)

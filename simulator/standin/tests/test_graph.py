@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud_api import messages
-from cloud_api.graph import Graph, GraphError, Recipient, make_session
+from cloud_api.graph import Connections, Graph, GraphError, Recipient
 from simulator.standin import running_standin
 from simulator.standin.server import SECRET, WABA
 from simulator.standin.tests.receiver import Receiver
@@ -69,8 +69,8 @@ def standin(running):
 
 @pytest.fixture
 def graph(standin):
-    with make_session() as session:
-        yield Graph(url=standin.url, version="v25.0", token=TOKEN, app_secret=SECRET, session=session)
+    with Connections() as connections:
+        yield Graph(url=standin.url, version="v25.0", token=TOKEN, app_secret=SECRET, connections=connections)
 
 
 def ask(standin, method, path, *, token=TOKEN, version="v25.0", **options):
@@ -429,9 +429,9 @@ def test_the_address_of_a_file_needs_the_token(standin, graph) -> None:
 
 def test_url_of_a_file_is_valid_for_five_minutes() -> None:
     clock = SimpleNamespace(time=1_795_003_200.0)
-    with running_standin(now=lambda: clock.time) as standin, make_session() as session:
+    with running_standin(now=lambda: clock.time) as standin, Connections() as connections:
         standin.connect(NUMBER)
-        graph = Graph(url=standin.url, version="v25.0", token=TOKEN, session=session)
+        graph = Graph(url=standin.url, version="v25.0", token=TOKEN, connections=connections)
         url = graph.media(graph.upload(NUMBER, io.BytesIO(PNG), name="a.png", mime_type="image/png")).url
         clock.time += 299
         graph.download(url, io.BytesIO(), most=1000)
