@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -192,6 +193,5 @@ class Connections:
     ) -> BaseHTTPResponse:
         """Makes a request and returns the response when its headers have arrived. The body is still to be read. Raises
         NoResponse."""
-        sent = {"headers": {**HEADERS, **headers}, "body": body}
-        options = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
-        return _guarded(lambda: self._pools.urlopen(method, url, **sent, **options))
+        request = partial(self._pools.urlopen, method, url, headers={**HEADERS, **headers}, body=body)
+        return _guarded(partial(request, redirect=False, retries=False, preload_content=False, decode_content=False))
