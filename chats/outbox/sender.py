@@ -15,7 +15,7 @@ own, which may be repeated without harm.
 import logging
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,6 +51,7 @@ from cloud_api.errors import FILE_REFUSED, TOKEN_REFUSED, WINDOW_CLOSED
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient
 from cloud_api.messages import template_name
 from jobs.batches import apply_batch
+from jobs.bulk_writes import update_columns
 from jobs.models import Lease
 from jobs.transactions import is_away, run_in_transaction
 from jobs.worker import SideLane, format_without_message
@@ -63,8 +64,9 @@ from organizations.numbers.suspension import stop_sending
 
 log = logging.getLogger(__name__)
 
-MAX_IN_FLIGHT = 128
-"""Concurrent requests to Graph of one worker."""
+MAX_IN_FLIGHT = 512
+"""Attempts of one worker that wait for their slot, for Graph, or for their result to be stored. Threads are started as they are
+needed. With fewer, a busy worker would lease and store fewer messages in each transaction, at a higher cost for each."""
 LEASE_SECONDS = 40.0
 """Renewed while an attempt waits or runs."""
 MAX_UPLOADS = 16
@@ -414,9 +416,7 @@ def _mark_as_sending(attempts: Sequence[SendAttempt], queues: Mapping[int, Any])
     QueuedMessage.objects.filter(pk__in=message_ids).update(attempted_at=Now())
     queued = Message.objects.filter(pk__in=message_ids, message_status=MessageStatus.QUEUED)
     queued.update(message_status=MessageStatus.SENDING)
-    by_bucket: dict[datetime, list[int]] = defaultdict(list)
-    for queue in (queues[attempt.contact_id] for attempt in attempts):
-        by_bucket[rate_limits.bucket_full_after_send(queue.bucket_full_at, queue.now)].append(queue.pk)
+    leased = [queues[attempt.contact_id] for attempt in attempts]
+    buckets = {queue.pk: [rate_limits.bucket_full_after_send(queue.bucket_full_at, queue.now)] for queue in leased}
     # Not `update_rows`: its INSERT, even of rows that exist, locks contacts, which other transactions lock before the queues.
-    for bucket_full_at, contact_ids in by_bucket.items():
-        SendQueue.objects.filter(pk__in=contact_ids).update(bucket_full_at=bucket_full_at)
+    update_columns(SendQueue, ["bucket_full_at"], buckets)

@@ -49,8 +49,8 @@ class TimeLimits:
 class Graph:
     """The Graph API with one access token. Threads may share it and its connections.
 
-    `url` and `version` are as configured, such as https://graph.facebook.com and v25.0. Each call raises GraphError if Graph
-    refused it or was not reached, and keeps the limits of `patience`.
+    `url` and `version` are as configured, such as https://graph.facebook.com and v25.0. Raises ValueError for another kind of
+    address. Each call raises GraphError if Graph refused it or was not reached, and keeps the limits of `patience`.
     """
 
     def __init__(
@@ -63,6 +63,8 @@ class Graph:
         connections: Connections,
         patience: TimeLimits | None = None,
     ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("Graph's address begins with neither http:// nor https://.")
         self._url = url.rstrip("/")
         self._version = version
         self._connections = connections

@@ -305,6 +305,12 @@ def test_an_id_cannot_leave_its_place_in_the_path(server, graph) -> None:
 # What surely was not sent
 
 
+@pytest.mark.parametrize("url", ["", "graph.facebook.com", "gopher://graph.facebook.com"])
+def test_an_address_of_another_kind_is_refused_at_once(connections, url) -> None:
+    with pytest.raises(ValueError, match="http"):
+        connected(url, connections)
+
+
 def test_nobody_listens(connections) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

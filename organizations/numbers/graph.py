@@ -34,4 +34,4 @@ def load_with_secrets(numbers: QuerySet[PhoneNumber]) -> list[PhoneNumber]:
 
 @cache
 def _shared_connections() -> Connections:
-    return Connections(kept=128)
+    return Connections(kept=512)  # as many as the outbox uses
