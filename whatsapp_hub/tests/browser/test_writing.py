@@ -138,7 +138,9 @@ def test_after_a_refresh_messages_are_still_one_stop(open_page: Open, hub: Hub, 
     expect(page.locator("#thread .message:not([tabindex])")).to_have_count(0)
 
 
-def test_a_refresh_leaves_the_focus_on_the_message_that_has_it(open_page: Open, hub: Hub, ana: User, conversation: str, worker: None) -> None:
+def test_a_refresh_leaves_the_focus_on_the_message_that_has_it(
+    open_page: Open, hub: Hub, ana: User, conversation: str, worker: None
+) -> None:
     page = open_page(conversation, ana)
     page.wait_for_timeout(800)
     page.locator("#thread .message").last.focus()
