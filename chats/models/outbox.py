@@ -85,15 +85,14 @@ class SendQueueQuerySet(LeasedQuerySet["SendQueue"]):
     def advance(self, contact_ids: Collection[int]) -> None:
         """Moves queues on to their next message. A queue without messages becomes done.
 
-        Must run in a transaction. The caller must hold the leases of these queues, and this ends them.
+        Must run in a transaction that has these queues locked and holds their leases, which this ends.
         """
         if not contact_ids:
             return
-        # Lock before reading: a message that is added at the same time is either seen here, or makes the queue due afterwards.
-        ids = set(self.select_for_update().filter(pk__in=contact_ids).order_by("pk").values_list("pk", flat=True))
-        with_messages = set(QueuedMessage.objects.filter(contact__in=ids).values_list("contact", flat=True).distinct())
+        # The lock: a message that is added at the same time is either seen here, or makes the queue due afterwards.
+        with_messages = set(QueuedMessage.objects.filter(contact__in=contact_ids).values_list("contact", flat=True).distinct())
         self.filter(pk__in=with_messages).update(state=State.DUE, **EMPTY_LEASE)
-        self.filter(pk__in=ids - with_messages).update(state=State.DONE, **EMPTY_LEASE)
+        self.filter(pk__in=set(contact_ids) - with_messages).update(state=State.DONE, **EMPTY_LEASE)
 
     def merge(self, *, kept: Contact, absorbed: Contact) -> None:
         """Moves the queued messages of `absorbed` to the queue of `kept`. Must run in a transaction, before the messages of either

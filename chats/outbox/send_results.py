@@ -51,6 +51,11 @@ minutes."""
 MAX_BACKOFF = 3600.0
 """Seconds."""
 MAX_WAMID_LENGTH = 255
+COLUMNS_OF_MESSAGES = (
+    *("phone_number", "contact", "is_user_message", "wamid", "callback_data", "target_wamid"),
+    *("message_status", "errors", "create_in", "updated_at"),
+)
+"""What storing a result reads and writes of its message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +320,8 @@ def _lock_rows(attempts: Sequence[SendAttempt]) -> tuple[dict[int, Message], set
     contact_ids = {attempt.contact_id for attempt in attempts}
     list(_for_update(Contact, contact_ids).values_list("pk"))
     tokens = dict(_for_update(SendQueue, contact_ids).values_list("pk", "lease_token"))
-    messages = {message.pk: message for message in _for_update(Message, (attempt.message_id for attempt in attempts))}
+    locked = _for_update(Message, (attempt.message_id for attempt in attempts))
+    messages = {message.pk: message for message in locked.only(*COLUMNS_OF_MESSAGES)}
     return messages, {id(each) for each in attempts if tokens.get(each.contact_id) == each.lease_token}
 
 

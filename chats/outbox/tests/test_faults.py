@@ -1,10 +1,12 @@
 """Faults in the outbox stay with the number, the message or the file they are about."""
 
+import itertools
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,9 @@ from chats.outbox import rate_limits, sender
 from chats.outbox.message_queue import queue_message
 from chats.outbox.send_results import reject_result, return_attempts, store_results
 from chats.outbox.tests.steps import InThread, bodies, error_of, make_due, statuses_of, wait_for, write
-from cloud_api.graph import Sent
+from cloud_api import messages
+from cloud_api.graph import GraphError, OutcomeUnknown, Sent
+from cloud_api.messages import Choice
 from conftest import apply_all
 from contacts.models import Contact
 from jobs.worker import SideLane
@@ -416,6 +420,33 @@ def test_the_messages_of_all_numbers_are_leased_in_one_transaction(meta, numbers
     assert {each.phone_number_id for each in attempts} == set(numbers)
     assert sum("BEGIN" in query["sql"] for query in queries) == 1
     assert sum(query["sql"].startswith("UPDATE") and "chat_outgoing" in query["sql"] for query in queries) == 1
+
+
+KINDS = [messages.text("Oi"), messages.buttons("Qual?", [Choice("1", "Um")]), messages.location(-15.7, -47.8)]
+RESULTS = [Sent("", None, None, None), GraphError(131026), OutcomeUnknown("no answer")]
+
+
+def test_more_messages_cost_no_more_statements(meta, people) -> None:
+    """Each message needs other columns, depending on its kind, and on its result."""
+    PhoneNumber.objects.update(messages_per_second=1000)
+    counts = []
+    all_contacts, few = people(45), len(KINDS) * len(RESULTS)
+    for contacts in (all_contacts[:few], all_contacts[few:]):
+        for contact, message in zip(contacts, itertools.cycle(KINDS), strict=False):
+            queue_message(contact=contact, message=message, token=uuid.uuid4(), origin=Origin.BOT, now=timezone.now())
+        with CaptureQueriesContext(connection) as leasing:
+            attempts = list(sender.Scheduler().lease_attempts(200))
+        assert len(attempts) == len(contacts)
+        results = [
+            (attempt, replace(result, wamid=f"wamid.{attempt.message_id}") if isinstance(result, Sent) else result)
+            for attempt, result in zip(attempts, itertools.cycle(RESULTS), strict=False)
+        ]
+        with CaptureQueriesContext(connection) as storing:
+            store_results(results)
+        counts.append((len(leasing), len(storing)))
+    (leasing_few, storing_few), (leasing_many, storing_many) = counts
+    assert leasing_many <= leasing_few < 25  # the first time, the row of the rate limit is created
+    assert storing_many == storing_few < 20
 
 
 def test_a_conversation_that_waits_for_its_retry_costs_one_query(meta, joelma) -> None:
