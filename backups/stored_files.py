@@ -12,10 +12,10 @@ from django.utils._os import safe_join
 
 from backups.backup_folders import sync
 from chats.models import ExportPart
-from privacy.models import PersonExport
+from privacy.models import PersonExport, PersonExportPart
 
 Progress = Callable[[int], object]
-NAME_COLUMNS = {(ExportPart, "name"), (PersonExport, "file")}
+NAME_COLUMNS = {(ExportPart, "name"), (PersonExport, "file"), (PersonExportPart, "name")}
 """Columns with names of files that are no FileField."""
 
 

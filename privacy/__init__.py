@@ -6,5 +6,6 @@ person_pages       the pages of both
 retention          deletes what is kept for a certain time only
 organization_end   deletes an organization for good, after a time in which it can be cancelled
 pages              the page of the data protection officer
+export_deletion    stops exports of one person, and deletes their files
 related_rows       the rows that belong to contacts, of all models
 """

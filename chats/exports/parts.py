@@ -7,7 +7,7 @@ import secrets
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.files.storage import default_storage
 
@@ -42,10 +42,22 @@ class PartText:
         return self._compressed.getvalue()
 
 
-class JoinedParts:
-    """A file-like object with all parts of an export, one after the other. With `compressed`, as one gzip file."""
+class StoredPart(Protocol):
+    """A part of a file. The sizes are bytes of its text, and of its file in the storage."""
 
-    def __init__(self, parts: Sequence[ExportPart], *, compressed: bool) -> None:
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def compressed_size(self) -> int: ...
+
+
+class JoinedParts:
+    """A file-like object with all parts of an export, one after the other. With `compressed`, as they are in the
+    storage: those of gzip are one gzip file."""
+
+    def __init__(self, parts: Sequence[StoredPart], *, compressed: bool) -> None:
         self._parts = parts
         self._is_compressed = compressed
         self._ends = list(accumulate((each.compressed_size if compressed else each.size or 0) for each in parts))

@@ -1,6 +1,7 @@
 """The lane of the worker that erases persons, step by step.
 
-    withdraw         messages that have not left are withdrawn; one that is being sent ends first
+    withdraw         messages that have not left are withdrawn, and exports of the person stop; one that is being sent or written
+                     ends first
     messages         messages with their statuses, files and search words
     own_log          the webhooks in the organization's log
     shared_log       its parts of webhooks that are in no log
@@ -31,6 +32,7 @@ from organizations.live.revisions import publish_revisions
 from privacy.erasure import leftovers, messages, raw_log
 from privacy.erasure.contacts import erase_contacts, erase_related_rows, find_again
 from privacy.erasure.person import PersonToErase
+from privacy.export_deletion import stop_exports
 from privacy.models import Erasure
 from webhooks.models import Webhook
 
@@ -68,7 +70,8 @@ def _run_step(lease: Lease, erasure: Erasure) -> bool:
     if erasure.step == "finish":
         return _finish(lease, erasure, person)
     if erasure.step == "withdraw":
-        if not messages.withdraw_queued(person):
+        is_withdrawn = messages.withdraw_queued(person)
+        if not stop_exports(erasure.organization_id, person.contacts) or not is_withdrawn:
             lease.held([erasure.pk]).update(due_at=Now() + RETRY_DELAY, lease_token=None)
             return False
         return _store(lease, erasure, person, "messages")

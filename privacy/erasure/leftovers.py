@@ -5,7 +5,6 @@ import re
 import zlib
 from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -13,7 +12,6 @@ from django.db.models import Q
 
 from chats.exports.deletion import delete_ended_files
 from chats.exports.services import end_exports
-from chats.media.file_storage import delete_files
 from chats.models import ExportProblem, StatusEvent, UnmatchedStatus
 from cloud_api.payloads.erasure import ErasedPerson, decoded_wamid, phone_of
 from cloud_api.wa_ids import candidates
@@ -25,6 +23,7 @@ from organizations.models import AccountEvent, Organization
 from organizations.storage import record_stored_file
 from privacy.erasure.messages import erase_statuses
 from privacy.erasure.person import PersonToErase
+from privacy.export_deletion import delete_exports
 from privacy.models import PersonExport
 
 STEP = 5_000
@@ -93,21 +92,12 @@ def erase_other_rows(person: PersonToErase, organization_id: int) -> dict[str, i
     all contacts or conversations, which somebody can make again, are deleted."""
     run_in_transaction(partial(end_exports, organization_id=organization_id, problem=ExportProblem.ERASED))
     delete_ended_files(organization_id)
-    exports = PersonExport.objects.filter(organization=organization_id, contact_id__in=person.contacts)
-    delete_files(filter(None, exports.values_list("file", flat=True)))
-    run_in_transaction(partial(_delete_exports, organization_id, exports))
+    delete_exports(PersonExport.objects.filter(organization=organization_id, contact_id__in=person.contacts))
     run_in_transaction(partial(_erase_in_admin_log, person))
     UnmatchedStatus.objects.filter(pk__in=_unmatched(person, organization_id)).delete()
     for pk in ContactImport.objects.filter(organization=organization_id).values_list("pk", flat=True):
         run_in_transaction(partial(_erase_in_import, person, pk))
     return None
-
-
-def _delete_exports(organization_id: int, exports: Any) -> None:
-    rows = list(exports.select_for_update().values_list("pk", "size"))
-    if size := sum(each for _, each in rows):
-        record_stored_file(organization_id=organization_id, size=-size)
-    PersonExport.objects.filter(pk__in=[pk for pk, _ in rows]).delete()
 
 
 def _unmatched(person: PersonToErase, organization_id: int) -> list[int]:

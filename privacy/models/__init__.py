@@ -2,7 +2,7 @@
 
 from privacy.models.erasures import Erasure
 from privacy.models.organization_deletions import DeletionStep, OrganizationDeletion
-from privacy.models.person_exports import PersonExport
+from privacy.models.person_exports import PersonExport, PersonExportPart
 from privacy.models.retention import PrivacySettings
 
-__all__ = ["DeletionStep", "Erasure", "OrganizationDeletion", "PersonExport", "PrivacySettings"]
+__all__ = ["DeletionStep", "Erasure", "OrganizationDeletion", "PersonExport", "PersonExportPart", "PrivacySettings"]

@@ -1,4 +1,4 @@
-"""Exports of one person: the queue of the worker, and the files until their links end."""
+"""Exports of one person: the queue of the worker, and the parts of the files until their links end."""
 
 from typing import Any, ClassVar
 
@@ -28,9 +28,9 @@ class PersonExport(LeasedRow):
     total = models.PositiveIntegerField(default=0, db_default=0)
     """Messages that the contact had at the start."""
     file = models.CharField(max_length=255, blank=True, default="", db_default="")
-    """The name of the file in the storage, set before it is saved. The file is complete when the state is done."""
+    """The name of the last part in the storage, set before it is saved. The parts are complete when the state is done."""
     size = models.PositiveBigIntegerField(default=0, db_default=0)
-    """Bytes of the file, which count in the organization's storage use."""
+    """Bytes of the parts that are finished, which count in the organization's storage use."""
 
     objects: Any = LeasedQuerySet["PersonExport"].as_manager()
     queue_column = "queue_id"
@@ -48,3 +48,40 @@ class PersonExport(LeasedRow):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class PersonExportPart(models.Model):
+    """A part of an export's file, in the storage: ZIP entries with files of messages. A row without a size belongs to a part that
+    is being written. The row is stored before the part, so that no part is left behind if the worker dies."""
+
+    export = models.ForeignKey(
+        PersonExport,
+        on_delete=models.CASCADE,
+        db_index=False,  # the unique constraint begins with it
+        related_name="parts",
+    )
+    position = models.PositiveIntegerField()
+    """In the file, from 0."""
+    name = models.CharField(max_length=255)
+    """In the storage."""
+    size = models.PositiveBigIntegerField(null=True)
+    """Bytes."""
+    entries: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    """What the directory at the end of the ZIP file says of the entries: see `privacy.person_export.zip_parts`."""
+    last_message: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    """The message whose files end the part: the ids of its contact and its own, and its time."""
+
+    class Meta:
+        db_table = "privacy_person_export_part"
+        constraints: ClassVar = [
+            # The parts of an export in order. Two workers never write the same part.
+            models.UniqueConstraint(fields=["export", "position"], name="one_person_export_part_each"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    @property
+    def compressed_size(self) -> int:
+        """Bytes in the storage, as of parts that are compressed."""
+        return self.size or 0

@@ -1,9 +1,11 @@
-"""Writes the ZIP file with everything about a person. Only some hundred rows are in memory at a time."""
+"""Writes the ZIP file with everything about a person: parts with the files of messages, and a last one with everything else. Only
+some hundred rows are in memory at a time."""
 
 import tempfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import IO, Any
 
 from django.core.files.storage import default_storage
@@ -11,32 +13,57 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 
 from chats.media.file_names import offered_name
-from chats.media.file_storage import storage_errors
+from chats.media.file_storage import StorageFailed, storage_error_text, storage_errors
 from chats.media.message_files import all_files_of, key_of
 from chats.models import Attachment, BotTurn, Message, QueuedMessage, ReadReceipt, SendQueue, StatusEvent
 from contacts.models import Contact, ContactWord
 from contacts.services import GivenLabel
 from organizations.models import Organization
+from privacy.models import PersonExportPart
 from privacy.person_export.readable_page import page_frame, page_messages
+from privacy.person_export.zip_parts import Entry, entries_of, last_zip_part, zip_part
 from privacy.related_rows import related_rows
+from privacy.retention.files import KINDS
 from privacy.retention.policies import settings_of
 
 BATCH = 500
 """Rows in memory."""
 CHUNK = 256 * 1024
 """Bytes of a file in memory."""
+MAX_PART_SIZE = 64 * 2**20
+"""A part with files of messages ends after the message with which it has reached so many bytes."""
 LEASE_COLUMNS = {"state", "due_at", "lease_token", "attempts", "reason"}
 NOT_ABOUT_THE_PERSON: tuple[type[Model], ...] = (ContactWord, SendQueue, QueuedMessage, ReadReceipt, BotTurn)
 """Rows by which the hub works."""
 
 Progress = Callable[[int], object]
 """Called with the number of messages that are written so far."""
+Position = dict[str, Any]
+"""A message in the order of the archive, as JSON: the ids of its contact and its own, and its time. Empty: before all messages."""
 
 
-def write_archive(target: IO[bytes], contacts: Sequence[Contact], progress: Progress) -> None:
-    """Writes everything about these contacts, who are one person."""
+def write_files(target: IO[bytes], contacts: Sequence[Contact], parts: Sequence[PersonExportPart]) -> tuple[list[Entry], Position]:
+    """Writes the part after these ones, with files of messages. Returns its entries, and the position of its last message. Without
+    entries there are no more files. Raises StorageFailed."""
+    position = parts[-1].last_message if parts else {}
+    copied = _paths(entry[0] for part in parts for entry in part.entries)
+    with zip_part(target) as archive:
+        for part in _batches([contact.pk for contact in contacts], after=position, kinds=KINDS):
+            files = all_files_of(part)
+            for message in part:
+                for file in files.get(key_of(message), ()):
+                    if file.pk not in copied:  # it may be, if the message has another contact or time since
+                        _copy(archive, file)
+                position = {"contact": message.contact_id, "sent_at": message.create_in.isoformat(), "message": message.pk}
+                if target.tell() >= MAX_PART_SIZE:
+                    return entries_of(archive), position
+        return entries_of(archive), position
+
+
+def write_archive(target: IO[bytes], contacts: Sequence[Contact], parts: Sequence[PersonExportPart], progress: Progress) -> None:
+    """Writes the last part, after these ones: everything about these contacts, who are one person."""
     ids = [contact.pk for contact in contacts]
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with last_zip_part(target, ((part.size or 0, part.entries) for part in parts)) as archive:
         _write_json(archive, "organization", [_organization_values(contacts[0].organization)])
         _write_rows(archive, "contacts", Contact.objects.filter(pk__in=ids))
         labels = GivenLabel.objects.filter(contact__in=ids).order_by("pk").values("contact_id", "label__name")
@@ -47,11 +74,12 @@ def write_archive(target: IO[bytes], contacts: Sequence[Contact], progress: Prog
         _write_json(archive, "messages", _message_values(ids, progress))
         _write_json(archive, "statuses", _status_values(ids))
         _write_json(archive, "files", _write_files(archive, ids))
+        paths = _paths(archive.namelist())
         with archive.open("index.html", "w") as page:
             head, end = page_frame(contacts)
             page.write(head.encode())
-            for part in _batches(ids):
-                page.write(page_messages(part, _paths(part)).encode())
+            for messages in _batches(ids):
+                page.write(page_messages(messages, _paths_of(messages, paths)).encode())
             page.write(end.encode())
 
 
@@ -83,17 +111,27 @@ def _write_json(archive: zipfile.ZipFile, name: str, values: Iterable[Any]) -> N
                     file.write(chunk)
 
 
-def _batches(ids: Sequence[int]) -> Iterator[list[Message]]:
-    """Yields the messages in the order of their times."""
+def _batches(ids: Sequence[int], *, after: Position | None = None, kinds: Collection[str] = ()) -> Iterator[list[Message]]:
+    """Yields the messages of these kinds, by default all, of each contact in the order of their times."""
     for contact_id in ids:
         rows = Message.objects.filter(contact=contact_id).order_by("create_in", "pk")
-        part = list(rows[:BATCH])
+        if kinds:
+            rows = rows.filter(kind__in=kinds)
+        if after and contact_id < after["contact"]:
+            continue
+        if after and contact_id == after["contact"]:
+            part = _following(rows, datetime.fromisoformat(after["sent_at"]), after["message"])
+        else:
+            part = list(rows[:BATCH])
         while part:
             yield part
-            last = part[-1]
-            later = rows.filter(create_in__gt=last.create_in)
-            same_time = rows.filter(create_in=last.create_in, pk__gt=last.pk)
-            part = [*same_time[:BATCH], *later[:BATCH]]
+            part = _following(rows, part[-1].create_in, part[-1].pk)
+
+
+def _following(rows: "QuerySet[Message]", sent_at: datetime, message_id: int) -> list[Message]:
+    later = rows.filter(create_in__gt=sent_at)
+    same_time = rows.filter(create_in=sent_at, pk__gt=message_id)
+    return [*same_time[:BATCH], *later[:BATCH]]
 
 
 def _message_values(ids: Sequence[int], progress: Progress) -> Iterator[dict[str, Any]]:
@@ -118,24 +156,26 @@ def _files(messages: Sequence[Message]) -> Iterator[tuple[Message, Attachment]]:
         yield from ((message, file) for file in found.get(key_of(message), ()))
 
 
-def _paths(messages: Sequence[Message]) -> dict[int, list[str]]:
-    """Returns the paths in the archive of each message's files, by the message's id."""
-    paths: dict[int, list[str]] = defaultdict(list)
+def _paths(names: Iterable[str]) -> dict[int, str]:
+    """Returns the names of those entries that are files of messages, by the ids of the files."""
+    paths = [name for name in names if name.startswith("files/")]
+    return {int(path.removeprefix("files/").partition("-")[0]): path for path in paths}
+
+
+def _paths_of(messages: Sequence[Message], paths: Mapping[int, str]) -> dict[int, list[str]]:
+    """Returns the paths of each message's files, by the message's id."""
+    found: dict[int, list[str]] = defaultdict(list)
     for message, file in _files(messages):
-        if file.file:
-            paths[message.pk].append(_path(file))
-    return paths
-
-
-def _path(file: Attachment) -> str:
-    return f"files/{file.pk}-{offered_name(file.file_name, file.kind, file.mime_type)}"
+        if file.pk in paths:
+            found[message.pk].append(paths[file.pk])
+    return found
 
 
 def _write_files(archive: zipfile.ZipFile, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Copies the files into the archive, and yields what is known of each."""
-    for part in _batches(ids):
+    """Yields what is known of each file. Copies those into the archive that came after the other parts were written."""
+    paths = _paths(archive.namelist())
+    for part in _batches(ids, kinds=KINDS):
         for message, file in _files(part):
-            is_there = bool(file.file) and _copy(archive, file)
             yield {
                 "message": message.wamid or message.callback_data,
                 "kind": file.kind,
@@ -143,21 +183,25 @@ def _write_files(archive: zipfile.ZipFile, ids: Sequence[int]) -> Iterator[dict[
                 "file_name": file.file_name,
                 "size": file.size,
                 "sha256": file.sha256,
-                "path": _path(file) if is_there else None,
+                "path": paths.get(file.pk) or _copy(archive, file),
             }
 
 
-def _copy(archive: zipfile.ZipFile, file: Attachment) -> bool:
-    """Returns whether the storage had the file."""
+def _copy(archive: zipfile.ZipFile, file: Attachment) -> str | None:
+    """Copies the file into the archive. Returns its path, None if the hub does not have the file. Raises StorageFailed."""
+    if not file.file:
+        return None
+    path = f"files/{file.pk}-{offered_name(file.file_name, file.kind, file.mime_type)}"
+    entry = zipfile.ZipInfo(path, date_time=file.create_in.timetuple()[:6])
     try:
-        with default_storage.open(str(file.file.name)) as source:
-            entry = zipfile.ZipInfo(_path(file), date_time=file.create_in.timetuple()[:6])
-            with archive.open(entry, "w", force_zip64=True) as target:
-                while chunk := source.read(CHUNK):
-                    target.write(chunk)
-    except storage_errors():
-        return False
-    return True
+        with default_storage.open(str(file.file.name)) as source, archive.open(entry, "w", force_zip64=True) as target:
+            while chunk := source.read(CHUNK):
+                target.write(chunk)
+    except FileNotFoundError:  # deleted meanwhile
+        return None
+    except storage_errors() as failure:
+        raise StorageFailed(storage_error_text(failure)) from failure
+    return path
 
 
 def _spooled() -> IO[bytes]:

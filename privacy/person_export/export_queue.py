@@ -1,15 +1,20 @@
-"""Exports of one person as rows of the worker's lane. The file is deleted when its link ends."""
+"""Exports of one person as rows of the worker's lane. A lease writes one part, so an export goes on with the next part if its
+worker dies. The parts are deleted when the link ends."""
 
 import secrets
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.core.files.base import File
-from django.db.models import QuerySet
+from django.core.files.storage import default_storage
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone, translation
 
+from chats.exports.parts import new_part_name
 from chats.media.file_storage import delete_files, save_file
 from chats.models import Message
 from contacts.models import Contact
@@ -22,8 +27,9 @@ from organizations.audit.log import record_action
 from organizations.models import Organization, User, hub_time_zone
 from organizations.storage import record_stored_file
 from privacy.erasure.requests import contacts_of_person
-from privacy.models import PersonExport
-from privacy.person_export.archive import write_archive
+from privacy.export_deletion import BEING_WRITTEN, delete_exports
+from privacy.models import PersonExport, PersonExportPart
+from privacy.person_export.archive import write_archive, write_files
 
 LIFETIME = timedelta(days=7)
 """How long the link works."""
@@ -59,31 +65,25 @@ def exports_of(organization: Organization, contact_id: int) -> "QuerySet[PersonE
     return own.filter(expires_at__gt=timezone.now()).order_by("-pk")
 
 
-def is_available(export: PersonExport, now: datetime) -> bool:
-    """Returns whether the file is complete and its link works."""
-    return export.state == State.DONE and now < export.expires_at
+def available_parts(export: PersonExport, now: datetime) -> Sequence[PersonExportPart] | None:
+    """Returns the parts of the file in order, None if it cannot be downloaded."""
+    if export.state != State.DONE or now >= export.expires_at:
+        return None
+    parts = list(export.parts.order_by("position"))
+    last = PersonExportPart(name=export.file, size=export.size - sum(part.compressed_size for part in parts))
+    return [*parts, last]
 
 
 def delete_expired_exports() -> int:
     """A chore: deletes exports whose links have ended, with their files. Returns how many."""
-    expired = list(PersonExport.objects.filter(expires_at__lte=timezone.now())[:100])
-    delete_files(each.file for each in expired if each.file)
-    for each in expired:
-        run_in_transaction(partial(_delete, each))
-    return len(expired)
-
-
-def _delete(export: PersonExport) -> None:
-    deleted, _ = PersonExport.objects.filter(pk=export.pk).delete()
-    if deleted and export.size:
-        record_stored_file(organization_id=export.organization_id, size=-export.size)
+    return delete_exports(PersonExport.objects.filter(expires_at__lte=timezone.now()).exclude(BEING_WRITTEN)[:100])
 
 
 # ---- The worker
 
 
 def run_exports(lease: Lease) -> None:
-    """Writes the files of the lease."""
+    """Writes the next part of each export of the lease."""
     for pk in lease.ids:
         export = PersonExport.objects.select_related("organization").get(pk=pk)
         contact = Contact.objects.filter(organization=export.organization, pk=export.contact_id).first()
@@ -92,12 +92,57 @@ def run_exports(lease: Lease) -> None:
             continue
         zone = ZoneInfo(export.organization.time_zone or hub_time_zone())
         with translation.override(export.language), timezone.override(zone):
-            _write(lease, export, contact)
+            _write_part(lease, export, contacts_of_person(contact))
 
 
-def _write(lease: Lease, export: PersonExport, contact: Contact) -> None:
+def _write_part(lease: Lease, export: PersonExport, contacts: Sequence[Contact]) -> None:
+    """Writes the next part: files of messages if some are left, or else the last part."""
+    _delete_unfinished(export)
+    parts = list(export.parts.order_by("position"))
+    part = PersonExportPart(export=export, position=len(parts), name=new_part_name(export.organization_id))
+    with tempfile.TemporaryFile() as file:
+        part.entries, part.last_message = write_files(file, contacts, parts)
+        if not part.entries:
+            _write_last_part(lease, export, contacts, parts)
+            return
+        size = file.tell()
+        file.seek(0)
+        # The row names the part before it exists, so a worker that dies leaves no part that nobody deletes.
+        if not run_in_transaction(partial(_store_name, lease, export, part)):
+            return
+        save_file(part.name, File(file))
+    if not run_in_transaction(partial(_store_part, lease, export, part, size)):
+        delete_files([part.name])
+
+
+def _delete_unfinished(export: PersonExport) -> None:
+    """Deletes what a worker that died had begun. If the storage fails, its error is raised and the rows stay."""
+    if export.file:
+        default_storage.delete(export.file)
+    for part in export.parts.filter(size=None):
+        default_storage.delete(part.name)
+        part.delete()
+
+
+def _store_name(lease: Lease, export: PersonExport, part: PersonExportPart) -> bool:
+    is_held = bool(lease.held([export.pk]).update(file=""))
+    if is_held:
+        part.save(force_insert=True)
+    return is_held
+
+
+def _store_part(lease: Lease, export: PersonExport, part: PersonExportPart, size: int) -> bool:
+    """Stores that the part is finished, and returns the lease. Returns False if this worker does not have the export any more."""
+    columns = {"due_at": Now(), "lease_token": None, "attempts": 0, "reason": "", "size": F("size") + size}
+    is_held = bool(lease.held([export.pk]).update(**columns))
+    if is_held:
+        PersonExportPart.objects.filter(pk=part.pk).update(size=size)
+        record_stored_file(organization_id=export.organization_id, size=size)
+    return is_held
+
+
+def _write_last_part(lease: Lease, export: PersonExport, contacts: Sequence[Contact], parts: Sequence[PersonExportPart]) -> None:
     held = lease.held([export.pk])
-    delete_files(filter(None, [export.file]))  # of a worker that died
     name = f"exports/{export.organization_id}/{secrets.token_urlsafe(18)}.zip"
 
     def record_progress(written: int) -> None:
@@ -106,12 +151,11 @@ def _write(lease: Lease, export: PersonExport, contact: Contact) -> None:
 
     with tempfile.TemporaryFile() as file:
         try:
-            write_archive(file, contacts_of_person(contact), record_progress)
+            write_archive(file, contacts, parts, record_progress)
         except ExportCancelled:
             return
         size = file.tell()
         file.seek(0)
-        # The row names the file before it exists, so a worker that dies leaves no file that nobody deletes.
         if not held.update(file=name):
             return
         save_file(name, File(file))
@@ -120,7 +164,7 @@ def _write(lease: Lease, export: PersonExport, contact: Contact) -> None:
 
 
 def _finish(lease: Lease, export: PersonExport, size: int) -> bool:
-    columns = {"state": State.DONE, "lease_token": None, "size": size, "reason": ""}
+    columns = {"state": State.DONE, "lease_token": None, "size": F("size") + size, "reason": ""}
     is_held = bool(lease.held([export.pk]).update(**columns))
     if is_held:
         record_stored_file(organization_id=export.organization_id, size=size)

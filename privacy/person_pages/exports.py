@@ -1,14 +1,13 @@
 """Views of exports of one person: requesting one, its progress, and the file."""
 
-from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from chats.media.file_storage import storage_errors
+from chats.exports.downloads import FileUnavailable, joined_response
 from contacts.models import Contact
 from contacts.selectors import get_contact_or_404
 from jobs.models import State
@@ -16,7 +15,7 @@ from organizations.audit.actions import AuditAction
 from organizations.audit.log import record_action
 from organizations.permissions import Access, for_admins
 from privacy.models import PersonExport
-from privacy.person_export.export_queue import exports_of, is_available, request_export
+from privacy.person_export.export_queue import available_parts, exports_of, request_export
 
 
 @for_admins
@@ -57,13 +56,15 @@ def _export(access: Access, export_id: int) -> PersonExport:
 @for_admins
 @require_safe
 def export_file(request: HttpRequest, access: Access, export_id: int) -> HttpResponseBase:
-    """Downloads the file, in pieces from the storage. 404 after the link has ended."""
+    """Downloads the file, whole or as a byte range, in pieces from the storage. 404 after the link has ended."""
     export = _export(access, export_id)
-    if not is_available(export, timezone.now()):
+    parts = available_parts(export, timezone.now())
+    if parts is None:
         raise Http404
+    name = f"person-{export.contact_id}-{timezone.localdate(export.create_in).isoformat()}.zip"
     try:
-        content = default_storage.open(export.file)
-    except storage_errors():
+        response = joined_response(request, parts, name=name, compressed=True)
+    except FileUnavailable:
         raise Http404 from None
     record_action(
         AuditAction.EXPORTED,
@@ -72,9 +73,6 @@ def export_file(request: HttpRequest, access: Access, export_id: int) -> HttpRes
         target=("contact", export.contact_id),
         changes={"downloaded": None},
     )
-    name = f"person-{export.contact_id}-{timezone.localdate(export.create_in).isoformat()}.zip"
-    response = FileResponse(content, as_attachment=True, filename=name, content_type="application/zip")
-    response["Cache-Control"] = "no-store"
     return response
 
 
@@ -83,5 +81,5 @@ def export_file(request: HttpRequest, access: Access, export_id: int) -> HttpRes
 def retry_export(request: HttpRequest, access: Access, export_id: int) -> HttpResponse:
     """Makes an export due that the worker has given up."""
     export = _export(access, export_id)
-    PersonExport.objects.filter(pk=export.pk, state=State.DEAD).make_due()
+    PersonExport.objects.filter(pk=export.pk, state=State.DEAD, expires_at__gt=timezone.now()).make_due()
     return redirect("export_person", access.organization.pk, export.contact_id)

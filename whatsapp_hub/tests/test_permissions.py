@@ -185,6 +185,7 @@ class World:
                 expires_at="2030-01-01T00:00Z",
                 language="en",
                 file=default_storage.save("exports/segredo.zip", ContentFile(b"segredo")),
+                size=7,
             ).pk,
             "step": "ids",
         }

@@ -114,10 +114,7 @@ class _Turns:
 
     def _sum_of_turn(self, step_id: str, target: str | None) -> float:
         """Returns the greatest sum of a turn that goes on from a step, on whatever level it is."""
-        return max(self._sum(target, level) for level in self._levels_of(step_id))
-
-    def _levels_of(self, step_id: str) -> list[str]:
-        return [level for level, steps in self.graph.levels.items() if step_id in steps]
+        return max(self._sum(target, level) for level in self.graph.levels_of(step_id))
 
     def _sum(self, target: str | None, level: str) -> float:
         if target is None:
@@ -127,9 +124,8 @@ class _Turns:
     def _after_return(self, level: str) -> float:
         """Returns the greatest sum of what follows the calls of the level."""
         if level not in self._after:
-            callers = [caller for caller, first in self.graph.starts.items() if first == level]
-            places = [(caller, outer) for caller in callers for outer in self._levels_of(caller)]
-            sums = [self._sum(edge.target, outer) for caller, outer in places for edge in self.graph.ways(caller)]
+            callers = self.graph.callers_of(level)
+            sums = [self._sum(edge.target, outer) for caller, outer in callers for edge in self.graph.ways(caller)]
             self._after[level] = max(sums, default=0.0)
         return self._after[level]
 

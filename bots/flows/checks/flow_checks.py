@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from bots.flows.checks.billed_messages import longest_turns
 from bots.flows.checks.branch_checks import branch_problems
-from bots.flows.checks.graph import Graph, Pause, edges_of
+from bots.flows.checks.graph import Graph, Pause, edges_of, reached
 from bots.flows.checks.step_checks import IsAllowed, step_problems
 from bots.flows.flow import Flow, Step, messages_in
 from bots.flows.messages import choices_of, file_of
@@ -15,6 +15,8 @@ from bots.flows.turns.state import MAX_DEPTH, MAX_VARIABLES
 
 MAX_SHOWN_STEPS = 8
 """Steps of a loop that a problem names."""
+PlaceInCalls = tuple[str | None, tuple[str, ...], str]
+"""A step, the sub-flow steps that the path has entered since it began, and the level in which it began."""
 
 
 def check_flow(
@@ -38,7 +40,7 @@ def check_flow(
         problems += step_problems(flow, step, is_allowed_url)
         if step["type"] == "branch":
             problems += branch_problems(flow, step, offered)
-    problems += [*_waiting_problems(flow), *_file_problems(flow, is_stored_file), *_ai_problems(flow, is_ai)]
+    problems += [*_waiting_problems(graph), *_file_problems(flow, is_stored_file), *_ai_problems(flow, is_ai)]
     return sorted(_without_repetition(problems), key=lambda problem: flow.positions.get(problem.step, 0))
 
 
@@ -107,12 +109,9 @@ def _path_problems(graph: Graph) -> Iterator[Problem]:
 
 def _consent_problems(graph: Graph) -> Iterator[Problem]:
     """Yields steps that would record a decision that the customer has not made."""
-    edges = (edge for step_id in graph.reachable for edge in graph.edges[step_id])
-    late = [edge.target for edge in edges if edge.pause == Pause.TIMEOUT and edge.target is not None]
-    silent = graph.reachable_from(late, Pause.TIMEOUT)
     unasked = graph.reachable_from([graph.flow.start], Pause.TIMEOUT)
     for step_id, step in graph.flow.steps.items():
-        if step["type"] == "consent" and step_id in silent:
+        if step["type"] == "consent" and step_id in graph.silent:
             yield Problem("consent_after_silence", step_id)
         elif step["type"] == "consent" and step["decision"] == "granted" and step_id in unasked:
             yield Problem("consent_unasked", step_id)
@@ -131,24 +130,33 @@ def _ai_problems(flow: Flow, is_ai: IsAllowed) -> Iterator[Problem]:
             yield Problem("unknown_ai", step["id"], "ai", {"name": step["ai"]})
 
 
-def _waiting_problems(flow: Flow) -> Iterator[Problem]:
+def _waiting_problems(graph: Graph) -> Iterator[Problem]:
     """Yields branches that follow a message with choices without a wait. They look at the answer before."""
-    for step in flow.step_list:
+    for step in graph.flow.step_list:
         offered = {choice["id"] for choice in choices_of(step["message"])} if step["type"] == "send" else set()
-        branch = _branch_after(flow, step) if offered else None
-        for index, case in enumerate(branch["cases"] if branch else ()):
-            if branch and case["when"]["type"] == "choice" and case["when"]["id"] in offered:
-                yield Problem("no_time_to_choose", branch["id"], f"cases.{index}.when", blocks=False)
+        for branch in _branches_after(graph, step) if offered else ():
+            for index, case in enumerate(branch["cases"]):
+                if case["when"]["type"] == "choice" and case["when"]["id"] in offered:
+                    yield Problem("no_time_to_choose", branch["id"], f"cases.{index}.when", blocks=False)
 
 
-def _branch_after(flow: Flow, step: Step) -> Step | None:
-    """Returns the branch to which the step leads through steps with one way and without waiting."""
-    seen: set[str] = set()
-    following: Step | None = step
-    while following and following["type"] in ("send", "set", "label", "consent", "jump") and following["id"] not in seen:
-        seen.add(following["id"])
-        following = flow.steps.get(following.get("next") or "")
-    return following if following and following["type"] == "branch" else None
+def _branches_after(graph: Graph, step: Step) -> Iterator[Step]:
+    """Yields the branches to which the step leads through steps with one way and without waiting, also in and after sub-flows."""
+
+    def following(place: PlaceInCalls) -> Iterator[PlaceInCalls]:
+        step_id, stack, level = place
+        passed = graph.flow.steps.get(step_id) if step_id else None
+        if passed is None:
+            callers = [(stack[-1], stack[:-1], level)] if stack else [(each, (), outer) for each, outer in graph.callers_of(level)]
+            yield from ((graph.flow.steps[caller].get("next"), rest, outer) for caller, rest, outer in callers)
+        elif passed["type"] == "subflow" and len(stack) < MAX_DEPTH:
+            yield passed["start"], (*stack, passed["id"]), level
+        elif passed["type"] in ("send", "set", "label", "consent", "jump"):
+            yield passed.get("next"), stack, level
+
+    firsts: list[PlaceInCalls] = [(step["id"], (), level) for level in graph.levels_of(step["id"])]
+    after = {step_id for step_id, _stack, _level in reached(firsts, following)}
+    yield from (each for each in graph.flow.step_list if each["id"] in after and each["type"] == "branch")
 
 
 def _length_problems(graph: Graph) -> Iterator[Problem]:

@@ -4,17 +4,21 @@ A sub-flow is a level of its own. Inside a level a sub-flow step is followed by 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
 
 from bots.flows.flow import Flow, Step
 from bots.flows.turns.state import MAX_DEPTH, WAITING_STEPS
 
 WAITING_FOR_CUSTOMER = WAITING_STEPS["answer"]
 """Types of steps that wait for the customer. An AI that answers freely asks for one answer of the model at most before it does."""
+
+Place = TypeVar("Place", bound=Hashable)
+"""A step, perhaps with what a path to it has passed."""
 
 CHOICES = {"branch": "cases", "ai_branch": "branches", "split": "shares"}
 """Types of steps that choose one of several ways, and the field with them."""
@@ -120,6 +124,33 @@ class Graph:
         callers = {first: steps & self.starts.keys() for first, steps in self.levels.items()}
         return {first: frozenset(self.starts[caller] for caller in found) for first, found in callers.items()}
 
+    def levels_of(self, step_id: str) -> list[str]:
+        """Returns the first steps of the levels in which the step is."""
+        return [level for level, steps in self.levels.items() if step_id in steps]
+
+    def callers_of(self, level: str) -> Iterator[tuple[str, str]]:
+        """Yields the steps that call the level, each with a level in which it is."""
+        for caller, first in self.starts.items():
+            if first == level:
+                yield from ((caller, outer) for outer in self.levels_of(caller))
+
+    @cached_property
+    def silent(self) -> frozenset[str]:
+        """The steps to which a path leads after a time-out, without an answer since. It may lead into sub-flows and out of them."""
+
+        def following(place: tuple[str | None, str]) -> Iterator[tuple[str | None, str]]:
+            step_id, level = place
+            if step_id is not None:
+                yield from ((edge.target, level) for edge in self.ways(step_id, Pause.TIMEOUT))
+                return
+            for caller, outer in self.callers_of(level):
+                yield from ((edge.target, outer) for edge in self.ways(caller))
+
+        places = [(step_id, level) for level, steps in self.levels.items() for step_id in steps]
+        late = [(edge.target, level) for step_id, level in places for edge in self.edges[step_id] if edge.pause == Pause.TIMEOUT]
+        after = reached(late, following)
+        return self.reachable_from((step_id for step_id, _level in after if step_id is not None), Pause.TIMEOUT)
+
     def silent_loops(self) -> list[list[str]]:
         """Returns the loops that never wait for an answer. A time-out is not an answer."""
         ways = {step_id: set(self.successors(step_id, Pause.TIMEOUT)) for step_id in self.edges if step_id in self.reachable}
@@ -141,15 +172,15 @@ class Graph:
         return depths.get(self.flow.start, 0)
 
 
-def reached(firsts: Iterable[str], successors: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    """Returns the first steps and all that follow them."""
+def reached(firsts: Iterable[Place], successors: Callable[[Place], Iterable[Place]]) -> frozenset[Place]:
+    """Returns the first places and all that follow them."""
     found = set(firsts)
     waiting = deque(found)
     while waiting:
-        for step_id in successors(waiting.popleft()):
-            if step_id not in found:
-                found.add(step_id)
-                waiting.append(step_id)
+        for place in successors(waiting.popleft()):
+            if place not in found:
+                found.add(place)
+                waiting.append(place)
     return frozenset(found)
 
 

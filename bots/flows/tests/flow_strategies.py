@@ -5,7 +5,7 @@ some have each kind of mistake.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -66,10 +66,18 @@ BODIES: list[Any] = [
 ]
 
 
-def document(seed: int, size: int) -> dict[str, Any]:
+ALL_STEPS = (
+    *("send", "send", "wait", "wait", "branch", "ask", "ask", "set", "field", "call", "ai_answer", "ai_branch"),
+    *("label", "consent", "split", "subflow", "jump", "hand_over", "end"),
+)
+"""Methods of the maker of steps, some twice to make them likelier."""
+STEPS_OF_CONSENTS = ("wait", "wait", "consent", "consent", "subflow", "subflow", "jump", "split")
+
+
+def document(seed: int, size: int, kinds: Sequence[str] = ALL_STEPS) -> dict[str, Any]:
     """Returns a flow whose ways lead on more often than back. Steps that nothing leads to set all variables, so that no text has an
     unknown one."""
-    maker = _Maker(Random(seed), [f"s{index}" for index in range(size)])  # noqa: S311 - no secret
+    maker = _Maker(Random(seed), [f"s{index}" for index in range(size)], kinds)  # noqa: S311 - no secret
     steps = [maker.step(index) for index in range(size)]
     steps += [{"id": f"var-{name}", "type": "set", "target": "variable", "name": name, "value": ""} for name in VARIABLES]
     settings = maker.random.choice([{}, {"person_words": ["quero falar"]}, {"person_words": [], "silence_seconds": 0}])
@@ -77,33 +85,15 @@ def document(seed: int, size: int) -> dict[str, Any]:
 
 
 class _Maker:
-    def __init__(self, random: Random, ids: list[str]) -> None:
+    def __init__(self, random: Random, ids: list[str], kinds: Sequence[str]) -> None:
         self.random = random
         self.ids = ids
+        self.kinds = kinds
         self.index = 0
 
     def step(self, index: int) -> dict[str, Any]:
         self.index = index
-        kinds = [
-            "send",
-            "send",
-            "wait",
-            "wait",
-            "branch",
-            "ask",
-            "ask",
-            "set",
-            "field",
-            "call",
-            "ai_answer",
-            "ai_branch",
-            "label",
-            "consent",
-            "split",
-            "subflow",
-            "jump",
-        ]
-        kind = self.random.choice([*kinds, "hand_over", "end"])
+        kind = self.random.choice(self.kinds)
         return {"id": self.ids[index], "title": self.ids[index]} | getattr(self, f"_{kind}")()
 
     def _target(self) -> str | None:
@@ -307,6 +297,7 @@ def _facts(random: Random) -> Facts:
 
 _seeds = st.integers(0, 2**40)
 documents = st.builds(document, _seeds, st.integers(1, 10))
+documents_with_consents = st.builds(document, _seeds, st.integers(2, 12), st.just(STEPS_OF_CONSENTS))
 event_lists = st.builds(event_list, _seeds, st.integers(1, 12))
 
 json_values = st.recursive(

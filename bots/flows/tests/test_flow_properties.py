@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from bots.flows.checks.billed_messages import most_billed_messages
 from bots.flows.checks.flow_checks import check_flow
+from bots.flows.checks.graph import Graph, Pause, edges_of
 from bots.flows.documents import InvalidFlow
 from bots.flows.flow import Flow, read_flow
-from bots.flows.tests.flow_strategies import documents, event_lists, json_values, mutated
+from bots.flows.tests.flow_strategies import documents, documents_with_consents, event_lists, json_values, mutated
 from bots.flows.turns.actions import AskAi, Call, Came, End, HandOver, RecordConsent, Send, Turn
 from bots.flows.turns.events import AiEnded, CallEnded, CustomerAnswered, Event, TimedOut
 from bots.flows.turns.interpreter import run
@@ -91,6 +92,36 @@ def test_the_state_is_json_that_every_database_stores_and_small(flow: Flow, even
         assert "\\u0000" not in stored
         json.dumps(turn.state, ensure_ascii=False).encode()
         assert turn.state["ended"] or turn.state["step"] is None or turn.state["waits_for"] in ("answer", "call", "ai")
+
+
+@MANY
+@given(documents_with_consents.map(read_flow).filter(lambda flow: not Graph(flow).recursions()))
+def test_consents_after_silence_are_those_to_which_a_silent_path_leads(flow: Flow) -> None:
+    places = all_places(flow)
+    silent = {step_id for step_id, _stack, is_silent in places if is_silent and flow.steps[step_id]["type"] == "consent"}
+    assert {problem.step for problem in check_flow(flow) if problem.code == "consent_after_silence"} == silent
+    assert {step_id for step_id, _stack, _is_silent in places} == Graph(flow).reachable
+
+
+def all_places(flow: Flow) -> set[tuple[str, tuple[str, ...], bool]]:
+    """Follows all paths with the stack that the interpreter has. Returns each step with its stack, and whether the last wait before
+    it timed out."""
+    found: set[tuple[str, tuple[str, ...], bool]] = set()
+    waiting: list[tuple[str | None, tuple[str, ...], bool]] = [(flow.start, (), False)]
+    while waiting:
+        step_id, stack, is_silent = waiting.pop()
+        while step_id is None and stack:
+            step_id, stack = flow.steps[stack[-1]].get("next"), stack[:-1]
+        if step_id is None or (step_id, stack, is_silent) in found:
+            continue
+        found.add((step_id, stack, is_silent))
+        step = flow.steps[step_id]
+        if step["type"] == "subflow":
+            waiting.append((step["start"], (*stack, step_id), is_silent))
+        else:
+            pauses = {Pause.NONE: is_silent, Pause.TIMEOUT: True, Pause.ANSWER: False}
+            waiting += [(edge.target, stack, pauses[edge.pause]) for edge in edges_of(step)]
+    return found
 
 
 def sent(turn: Turn) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
-from chats.models import Message
+from chats.models import Attachment, Message
 from contacts.conftest import SignedInClient, sign_in
 from contacts.models import Contact
 from organizations.models import AuditEntry, Organization, Role
@@ -23,6 +24,7 @@ from privacy.erasure.requests import request_erasure
 from privacy.erasure.tests.person import BSUID, OTHER, PHONE, store_person
 from privacy.models import PersonExport, PrivacySettings
 from privacy.person_export.export_queue import LANE, delete_expired_exports
+from privacy.retention.files import DELETED
 from webhooks.tests.bodies import HOUR, START
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,8 +49,13 @@ def contact(hub, numbers, admin) -> Contact:
 def export(admin: Client, contact: Contact) -> PersonExport:
     organization_id = contact.create_for_phone_number.organization_id
     assert admin.post(reverse("export_person", args=[organization_id, contact.pk])).status_code == 302
-    assert LANE.run_once() == 1
+    while LANE.run_once():
+        pass
     return PersonExport.objects.latest("pk")
+
+
+def stored_files() -> list[Path]:
+    return [each for each in Path(settings.MEDIA_ROOT).rglob("exports/**/*") if each.is_file()]
 
 
 def archive_of(admin: Client, stored: PersonExport) -> zipfile.ZipFile:
@@ -118,7 +125,7 @@ def test_the_link_ends_and_the_file_is_deleted(admin, contact, clock) -> None:
     assert admin.get(reverse("person_export_file", args=[stored.organization_id, stored.pk])).status_code == 404
     assert delete_expired_exports() == 1
     assert not PersonExport.objects.exists()
-    assert not list((Path(settings.MEDIA_ROOT) / "exports").rglob("*.zip"))
+    assert not stored_files()
     assert storage_used(contact.create_for_phone_number.organization) == before
 
 
@@ -130,7 +137,79 @@ def test_an_erasure_deletes_the_file(admin, contact) -> None:
     while ERASURES.run_once():
         pass
     assert not PersonExport.objects.exists()
-    assert not list((Path(settings.MEDIA_ROOT) / "exports").rglob("*.zip"))
+    assert not stored_files()
+
+
+def test_a_file_that_the_hub_deleted_before_it_was_copied_has_no_link(admin, contact) -> None:
+    for name in Attachment.objects.exclude(file="").values_list("file", flat=True):
+        default_storage.delete(name)
+    archive = archive_of(admin, export(admin, contact))
+    assert [each["path"] for each in json.loads(archive.read("data/files.json"))] == [None]
+    assert "files/" not in archive.read("index.html").decode()
+
+
+def test_a_file_that_the_hub_deletes_after_it_was_copied_stays_in_the_export(admin, contact) -> None:
+    organization_id = contact.create_for_phone_number.organization_id
+    admin.post(reverse("export_person", args=[organization_id, contact.pk]))
+    assert LANE.run_once() == 1
+    assert PersonExport.objects.get().parts.count() == 1
+    for name in Attachment.objects.exclude(file="").values_list("file", flat=True):
+        default_storage.delete(name)
+    Attachment.objects.update(**DELETED)
+    archive = archive_of(admin, export(admin, contact))
+    path = json.loads(archive.read("data/files.json"))[0]["path"]
+    assert archive.read(path) == b"imagem recibo-zwick"
+    assert path in archive.read("index.html").decode()
+
+
+def test_a_message_that_comes_while_the_file_is_written_is_in_it_with_its_file(admin, contact) -> None:
+    organization_id = contact.create_for_phone_number.organization_id
+    admin.post(reverse("export_person", args=[organization_id, contact.pk]))
+    assert LANE.run_once() == 1
+    known = Attachment.objects.get()
+    message = Message.objects.get(wamid=known.message_name)
+    message.pk, message.wamid = None, "wamid.late"
+    message.create_in -= timedelta(days=1)
+    message.save(force_insert=True)
+    known.pk, known.message_name = None, message.wamid
+    known.save(force_insert=True)
+    archive = archive_of(admin, export(admin, contact))
+    paths = {each["message"]: each["path"] for each in json.loads(archive.read("data/files.json"))}
+    assert archive.read(paths["wamid.late"]) == b"imagem recibo-zwick"
+    assert len(set(paths.values())) == 2
+
+
+def test_a_file_whose_message_moves_while_the_file_is_written_is_in_it_once(admin, contact) -> None:
+    organization_id = contact.create_for_phone_number.organization_id
+    admin.post(reverse("export_person", args=[organization_id, contact.pk]))
+    assert LANE.run_once() == 1
+    message = Message.objects.get(wamid=Attachment.objects.get().message_name)
+    Message.objects.filter(pk=message.pk).update(create_in=message.create_in + timedelta(days=1))
+    archive = archive_of(admin, export(admin, contact))
+    assert len([name for name in archive.namelist() if name.startswith("files/")]) == 1
+
+
+def test_a_storage_that_fails_delays_the_export(admin, contact) -> None:
+    name = Attachment.objects.exclude(file="").values_list("file", flat=True)[0]
+    path = Path(default_storage.path(name))
+    path.rename(path.with_name("away"))
+    path.mkdir()  # opening it is an error of the system
+    stored = export(admin, contact)
+    assert (stored.state, stored.attempts, stored.reason) == ("due", 1, "StorageFailed: IsADirectoryError EISDIR")
+    path.rmdir()
+    path.with_name("away").rename(path)
+    PersonExport.objects.update(due_at=datetime(2020, 1, 1, tzinfo=UTC))
+    archive = archive_of(admin, export(admin, contact))
+    assert archive.read(json.loads(archive.read("data/files.json"))[0]["path"]) == b"imagem recibo-zwick"
+
+
+def test_an_interrupted_download_goes_on(admin, contact) -> None:
+    stored = export(admin, contact)
+    file = reverse("person_export_file", args=[stored.organization_id, stored.pk])
+    whole = b"".join(admin.get(file).streaming_content)
+    rest = admin.get(file, headers={"Range": "bytes=100-"})
+    assert rest.status_code == 206
+    assert b"".join(rest.streaming_content) == whole[100:]
 
 
 def test_request_and_download_are_in_the_audit_log(admin, contact) -> None:

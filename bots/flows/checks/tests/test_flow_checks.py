@@ -214,6 +214,21 @@ def test_a_branch_right_after_its_buttons_gives_no_time_to_choose() -> None:
     assert blocking(flow(offer, step("j", "jump", "b"), branch, END)) == set()
 
 
+def test_a_branch_right_after_buttons_of_a_sub_flow_gives_no_time_to_choose() -> None:
+    branch = {"id": "b", "type": "branch", "cases": [{"when": {"type": "choice", "id": "p"}, "next": "end"}], "otherwise": "end"}
+    calls, offer = step("a", "subflow", "b", start="m"), step("m", "send", message=buttons("?", p="Preços"))
+    hasty = [("no_time_to_choose", "b", "cases.0.when")]
+    assert problems(flow(calls, offer, branch, END)) == hasty
+    assert problems(flow(step("o", "subflow", "b", start="a"), calls | {"next": None}, offer, branch, END)) == hasty
+    assert problems(flow(offer | {"next": "a"}, calls | {"start": "s"}, send("s", "Escolha"), branch, END)) == hasty
+    assert problems(flow(offer | {"next": "a"}, calls | {"start": "b", "next": "end"}, branch, END)) == hasty
+    assert problems(flow(calls, offer | {"next": "w"}, step("w", "wait"), branch, END)) == []
+    assert problems(flow(calls | {"next": "w"}, offer, step("w", "wait", "b"), branch, END)) == []
+    # The other call of the sub-flow is followed by the branch, this one by a wait.
+    first, second = step("a", "subflow", "w", start="s"), step("d", "subflow", "b", start="s")
+    assert problems(flow(offer | {"next": "a"}, first, step("w", "wait", "d"), second, send("s", "Escolha"), branch, END)) == []
+
+
 def test_a_template_may_offer_choices_that_the_flow_does_not_know() -> None:
     template = {"type": "template", "name": "aviso", "language": "pt_BR"}
     sample = flow(step("t", "send", "b", message=template), {"id": "b"} | case(type="choice", id="p"), END)
@@ -254,6 +269,35 @@ def test_a_consent_needs_an_answer_on_every_path() -> None:
     assert consent_problems(called, decision="withdrawn") == []
     for decision in ("granted", "withdrawn"):
         assert consent_problems(step("a", "wait", "c", timeout=late), decision=decision) == ["consent_after_silence"]
+
+
+def asks_with_time_out(step_id: str, following: str | None = None, late: str | None = None) -> dict[str, Any]:
+    return ask(step_id, "text", following, timeout={"minutes": 5, "next": late})
+
+
+def test_a_time_out_that_leaves_a_sub_flow_is_silence_for_what_follows() -> None:
+    silence = ["consent_after_silence"]
+    assert consent_problems(ask("q", "text", "a"), step("a", "subflow", "c", start="s"), asks_with_time_out("s")) == silence
+    assert consent_problems(step("a", "subflow", "c", start="s"), asks_with_time_out("s")) == silence
+    assert consent_problems(step("a", "subflow", "c", start="s"), asks_with_time_out("s", late="t"), send("t", "Pena")) == silence
+    outer = step("a", "subflow", "c", start="b")
+    assert consent_problems(outer, step("b", "subflow", start="s"), asks_with_time_out("s")) == silence
+    assert consent_problems(outer, step("b", "subflow", "d", start="s"), asks_with_time_out("s"), send("d", "Pena")) == silence
+    below = step("b", "subflow", "end", start="c")
+    assert consent_problems(step("a", "subflow", "b", start="s"), asks_with_time_out("s"), below) == silence
+    assert consent_problems(step("a", "subflow", "c", start="s"), asks_with_time_out("s"), decision="withdrawn") == silence
+
+
+def test_an_answer_after_the_time_out_or_in_another_call_is_no_silence() -> None:
+    late = asks_with_time_out("s", late="t")
+    assert consent_problems(step("a", "subflow", "c", start="s"), late, ask("t", "text")) == []
+    assert consent_problems(step("a", "subflow", "b", start="s"), asks_with_time_out("s"), ask("b", "text", "c")) == []
+    assert consent_problems(step("a", "subflow", "c", start="s"), asks_with_time_out("s", late="end")) == []
+    # The sub-flow says thanks: once after silence, and once after the answer that the consent rests on.
+    twice = [asks_with_time_out("q", "x", late="y"), step("x", "subflow", "c", start="t"), step("y", "subflow", "end", start="t")]
+    assert consent_problems(*twice, send("t", "Obrigada")) == []
+    never_called = [ask("v", "text", "u"), step("u", "subflow", "c", start="s")]
+    assert consent_problems(step("a", "subflow", "end", start="s"), asks_with_time_out("s"), *never_called) == []
 
 
 def loops(*steps: dict[str, Any]) -> bool:
