@@ -10,6 +10,7 @@ transactions    `run_in_transaction`, `in_transaction`, `is_away`, `is_contentio
 batches         `apply_batch`: one bad row does not affect the others
 bulk_writes     `insert_rows`, `insert_missing_rows`, `insert_or_add`, `update_rows`, `update_groups`, `update_columns`: many
                 rows in one statement
+index_hints     `read_by_index`: the index that MariaDB and MySQL use for a list
 replicas        `replica_reads`, `ReplicaLost`: reads from a replica of the database
 tracing         `log_ids`, `current_ids`, `trace`, `is_tracing`, `span`: ids in log lines, the trace of a message,
                 and where time goes

@@ -21,5 +21,5 @@ Modules and what other packages use of them:
     ownership            who is in charge: take_over, hand_back, person_answers, is_overtaken, recompute_after_withdrawal
     bot_turns            what bots have to answer: restore_answers, start_turns, restart_turn
     timeline             messages, notes and changes in order of time: EPOCH, MESSAGE, ThreadPart, ThreadPosition, TimelineLine,
-                         in_time_order, latest_part, microseconds, newest_lines, oldest_lines
+                         changes_of, in_time_order, latest_part, microseconds, newest_lines, oldest_lines
 """

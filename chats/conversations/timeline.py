@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from chats.models import Message
 from contacts.lists.cursors import beyond, microseconds, read_time
 from contacts.models import Contact, ContactChange, Note, RetiredIdentity
+from jobs.index_hints import read_by_index
 from organizations.url_parameters import read_integer
 
 MESSAGE, NOTE, CHANGE, NUMBER = 0, -1, -2, -3
@@ -102,11 +103,17 @@ class LineSource:
         return TimelineLine(ThreadPosition(getattr(row, self.column), row.pk, kind=self.kind), row)
 
 
+def changes_of(contact: Contact) -> "QuerySet[ContactChange]":
+    """Returns the contact's changes, with who made them."""
+    changes = ContactChange.objects.filter(contact=contact).select_related("actor").defer("actor__password")
+    return read_by_index(changes, "change_of_contact")
+
+
 def _sources(contact: Contact) -> list[LineSource]:
     """Returns the sources that have lines of this contact. Most contacts have none, so one query finds out."""
     by_staff = ("author__name", "author__email")
     notes = Note.objects.filter(contact=contact).select_related("author").only("contact", "text", "api_key", "create_in", *by_staff)
-    changes = ContactChange.objects.filter(contact=contact).select_related("actor").defer("actor__password")
+    changes = changes_of(contact)
     numbers = RetiredIdentity.objects.filter(contact=contact, kind=RetiredIdentity.Kind.WA_ID)
     sources = [
         LineSource(NOTE, notes, "create_in"),

@@ -23,6 +23,7 @@ from chats.conversations.timeline import (
 from chats.media.message_files import FileKey, all_files_of
 from chats.models import Attachment, Message, MessageStatus, StatusEvent
 from contacts.models import Contact
+from jobs.index_hints import read_by_index
 from organizations.url_parameters import read_integer
 
 PAGE_SIZE = 50
@@ -150,7 +151,8 @@ def list_messages(messages: QuerySet[Message], *, before: ThreadPosition | None,
 
 def messages_of(contact: Contact) -> QuerySet[Message]:
     """Returns the contact's messages, with their authors."""
-    return Message.objects.filter(contact=contact).select_related("written_by").defer("flow_state", "written_by__password")
+    messages = Message.objects.filter(contact=contact).select_related("written_by").defer("flow_state", "written_by__password")
+    return read_by_index(messages, "message_conversation")
 
 
 def _newest_first(messages: QuerySet[Message], limit: int) -> list[Message]:

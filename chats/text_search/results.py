@@ -23,6 +23,7 @@ from chats.text_search.index import MAX_SPAN
 from chats.text_search.words import SearchQuery
 from contacts.lists.cursors import EPOCH, microseconds
 from contacts.models import Contact
+from jobs.index_hints import read_by_index
 from organizations.models import PhoneNumber
 
 MAX_HITS = 30
@@ -119,7 +120,7 @@ def _scan_messages(
     found: list[int] = []
     ends: list[int] = []
     for number in numbers:
-        rows = Message.objects.filter(phone_number=number, create_in__gte=_time(since))
+        rows = read_by_index(Message.objects.filter(phone_number=number, create_in__gte=_time(since)), "message_latest")
         rows = rows.filter(before.rows_before(MESSAGE)) if before else rows
         seen = list(rows.order_by("-create_in", "-pk").values_list(*TEXT)[:share])
         found += _matching_ids(query, seen)[: MAX_HITS + 1]

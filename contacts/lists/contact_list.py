@@ -14,6 +14,7 @@ from contacts.lists.cursors import beyond, microseconds, read_time
 from contacts.lists.search import find_contacts, matches_words, read_search_words
 from contacts.models import CLOSING_SOON, SERVICE_WINDOW, Contact
 from contacts.owners import Owner
+from jobs.index_hints import read_by_index
 from organizations.models import Profile
 from organizations.url_parameters import read_integer
 
@@ -46,6 +47,20 @@ ORDER_COLUMNS = {
     ListTab.CLOSING: "last_customer_message_at",
     ListTab.BLOCKED: "blocked_at",
 }
+INDEXES = {
+    ListTab.FOR_PERSON: "contact_owner_since",
+    ListTab.ALL: "contact_latest_names",
+    ListTab.UNREAD: "contact_unread",
+    ListTab.WAITING: "contact_waiting",
+    ListTab.CLOSING: "contact_window",
+    ListTab.BLOCKED: "contact_blocked",
+}
+INDEXES_OF_FILTERS = {
+    "number": "contact_latest_of_number",
+    "profile": "contact_latest_by_profile",
+    "owner": "contact_latest_by_owner",
+}
+"""The indexes of the whole list with one filter."""
 ASCENDING_TABS = (ListTab.FOR_PERSON, ListTab.CLOSING)
 """The longest waiting first, or the window that closes soonest. Other lists begin with the latest time."""
 COUNTED_TABS = (ListTab.FOR_PERSON, ListTab.UNREAD, ListTab.WAITING, ListTab.CLOSING)
@@ -99,6 +114,16 @@ class ContactFilters:
     def column(self) -> str:
         """The column by which the list is ordered."""
         return ORDER_COLUMNS.get(self.view, LAST_MESSAGE)
+
+    @property
+    def index(self) -> str | None:
+        """The index that has the rows of the list in its order. None if none has."""
+        chosen = [name for name in ("number", "numbers", "profile", "owner", "label") if getattr(self, name)]
+        if not chosen:
+            return INDEXES[self.view]
+        is_one_number = chosen == ["number"] or (chosen == ["numbers"] and len(self.numbers or ()) == 1)
+        filtered_by = "number" if is_one_number else chosen[0] if len(chosen) == 1 else ""
+        return INDEXES_OF_FILTERS.get(filtered_by) if self.view is ListTab.ALL else None
 
     def matching(self, organization_id: int, now: datetime) -> QuerySet[Contact]:
         """Returns the contacts that pass all filters except the search."""
@@ -199,6 +224,8 @@ def list_in_fixed_order(
     """Returns contacts, the first added first, and where the next page begins. None changes its place, so a program that reads page
     after page gets each contact once, even if some write meanwhile. `filters` must have no search."""
     rows = filters.matching(organization_id, now)
+    if not filters.narrowed:
+        rows = read_by_index(rows, "contact_in_fixed_order")
     if after:
         rows = rows.filter(pk__gt=after.pk)
     contacts = list(rows.order_by("pk")[: limit + 1])
@@ -256,7 +283,10 @@ def _dated_rows(rows: QuerySet[Contact], filters: ContactFilters, after: ListCur
     direction, sign = ("gt", "") if filters.view in ASCENDING_TABS else ("lt", "-")
     rows = rows.filter(**{f"{column}__isnull": False})
     if after and after.at:
-        rows = rows.filter(beyond(column, after.at, direction, Q(**{f"pk__{direction}": after.pk})))
+        # In this order: of several conditions on the column, SQLite uses the first one to find where to begin.
+        rows = Contact.objects.filter(beyond(column, after.at, direction, Q(**{f"pk__{direction}": after.pk}))) & rows
+    if filters.index:
+        rows = read_by_index(rows, filters.index)
     return rows.order_by(f"{sign}{column}", f"{sign}pk")
 
 

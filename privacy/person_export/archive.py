@@ -18,6 +18,7 @@ from chats.media.message_files import all_files_of, key_of
 from chats.models import Attachment, BotTurn, Message, QueuedMessage, ReadReceipt, SendQueue, StatusEvent
 from contacts.models import Contact, ContactWord
 from contacts.services import GivenLabel
+from jobs.index_hints import read_by_index
 from organizations.models import Organization
 from privacy.models import PersonExportPart
 from privacy.person_export.readable_page import page_frame, page_messages
@@ -114,7 +115,7 @@ def _write_json(archive: zipfile.ZipFile, name: str, values: Iterable[Any]) -> N
 def _batches(ids: Sequence[int], *, after: Position | None = None, kinds: Collection[str] = ()) -> Iterator[list[Message]]:
     """Yields the messages of these kinds, by default all, of each contact in the order of their times."""
     for contact_id in ids:
-        rows = Message.objects.filter(contact=contact_id).order_by("create_in", "pk")
+        rows = read_by_index(Message.objects.filter(contact=contact_id), "message_conversation").order_by("create_in", "pk")
         if kinds:
             rows = rows.filter(kind__in=kinds)
         if after and contact_id < after["contact"]:

@@ -1,6 +1,6 @@
 """What was changed about a contact, as the thread shows it."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,7 +10,7 @@ from api.endpoints.operations import operation
 from api.endpoints.pages import ListQuery, page_of, page_response, read_cursor
 from api.endpoints.views import ApiView
 from api.v1.lookups import get_contact
-from chats.conversations.timeline import CHANGE, ThreadPosition
+from chats.conversations.timeline import CHANGE, ThreadPosition, changes_of
 from contacts.models import ContactChange
 
 
@@ -37,7 +37,7 @@ class ContactChanges(ApiView):
         """Returns the changes of a contact, the latest first."""
         contact, limit = get_contact(self.access, contact_id), self.query["limit"]
         before = read_cursor(self.query, self.access, ThreadPosition.read)
-        rows: Any = ContactChange.objects.filter(contact=contact).select_related("actor").defer("actor__password")
+        rows = changes_of(contact)
         if before:
             rows = rows.filter(before.rows_before(CHANGE))
         found = list(rows.order_by("-create_in", "-pk")[: limit + 1])

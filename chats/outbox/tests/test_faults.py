@@ -26,7 +26,7 @@ from chats.media.submitted_files import SubmittedFile
 from chats.models import Message, MessageStatus, NumberRateLimit, Origin, QueuedMessage, SendQueue
 from chats.outbox import rate_limits, sender
 from chats.outbox.message_queue import queue_message
-from chats.outbox.send_results import reject_result, return_attempts, store_results
+from chats.outbox.send_results import SendResult, reject_result, return_attempts, store_results
 from chats.outbox.tests.steps import InThread, bodies, error_of, make_due, statuses_of, wait_for, write
 from cloud_api import messages
 from cloud_api.graph import GraphError, OutcomeUnknown, Sent
@@ -423,7 +423,7 @@ def test_the_messages_of_all_numbers_are_leased_in_one_transaction(meta, numbers
 
 
 KINDS = [messages.text("Oi"), messages.buttons("Qual?", [Choice("1", "Um")]), messages.location(-15.7, -47.8)]
-RESULTS = [Sent("", None, None, None), GraphError(131026), OutcomeUnknown("no answer")]
+RESULTS: list[SendResult] = [Sent("", None, None, None), GraphError(131026), OutcomeUnknown("no answer")]
 
 
 def test_more_messages_cost_no_more_statements(meta, people) -> None:
