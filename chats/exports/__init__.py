@@ -11,7 +11,7 @@ Modules and what other packages use of them:
     message_columns  what a line of messages contains
     chunks           what one step reads
     parts            the parts of a file in the storage: JoinedParts, new_part_name
-    downloads        responses with the file of an export: FileUnavailable, export_response, joined_response
+    downloads        responses with the file of an export: CONTENT, FileUnavailable, export_response, joined_response
     links            signed links to files
     forms, views     the page of exports
 """

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import IO, cast
 
 from django.http import HttpRequest
@@ -14,6 +15,9 @@ from chats.media.file_storage import storage_error_text, storage_errors
 from chats.models import Export, ExportPart
 
 log = logging.getLogger(__name__)
+
+CONTENT = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
+"""The statuses of responses with the file or a part of it."""
 
 
 class FileUnavailable(Exception):

@@ -12,7 +12,7 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from chats.exports.downloads import FileUnavailable, export_response
+from chats.exports.downloads import CONTENT, FileUnavailable, export_response
 from chats.exports.forms import ExportForm
 from chats.exports.links import file_url, is_valid_link
 from chats.exports.services import (
@@ -105,7 +105,7 @@ def export_file(request: HttpRequest, access: Access, organization_export_id: in
     except FileUnavailable:
         messages.error(request, gettext("The file cannot be read at the moment. Try again later."))
         return redirect("exports", access.organization.pk)
-    if "Range" not in request.headers:  # a download that goes on is recorded once
+    if response.status_code in CONTENT:  # or a part, which may be all but the first byte
         record_download(export=export, by=access.user)
     return response
 

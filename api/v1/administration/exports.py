@@ -21,7 +21,7 @@ from api.endpoints.values import SealedId, StrictSerializer, Text, invalid
 from api.endpoints.views import ApiView
 from api.errors.problems import Conflict, Problem
 from api.models import Scope
-from chats.exports.downloads import FileUnavailable, export_response
+from chats.exports.downloads import CONTENT, FileUnavailable, export_response
 from chats.exports.services import (
     ExportRequest,
     TooManyExports,
@@ -175,7 +175,7 @@ class ExportFile(ApiView):
         except FileUnavailable:
             words = "The file cannot be read at the moment. Try again later."
             raise Problem(words, code="file_unavailable", status=HTTPStatus.SERVICE_UNAVAILABLE) from None
-        if "Range" not in request.headers:
+        if response.status_code in CONTENT:
             record_download(export=export, by=self.access.user)
         return response
 
