@@ -149,10 +149,11 @@ def list_messages(messages: QuerySet[Message], *, before: ThreadPosition | None,
     return _newest_first(messages.filter(before.rows_before(MESSAGE)) if before else messages, limit)
 
 
-def messages_of(contact: Contact) -> QuerySet[Message]:
-    """Returns the contact's messages, with their authors."""
+def messages_of(contact: Contact, *, in_order: bool = True) -> QuerySet[Message]:
+    """Returns the contact's messages, with their authors. `in_order`: the database reads them in the order of their times, and not
+    by an index of further conditions."""
     messages = Message.objects.filter(contact=contact).select_related("written_by").defer("flow_state", "written_by__password")
-    return read_by_index(messages, "message_conversation")
+    return read_by_index(messages, "message_conversation") if in_order else messages
 
 
 def _newest_first(messages: QuerySet[Message], limit: int) -> list[Message]:

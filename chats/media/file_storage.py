@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 
 
 class StorageFailed(Exception):
-    """The storage did not save a file. The message says why, for operators."""
+    """The storage did not save, read or delete a file. The message says why, for operators."""
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
@@ -50,6 +50,16 @@ def delete_files(names: Iterable[str]) -> None:
     for name in names:
         with _ignored_errors():
             default_storage.delete(name)
+
+
+def delete_stored_files(names: Iterable[str]) -> None:
+    """Deletes files that rows refer to, before the rows. Raises StorageFailed if the storage does not delete one: the rows must
+    stay then, so that it can be tried again."""
+    try:
+        for name in names:
+            default_storage.delete(name)
+    except storage_errors() as error:
+        raise StorageFailed(storage_error_text(error)) from error
 
 
 def delete_folder(name: str) -> None:

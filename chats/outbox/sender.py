@@ -66,7 +66,8 @@ log = logging.getLogger(__name__)
 
 MAX_IN_FLIGHT = 512
 """Attempts of one worker that wait for their slot, for Graph, or for their result to be stored. Threads are started as they are
-needed. With fewer, a busy worker would lease and store fewer messages in each transaction, at a higher cost for each."""
+needed. With fewer, a busy worker would lease and store fewer messages in each transaction, at a higher cost for each. With more,
+more messages would be uncertain after a busy worker was killed."""
 LEASE_SECONDS = 40.0
 """Renewed while an attempt waits or runs."""
 MAX_UPLOADS = 16

@@ -5,7 +5,7 @@ of the worker erases the rest in small steps, each in a transaction that may be 
 
 Modules and what other packages use of them:
 
-    requests     starts an erasure: AlreadyErasing, contacts_of_person, request_erasure
+    requests     starts an erasure: AlreadyErasing, contacts_of_person, is_being_erased, request_erasure
     person       what identifies the person, until the erasure is finished
     messages     messages, their statuses and files
     words        words of the text index that only the person used

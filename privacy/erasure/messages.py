@@ -9,7 +9,7 @@ from django.db.models import Q
 from api.models import SendRequest
 from bots.models import BotFile
 from chats.conversations.reactions_and_edits import ACTION_KINDS
-from chats.media.file_storage import delete_files
+from chats.media.file_storage import delete_stored_files
 from chats.models import (
     Attachment,
     BotTurnMessage,
@@ -54,7 +54,7 @@ def erase_messages(person: PersonToErase, organization_id: int) -> dict[str, int
         return None
     attachments = list(_attachments_of(messages))
     files = _own_files(attachments)
-    delete_files(files)  # first, because after a kill no row would name them
+    delete_stored_files(files)  # first, because after a kill no row would name them
     return run_in_transaction(partial(_erase, person, organization_id, messages, attachments, files))
 
 
@@ -97,7 +97,7 @@ def erase_files_of(number: str, names: Collection[str], organization_id: int) ->
     if not attachments:
         return 0
     files = _own_files(attachments)
-    delete_files(files)
+    delete_stored_files(files)
 
     def delete_rows() -> None:
         _free_storage(organization_id, attachments, files)

@@ -64,6 +64,11 @@ def contacts_of_person(contact: Contact) -> list[Contact]:
         found |= {each.pk: each for each in added}
 
 
+def is_being_erased(contact: Contact) -> bool:
+    """Returns whether an erasure of the contact has begun. Its messages may still be there."""
+    return (contact.bsuid or "").startswith(MARK)
+
+
 def _is_other_person(contact: Contact, known: Collection[Contact]) -> bool:
     same_number = [each for each in known if each.create_for_phone_number_id == contact.create_for_phone_number_id]
     return any(each.bsuid and contact.bsuid and each.bsuid != contact.bsuid for each in same_number)
@@ -74,7 +79,7 @@ def request_erasure(*, organization: Organization, contact: Contact, by: User | 
     """Begins to erase the person. From now on no page finds them, and a new message makes a new contact. Raises AlreadyErasing."""
     ids = [each.pk for each in contacts_of_person(contact)]
     contacts = list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
-    if contact.pk not in {each.pk for each in contacts} or any((each.bsuid or "").startswith(MARK) for each in contacts):
+    if contact.pk not in {each.pk for each in contacts} or any(map(is_being_erased, contacts)):
         raise AlreadyErasing
     latest = Message.objects.filter(contact__in=ids).order_by("-create_in").values_list("create_in", flat=True).first()
     until = max(filter(None, (now, latest)))  # a phone's clock may be ahead

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=255)),
                 ('size', models.PositiveBigIntegerField(null=True)),
                 ('entries', models.JSONField(default=list)),
-                ('last_message', models.JSONField(default=list)),
+                ('last_message', models.JSONField(default=dict)),
                 ('export', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='privacy.personexport')),
             ],
             options={

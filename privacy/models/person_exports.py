@@ -68,7 +68,7 @@ class PersonExportPart(models.Model):
     """Bytes."""
     entries: "models.JSONField[Any, Any]" = models.JSONField(default=list)
     """What the directory at the end of the ZIP file says of the entries: see `privacy.person_export.zip_parts`."""
-    last_message: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    last_message: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
     """The message whose files end the part: the ids of its contact and its own, and its time."""
 
     class Meta:

@@ -2,7 +2,8 @@
 
 Modules and what other packages use of them:
 
-    export_queue   exports as rows of the worker's lane: LANE, available_parts, delete_expired_exports, exports_of, request_export
+    export_queue   exports as rows of the worker's lane: LANE, BeingErased, available_parts, delete_expired_exports,
+                   exports_of, request_export
     archive        what the ZIP file contains
     zip_parts      a ZIP file that is written in parts
     readable_page  the page in it, in the language of the user

@@ -1,6 +1,7 @@
 """Exports of one person as rows of the worker's lane. A lease writes one part, so an export goes on with the next part if its
 worker dies. The parts are deleted when the link ends."""
 
+import logging
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone, translation
 
 from chats.exports.parts import new_part_name
-from chats.media.file_storage import delete_files, save_file
+from chats.media.file_storage import StorageFailed, delete_files, save_file
 from chats.models import Message
 from contacts.models import Contact
 from jobs.models import Lease, State
@@ -26,13 +27,20 @@ from organizations.audit.actions import AuditAction
 from organizations.audit.log import record_action
 from organizations.models import Organization, User, hub_time_zone
 from organizations.storage import record_stored_file
-from privacy.erasure.requests import contacts_of_person
+from privacy.erasure.requests import contacts_of_person, is_being_erased
 from privacy.export_deletion import BEING_WRITTEN, delete_exports
 from privacy.models import PersonExport, PersonExportPart
 from privacy.person_export.archive import write_archive, write_files
 
+log = logging.getLogger(__name__)
+
 LIFETIME = timedelta(days=7)
 """How long the link works."""
+EXPORTS_AT_ONCE = 100
+
+
+class BeingErased(Exception):
+    """The person is being erased: there is nothing to export any more."""
 
 
 class ExportCancelled(Exception):
@@ -41,7 +49,11 @@ class ExportCancelled(Exception):
 
 @in_transaction
 def request_export(*, organization: Organization, contact: Contact, by: User, language: str, now: datetime) -> PersonExport:
-    """Queues an export of the person. Returns the one that is under way if there is one."""
+    """Queues an export of the person. Returns the one that is under way if there is one. Raises BeingErased."""
+    # The lock: an erasure that begins at the same time stops the export, or is seen here.
+    contact = Contact.objects.select_for_update().get(pk=contact.pk)
+    if is_being_erased(contact):
+        raise BeingErased
     own = PersonExport.objects.filter(organization=organization, contact_id=contact.pk)
     if running := own.filter(state=State.DUE).first():
         return running
@@ -75,8 +87,14 @@ def available_parts(export: PersonExport, now: datetime) -> Sequence[PersonExpor
 
 
 def delete_expired_exports() -> int:
-    """A chore: deletes exports whose links have ended, with their files. Returns how many."""
-    return delete_exports(PersonExport.objects.filter(expires_at__lte=timezone.now()).exclude(BEING_WRITTEN)[:100])
+    """A chore: deletes exports whose links have ended, with their files. Returns how many. Files that the storage does not delete
+    are left to the next run."""
+    expired = PersonExport.objects.filter(expires_at__lte=timezone.now()).exclude(BEING_WRITTEN)
+    try:
+        return delete_exports(expired.order_by("?")[:EXPORTS_AT_ONCE])  # in another order each time, so that none waits for others
+    except StorageFailed as failure:
+        log.error("files of exports of persons cannot be deleted: %s", failure)
+        return 0
 
 
 # ---- The worker
@@ -87,7 +105,7 @@ def run_exports(lease: Lease) -> None:
     for pk in lease.ids:
         export = PersonExport.objects.select_related("organization").get(pk=pk)
         contact = Contact.objects.filter(organization=export.organization, pk=export.contact_id).first()
-        if contact is None:
+        if contact is None or is_being_erased(contact):
             lease.set_dead([pk], "the contact is gone")
             continue
         zone = ZoneInfo(export.organization.time_zone or hub_time_zone())
@@ -97,6 +115,8 @@ def run_exports(lease: Lease) -> None:
 
 def _write_part(lease: Lease, export: PersonExport, contacts: Sequence[Contact]) -> None:
     """Writes the next part: files of messages if some are left, or else the last part."""
+    if not lease.held([export.pk]).exists():
+        return
     _delete_unfinished(export)
     parts = list(export.parts.order_by("position"))
     part = PersonExportPart(export=export, position=len(parts), name=new_part_name(export.organization_id))
@@ -133,12 +153,13 @@ def _store_name(lease: Lease, export: PersonExport, part: PersonExportPart) -> b
 
 def _store_part(lease: Lease, export: PersonExport, part: PersonExportPart, size: int) -> bool:
     """Stores that the part is finished, and returns the lease. Returns False if this worker does not have the export any more."""
-    columns = {"due_at": Now(), "lease_token": None, "attempts": 0, "reason": "", "size": F("size") + size}
-    is_held = bool(lease.held([export.pk]).update(**columns))
-    if is_held:
-        PersonExportPart.objects.filter(pk=part.pk).update(size=size)
-        record_stored_file(organization_id=export.organization_id, size=size)
-    return is_held
+    held = lease.held([export.pk])
+    is_held = bool(held.select_for_update().values_list("pk"))
+    if not is_held or not PersonExportPart.objects.filter(pk=part.pk).update(size=size):
+        return False
+    held.update(due_at=Now(), lease_token=None, attempts=0, reason="", size=F("size") + size)
+    record_stored_file(organization_id=export.organization_id, size=size)
+    return True
 
 
 def _write_last_part(lease: Lease, export: PersonExport, contacts: Sequence[Contact], parts: Sequence[PersonExportPart]) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from chats.exports.downloads import FileUnavailable, joined_response
+from chats.exports.downloads import CONTENT, FileUnavailable, joined_response
 from contacts.models import Contact
 from contacts.selectors import get_contact_or_404
 from jobs.models import State
@@ -15,7 +15,7 @@ from organizations.audit.actions import AuditAction
 from organizations.audit.log import record_action
 from organizations.permissions import Access, for_admins
 from privacy.models import PersonExport
-from privacy.person_export.export_queue import available_parts, exports_of, request_export
+from privacy.person_export.export_queue import BeingErased, available_parts, exports_of, request_export
 
 
 @for_admins
@@ -24,9 +24,11 @@ def export_person(request: HttpRequest, access: Access, contact_id: int) -> Http
     """What an export contains, and those whose links still work. POST requests one."""
     contact = get_contact_or_404(access.organization, contact_id)
     if request.method == "POST":
-        request_export(
-            organization=access.organization, contact=contact, by=access.user, language=get_language() or "en", now=timezone.now()
-        )
+        language = get_language() or "en"
+        try:
+            request_export(organization=access.organization, contact=contact, by=access.user, language=language, now=timezone.now())
+        except BeingErased:
+            raise Http404 from None
         return redirect("export_person", access.organization.pk, contact.pk)
     return render(request, "privacy/export_person.html", {**_context(access, contact), "section": "inbox"})
 
@@ -66,6 +68,9 @@ def export_file(request: HttpRequest, access: Access, export_id: int) -> HttpRes
         response = joined_response(request, parts, name=name, compressed=True)
     except FileUnavailable:
         raise Http404 from None
+    response["Content-Type"] = "application/zip"
+    if response.status_code not in CONTENT:
+        return response
     record_action(
         AuditAction.EXPORTED,
         organization=access.organization,

@@ -109,7 +109,8 @@ class Messages(ApiView):
         """Returns the messages of a conversation, the newest first."""
         contact, limit = get_contact(self.access, contact_id), self.query["limit"]
         before = read_cursor(self.query, self.access, ThreadPosition.read)
-        rows = filter_rows(MessageFilters, messages_of(contact), self.query)
+        messages = messages_of(contact, in_order=not self.query.get("session"))
+        rows = filter_rows(MessageFilters, messages, self.query)
         found = list_messages(rows, before=before, limit=limit + 1)
         page = found[:limit]
         next_position = ThreadPosition.of(page[-1]) if len(found) > limit else None

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,22 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from chats.conftest import bucket  # noqa: F401  a fixture
 from chats.models import Attachment, Message
 from contacts.conftest import SignedInClient, sign_in
 from contacts.models import Contact
-from organizations.models import AuditEntry, Organization, Role
+from organizations.models import AuditEntry, Organization, Role, User
 from organizations.storage import storage_used
 from privacy.erasure.lane import LANE as ERASURES
 from privacy.erasure.requests import request_erasure
 from privacy.erasure.tests.person import BSUID, OTHER, PHONE, store_person
-from privacy.models import PersonExport, PrivacySettings
+from privacy.export_deletion import stop_exports
+from privacy.models import Erasure, PersonExport, PrivacySettings
 from privacy.person_export.export_queue import LANE, delete_expired_exports
 from privacy.retention.files import DELETED
 from webhooks.tests.bodies import HOUR, START
@@ -228,3 +233,74 @@ def test_only_administrators_may_export(admin, contact) -> None:
     assert [member.get(each).status_code for each in (address, file)] == [403, 403]
     assert [outsider.get(each).status_code for each in (address, file)] == [404, 404]
     assert Client().get(file).status_code == 302
+
+
+def begin_erasure(contact: Contact, user: User) -> Erasure:
+    organization = contact.create_for_phone_number.organization
+    return request_erasure(organization=organization, contact=contact, by=user, now=timezone.now())
+
+
+def test_a_person_who_is_being_erased_is_not_exported_any_more(admin, contact) -> None:
+    begin_erasure(contact, admin.user)
+    address = reverse("export_person", args=[contact.organization_id, contact.pk])
+
+    assert admin.post(address).status_code == 404
+    assert not PersonExport.objects.exists()
+
+
+def test_an_export_that_an_erasure_has_stopped_is_not_made_due_again(admin, contact) -> None:
+    assert admin.post(reverse("export_person", args=[contact.organization_id, contact.pk])).status_code == 302
+    stopped = PersonExport.objects.get()
+    begin_erasure(contact, admin.user)
+    assert stop_exports(stopped.organization_id, [contact.pk])
+
+    with time_machine.travel(timezone.now() - timedelta(minutes=5)):  # the clock of another machine
+        admin.post(reverse("retry_person_export", args=[stopped.organization_id, stopped.pk]))
+    stopped.refresh_from_db()
+    assert stopped.state == "dead"
+    assert LANE.run_once() == 0
+
+
+@pytest.fixture
+def switch_storage(settings: Any, bucket: dict[str, Any]) -> Callable[[], None]:  # noqa: F811
+    """Switches between the working storage, with which it begins, and one that refuses everything."""
+    refusing, working = (
+        settings.STORAGES,
+        settings.STORAGES | {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}},
+    )
+    settings.STORAGES = working
+
+    def switch() -> None:
+        settings.STORAGES = refusing if settings.STORAGES is working else working
+
+    return switch
+
+
+def test_an_export_whose_files_cannot_be_deleted_keeps_its_row(admin, contact, switch_storage) -> None:
+    export(admin, contact)
+    PersonExport.objects.update(expires_at=timezone.now())
+    switch_storage()
+    assert delete_expired_exports() == 0
+    assert PersonExport.objects.exists()
+
+    switch_storage()
+    assert delete_expired_exports() == 1
+    assert stored_files() == []
+
+
+def test_an_erasure_waits_for_a_storage_that_does_not_delete(admin, contact, switch_storage) -> None:
+    names = list(Attachment.objects.exclude(file="").values_list("file", flat=True))
+    erasure = begin_erasure(contact, admin.user)
+    switch_storage()
+    ERASURES.run_once()
+    erasure.refresh_from_db()
+    assert (erasure.state, erasure.reason) == ("due", "StorageFailed: AccessDenied AccessDenied")
+
+    switch_storage()
+    Erasure.objects.update(due_at=Now())
+    while ERASURES.run_once():
+        Erasure.objects.filter(state="due").update(due_at=Now())
+    erasure.refresh_from_db()
+    assert erasure.state == "done"
+    assert names
+    assert not any(default_storage.exists(name) for name in names)
