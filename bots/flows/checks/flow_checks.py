@@ -167,13 +167,15 @@ def _passed_to(graph: Graph) -> Mapping[str | None, str]:
 def _branches_after(graph: Graph, step: Step, passed: Mapping[str | None, str]) -> Iterator[Step]:
     """Yields the branches to which the step leads without waiting, also in and after sub-flows."""
 
-    def following(place: tuple[str | None, str]) -> Iterator[tuple[str | None, str]]:
-        step_id, level = place
-        if passed.get(step_id) == RETURNS:
-            yield from ((graph.flow.steps[caller].get("next"), outer) for caller, outer in graph.callers_of(level))
+    def after_call(caller: str) -> str | None:
+        return passed.get(graph.flow.steps[caller].get("next"))
 
-    firsts: list[tuple[str | None, str]] = [(step["id"], level) for level in graph.levels_of(step["id"])]
-    after = {passed.get(step_id) for step_id, _level in reached(firsts, following)}
+    def returned_to(level: str) -> Iterator[str]:
+        yield from (outer for caller, outer in graph.callers[level] if after_call(caller) == RETURNS)
+
+    levels, leads_to = graph.levels_of(step["id"]), passed.get(step["id"])
+    left = reached(levels if leads_to == RETURNS else (), returned_to)
+    after = {leads_to for _level in levels} | {after_call(caller) for level in left for caller, _outer in graph.callers[level]}
     yield from (each for each in graph.flow.step_list if each["id"] in after and each["type"] == "branch")
 
 
