@@ -124,7 +124,7 @@ class _Turns:
     def _after_return(self, level: str) -> float:
         """Returns the greatest sum of what follows the calls of the level."""
         if level not in self._after:
-            callers = self.graph.callers_of(level)
+            callers = self.graph.callers[level]
             sums = [self._sum(edge.target, outer) for caller, outer in callers for edge in self.graph.ways(caller)]
             self._after[level] = max(sums, default=0.0)
         return self._after[level]

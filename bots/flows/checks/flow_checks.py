@@ -1,6 +1,6 @@
 """All problems of a flow: of its structure, its steps and its paths."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from bots.flows.checks.billed_messages import longest_turns
 from bots.flows.checks.branch_checks import branch_problems
@@ -15,8 +15,10 @@ from bots.flows.turns.state import MAX_DEPTH, MAX_VARIABLES
 
 MAX_SHOWN_STEPS = 8
 """Steps of a loop that a problem names."""
-PlaceInCalls = tuple[str | None, tuple[str, ...], str]
-"""A step, the sub-flow steps that the path has entered since it began, and the level in which it began."""
+PASSED = ("send", "set", "label", "consent", "jump", "subflow")
+"""Types of steps that have one way and do not wait, apart from what is in a sub-flow."""
+RETURNS = ""
+"""In place of the id of a branch."""
 
 
 def check_flow(
@@ -132,30 +134,48 @@ def _ai_problems(flow: Flow, is_ai: IsAllowed) -> Iterator[Problem]:
 
 def _waiting_problems(graph: Graph) -> Iterator[Problem]:
     """Yields branches that follow a message with choices without a wait. They look at the answer before."""
+    passed = _passed_to(graph)
     for step in graph.flow.step_list:
         offered = {choice["id"] for choice in choices_of(step["message"])} if step["type"] == "send" else set()
-        for branch in _branches_after(graph, step) if offered else ():
+        for branch in _branches_after(graph, step, passed) if offered else ():
             for index, case in enumerate(branch["cases"]):
                 if case["when"]["type"] == "choice" and case["when"]["id"] in offered:
                     yield Problem("no_time_to_choose", branch["id"], f"cases.{index}.when", blocks=False)
 
 
-def _branches_after(graph: Graph, step: Step) -> Iterator[Step]:
-    """Yields the branches to which the step leads through steps with one way and without waiting, also in and after sub-flows."""
+def _passed_to(graph: Graph) -> Mapping[str | None, str]:
+    """Returns the branch to which each step leads through steps with one way and without waiting, in its level or in sub-flows, or
+    `RETURNS`. A step that leads to neither is left out: the path from it waits, ends or goes round."""
+    steps = graph.flow.steps
+    found: dict[str | None, str] = {None: RETURNS}
+    found |= {target: RETURNS for step in steps.values() for _field, target in _references(step) if target not in steps}
+    before = 0
+    while before < len(found):
+        before = len(found)
+        for step_id in reversed(graph.edges):
+            step = steps[step_id]
+            if step["type"] == "branch":
+                found[step_id] = step_id
+            elif step["type"] in PASSED:
+                inside = found.get(step["start"]) if step["type"] == "subflow" else RETURNS
+                leads_to = found.get(step.get("next")) if inside == RETURNS else inside
+                if leads_to is not None:
+                    found[step_id] = leads_to
+    return found
 
-    def following(place: PlaceInCalls) -> Iterator[PlaceInCalls]:
-        step_id, stack, level = place
-        passed = graph.flow.steps.get(step_id) if step_id else None
-        if passed is None:
-            callers = [(stack[-1], stack[:-1], level)] if stack else [(each, (), outer) for each, outer in graph.callers_of(level)]
-            yield from ((graph.flow.steps[caller].get("next"), rest, outer) for caller, rest, outer in callers)
-        elif passed["type"] == "subflow" and len(stack) < MAX_DEPTH:
-            yield passed["start"], (*stack, passed["id"]), level
-        elif passed["type"] in ("send", "set", "label", "consent", "jump"):
-            yield passed.get("next"), stack, level
 
-    firsts: list[PlaceInCalls] = [(step["id"], (), level) for level in graph.levels_of(step["id"])]
-    after = {step_id for step_id, _stack, _level in reached(firsts, following)}
+def _branches_after(graph: Graph, step: Step, passed: Mapping[str | None, str]) -> Iterator[Step]:
+    """Yields the branches to which the step leads without waiting, also in and after sub-flows."""
+
+    def after_call(caller: str) -> str | None:
+        return passed.get(graph.flow.steps[caller].get("next"))
+
+    def returned_to(level: str) -> Iterator[str]:
+        yield from (outer for caller, outer in graph.callers[level] if after_call(caller) == RETURNS)
+
+    levels, leads_to = graph.levels_of(step["id"]), passed.get(step["id"])
+    left = reached(levels if leads_to == RETURNS else (), returned_to)
+    after = {leads_to for _level in levels} | {after_call(caller) for level in left for caller, _outer in graph.callers[level]}
     yield from (each for each in graph.flow.step_list if each["id"] in after and each["type"] == "branch")
 
 

@@ -4,7 +4,7 @@ A sub-flow is a level of its own. Inside a level a sub-flow step is followed by 
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -128,11 +128,14 @@ class Graph:
         """Returns the first steps of the levels in which the step is."""
         return [level for level, steps in self.levels.items() if step_id in steps]
 
-    def callers_of(self, level: str) -> Iterator[tuple[str, str]]:
-        """Yields the steps that call the level, each with a level in which it is."""
+    @cached_property
+    def callers(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """The steps that call each level, each with a level in which it is."""
+        found: dict[str, list[tuple[str, str]]] = {first: [] for first in self.levels}
         for caller, first in self.starts.items():
-            if first == level:
-                yield from ((caller, outer) for outer in self.levels_of(caller))
+            for outer in self.levels_of(caller):
+                found[first].append((caller, outer))
+        return found
 
     @cached_property
     def silent(self) -> frozenset[str]:
@@ -143,7 +146,7 @@ class Graph:
             if step_id is not None:
                 yield from ((edge.target, level) for edge in self.ways(step_id, Pause.TIMEOUT))
                 return
-            for caller, outer in self.callers_of(level):
+            for caller, outer in self.callers[level]:
                 yield from ((edge.target, outer) for edge in self.ways(caller))
 
         places = [(step_id, level) for level, steps in self.levels.items() for step_id in steps]

@@ -1,5 +1,8 @@
 """Problems of flows: each names its step and field."""
 
+import signal
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -421,3 +424,27 @@ def test_three_hundred_steps_are_checked_quickly() -> None:
             step(f"s{index + 2}", "branch", cases=cases, otherwise="s0"),
         ]
     assert check_flow(flow(*steps)) == []
+
+
+@pytest.fixture
+def _at_most_five_seconds() -> Iterator[None]:
+    def too_slow(*_args: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, too_slow)
+    signal.alarm(5)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("_at_most_five_seconds")
+def test_many_sub_flows_inside_each_other_are_checked_quickly() -> None:
+    steps = [step("m", "send", "s0-0", message=buttons("?", p="Preços"))]
+    for depth, index in product(range(8), range(30)):
+        last = "b" if depth == 0 else None
+        following = f"s{depth}-{index + 1}" if index < 29 else last
+        steps.append(step(f"s{depth}-{index}", "subflow", following, start=f"s{depth + 1}-0" if depth < 7 else "j"))
+    branch = {"id": "b", "type": "branch", "cases": [{"when": {"type": "choice", "id": "p"}, "next": "end"}], "otherwise": "end"}
+    found = problems(flow(*steps, step("j", "jump"), branch, END))
+    assert found == [("path_too_long", "m", ""), ("no_time_to_choose", "b", "cases.0.when")]
