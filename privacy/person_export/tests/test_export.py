@@ -264,11 +264,8 @@ def test_an_export_that_an_erasure_has_stopped_is_not_made_due_again(admin, cont
 @pytest.fixture
 def switch_storage(settings: Any, bucket: dict[str, Any]) -> Callable[[], None]:  # noqa: F811
     """Switches between the working storage, with which it begins, and one that refuses everything."""
-    refusing, working = (
-        settings.STORAGES,
-        settings.STORAGES | {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}},
-    )
-    settings.STORAGES = working
+    refusing = settings.STORAGES
+    working = settings.STORAGES = refusing | {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
 
     def switch() -> None:
         settings.STORAGES = refusing if settings.STORAGES is working else working
