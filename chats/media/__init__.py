@@ -9,8 +9,8 @@ Modules and what other packages use of them:
     attachments       the file of a message that is sent: SharedFile, StoredFile, StoredFileUnreadable, attach_again,
                       with_media_id
     message_files     which files messages have: FileKey, all_files_of, files_of, key_of
-    file_storage      storage of files: StorageFailed, delete_files, delete_folder, save_file, storage_error_text,
-                      storage_errors
+    file_storage      storage of files: StorageFailed, delete_files, delete_folder, delete_stored_files, save_file,
+                      storage_error_text, storage_errors
     file_types        the type of a file by its first bytes
     file_names        names of files: offered_name, submitted_name
     file_display      a file as the template draws it: describe_file
