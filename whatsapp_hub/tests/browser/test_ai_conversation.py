@@ -49,10 +49,10 @@ def test_a_customer_talks_to_the_ai_asks_for_a_person_and_gets_one(camila: ChatP
     asked = BotRequest.objects.count()
     camila.write_on_phone("Quanto custa o arranjo pequeno?")
     expect(inbox.locator("#thread").get_by_text("Quanto custa o arranjo pequeno?")).to_be_visible()
+    assert BotRequest.objects.count() == asked
 
     inbox.locator("#hand-back").click()
     expect(inbox.locator("#take-over")).to_be_visible()
-    assert BotRequest.objects.count() == asked
     camila.write_on_phone("E o buquê do campo, quanto custa?")
     expect(camila.on_phone("O buquê do campo, com flores da estação, custa R$ 80.")).to_be_visible(timeout=ANSWERED)
 
