@@ -2,7 +2,7 @@
 
 A list that is read page by page asks for the rows of one owner beyond a position, in the order of an index. If the owner has many
 rows, MariaDB compares the numbers of rows with and without the position, finds them equal, and walks the index from its beginning:
-each page costs more than the one before. Told the index, it begins at the position.
+each page costs more than the one before. With the name of the index, it begins at the position.
 """
 
 from typing import Any, TypeVar

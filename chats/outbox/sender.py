@@ -78,29 +78,23 @@ MAX_SHARE_OF_THREADS = 0.75
 """How much of the threads that other numbers do not use one number may use. If its requests hang, others have threads left."""
 
 
-COLUMNS_OF_HEADS = (
+MESSAGE_COLUMNS = [
+    "phone_number",
+    "is_user_message",
+    "wamid",
+    "callback_data",
+    "origin",
+    "kind",
+    "payload",
+    "quoted_wamid",
+    "create_in",
+]
+CONTACT_COLUMNS = ["wa_id", "bsuid", "owner", "owner_since", "marketing_stopped", "last_customer_message_at", "window_refused_at"]
+COLUMNS_OF_HEADS = [
     *("attempted_at", "contact"),
-    *(
-        f"message__{column}"
-        for column in (
-            "phone_number",
-            "is_user_message",
-            *("wamid", "callback_data", "origin", "kind", "payload", "quoted_wamid", "create_in"),
-        )
-    ),
-    *(
-        f"message__contact__{column}"
-        for column in (
-            "wa_id",
-            "bsuid",
-            "owner",
-            "owner_since",
-            "marketing_stopped",
-            "last_customer_message_at",
-            "window_refused_at",
-        )
-    ),
-)
+    *(f"message__{column}" for column in MESSAGE_COLUMNS),
+    *(f"message__contact__{column}" for column in CONTACT_COLUMNS),
+]
 """What an attempt needs of a queued message, its message and its contact. All columns would cost a fifth of the outbox's time."""
 
 

@@ -40,7 +40,7 @@ EXPORTS_AT_ONCE = 100
 
 
 class BeingErased(Exception):
-    """The person is being erased: there is nothing to export any more."""
+    """The person is being erased, or the contact is gone: there is nothing to export any more."""
 
 
 class ExportCancelled(Exception):
@@ -51,8 +51,8 @@ class ExportCancelled(Exception):
 def request_export(*, organization: Organization, contact: Contact, by: User, language: str, now: datetime) -> PersonExport:
     """Queues an export of the person. Returns the one that is under way if there is one. Raises BeingErased."""
     # The lock: an erasure that begins at the same time stops the export, or is seen here.
-    contact = Contact.objects.select_for_update().get(pk=contact.pk)
-    if is_being_erased(contact):
+    locked = Contact.objects.select_for_update().filter(pk=contact.pk).first()
+    if locked is None or is_being_erased(locked):
         raise BeingErased
     own = PersonExport.objects.filter(organization=organization, contact_id=contact.pk)
     if running := own.filter(state=State.DUE).first():
