@@ -5,6 +5,7 @@ worker          `Lane`, `SideLane`, `Chore`, `Worker`, `retry_pause`, `format_wi
 slices          `SlicedLane`: a lane that a task engine runs for some seconds at a time
 lease_renewal   `LeaseRenewal`: renews leases while their work runs
 due_times       `DueTimes`: when the rows of several lanes are next due, in one query
+round_queue     `RoundQueue`: lanes of one process run one after another
 wakeups         `wake`, `wake_after_commit`, `add_listener`: hints that rows are due. `WakeUps` receives them
 transactions    `run_in_transaction`, `in_transaction`, `is_away`, `is_contention`, `is_temporary`
 batches         `apply_batch`: one bad row does not affect the others

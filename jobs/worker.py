@@ -22,6 +22,7 @@ from jobs.batches import apply_batch
 from jobs.due_times import DueTimes
 from jobs.lease_renewal import LeaseRenewal
 from jobs.models import Lease, LeasedQuerySet, LeasedRow
+from jobs.round_queue import RoundQueue
 from jobs.tracing import span
 from jobs.transactions import is_away, is_contention
 from jobs.wakeups import WakeUps
@@ -41,7 +42,8 @@ MAX_QUERY_INTERVAL = 1.0
 """Seconds between two queries for due rows. The first row of an idle hub waits no longer than this, even if nobody wakes its
 worker."""
 STORE_DELAY = 0.02
-"""Seconds from the first outcome to storing it. Outcomes that follow in this time are stored with it."""
+"""Seconds from the first outcome, or from a wake-up, to the next round of a side lane. Outcomes that follow in this time are stored
+with it, and rows that become due are taken with the first one."""
 DUE_SOON = 0.3
 """Seconds. `run_due` also runs lanes whose first row is due within this time: the outbox takes messages before their slots."""
 MAX_RETRY_PAUSE = 10.0
@@ -57,6 +59,8 @@ class Lane:
 
     `work` finishes, parks, buries or retries each row of the lease. A row that it leaves is due again when the lease ends.
     `weight` and `budget` limit a lease in addition to `limit` (see LeasedQuerySet.lease). `seconds` is the length of a lease.
+    Wake-ups name a model. Of lanes that share one, those whose rows are rare have `is_woken` false: a worker finds their rows by
+    its next query for due rows, and is not kept busy with looking for them.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Lane:
     weight: str | None = None
     budget: int = 0
     which: Q = field(default_factory=Q)
+    is_woken: bool = True
 
     @property
     def rows(self) -> LeasedQuerySet[Any]:
@@ -156,6 +161,8 @@ class SideLane(Generic[Task, Outcome]):
         self._lease = lease
         self._threads: ThreadPoolExecutor | None = None
         self._renewal: LeaseRenewal | None = None
+        self._changed = threading.Event()
+        """Set when a task is finished, and when rows may have become due."""
         self._in_progress: dict[Future[Outcome], RunningTask[Task]] = {}
         self._not_started: list[Task] = []
         self._unstored: list[tuple[Task, Outcome]] = []
@@ -167,14 +174,27 @@ class SideLane(Generic[Task, Outcome]):
         """All rows of this lane, in any state."""
         return self.model.objects.all()  # type: ignore[no-any-return]  # see LeasedRow.objects
 
+    def wake(self) -> None:
+        """Makes a round that waits for its tasks look for due rows. May be called in any thread."""
+        self._changed.set()
+
     def run_once(self) -> int:
+        """Runs a round and rests. Returns what `run_round` returns."""
+        count = self.run_round()
+        self.rest()
+        return count
+
+    def run_round(self) -> int:
         """Stores finished tasks and starts as many new ones as threads are free. Returns how many tasks were stored or are not
         settled: 0 if there is nothing to do and the lane may wait for a wake-up."""
-        stored = self._round()
-        unsettled = len(self._locked) + len(self._not_started)
-        if unsettled:
+        return self._round() + len(self._locked) + len(self._not_started) + len(self._in_progress)
+
+    def rest(self) -> None:
+        """Waits until a task is finished or rows may have become due, but not for long."""
+        if self._locked or self._not_started:
             time.sleep(MAX_PAUSE)
-        return stored + unsettled + len(self._in_progress)
+        elif self._in_progress and self._changed.wait(MAX_PAUSE):
+            time.sleep(STORE_DELAY)
 
     def drain(self, is_stopping: Callable[[], bool]) -> int:
         """Does everything that is due. Returns how many tasks that were."""
@@ -184,6 +204,7 @@ class SideLane(Generic[Task, Outcome]):
             total += stored
             if not (stored or self._in_progress):
                 break
+            self.rest()
         return total + self.finish()
 
     def finish(self) -> int:
@@ -207,15 +228,13 @@ class SideLane(Generic[Task, Outcome]):
         return stored
 
     def _round(self) -> int:
+        self._changed.clear()
         self._collect_outcomes()
         self._return_tasks()
         stored = self._store_outcomes()
         free = self._width - len(self._in_progress)
         for task in self._take(free) if free else ():
             self._start(task)
-        if self._in_progress:
-            wait(self._in_progress, timeout=MAX_PAUSE, return_when=FIRST_COMPLETED)
-            time.sleep(STORE_DELAY)
         return stored
 
     def _start(self, task: Task) -> None:
@@ -234,6 +253,7 @@ class SideLane(Generic[Task, Outcome]):
                 self._not_started.append(task)
                 return
         self._in_progress[future] = RunningTask(task, time.monotonic())
+        future.add_done_callback(lambda _: self._changed.set())
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
@@ -345,6 +365,14 @@ class RunningLane:
     awake: threading.Event = field(default_factory=threading.Event)
     is_idle: bool = False
 
+    def wake(self) -> None:
+        """Follows a wake-up for the lane's model."""
+        if isinstance(self.lane, SideLane):
+            self.lane.wake()
+        elif not self.lane.is_woken:
+            return
+        self.awake.set()
+
 
 class Worker:
     """Runs lanes and chores. `stop` may be called from a signal handler: work in progress is finished, then `run` returns.
@@ -359,6 +387,7 @@ class Worker:
         self._due_times = DueTimes({lane.name: lane.rows.soonest() for lane in lanes})
         self._stopping = threading.Event()
         self._running = [RunningLane(lane) for lane in lanes]
+        self._rounds = RoundQueue()
         self._query_soon = threading.Event()
         self._wakeups: WakeUps | None = None
 
@@ -380,7 +409,7 @@ class Worker:
                 labels = wakeups.wait()
                 for each in self._running:
                     if each.lane.model._meta.label_lower in labels:
-                        each.awake.set()
+                        each.wake()
                 self._query_soon.set()
             for event in (*(each.awake for each in self._running), self._query_soon):
                 event.set()
@@ -421,7 +450,7 @@ class Worker:
             if self._stopping.is_set():  # checked after clearing: a stop from now on wakes the lane
                 break
             started = time.monotonic()
-            if self._run_until_success(lane.name, lane.run_once):
+            if self._run_until_success(lane.name, partial(self._run_round, lane)):
                 has_worked, seconds = True, time.monotonic() - started
                 continue
             running.is_idle = True
@@ -434,6 +463,15 @@ class Worker:
         if isinstance(lane, SideLane):
             _run_with_retries(lane.finish)
         connection.close()
+
+    def _run_round(self, lane: AnyLane) -> int:
+        if isinstance(lane, Lane):
+            with self._rounds.next():
+                return lane.run_once()
+        with self._rounds.next():
+            count = lane.run_round()
+        lane.rest()
+        return count
 
     def _run_chore(self, chore: Chore) -> None:
         while not self._stopping.is_set():

@@ -20,7 +20,7 @@ from simulator.standin import RunningStandIn
 TURNS = 20_000
 NUMBERS = [Number(f"7400000000{index}") for index in range(10)]
 TAPS_PER_SECOND = 100
-"""About half of what `sending` measures on two cores."""
+"""Two cores that also receive, send, run the load and the stand-in have no room for half of what `sending` measures."""
 SECONDS = 20
 WARM_UP = 5
 CONNECTIONS = 16

@@ -66,7 +66,6 @@ def _store_states(results: Sequence[TurnResult]) -> None:
         existing,
         ("version_id", "session_id", "flow_state", "recent_answers", "state", "due_at", "lease_token", "attempts", "reason"),
     )
-    wake_after_commit(BotConversation)
 
 
 def _set_state(row: BotConversation, result: TurnResult) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from jobs.transactions import DatabaseAway
-from jobs.worker import MAX_RETRY_PAUSE, SideLane, retry_pause
+from jobs.worker import MAX_PAUSE, MAX_RETRY_PAUSE, SideLane, retry_pause
 from webhooks.models import Webhook
 
 PATIENCE = 5.0
@@ -245,3 +245,26 @@ def test_leases_of_tasks_are_renewed_while_they_are_worked_on() -> None:
     lane.finish()
     assert seen[0] == [1, 2]
     assert sorted(ledger.stored) == [1, 2]
+
+
+def test_a_round_that_waits_for_its_tasks_takes_rows_that_become_due() -> None:
+    shelf, second_started = Shelf(1), threading.Event()
+
+    def do(task: int) -> int:
+        if task == 1:
+            second_started.wait(PATIENCE)
+        else:
+            second_started.set()
+        return task
+
+    lane = side_lane(shelf, do, width=2)
+    lane.run_round()
+    shelf.tasks = [2]
+    lane.wake()
+    started = time.monotonic()
+    lane.rest()
+    assert time.monotonic() - started < MAX_PAUSE
+    lane.run_round()
+    assert second_started.wait(PATIENCE)
+    lane.finish()
+    assert sorted(shelf.stored) == [(1, 1), (2, 2)]

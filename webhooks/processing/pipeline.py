@@ -122,7 +122,7 @@ def apply_held_items(lease: Lease) -> None:
 
 LANES = [
     Lane("webhooks", Webhook, apply_webhooks, which=Q(queue_id__gte=0), weight="size", budget=BUDGET),
-    Lane("large-webhooks", Webhook, apply_webhooks, which=Q(queue_id__lt=0), weight="size", budget=LARGE_BUDGET),
+    Lane("large-webhooks", Webhook, apply_webhooks, which=Q(queue_id__lt=0), weight="size", budget=LARGE_BUDGET, is_woken=False),
     Lane("held", HeldItem, apply_held_items),
 ]
 
