@@ -160,8 +160,8 @@ def served() -> Iterator[Hub]:
     listener.close()
 
 
-HUBS_PER_COLLECTION = 4
-"""A collection takes as long as several requests."""
+HUBS_PER_COLLECTION = 12
+"""A collection takes as long as several tests, and so many receivers have few connections."""
 hub_count = itertools.count()
 
 

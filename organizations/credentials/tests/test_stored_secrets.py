@@ -1,6 +1,7 @@
 """A hub that cannot decrypt its stored secrets does not start, and explains what is missing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -51,11 +52,18 @@ class EmbeddedHub:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a hub whose database is prepared. Each test gets a copy, because all migrations take many seconds."""
+    var_dir = tmp_path_factory.mktemp("prepared")
+    assert EmbeddedHub(var_dir).manage("prepare_database").returncode == 0
+    return var_dir
+
+
 @pytest.fixture
-def embedded(tmp_path: Path) -> EmbeddedHub:
-    hub = EmbeddedHub(tmp_path)
-    assert hub.manage("prepare_database").returncode == 0
-    return hub
+def embedded(tmp_path: Path, prepared: Path) -> EmbeddedHub:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    return EmbeddedHub(tmp_path)
 
 
 def test_gunicorn_alone_does_not_start_either(embedded) -> None:

@@ -131,7 +131,8 @@ def test_without_scripts_everything_works_by_forms_and_links(
 ) -> None:
     page = open_page(f"{settings_of_bots}webhook/new/", ana, java_script_enabled=False)
     bot = connect(page, program)
-    page.locator("form[action$='/webhook/test/'] button").click()
+    with page.expect_navigation():
+        page.locator("form[action$='/webhook/test/'] button").click()
     for _ in range(40):
         if BotRequest.objects.exclude(outcome="").exists():
             break
