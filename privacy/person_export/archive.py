@@ -1,6 +1,8 @@
 """Writes the ZIP file with everything about a person: parts with the files of messages, and a last one with everything else. Only
 some hundred rows are in memory at a time."""
 
+import logging
+import shutil
 import tempfile
 import zipfile
 from collections import defaultdict
@@ -27,6 +29,8 @@ from privacy.related_rows import related_rows
 from privacy.retention.files import KINDS
 from privacy.retention.policies import settings_of
 
+log = logging.getLogger(__name__)
+
 BATCH = 500
 """Rows in memory."""
 CHUNK = 256 * 1024
@@ -43,9 +47,11 @@ Position = dict[str, Any]
 """A message in the order of the archive, as JSON: the ids of its contact and its own, and its time. Empty: before all messages."""
 
 
-def write_files(target: IO[bytes], contacts: Sequence[Contact], parts: Sequence[PersonExportPart]) -> tuple[list[Entry], Position]:
+def write_files(
+    target: IO[bytes], contacts: Sequence[Contact], parts: Sequence[PersonExportPart], *, skips_unreadable: bool = False
+) -> tuple[list[Entry], Position]:
     """Writes the part after these ones, with files of messages. Returns its entries, and the position of its last message. Without
-    entries there are no more files. Raises StorageFailed."""
+    entries there are no more files. Raises StorageFailed for a file that the storage does not return, unless it skips those."""
     position = parts[-1].last_message if parts else {}
     copied = _paths(entry[0] for part in parts for entry in part.entries)
     with zip_part(target) as archive:
@@ -54,15 +60,23 @@ def write_files(target: IO[bytes], contacts: Sequence[Contact], parts: Sequence[
             for message in part:
                 for file in files.get(key_of(message), ()):
                     if file.pk not in copied:  # it may be, if the message has another contact or time since
-                        _copy(archive, file)
+                        _copy(archive, file, skips_unreadable=skips_unreadable)
                 position = {"contact": message.contact_id, "sent_at": message.create_in.isoformat(), "message": message.pk}
                 if target.tell() >= MAX_PART_SIZE:
                     return entries_of(archive), position
         return entries_of(archive), position
 
 
-def write_archive(target: IO[bytes], contacts: Sequence[Contact], parts: Sequence[PersonExportPart], progress: Progress) -> None:
-    """Writes the last part, after these ones: everything about these contacts, who are one person."""
+def write_archive(
+    target: IO[bytes],
+    contacts: Sequence[Contact],
+    parts: Sequence[PersonExportPart],
+    progress: Progress,
+    *,
+    skips_unreadable: bool = False,
+) -> None:
+    """Writes the last part, after these ones: everything about these contacts, who are one person. Raises StorageFailed for a file
+    that the storage does not return, unless it skips those: then the list of files says which ones are missing."""
     ids = [contact.pk for contact in contacts]
     with last_zip_part(target, ((part.size or 0, part.entries) for part in parts)) as archive:
         _write_json(archive, "organization", [_organization_values(contacts[0].organization)])
@@ -74,7 +88,7 @@ def write_archive(target: IO[bytes], contacts: Sequence[Contact], parts: Sequenc
                 _write_rows(archive, rows.model._meta.db_table, rows)
         _write_json(archive, "messages", _message_values(ids, progress))
         _write_json(archive, "statuses", _status_values(ids))
-        _write_json(archive, "files", _write_files(archive, ids))
+        _write_json(archive, "files", _write_files(archive, ids, skips_unreadable=skips_unreadable))
         paths = _paths(archive.namelist())
         with archive.open("index.html", "w") as page:
             head, end = page_frame(contacts)
@@ -108,8 +122,7 @@ def _write_json(archive: zipfile.ZipFile, name: str, values: Iterable[Any]) -> N
             text.write(b"\n]\n")
             text.seek(0)
             with archive.open(f"data/{name}.json", "w") as file:
-                while chunk := text.read(CHUNK):
-                    file.write(chunk)
+                shutil.copyfileobj(text, file, CHUNK)
 
 
 def _batches(ids: Sequence[int], *, after: Position | None = None, kinds: Collection[str] = ()) -> Iterator[list[Message]]:
@@ -172,11 +185,12 @@ def _paths_of(messages: Sequence[Message], paths: Mapping[int, str]) -> dict[int
     return found
 
 
-def _write_files(archive: zipfile.ZipFile, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
+def _write_files(archive: zipfile.ZipFile, ids: Sequence[int], *, skips_unreadable: bool) -> Iterator[dict[str, Any]]:
     """Yields what is known of each file. Copies those into the archive that came after the other parts were written."""
     paths = _paths(archive.namelist())
     for part in _batches(ids, kinds=KINDS):
         for message, file in _files(part):
+            path = paths.get(file.pk) or _copy(archive, file, skips_unreadable=skips_unreadable)
             yield {
                 "message": message.wamid or message.callback_data,
                 "kind": file.kind,
@@ -184,24 +198,32 @@ def _write_files(archive: zipfile.ZipFile, ids: Sequence[int]) -> Iterator[dict[
                 "file_name": file.file_name,
                 "size": file.size,
                 "sha256": file.sha256,
-                "path": paths.get(file.pk) or _copy(archive, file),
+                "path": path,
+                "is_missing": bool(file.file) and path is None,
             }
 
 
-def _copy(archive: zipfile.ZipFile, file: Attachment) -> str | None:
-    """Copies the file into the archive. Returns its path, None if the hub does not have the file. Raises StorageFailed."""
+def _copy(archive: zipfile.ZipFile, file: Attachment, *, skips_unreadable: bool) -> str | None:
+    """Copies the file into the archive. Returns its path, None if the hub does not have the file or it is skipped. Raises
+    StorageFailed."""
     if not file.file:
         return None
     path = f"files/{file.pk}-{offered_name(file.file_name, file.kind, file.mime_type)}"
     entry = zipfile.ZipInfo(path, date_time=file.create_in.timetuple()[:6])
-    try:
-        with default_storage.open(str(file.file.name)) as source, archive.open(entry, "w", force_zip64=True) as target:
-            while chunk := source.read(CHUNK):
-                target.write(chunk)
-    except FileNotFoundError:  # deleted meanwhile
-        return None
-    except storage_errors() as failure:
-        raise StorageFailed(storage_error_text(failure)) from failure
+    with _spooled() as content:  # an entry that was begun cannot be taken back
+        try:
+            with default_storage.open(str(file.file.name)) as source:
+                shutil.copyfileobj(source, content, CHUNK)
+        except FileNotFoundError:  # deleted meanwhile
+            return None
+        except storage_errors() as failure:
+            if not skips_unreadable:
+                raise StorageFailed(storage_error_text(failure)) from failure
+            log.error("file %s is missing in the export of a person: %s", file.pk, storage_error_text(failure))
+            return None
+        content.seek(0)
+        with archive.open(entry, "w", force_zip64=True) as target:
+            shutil.copyfileobj(content, target, CHUNK)
     return path
 
 

@@ -19,7 +19,7 @@ from chats.exports.parts import new_part_name
 from chats.media.file_storage import StorageFailed, delete_files, save_file
 from chats.models import Message
 from contacts.models import Contact
-from jobs.models import Lease, State
+from jobs.models import MAX_ATTEMPTS, Lease, State
 from jobs.transactions import in_transaction, run_in_transaction
 from jobs.wakeups import wake_after_commit
 from jobs.worker import Lane
@@ -121,7 +121,7 @@ def _write_part(lease: Lease, export: PersonExport, contacts: Sequence[Contact])
     parts = list(export.parts.order_by("position"))
     part = PersonExportPart(export=export, position=len(parts), name=new_part_name(export.organization_id))
     with tempfile.TemporaryFile() as file:
-        part.entries, part.last_message = write_files(file, contacts, parts)
+        part.entries, part.last_message = write_files(file, contacts, parts, skips_unreadable=_is_last_attempt(export))
         if not part.entries:
             _write_last_part(lease, export, contacts, parts)
             return
@@ -133,6 +133,11 @@ def _write_part(lease: Lease, export: PersonExport, contacts: Sequence[Contact])
         save_file(part.name, File(file))
     if not run_in_transaction(partial(_store_part, lease, export, part, size)):
         delete_files([part.name])
+
+
+def _is_last_attempt(export: PersonExport) -> bool:
+    """Returns whether the export would be given up if it failed now. Better a file is missing than all of them."""
+    return export.attempts + 1 >= MAX_ATTEMPTS
 
 
 def _delete_unfinished(export: PersonExport) -> None:
@@ -172,7 +177,7 @@ def _write_last_part(lease: Lease, export: PersonExport, contacts: Sequence[Cont
 
     with tempfile.TemporaryFile() as file:
         try:
-            write_archive(file, contacts, parts, record_progress)
+            write_archive(file, contacts, parts, record_progress, skips_unreadable=_is_last_attempt(export))
         except ExportCancelled:
             return
         size = file.tell()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 from django.test import Client
@@ -206,6 +207,32 @@ def test_a_storage_that_fails_delays_the_export(admin, contact) -> None:
     PersonExport.objects.update(due_at=datetime(2020, 1, 1, tzinfo=UTC))
     archive = archive_of(admin, export(admin, contact))
     assert archive.read(json.loads(archive.read("data/files.json"))[0]["path"]) == b"imagem recibo-zwick"
+
+
+def test_a_file_that_the_storage_never_returns_is_missing_and_the_list_says_so(admin, contact, caplog) -> None:
+    known = Attachment.objects.exclude(file="").get()
+    late = Message.objects.get(wamid=known.message_name)
+    late.pk, late.wamid = None, "wamid.late"
+    late.save(force_insert=True)
+    other = Attachment.objects.get(pk=known.pk)
+    other.pk, other.message_name = None, late.wamid
+    other.file.name = default_storage.save(f"files/{contact.organization_id}/late", ContentFile(b"another"))
+    other.save(force_insert=True)
+    path = Path(default_storage.path(str(known.file.name)))
+    path.unlink()
+    path.mkdir()
+    stored = export(admin, contact)
+    while stored.state == "due":
+        PersonExport.objects.update(due_at=datetime(2020, 1, 1, tzinfo=UTC))
+        LANE.run_once()
+        stored.refresh_from_db()
+    archive = archive_of(admin, stored)
+    assert archive.testzip() is None
+    files = {each["message"]: each for each in json.loads(archive.read("data/files.json"))}
+    assert (files[known.message_name]["path"], files[known.message_name]["is_missing"]) == (None, True)
+    assert files["wamid.late"]["is_missing"] is False
+    assert archive.read(files["wamid.late"]["path"]) == b"another"
+    assert f"file {known.pk} is missing" in caplog.text
 
 
 def test_an_interrupted_download_goes_on(admin, contact) -> None:
