@@ -59,8 +59,8 @@ class Lane:
 
     `work` finishes, parks, buries or retries each row of the lease. A row that it leaves is due again when the lease ends.
     `weight` and `budget` limit a lease in addition to `limit` (see LeasedQuerySet.lease). `seconds` is the length of a lease.
-    Wake-ups name a model. Of lanes that share one, those whose rows are rare have `is_woken` false: a worker finds their rows by
-    its next query for due rows, and is not kept busy with looking for them.
+    Wake-ups name a model. Of lanes that share one, those whose rows are rare have `is_woken` false: their rows are found by the
+    next query for due rows, and no worker is kept busy with looking for them.
     """
 
     name: str
@@ -465,12 +465,12 @@ class Worker:
         connection.close()
 
     def _run_round(self, lane: AnyLane) -> int:
-        if isinstance(lane, Lane):
-            with self._rounds.next():
-                return lane.run_once()
         with self._rounds.next():
-            count = lane.run_round()
-        lane.rest()
+            if self._stopping.is_set():
+                return 0
+            count = lane.run_round() if isinstance(lane, SideLane) else lane.run_once()
+        if isinstance(lane, SideLane):
+            lane.rest()
         return count
 
     def _run_chore(self, chore: Chore) -> None:

@@ -1,14 +1,13 @@
-"""Rounds of lanes run one after another, and a slow one delays the others only for a limited time."""
+"""Rounds of lanes run one after another, and slow ones delay the others only for a limited time."""
 
 import threading
 import time
-from itertools import pairwise
 
 import pytest
 
 from jobs.round_queue import RoundQueue
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 
 
 class InThread(threading.Thread):
@@ -25,6 +24,10 @@ class InThread(threading.Thread):
             self.has_begun.set()
             self.may_end.wait(PATIENCE)
 
+    def end(self) -> None:
+        self.may_end.set()
+        self.join()
+
 
 def test_a_round_begins_when_the_one_before_it_has_ended() -> None:
     rounds = RoundQueue(longest=PATIENCE)
@@ -32,39 +35,56 @@ def test_a_round_begins_when_the_one_before_it_has_ended() -> None:
     assert first.has_begun.wait(PATIENCE)
     second = InThread(rounds)
     assert not second.has_begun.wait(0.1)
-    first.may_end.set()
-    assert second.has_begun.wait(PATIENCE)
-    second.may_end.set()
-    second.join()
+    first.end()
+    assert second.has_begun.wait(PATIENCE / 2)
+    second.end()
 
 
-def test_a_slow_round_delays_each_other_one_for_a_limited_time() -> None:
-    rounds = RoundQueue(longest=0.05)
+def test_rounds_begin_in_the_order_in_which_they_came() -> None:
+    rounds, begun = RoundQueue(longest=PATIENCE), []
+
+    def run(place: int) -> None:
+        with rounds.next():
+            begun.append(place)
+
+    first = InThread(rounds)
+    assert first.has_begun.wait(PATIENCE)
+    threads = [threading.Thread(target=run, args=[place]) for place in range(5)]
+    for place, thread in enumerate(threads, start=1):
+        thread.start()
+        while len(rounds._waiting) < place:
+            time.sleep(0.001)
+    first.end()
+    for thread in threads:
+        thread.join()
+    assert begun == [0, 1, 2, 3, 4]
+
+
+def test_a_slow_round_delays_another_one_once_and_for_a_limited_time() -> None:
+    rounds = RoundQueue(longest=0.3)
+    started = time.monotonic()
     slow = InThread(rounds)
     assert slow.has_begun.wait(PATIENCE)
+    with rounds.next():
+        assert 0.3 <= time.monotonic() - started < PATIENCE
     started = time.monotonic()
     with rounds.next():
-        assert 0.02 < time.monotonic() - started < PATIENCE
-    with rounds.next():  # it does not delay a second time
-        pass
+        assert time.monotonic() - started < 0.3
     assert slow.is_alive()
-    slow.may_end.set()
-    slow.join()
+    slow.end()
 
 
-def test_a_round_that_ends_late_does_not_end_the_one_beside_it() -> None:
-    rounds = RoundQueue(longest=0.3)
+def test_a_round_that_ends_late_does_not_end_the_one_after_it() -> None:
+    rounds = RoundQueue(longest=1.0)
     slow = InThread(rounds)
     assert slow.has_begun.wait(PATIENCE)
     second = InThread(rounds)
     assert second.has_begun.wait(PATIENCE)
-    slow.may_end.set()
-    slow.join()
+    slow.end()
     third = InThread(rounds)
     assert not third.has_begun.wait(0.1)
-    for each in (second, third):
-        each.may_end.set()
-        each.join()
+    second.end()
+    third.end()
 
 
 def test_a_round_that_fails_lets_the_next_one_begin() -> None:
@@ -74,22 +94,3 @@ def test_a_round_that_fails_lets_the_next_one_begin() -> None:
     started = time.monotonic()
     with rounds.next():
         assert time.monotonic() - started < PATIENCE / 2
-
-
-def test_lanes_that_always_have_work_begin_in_turns() -> None:
-    rounds, begun, until = RoundQueue(), [], time.monotonic() + 0.3
-
-    def work(name: str) -> None:
-        while time.monotonic() < until:
-            with rounds.next():
-                begun.append(name)
-                time.sleep(0.005)
-
-    threads = [threading.Thread(target=work, args=[name]) for name in "ab"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    both = begun[begun.index("b") if begun[0] == "a" else begun.index("a") :][:-1]
-    assert len(both) > 10
-    assert all(one != other for one, other in pairwise(both))

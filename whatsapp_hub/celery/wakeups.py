@@ -5,6 +5,7 @@ from collections import defaultdict
 from django.db import models
 
 from jobs.wakeups import add_listener
+from jobs.worker import Lane
 from whatsapp_hub.celery.application import app
 from whatsapp_hub.celery.publisher import Publisher
 from whatsapp_hub.lanes import LANES
@@ -12,7 +13,8 @@ from whatsapp_hub.lanes import LANES
 PUBLISHER = Publisher(app)
 _names: dict[type[models.Model], list[str]] = defaultdict(list)
 for _lane in LANES:
-    _names[_lane.model].append(_lane.name)
+    if not isinstance(_lane, Lane) or _lane.is_woken:
+        _names[_lane.model].append(_lane.name)
 
 
 def listen() -> None:

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,9 +21,12 @@ from cloud_api import messages
 from contacts.models import Contact
 from jobs.due_times import DueTimes
 from jobs.models import Lease, State
+from jobs.round_queue import RoundQueue
 from jobs.wakeups import WakeUps, wake
-from jobs.worker import MAX_QUERY_INTERVAL, Lane, Worker
+from jobs.worker import MAX_PAUSE, MAX_QUERY_INTERVAL, Lane, SideLane, Worker
+from organizations.credentials.signers import Signature
 from organizations.models import Organization, PhoneNumber
+from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook
 from webhooks.tests.bodies import body, message, text_body, value
 from whatsapp_hub.lanes import CHORES, LANES
@@ -70,6 +74,12 @@ class RecordingLane:
                 return super().run_once()
 
         self.lane = CountingLane("recording", Webhook, self._work)
+
+    def wake(self) -> None:
+        """Wakes the lane, and waits until it has queried its rows."""
+        before = self.count
+        wake(Webhook)
+        until(lambda: self.count > before)
 
     def _work(self, lease: Lease) -> None:
         self.worked_at.append(time.monotonic())
@@ -249,6 +259,64 @@ def test_of_several_lanes_for_one_model_all_are_woken(transactional_db) -> None:
         until(lambda: first.count and second.count)
         wake(Webhook)
         until(lambda: first.count == second.count == 2)
+
+
+def test_a_lane_of_rare_rows_is_not_woken_and_finds_its_rows(transactional_db) -> None:
+    often, rare = RecordingLane(), RecordingLane()
+    rare.lane = replace(rare.lane, is_woken=False)
+    with running(Worker([often.lane, rare.lane], [])):
+        until(lambda: often.count and rare.count)
+        before = often.count, rare.count
+        for _ in range(5):
+            often.wake()
+        assert rare.count == before[1]
+    with running(Worker([rare.lane], [])):
+        store_bodies([SignedBody(b"{}", Signature(None))])
+        wake(Webhook)
+        until(lambda: rare.worked_at)
+
+
+def test_a_side_lane_that_waits_for_its_tasks_lets_others_run_and_takes_what_becomes_due(transactional_db) -> None:
+    recording, shelf, may_end, started = RecordingLane(), [1], threading.Event(), []
+
+    def take(free: int) -> list[int]:
+        taken = shelf[:free]
+        del shelf[:free]
+        return taken
+
+    def do(task: int) -> int:
+        started.append(task)
+        may_end.wait(TIMEOUT)
+        return task
+
+    side = SideLane("waiting", model=ReadReceipt, take=take, do=do, store=lambda outcomes: None, width=2)
+    worker = Worker([recording.lane, side], [])
+    worker._rounds = RoundQueue(longest=TIMEOUT)
+    with running(worker):
+        until(lambda: started == [1])
+        begun = time.monotonic()
+        for _ in range(20):
+            recording.wake()
+        # Each takes a wake-up and a rest. If the side lane kept its place while it waits, each would also take `MAX_PAUSE`.
+        assert time.monotonic() - begun < 20 * MAX_PAUSE
+        shelf.append(2)
+        wake(ReadReceipt)
+        until(lambda: started == [1, 2])
+        may_end.set()
+
+
+def test_no_round_begins_after_a_stop(transactional_db) -> None:
+    recording = RecordingLane()
+    worker = Worker([recording.lane], [])
+    worker._rounds = RoundQueue(longest=TIMEOUT)
+    thread = threading.Thread(target=worker.run)
+    with worker._rounds.next():
+        thread.start()
+        until(lambda: worker._rounds._waiting)
+        worker.stop()
+    thread.join(TIMEOUT)
+    assert not thread.is_alive()
+    assert recording.count == 0
 
 
 def test_while_a_lane_works_its_rows_are_not_queried(transactional_db) -> None:

@@ -295,8 +295,10 @@ def test_small_bodies_do_not_wait_until_many_large_ones_are_stored(hub, numbers)
             assert hub.post(text_body("small")).status_code == 200
             waits.append(time.monotonic() - started)
     # A slow machine has no time for all of them. Then Meta sends some again.
-    assert {response.result().status_code for response in responses} <= {200, 503}
-    assert median(waits) < (time.monotonic() - began) / 4
+    codes = {response.result().status_code for response in responses}
+    assert 200 in codes
+    assert codes <= {200, 503}
+    assert median(waits) < max(1.0, (time.monotonic() - began) / 4)
 
 
 def test_a_large_binary_body_is_stored_byte_by_byte_too(hub, numbers) -> None:

@@ -16,6 +16,7 @@ from whatsapp_hub.supervisor import end_with_supervisor
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # they would load all pages of the site
     help = (
         "Applies stored webhooks and does all other background work. Several workers may run, also on several machines: each row "
         "has one worker at a time. SIGTERM or Ctrl-C stops a worker after its current work."
