@@ -232,11 +232,11 @@ def test_an_endpoint_that_nobody_runs_is_tried_again_and_then_a_person_is_called
     settings.BOT_ALLOWED_ADDRESSES = AllowList.parse([f"127.0.0.1:{port}"])
     AiConnection.objects.update(base_url=f"http://127.0.0.1:{port}/v1")
     post_and_apply(text("w1", "oi"))
-    for _ in range(2):
-        assert (request_row().state, usage().reserved_tokens) == ("due", 0)
+    while request_row().state == "due":  # on a slow machine, it has become due and was tried again already
+        assert usage().reserved_tokens == 0
         make_requests_due()
         apply_all()
-    assert (customer().owner_reason, request_row().problem) == ("no_answer", "connection")
+    assert (customer().owner_reason, request_row().problem, request_row().attempts) == ("no_answer", "connection", 2)
 
 
 def test_a_slow_model_is_given_up(ai, model, post_and_apply) -> None:
