@@ -11,7 +11,7 @@ PATIENCE = 10.0
 
 
 class InThread(threading.Thread):
-    """Runs a round that ends when it is told to."""
+    """Runs a round that lasts until `end`."""
 
     def __init__(self, rounds: RoundQueue) -> None:
         super().__init__()
