@@ -9,6 +9,8 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import add, attrgetter
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
@@ -104,28 +106,54 @@ def _insert(
     rows: Sequence[models.Model], fields: "Sequence[models.Field[Any, Any]]", suffix: str, insert: str = "INSERT INTO"
 ) -> None:
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(each.column)) for each in fields)
-    start = f"{insert} {quote(rows[0]._meta.db_table)} ({columns}) VALUES "
-    row_values = f"({', '.join(['%s'] * len(fields))})"
-    converted = [(each.attname, _converter(each)) for each in fields]
+    names = ", ".join(quote(str(each.column)) for each in fields)
+    columns = [_converted(each, rows) for each in fields]
+    literals = [_common_literal(column) for column in columns]
+    varying = [column for column, literal in zip(columns, literals, strict=True) if literal is None]
+    start = f"{insert} {quote(rows[0]._meta.db_table)} ({names}) VALUES "
+    row_values = f"({', '.join(literal or '%s' for literal in literals)})"
+    values = list(zip(*varying, strict=True)) if varying else [()] * len(rows)
     with connection.cursor() as cursor:
-        for chunk in _chunks([[convert(getattr(row, name)) for name, convert in converted] for row in rows]):
+        for chunk in _chunks(values, _texts(varying)):
             all_values = ", ".join([row_values] * len(chunk))
-            cursor.execute(f"{start}{all_values} {suffix}", [value for row in chunk for value in row])
+            cursor.execute(f"{start}{all_values} {suffix}", [*chain.from_iterable(chunk)])
 
 
-def _chunks(rows: Sequence[list[Any]]) -> Iterator[list[list[Any]]]:
-    """Yields as many rows at a time as every server accepts in one statement."""
-    chunk: list[list[Any]] = []
-    size = 0
-    for row in rows:
-        own = sum(len(value) for value in row if isinstance(value, str))
-        if chunk and (size + own > MOST_TEXT or (len(chunk) + 1) * len(row) > MOST_VALUES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(row)
+def _converted(field: "models.Field[Any, Any]", rows: Sequence[models.Model]) -> list[Any]:
+    """Returns the field's values of all rows, as the driver accepts them. By column, because that is faster than by row."""
+    values = map(attrgetter(field.attname), rows)
+    convert = _converter(field)
+    return list(values if convert is _as_it_is else map(convert, values))
+
+
+def _common_literal(column: Sequence[Any]) -> str | None:
+    """Returns the SQL of the value that all rows have, if it needs no quoting: the driver then has one value less for each row."""
+    first = column[0]
+    if first is not None and first != "" and type(first) not in (int, bool):
+        return None
+    if len(column) == 1 or column.count(first) < len(column):
+        return None
+    return "NULL" if first is None else "''" if first == "" else str(int(first))
+
+
+def _texts(columns: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Returns the columns that contain texts."""
+    return [column for column in columns if any(isinstance(value, str) for value in column)]
+
+
+def _chunks(rows: Sequence[tuple[Any, ...]], texts: Sequence[Sequence[Any]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Yields as many rows at a time as every server accepts in one statement. `texts` are the columns with texts."""
+    sizes = [0] * len(rows)
+    for column in texts:
+        sizes = list(map(add, sizes, (len(value or "") for value in column)))
+    most_rows = max(1, MOST_VALUES // max(1, len(rows[0])))
+    start = size = 0
+    for index, own in enumerate(sizes):
+        if index > start and (size + own > MOST_TEXT or index - start == most_rows):
+            yield rows[start:index]
+            start, size = index, 0
         size += own
-    yield chunk
+    yield rows[start:]
 
 
 def _converter(field: "models.Field[Any, Any]") -> Callable[[Any], Any]:

@@ -1,0 +1,160 @@
+"""Many rows in one statement: what is read afterwards is what the rows had, whatever their values have in common."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
+
+from chats.models import Message, Origin
+from contacts.models import Contact
+from jobs import bulk_writes
+from jobs.bulk_writes import insert_missing_rows, insert_rows, update_columns, update_rows
+from organizations.models import Organization, PhoneNumber
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TEXTS = ["", "0", "1", "NULL", "100 %s of %(all)s %", 'it\'s; "so" \\ -- #', "ação 🎉", "two\nlines\t", "x" * 5000]
+
+
+@pytest.fixture
+def number(organization: Organization) -> PhoneNumber:
+    return PhoneNumber.objects.create(organization=organization, phone_number_id="5243", wa_id="556133214400")
+
+
+@pytest.fixture
+def contact(number: PhoneNumber) -> Contact:
+    return Contact.objects.create(create_for_phone_number=number, wa_id="556191110000", create_in=NOON)
+
+
+def message(contact: Contact, index: int, **values: Any) -> Message:
+    defaults: dict[str, Any] = {
+        "phone_number": contact.create_for_phone_number,
+        "contact": contact,
+        "wamid": f"wamid.{index}",
+        "wa_id": "556191110000",
+        "wa_id_received": "556133214400",
+        "is_user_message": True,
+        "origin": Origin.LIVE,
+        "kind": "text",
+        "content": "oi",
+        "payload": {},
+        "message_status": "received",
+        "session_id": uuid.UUID(int=7),
+        "expires_at": NOON,
+        "is_active": True,
+        "create_in": NOON,
+        "updated_at": NOON,
+    }
+    return Message(**defaults | values)
+
+
+def stored(*columns: str) -> list[tuple[Any, ...]]:
+    return list(Message.objects.order_by("pk").values_list(*columns))
+
+
+def test_each_row_keeps_its_own_values(contact: Contact) -> None:
+    payloads: list[Any] = [None, {}, [], "", 0, False, {"a": [None, "ç", 1.5]}, "NULL", {"%s": "%"}]
+    rows = [
+        message(
+            contact,
+            index,
+            content=text,
+            payload=payload,
+            is_active=index % 2 == 0,
+            create_in=NOON + timedelta(microseconds=index),
+            session_id=uuid.UUID(int=index),
+            webhook_id=index or None,
+        )
+        for index, (text, payload) in enumerate(zip(TEXTS, payloads, strict=True))
+        if payload is not None
+    ]
+    expected = [(row.content, row.payload, row.is_active, row.create_in, row.session_id, row.webhook_id) for row in rows]
+    insert_rows(rows)
+    assert stored("content", "payload", "is_active", "create_in", "session_id", "webhook_id") == expected
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_all_rows_have_in_common_is_stored_in_each(contact: Contact, count: int, text: str) -> None:
+    insert_rows(
+        [message(contact, index, content=text, quoted_wamid="", webhook_id=None, is_active=False) for index in range(count)]
+    )
+    assert (
+        stored("content", "quoted_wamid", "webhook_id", "is_active", "payload", "create_in")
+        == [(text, "", None, False, {}, NOON)] * count
+    )
+
+
+def test_a_common_number_of_a_text_stays_a_text(contact: Contact) -> None:
+    insert_rows([message(contact, index, kind=word, content="7") for index, word in enumerate(["0", "0", "0"])])
+    assert stored("kind", "content") == [("0", "7")] * 3
+
+
+def test_values_that_rows_have_in_common_are_not_sent_for_each_row(contact: Contact) -> None:
+    rows = [message(contact, index) for index in range(500)]
+    with CaptureQueriesContext(connection) as few:
+        insert_rows(rows)
+    longer = [message(contact, index, quoted_wamid=f"wamid.{index - 1000}") for index in range(1000, 1500)]
+    with CaptureQueriesContext(connection) as more:
+        insert_rows(longer)
+    assert len(few) == len(more) == 1
+    assert len(few[0]["sql"]) + 500 * len("wamid.0") <= len(more[0]["sql"])
+
+
+def test_many_rows_become_several_statements_of_a_size_that_servers_accept(
+    contact: Contact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_writes, "MOST_TEXT", 10_000)
+    rows = [message(contact, index, content="x" * (4000 + index)) for index in range(9)]
+    with CaptureQueriesContext(connection) as queries:
+        insert_rows(rows)
+    assert len(queries) == 5  # two in each, and one
+    assert [len(content) for (content,) in stored("content")] == [4000 + index for index in range(9)]
+
+
+def test_a_row_that_is_too_long_for_a_statement_is_alone_in_its_own(contact: Contact, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_writes, "MOST_TEXT", 100)
+    insert_rows([message(contact, index, content="x" * length) for index, length in enumerate((1, 500, 2, 600))])
+    assert [len(content) for (content,) in stored("content")] == [1, 500, 2, 600]
+
+
+def test_more_values_than_a_statement_may_have_are_divided(contact: Contact, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_writes, "MOST_VALUES", 10)
+    insert_rows([message(contact, index, content=str(index)) for index in range(25)])
+    assert [content for (content,) in stored("content")] == [str(index) for index in range(25)]
+
+
+def test_an_insert_of_no_rows_is_no_statement(contact: Contact) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        insert_rows([])
+        insert_missing_rows([])
+        update_rows([], ["content"])
+        update_columns(Message, ["content"], {})
+    assert len(queries) == 0
+
+
+def test_one_bad_row_leaves_none(contact: Contact) -> None:
+    insert_rows([message(contact, 1)])
+    with pytest.raises(IntegrityError):
+        insert_rows([message(contact, 2), message(contact, 1), message(contact, 3)])
+    assert stored("wamid") == [("wamid.1",)]
+
+
+def test_missing_rows_are_added_and_the_others_stay_as_they_are(contact: Contact) -> None:
+    insert_rows([message(contact, 1, content="first")])
+    insert_missing_rows([message(contact, index, content="second") for index in (1, 2)])
+    assert stored("wamid", "content") == [("wamid.1", "first"), ("wamid.2", "second")]
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_an_update_writes_the_named_columns_of_each_row_and_no_other(contact: Contact, count: int) -> None:
+    insert_rows([message(contact, index) for index in range(count)])
+    rows = list(Message.objects.order_by("pk"))
+    for index, row in enumerate(rows):
+        row.content, row.webhook_id, row.kind = f"{index} %s", index or None, "image"
+    update_rows(rows, ["content", "webhook_id"])
+    assert stored("content", "webhook_id", "kind") == [(f"{index} %s", index or None, "text") for index in range(count)]
+    update_columns(Message, ["kind", "webhook_id"], {row.pk: ("video", None) for row in rows})
+    assert stored("content", "webhook_id", "kind") == [(f"{index} %s", None, "video") for index in range(count)]
