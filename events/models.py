@@ -14,6 +14,9 @@ from jobs.models import LeasedQuerySet, LeasedRow, State
 from organizations.fields import EncryptedTextField, IdentifierField
 from organizations.models import Event, Organization, User
 
+TEST = "test"
+"""The kind of a delivery that an administrator sends to try an endpoint."""
+
 
 class EndpointQuerySet(models.QuerySet["EventEndpoint"]):
     def existing(self) -> "EndpointQuerySet":

@@ -21,13 +21,11 @@ from api.v1.numbers import NumberSerializer
 from chats.inbox.selectors import last_messages
 from chats.models import Message, MessageTemplate
 from contacts.models import Contact
-from events.models import EventDelivery
+from events.models import TEST, EventDelivery
 from organizations.account_events.selectors import number_overviews
 from organizations.events.kinds import EventKind
 from organizations.models import Organization, Role
 
-TEST = "test"
-"""The kind of a delivery that an administrator sends to try an endpoint."""
 MessageName = tuple[str, str, str]
 """The phone number ID of a message, and the column and value that name it."""
 

@@ -12,9 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from bots.webhook_bots.signatures import new_secret
 from contacts.services import InvalidInput
-from events.delivery.bodies import TEST
 from events.delivery.circuits import CLOSED, end_pause
-from events.models import EventDelivery, EventEndpoint, EventQueue
+from events.models import TEST, EventDelivery, EventEndpoint, EventQueue
 from jobs.models import State
 from jobs.transactions import in_transaction, run_in_transaction
 from jobs.wakeups import wake_after_commit

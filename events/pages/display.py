@@ -7,8 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from events.delivery.bodies import TEST
-from events.models import DeliveryProblem, EventDelivery, EventEndpoint
+from events.models import TEST, DeliveryProblem, EventDelivery, EventEndpoint
 from organizations.events.kinds import EventKind
 from organizations.text_display import indent_json, printable
 

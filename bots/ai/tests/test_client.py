@@ -31,7 +31,7 @@ print(sorted({unwanted} & set(sys.modules)))
     ("modules", "unwanted"),
     [
         ("whatsapp_hub.asgi, whatsapp_hub.urls, bots.ai.client", LARGE | {"httpx2", "fasttext"}),
-        ("whatsapp_hub.lanes", LARGE),
+        ("whatsapp_hub.lanes", LARGE | {"rest_framework.serializers"}),
     ],
     ids=["pages", "worker"],
 )
