@@ -153,9 +153,9 @@ def serving(
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours, without what an operator may have set for another hub."""
-    ours = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "WEB_CONCURRENCY", "BIND", "PROMETHEUS_MULTIPROC_DIR", "GUNICORN_CMD_ARGS")
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    """Ours, without what an operator may have set for another hub, and without what makes every start compile all modules again."""
+    theirs = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "WEB_CONCURRENCY", "BIND", "PROMETHEUS_MULTIPROC_DIR", "GUNICORN_CMD_ARGS")
+    return {name: value for name, value in os.environ.items() if name not in (*theirs, "PYTHONDONTWRITEBYTECODE")}
 
 
 def free_port() -> int:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -80,7 +80,8 @@ class BodyContext:
 
     def at(self, *steps: object) -> "BodyContext":
         """Returns a position further inside."""
-        return replace(self, position=".".join([self.position, *map(str, steps)]))
+        position = ".".join([self.position, *map(str, steps)])
+        return BodyContext(position, self.field, self.phone_number_id, self.waba_id, self.time, self.people, self.own_number)
 
     def common(self, raw: Any) -> dict[str, Any]:
         """Returns the fields that every Item at this position has."""
@@ -156,7 +157,7 @@ def people(value: Mapping[str, Any]) -> People:
             known = person(contact, wa_id="wa_id", bsuid="user_id", parent="parent_user_id")
         except InvalidObject:
             continue
-        found.append(replace(known, name=_profile_name(profile), username=_username(profile)))
+        found.append(Person(known.wa_id, known.bsuid, known.parent_bsuid, _username(profile), _profile_name(profile)))
     return People(found)
 
 

@@ -29,7 +29,7 @@ def decode(body: bytes) -> Any:
     if not text.strip():
         raise UnreadableBody("The body is empty.")
     try:
-        value = json.loads(text, parse_constant=_nothing, parse_int=_number, parse_float=_finite)
+        value = _DECODER.decode(text)
         return clean(value) if _may_be_unclean(text) else value
     except RecursionError as failure:
         raise UnreadableBody("The body is nested too deep.") from failure
@@ -86,3 +86,6 @@ def _finite(digits: str) -> float | None:
 
 def _nothing(constant: str) -> None:
     return None
+
+
+_DECODER = json.JSONDecoder(parse_constant=_nothing, parse_int=_number, parse_float=_finite)

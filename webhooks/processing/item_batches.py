@@ -48,7 +48,7 @@ def order_webhooks(webhooks: QuerySet[Webhook]) -> deque[Webhook]:
     """Returns the oldest webhook of each queue, then the others by the bytes before them in their queue; shorter ones first."""
     bytes_before: dict[int, int] = defaultdict(int)
     keyed: list[tuple[int, int, int, Webhook]] = []
-    for webhook in webhooks.order_by("pk"):
+    for webhook in webhooks.defer("due_at", "lease_token").order_by("pk"):
         keyed.append((bytes_before[webhook.queue_id], webhook.size, webhook.pk, webhook))
         bytes_before[webhook.queue_id] += webhook.size
     return deque(webhook for *_, webhook in sorted(keyed, key=itemgetter(0, 1, 2)))

@@ -75,18 +75,19 @@ def _active_numbers(
 ) -> list[NumberActivity]:
     """Returns the numbers that are named in their own items, with the times of the first and the last arrival, and of the last use
     of their phone apps."""
-    times: dict[PhoneNumber, tuple[datetime, datetime]] = {}
-    phone_apps: dict[PhoneNumber, datetime] = {}
+    numbers: dict[int, PhoneNumber] = {}
+    times: dict[int, tuple[datetime, datetime]] = {}
+    phone_apps: dict[int, datetime] = {}
     for inbound, reason in zip(items, reasons, strict=True):
         is_own = reason is None or reason.cause == Cause.FAILED
         if is_own and (number := router.named_number(inbound.webhook, inbound.item.phone_number_id or "")):
             received_at = inbound.webhook.received_at
-            first, last = times.get(number, (received_at, received_at))
-            times[number] = (min(first, received_at), max(last, received_at))
+            numbers[number.pk] = number
+            first, last = times.get(number.pk, (received_at, received_at))
+            times[number.pk] = (min(first, received_at), max(last, received_at))
             if _is_from_phone_app(inbound.item):
-                phone_apps[number] = max(phone_apps.get(number, inbound.time), inbound.time)
-    active = [NumberActivity(number, first, last, phone_apps.get(number)) for number, (first, last) in times.items()]
-    return sorted(active, key=lambda each: each.number.pk)
+                phone_apps[number.pk] = max(phone_apps.get(number.pk, inbound.time), inbound.time)
+    return [NumberActivity(numbers[pk], first, last, phone_apps.get(pk)) for pk, (first, last) in sorted(times.items())]
 
 
 def _is_from_phone_app(item: Item) -> bool:

@@ -66,8 +66,8 @@ APPLY_SECONDS = Histogram(
     "Time from the arrival of a webhook until its items are applied or held",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
-MAX_ITEMS_IN_GROUP = 1000
-"""Items in one transaction: enough to be fast, few enough to hold no lock for long."""
+MAX_ITEMS_IN_GROUP = 1500
+"""Items in one transaction: those of the usual lease of 1,000 webhooks, but few enough to hold no lock for long."""
 MAX_NUMBERS_IN_GROUP = 250
 """Numbers of the items of one transaction. Some queries have a condition for each, and SQLite takes 1,000."""
 Indexed = tuple[int, InboundItem[Item]]
