@@ -87,14 +87,16 @@ def update_columns(model: type[models.Model], columns: Sequence[str], values: Ma
     with connection.cursor() as cursor:
         for start in range(0, len(ids), MOST_CASES):
             part = ids[start : start + MOST_CASES]
-            whens = " ".join(["WHEN %s THEN %s"] * len(part))
-            changes = ", ".join(f"{quote(str(field.column))} = CASE {pk} {whens} END" for field in fields)
+            cases = f"CASE {pk} {' '.join(['WHEN %s THEN %s'] * len(part))} END"
+            changes: list[str] = []
             arguments: list[Any] = []
-            for index, convert in enumerate(converters):
-                for each in part:
-                    arguments += (each, convert(values[each][index]))
+            for index, (field, convert) in enumerate(zip(fields, converters, strict=True)):
+                column = [convert(values[each][index]) for each in part]
+                is_common = column.count(column[0]) == len(column)
+                changes.append(f"{quote(str(field.column))} = {'%s' if is_common else cases}")
+                arguments += column[:1] if is_common else chain.from_iterable(zip(part, column, strict=True))
             all_values = ", ".join(["%s"] * len(part))
-            statement = f"UPDATE {quote(model._meta.db_table)} SET {changes} WHERE {pk} IN ({all_values})"  # noqa: S608  no input in it
+            statement = f"UPDATE {quote(model._meta.db_table)} SET {', '.join(changes)} WHERE {pk} IN ({all_values})"  # noqa: S608  no input in it
             cursor.execute(statement, [*arguments, *part])
 
 

@@ -24,7 +24,7 @@ from jobs.worker import Lane, format_without_message
 
 log = logging.getLogger(__name__)
 
-MAX_TURNS = 200
+MAX_TURNS = 500
 """Turns of one transaction."""
 
 
