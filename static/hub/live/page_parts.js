@@ -8,7 +8,8 @@ const ALWAYS_FETCHED = "[data-latest], #list-live, [hx-select-oob]";
 const MARGIN = 200; // pixels around the window in which a part counts as visible
 const TIMEOUT = 10_000; // milliseconds
 const CHECK_INTERVAL = 200;
-const state = { isBusy: false, isOutdated: false };
+const fetching = new WeakSet(); // parts whose request is under way
+const outdated = new WeakSet(); // those of them that have changed since it began
 
 function isOnScreen(part) {
   const box = part.getBoundingClientRect();
@@ -51,23 +52,31 @@ function fetchPart(part) {
   });
 }
 
-// One round at a time: changes during a round cause one more.
-export async function refreshParts() {
-  if (isPageClosed()) return;
-  if (state.isBusy) {
-    state.isOutdated = true;
+// One request of a part at a time: changes meanwhile cause one more. A slow part, such as a long list, delays no other.
+async function keepLatest(part) {
+  if (fetching.has(part)) {
+    outdated.add(part);
     return;
   }
-  Object.assign(state, { isBusy: true, isOutdated: false });
-  const visible = [];
+  fetching.add(part);
+  outdated.delete(part);
+  try {
+    await fetchPart(part);
+  } finally {
+    fetching.delete(part);
+  }
+  if (!outdated.delete(part)) return;
+  if (part.isConnected) keepLatest(part);
+  else refreshParts(); // another element is in its place
+}
+
+export function refreshParts() {
+  if (isPageClosed()) return;
   for (const part of all("[data-live]")) {
     partsOutOfSight.unobserve(part);
-    if (part.matches(ALWAYS_FETCHED) || isOnScreen(part)) visible.push(part);
+    if (part.matches(ALWAYS_FETCHED) || isOnScreen(part)) keepLatest(part);
     else partsOutOfSight.observe(part);
   }
-  await Promise.allSettled(visible.map(fetchPart));
-  state.isBusy = false;
-  if (state.isOutdated) refreshParts();
 }
 
 body.addEventListener("hub:changed", refreshParts);
