@@ -27,7 +27,7 @@ from django.db.models.signals import post_migrate
 from django.utils import timezone
 
 from cloud_api.signature import sign
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations import mail
 from organizations.live.event_stream import EventStreams
 from organizations.models import Organization, PhoneNumber, Proof

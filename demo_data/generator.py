@@ -22,7 +22,7 @@ from uuid import UUID
 from django.db import connection, models, transaction
 from django.db.models import Max
 
-from chats.conversations.sessions import session_id
+from chats.conversations.sessions.session_rules import session_id
 from chats.models import Message, MessageStatus, Origin, StatusEvent
 from contacts.lists.search import search_name, search_words_of
 from contacts.models import Contact, ContactWord, Label, Note, search_phones

@@ -112,7 +112,7 @@ def _answer(random: Random) -> tuple[str, str]:
 
 def next_session(expires: int, at: int, *, from_customer: bool) -> tuple[bool, int]:
     """Returns whether a message at `at` opens a session, and when the session then expires. These are the rules of
-    `chats.conversations.sessions` for messages in the order of time. `expires`: of the session before."""
+    `chats.conversations.sessions.session_rules` for messages in the order of time. `expires`: of the session before."""
     if at >= expires:
         return True, at + DAY
     return False, max(expires, at + DAY) if from_customer else expires

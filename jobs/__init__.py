@@ -1,11 +1,7 @@
 """Durable work in the database: leases, retries, the worker and transactions (docs/decisions/0002).
 
 models          `LeasedRow`, `LeasedQuerySet`, `Lease`: rows as a queue. `ChoreRun`: when each chore last started
-worker          `Lane`, `SideLane`, `Chore`, `Worker`, `retry_pause`, `format_without_message`
-slices          `SlicedLane`: a lane that a task engine runs for some seconds at a time
-lease_renewal   `LeaseRenewal`: renews leases while their work runs
-due_times       `DueTimes`: when the rows of several lanes are next due, in one query
-round_queue     `RoundQueue`: lanes of one process run one after another
+workers         what runs the lanes of a process, a package of its own
 wakeups         `wake`, `wake_after_commit`, `add_listener`: hints that rows are due. `WakeUps` receives them
 transactions    `run_in_transaction`, `in_transaction`, `is_away`, `is_contention`, `is_temporary`
 batches         `apply_batch`: one bad row does not affect the others
@@ -16,5 +12,4 @@ replicas        `replica_reads`, `ReplicaLost`: reads from a replica of the data
 tracing         `log_ids`, `current_ids`, `trace`, `is_tracing`, `span`: ids in log lines, the trace of a message,
                 and where time goes
 histograms      `observe_all`: many values of a Prometheus histogram at once
-garbage         `rare_collections`: fewer garbage collections while rows are worked on
 """

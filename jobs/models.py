@@ -7,7 +7,7 @@
     waiting: the row cannot be worked on until something else happens; then `make_due` is called.
 
 A lease is a conditional UPDATE, because that works alike on SQLite, MySQL, MariaDB and clustered MySQL, and holds no lock while
-the work runs. A worker renews its leases during the work (`jobs.lease_renewal`), so work may take longer than a lease. All
+the work runs. A worker renews its leases during the work (`jobs.workers.lease_renewal`), so work may take longer than a lease. All
 times are from the database's clock, so the clocks of workers may differ.
 """
 

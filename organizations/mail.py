@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from jobs.models import Lease
 from jobs.wakeups import wake_after_commit
-from jobs.worker import SideLane
+from jobs.workers.worker import SideLane
 from organizations.models import Mail
 
 THREADS = 4

@@ -9,7 +9,7 @@ from bots.automatic.reminders import send_reminders
 from bots.files.unused_files import delete_unused_files
 from bots.publishing import contact_switches
 from bots.trials import dry_run_queue
-from chats.conversations.session_expiry import close_expired_sessions
+from chats.conversations.sessions.session_expiry import close_expired_sessions
 from chats.conversations.unmatched_statuses import delete_old_unmatched
 from chats.exports import export_lane
 from chats.exports.deletion import expire_exports
@@ -20,7 +20,7 @@ from chats.text_search.index import index_texts
 from contacts.csv import import_queue
 from events.delivery import lane as event_lane
 from events.delivery.log_expiry import delete_old_deliveries, delete_removed_endpoints, give_up_old_deliveries
-from jobs.worker import AnyLane, Chore
+from jobs.workers.worker import AnyLane, Chore
 from monitoring.number_checks import watch
 from organizations import mail
 from organizations.audit.retention import remove_old_entries

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bots.automatic.reminders import mark_as_reminded
-from chats.conversations.session_expiry import close_expired_sessions
+from chats.conversations.sessions.session_expiry import close_expired_sessions
 from contacts.models import SERVICE_WINDOW, Contact
 from events.endpoints.services import renew_wanted_kinds
 from events.models import EventEndpoint

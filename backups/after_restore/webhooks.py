@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
 from jobs.transactions import run_in_transaction
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from webhooks.models import Webhook
 from webhooks.processing import pipeline
 

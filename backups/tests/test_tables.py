@@ -16,7 +16,7 @@ from backups.tables.row_ids import SKIPPED
 from backups.tables.rows import backed_up_models
 from backups.tables.snapshots import open_snapshot
 from backups.tests.conftest import restore
-from chats.conversations.session_expiry import close_expired_sessions
+from chats.conversations.sessions.session_expiry import close_expired_sessions
 from chats.models import Attachment, Message
 from conftest import PAYLOADS, apply_all
 from contacts.models import Contact

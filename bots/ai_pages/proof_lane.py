@@ -32,7 +32,7 @@ from bots.remote.exchanges import Exchange, Problem, failed
 from bots.remote.rights import addresses_of
 from jobs.models import State
 from jobs.transactions import is_away, is_contention, run_in_transaction
-from jobs.worker import SideLane, format_without_message
+from jobs.workers.worker import SideLane, format_without_message
 
 log = logging.getLogger(__name__)
 

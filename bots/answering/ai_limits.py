@@ -14,7 +14,7 @@ from bots.models import AiConnection, AiProofAnswer, AiUsage, BotRequest
 from bots.remote.exchanges import Exchange, Problem
 from jobs.models import State
 from jobs.transactions import run_in_transaction
-from jobs.worker import MAX_WORK_SECONDS
+from jobs.workers.worker import MAX_WORK_SECONDS
 from organizations.models import Organization
 
 ROUNDS = 5

@@ -37,7 +37,7 @@ from bots.webhook_bots.settings import WebhookSettings
 from contacts.owners import Owner
 from jobs.models import State
 from jobs.transactions import is_away, is_contention, run_in_transaction
-from jobs.worker import SideLane, format_without_message
+from jobs.workers.worker import SideLane, format_without_message
 from organizations.models import PhoneNumber
 
 log = logging.getLogger(__name__)

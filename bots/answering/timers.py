@@ -13,7 +13,7 @@ from bots.models import BotConversation
 from jobs.batches import apply_batch
 from jobs.models import Lease
 from jobs.transactions import run_in_transaction
-from jobs.worker import Lane, format_without_message
+from jobs.workers.worker import Lane, format_without_message
 
 log = logging.getLogger(__name__)
 

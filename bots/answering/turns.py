@@ -20,7 +20,7 @@ from jobs.batches import apply_batch
 from jobs.bulk_writes import update_columns
 from jobs.models import Lease
 from jobs.transactions import run_in_transaction
-from jobs.worker import Lane, format_without_message
+from jobs.workers.worker import Lane, format_without_message
 
 log = logging.getLogger(__name__)
 

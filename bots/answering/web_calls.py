@@ -29,7 +29,7 @@ from bots.web_requests.errors import RefusedAddress, RequestFailed
 from bots.web_requests.requests import Request, send_request
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
-from jobs.worker import SideLane, format_without_message
+from jobs.workers.worker import SideLane, format_without_message
 
 log = logging.getLogger(__name__)
 

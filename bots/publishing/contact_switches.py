@@ -13,7 +13,7 @@ from contacts.services import set_who_answers
 from jobs.models import Lease, State
 from jobs.transactions import in_transaction, run_in_transaction
 from jobs.wakeups import wake_after_commit
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from organizations.models import PhoneNumber, Profile, User
 
 CONTACTS_AT_ONCE = 1_000

@@ -10,7 +10,7 @@ from bots.trials.dry_runs import PERIOD, dry_run, find_sessions
 from jobs.models import Lease, State
 from jobs.transactions import in_transaction
 from jobs.wakeups import wake_after_commit
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from organizations.models import PhoneNumber, User
 
 MAX_KEPT = 5

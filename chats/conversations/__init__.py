@@ -7,9 +7,7 @@ Modules and what other packages use of them:
     inbound_messages     stores received messages: UnknownMessage, store_messages
     contact_columns      columns of a contact that come from its messages: recompute_after_deletion,
                          recompute_contacts
-    sessions             the rules of sessions, without a database: session_id
-    session_assignment   decides the session of stored messages: assign_rows
-    session_expiry       the chore that closes sessions: close_expired_sessions
+    sessions             which session a message belongs to, a package of its own
     conversation_events  events for other systems: ReachedStatus, contact_states, record_sent, record_statuses
     statuses             stores statuses and moves messages forward: apply_refusals, apply_stored_statuses, store_statuses
     pruned_items         items about messages that are kept no longer: without_pruned_messages, without_pruned_statuses

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from django.db.models import F, Max, Min, Q, QuerySet
 
-from chats.conversations import bot_turns, done_and_blocked, reactions_and_edits, read_state, session_assignment
+from chats.conversations import bot_turns, done_and_blocked, reactions_and_edits, read_state
+from chats.conversations.sessions import session_assignment
 from chats.models import Message, MessageStatus, Origin, ProposedMessage, SendQueue
 from contacts.consent.ledger import MARKETING_COLUMNS, merge_decisions
 from contacts.identities.profile_names import ProfileNames, withdraw_names

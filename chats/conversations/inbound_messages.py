@@ -11,11 +11,11 @@ from chats.conversations import (
     ownership,
     reactions_and_edits,
     read_state,
-    session_assignment,
     statuses,
 )
 from chats.conversations.contact_columns import CONTACT_COLUMNS, correct_name_times, correct_phone_times, recompute_times
-from chats.conversations.sessions import SessionEffect
+from chats.conversations.sessions import session_assignment
+from chats.conversations.sessions.session_rules import SessionEffect
 from chats.media.download_queue import queue_downloads
 from chats.models import ChangedText, Message, MessageStatus, Origin
 from cloud_api.payloads import Message as ParsedMessage

@@ -25,7 +25,7 @@ from contacts.csv.exports import contact_headers
 from jobs.models import Lease, State
 from jobs.replicas import replica_reads
 from jobs.transactions import run_in_transaction
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from organizations.permissions import get_access
 from organizations.storage import record_stored_file
 

@@ -35,7 +35,7 @@ from cloud_api.errors import FILE_NOT_GIVEN
 from cloud_api.graph import Downloaded, Graph, GraphError, TooLarge, WrongHost
 from jobs.models import Lease, LeasedQuerySet, State
 from jobs.transactions import run_in_transaction
-from jobs.worker import SideLane
+from jobs.workers.worker import SideLane
 from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
 from organizations.numbers.graph import graph_for, load_with_secrets

@@ -11,7 +11,8 @@ from typing import Any
 
 from django.db.models import Subquery
 
-from chats.conversations import conversation_events, ownership, reactions_and_edits, session_assignment
+from chats.conversations import conversation_events, ownership, reactions_and_edits
+from chats.conversations.sessions import session_assignment
 from chats.media.attachments import SharedFile, attach_again
 from chats.media.submitted_files import SubmittedFile, attach_file
 from chats.models import Attachment, Message, MessageStatus, Origin, QueuedMessage, SendQueue, StatusEvent

@@ -18,7 +18,7 @@ from contacts.models import Contact
 from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
 from jobs.wakeups import wake_after_commit
-from jobs.worker import SideLane
+from jobs.workers.worker import SideLane
 from organizations.models import PhoneNumber
 from organizations.numbers.graph import graph_for, load_with_secrets
 from organizations.numbers.suspension import record_token_result

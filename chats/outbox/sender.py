@@ -54,7 +54,7 @@ from jobs.batches import apply_batch
 from jobs.bulk_writes import update_columns
 from jobs.models import Lease
 from jobs.transactions import is_away, run_in_transaction
-from jobs.worker import SideLane, format_without_message
+from jobs.workers.worker import SideLane, format_without_message
 from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
 from organizations.numbers.graph import graph_for, load_with_secrets

@@ -24,7 +24,7 @@ from chats.outbox.tests.steps import statuses_of, write
 from cloud_api.graph import GraphError
 from conftest import apply_all
 from jobs.models import State
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations.business_profile.services import read_profile
 from organizations.live.revisions import current_revisions
 from organizations.models import PhoneNumber, Proof, Role

@@ -25,7 +25,7 @@ from contacts.models import ContactImport
 from contacts.selectors import numbers_of
 from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from organizations import storage
 from organizations.audit.actions import AuditAction
 from organizations.audit.log import record_action

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from chats.conversations.reactions_and_edits import apply_to_targets
-from chats.conversations.session_assignment import effect_of_kind
-from chats.conversations.sessions import SessionAssignment, SessionMessage, assign_sessions
+from chats.conversations.sessions.session_assignment import effect_of_kind
+from chats.conversations.sessions.session_rules import SessionAssignment, SessionMessage, assign_sessions
 from chats.models import Message, MessageStatus, StatusEvent
 from cloud_api.payloads.texts import content_of
 from contacts.conftest import found_ids

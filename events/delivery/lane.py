@@ -30,7 +30,7 @@ from events.delivery.shares import WIDTH, Shares
 from events.models import DeliveryProblem, EventDelivery, EventEndpoint, EventQueue
 from jobs.models import Lease
 from jobs.transactions import is_away, is_contention
-from jobs.worker import SideLane, format_without_message
+from jobs.workers.worker import SideLane, format_without_message
 
 log = logging.getLogger(__name__)
 

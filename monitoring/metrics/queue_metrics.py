@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from chats.models import Attachment, BotTurn, QueuedMessage, SendQueue, UnmatchedStatus
 from events.models import EventQueue
-from jobs.due_times import DueTimes
 from jobs.models import LeasedRow, State
+from jobs.workers.due_times import DueTimes
 from monitoring.metrics.lane_rows import LANE_ROWS
 from organizations.models import Mail
 from webhooks.models import HeldItem, Webhook

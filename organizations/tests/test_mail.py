@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import State
-from jobs.worker import SideLane
+from jobs.workers.worker import SideLane
 from organizations import mail
 from organizations.mail import queue_mail
 from organizations.models import Mail, Organization, Role, User

@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from organizations.live.revisions import publish_revisions
 from privacy.erasure import leftovers, messages, raw_log
 from privacy.erasure.contacts import erase_contacts, erase_related_rows, find_again

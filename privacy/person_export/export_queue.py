@@ -22,7 +22,7 @@ from contacts.models import Contact
 from jobs.models import MAX_ATTEMPTS, Lease, State
 from jobs.transactions import in_transaction, run_in_transaction
 from jobs.wakeups import wake_after_commit
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from organizations.audit.actions import AuditAction
 from organizations.audit.log import record_action
 from organizations.models import Organization, User, hub_time_zone

@@ -35,7 +35,7 @@ from jobs.batches import apply_batch
 from jobs.histograms import observe_all
 from jobs.models import Lease, State
 from jobs.transactions import run_in_transaction
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from organizations.account_events.account_ids import set_account_ids
 from organizations.account_events.storage import store_account_events
 from organizations.live.revisions import publish_revisions

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from chats.conversations.sessions import SessionEffect, SessionMessage, assign_sessions
+from chats.conversations.sessions.session_rules import SessionEffect, SessionMessage, assign_sessions
 from chats.models import Message
 from conftest import apply_all
 from contacts.models import Contact

@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from jobs.models import MAX_ATTEMPTS, Lease
-from jobs.worker import Chore, Lane, Worker
+from jobs.workers.worker import Chore, Lane, Worker
 from organizations.credentials.signers import Signature
 from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook

@@ -20,7 +20,7 @@ from cloud_api.messages import text
 from conftest import PAYLOADS, apply_all
 from contacts.models import Contact, ContactChange, RetiredIdentity
 from jobs.models import State
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations.credentials.signers import Signature
 from organizations.models import AccountEvent
 from webhooks.intake.storage import SignedBody, store_bodies

@@ -9,8 +9,8 @@ from whatsapp_hub.celery.queues import CHORES_QUEUE, QUEUES, GroupedAMQP
 from whatsapp_hub.lanes import LANES
 
 SOFT_TIME_LIMIT = 900.0
-"""Seconds: for so long the leases of a task are renewed (`jobs.worker.MAX_WORK_SECONDS`). RabbitMQ waits twice as long for its
-acknowledgement. There is no hard limit, because what a killed task was sending would be uncertain."""
+"""Seconds: for so long the leases of a task are renewed (`jobs.workers.worker.MAX_WORK_SECONDS`). RabbitMQ waits twice as long for
+its acknowledgement. There is no hard limit, because what a killed task was sending would be uncertain."""
 
 
 class LaneConsumer(Consumer):  # type: ignore[misc]  # it has no types

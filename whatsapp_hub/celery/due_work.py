@@ -3,8 +3,8 @@
 import math
 import time
 
-from jobs.due_times import DueTimes
 from jobs.models import ChoreRun
+from jobs.workers.due_times import DueTimes
 from whatsapp_hub.lanes import CHORES, LANES
 
 MAX_PAUSE = 1.0

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from jobs.models import ChoreRun
-from jobs.slices import SlicedLane
 from jobs.transactions import is_away
-from jobs.worker import Chore, format_without_message
+from jobs.workers.slices import SlicedLane
+from jobs.workers.worker import Chore, format_without_message
 from monitoring.metrics.worker_counters import serve_counters
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 from whatsapp_hub.celery.application import app

@@ -5,7 +5,7 @@ from collections import defaultdict
 from django.db import models
 
 from jobs.wakeups import add_listener
-from jobs.worker import Lane
+from jobs.workers.worker import Lane
 from whatsapp_hub.celery.application import app
 from whatsapp_hub.celery.publisher import Publisher
 from whatsapp_hub.lanes import LANES

@@ -19,11 +19,11 @@ from chats.outbox.message_queue import queue_message
 from chats.outbox.read_receipts import queue_read_receipt
 from cloud_api import messages
 from contacts.models import Contact
-from jobs.due_times import DueTimes
 from jobs.models import Lease, State
-from jobs.round_queue import RoundQueue
 from jobs.wakeups import WakeUps, wake
-from jobs.worker import MAX_PAUSE, MAX_QUERY_INTERVAL, Lane, SideLane, Worker
+from jobs.workers.due_times import DueTimes
+from jobs.workers.round_queue import RoundQueue
+from jobs.workers.worker import MAX_PAUSE, MAX_QUERY_INTERVAL, Lane, SideLane, Worker
 from organizations.credentials.signers import Signature
 from organizations.models import Organization, PhoneNumber
 from webhooks.intake.storage import SignedBody, store_bodies

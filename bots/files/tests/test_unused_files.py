@@ -18,7 +18,7 @@ from chats.conftest import JOELMA
 from chats.models import QueuedMessage
 from chats.outbox import sender
 from conftest import apply_all, run_worker
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations.models import Organization, PhoneNumber
 from organizations.storage import storage_used
 from webhooks.tests.bodies import NUMBER, text_body

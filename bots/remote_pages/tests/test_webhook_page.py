@@ -20,7 +20,7 @@ from bots.remote_pages.services import renew_secret
 from bots.remote_pages.tests.conftest import URL
 from bots.web_requests.allow_list import AllowList
 from conftest import html_of
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations.models import Organization, PhoneNumber
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -24,7 +24,7 @@ from chats.media.tests.media_at_meta import FileAtMeta, MediaAtMeta, digest, med
 from chats.models import Attachment, Message
 from conftest import Hub, payload
 from jobs.models import State
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations.models import Organization, PhoneNumber, Revision, StorageUse
 from organizations.storage import storage_used
 from webhooks.tests.bodies import ANA, START, body, echo_body, history_body, text_body, value

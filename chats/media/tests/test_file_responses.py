@@ -21,7 +21,7 @@ from chats.models import Attachment, Message
 from conftest import Hub, html_of, payload
 from contacts.models import Contact
 from jobs.models import State
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations.models import Organization, PhoneNumber
 from organizations.tests.people import member, outsider
 from webhooks.tests.bodies import ANA, START, body, value

@@ -33,7 +33,7 @@ from cloud_api.graph import GraphError, OutcomeUnknown, Sent
 from cloud_api.messages import Choice
 from conftest import apply_all
 from contacts.models import Contact
-from jobs.worker import SideLane
+from jobs.workers.worker import SideLane
 from organizations.models import PhoneNumber
 from webhooks.tests.bodies import echo_body
 

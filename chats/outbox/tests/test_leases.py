@@ -16,7 +16,7 @@ from chats.outbox.send_results import reject_result, renew_leases, return_attemp
 from chats.outbox.tests.steps import InThread, bodies, statuses_of, wait_for, write
 from contacts.models import Contact
 from jobs.models import MAX_ATTEMPTS, Lease, State
-from jobs.worker import Lane, SideLane
+from jobs.workers.worker import Lane, SideLane
 from organizations.models import PhoneNumber
 
 pytestmark = pytest.mark.usefixtures("hub")

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.conversations.session_expiry import close_expired_sessions
+from chats.conversations.sessions.session_expiry import close_expired_sessions
 from chats.outbox.tests.steps import write
 from conftest import apply_all
 from contacts.models import Contact

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chats.conversations import done_and_blocked, ownership
-from chats.conversations.session_expiry import close_expired_sessions
+from chats.conversations.sessions.session_expiry import close_expired_sessions
 from chats.models import Message, Origin
 from chats.outbox.message_queue import queue_message
 from cloud_api import messages

@@ -9,8 +9,8 @@ from functools import cache
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_postrun
 
-from jobs.due_times import DueTimes
-from jobs.worker import DUE_SOON, Chore
+from jobs.workers.due_times import DueTimes
+from jobs.workers.worker import DUE_SOON, Chore
 from whatsapp_hub.celery import app
 from whatsapp_hub.lanes import LANES
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
-from jobs.garbage import rare_collections
 from jobs.models import LeasedQuerySet
-from jobs.worker import Worker
+from jobs.workers.garbage import rare_collections
+from jobs.workers.worker import Worker
 from organizations.audit.actions import AuditAction
 from organizations.audit.commands import OperatorCommand
 from organizations.audit.log import record_action

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from jobs.garbage import rare_collections
-from jobs.worker import Worker
+from jobs.workers.garbage import rare_collections
+from jobs.workers.worker import Worker
 from monitoring.metrics.worker_counters import serve_counters
 from organizations.credentials.stored_secrets import UnreadableSecrets, require_readable_secrets
 from whatsapp_hub.lanes import CHORES, LANES

@@ -13,7 +13,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from conftest import Hub
-from jobs.worker import Worker
+from jobs.workers.worker import Worker
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
 from whatsapp_hub.lanes import CHORES, LANES
 

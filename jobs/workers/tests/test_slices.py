@@ -9,8 +9,8 @@ import pytest
 from django.db.models.functions import Now
 
 from jobs.models import Lease, State
-from jobs.slices import NEAR_SECONDS, SlicedLane
-from jobs.worker import Lane, SideLane
+from jobs.workers.slices import NEAR_SECONDS, SlicedLane
+from jobs.workers.worker import Lane, SideLane
 from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from jobs.round_queue import RoundQueue
+from jobs.workers.round_queue import RoundQueue
 
 PATIENCE = 10.0
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from chats.conversations.conversation_events import record_expired
-from chats.conversations.session_assignment import close_sessions
+from chats.conversations.sessions.session_assignment import close_sessions
 from contacts.models import Contact
 from jobs.batches import apply_batch
 from jobs.transactions import run_in_transaction

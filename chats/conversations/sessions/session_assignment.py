@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Max, QuerySet
 
-from chats.conversations.sessions import (
+from chats.conversations.sessions.session_rules import (
     SESSION,
     Session,
     SessionAssignment,

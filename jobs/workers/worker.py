@@ -19,13 +19,13 @@ from django.db import close_old_connections, connection
 from django.db.models import Q
 
 from jobs.batches import apply_batch
-from jobs.due_times import DueTimes
-from jobs.lease_renewal import LeaseRenewal
 from jobs.models import Lease, LeasedQuerySet, LeasedRow
-from jobs.round_queue import RoundQueue
 from jobs.tracing import span
 from jobs.transactions import is_away, is_contention
 from jobs.wakeups import WakeUps
+from jobs.workers.due_times import DueTimes
+from jobs.workers.lease_renewal import LeaseRenewal
+from jobs.workers.round_queue import RoundQueue
 
 log = logging.getLogger(__name__)
 
@@ -378,7 +378,7 @@ class Worker:
     """Runs lanes and chores. `stop` may be called from a signal handler: work in progress is finished, then `run` returns.
 
     A lane without work waits until it is woken: by a process of this host that made rows due (`jobs.wakeups`), or by the query
-    that asks for all idle lanes when their next rows are due (`jobs.due_times`).
+    that asks for all idle lanes when their next rows are due (`jobs.workers.due_times`).
     """
 
     def __init__(self, lanes: Sequence[AnyLane], chores: Sequence[Chore]) -> None:

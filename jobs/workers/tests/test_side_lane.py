@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from jobs.transactions import DatabaseAway
-from jobs.worker import MAX_PAUSE, MAX_RETRY_PAUSE, SideLane, retry_pause
+from jobs.workers.worker import MAX_PAUSE, MAX_RETRY_PAUSE, SideLane, retry_pause
 from webhooks.models import Webhook
 
 PATIENCE = 5.0

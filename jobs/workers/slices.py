@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from django.db import close_old_connections
 
-from jobs.due_times import DueTimes
 from jobs.transactions import is_away
-from jobs.worker import AnyLane, SideLane, format_without_message, retry_pause
+from jobs.workers.due_times import DueTimes
+from jobs.workers.worker import AnyLane, SideLane, format_without_message, retry_pause
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chats.conversations.sessions import (
+from chats.conversations.sessions.session_rules import (
     Session,
     SessionAssignment,
     SessionEffect,

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.models import Lease, State
-from jobs.worker import Chore, Lane, Worker
+from jobs.workers.worker import Chore, Lane, Worker
 from organizations.credentials.signers import Signature
 from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import Webhook

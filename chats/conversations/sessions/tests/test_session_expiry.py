@@ -9,7 +9,7 @@ import pytest
 from django.db import DataError, connection
 from django.utils import timezone
 
-from chats.conversations.session_expiry import close_expired_sessions
+from chats.conversations.sessions.session_expiry import close_expired_sessions
 from contacts.models import Contact
 
 
