@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -61,7 +62,7 @@ def conversation_context(request: HttpRequest, contact: Contact) -> dict[str, An
         composer
         | {"jump_to": shown and shown.pk, "band": owner_band(contact, composer["now"])}
         | {"proposals": open_proposals(contact, composer["now"])}
-        | _thread_context(contact, thread, unread)
+        | _thread_context(contact, thread, unread, is_latest=True)
     )
 
 
@@ -73,12 +74,15 @@ def _requested_message(request: HttpRequest, contact: Contact) -> Message | None
     return find_message(contact, text)
 
 
-def _thread_context(contact: Contact, thread: Thread, unread: int | None = None) -> dict[str, Any]:
+def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, is_latest: bool) -> dict[str, Any]:
+    """Returns the context of a part of the messages. `is_latest`: it goes on to the end, whatever comes."""
+    part = {"from": thread.first, "to": None if is_latest else thread.last, "unread": unread}
     webhook_ids = [message.webhook_id for message in thread.messages if message.webhook_id]
     return {
         "thread": thread,
         "bubbles": timeline_lines.merge_lines(build_bubbles(thread, first_unread=unread), thread, contact),
-        "unread": unread,
+        "part_query": urlencode({name: str(value) for name, value in part.items() if value}),
+        "is_latest": is_latest,
         "read_up_to": max(webhook_ids, default=0),
         "may_write": mode_of(contact, timezone.now()) is ComposerMode.FREE,
     }
@@ -95,8 +99,9 @@ def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
         part = read_range(contact, first, last)
     else:
         part = read_latest(contact)
-    context = _thread_context(contact, part, read_integer(request.GET.get("unread", "")))
-    return render(request, "chats/_part.html", context | {"contact": contact, "is_latest": not (before or last)})
+    unread = read_integer(request.GET.get("unread", ""))
+    context = _thread_context(contact, part, unread, is_latest=not (before or last))
+    return render(request, "chats/_part.html", context | {"contact": contact})
 
 
 @for_members
