@@ -239,6 +239,27 @@ def test_a_conversation_that_is_left_while_it_is_fetched_delays_no_later_change(
     expect(page.locator("#thread")).to_contain_text("Tem bolo?", timeout=4000)
 
 
+def test_a_list_that_takes_long_delays_no_message_of_the_open_conversation(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    earlier = time.time() - 60
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=earlier))
+    page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
+    page.wait_for_timeout(1500)  # the conversation was marked as read, which is a change too
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/inbox/rows/*", hold)
+
+    for text in ("Tem bolo?", "De cenoura?", "Para amanhã?"):
+        deliver_and_apply(hub, message(JOELMA, "Joelma", content=text))
+        expect(page.locator("#thread")).to_contain_text(text, timeout=4000)
+
+    assert len(held) == 1  # one request of a part at a time
+    page.unroute("**/inbox/rows/*")  # answers the request that is held
+    expect(page.locator("#rows")).to_contain_text("Para amanhã?", timeout=4000)
+
+
 REFRESH_BEFORE_HTMX_KNOWS_THE_PARTS = """
 document.body.addEventListener("htmx:afterSwap", () => document.body.dispatchEvent(new Event("hub:changed")), { once: true });
 """
