@@ -25,7 +25,7 @@ from jobs.workers.worker import Lane, format_without_message
 log = logging.getLogger(__name__)
 
 MAX_TURNS = 500
-"""Turns of one transaction."""
+"""Turns of one transaction. Some queries have a condition for each number, and SQLite takes 1,000."""
 
 
 def answer_turns(lease: Lease) -> None:

@@ -79,7 +79,7 @@ class BodyContext:
     """The number's digits as Meta shows them, in Brazil often without the ninth digit."""
 
     def at(self, *steps: object) -> "BodyContext":
-        """Returns a position further inside."""
+        """Returns a position further inside. All fields by hand, because `replace` takes three times as long."""
         position = ".".join([self.position, *map(str, steps)])
         return BodyContext(position, self.field, self.phone_number_id, self.waba_id, self.time, self.people, self.own_number)
 

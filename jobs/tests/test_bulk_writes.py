@@ -55,7 +55,8 @@ def stored(*columns: str) -> list[tuple[Any, ...]]:
 
 
 def test_each_row_keeps_its_own_values(contact: Contact) -> None:
-    payloads: list[Any] = [None, {}, [], "", 0, False, {"a": [None, "ç", 1.5]}, "NULL", {"%s": "%"}]
+    payloads: list[Any] = ["", {}, [], "NULL", 0, False, {"a": [None, "ç", 1.5]}, "", {"%s": "%"}]
+    columns = ("content", "payload", "is_active", "create_in", "session_id", "webhook_id", "flow_state", "target_wamid")
     rows = [
         message(
             contact,
@@ -66,13 +67,32 @@ def test_each_row_keeps_its_own_values(contact: Contact) -> None:
             create_in=NOON + timedelta(microseconds=index),
             session_id=uuid.UUID(int=index),
             webhook_id=index or None,
+            flow_state={"step": index} if index % 3 else None,
+            target_wamid=None if index % 4 else "wamid.0",
         )
         for index, (text, payload) in enumerate(zip(TEXTS, payloads, strict=True))
-        if payload is not None
     ]
-    expected = [(row.content, row.payload, row.is_active, row.create_in, row.session_id, row.webhook_id) for row in rows]
+    expected = [tuple(getattr(row, column) for column in columns) for row in rows]
     insert_rows(rows)
-    assert stored("content", "payload", "is_active", "create_in", "session_id", "webhook_id") == expected
+    assert stored(*columns) == expected
+    assert Message.objects.filter(flow_state__isnull=True).count() == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "first", "other"),
+    [
+        ("is_active", False, True),
+        ("webhook_id", 7, 8),
+        ("webhook_id", None, 7),
+        ("content", "", "oi"),
+        ("payload", "", {"a": 1}),
+        ("flow_state", None, {"a": 1}),
+    ],
+)
+def test_a_value_between_two_equal_ones_is_its_own(contact: Contact, column: str, first: object, other: object) -> None:
+    values = [first, other, first]
+    insert_rows([message(contact, index, **{column: value}) for index, value in enumerate(values)])
+    assert stored(column) == [(value,) for value in values]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -87,20 +107,27 @@ def test_what_all_rows_have_in_common_is_stored_in_each(contact: Contact, count:
     )
 
 
-def test_a_common_number_of_a_text_stays_a_text(contact: Contact) -> None:
-    insert_rows([message(contact, index, kind=word, content="7") for index, word in enumerate(["0", "0", "0"])])
-    assert stored("kind", "content") == [("0", "7")] * 3
+@pytest.mark.parametrize("word", ["0", "007", "1e3"])
+def test_a_common_number_of_a_text_stays_a_text(contact: Contact, word: str) -> None:
+    insert_rows([message(contact, index, kind=word, content="7") for index in range(3)])
+    assert stored("kind", "content") == [(word, "7")] * 3
 
 
 def test_values_that_rows_have_in_common_are_not_sent_for_each_row(contact: Contact) -> None:
-    rows = [message(contact, index) for index in range(500)]
-    with CaptureQueriesContext(connection) as few:
-        insert_rows(rows)
-    longer = [message(contact, index, quoted_wamid=f"wamid.{index - 1000}") for index in range(1000, 1500)]
-    with CaptureQueriesContext(connection) as more:
-        insert_rows(longer)
-    assert len(few) == len(more) == 1
-    assert len(few[0]["sql"]) + 500 * len("wamid.0") <= len(more[0]["sql"])
+    def values_of(rows: list[Message]) -> int:
+        sent: list[int] = []
+
+        def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            sent.append(len(params))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(count):
+            insert_rows(rows)
+        return sum(sent)
+
+    alike = values_of([message(contact, index) for index in range(500)])
+    different = [message(contact, index, quoted_wamid=f"wamid.{index}", is_active=index % 2 == 0) for index in range(500, 1000)]
+    assert values_of(different) == alike + 2 * 500
 
 
 def test_many_rows_become_several_statements_of_a_size_that_servers_accept(
@@ -122,7 +149,9 @@ def test_a_row_that_is_too_long_for_a_statement_is_alone_in_its_own(contact: Con
 
 def test_more_values_than_a_statement_may_have_are_divided(contact: Contact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_writes, "MOST_VALUES", 10)
-    insert_rows([message(contact, index, content=str(index)) for index in range(25)])
+    with CaptureQueriesContext(connection) as queries:
+        insert_rows([message(contact, index, content=str(index)) for index in range(25)])
+    assert len(queries) == 25  # one row has more values than that
     assert [content for (content,) in stored("content")] == [str(index) for index in range(25)]
 
 
@@ -156,5 +185,16 @@ def test_an_update_writes_the_named_columns_of_each_row_and_no_other(contact: Co
         row.content, row.webhook_id, row.kind = f"{index} %s", index or None, "image"
     update_rows(rows, ["content", "webhook_id"])
     assert stored("content", "webhook_id", "kind") == [(f"{index} %s", index or None, "text") for index in range(count)]
-    update_columns(Message, ["kind", "webhook_id"], {row.pk: ("video", None) for row in rows})
-    assert stored("content", "webhook_id", "kind") == [(f"{index} %s", None, "video") for index in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 450])
+def test_columns_are_updated_whether_their_values_differ_or_not(contact: Contact, count: int) -> None:
+    insert_rows([message(contact, index) for index in range(count)])
+    ids = list(Message.objects.order_by("pk").values_list("pk", flat=True))
+    update_columns(Message, ["kind", "webhook_id"], {pk: ("video", index) for index, pk in enumerate(ids)})
+    assert stored("kind", "webhook_id", "content") == [("video", index, "oi") for index in range(count)]
+    update_columns(Message, ["kind", "webhook_id"], {pk: (f"kind{index}", None) for index, pk in enumerate(ids)})
+    assert stored("kind", "webhook_id", "content") == [(f"kind{index}", None, "oi") for index in range(count)]
+    values = {pk: (None if index % 2 else 7,) for index, pk in enumerate(ids)}
+    update_columns(Message, ["webhook_id"], values)
+    assert stored("webhook_id") == list(values.values())

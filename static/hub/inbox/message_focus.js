@@ -43,8 +43,9 @@ function updateTabStops() {
   threadBox().tabIndex = stop ? -1 : 0;
   for (const message of shown) {
     const tabIndex = message === stop ? 0 : -1;
-    message.tabIndex = tabIndex;
-    for (const element of all(FOCUSABLE, message)) element.tabIndex = tabIndex;
+    for (const element of [message, ...all(FOCUSABLE, message)]) {
+      if (element.getAttribute("tabindex") !== String(tabIndex)) element.tabIndex = tabIndex;
+    }
   }
 }
 

@@ -69,14 +69,23 @@ function onScroll() {
 // Older messages are fetched when the first message is near, which it also is if all of them fit into the window.
 function loadOlder() {
   const box = threadBox();
-  const button = box?.clientHeight && box.scrollTop < OLDER_DISTANCE && one("[data-load-older]", box);
-  if (button && !button.dataset.asked) htmx.trigger(button, "hub:older");
+  const button = box && one("[data-load-older]:not([data-asked])", box);
+  if (button && box.clientHeight && box.scrollTop < OLDER_DISTANCE) htmx.trigger(button, "hub:older");
 }
 body.addEventListener("htmx:beforeRequest", ({ detail }) => {
   if (detail.elt.matches?.("[data-load-older]")) detail.elt.dataset.asked = "yes";
 });
 // htmx ignores events of a button that it has not processed yet. After that there may be no scrolling that would call it again.
-body.addEventListener("htmx:load", loadOlder);
+// It comes for each new element, and to ask for positions then would compute the layout each time: once a frame is enough.
+let isLoadDue = false;
+body.addEventListener("htmx:load", () => {
+  if (isLoadDue) return;
+  isLoadDue = true;
+  requestAnimationFrame(() => {
+    isLoadDue = false;
+    loadOlder();
+  });
+});
 
 // A part that is fetched again does not know about the older parts above it.
 function removeExtraBeginnings() {

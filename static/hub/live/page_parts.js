@@ -1,10 +1,13 @@
 // The parts of the page that are fetched again when something has changed.
 
+import { wait } from "../common/delays.js";
 import { all, body } from "../common/dom.js";
 import { isPageClosed } from "./access.js";
 
 // Fetched even out of sight: these bring other parts of the page with them, or are announced.
 const ALWAYS_FETCHED = "[data-latest], #list-live, [hx-select-oob]";
+const MESSAGES = "[data-latest]";
+const REST = 700; // milliseconds
 const MARGIN = 200; // pixels around the window in which a part counts as visible
 const TIMEOUT = 10_000; // milliseconds
 const CHECK_INTERVAL = 200;
@@ -52,7 +55,8 @@ function fetchPart(part) {
   });
 }
 
-// One request of a part at a time: changes meanwhile cause one more. A slow part, such as a long list, delays no other.
+// One request of a part at a time: changes meanwhile cause one more. A slow part, such as a long list, delays no other. The messages
+// of the open conversation come at once. Other parts rest between two requests, so that a busy hub is not asked more than it can answer.
 async function keepLatest(part) {
   if (fetching.has(part)) {
     outdated.add(part);
@@ -62,12 +66,13 @@ async function keepLatest(part) {
   outdated.delete(part);
   try {
     await fetchPart(part);
+    if (!part.matches(MESSAGES)) await wait(REST);
   } finally {
     fetching.delete(part);
   }
-  if (!outdated.delete(part)) return;
+  if (isPageClosed() || !outdated.delete(part)) return;
   if (part.isConnected) keepLatest(part);
-  else refreshParts(); // another element is in its place
+  else refreshParts(); // another element may be in its place
 }
 
 export function refreshParts() {
