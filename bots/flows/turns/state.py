@@ -1,7 +1,7 @@
 """Where a conversation is in a flow, between two turns. JSON, and small."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,7 +63,8 @@ class State:
         self.step, self.stack, self.retries, self.ended = None, [], 0, True
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Returns the state at the end of a turn, when nothing changes it any more: its lists and mappings are not copied."""
+        return dict(vars(self))
 
 
 def read_state(flow: Flow, document: object) -> State:
