@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 
 from chats.models import Message, Origin
 from contacts.models import Contact
-from jobs import bulk_writes
 from jobs.bulk_writes import insert_missing_rows, insert_rows, update_columns, update_rows
 from organizations.models import Organization, PhoneNumber
 
@@ -113,46 +112,48 @@ def test_a_common_number_of_a_text_stays_a_text(contact: Contact, word: str) -> 
     assert stored("kind", "content") == [(word, "7")] * 3
 
 
+def insert_and_count(rows: list[Message]) -> list[int]:
+    """Inserts the rows, and returns how many values each statement has."""
+    sent: list[int] = []
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        sent.append(len(params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count):
+        insert_rows(rows)
+    return sent
+
+
 def test_values_that_rows_have_in_common_are_not_sent_for_each_row(contact: Contact) -> None:
-    def values_of(rows: list[Message]) -> int:
-        sent: list[int] = []
-
-        def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-            sent.append(len(params))
-            return execute(sql, params, many, context)
-
-        with connection.execute_wrapper(count):
-            insert_rows(rows)
-        return sum(sent)
-
-    alike = values_of([message(contact, index) for index in range(500)])
+    alike = insert_and_count([message(contact, index) for index in range(500)])
     different = [message(contact, index, quoted_wamid=f"wamid.{index}", is_active=index % 2 == 0) for index in range(500, 1000)]
-    assert values_of(different) == alike + 2 * 500
+    assert insert_and_count(different) == [alike[0] + 2 * 500]
 
 
-def test_many_rows_become_several_statements_of_a_size_that_servers_accept(
-    contact: Contact, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk_writes, "MOST_TEXT", 10_000)
-    rows = [message(contact, index, content="x" * (4000 + index)) for index in range(9)]
+def test_many_long_rows_become_several_statements_of_a_size_that_servers_accept(contact: Contact) -> None:
+    rows = [message(contact, index, content="x" * (2**20 + index)) for index in range(7)]
     with CaptureQueriesContext(connection) as queries:
         insert_rows(rows)
-    assert len(queries) == 5  # two in each, and one
-    assert [len(content) for (content,) in stored("content")] == [4000 + index for index in range(9)]
+    assert len(queries) == 4  # 3 MiB at most: two in each, and one
+    assert [len(content) for (content,) in stored("content")] == [2**20 + index for index in range(7)]
 
 
-def test_a_row_that_is_too_long_for_a_statement_is_alone_in_its_own(contact: Contact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_writes, "MOST_TEXT", 100)
-    insert_rows([message(contact, index, content="x" * length) for index, length in enumerate((1, 500, 2, 600))])
-    assert [len(content) for (content,) in stored("content")] == [1, 500, 2, 600]
-
-
-def test_more_values_than_a_statement_may_have_are_divided(contact: Contact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_writes, "MOST_VALUES", 10)
+def test_a_row_that_is_too_long_for_a_statement_is_alone_in_its_own(contact: Contact) -> None:
+    lengths = [1, 2**22, 2, 2**22]
     with CaptureQueriesContext(connection) as queries:
-        insert_rows([message(contact, index, content=str(index)) for index in range(25)])
-    assert len(queries) == 25  # one row has more values than that
-    assert [content for (content,) in stored("content")] == [str(index) for index in range(25)]
+        insert_rows([message(contact, index, content="x" * length) for index, length in enumerate(lengths)])
+    assert len(queries) == 4
+    assert [len(content) for (content,) in stored("content")] == lengths
+
+
+def test_more_values_than_a_statement_may_have_are_divided(contact: Contact) -> None:
+    texts = ("wamid", "content", "quoted_wamid", "target_wamid", "kind", "group_id", "api_key_name")  # and the id of the webhook
+    rows = [message(contact, index, webhook_id=index, **dict.fromkeys(texts, str(index))) for index in range(4_000)]
+    sent = insert_and_count(rows)
+    assert len(sent) > 1
+    assert max(sent) <= 30_000
+    assert stored("wamid", "content", "webhook_id") == [(str(index), str(index), index) for index in range(4_000)]
 
 
 def test_an_insert_of_no_rows_is_no_statement(contact: Contact) -> None:
