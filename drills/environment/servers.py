@@ -48,7 +48,8 @@ class MariaDbServer:
 
     def _common(self) -> list[str]:
         user = [f"--user={'root' if os.getuid() == 0 else os.environ.get('USER', 'mysql')}"]
-        return ["--no-defaults", f"--datadir={self._files}", *user, *self._options]
+        # A server that starts removes the temporary tables of others in its tmpdir.
+        return ["--no-defaults", f"--datadir={self._files}", f"--tmpdir={self._directory}", *user, *self._options]
 
     @contextmanager
     def _run(self) -> Iterator[Process]:

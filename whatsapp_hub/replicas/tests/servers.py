@@ -55,6 +55,7 @@ class DatabaseServer:
                 *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--log-error={self.directory}.log"),
                 *(f"--server-id={self._id}", f"--log-bin={self.directory}/binlog", "--character-set-server=utf8mb4"),
                 *("--innodb-flush-log-at-trx-commit=0", "--log-output=TABLE", "--max-allowed-packet=64M"),
+                f"--tmpdir={self.directory}",  # a server that starts removes the temporary tables of others in its tmpdir
             ]
         )
         until(lambda: self.process.poll() is not None or self.run("SELECT 1"))
@@ -107,10 +108,10 @@ def replicated_servers() -> Iterator[tuple[DatabaseServer, DatabaseServer]]:
         subprocess.run(
             [
                 *("mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"),
-                *(*user, f"--datadir={folder}/primary"),
+                *(*user, f"--datadir={folder}/primary", f"--tmpdir={folder}"),
             ],
             check=True,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,  # errors appear with the output of the test
         )
         subprocess.run(["/bin/cp", "-a", f"{folder}/primary", f"{folder}/replica"], check=True)
         primary = DatabaseServer(folder / "primary", 1)
