@@ -1,14 +1,16 @@
-"""Two throw-away MariaDB servers, a primary and its replica, and a web process of the hub on them."""
+"""Two throw-away servers of MariaDB or MySQL, a primary and its replica, and a web process of the hub on them."""
 
 import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,30 +42,30 @@ def until(condition: Callable[[], object]) -> None:
     raise AssertionError(f"not within {PATIENCE:g} seconds")
 
 
-class DatabaseServer:
-    """A MariaDB server. `hub` may do everything there."""
+class DatabaseServer(ABC):
+    """A database server with its files in `directory`. `hub` may do everything there."""
 
     def __init__(self, directory: Path, server_id: int) -> None:
-        self.directory, self.port, self._id = directory, free_port(), server_id
+        self.directory, self.port, self.server_id = directory, free_port(), server_id
         self.start()
 
-    def start(self) -> None:
-        user = ["--user=mysql"] if os.getuid() == 0 else []
-        self.process = subprocess.Popen(
-            [
-                *(str(MARIADB), "--no-defaults", *user, f"--datadir={self.directory}", f"--socket={self.directory}.sock"),
-                *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--log-error={self.directory}.log"),
-                *(f"--server-id={self._id}", f"--log-bin={self.directory}/binlog", "--character-set-server=utf8mb4"),
-                *("--innodb-flush-log-at-trx-commit=0", "--log-output=TABLE", "--max-allowed-packet=64M"),
-                f"--tmpdir={self.directory}",  # a server that starts removes the temporary tables of others in its tmpdir
-            ]
-        )
-        until(lambda: self.process.poll() is not None or self.run("SELECT 1"))
-        assert self.process.poll() is None, Path(f"{self.directory}.log").read_text()[-2000:]
+    @property
+    @abstractmethod
+    def socket(self) -> Path: ...
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def kill(self) -> None: ...
+
+    @abstractmethod
+    def replicate(self, primary: "DatabaseServer") -> None:
+        """Lets it follow the primary."""
 
     def connect(self, user: str = "hub") -> Any:
         password = {"hub": "hub"}.get(user, "")
-        at = {"unix_socket": f"{self.directory}.sock"} if user == "root" else {"host": "127.0.0.1", "port": self.port}
+        at = {"unix_socket": str(self.socket)} if user == "root" else {"host": "127.0.0.1", "port": self.port}
         return MySQLdb.connect(user=user, password=password, autocommit=True, **at)
 
     def run(self, statement: str, *, user: str = "root") -> Sequence[tuple[Any, ...]]:
@@ -87,56 +89,124 @@ class DatabaseServer:
             text = statement.decode() if isinstance(statement, bytes) else statement
             tables += re.findall(r"(?:FROM|JOIN) `(\w+)`", text)
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE)
 
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(PATIENCE)
+class MariaDbServer(DatabaseServer):
+    """Its directory is a copy of what mariadb-install-db has made."""
+
+    @property
+    def socket(self) -> Path:
+        return self.directory.with_suffix(".sock")
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(str(MARIADB), "--no-defaults", *_mariadb_user(), f"--datadir={self.directory}", f"--socket={self.socket}"),
+                *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--log-error={self.directory}.log"),
+                *(f"--server-id={self.server_id}", f"--log-bin={self.directory}/binlog", "--character-set-server=utf8mb4"),
+                *("--innodb-flush-log-at-trx-commit=0", "--log-output=TABLE", "--max-allowed-packet=64M"),
+                f"--tmpdir={self.directory}",  # a server that starts removes the temporary tables of others in its tmpdir
+            ]
+        )
+        until(lambda: self._process.poll() is not None or self.run("SELECT 1"))
+        assert self._process.poll() is None, Path(f"{self.directory}.log").read_text()[-2000:]
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def replicate(self, primary: DatabaseServer) -> None:
+        primary.run("CREATE USER hub@'127.0.0.1' IDENTIFIED BY 'hub'")
+        primary.run("GRANT ALL ON *.* TO hub@'127.0.0.1'")
+        self.run(
+            f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {primary.port}, MASTER_USER = 'hub',"
+            " MASTER_PASSWORD = 'hub', MASTER_USE_GTID = slave_pos"
+        )
+        self.run("START REPLICA")
+        until(lambda: self.run("SELECT 1", user="hub"))
+
+
+class MySqlServer(DatabaseServer):
+    """A server of `script/start-mysql`, which creates the user and an empty database."""
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "socket"
+
+    def start(self) -> None:
+        started = subprocess.run(
+            [
+                *(str(ROOT / "script" / "start-mysql"), str(self.port), f"--server-id={self.server_id}", "--log-output=TABLE"),
+                *("--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"),
+            ],
+            env=os.environ | {"MYSQL_DATA": str(self.directory)},
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._pid = int(started.stdout.split()[1])
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        until(self._has_ended)
+
+    def _has_ended(self) -> bool:
+        try:
+            os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    def replicate(self, primary: DatabaseServer) -> None:
+        for each in (primary, self):
+            each.run("RESET BINARY LOGS AND GTIDS")  # what start-mysql has made is on both
+        self.run(
+            f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = {primary.port}, SOURCE_USER = 'hub',"
+            " SOURCE_PASSWORD = 'hub', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1"
+        )
+        self.run("START REPLICA")
 
 
 @contextmanager
-def replicated_servers() -> Iterator[tuple[DatabaseServer, DatabaseServer]]:
+def replicated_servers(*, is_mariadb: bool) -> Iterator[tuple[DatabaseServer, DatabaseServer]]:
     """Starts a primary and a replica of it."""
     folder = Path(tempfile.mkdtemp(prefix="hub-replicas-", dir="/var/tmp"))
     try:
-        if os.getuid() == 0:
-            shutil.chown(folder, "mysql")
-        user = ["--user=mysql"] if os.getuid() == 0 else []
-        subprocess.run(
-            [
-                *("mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"),
-                *(*user, f"--datadir={folder}/primary", f"--tmpdir={folder}"),
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,  # errors appear with the output of the test
-        )
-        subprocess.run(["/bin/cp", "-a", f"{folder}/primary", f"{folder}/replica"], check=True)
-        primary = DatabaseServer(folder / "primary", 1)
-        try:
-            replica = DatabaseServer(folder / "replica", 2)
-            try:
-                _replicate(primary, replica)
-                yield primary, replica
-            finally:
-                replica.stop()
-        finally:
-            primary.stop()
+        if is_mariadb:
+            _install_mariadb(folder)
+        with _started(folder / "primary", 1, is_mariadb) as primary, _started(folder / "replica", 2, is_mariadb) as replica:
+            replica.replicate(primary)
+            yield primary, replica
     finally:
         shutil.rmtree(folder)
 
 
-def _replicate(primary: DatabaseServer, replica: DatabaseServer) -> None:
-    primary.run("CREATE USER hub@'127.0.0.1' IDENTIFIED BY 'hub'")
-    primary.run("GRANT ALL ON *.* TO hub@'127.0.0.1'")
-    replica.run(
-        f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {primary.port}, MASTER_USER = 'hub',"
-        " MASTER_PASSWORD = 'hub', MASTER_USE_GTID = slave_pos"
+@contextmanager
+def _started(directory: Path, server_id: int, is_mariadb: bool) -> Iterator[DatabaseServer]:
+    server = MariaDbServer(directory, server_id) if is_mariadb else MySqlServer(directory, server_id)
+    try:
+        yield server
+    finally:
+        server.kill()  # its files are removed
+
+
+def _install_mariadb(folder: Path) -> None:
+    """Makes the files of two servers that are alike."""
+    if os.getuid() == 0:
+        shutil.chown(folder, "mysql")
+    subprocess.run(
+        [
+            *("mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"),
+            *(*_mariadb_user(), f"--datadir={folder}/primary", f"--tmpdir={folder}"),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,  # errors appear with the output of the test
     )
-    replica.run("START SLAVE")
-    until(lambda: replica.run("SELECT 1", user="hub"))
+    subprocess.run(["/bin/cp", "-a", f"{folder}/primary", f"{folder}/replica"], check=True)
+
+
+def _mariadb_user() -> list[str]:
+    return ["--user=mysql"] if os.getuid() == 0 else []
 
 
 class WebProcess:

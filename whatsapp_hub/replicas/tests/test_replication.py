@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 import requests
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from whatsapp_hub.replicas.tests.servers import (
     CSRF,
@@ -22,10 +23,8 @@ from whatsapp_hub.replicas.tests.servers import (
 )
 
 pytestmark = [
-    pytest.mark.database,  # so that it runs once: with the suite on MariaDB
-    pytest.mark.skipif(
-        connection.vendor != "mysql" or not MARIADB, reason="runs with the suite on MariaDB, if mariadbd is installed"
-    ),
+    pytest.mark.django_db,  # so that it runs with the suites on MariaDB and MySQL
+    pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has no replicas"),
     pytest.mark.xdist_group("replicas"),
 ]
 
@@ -93,8 +92,13 @@ class Site(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with replicated_servers() as (primary, replica):
+def started(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+    """On servers of the kind on which the suite runs."""
+    with django_db_blocker.unblock():
+        is_mariadb = bool(connection.mysql_is_mariadb)  # type: ignore[attr-defined]  # of MySQL and MariaDB
+    if is_mariadb and not MARIADB:
+        pytest.skip("mariadbd is not installed")
+    with replicated_servers(is_mariadb=is_mariadb) as (primary, replica):
         web = WebProcess(primary, replica, tmp_path_factory.mktemp("var"))
         try:
             organization, contact, session, api_key = web.execute(ROWS).split()
@@ -155,13 +159,13 @@ def test_a_page_shows_what_was_written_before_although_the_replica_is_behind(sit
 
 
 def test_a_replica_that_is_not_there_in_time_is_not_read(site) -> None:
-    site.replica.run("STOP SLAVE SQL_THREAD")
+    site.replica.run("STOP REPLICA SQL_THREAD")
     try:
         site.add_note("stopped-")
         assert "stopped-" in site.get(f"inbox/{site.contact}/")
         assert site.read_from() == "behind"
     finally:
-        site.replica.run("START SLAVE SQL_THREAD")
+        site.replica.run("START REPLICA SQL_THREAD")
     until(lambda: site.read_from() == "replica")
     assert "pages are read from the primary: the replica does not have" in site.web.output.read_text()
 
