@@ -20,7 +20,7 @@ from privacy.models import PrivacySettings
 from privacy.retention.chores import prune_organizations
 from webhooks.models import HeldItem, RebuildProgress, Webhook
 from webhooks.tests.bodies import HOUR, START, body, echo_body, message, status_body, text_body, value
-from webhooks.tests.test_any_order import deliver, forget, stories
+from webhooks.tests.order_and_times.test_any_order import deliver, forget, stories
 
 OWN = {"id", "updated_at", "contact_id", "conflicts_with_id"}
 MODELS = (Contact, ContactChange, ConsentDecision, RetiredIdentity, Message, StatusEvent, UnmatchedStatus, AccountEvent)

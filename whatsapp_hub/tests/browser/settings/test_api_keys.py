@@ -1,0 +1,61 @@
+"""The page of API keys: a key is made, used and revoked in the browser. Both pages of the API are accessible and fit the screen."""
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from conftest import Hub
+from organizations.models import Organization, User
+from whatsapp_hub.tests.browser.conftest import Open
+from whatsapp_hub.tests.browser.every_page.test_every_page import AXE
+
+pytestmark = pytest.mark.xdist_group("browser")
+SCRIPT = (Path(__file__).parent.parent / "layout.js").read_text()
+
+
+def use(hub: Hub, key: str) -> int:
+    return requests.get(f"{hub.address}/api/v1/numbers/", headers={"Authorization": f"Bearer {key}"}, timeout=30).status_code
+
+
+def test_a_key_is_made_used_and_revoked(open_page: Open, hub: Hub, organization: Organization, ana: User) -> None:
+    page = open_page(f"/o/{organization.pk}/settings/api-keys/", ana)
+    page.locator("[name=name]").fill("Loja virtual")
+    page.locator("form [name=name]").press("Enter")
+
+    key = page.locator("[data-key]").inner_text()
+    assert re.fullmatch(r"whub_[\w-]{43}", key)
+    assert use(hub, key) == 200
+    page.reload()  # posts the form again
+    row = page.locator("[data-api-key]")
+    expect(row).to_contain_text("Loja virtual")
+    page.once("dialog", lambda dialog: dialog.accept())
+    row.get_by_role("button").click()
+
+    expect(page.locator("[data-api-key] button")).to_have_count(0)
+    assert use(hub, key) == 401
+
+
+def faults(page: Page) -> list[str]:
+    page.evaluate(SCRIPT)
+    found: list[str] = page.evaluate("layoutFaults('pt-br')")
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["api-keys/", "api-keys/reference/"])
+def test_the_pages_are_accessible_and_fit_the_screen(
+    open_page: Open, organization: Organization, ana: User, scheme: str, path: str
+) -> None:
+    page = open_page(f"/o/{organization.pk}/settings/{path}", ana, color_scheme=scheme, reduced_motion="reduce")
+
+    for width in (360, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("document.querySelectorAll('details').forEach((each, index) => { each.open = index < 3 })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert faults(page) == []
+    found = Axe().run(page, options=AXE).response["violations"]
+    assert [each["id"] for each in found] == []

@@ -1,0 +1,63 @@
+"""The files under deploy/, the Dockerfile and compose.yaml name commands, lanes, paths and settings that exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from organizations.live.event_stream import PATH
+from webhooks.intake.receiver import MAX_BODY
+from whatsapp_hub.lanes import LANE_GROUPS
+
+TOP = Path(__file__).resolve().parent.parent.parent.parent
+UNITS = sorted((TOP / "deploy/systemd").glob("*.service"))
+COMPOSE = (TOP / "compose.yaml").read_text()
+NGINX = (TOP / "deploy/nginx/hub.conf").read_text()
+SERVER = re.compile(r"gunicorn -c python:whatsapp_hub\.web|celery -A whatsapp_hub (worker|beat)\b.*")
+
+
+def check_command(line: str) -> None:
+    """Fails if `manage.py` does not have the command, or the command not these options."""
+    name, *options = shlex.split(line.partition("manage.py ")[2])
+    app = get_commands()[name]
+    assert isinstance(app, str)
+    load_command_class(app, name).create_parser("manage.py", name).parse_args(options)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_units_start_commands_that_exist(unit: Path) -> None:
+    command = re.search(r"^ExecStart=/srv/whatsapp-hub/\.venv/bin/(.+)$", unit.read_text(), re.MULTILINE)
+    assert command
+    if "manage.py" in command[1]:
+        check_command(command[1])
+    else:
+        assert SERVER.fullmatch(command[1])
+    assert "NoNewPrivileges=yes" in unit.read_text()
+
+
+def test_compose_starts_commands_that_exist() -> None:
+    commands = re.findall(r"manage\.py ([^\"&\n]+)", COMPOSE)
+    assert len(commands) == 3
+    for each in commands:
+        check_command(f"manage.py {each}")
+    assert len(SERVER.findall(COMPOSE)) == 2
+    assert "gunicorn" in (TOP / "Dockerfile").read_text()
+
+
+def test_celery_units_of_the_documentation_take_every_queue() -> None:
+    text = (TOP / "docs/operations.md").read_text()
+    groups = {group for names in re.findall(r"whatsapp-hub-celery@([\w,]+)", text) for group in names.split(",")}
+    assert groups == {*LANE_GROUPS, "other"}
+
+
+def test_the_proxy_does_not_buffer_event_streams() -> None:
+    location = re.search(r"location ~ (\S+) \{\s+proxy_buffering off;", NGINX)
+    assert location
+    assert re.fullmatch(location[1], "/o/12/events/")
+    assert PATH.fullmatch("/o/12/events/")
+
+
+def test_the_proxy_accepts_what_the_receiver_accepts() -> None:
+    assert f"client_max_body_size {MAX_BODY // 2**20}m;" in NGINX
