@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchmarks.environment.databases import Database
-from benchmarks.environment.processes import ROOT, Process, Server, clean_environment, free_port, running, serving
+from benchmarks.environment.hosts import Host
+from benchmarks.environment.processes import LOOPBACK, ROOT, Process, Server, clean_environment, free_port, running, serving
 from benchmarks.figures import Failed, say
 from benchmarks.load.backlog import Totals
 from benchmarks.load.bodies import NUMBER
@@ -121,16 +122,24 @@ class Hub:
         command = [sys.executable, "-m", "gunicorn", "-c", "python:whatsapp_hub.web"]
         return serving("hub", command, environment, self.port, self.directory, cwd=self._root)
 
-    def worker(self, *arguments: str, name: str = "worker", clock: Path | None = None) -> AbstractContextManager[Process]:
-        """Starts `manage.py worker`. `clock`: a file that says by how many seconds its clock is wrong."""
+    def worker(
+        self, *arguments: str, name: str = "worker", clock: Path | None = None, host: Host | None = None
+    ) -> AbstractContextManager[Process]:
+        """Starts `manage.py worker`. `clock`: a file that says by how many seconds its clock is wrong. `host`: where it runs."""
         manage = ["-m", "drills.environment.wrong_clock", str(clock)] if clock else ["manage.py"]
-        command = [sys.executable, *manage, "worker", *arguments]
-        return running(name, command, self._environment, self.directory, cwd=self._root)
+        return self._start(name, [sys.executable, *manage, "worker", *arguments], host)
 
-    def celery(self, command: str, *arguments: str) -> AbstractContextManager[Process]:
-        """Starts `celery worker` or `celery beat`."""
-        words = [sys.executable, "-m", "celery", "-A", "whatsapp_hub", command, *arguments]
-        return running(f"celery-{command}", words, self._environment, self.directory, cwd=self._root)
+    def celery(self, command: str, *arguments: str, host: Host | None = None) -> AbstractContextManager[Process]:
+        """Starts `celery worker` or `celery beat`. `host`: where it runs."""
+        name = f"celery-{command}-{host.namespace}" if host else f"celery-{command}"
+        return self._start(name, [sys.executable, "-m", "celery", "-A", "whatsapp_hub", command, *arguments], host)
+
+    def _start(self, name: str, command: Sequence[str], host: Host | None) -> AbstractContextManager[Process]:
+        environment = self._environment
+        if host:  # files are its own, so wake-ups through pipes do not reach it
+            command = host.command(command)
+            environment = host.environment(environment) | {"VAR_DIR": f"{self.directory}-{host.namespace}"}
+        return running(name, command, environment, self.directory, cwd=self._root)
 
     def serve(self) -> AbstractContextManager[Server]:
         """Starts `manage.py serve`: a supervisor with web processes and a worker."""
@@ -141,10 +150,13 @@ class Hub:
         """Returns how many items a second ordinary Django code applies: see benchmarks/rivals/applying_django.py."""
         return float(self.run("-m", "benchmarks.rivals.applying_django", str(seconds), timeout=seconds + 120))
 
-    def simulator(self, port: int) -> AbstractContextManager[Process]:
-        """Starts the stand-in for Meta, `manage.py simulator`, on this port."""
+    def simulator(self, port: int, *, address: str = LOOPBACK) -> AbstractContextManager[Process]:
+        """Starts the stand-in for Meta on this port: `manage.py simulator`, which knows no address but loopback."""
         environment = self._environment | {"SIMULATOR": "on", "SIMULATOR_PORT": str(port)}
-        return running("simulator", [sys.executable, "manage.py", "simulator"], environment, self.directory, cwd=self._root)
+        words = ["manage.py", "simulator"]
+        if address != LOOPBACK:
+            words = ["-m", "benchmarks.environment.network_stand_in", address, str(port)]
+        return running("simulator", [sys.executable, *words], environment, self.directory, cwd=self._root)
 
     def queue(
         self, phone_number_id: str, token: str, *, per_second: int, people: int, messages: int, waits: str | None = None

@@ -17,6 +17,7 @@ from benchmarks.load.bodies import PATH
 from whatsapp_hub.supervisor import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LOOPBACK = "127.0.0.1"
 PATIENCE_TO_START = 60.0
 PATIENCE_TO_STOP = 25.0
 

@@ -18,7 +18,7 @@ import requests
 from benchmarks.environment.databases import Database, fetch
 from benchmarks.environment.hub import Hub
 from benchmarks.environment.outbox_rows import ORGANIZATION
-from benchmarks.environment.processes import Server, free_port
+from benchmarks.environment.processes import LOOPBACK, Server, free_port
 from benchmarks.figures import Failed, at_least, at_most, percentile, say, show
 from simulator.standin import RunningStandIn
 
@@ -66,11 +66,11 @@ def send_out(database: Database, directory: Path) -> None:
 
 
 @contextmanager
-def stand_in(hub: Hub, port: int) -> Iterator[RunningStandIn]:
+def stand_in(hub: Hub, port: int, *, address: str = LOOPBACK) -> Iterator[RunningStandIn]:
     """Runs the stand-in, with the numbers of this measurement."""
-    with hub.simulator(port), requests.Session() as session:
+    with hub.simulator(port, address=address), requests.Session() as session:
         session.trust_env = False
-        meta = RunningStandIn(f"http://127.0.0.1:{port}", session)
+        meta = RunningStandIn(f"http://{address}:{port}", session)
         for number in (*FAST_NUMBERS, LIMITED, STAFFED, CROWDED):
             connect(meta, number)
             meta.latency(number.phone_number_id, LATENCY)
