@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.environment import databases
 from benchmarks.environment.databases import Database
+from benchmarks.environment.hosts import running_hosts
 from benchmarks.environment.processes import ROOT
 from benchmarks.figures import Failed, say, say_how_busy
 from benchmarks.growth.measurement import SIZES, measure_growth
@@ -19,7 +20,7 @@ from benchmarks.measurements.acknowledge import Rounds, acknowledge, acknowledge
 from benchmarks.measurements.api import measure_api
 from benchmarks.measurements.application import LATE_ITEMS, apply_backlog, apply_late_backlog
 from benchmarks.measurements.bots import answer_customers
-from benchmarks.measurements.engines import BROKER, ITEMS, MESSAGES, compare_engines
+from benchmarks.measurements.engines import BROKER, ITEMS, MESSAGES, PROCESSES, compare_engines
 from benchmarks.measurements.events import deliver_events
 from benchmarks.measurements.idle import FIRSTS, GAP, SECONDS, stay_idle
 from benchmarks.measurements.latency import apply_while_receiving
@@ -73,13 +74,18 @@ def _late(database: Database, directory: Path, options: argparse.Namespace) -> N
 
 
 def _engines(database: Database, directory: Path, options: argparse.Namespace) -> None:
-    compare_engines(
-        lambda: databases.mariadb(options.server),
-        directory,
-        broker=options.broker,
-        items=options.items or ITEMS,
-        messages=options.sent,
-    )
+    with ExitStack() as stack:
+        hosts = stack.enter_context(running_hosts(max(PROCESSES))) if options.hosts else []
+        for host in hosts:
+            host.check_servers(database=options.server, broker=options.broker)
+        compare_engines(
+            lambda: databases.mariadb(options.server),
+            directory,
+            broker=options.broker,
+            items=options.items or ITEMS,
+            messages=options.sent,
+            hosts=hosts,
+        )
 
 
 def _rounds(options: argparse.Namespace) -> Rounds:
@@ -218,6 +224,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--items", type=int, help=f"of `late` (25,000), `rebuild` ({REBUILT_ITEMS:,}) and `engines` ({ITEMS:,})")
     add("--sent", type=int, default=MESSAGES, metavar="MESSAGES", help="of `engines` (%(default)s)")
     add("--broker", default=BROKER, metavar="URL", help="RabbitMQ of `engines`, a virtual host without other users (%(default)s)")
+    add(
+        "--hosts",
+        action="store_true",
+        help="each worker process of `engines` runs in a network namespace of its own (root; README.md says what servers need)",
+    )
     add("--rounds", type=int, default=3, help="turns of each contender (%(default)s)")
     add("--contacts", type=int, default=1_000_000, help="of `pages` and `api` (%(default)s)")
     add("--messages", type=int, default=10_000_000, help="of `pages` and `api` (%(default)s)")

@@ -2,23 +2,29 @@
 
 The figures of a round are taken between its first and its last row, so how long processes take to start does not count. Each round
 has a database of its own, and checks that nothing is missing or doubled.
+
+With hosts (`benchmarks/environment/hosts.py`) each worker process runs in one of its own. The figures begin when all of them have
+connected to the database.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.environment.databases import Database
+from benchmarks.environment.hosts import Host
 from benchmarks.environment.hub import Hub
-from benchmarks.environment.processes import free_port
+from benchmarks.environment.processes import LOOPBACK, free_port
 from benchmarks.figures import Failed, at_least, show
 from benchmarks.load.backlog import backlog
 from benchmarks.measurements.application import check_applied, fill
 from benchmarks.measurements.sending import FAST_NUMBERS, FAST_RATE, stand_in
 
 BROKER = "amqp://guest:guest@127.0.0.1:5672/"
+ENGINES = ("database", "celery")
 PROCESSES = (1, 2, 4)
 ITEMS = 20_000
 MESSAGES = 4_000
@@ -30,79 +36,131 @@ POLL = 0.02
 Fresh = Callable[[], AbstractContextManager[Database]]
 
 
-def compare_engines(fresh: Fresh, directory: Path, *, broker: str, items: int, messages: int) -> None:
-    """Shows a rate for each engine and count of processes, and Celery's as a ratio. `fresh` creates a database."""
+@dataclass(frozen=True)
+class Workers:
+    """The worker processes of a round. With `hosts`, there is one process in each of them."""
+
+    engine: str
+    count: int
+    broker: str
+    hosts: Sequence[Host]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"WORK_ENGINE": self.engine, "CELERY_BROKER_URL": self.broker}
+
+    @property
+    def server_address(self) -> str:
+        """The address at which they reach servers of this machine."""
+        return self.hosts[0].server if self.hosts else LOOPBACK
+
+    @contextmanager
+    def running(self, hub: Hub, lanes: str) -> Iterator[None]:
+        places: Sequence[Host | None] = self.hosts or [None]
+        processes = self.count // len(places)
+        with ExitStack() as stack:
+            for index, host in enumerate(places):
+                if self.engine == "celery":
+                    options = ("-P", "prefork", "-c", str(processes), "-Q", lanes, "-n", f"host-{index}@%h")
+                    stack.enter_context(hub.celery("worker", *options, host=host))
+                else:
+                    for number in range(processes):
+                        stack.enter_context(hub.worker("--lanes", lanes, name=f"worker-{index}-{number}", host=host))
+            if self.engine == "celery":
+                stack.enter_context(hub.celery("beat", host=places[0]))
+            yield
+
+    def connected(self, database: Database) -> set[str]:
+        """Returns the addresses of the hosts that are connected to the database."""
+        name = database.url.rpartition("/")[2]
+        rows = database.ask(f"SELECT host FROM information_schema.processlist WHERE db = '{name}'")  # noqa: S608  our own name
+        return {str(row[0]).partition(":")[0] for row in rows} & {host.address for host in self.hosts}
+
+
+@dataclass(frozen=True)
+class Period:
+    """What was measured, by `time.monotonic`. `rows` were done in it."""
+
+    begins: float
+    ends: float
+    rows: int
+
+    @property
+    def rate(self) -> float:
+        return self.rows / (self.ends - self.begins)
+
+
+def compare_engines(fresh: Fresh, directory: Path, *, broker: str, items: int, messages: int, hosts: Sequence[Host] = ()) -> None:
+    """Shows a rate for each engine and count of processes, Celery's as a ratio, and how each grows. `fresh` creates a database.
+    `hosts`: none, or one for each process."""
+    prefix, one = ("engines.hosts", "one host") if hosts else ("engines", "one process")
     for measure, name, unit, amount in (
         (_measure_applied, "applied", "items/s", items),
         (_measure_sent, "sent", "messages/s", messages),
     ):
-        first = 0.0
+        first: dict[str, float] = {}
         for count in PROCESSES:
             rates = {}
-            for engine in ("database", "celery"):
-                more = {"WORK_ENGINE": engine, "CELERY_BROKER_URL": broker}
+            for engine in ENGINES:
                 with fresh() as database:
                     place = directory / f"{name}-{engine}-{count}"
                     place.mkdir()
-                    rates[engine] = measure(database, place, more, count, amount)
-                show(f"engines.{name}.{engine}.{count}", rates[engine], unit)
-            first = first or rates["celery"]
+                    rates[engine] = measure(database, place, Workers(engine, count, broker, hosts[:count]), amount)
+                show(f"{prefix}.{name}.{engine}.{count}", rates[engine], unit)
+            first = first or rates
             goal = at_least(MIN_SHARE) if count == 1 else None
-            show(f"engines.{name}.ratio.{count}", rates["celery"] / rates["database"], "ratio", vs="database", goal=goal)
-            show(f"engines.{name}.growth.{count}", rates["celery"] / first, "ratio", vs="one process")
+            show(f"{prefix}.{name}.ratio.{count}", rates["celery"] / rates["database"], "ratio", vs="database", goal=goal)
+            for engine in ENGINES:
+                show(f"{prefix}.{name}.growth.{engine}.{count}", rates[engine] / first[engine], "ratio", vs=one)
 
 
-@contextmanager
-def _workers(hub: Hub, engine: str, lanes: str, count: int) -> Iterator[None]:
-    with ExitStack() as stack:
-        if engine == "celery":
-            stack.enter_context(hub.celery("worker", "-P", "prefork", "-c", str(count), "-Q", lanes))
-            stack.enter_context(hub.celery("beat"))
-        else:
-            for number in range(count):
-                stack.enter_context(hub.worker("--lanes", lanes, name=f"worker-{number}"))
-        yield
-
-
-def _measure_applied(database: Database, directory: Path, more: dict[str, str], count: int, items: int) -> float:
-    hub = Hub(database, directory, more=more)
+def _measure_applied(database: Database, directory: Path, workers: Workers, items: int) -> float:
+    hub = Hub(database, directory, more=workers.environment)
     expected = backlog(items)
     hub.prepare()
     fill(hub, expected)
     total = len(expected.webhooks)
-    with _workers(hub, more["WORK_ENGINE"], "webhooks", count):
-        rate = _rate(lambda: database.count("webhook", where="state = 'done'"), total) * items / total
+    with workers.running(hub, "webhooks"):
+        period = _wait_until_done(workers, database, lambda: database.count("webhook", where="state = 'done'"), total)
     check_applied(database, expected.totals)
-    return rate
+    return period.rate * items / total
 
 
-def _measure_sent(database: Database, directory: Path, more: dict[str, str], count: int, messages: int) -> float:
-    port = free_port()
-    hub = Hub(database, directory, more=more | {"META_GRAPH_URL": f"http://127.0.0.1:{port}"})
+def _measure_sent(database: Database, directory: Path, workers: Workers, messages: int) -> float:
+    port, address = free_port(), workers.server_address
+    hub = Hub(database, directory, more=workers.environment | {"META_GRAPH_URL": f"http://{address}:{port}"})
     hub.prepare()
     each = messages // len(FAST_NUMBERS)
-    with stand_in(hub, port) as meta:
+    with stand_in(hub, port, address=address) as meta:
         for number in FAST_NUMBERS:
             hub.queue(number.phone_number_id, number.token, per_second=FAST_RATE, people=each, messages=each)
         total = each * len(FAST_NUMBERS)
-        with _workers(hub, more["WORK_ENGINE"], "outbox", count):
-            _rate(lambda: database.count("chat_session_message", where="message_status = 'sent'"), total)
+        with workers.running(hub, "outbox"):
+            done = "message_status = 'sent'"
+            period = _wait_until_done(workers, database, lambda: database.count("chat_session_message", where=done), total)
         sent = [message for number in FAST_NUMBERS for message in meta.sent(number.phone_number_id)]
     if max(Counter(message["callback_data"] for message in sent).values()) > 1 or len(sent) != total:
         raise Failed(f"{total} messages were to be sent once, and Graph received {len(sent)}")
     arrivals: list[float] = sorted(message["monotonic"] for message in sent)
-    return (total - 1) / (arrivals[-1] - arrivals[0])
+    if workers.hosts:
+        arrivals = [at for at in arrivals if at >= period.begins]
+    return (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
 
 
-def _rate(done: Callable[[], int], total: int) -> float:
-    """Returns how many rows a second are done, from the first ones to the last one."""
+def _wait_until_done(workers: Workers, database: Database, done: Callable[[], int], total: int) -> Period:
+    """Returns the time from the first rows, or from when all hosts are connected, to the last row."""
     deadline = time.monotonic() + PATIENCE
+    waiting_for = {host.address for host in workers.hosts}
     first: tuple[int, float] | None = None
     while time.monotonic() < deadline:
+        if waiting_for:
+            waiting_for -= workers.connected(database)
         count, now = done(), time.monotonic()
         if count == total and first:
-            return (total - first[0]) / (now - first[1])
-        if count and not first:
+            return Period(first[1], now, total - first[0])
+        if count == total and waiting_for:
+            raise Failed(f"all was done before {', '.join(sorted(waiting_for))} had connected; choose more --items or --sent")
+        if count and not first and not waiting_for:
             first = count, now
         time.sleep(POLL)
     raise Failed(f"{done()} of {total} rows are done after {PATIENCE:.0f} s")
