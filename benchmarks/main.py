@@ -213,7 +213,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchmarks/run",
         description=__doc__,
-        epilog="needs .venv (script/setup), and MariaDB or MySQL but for SQLite; everything runs on this machine, on loopback",
+        epilog="needs .venv (script/setup), and MariaDB or MySQL but for SQLite; everything runs on this machine, on loopback "
+        "but for --hosts",
     )
     add = parser.add_argument
     add("name", nargs="?", choices=[*ABOUT, "all"], metavar="NAME", help=f"{', '.join(ABOUT)}, or all but the last two")
