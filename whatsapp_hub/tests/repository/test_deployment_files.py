@@ -46,6 +46,16 @@ def test_compose_starts_commands_that_exist() -> None:
     assert "gunicorn" in (TOP / "Dockerfile").read_text()
 
 
+def test_what_compose_keeps_beside_the_hub_gets_neither_into_git_nor_into_the_image() -> None:
+    mounted = {Path(name) for name in re.findall(r"(?:- |:-)\./([\w./-]+)", COMPOSE)}
+    kept = {name for name in mounted if not (TOP / name).is_file()}
+    assert kept == {Path("archive"), Path("deploy/compose/tls")}
+    for name in kept:
+        assert f"/{name}/" in (TOP / ".gitignore").read_text().splitlines()
+        assert f"{name}" in (TOP / ".dockerignore").read_text().splitlines()
+        assert not (TOP / name / "__init__.py").exists()
+
+
 def test_celery_units_of_the_documentation_take_every_queue() -> None:
     text = (TOP / "docs/operations.md").read_text()
     groups = {group for names in re.findall(r"whatsapp-hub-celery@([\w,]+)", text) for group in names.split(",")}
