@@ -15,6 +15,7 @@ TOP = Path(__file__).resolve().parent.parent.parent.parent
 UNITS = sorted((TOP / "deploy/systemd").glob("*.service"))
 COMPOSE = (TOP / "compose.yaml").read_text()
 NGINX = (TOP / "deploy/nginx/hub.conf").read_text()
+UPSTREAM = (TOP / "deploy/compose/upstream.conf.template").read_text()
 SERVER = re.compile(r"gunicorn -c python:whatsapp_hub\.web|celery -A whatsapp_hub (worker|beat)\b.*")
 
 
@@ -54,6 +55,18 @@ def test_what_compose_keeps_beside_the_hub_gets_neither_into_git_nor_into_the_im
         assert f"/{name}/" in (TOP / ".gitignore").read_text().splitlines()
         assert f"{name}" in (TOP / ".dockerignore").read_text().splitlines()
         assert not (TOP / name / "__init__.py").exists()
+
+
+def test_the_proxy_of_compose_learns_new_addresses_of_web_processes() -> None:
+    version = re.search(r"image: nginx:([\d.]+)", COMPOSE)
+    assert version
+    assert tuple(map(int, version[1].split("."))) >= (1, 28)  # `resolve` needs 1.27.3
+    assert "resolver ${NGINX_LOCAL_RESOLVERS} " in UPSTREAM
+    assert 'NGINX_ENTRYPOINT_LOCAL_RESOLVERS: "1"' in COMPOSE
+    assert "server web:8000 resolve " in UPSTREAM
+    zone = re.search(r"zone (\w+) ", UPSTREAM)
+    assert zone
+    assert f"shared:{zone[1]}:" not in NGINX
 
 
 def test_celery_units_of_the_documentation_take_every_queue() -> None:
