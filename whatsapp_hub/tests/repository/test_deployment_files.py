@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def test_the_proxy_of_compose_learns_new_addresses_of_web_processes() -> None:
     zone = re.search(r"zone (\w+) ", UPSTREAM)
     assert zone
     assert f"shared:{zone[1]}:" not in NGINX
+
+
+def test_no_other_container_takes_the_address_of_the_proxy() -> None:
+    address, others = re.search(r"ipv4_address: (\S+)", COMPOSE), re.search(r"ip_range: (\S+)", COMPOSE)
+    assert address
+    assert others
+    assert ip_address(address[1]) not in ip_network(others[1])
+    assert f"FORWARDED_ALLOW_IPS: {address[1]}\n" in COMPOSE
 
 
 def test_celery_units_of_the_documentation_take_every_queue() -> None:
