@@ -78,6 +78,12 @@ def test_no_other_container_takes_the_address_of_the_proxy() -> None:
     assert f"FORWARDED_ALLOW_IPS: {address[1]}\n" in COMPOSE
 
 
+def test_services_of_compose_end_and_log_within_limits() -> None:
+    assert COMPOSE.count("    restart: unless-stopped\n    logging: *logging\n") == 3
+    assert COMPOSE.count("\n  restart: unless-stopped\n  logging: *logging\n") == 1
+    assert re.findall(r"restart: (on-failure\S*)", COMPOSE) == ["on-failure:3"]
+
+
 def test_celery_units_of_the_documentation_take_every_queue() -> None:
     text = (TOP / "docs/operations.md").read_text()
     groups = {group for names in re.findall(r"whatsapp-hub-celery@([\w,]+)", text) for group in names.split(",")}
