@@ -23,7 +23,8 @@ FROM ${BASE}
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 libmariadb3 ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/whatsapp-hub hub \
+    && groupadd --system --gid 10001 hub \
+    && useradd --system --uid 10001 --gid hub --no-create-home --home-dir /var/lib/whatsapp-hub hub \
     && install -d -o hub -g hub -m 700 /var/lib/whatsapp-hub
 COPY --from=build /srv/whatsapp-hub /srv/whatsapp-hub
 WORKDIR /srv/whatsapp-hub
