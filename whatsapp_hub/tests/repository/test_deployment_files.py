@@ -41,7 +41,7 @@ def test_units_start_commands_that_exist(unit: Path) -> None:
 
 def test_compose_starts_commands_that_exist() -> None:
     commands = re.findall(r"manage\.py ([^\"&\n]+)", COMPOSE)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for each in commands:
         check_command(f"manage.py {each}")
     assert len(SERVER.findall(COMPOSE)) == 2
@@ -51,7 +51,7 @@ def test_compose_starts_commands_that_exist() -> None:
 def test_what_compose_keeps_beside_the_hub_gets_neither_into_git_nor_into_the_image() -> None:
     mounted = {Path(name) for name in re.findall(r"(?:- |:-)\./([\w./-]+)", COMPOSE)}
     kept = {name for name in mounted if not (TOP / name).is_file()}
-    assert kept == {Path("archive"), Path("deploy/compose/tls")}
+    assert kept == {Path("archive"), Path("backup-files"), Path("deploy/compose/tls")}
     for name in kept:
         assert f"/{name}/" in (TOP / ".gitignore").read_text().splitlines()
         assert f"{name}" in (TOP / ".dockerignore").read_text().splitlines()
