@@ -133,7 +133,7 @@ class EventStreams:
         match = PATH.fullmatch(scope["path"])
         session_key = find_session_key(scope)
         if match is None or scope["method"] != "GET":
-            await _send_error(send, HTTPStatus.METHOD_NOT_ALLOWED)
+            await _send_error(send, HTTPStatus.METHOD_NOT_ALLOWED, (b"allow", b"GET"))
         elif session_key is None:
             await _send_error(send, HTTPStatus.NOT_FOUND)
         elif self._stream_count >= self._max_streams:
@@ -332,6 +332,7 @@ def _user_agent(scope: HTTPScope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
 
 
-async def _send_error(send: ASGISendCallable, status: HTTPStatus) -> None:
-    await send({"type": "http.response.start", "status": int(status), "headers": [(b"content-length", b"0")], "trailers": False})
+async def _send_error(send: ASGISendCallable, status: HTTPStatus, *headers: tuple[bytes, bytes]) -> None:
+    headers = ((b"content-length", b"0"), *headers)
+    await send({"type": "http.response.start", "status": int(status), "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -13,6 +13,8 @@ from api.errors.problems import MEDIA_TYPE, problem_document
 REFUSED = Counter("hub_page_refusals", "Requests that were refused before the site saw them", ["status"])
 RETRY_AFTER = 5
 """Seconds."""
+METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+"""That pages and operations have. A page that lacks one of them says so itself."""
 PROBLEM_CODES = {
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
@@ -44,6 +46,8 @@ async def send_error_response(
     ]
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(RETRY_AFTER).encode()))
+    if refusal.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers.append((b"allow", METHODS))
     await send({"type": "http.response.start", "status": refusal.status.value, "headers": headers, "trailers": False})
     # The end is sent later, because the server closes the connection at the end.
     await send({"type": "http.response.body", "body": body, "more_body": True})

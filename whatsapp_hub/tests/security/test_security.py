@@ -93,6 +93,35 @@ def test_the_webhook_receiver_refuses_trace(hub) -> None:
     assert requests.request("TRACE", hub.address + "/webhooks/whatsapp/", timeout=30).status_code == 405
 
 
+@pytest.mark.parametrize("method", ["TRACE", "POST", "PUT", "DELETE", "GET"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/accounts/login/",
+        "/accounts/logout/",
+        "/o/1/events/",
+        "/o/1/inbox/read/",
+        "/api/v1/contacts/",
+        "/api/v1/openapi.yaml",
+        "/webhooks/whatsapp/",
+        "/webhooks/bots/nothing/",
+        "/static/hub/hub.css",
+    ],
+)
+def test_who_uses_a_wrong_method_is_told_the_right_ones(hub, path, method) -> None:
+    response = requests.request(method, hub.address + path, timeout=30, allow_redirects=False)
+    if response.status_code == 405:
+        allowed = response.headers["Allow"].replace(" ", "").split(",")
+        assert "GET" in allowed or "POST" in allowed
+        assert method not in allowed
+    else:
+        assert response.status_code < 500
+
+
 @pytest.mark.parametrize("path", ["/accounts/login/", "/webhooks/whatsapp/"])
 def test_a_request_with_two_lengths_is_refused(hub, path) -> None:
     url = urlsplit(hub.address)
