@@ -68,11 +68,11 @@ def _write_part(lease: Lease, export: Export) -> None:
     if export.end_id is None:
         export.end_id = last_contact_id() if export.content == Export.Content.CONTACTS else last_message_id()
         _update(lease, export, end_id=export.end_id)
-    _delete_unfinished(export)
+    run_in_transaction(lambda: _delete_unfinished(lease, export))
     text = PartText()
     with replica_reads():
         lines, chunk = _read(export, text)
-    part = _save(export, text) if text.size else None
+    part = _save(lease, export, text) if text.size else None
     try:
         run_in_transaction(lambda: _store(lease, export, part, lines, chunk))
     except ExportTaken:
@@ -93,8 +93,15 @@ def _may_export(export: Export) -> bool:
     return access is not None and access.is_admin
 
 
-def _delete_unfinished(export: Export) -> None:
-    """Deletes what a worker that died had begun. Raises StorageFailed."""
+def _lock(lease: Lease, export: Export) -> None:
+    """Locks the export, so that no other worker can begin or finish a part until the transaction ends. Raises ExportTaken."""
+    if not lease.held([export.pk]).select_for_update().values_list("pk"):
+        raise ExportTaken
+
+
+def _delete_unfinished(lease: Lease, export: Export) -> None:
+    """Deletes what a worker that died had begun. Must run in a transaction. Raises ExportTaken and StorageFailed."""
+    _lock(lease, export)
     for part in export.parts.filter(size=None):
         if not delete_part_file(part):
             raise StorageFailed("An unfinished part cannot be deleted.")
@@ -117,13 +124,21 @@ def _read(export: Export, text: PartText) -> tuple[int, Chunk]:
             return lines, chunk
 
 
-def _save(export: Export, text: PartText) -> ExportPart:
-    """Saves the text in the storage, after a row that says so. Raises StorageFailed."""
+def _save(lease: Lease, export: Export, text: PartText) -> ExportPart:
+    """Saves the text in the storage, after a row that says so. Raises ExportTaken and StorageFailed."""
     content = text.finish()
-    name = new_part_name(export.organization_id)
-    part = ExportPart.objects.create(export=export, position=export.parts.count(), name=name)
-    save_file(name, ContentFile(content))
+    part = run_in_transaction(lambda: _begin(lease, export))
+    save_file(part.name, ContentFile(content))
     part.size, part.compressed_size = text.size, len(content)
+    return part
+
+
+def _begin(lease: Lease, export: Export) -> ExportPart:
+    """Stores that a part is being written. Must run in a transaction. Raises ExportTaken."""
+    _lock(lease, export)
+    part: ExportPart = ExportPart.objects.create(
+        export=export, position=export.parts.count(), name=new_part_name(export.organization_id)
+    )
     return part
 
 

@@ -115,9 +115,8 @@ def run_exports(lease: Lease) -> None:
 
 def _write_part(lease: Lease, export: PersonExport, contacts: Sequence[Contact]) -> None:
     """Writes the next part: files of messages if some are left, or else the last part."""
-    if not lease.held([export.pk]).exists():
+    if not run_in_transaction(partial(_delete_unfinished, lease, export)):
         return
-    _delete_unfinished(export)
     parts = list(export.parts.order_by("position"))
     part = PersonExportPart(export=export, position=len(parts), name=new_part_name(export.organization_id))
     with tempfile.TemporaryFile() as file:
@@ -140,13 +139,22 @@ def _is_last_attempt(export: PersonExport) -> bool:
     return export.attempts + 1 >= MAX_ATTEMPTS
 
 
-def _delete_unfinished(export: PersonExport) -> None:
-    """Deletes what a worker that died had begun. If the storage fails, its error is raised and the rows stay."""
+def _is_locked(lease: Lease, export: PersonExport) -> bool:
+    """Locks the export until the transaction ends. Returns False if this worker does not have it any more."""
+    return bool(lease.held([export.pk]).select_for_update().values_list("pk"))
+
+
+def _delete_unfinished(lease: Lease, export: PersonExport) -> bool:
+    """Deletes what a worker that died had begun. If the storage fails, its error is raised and the rows stay. Returns False if this
+    worker does not have the export any more. Must run in a transaction."""
+    if not _is_locked(lease, export):
+        return False
     if export.file:
         default_storage.delete(export.file)
     for part in export.parts.filter(size=None):
         default_storage.delete(part.name)
         part.delete()
+    return True
 
 
 def _store_name(lease: Lease, export: PersonExport, part: PersonExportPart) -> bool:
@@ -158,11 +166,9 @@ def _store_name(lease: Lease, export: PersonExport, part: PersonExportPart) -> b
 
 def _store_part(lease: Lease, export: PersonExport, part: PersonExportPart, size: int) -> bool:
     """Stores that the part is finished, and returns the lease. Returns False if this worker does not have the export any more."""
-    held = lease.held([export.pk])
-    is_held = bool(held.select_for_update().values_list("pk"))
-    if not is_held or not PersonExportPart.objects.filter(pk=part.pk).update(size=size):
+    if not _is_locked(lease, export) or not PersonExportPart.objects.filter(pk=part.pk).update(size=size):
         return False
-    held.update(due_at=Now(), lease_token=None, attempts=0, reason="", size=F("size") + size)
+    lease.held([export.pk]).update(due_at=Now(), lease_token=None, attempts=0, reason="", size=F("size") + size)
     record_stored_file(organization_id=export.organization_id, size=size)
     return True
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -264,6 +265,45 @@ def test_an_unfinished_part_of_a_dead_worker_is_written_again(padaria, admin, jo
 
     assert [line["text"] for line in objects(download(admin, export))] == [f"n{index}" for index in range(6_000)]
     assert not default_storage.exists("exports/lost")
+
+
+def test_a_worker_whose_lease_has_ended_deletes_no_part_of_the_next_one(padaria, admin, joelma) -> None:
+    fill(joelma, 6_000)
+    export = start(admin, padaria)
+    lease_once()
+    ended = Export.objects.lease(limit=1, seconds=0)
+    assert ended
+    assert Export.objects.lease(limit=1, seconds=60)
+    default_storage.save("exports/next", io.BytesIO(b"a part that is being written"))
+    part = ExportPart.objects.create(export=export, position=1, name="exports/next")
+
+    LANE.work(ended)
+
+    assert ExportPart.objects.filter(pk=part.pk).exists()
+    assert default_storage.exists("exports/next")
+
+
+def test_a_worker_that_was_suspended_while_it_read_adds_nothing(padaria, admin, joelma) -> None:
+    fill(joelma, 6_000)
+    export = start(admin, padaria)
+    lease_once()
+    names: list[str] = []
+
+    def suspend(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if "chat_session_message" in sql and not names:  # another worker writes the whole file now
+            names.append("")
+            Export.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+            work()
+            names[:] = export.parts.values_list("name", flat=True)
+        return result
+
+    with connection.execute_wrapper(suspend):
+        lease_once()
+
+    assert len(names) == 2
+    assert list(export.parts.values_list("name", flat=True)) == names
+    assert [line["text"] for line in objects(download(admin, export))] == [f"n{index}" for index in range(6_000)]
 
 
 def test_progress_is_shown_while_the_worker_writes(padaria, admin, joelma) -> None:

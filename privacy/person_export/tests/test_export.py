@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import time_machine
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
@@ -28,7 +30,7 @@ from privacy.erasure.lane import LANE as ERASURES
 from privacy.erasure.requests import request_erasure
 from privacy.erasure.tests.person import BSUID, OTHER, PHONE, store_person
 from privacy.export_deletion import stop_exports
-from privacy.models import Erasure, PersonExport, PrivacySettings
+from privacy.models import Erasure, PersonExport, PersonExportPart, PrivacySettings
 from privacy.person_export.export_queue import LANE, delete_expired_exports
 from privacy.retention.files import DELETED
 from webhooks.tests.bodies import HOUR, START
@@ -122,6 +124,35 @@ def test_many_messages_are_all_written_once(admin, contact) -> None:
     archive = archive_of(admin, export(admin, contact))
     written = [each["wamid"] for each in json.loads(archive.read("data/messages.json"))]
     assert len(written) == len(set(written)) == contact.messages.count()
+
+
+def test_a_worker_whose_lease_ends_deletes_no_part_of_the_next_one(admin, contact) -> None:
+    admin.post(reverse("export_person", args=[contact.create_for_phone_number.organization_id, contact.pk]))
+    ended = PersonExport.objects.lease(limit=1, seconds=0)
+    assert ended
+    begun: list[Future[PersonExportPart]] = []
+
+    def begin_a_part() -> PersonExportPart:
+        try:
+            (taken,) = lease.ids if (lease := PersonExport.objects.lease(limit=1, seconds=60)) else []
+            name = default_storage.save("exports/next", ContentFile(b"a part that is being written"))
+            return PersonExportPart.objects.create(export_id=taken, position=1, name=name)
+        finally:
+            connection.close()
+
+    def begin_meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "person_export_part" in sql and not begun:
+            begun.append(threads.submit(begin_a_part))
+            wait(begun, timeout=1)  # it may have to wait for this transaction
+        return execute(sql, params, many, context)
+
+    with ThreadPoolExecutor(1) as threads:
+        with connection.execute_wrapper(begin_meanwhile):
+            LANE.work(ended)
+        part = begun[0].result()
+
+    assert PersonExportPart.objects.filter(pk=part.pk).exists()
+    assert default_storage.exists(part.name)
 
 
 def test_the_link_ends_and_the_file_is_deleted(admin, contact, clock) -> None:
