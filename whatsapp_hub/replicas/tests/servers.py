@@ -47,7 +47,6 @@ class DatabaseServer(ABC):
 
     def __init__(self, directory: Path, server_id: int) -> None:
         self.directory, self.port, self.server_id = directory, free_port(), server_id
-        self.start()
 
     @property
     @abstractmethod
@@ -128,6 +127,8 @@ class MariaDbServer(DatabaseServer):
 class MySqlServer(DatabaseServer):
     """A server of `script/start-mysql`, which creates the user and an empty database."""
 
+    _pid = 0
+
     @property
     def socket(self) -> Path:
         return self.directory / "socket"
@@ -146,16 +147,12 @@ class MySqlServer(DatabaseServer):
         self._pid = int(started.stdout.split()[1])
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        if not self._has_ended():
             os.kill(self._pid, signal.SIGKILL)
-        until(self._has_ended)
+            until(self._has_ended)
 
     def _has_ended(self) -> bool:
-        try:
-            os.kill(self._pid, 0)
-        except ProcessLookupError:
-            return True
-        return False
+        return not self._pid or not Path(f"/proc/{self._pid}").exists()
 
     def replicate(self, primary: DatabaseServer) -> None:
         for each in (primary, self):
@@ -185,6 +182,7 @@ def replicated_servers(*, is_mariadb: bool) -> Iterator[tuple[DatabaseServer, Da
 def _started(directory: Path, server_id: int, is_mariadb: bool) -> Iterator[DatabaseServer]:
     server = MariaDbServer(directory, server_id) if is_mariadb else MySqlServer(directory, server_id)
     try:
+        server.start()
         yield server
     finally:
         server.kill()  # its files are removed

@@ -142,10 +142,10 @@ def test_other_pages_are_read_from_the_primary(site, path) -> None:
 
 
 def test_a_page_shows_what_was_written_before_although_the_replica_is_behind(site) -> None:
-    """A hundred times. Every other time the replica cannot commit for 40 ms."""
+    """A hundred times or more: until ten pages were read from the replica. Every other time it cannot commit for 40 ms."""
     before = site.web.results()["replica"]
     with closing(site.replica.connect("root")) as lock:
-        for index in range(100):
+        for index in range(1000):
             if index % 2:
                 lock.query("FLUSH TABLES WITH READ LOCK")
             site.add_note(f"note-{index}-")
@@ -155,7 +155,9 @@ def test_a_page_shows_what_was_written_before_although_the_replica_is_behind(sit
             assert f"note-{index}-" in page
             assert int(re.findall(r'data-revision="(\d+)"', page)[0]) == site.revision()
             until(lambda: not any(timer for timer in threading.enumerate() if isinstance(timer, threading.Timer)))
-    assert site.web.results()["replica"] - before >= 10
+            if index >= 99 and site.web.results()["replica"] - before >= 10:
+                return
+    raise AssertionError("the replica is always behind")
 
 
 def test_a_replica_that_is_not_there_in_time_is_not_read(site) -> None:
