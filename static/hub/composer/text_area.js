@@ -1,7 +1,7 @@
 // The text of an answer: as high as it needs, and counted near its limit.
 
 import { canHaveCaption } from "../attachments/attachments.js";
-import { body, one } from "../common/dom.js";
+import { all, body, one } from "../common/dom.js";
 import { getDraft, storeDraft } from "./drafts.js";
 import { composer, showError, textField } from "./elements.js";
 
@@ -9,6 +9,11 @@ export function fitHeight(area) {
   area.style.height = "auto";
   area.style.height = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`;
 }
+
+// Words wrap elsewhere when the window becomes narrower or the screen is turned.
+addEventListener("resize", () => {
+  for (const area of all("[data-text], [data-note-text]")) if (area.checkVisibility()) fitHeight(area);
+});
 
 export function showCount() {
   const { mostText, mostCaption, countedFrom } = composer().dataset;

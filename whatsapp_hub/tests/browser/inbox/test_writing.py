@@ -251,6 +251,19 @@ def test_the_counter_overlaps_nothing(open_page: Open, ana: User, conversation: 
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_a_text_is_seen_whole_after_the_screen_is_turned(open_page: Open, ana: User, conversation: str) -> None:
+    page = open_page(conversation, ana)
+    field(page).fill("Bom dia! " * 15)
+    heights = []
+    for width in (1440, 360, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(200)
+        height, needed = field(page).evaluate("area => [area.clientHeight, area.scrollHeight]")
+        assert height == needed
+        heights.append(height)
+    assert heights[0] == heights[2] < heights[1]
+
+
 def overlap(one: Any, other: Any) -> bool:
     """Returns whether two boxes on the screen overlap."""
     return bool(
