@@ -16,7 +16,8 @@ BRIDGE = f"hubt{os.getpid()}"
 NETWORK = f"10.213.{100 + os.getpid() % 100}"
 CONNECT = "import socket, sys; print(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).getsockname()[0])"
 
-POSSIBLE = os.geteuid() == 0 and subprocess.run(["unshare", "--net", "--mount", "true"], check=False).returncode == 0
+PROBE = ["unshare", "--net", "--mount", "ip", "link", "add", "probe", "type", "bridge"]
+POSSIBLE = os.geteuid() == 0 and subprocess.run(PROBE, check=False, capture_output=True).returncode == 0
 
 pytestmark = pytest.mark.xdist_group("hosts")
 as_root = pytest.mark.skipif(not POSSIBLE, reason="needs root, and a machine that allows network namespaces")
