@@ -4,7 +4,7 @@ The figures of a round are taken between its first and its last row, so how long
 has a database of its own, and checks that nothing is missing or doubled.
 
 With hosts (`benchmarks/environment/hosts.py`) each worker process runs in one of its own. The figures begin when all of them have
-connected to the database.
+been connected to the database for a second.
 """
 
 import time

@@ -257,7 +257,8 @@ def test_a_text_is_seen_whole_after_the_screen_is_turned(open_page: Open, ana: U
     heights = []
     for width in (1440, 360, 1440):
         page.set_viewport_size({"width": width, "height": 800})
-        page.wait_for_timeout(200)
+        # `resize` comes before the next frame, which is drawn before the second callback.
+        page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         height, needed = field(page).evaluate("area => [area.clientHeight, area.scrollHeight]")
         assert height == needed
         heights.append(height)
