@@ -20,7 +20,7 @@ from benchmarks.measurements.acknowledge import Rounds, acknowledge, acknowledge
 from benchmarks.measurements.api import measure_api
 from benchmarks.measurements.application import LATE_ITEMS, apply_backlog, apply_late_backlog
 from benchmarks.measurements.bots import answer_customers
-from benchmarks.measurements.engines import BROKER, ITEMS, MESSAGES, PROCESSES, compare_engines
+from benchmarks.measurements.engines import BROKER, ITEMS, MESSAGES, MESSAGES_ON_HOSTS, PROCESSES, compare_engines
 from benchmarks.measurements.events import deliver_events
 from benchmarks.measurements.idle import FIRSTS, GAP, SECONDS, stay_idle
 from benchmarks.measurements.latency import apply_while_receiving
@@ -83,7 +83,7 @@ def _engines(database: Database, directory: Path, options: argparse.Namespace) -
             directory,
             broker=options.broker,
             items=options.items or ITEMS,
-            messages=options.sent,
+            messages=options.sent or (MESSAGES_ON_HOSTS if hosts else MESSAGES),
             hosts=hosts,
         )
 
@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--server", default=SERVER, metavar="URL", help="a MariaDB or MySQL where databases may be created (%(default)s)")
     add("--scratch", type=Path, default=ROOT / "var" / "benchmarks", metavar="DIR", help="for files, on a disk (var/benchmarks)")
     add("--items", type=int, help=f"of `late` (25,000), `rebuild` ({REBUILT_ITEMS:,}) and `engines` ({ITEMS:,})")
-    add("--sent", type=int, default=MESSAGES, metavar="MESSAGES", help="of `engines` (%(default)s)")
+    add("--sent", type=int, metavar="MESSAGES", help=f"of `engines` ({MESSAGES:,}; with --hosts {MESSAGES_ON_HOSTS:,})")
     add("--broker", default=BROKER, metavar="URL", help="RabbitMQ of `engines`, a virtual host without other users (%(default)s)")
     add(
         "--hosts",
