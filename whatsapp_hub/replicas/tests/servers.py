@@ -65,7 +65,7 @@ class DatabaseServer(ABC):
     def connect(self, user: str = "hub") -> Any:
         password = {"hub": "hub"}.get(user, "")
         at = {"unix_socket": str(self.socket)} if user == "root" else {"host": "127.0.0.1", "port": self.port}
-        return MySQLdb.connect(user=user, password=password, autocommit=True, **at)
+        return MySQLdb.connect(user=user, password=password, autocommit=True, read_timeout=int(PATIENCE), **at)
 
     def run(self, statement: str, *, user: str = "root") -> Sequence[tuple[Any, ...]]:
         with contextlib.closing(self.connect(user)) as connection, contextlib.closing(connection.cursor()) as cursor:
@@ -138,6 +138,8 @@ class MySqlServer(DatabaseServer):
             [
                 *(str(ROOT / "script" / "start-mysql"), str(self.port), f"--server-id={self.server_id}", "--log-output=TABLE"),
                 *("--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"),
+                # Several that commit in order lock each other out for a second when all tables are locked.
+                "--replica-parallel-workers=1",
             ],
             env=os.environ | {"MYSQL_DATA": str(self.directory)},
             check=True,
