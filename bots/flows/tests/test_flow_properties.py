@@ -184,7 +184,8 @@ def test_consents_are_recorded_only_of_answers(flow: Flow, events: list[Event]) 
     for event, before, turn in turns(flow, events):
         is_start = not before or before["step"] is None
         if isinstance(event, CustomerAnswered) and event.answers:
-            answered_at = event.now
+            if is_start or before["waits_for"] != "call":  # what comes during a call is no answer
+                answered_at = event.now
         elif isinstance(event, TimedOut) and turn.actions and before["timer_is"] == "timeout":
             answered_at = None
         for action in turn.actions:
