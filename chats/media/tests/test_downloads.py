@@ -423,9 +423,16 @@ def test_the_type_is_detected_from_the_bytes(arrive, meta, storage) -> None:
     assert (file.state, file.thumbnail.name, file.width) == (State.DONE, "", None)
 
 
-@pytest.mark.parametrize("content", [picture(8000, 8000, "PNG"), picture()[:200], b"\xff\xd8\xff" + b"\0" * 100])
-def test_a_picture_that_cannot_be_decoded_is_stored_without_a_thumbnail(arrive, meta, storage, content) -> None:
-    """The first is a few kilobytes large and has 64 million pixels."""
+UNDECODABLE = {
+    "64 million pixels": lambda: picture(8000, 8000, "PNG"),  # a few kilobytes large
+    "the beginning": lambda: picture()[:200],
+    "no segment": lambda: b"\xff\xd8\xff" + b"\0" * 100,
+}
+
+
+@pytest.mark.parametrize("name", UNDECODABLE)
+def test_a_picture_that_cannot_be_decoded_is_stored_without_a_thumbnail(arrive, meta, storage, name) -> None:
+    content = UNDECODABLE[name]()
     arrive(content)
     meta.files["71"] = FileAtMeta(content)
     download_all()
