@@ -24,6 +24,7 @@ function mount() {
   const before = replaced?.key === key ? replaced : null;
   mounted = box;
   replaced = null;
+  one("#thread")?.toggleAttribute("data-may-answer", box.dataset.composer === "free");
   const draft = getDraft();
   one("[data-note-text]").value = draft.note;
   fitHeight(one("[data-note-text]"));

@@ -1,5 +1,6 @@
 """Open pages stay current: contacts, windows and numbers. They show when they are offline, and when access has ended."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -448,3 +449,22 @@ def test_an_unreachable_server_is_noticed_within_two_seconds(open_page: Open, hu
     for each in ("**/healthz", "**/events/"):
         page.unroute(each)
     expect(page.locator("#offline")).not_to_be_visible()
+
+
+def test_a_new_message_does_not_restyle_those_that_are_there(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    start = time.time() - 600
+    deliver_and_apply(hub, *(message(JOELMA, "Joelma", content=f"Bolo {index}", at=start + index) for index in range(50)))
+    page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
+    page.wait_for_timeout(1500)  # the conversation was marked as read, which is a change too
+    inside = page.locator("#thread *").count()
+
+    browser = page.context.browser
+    assert browser
+    browser.start_tracing(page=page, categories=["devtools.timeline"])
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Para amanhã?"))
+    expect(page.locator("#thread")).to_contain_text("Para amanhã?")
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+
+    restyled = [event["args"].get("elementCount", 0) for event in events if event["name"] == "UpdateLayoutTree"]
+    assert restyled
+    assert max(restyled) < inside / 2
