@@ -3,7 +3,7 @@ organization, and nothing else.
 
     page ── GET /o/<organization>/events/ ──> check session and access ──> data: 17
                                                                            data: 18     after each change
-    every half second: one query for the revisions of all organizations with open pages in this process
+    2 to 10 times a second: one query for the revisions of all organizations with open pages in this process
     every 5 seconds: check whether the session of each page still exists, and its user may still see the organization. If not, the
     stream sends the event “closed” and ends
 
@@ -38,7 +38,10 @@ from organizations.models import Membership, User
 from organizations.permissions import get_access
 
 PATH = re.compile(r"/o/([1-9]\d{0,17})/events/")
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.1
+MAX_POLL_SECONDS = 0.5
+POLL_SECONDS_PER_PAGE = 0.02
+"""The more pages are open, the longer a change waits for the next poll, because each page may then fetch its parts."""
 CHECK_SECONDS = 5.0
 """A stream ends at most so many seconds after its session."""
 HEARTBEAT_SECONDS = 25.0
@@ -201,7 +204,7 @@ class EventStreams:
         checked_at = heartbeat_at = time.monotonic()
         try:
             while self._pages:
-                await asyncio.sleep(self._poll_seconds)
+                await asyncio.sleep(self._poll_pause())
                 now = time.monotonic()
                 try:
                     if now - checked_at >= self._check_seconds:
@@ -217,6 +220,9 @@ class EventStreams:
                     self._start_task(self._send_heartbeats(self._all_pages()))
         finally:
             self._watch_task = None
+
+    def _poll_pause(self) -> float:
+        return max(self._poll_seconds, min(POLL_SECONDS_PER_PAGE * self._stream_count, MAX_POLL_SECONDS))
 
     async def _send_revisions(self) -> None:
         """Sends the revision of each organization to its pages that have another one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import statistics
 import struct
 import threading
 import time
@@ -221,6 +222,33 @@ def test_a_hundred_pages_all_get_a_change(hub: Hub, organization: Organization, 
         list(pool.map(requests.Response.close, responses))
 
     assert {listener.events[-1][1] for listener in listeners} == {str(current_revisions([organization.pk])[organization.pk])}
+
+
+def test_few_pages_learn_of_a_change_sooner_than_many(organization: Organization, ana: User) -> None:
+    """Each change comes just after a poll."""
+    publish_revisions([organization.pk])
+    session_key = cookies(ana)[settings.SESSION_COOKIE_NAME]
+
+    async def seconds_until_event(client: DirectClient, revision: int) -> float:
+        await asyncio.to_thread(publish_revisions, [organization.pk])
+        began = time.monotonic()
+        await client.until(f"data: {revision}\n".encode())
+        return time.monotonic() - began
+
+    async def median(pages: int) -> float:
+        streams = EventStreams()
+        clients = [DirectClient(session_key) for _ in range(pages)]
+        serving = [asyncio.create_task(each.open(streams, organization.pk)) for each in clients]
+        for each in clients:
+            await each.until(b"data: ")
+        first = current = int(clients[0].received[0].split(b"data: ")[1])
+        seconds = [await seconds_until_event(clients[0], current := current + 1) for _ in range(first, first + 5)]
+        for each in clients:
+            each.disconnects.set()
+        await asyncio.gather(*serving)
+        return statistics.median(seconds)
+
+    assert asyncio.run(median(25)) > 2 * asyncio.run(median(1))
 
 
 def test_a_page_that_is_added_while_the_revision_increases_gets_that_revision(organization: Organization, ana: User) -> None:
