@@ -55,7 +55,12 @@ class ThreadPosition:
 
     def rows_from(self, kind: int, column: str = "create_in") -> Q:
         """Returns the condition for rows of this kind at or after the position."""
-        return replace(self, pk=self.pk - 1).rows_after(kind, column)
+        return self.previous.rows_after(kind, column)
+
+    @property
+    def previous(self) -> Self:
+        """The previous position."""
+        return replace(self, pk=self.pk - 1)
 
     @property
     def next(self) -> Self:

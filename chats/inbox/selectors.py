@@ -31,6 +31,8 @@ OLDER_PAGE_SIZE = 25
 """Fewer, because older messages are not cached and are far apart on the disk."""
 MAX_SHOWN = 500
 """Messages of one part of a thread."""
+MAX_LATEST = 2 * PAGE_SIZE
+"""Messages of the last part of a thread. Open pages fetch it after each change, so one that has become longer is divided."""
 MAX_SESSIONS = 20
 MAX_STATES_READ = 50
 """Messages of a session, from the latest back, among which one has the bot's state."""
@@ -129,6 +131,16 @@ def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | N
     # A line before the part decides whether the part begins a new day, unless a message of that day does.
     lines_before = [] if is_same_day else newest_lines(contact, 1, before=first)
     return _thread(contact, latest_part(messages + before, lines + lines_before, min(len(messages) + len(lines), MAX_SHOWN)))
+
+
+def divide_latest(contact: Contact, latest: Thread) -> list[tuple[Thread, ThreadPosition | None]]:
+    """Returns the last part of a conversation as one part, or as two if it has become long, each with the position up to which it goes.
+    The last one goes on to the end, whatever comes: None."""
+    if len(latest.messages) <= MAX_LATEST:
+        return [(latest, None)]
+    start = ThreadPosition.of(latest.messages[-PAGE_SIZE])
+    earlier = read_range(contact, latest.first or start, start.previous)
+    return [(earlier, start.previous), (read_range(contact, start, None), None)]
 
 
 def read_around(contact: Contact, message: Message, *, limit: int = PAGE_SIZE) -> Thread:

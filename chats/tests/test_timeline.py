@@ -245,3 +245,49 @@ def test_a_part_takes_as_many_queries_however_many_lines_it_has(padaria, contact
         ContactChange.objects.create(contact=contact, kind="done", values={}, create_in=NOON, actor_id=ada)
         Note.objects.create(contact=contact, text="x", author_id=ada)
     assert count() == few <= 16
+
+
+def parts_of(body: str) -> list[tuple[str, bool, list[str]]]:
+    """The query, whether it is the latest, and the elements of each part."""
+    found = re.split(r'<div\s+class="thread-part"', body)[1:]
+    queries = [re.findall(r'hx-get="[^"]*/thread/\?([^"]*)"', part)[0].replace("&amp;", "&") for part in found]
+    return [(query, "data-latest" in part, elements(part)) for query, part in zip(queries, found, strict=True)]
+
+
+def thread_parts(client: Any, contact: Contact, query: str) -> list[tuple[str, bool, list[str]]]:
+    return parts_of(client.get(f"{url('thread', contact)}?{query}").content.decode())
+
+
+def test_an_end_that_has_become_long_is_divided_and_its_parts_meet(contact, ana) -> None:
+    ((query, _, _),) = parts_of(page(ana, contact))
+    rows = [store_message(contact, f"n{index}", NOON + timedelta(minutes=1, seconds=index)) for index in range(99)]
+    assert len(thread_parts(ana, contact, query)) == 1
+    note = Note.objects.create(contact=contact, text="Sem glúten", create_in=rows[49].create_in + timedelta(milliseconds=500))
+    rows.append(store_message(contact, "n99", NOON + timedelta(minutes=3)))
+
+    (earlier, is_latest, above), (latest, is_last, below) = thread_parts(ana, contact, query)
+
+    first = Message.objects.order_by("create_in")[0]
+    assert (is_latest, is_last) == (False, True)
+    assert above == [f"m{first.pk}", *(f"m{row.pk}" for row in rows[:50]), f"line-note-{note.pk}"]
+    assert below == [f"m{row.pk}" for row in rows[50:]]
+    assert thread_parts(ana, contact, earlier) == [(earlier, False, above)]
+    assert thread_parts(ana, contact, latest) == [(latest, True, below)]
+
+    late = store_message(contact, "late", rows[50].create_in - timedelta(milliseconds=100))
+    (_, _, above_then), (_, _, below_then) = [*thread_parts(ana, contact, earlier), *thread_parts(ana, contact, latest)]
+    assert above_then == [*above, f"m{late.pk}"]
+    assert below_then == below
+
+
+def test_a_message_that_comes_late_between_two_parts_is_in_one_of_them(contact, ana) -> None:
+    rows = [store_message(contact, f"n{index}", NOON + timedelta(seconds=index + 1)) for index in range(60)]
+    ((latest, _, below),) = parts_of(page(ana, contact))
+    start = latest.removeprefix("from=")
+    ((earlier, _, above),) = thread_parts(ana, contact, f"before={start}")
+    assert below[0] == f"m{rows[10].pk}"
+
+    late = store_message(contact, "late", rows[10].create_in - timedelta(milliseconds=100))
+
+    assert thread_parts(ana, contact, earlier)[0][2] == [*above, f"m{late.pk}"]
+    assert thread_parts(ana, contact, latest)[0][2] == below

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -20,6 +21,7 @@ from chats.inbox.owner_band import owner_band
 from chats.inbox.selectors import (
     Thread,
     bot_variables,
+    divide_latest,
     find_message,
     get_message_or_404,
     possible_duplicates,
@@ -62,7 +64,7 @@ def conversation_context(request: HttpRequest, contact: Contact) -> dict[str, An
         composer
         | {"jump_to": shown and shown.pk, "band": owner_band(contact, composer["now"])}
         | {"proposals": open_proposals(contact, composer["now"])}
-        | _thread_context(contact, thread, unread, is_latest=True)
+        | _thread_context(contact, thread, unread, last=None)
     )
 
 
@@ -74,15 +76,15 @@ def _requested_message(request: HttpRequest, contact: Contact) -> Message | None
     return find_message(contact, text)
 
 
-def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, is_latest: bool) -> dict[str, Any]:
-    """Returns the context of a part of the messages. `is_latest`: it goes on to the end, whatever comes."""
-    part = {"from": thread.first, "to": None if is_latest else thread.last, "unread": unread}
+def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, last: ThreadPosition | None) -> dict[str, Any]:
+    """Returns the context of a part of the messages, up to the position `last`. Without one it goes on to the end, whatever comes."""
+    part = {"from": thread.first, "to": last, "unread": unread}
     webhook_ids = [message.webhook_id for message in thread.messages if message.webhook_id]
     return {
         "thread": thread,
         "bubbles": timeline_lines.merge_lines(build_bubbles(thread, first_unread=unread), thread, contact),
         "part_query": urlencode({name: str(value) for name, value in part.items() if value}),
-        "is_latest": is_latest,
+        "is_latest": last is None,
         "read_up_to": max(webhook_ids, default=0),
         "may_write": mode_of(contact, timezone.now()) is ComposerMode.FREE,
     }
@@ -90,18 +92,18 @@ def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, is_
 
 @for_members
 def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """Part of the messages: `before` a position, or `from` a position `to` another one, or else the end."""
+    """Part of the messages: `before` a position, or `from` a position `to` another one, or else the end. An end that has become long is
+    returned as two parts."""
     contact = get_contact_or_404(access.organization, contact_id)
     before, first, last = (ThreadPosition.read(request.GET.get(name, "")) for name in ("before", "from", "to"))
     if before:
-        part = read_older(contact, before)
-    elif first:
-        part = read_range(contact, first, last)
+        parts = [(read_older(contact, before), before.previous)]
     else:
-        part = read_latest(contact)
+        part = read_range(contact, first, last) if first else read_latest(contact)
+        parts = [(part, last)] if last else divide_latest(contact, part)
     unread = read_integer(request.GET.get("unread", ""))
-    context = _thread_context(contact, part, unread, is_latest=not (before or last))
-    return render(request, "chats/_part.html", context | {"contact": contact})
+    contexts = [_thread_context(contact, each, unread, last=end) | {"contact": contact} for each, end in parts]
+    return HttpResponse("".join(render_to_string("chats/_part.html", context, request) for context in contexts))
 
 
 @for_members

@@ -62,17 +62,18 @@ async function keepLatest(part) {
     outdated.add(part);
     return;
   }
+  const isLatest = part.matches(MESSAGES);
   fetching.add(part);
   outdated.delete(part);
   try {
     await fetchPart(part);
-    if (!part.matches(MESSAGES)) await wait(REST);
+    if (!isLatest) await wait(REST);
   } finally {
     fetching.delete(part);
   }
   if (isPageClosed() || !outdated.delete(part)) return;
-  if (part.isConnected) keepLatest(part);
-  else refreshParts(); // another element may be in its place
+  if (part.isConnected && part.matches(MESSAGES) === isLatest) keepLatest(part);
+  else refreshParts(); // another element may be in its place, or it was divided
 }
 
 export function refreshParts() {

@@ -468,3 +468,32 @@ def test_a_new_message_does_not_restyle_those_that_are_there(open_page: Open, hu
     restyled = [event["args"].get("elementCount", 0) for event in events if event["name"] == "UpdateLayoutTree"]
     assert restyled
     assert max(restyled) < inside / 2
+
+
+def test_a_conversation_that_becomes_long_while_it_is_open_is_divided(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    start = time.time() - 3600
+    deliver_and_apply(hub, *(message(JOELMA, "Joelma", content=f"Bolo {index}", at=start + index) for index in range(40)))
+    page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
+    thread = page.locator("#thread")
+    expect(page.locator("[data-part]")).to_have_count(1)
+    thread.evaluate("box => box.scrollTop = 300")
+
+    deliver_and_apply(hub, *(message(JOELMA, "Joelma", content=f"Bolo {index}", at=start + index) for index in range(40, 130)))
+
+    expect(thread).to_contain_text("Bolo 129")
+    expect(page.locator("[data-part]")).to_have_count(2)
+    expect(page.locator("[data-latest] .message")).to_have_count(50)
+    expect(page.locator("#new-messages")).to_contain_text("new messages")
+    assert thread.evaluate("box => box.scrollTop") == 300
+    assert thread.locator(".message-text").all_inner_texts() == [f"Bolo {index}" for index in range(130)]
+    expect(thread.locator("[data-beginning]")).to_have_count(1)
+    expect(thread.locator("[data-older]")).to_have_count(0)
+
+    # Each part goes on to be current, also with what comes late.
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Atrasada", at=start + 10.5), message(JOELMA, "Joelma", content="Fim"))
+    expect(thread.locator(".message-text").nth(11)).to_have_text("Atrasada")
+    expect(page.locator("[data-latest] .message-text").last).to_have_text("Fim")
+    assert thread.locator(".message-text").count() == 132
+    page.locator("#new-messages").click()
+    expect(page.locator("#new-messages")).to_be_hidden()
+    expect(thread.get_by_text("Fim")).to_be_in_viewport()
