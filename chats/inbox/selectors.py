@@ -134,8 +134,8 @@ def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | N
 
 
 def divide_latest(contact: Contact, latest: Thread) -> list[tuple[Thread, ThreadPosition | None]]:
-    """Returns the last part of a conversation as one part, or as two if it has become long, each with the position up to which it goes.
-    The last one goes on to the end, whatever comes: None."""
+    """Returns the last part of a conversation as one part, or as two if it has become long, each with the position up to which it
+    goes. The last one goes on to the end, whatever comes: None."""
     if len(latest.messages) <= MAX_LATEST:
         return [(latest, None)]
     start = ThreadPosition.of(latest.messages[-PAGE_SIZE])

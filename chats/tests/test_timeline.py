@@ -291,3 +291,16 @@ def test_a_message_that_comes_late_between_two_parts_is_in_one_of_them(contact, 
 
     assert thread_parts(ana, contact, earlier)[0][2] == [*above, f"m{late.pk}"]
     assert thread_parts(ana, contact, latest)[0][2] == below
+
+
+def test_a_part_that_shows_the_same_is_not_sent_again(contact, ana) -> None:
+    first = ana.get(url("thread", contact))
+    again = ana.get(url("thread", contact), headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+    store_message(contact, "Tem bolo?", timezone.now())
+    changed = ana.get(url("thread", contact), headers={"If-None-Match": first["ETag"]})
+    assert changed.status_code == 200
+    assert "Tem bolo?" in changed.content.decode()
+    Contact.objects.update(waiting_since=NOON)  # shown beside the messages
+    assert ana.get(url("thread", contact), headers={"If-None-Match": changed["ETag"]}).status_code == 200

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST
 
 from chats.conversations.read_state import first_unread, mark_as_read
@@ -17,6 +18,7 @@ from chats.inbox.bubbles.message_texts import written_text
 from chats.inbox.bubbles.thread_bubbles import build_bubbles
 from chats.inbox.composer import ComposerMode, mode_of
 from chats.inbox.forms import AnswerForm
+from chats.inbox.fragments import etag_of
 from chats.inbox.owner_band import owner_band
 from chats.inbox.selectors import (
     Thread,
@@ -77,7 +79,7 @@ def _requested_message(request: HttpRequest, contact: Contact) -> Message | None
 
 
 def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, last: ThreadPosition | None) -> dict[str, Any]:
-    """Returns the context of a part of the messages, up to the position `last`. Without one it goes on to the end, whatever comes."""
+    """Returns the context of a part of the messages, up to the position `last`, or to the end, whatever comes."""
     part = {"from": thread.first, "to": last, "unread": unread}
     webhook_ids = [message.webhook_id for message in thread.messages if message.webhook_id]
     return {
@@ -92,10 +94,11 @@ def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, las
 
 @for_members
 def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """Part of the messages: `before` a position, or `from` a position `to` another one, or else the end. An end that has become long is
-    returned as two parts."""
+    """Part of the messages: `before` a position, or `from` a position `to` another one, or else the end. An end that has become long
+    is returned as two parts. 304 if the page shows just that."""
     contact = get_contact_or_404(access.organization, contact_id)
     before, first, last = (ThreadPosition.read(request.GET.get(name, "")) for name in ("before", "from", "to"))
+    parts: list[tuple[Thread, ThreadPosition | None]]
     if before:
         parts = [(read_older(contact, before), before.previous)]
     else:
@@ -103,7 +106,10 @@ def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
         parts = [(part, last)] if last else divide_latest(contact, part)
     unread = read_integer(request.GET.get("unread", ""))
     contexts = [_thread_context(contact, each, unread, last=end) | {"contact": contact} for each, end in parts]
-    return HttpResponse("".join(render_to_string("chats/_part.html", context, request) for context in contexts))
+    content = "".join(render_to_string("chats/_part.html", context, request) for context in contexts)
+    etag = etag_of(content)
+    response = HttpResponse(content, headers={"ETag": etag})
+    return get_conditional_response(request, etag=etag, response=response) or response
 
 
 @for_members

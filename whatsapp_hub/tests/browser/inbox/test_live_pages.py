@@ -497,3 +497,20 @@ def test_a_conversation_that_becomes_long_while_it_is_open_is_divided(open_page:
     page.locator("#new-messages").click()
     expect(page.locator("#new-messages")).to_be_hidden()
     expect(thread.get_by_text("Fim")).to_be_in_viewport()
+
+
+def test_messages_that_did_not_change_are_not_sent_again(open_page: Open, hub: Hub, ana: User, at: str) -> None:
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=time.time() - 60))
+    contact = Contact.objects.get()
+    page = open_page(f"{at}inbox/{contact.pk}/", ana)
+    page.wait_for_timeout(1500)  # the conversation was marked as read, which is a change too
+    fetched: list[int] = []
+    page.on("response", lambda response: fetched.append(response.status) if "/thread/" in response.url else None)
+
+    for _ in range(3):
+        with page.expect_response(lambda response: "/thread/" in response.url):
+            deliver_and_apply(hub, message(RUI, "Rui", content="Tem bolo?"))
+    assert fetched[-1] == 304
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Tem bolo?"))
+    expect(page.locator("#thread .message-text")).to_have_text(["Oi", "Tem bolo?"])
+    assert fetched[-1] == 200
