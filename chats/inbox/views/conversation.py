@@ -94,8 +94,8 @@ def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, las
 
 @for_members
 def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpResponse:
-    """Part of the messages: `before` a position, or `from` a position `to` another one, or else the end. An end that has become long
-    is returned as two parts. 304 if the page shows just that."""
+    """Part of the messages: `before` a position, or `from` a position `to` another one, or else the end. An end that has become
+    long is returned as two parts. 304 if the page shows just that."""
     contact = get_contact_or_404(access.organization, contact_id)
     before, first, last = (ThreadPosition.read(request.GET.get(name, "")) for name in ("before", "from", "to"))
     parts: list[tuple[Thread, ThreadPosition | None]]
