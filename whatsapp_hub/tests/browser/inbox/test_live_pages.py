@@ -514,3 +514,21 @@ def test_messages_that_did_not_change_are_not_sent_again(open_page: Open, hub: H
     deliver_and_apply(hub, message(JOELMA, "Joelma", content="Tem bolo?"))
     expect(page.locator("#thread .message-text")).to_have_text(["Oi", "Tem bolo?"])
     assert fetched[-1] == 200
+
+
+@pytest.mark.parametrize("path", ["inbox/{}/", "contacts/"])
+def test_a_page_on_which_nothing_happens_is_not_drawn_again_and_again(
+    open_page: Open, hub: Hub, ana: User, at: str, path: str
+) -> None:
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=time.time() - 60))
+    page = open_page(at + path.format(Contact.objects.get().pk), ana)
+    page.wait_for_timeout(3000)  # the conversation was marked as read, which is a change too
+
+    browser = page.context.browser
+    assert browser
+    browser.start_tracing(page=page, categories=["devtools.timeline"])
+    page.wait_for_timeout(3000)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+
+    assert events
+    assert sum(event["name"] == "Paint" for event in events) < 30
