@@ -92,7 +92,8 @@ export function refreshParts() {
   if (isPageClosed()) return;
   for (const part of all("[data-live]")) {
     partsOutOfSight.unobserve(part);
-    if (part.matches(ALWAYS_FETCHED) || isOnScreen(part)) keepLatest(part);
+    // Whether a part is on the screen is asked last, because the browser then computes the layout.
+    if (fetching.has(part) || part.matches(ALWAYS_FETCHED) || isOnScreen(part)) keepLatest(part);
     else partsOutOfSight.observe(part);
   }
 }
