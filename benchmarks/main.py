@@ -19,18 +19,18 @@ from benchmarks.load import wrk
 from benchmarks.measurements.acknowledge import Rounds, acknowledge, acknowledge_sqlite
 from benchmarks.measurements.api import measure_api
 from benchmarks.measurements.application import LATE_ITEMS, apply_backlog, apply_late_backlog
-from benchmarks.measurements.bots import answer_customers
+from benchmarks.measurements.bots.flow_bots import answer_customers
+from benchmarks.measurements.bots.remote_bots import ask_remote_bots
 from benchmarks.measurements.engines import BROKER, ITEMS, MESSAGES, MESSAGES_ON_HOSTS, PROCESSES, compare_engines
 from benchmarks.measurements.events import deliver_events
 from benchmarks.measurements.idle import FIRSTS, GAP, SECONDS, stay_idle
 from benchmarks.measurements.latency import apply_while_receiving
-from benchmarks.measurements.pages import pages
-from benchmarks.measurements.painted import paint_arrivals
 from benchmarks.measurements.rebuild import ITEMS as REBUILT_ITEMS
 from benchmarks.measurements.rebuild import rebuild
-from benchmarks.measurements.remote_bots import ask_remote_bots
+from benchmarks.measurements.screens.pages import pages
+from benchmarks.measurements.screens.painted import paint_arrivals
+from benchmarks.measurements.screens.tabs import TABS, open_tabs
 from benchmarks.measurements.sending import send_out
-from benchmarks.measurements.tabs import TABS, open_tabs
 from benchmarks.measurements.yardstick import measure_machine
 from benchmarks.simulation.rates import simulate_rates
 

@@ -20,7 +20,7 @@ from benchmarks.environment.hub import FILLING, Hub
 from benchmarks.environment.processes import ROOT
 from benchmarks.figures import Failed, percentile, say, show
 from benchmarks.growth import chart
-from benchmarks.measurements.pages import PAGES, measure_pages
+from benchmarks.measurements.screens.pages import PAGES, measure_pages
 
 SIZES = (10_000, 1_000_000)
 BENCHMARKS: dict[str, Sequence[str]] = {

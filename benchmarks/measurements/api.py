@@ -21,7 +21,7 @@ from benchmarks.environment.databases import Database, default_buffer_pool
 from benchmarks.environment.hub import Hub
 from benchmarks.environment.processes import Server
 from benchmarks.figures import Failed, at_most, percentile, say, show
-from benchmarks.measurements.pages import ORGANIZATION, WORDS, prepare_hubs
+from benchmarks.measurements.screens.pages import ORGANIZATION, WORDS, prepare_hubs
 
 REQUESTS = 200
 """Of each kind and hub."""

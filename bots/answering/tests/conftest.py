@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from bots.ai.tests.model_server import ModelServer
-from bots.answering.tests.ai_bots import publish_ai
-from bots.answering.tests.webhook_program import Program, publish_program, run_program
+from bots.answering.tests.ai.ai_bots import publish_ai
+from bots.answering.tests.programs.webhook_program import Program, publish_program, run_program
 from bots.models import Bot, BotVersion
 from bots.web_requests.allow_list import AllowList
 from chats.models import Message

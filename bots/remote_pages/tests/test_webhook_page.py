@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bots.answering import remote_lane
-from bots.answering.tests.webhook_program import Program, run_program, send
+from bots.answering.tests.programs.webhook_program import Program, run_program, send
 from bots.models import Bot, BotCircuit, BotKind, BotRequest, WebhookSecret
 from bots.publishing.assignments import assign_bot
 from bots.publishing.services import MAX_BOTS, create_bot

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bots.answering.tests.webhook_program import Program, run_program
+from bots.answering.tests.programs.webhook_program import Program, run_program
 from bots.web_requests.allow_list import AllowList
 from conftest import apply_all
 from events.endpoints.services import EndpointSettings, add_endpoint

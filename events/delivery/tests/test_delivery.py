@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from bots.answering.tests.webhook_program import send
+from bots.answering.tests.programs.webhook_program import send
 from conftest import apply_all, run_worker
 from contacts.models import Contact
 from events.delivery.lane import event_lane

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bots.answering.tests.webhook_program import Program
+from bots.answering.tests.programs.webhook_program import Program
 from chats.outbox.tests.steps import wait_for
 from chats.outbox.tests.test_killed_worker import WorkerProcess
 from conftest import apply_all

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from bots.answering.tests.webhook_program import Program, run_program
+from bots.answering.tests.programs.webhook_program import Program, run_program
 from bots.models import Bot, BotCircuit, BotRequest, WebhookSecret
 from bots.web_requests.allow_list import AllowList
 from conftest import Hub

@@ -14,7 +14,7 @@ from benchmarks.environment.hub import Hub
 from benchmarks.environment.processes import Process, Server, free_port
 from benchmarks.figures import Failed, at_most, percentile, say, show
 from benchmarks.load import bodies
-from benchmarks.measurements.bots import NUMBERS, begin_flows, drop_queued_messages, post, tap_delays, text_webhook
+from benchmarks.measurements.bots.flow_bots import NUMBERS, begin_flows, drop_queued_messages, post, tap_delays, text_webhook
 from benchmarks.measurements.sending import FAST_RATE, LATENCY, Number, connect
 from simulator.standin import RunningStandIn
 

@@ -17,8 +17,8 @@ from django.utils import timezone
 from bots.answering import remote_lane, turns
 from bots.answering.callbacks import receive_callback
 from bots.answering.tests.conftest import customer, now, sent_texts, text
+from bots.answering.tests.programs.webhook_program import Program, make_requests_due, post_callback, publish_program, send
 from bots.answering.tests.test_kills import Killed, killed_at
-from bots.answering.tests.webhook_program import Program, make_requests_due, post_callback, publish_program, send
 from bots.models import Bot, BotCircuit, BotRequest, WebhookSecret
 from bots.webhook_bots.signatures import new_secret, signed_headers
 from chats.conversations.ownership import take_over

@@ -12,8 +12,7 @@ from django.utils import timezone
 
 from bots.answering import circuits, remote_lane, turns
 from bots.answering.tests.conftest import customer, now, sent_texts, tap, text
-from bots.answering.tests.test_kills import Killed, killed_at
-from bots.answering.tests.webhook_program import (
+from bots.answering.tests.programs.webhook_program import (
     Program,
     drip,
     hang,
@@ -23,6 +22,7 @@ from bots.answering.tests.webhook_program import (
     verify,
     wait_for,
 )
+from bots.answering.tests.test_kills import Killed, killed_at
 from bots.models import BotCircuit, BotConversation, BotRequest, BotVersion, WebhookSecret
 from bots.publishing.versions import unpublish_bot
 from bots.remote.exchanges import Problem

@@ -12,10 +12,10 @@ from django.utils import timezone
 from bots.ai.settings import AiSettings, Parameter, Tool
 from bots.ai.tests.model_server import KEY, ModelServer, Response, calls, closed_port, fails, replies, says
 from bots.answering import ai_limits, remote_lane, turns
-from bots.answering.tests.ai_bots import publish_ai
+from bots.answering.tests.ai.ai_bots import publish_ai
 from bots.answering.tests.conftest import customer, now, sent_texts, text
+from bots.answering.tests.programs.webhook_program import make_requests_due
 from bots.answering.tests.test_kills import Killed, killed_at
-from bots.answering.tests.webhook_program import make_requests_due
 from bots.models import AiConnection, AiUsage, AutomaticMessages, BotRequest, BotVersion
 from bots.remote.exchanges import Problem
 from bots.web_requests.allow_list import AllowList

@@ -15,7 +15,7 @@ import requests
 from django.conf import settings as site
 
 from bots.answering.tests.conftest import customer, now, sent_texts, tap, text
-from bots.answering.tests.webhook_program import publish_program, wait_for
+from bots.answering.tests.programs.webhook_program import publish_program, wait_for
 from bots.models import BotRequest
 from bots.web_requests.allow_list import AllowList
 from chats.models import Message, Origin

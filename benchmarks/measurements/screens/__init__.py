@@ -1,0 +1,1 @@
+"""How quickly pages are served and how soon they show what has changed: `pages`, `painted` and `tabs`."""
