@@ -96,15 +96,8 @@ class Thread:
 
     @property
     def first(self) -> ThreadPosition | None:
-        return min(self._places, default=None)
-
-    @property
-    def last(self) -> ThreadPosition | None:
-        return max(self._places, default=None)
-
-    @property
-    def _places(self) -> list[ThreadPosition]:
-        return [*map(ThreadPosition.of, self.messages), *(line.position for line in self.lines)]
+        places = [*map(ThreadPosition.of, self.messages), *(line.position for line in self.lines)]
+        return min(places, default=None)
 
 
 def read_latest(contact: Contact, *, limit: int = PAGE_SIZE) -> Thread:
@@ -133,14 +126,16 @@ def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | N
     return _thread(contact, latest_part(messages + before, lines + lines_before, min(len(messages) + len(lines), MAX_SHOWN)))
 
 
-def divide_latest(contact: Contact, latest: Thread) -> list[tuple[Thread, ThreadPosition | None]]:
-    """Returns the last part of a conversation as one part, or as two if it has become long, each with the position up to which it
-    goes. The last one goes on to the end, whatever comes: None."""
-    if len(latest.messages) <= MAX_LATEST:
-        return [(latest, None)]
+def divide_latest(
+    contact: Contact, latest: Thread, first: ThreadPosition | None
+) -> list[tuple[Thread, ThreadPosition | None, ThreadPosition | None]]:
+    """Returns the last part of a conversation as one part, or as two if it has become long. Each has the positions from which and
+    up to which it goes: the first one from `first`, or its first row, and the last one to the end, whatever comes (None)."""
+    first = first or latest.first
+    if len(latest.messages) <= MAX_LATEST or not first:
+        return [(latest, first, None)]
     start = ThreadPosition.of(latest.messages[-PAGE_SIZE])
-    earlier = read_range(contact, latest.first or start, start.previous)
-    return [(earlier, start.previous), (read_range(contact, start, None), None)]
+    return [(read_range(contact, first, start.previous), first, start.previous), (read_range(contact, start, None), start, None)]
 
 
 def read_around(contact: Contact, message: Message, *, limit: int = PAGE_SIZE) -> Thread:

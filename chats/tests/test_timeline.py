@@ -191,7 +191,7 @@ def test_every_row_is_shown_once_in_order_page_by_page(contact, messages, notes,
     assert all(one < other for one, other in pairwise(places))
     for part, newer in zip(parts, [None, *parts], strict=False):  # a part that is fetched again is the same
         if part.first:
-            again = selectors.read_range(contact, part.first, part.last if newer else None)
+            again = selectors.read_range(contact, part.first, newer.first.previous if newer and newer.first else None)
             assert (again.messages, again.lines, again.before) == (part.messages, part.lines, part.before)
             assert bool(again.position_before) == bool(part.position_before)
 
@@ -293,8 +293,21 @@ def test_a_message_that_comes_late_between_two_parts_is_in_one_of_them(contact, 
     assert thread_parts(ana, contact, latest)[0][2] == below
 
 
+def test_a_part_whose_messages_are_gone_stays_where_it_is(contact, ana) -> None:
+    rows = [store_message(contact, f"n{index}", NOON + timedelta(seconds=index + 1)) for index in range(60)]
+    ((latest, _, _),) = parts_of(page(ana, contact))
+    ((earlier, _, above),) = thread_parts(ana, contact, f"before={latest.removeprefix('from=')}")
+    Message.objects.filter(create_in__lt=rows[10].create_in).delete()
+
+    assert thread_parts(ana, contact, earlier) == [(earlier, False, [])]
+    late = store_message(contact, "late", rows[0].create_in)
+    assert thread_parts(ana, contact, earlier) == [(earlier, False, [f"m{late.pk}"])]
+    assert len(above) == 11
+
+
 def test_a_part_that_shows_the_same_is_not_sent_again(contact, ana) -> None:
     first = ana.get(url("thread", contact))
+    assert first["Cache-Control"] == "no-store"  # what a browser kept would have the token of an earlier session
     again = ana.get(url("thread", contact), headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
 

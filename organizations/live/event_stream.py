@@ -3,7 +3,7 @@ organization, and nothing else.
 
     page ── GET /o/<organization>/events/ ──> check session and access ──> data: 17
                                                                            data: 18     after each change
-    2 to 10 times a second: one query for the revisions of all organizations with open pages in this process
+    10 times a second, twice with 25 pages or more: one query for the revisions of all organizations with open pages in this process
     every 5 seconds: check whether the session of each page still exists, and its user may still see the organization. If not, the
     stream sends the event “closed” and ends
 

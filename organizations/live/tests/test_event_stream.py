@@ -248,7 +248,7 @@ def test_few_pages_learn_of_a_change_sooner_than_many(organization: Organization
         await asyncio.gather(*serving)
         return statistics.median(seconds)
 
-    assert asyncio.run(median(25)) > 2 * asyncio.run(median(1))
+    assert asyncio.run(median(25)) - asyncio.run(median(1)) > 0.2
 
 
 def test_a_page_that_is_added_while_the_revision_increases_gets_that_revision(organization: Organization, ana: User) -> None:

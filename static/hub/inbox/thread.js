@@ -75,6 +75,9 @@ function loadOlder() {
 body.addEventListener("htmx:beforeRequest", ({ detail }) => {
   if (detail.elt.matches?.("[data-load-older]")) detail.elt.dataset.asked = "yes";
 });
+body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.successful && detail.elt.matches?.("[data-load-older]")) delete detail.elt.dataset.asked;
+});
 // htmx ignores events of a button that it has not processed yet. After that there may be no scrolling that would call it again.
 // It comes for each new element, and to ask for positions then would compute the layout each time: once a frame is enough.
 let isLoadDue = false;
@@ -107,7 +110,7 @@ function showPill() {
 function showNewMessages() {
   const box = threadBox();
   if (!box) return;
-  const fresh = all("[data-latest] [data-inbound]", box).filter((message) => !unseen.known.has(message.id));
+  const fresh = all("[data-inbound]", box).filter((message) => !unseen.known.has(message.id));
   for (const message of fresh) unseen.known.add(message.id);
   if (position.isAtEnd) scrollToEnd(box);
   else unseen.count += fresh.length;
@@ -122,9 +125,9 @@ function showNewMessages() {
 // Only messages that are on the screen count as read.
 function updateReadMark(options) {
   const box = threadBox();
-  const latest = box && one("[data-latest]", box);
-  if (!latest || document.hidden || !(position.isAtEnd || one("#unread-line", box))) return;
-  markRead(one("[data-conversation]").dataset.read, Number(latest.dataset.upTo), options);
+  if (!box || document.hidden || !(position.isAtEnd || one("#unread-line", box))) return;
+  const upTo = Math.max(...all("[data-part]", box).map((part) => Number(part.dataset.upTo)));
+  markRead(one("[data-conversation]").dataset.read, upTo, options);
 }
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) updateReadMark();
@@ -148,6 +151,7 @@ body.addEventListener("htmx:afterSwap", ({ detail }) => {
   } else if ([elt, requestConfig.elt].some((element) => element?.matches?.("[data-load-older]"))) {
     const box = threadBox();
     requestConfig.elt.closest("[data-older]")?.remove();
+    for (const message of all("[data-inbound]", box)) unseen.known.add(message.id);
     box.scrollTop = position.top + box.scrollHeight - position.height;
   } else if (threadBox()?.contains(target) || target.matches?.("[data-part]")) showNewMessages();
   markOpenRow();

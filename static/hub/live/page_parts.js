@@ -76,16 +76,14 @@ async function keepLatest(part) {
   else refreshParts(); // another element may be in its place, or it was divided
 }
 
-// The ETags of messages that are shown: without a change there is no content to compare with the page. What the user does may change
-// the page in other ways, so they are forgotten then.
-let etags = new WeakMap();
+// The ETags of messages that are shown: without a change there is no content to compare with the page.
+const etags = new WeakMap();
 body.addEventListener("htmx:configRequest", ({ detail: { elt, headers } }) => {
   if (etags.has(elt)) headers["If-None-Match"] = etags.get(elt);
 });
-body.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr, requestConfig } }) => {
-  const etag = xhr.status === 200 && xhr.getResponseHeader("ETag");
-  if (requestConfig.verb !== "get") etags = new WeakMap();
-  else if (etag && elt.matches(MESSAGES)) etags.set(elt, etag);
+body.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
+  const etag = xhr.status === 200 && elt.matches(MESSAGES) && xhr.getResponseHeader("ETag");
+  if (etag) etags.set(elt, etag);
 });
 
 export function refreshParts() {

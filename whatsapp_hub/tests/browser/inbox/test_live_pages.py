@@ -466,31 +466,30 @@ def test_a_new_message_does_not_restyle_those_that_are_there(open_page: Open, hu
     events = json.loads(browser.stop_tracing())["traceEvents"]
 
     restyled = [event["args"].get("elementCount", 0) for event in events if event["name"] == "UpdateLayoutTree"]
-    assert restyled
-    assert max(restyled) < inside / 2
+    assert 0 < max(restyled) < inside / 2
 
 
 def test_a_conversation_that_becomes_long_while_it_is_open_is_divided(open_page: Open, hub: Hub, ana: User, at: str) -> None:
-    start = time.time() - 3600
-    deliver_and_apply(hub, *(message(JOELMA, "Joelma", content=f"Bolo {index}", at=start + index) for index in range(40)))
+    start = int(time.time()) - 3600
+    deliver_and_apply(hub, *(message(JOELMA, "Joelma", content=f"Bolo {index}", at=start + 2 * index) for index in range(40)))
     page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
     thread = page.locator("#thread")
     expect(page.locator("[data-part]")).to_have_count(1)
     thread.evaluate("box => box.scrollTop = 300")
 
-    deliver_and_apply(hub, *(message(JOELMA, "Joelma", content=f"Bolo {index}", at=start + index) for index in range(40, 130)))
+    deliver_and_apply(hub, *(message(JOELMA, "Joelma", content=f"Bolo {index}", at=start + 2 * index) for index in range(40, 130)))
 
     expect(thread).to_contain_text("Bolo 129")
     expect(page.locator("[data-part]")).to_have_count(2)
     expect(page.locator("[data-latest] .message")).to_have_count(50)
-    expect(page.locator("#new-messages")).to_contain_text("new messages")
+    expect(page.locator("#new-messages")).to_contain_text("90 new messages")
     assert thread.evaluate("box => box.scrollTop") == 300
     assert thread.locator(".message-text").all_inner_texts() == [f"Bolo {index}" for index in range(130)]
     expect(thread.locator("[data-beginning]")).to_have_count(1)
     expect(thread.locator("[data-older]")).to_have_count(0)
 
     # Each part goes on to be current, also with what comes late.
-    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Atrasada", at=start + 10.5), message(JOELMA, "Joelma", content="Fim"))
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Atrasada", at=start + 21), message(JOELMA, "Joelma", content="Fim"))
     expect(thread.locator(".message-text").nth(11)).to_have_text("Atrasada")
     expect(page.locator("[data-latest] .message-text").last).to_have_text("Fim")
     assert thread.locator(".message-text").count() == 132
@@ -511,9 +510,10 @@ def test_messages_that_did_not_change_are_not_sent_again(open_page: Open, hub: H
         with page.expect_response(lambda response: "/thread/" in response.url):
             deliver_and_apply(hub, message(RUI, "Rui", content="Tem bolo?"))
     assert fetched[-1] == 304
+    fetched.clear()
     deliver_and_apply(hub, message(JOELMA, "Joelma", content="Tem bolo?"))
     expect(page.locator("#thread .message-text")).to_have_text(["Oi", "Tem bolo?"])
-    assert fetched[-1] == 200
+    assert 200 in fetched
 
 
 @pytest.mark.parametrize("path", ["inbox/{}/", "contacts/"])
@@ -528,7 +528,8 @@ def test_a_page_on_which_nothing_happens_is_not_drawn_again_and_again(
     assert browser
     browser.start_tracing(page=page, categories=["devtools.timeline"])
     page.wait_for_timeout(3000)
+    page.evaluate("document.body.style.background = 'red'")
+    page.wait_for_timeout(500)
     events = json.loads(browser.stop_tracing())["traceEvents"]
 
-    assert events
-    assert sum(event["name"] == "Paint" for event in events) < 30
+    assert 0 < sum(event["name"] == "Paint" for event in events) < 30
