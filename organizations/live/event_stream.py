@@ -3,7 +3,7 @@ organization, and nothing else.
 
     page ── GET /o/<organization>/events/ ──> check session and access ──> data: 17
                                                                            data: 18     after each change
-    10 times a second, twice with 25 pages or more: one query for the revisions of all organizations with open pages in this process
+    2 to 10 times a second: one query for the revisions of all organizations with open pages in this process
     every 5 seconds: check whether the session of each page still exists, and its user may still see the organization. If not, the
     stream sends the event “closed” and ends
 
@@ -42,6 +42,8 @@ POLL_SECONDS = 0.1
 MAX_POLL_SECONDS = 0.5
 POLL_SECONDS_PER_PAGE = 0.02
 """The more pages are open, the longer a change waits for the next poll, because each page may then fetch its parts."""
+ACTIVE_SECONDS = 60.0
+"""If nothing has changed and no page was opened for so many seconds, polls are as rare as with many pages."""
 CHECK_SECONDS = 5.0
 """A stream ends at most so many seconds after its session."""
 HEARTBEAT_SECONDS = 25.0
@@ -107,12 +109,16 @@ class EventStreams:
         self,
         *,
         poll_seconds: float = POLL_SECONDS,
+        active_seconds: float = ACTIVE_SECONDS,
         check_seconds: float = CHECK_SECONDS,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         max_streams: int = MAX_STREAMS,
         max_streams_per_user: int = MAX_STREAMS_PER_USER,
     ) -> None:
         self._poll_seconds = poll_seconds
+        self._active_seconds = active_seconds
+        self._active_at = 0.0
+        """When a page was opened or something changed, last."""
         self._check_seconds = check_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._max_streams = max_streams
@@ -170,6 +176,7 @@ class EventStreams:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS, "trailers": False})
             await page.send_event(f"retry: 3000\ndata: {page.revision}\n\n".encode())
             self._pages.setdefault(page.organization_id, set()).add(page)
+            self._active_at = time.monotonic()
             if self._watch_task is None:
                 self._watch_task = asyncio.create_task(self._watch())
             while (await receive())["type"] != "http.disconnect":
@@ -222,6 +229,8 @@ class EventStreams:
             self._watch_task = None
 
     def _poll_pause(self) -> float:
+        if time.monotonic() - self._active_at > self._active_seconds:
+            return MAX_POLL_SECONDS
         return max(self._poll_seconds, min(POLL_SECONDS_PER_PAGE * self._stream_count, MAX_POLL_SECONDS))
 
     async def _send_revisions(self) -> None:
@@ -230,9 +239,11 @@ class EventStreams:
         for organization_id, revision in current.items():
             # Each page is compared: the revision may have increased between the check of a page's access and its stream.
             behind = [page for page in self._pages.get(organization_id, ()) if page.revision != revision]
-            if behind and organization_id not in self._updating:
-                self._updating.add(organization_id)
-                self._start_task(self._update(organization_id, behind, revision))
+            if behind:
+                self._active_at = time.monotonic()
+                if organization_id not in self._updating:
+                    self._updating.add(organization_id)
+                    self._start_task(self._update(organization_id, behind, revision))
 
     async def _update(self, organization_id: int, pages: Iterable[OpenPage], revision: int) -> None:
         try:

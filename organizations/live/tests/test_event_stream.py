@@ -20,7 +20,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from conftest import Hub, apply_all, payload, without_table
-from organizations.live.event_stream import EventStreams
+from organizations.live.event_stream import ACTIVE_SECONDS, EventStreams
 from organizations.live.revisions import current_revisions, publish_revisions
 from organizations.models import Membership, Organization, PhoneNumber, Revision, Role, User
 from whatsapp_hub import asgi
@@ -224,7 +224,8 @@ def test_a_hundred_pages_all_get_a_change(hub: Hub, organization: Organization, 
     assert {listener.events[-1][1] for listener in listeners} == {str(current_revisions([organization.pk])[organization.pk])}
 
 
-def test_few_pages_learn_of_a_change_sooner_than_many(organization: Organization, ana: User) -> None:
+@pytest.mark.parametrize(("pages", "active_seconds"), [(25, ACTIVE_SECONDS), (1, 0.0)], ids=["than many", "than in a quiet hour"])
+def test_few_pages_learn_of_a_change_sooner(organization: Organization, ana: User, pages: int, active_seconds: float) -> None:
     """Each change comes just after a poll."""
     publish_revisions([organization.pk])
     session_key = cookies(ana)[settings.SESSION_COOKIE_NAME]
@@ -235,8 +236,8 @@ def test_few_pages_learn_of_a_change_sooner_than_many(organization: Organization
         await client.until(f"data: {revision}\n".encode())
         return time.monotonic() - began
 
-    async def median(pages: int) -> float:
-        streams = EventStreams()
+    async def median(pages: int, active_seconds: float) -> float:
+        streams = EventStreams(active_seconds=active_seconds)
         clients = [DirectClient(session_key) for _ in range(pages)]
         serving = [asyncio.create_task(each.open(streams, organization.pk)) for each in clients]
         for each in clients:
@@ -248,7 +249,7 @@ def test_few_pages_learn_of_a_change_sooner_than_many(organization: Organization
         await asyncio.gather(*serving)
         return statistics.median(seconds)
 
-    assert asyncio.run(median(25)) - asyncio.run(median(1)) > 0.2
+    assert asyncio.run(median(pages, active_seconds)) - asyncio.run(median(1, ACTIVE_SECONDS)) > 0.2
 
 
 def test_a_page_that_is_added_while_the_revision_increases_gets_that_revision(organization: Organization, ana: User) -> None:
