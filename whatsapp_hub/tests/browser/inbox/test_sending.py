@@ -3,6 +3,7 @@ every message goes over HTTP, and a worker runs."""
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from chats.message_templates.sync import sync_due_templates
 from conftest import Hub
+from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, User
 from simulator.demonstration import begin_conversations, create_simulated_number
 from simulator.standin import RunningStandIn, running_standin
@@ -35,6 +37,10 @@ def number(standin: RunningStandIn, organization: Organization, ana: User, worke
     """A simulated number, its templates, and customers who have just written, one of them a day ago."""
     number = create_simulated_number(organization=organization, by=ana)
     begin_conversations(number)
+    end = time.monotonic() + 30
+    while Contact.objects.filter(create_for_phone_number=number, messages=None).exists():
+        assert time.monotonic() < end, "what the customers wrote was not applied"
+        time.sleep(0.05)
     sync_due_templates()  # the worker does so too, but later
     number.refresh_from_db()
     standin.connect(
