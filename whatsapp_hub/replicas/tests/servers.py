@@ -102,7 +102,7 @@ class MariaDbServer(DatabaseServer):
                 *(str(MARIADB), "--no-defaults", *_mariadb_user(), f"--datadir={self.directory}", f"--socket={self.socket}"),
                 *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--log-error={self.directory}.log"),
                 *(f"--server-id={self.server_id}", f"--log-bin={self.directory}/binlog", "--character-set-server=utf8mb4"),
-                # A killed server keeps what it has written, as its binary log does. With 0 it could have a position without its rows.
+                # A killed server keeps what it has written, as its binary log does. With 0 it may have a position without its rows.
                 *("--innodb-flush-log-at-trx-commit=2", "--log-output=TABLE", "--max-allowed-packet=64M"),
                 f"--tmpdir={self.directory}",  # a server that starts removes the temporary tables of others in its tmpdir
             ]
