@@ -93,9 +93,13 @@ class Thread:
     """Ids of messages that were resent."""
     files: dict[FileKey, list[Attachment]] = field(default_factory=dict)
     """Files by the key of their message."""
+    since: ThreadPosition | None = None
+    """The position from which the part goes. None: from its first row."""
 
     @property
     def first(self) -> ThreadPosition | None:
+        if self.since:
+            return self.since
         places = [*map(ThreadPosition.of, self.messages), *(line.position for line in self.lines)]
         return min(places, default=None)
 
@@ -123,19 +127,19 @@ def read_range(contact: Contact, first: ThreadPosition, last: ThreadPosition | N
     is_same_day = before and timezone.localdate(before[0].create_in) == timezone.localdate(first.at)
     # A line before the part decides whether the part begins a new day, unless a message of that day does.
     lines_before = [] if is_same_day else newest_lines(contact, 1, before=first)
-    return _thread(contact, latest_part(messages + before, lines + lines_before, min(len(messages) + len(lines), MAX_SHOWN)))
+    shown_rows = len(messages) + len(lines)
+    part = _thread(contact, latest_part(messages + before, lines + lines_before, min(shown_rows, MAX_SHOWN)))
+    return replace(part, since=first) if shown_rows < MAX_SHOWN else part  # the rest is before its first row
 
 
-def divide_latest(
-    contact: Contact, latest: Thread, first: ThreadPosition | None
-) -> list[tuple[Thread, ThreadPosition | None, ThreadPosition | None]]:
-    """Returns the last part of a conversation as one part, or as two if it has become long. Each has the positions from which and
-    up to which it goes: the first one from `first`, or its first row, and the last one to the end, whatever comes (None)."""
-    first = first or latest.first
-    if len(latest.messages) <= MAX_LATEST or not first:
-        return [(latest, first, None)]
+def divide_latest(contact: Contact, latest: Thread) -> list[tuple[Thread, ThreadPosition | None]]:
+    """Returns the last part of a conversation as one part, or as two if it has become long, each with the position up to which it
+    goes. The last one goes on to the end, whatever comes: None."""
+    if len(latest.messages) <= MAX_LATEST:
+        return [(latest, None)]
     start = ThreadPosition.of(latest.messages[-PAGE_SIZE])
-    return [(read_range(contact, first, start.previous), first, start.previous), (read_range(contact, start, None), start, None)]
+    earlier = read_range(contact, latest.first or start, start.previous)
+    return [(earlier, start.previous), (read_range(contact, start, None), None)]
 
 
 def read_around(contact: Contact, message: Message, *, limit: int = PAGE_SIZE) -> Thread:

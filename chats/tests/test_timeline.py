@@ -280,6 +280,19 @@ def test_an_end_that_has_become_long_is_divided_and_its_parts_meet(contact, ana)
     assert below_then == below
 
 
+def test_what_is_too_much_for_a_part_comes_with_older_messages(contact, ana) -> None:
+    ((query, _, _),) = parts_of(page(ana, contact))
+    rows = [store_message(contact, f"n{index}", NOON + timedelta(minutes=1, seconds=index)) for index in range(510)]
+    body = ana.get(f"{url('thread', contact)}?{query}").content.decode()
+    (_, _, above), (_, _, below) = parts_of(body)
+    assert above + below == [f"m{row.pk}" for row in rows[10:]]
+
+    older = re.findall(r'hx-get="[^"]*/thread/\?(before=[^"]*)"', body)[0]
+    ((_, _, rest),) = thread_parts(ana, contact, older)
+
+    assert rest == [f"m{Message.objects.order_by('create_in')[0].pk}", *(f"m{row.pk}" for row in rows[:10])]
+
+
 def test_a_message_that_comes_late_between_two_parts_is_in_one_of_them(contact, ana) -> None:
     rows = [store_message(contact, f"n{index}", NOON + timedelta(seconds=index + 1)) for index in range(60)]
     ((latest, _, below),) = parts_of(page(ana, contact))

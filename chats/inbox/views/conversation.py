@@ -66,7 +66,7 @@ def conversation_context(request: HttpRequest, contact: Contact) -> dict[str, An
         composer
         | {"jump_to": shown and shown.pk, "band": owner_band(contact, composer["now"])}
         | {"proposals": open_proposals(contact, composer["now"])}
-        | _thread_context(contact, thread, unread, first=thread.first, last=None)
+        | _thread_context(contact, thread, unread, last=None)
     )
 
 
@@ -78,15 +78,12 @@ def _requested_message(request: HttpRequest, contact: Contact) -> Message | None
     return find_message(contact, text)
 
 
-def _thread_context(
-    contact: Contact, thread: Thread, unread: int | None, *, first: ThreadPosition | None, last: ThreadPosition | None
-) -> dict[str, Any]:
-    """Returns the context of a part of the messages, from one position to another one, or to the end, whatever comes."""
-    part = {"from": first, "to": last, "unread": unread}
+def _thread_context(contact: Contact, thread: Thread, unread: int | None, *, last: ThreadPosition | None) -> dict[str, Any]:
+    """Returns the context of a part of the messages, up to the position `last`, or to the end, whatever comes."""
+    part = {"from": thread.first, "to": last, "unread": unread}
     webhook_ids = [message.webhook_id for message in thread.messages if message.webhook_id]
     return {
         "thread": thread,
-        "first": first,
         "bubbles": timeline_lines.merge_lines(build_bubbles(thread, first_unread=unread), thread, contact),
         "part_query": urlencode({name: str(value) for name, value in part.items() if value}),
         "is_latest": last is None,
@@ -103,12 +100,11 @@ def thread(request: HttpRequest, access: Access, contact_id: int) -> HttpRespons
     before, first, last = (ThreadPosition.read(request.GET.get(name, "")) for name in ("before", "from", "to"))
     last = before.previous if before else last
     if last is None:
-        parts = divide_latest(contact, read_range(contact, first, None) if first else read_latest(contact), first)
+        parts = divide_latest(contact, read_range(contact, first, None) if first else read_latest(contact))
     else:
-        part = read_range(contact, first, last) if first else read_older(contact, last.next)
-        parts = [(part, first or part.first, last)]
+        parts = [(read_range(contact, first, last) if first else read_older(contact, last.next), last)]
     unread = read_integer(request.GET.get("unread", ""))
-    contexts = [_thread_context(contact, each, unread, first=start, last=end) | {"contact": contact} for each, start, end in parts]
+    contexts = [_thread_context(contact, each, unread, last=end) | {"contact": contact} for each, end in parts]
     content = "".join(render_to_string("chats/_part.html", context, request) for context in contexts)
     etag = etag_of(content)
     # The page itself asks with the ETag. The browser must not, because what it kept has an old token.

@@ -91,6 +91,7 @@ def test_heading_row_and_composer_close_when_meta_reports_that_the_window_is_clo
     deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi", at=time.time() - 3600), echo(JOELMA, "Olá!", wamid="wamid.ours"))
     page = open_page(f"{at}inbox/{Contact.objects.get().pk}/", ana)
     expect(page.locator("#header-chip [data-until]")).to_have_attribute("data-state", "open")
+    expect(page.locator(".bubble-tools").first).to_be_visible()
     is_same_page = untouched(page)
 
     deliver_and_apply(hub, status("wamid.ours", "failed", JOELMA, errors=[{"code": 131047, "title": "Re-engagement message"}]))
@@ -98,6 +99,7 @@ def test_heading_row_and_composer_close_when_meta_reports_that_the_window_is_clo
     expect(page.locator("#header-chip [data-until]")).to_have_attribute("data-state", "closed")
     expect(page.locator("#window-bar")).to_have_attribute("data-state", "closed")
     expect(page.locator("#composer")).to_have_attribute("data-composer", "template")
+    expect(page.locator(".bubble-tools").first).to_be_hidden()
     assert is_same_page()
 
 
