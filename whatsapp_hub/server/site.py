@@ -38,6 +38,9 @@ MAX_COOKIE_BYTES = 8 * 2**10
 MAX_ESCAPES = 128
 """Backslashes in cookies; those of this site have none. Django parses cookies with Python's parser, whose time grows with the
 product of both limits: 60 KB of backslashes take 8 seconds."""
+MAX_CONTENT_TYPE_BYTES = 512
+"""Bytes of a request's Content-Type. The longest in use, with the boundary of a form, has 120. Django's parser takes quadratic time:
+60 KB of semicolons take 10 seconds."""
 FOR_PROGRAMS = (PREFIX, "/bots/callbacks/")
 """Paths that programs request, and no browser."""
 FILE_THREADS = 4
@@ -251,12 +254,15 @@ def _check_cookies(scope: HTTPScope) -> None:
 
 
 def _check_charset(scope: HTTPScope) -> None:
-    """Raises RequestRefused (400) if the request has another encoding than UTF-8 or ASCII."""
+    """Raises RequestRefused (431) if parsing the Content-Type would take long, and (400) if the request has another encoding than
+    UTF-8 or ASCII."""
     # Django decodes forms and query strings with the encoding in Content-Type, if Python has it. Some of these encodings are not
     # for text, which Django does not expect. Others produce lone surrogates, which databases and pages cannot contain.
-    header = b",".join(value for name, value in scope["headers"] if name == b"content-type").decode("latin-1")
+    header = b",".join(value for name, value in scope["headers"] if name == b"content-type")
+    if len(header) > MAX_CONTENT_TYPE_BYTES:
+        raise RequestRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     try:
-        name = parse_header_parameters(header)[1].get("charset", "")
+        name = parse_header_parameters(header.decode("latin-1"))[1].get("charset", "")
         is_other = bool(name) and codecs.lookup(name).name not in ("utf-8", "ascii")
     except LookupError:
         return  # Django ignores it

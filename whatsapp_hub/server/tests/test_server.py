@@ -135,6 +135,8 @@ def test_a_body_reaches_the_site_whole_announced_or_in_chunks(size) -> None:
 
 COSTLY_COOKIE = 'Cookie: sessionid="' + "\\\\" * 30_000 + '"'
 """Python's own reader of cookies takes seconds for it."""
+COSTLY_TYPE = 'Content-Type: a/b;x="' + ";" * 55_000
+"""Django's parser takes seconds for it."""
 
 
 @pytest.mark.parametrize(
@@ -144,10 +146,15 @@ COSTLY_COOKIE = 'Cookie: sessionid="' + "\\\\" * 30_000 + '"'
         (head("/accounts/login/", COSTLY_COOKIE), 431),
         (head("/accounts/login/", COSTLY_COOKIE, "Content-Length: 200000", method="POST") + bytes(200_000), 431),
         (head("/accounts/login/", "Cookie: a=" + "a" * 9000), 431),
+        (head("/o/1/events/", COSTLY_TYPE, "Connection: close"), 404),
+        (head("/accounts/login/", COSTLY_TYPE), 431),
+        (head("/api/v1/contacts/", COSTLY_TYPE), 431),
+        (head("/static/hub/hub.css", *[f"Content-Type: a/b;x={';' * 400}"] * 100), 431),
+        (head("/webhooks/whatsapp/", COSTLY_TYPE, "Content-Length: 2", method="POST") + b"{}", 401),
     ],
-    ids=["stream", "page", "upload", "long"],
+    ids=["stream", "page", "upload", "long", "type-stream", "type-page", "type-api", "many-types", "type-webhook"],
 )
-def test_cookies_that_take_long_to_read_are_not_read(hub, request_head, status) -> None:
+def test_headers_that_take_long_to_read_are_not_read(hub, request_head, status) -> None:
     port = int(hub.address.rpartition(":")[2])
     started = time.monotonic()
     assert [Client(port).send(request_head).status() for _ in range(3)] == [status] * 3
