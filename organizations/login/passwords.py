@@ -29,6 +29,8 @@ WORDS = (
     "zap",
 )
 """docs/security.md lists them."""
+MAX_GUESSED = 200
+"""Letters of the longest password that is compared with the words. Nobody guesses how often a word is repeated in a longer one."""
 
 
 class GuessableWordsValidator:
@@ -37,7 +39,7 @@ class GuessableWordsValidator:
 
     def validate(self, password: str, user: User | None = None) -> None:
         letters = _letters(password)
-        if letters and _consists_of(letters, {*WORDS, *_organization_names(user)}):
+        if 0 < len(letters) <= MAX_GUESSED and _consists_of(letters, {*WORDS, *_organization_names(user)}):
             raise ValidationError(
                 gettext("This password is easy to guess: it consists of words of this site or of your organization."),
                 code="password_guessable",
@@ -57,7 +59,9 @@ def _organization_names(user: User | None) -> list[str]:
 
 def _letters(text: str) -> str:
     """Returns the letters of the text, in small ones without accents."""
-    return "".join(letter for letter in unicodedata.normalize("NFKD", text).casefold() if letter.isalpha())
+    # Letter by letter: `unicodedata.normalize` takes quadratic time to order many accents on one letter.
+    plain = (part for each in text for part in unicodedata.normalize("NFKD", each).casefold())
+    return "".join(letter for letter in plain if letter.isalpha())
 
 
 def _consists_of(letters: str, words: Iterable[str]) -> bool:

@@ -1,6 +1,7 @@
 """Passwords that are easy to guess at this hub are refused, wherever a user chooses one."""
 
 import re
+import time
 
 import pytest
 from django.contrib.auth.password_validation import validate_password
@@ -65,6 +66,15 @@ def test_a_long_password_counts_to_its_last_character(client, ana) -> None:
     for typed, signs_in in ((long[:-1], False), (long.lower(), False), (long, True)):
         client.post(reverse("account_login"), {"login": ana.email, "password": typed})
         assert ("_auth_user_id" in client.session) is signs_in
+
+
+@pytest.mark.parametrize(
+    "password", ["a" + "\u0301" * 20_000 + "\u0323" * 20_000, "hub" * 700_000], ids=["accents on one letter", "one word repeated"]
+)
+def test_a_password_that_takes_long_to_compare_is_not_compared(ana, password) -> None:
+    started = time.process_time()
+    GuessableWordsValidator().validate(password, ana)
+    assert time.process_time() - started < 1.5
 
 
 def test_fields_for_passwords_hide_them_and_allow_managers(client, ana) -> None:
