@@ -15,6 +15,14 @@ from jobs.tracing import current_ids, log_ids
 GIVEN_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 """A request id that a proxy or a client may set."""
 
+TOKENS = re.compile(r"(/(?:invitations|profile/email|accounts/password/reset/key)/)[^/\s?#\"'\\]+")
+"""Parts of paths that let in whoever has them."""
+
+
+def hide_tokens(text: str) -> str:
+    """Returns the text with stars in place of the tokens of links: of invitations, of new passwords and of new e-mails."""
+    return TOKENS.sub(r"\1***", text)
+
 
 class RefusalsInOneLine(logging.Filter):
     """Removes the traceback from records of refused requests: a missing role, a wrong host, a form that is too large. The line says
@@ -40,6 +48,9 @@ class LineFormatter(logging.Formatter):
         ids = "".join(f" {name}={value}" for name, value in _ids_of(record).items())
         return super().formatMessage(record) + ids
 
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_tokens(super().format(record))  # Django's lines about refused requests contain their path
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: `time` (UTC), `level`, `logger`, `message`, `traceback` if there is one, and the ids."""
@@ -53,7 +64,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps({**_ids_of(record), **line}, ensure_ascii=False, default=str)
+        return hide_tokens(json.dumps({**_ids_of(record), **line}, ensure_ascii=False, default=str))
 
 
 class RequestIdMiddleware:

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jobs.tracing import current_ids
+from monitoring.logs import hide_tokens
 
 Event = dict[str, Any]
 
@@ -18,7 +19,7 @@ OWN_LOGGERS = (
 
 def clean_event(event: Event, hint: Event) -> Event:
     """Returns the event without values of variables, messages of exceptions (which may quote what people wrote), headers, cookies,
-    bodies, queries and users."""
+    bodies, queries, tokens in paths, and users."""
     cleaned: Event = {key: event[key] for key in KEPT if key in event}
     if exceptions := event.get("exception", {}).get("values"):
         cleaned["exception"] = {"values": [_clean_exception(each) for each in exceptions]}
@@ -27,7 +28,7 @@ def clean_event(event: Event, hint: Event) -> Event:
     if request := event.get("request"):
         cleaned["request"] = {
             "method": request.get("method"),
-            "url": urlsplit(str(request.get("url", "")))._replace(query="").geturl(),
+            "url": hide_tokens(urlsplit(str(request.get("url", "")))._replace(query="").geturl()),
         }
     cleaned["tags"] = {name: str(value) for name, value in current_ids().items()}
     return cleaned

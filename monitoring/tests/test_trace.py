@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
 from chats.models import Message
 from chats.outbox.tests.steps import write
 from conftest import apply_all
 from jobs.tracing import TRACE, log_ids
 from monitoring.logs import JsonFormatter, LineFormatter
+from organizations.members.invitations import issue_invitation
 from organizations.models import Role
 from organizations.tests.people import member
 from webhooks.models import HeldItem, Webhook
@@ -141,3 +144,26 @@ def test_a_traceback_is_inside_the_json_object() -> None:
         log.exception("it failed")
     log.removeHandler(recorder)
     assert "ValueError" in json.loads(recorder.lines[0])["traceback"]
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), LineFormatter()])
+def test_tokens_of_links_are_not_logged(organization, formatter) -> None:
+    issued = issue_invitation(organization, email="new@example.com", role=Role.USER, invited_by=None, now=timezone.now())
+    links = (
+        f"/invitations/{issued.token}/",
+        "/accounts/password/reset/key/1-geheim-7/",
+        "/profile/email/geheim/",
+        "/invitations/geheim",
+    )
+    recorder = Recorder(formatter)
+    logging.getLogger("django").addHandler(recorder)
+    try:
+        assert Client().post(links[0], {"name": "Bia", "password": "short"}).status_code == 422
+        for link in links:
+            Client(enforce_csrf_checks=True).post(link, {"name": "Bia", "password": "short"})
+    finally:
+        logging.getLogger("django").removeHandler(recorder)
+    written = "\n".join(recorder.lines)
+    assert all(f"{link}***" in written for link in ("/invitations/", "/accounts/password/reset/key/", "/profile/email/"))
+    assert issued.token not in written
+    assert "geheim" not in written
