@@ -13,7 +13,7 @@ from organizations.audit.actions import AuditAction
 from organizations.audit.log import record_action
 from organizations.live.revisions import publish_revisions
 from organizations.models import INVITATION_LIFETIME, Invitation, Membership, Organization, Role, User
-from organizations.permissions import Access, raise_unless
+from organizations.permissions import Access, get_access, raise_unless
 
 
 class AlreadyMember(ValueError):
@@ -21,7 +21,7 @@ class AlreadyMember(ValueError):
 
 
 class InvitationGone(ValueError):
-    """The invitation was accepted, withdrawn or renewed, or its organization was deactivated."""
+    """The invitation was accepted, withdrawn or renewed, its organization was deactivated, or who issued it may no longer do so."""
 
 
 class UserExists(ValueError):
@@ -67,7 +67,7 @@ def renew_invitation(*, invitation: Invitation, by: Access, now: datetime) -> Is
     """Issues a new link for an invitation. The old link stops working. Raises InvitationGone, PermissionDenied."""
     raise_unless(by.may_give(Role(invitation.role)))
     token, link = _new_link(now)
-    if not Invitation.objects.filter(pk=invitation.pk, accepted_at=None).update(**link):
+    if not Invitation.objects.filter(pk=invitation.pk, accepted_at=None).update(**link, invited_by=by.user):
         raise InvitationGone
     invitation.refresh_from_db()
     _record(AuditAction.INVITATION_SENT, invitation, {"email": [invitation.email, invitation.email]}, by=by.user)
@@ -148,5 +148,13 @@ def _mark_accepted(invitation: Invitation, now: datetime) -> None:
     own = Invitation.objects.open(now).filter(pk=invitation.pk, token_digest=invitation.token_digest)
     if not own.update(accepted_at=now):
         raise InvitationGone
-    if not Organization.objects.filter(pk=invitation.organization_id, activate=True).exists():
+    if not Organization.objects.filter(pk=invitation.organization_id, activate=True).exists() or not is_backed(invitation):
         raise InvitationGone
+
+
+def is_backed(invitation: Invitation) -> bool:
+    """Whether the member who issued the invitation may still give its role. The operator always may."""
+    if invitation.invited_by is None:
+        return True
+    access = get_access(invitation.invited_by, invitation.organization_id)
+    return access is not None and access.may_give(Role(invitation.role))

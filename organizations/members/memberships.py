@@ -21,7 +21,10 @@ class LastCreator(ValueError):
 
 @in_transaction
 def add_member(*, organization: Organization, email: str, is_first: bool = True, now: datetime) -> Membership | IssuedInvitation:
-    """Makes the user with this e-mail a member, or issues an invitation if there is no such user. For the operator's command.
+    """Makes the user with this e-mail a member, or issues an invitation. For the operator's command.
+
+    An invitation, unless the user is a superuser or was a member before: administrators of another organization may have created
+    the user by a link that they did not send, so only who gets this organization's link is known to own the address.
 
     The first member of an organization becomes its creator, and others get the role user. A further e-mail of the same command
     (not `is_first`) gets the role user even if the first one has not accepted yet. An inactive membership becomes active.
@@ -29,7 +32,7 @@ def add_member(*, organization: Organization, email: str, is_first: bool = True,
     has_creator = _active_members(organization).filter(role=Role.USER_CREATOR).exists()
     role = Role.USER_CREATOR if is_first and not has_creator else Role.USER
     user = User.objects.filter(email=email).first()
-    if user is None:
+    if user is None or not (user.is_superuser or Membership.objects.filter(organization=organization, user=user).exists()):
         return issue_invitation(organization, email=email, role=role, invited_by=None, now=now)
     return _add(organization, user, role)
 

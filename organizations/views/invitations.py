@@ -100,7 +100,9 @@ def _why_gone(invitation: Invitation) -> str:
         return "accepted"
     if invitation.expires_at <= timezone.now():
         return "expired"
-    return "" if invitation.organization.activate else "closed"
+    if not invitation.organization.activate:
+        return "closed"
+    return "" if invitations.is_backed(invitation) else "not_backed"
 
 
 def _accept(request: HttpRequest, invitation: Invitation) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from organizations.members import memberships
 from organizations.members.forms import InviteForm, RoleForm
+from organizations.members.invitations import is_backed
 from organizations.models import Invitation, Membership, Role
 from organizations.permissions import Access, for_admins
 
@@ -25,10 +26,13 @@ def members_page(request: HttpRequest, access: Access, *, form: InviteForm, link
     """Shows the members and the invitations. `link` is the link of an invitation that was just issued, which is shown only now."""
     now = timezone.now()
     rows = Membership.objects.filter(organization=access.organization).select_related("user").order_by("user__name", "user__email")
-    invitations = Invitation.objects.filter(organization=access.organization, accepted_at=None).order_by("email")
+    invitations = Invitation.objects.filter(organization=access.organization, accepted_at=None).select_related("invited_by")
     context = {
         "members": [(member, access.may_change(member)) for member in rows],
-        "invitations": [(each, access.may_give(Role(each.role)), each.expires_at <= now) for each in invitations],
+        "invitations": [
+            (each, access.may_give(Role(each.role)), each.expires_at > now and is_backed(each))
+            for each in invitations.order_by("email")
+        ],
         "roles": [role for role in Role if access.may_give(role)],
     }
     context |= {"form": form, "link": link, "sent": sent, "section": "settings", "part": "members"}

@@ -54,8 +54,8 @@ class Command(OperatorCommand):
             action="append",
             default=[],
             metavar="E-MAIL",
-            help="e-mail of a new member of the organization, who sees the number's conversations. A user of this hub becomes a "
-            "member, the first one with the role creator. For other e-mails the link of an invitation is printed. May be repeated",
+            help="e-mail of a new member of the organization, who sees the number's conversations; the first one gets the role "
+            "creator. The link of an invitation is printed, except for superusers, who become members at once. May be repeated",
         )
         add("--waba-id", default="", metavar="ID", help="WhatsApp Business Account ID. Without it, the stored one stays")
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from conftest import html_of
 from organizations.models import Invitation, Mail, Membership, Organization, Role, User
 from organizations.tests.people import PASSWORD, browser, member, outsider
 
@@ -254,6 +255,49 @@ def test_inactive_organization_cannot_be_joined(link):
 
     assert nobody().post(link, JOIN).status_code == 410
     assert not User.objects.filter(email="nova@example.com").exists()
+
+
+def _demote(bad: User) -> None:
+    Membership.objects.filter(user=bad).update(role=Role.USER)
+
+
+def _switch_off(bad: User) -> None:
+    Membership.objects.filter(user=bad).update(activate=False)
+
+
+def _remove(bad: User) -> None:
+    Membership.objects.filter(user=bad).delete()
+
+
+def _switch_user_off(bad: User) -> None:
+    User.objects.filter(pk=bad.pk).update(activate=False)
+
+
+@pytest.mark.parametrize("lose_rights", [_demote, _switch_off, _remove, _switch_user_off])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_invitation_ends_with_the_rights_of_who_issued_it(aroeira, clara, lose_rights, is_known):
+    bad, browser_of_bad = member(aroeira, Role.USER_CREATOR, name="Bad")
+    link = link_on(invite(browser_of_bad, aroeira, role="user_creator"))
+    client = browser(User.objects.create_user("nova@example.com", PASSWORD)) if is_known else nobody()
+    lose_rights(bad)
+
+    for answer in (client.get(link), client.post(link, JOIN)):
+        assert answer.status_code == 410
+        assert "no longer good" in html_of(answer)
+    assert not Membership.objects.filter(user__email="nova@example.com").exists()
+    listed = clara.get(members(aroeira), headers={"Accept-Language": "en"})
+    assert "no longer good; renew it" in html_of(listed)
+
+    renewed = link_on(clara.post(f"{members(aroeira)}invitations/{Invitation.objects.get().pk}/renew/"))
+    client.post(renewed, JOIN)
+    assert Membership.objects.get(user__email="nova@example.com").role == Role.USER_CREATOR
+
+
+def test_an_invitation_goes_with_the_user_who_issued_it(aroeira):
+    bad, browser_of_bad = member(aroeira, Role.USER_CREATOR, name="Bad")
+    link = link_on(invite(browser_of_bad, aroeira))
+    bad.delete()
+    assert nobody().post(link, JOIN).status_code == 404
 
 
 def test_existing_user_signs_in_before_joining(aroeira, link):

@@ -10,8 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from organizations.members.first_superuser import create_first_superuser
-from organizations.models import Invitation, Membership, Organization, PhoneNumber, User
+from organizations.models import Invitation, Membership, Organization, PhoneNumber, Role, User
 from organizations.numbers.registration import CannotConnect, connect_number, parse_phone
+from organizations.tests.people import member
 
 SECRETS = {"verify_token": "verify-me-please", "app_secret": "app-secret-one", "meta_token": "EAAG-meta-token"}
 GIVEN = {"organization": "Padaria", "phone_number_id": "524386454098961", "wa_id": "556181412286", **SECRETS}
@@ -248,8 +249,8 @@ def test_output_says_that_no_user_can_see_the_conversations_yet():
 
 
 @pytest.mark.django_db
-def test_named_user_becomes_creator_of_a_new_organization_and_is_listed():
-    ana = User.objects.create_user("ana@example.com", "uma-senha-longa-7")
+def test_named_superuser_becomes_creator_of_a_new_organization_and_is_listed():
+    ana = User.objects.create_superuser("ana@example.com", "uma-senha-longa-7")
 
     printed = run(member=[" Ana@Example.com "])
 
@@ -261,7 +262,7 @@ def test_named_user_becomes_creator_of_a_new_organization_and_is_listed():
 @pytest.mark.django_db
 def test_who_is_named_later_becomes_a_user_and_repeating_changes_nothing():
     for name in ("ana", "bia"):
-        User.objects.create_user(f"{name}@example.com", "uma-senha-longa-7")
+        User.objects.create_superuser(f"{name}@example.com", "uma-senha-longa-7")
     run(member=["ana@example.com"])
     run(member=["bia@example.com", "ana@example.com"])
     run(member=["bia@example.com"])
@@ -273,8 +274,9 @@ def test_who_is_named_later_becomes_a_user_and_repeating_changes_nothing():
 @pytest.mark.django_db
 def test_a_member_who_was_switched_off_comes_back_with_their_role():
     for name in ("ana", "bia"):
-        User.objects.create_user(f"{name}@example.com", "uma-senha-longa-7")
+        User.objects.create_superuser(f"{name}@example.com", "uma-senha-longa-7")
     run(member=["ana@example.com", "bia@example.com"])
+    User.objects.update(is_superuser=False)
     Membership.objects.filter(user__email="bia@example.com").update(role="user_admin", activate=False)
     run(member=["bia@example.com"])
 
@@ -290,6 +292,23 @@ def test_who_has_no_user_is_invited_and_the_link_works(client):
     joined = client.post(link, {"name": "Nova", "password": "uma-senha-longa-7"})
     assert joined["Location"] == f"/o/{Organization.objects.get().pk}/inbox/"
     assert Membership.objects.get().role == "user_creator"
+
+
+@pytest.mark.django_db
+def test_a_user_of_another_organization_enters_only_by_this_ones_invitation(client):
+    other = Organization.objects.create(organization_name="Outra")
+    _, administrator = member(other, Role.USER_ADMIN)
+    page = administrator.post(f"/o/{other.pk}/settings/members/invite/", {"email": "dona@example.com", "role": "user"})
+    shown = re.findall(r'data-copy="http://testserver(/invitations/[^"]+)"', page.content.decode())[0]
+    client.post(shown, {"name": "Not the owner of the address", "password": "uma-senha-longa-7"})
+
+    printed = run(member=["dona@example.com"])
+
+    organization = Organization.objects.get(organization_name="Padaria")
+    assert "dona@example.com is invited as user_creator" in printed
+    assert client.get(f"/o/{organization.pk}/inbox/").status_code == 404
+    client.post(re.findall(r"^  (/invitations/\S+)$", printed, re.MULTILINE)[0])
+    assert client.get(f"/o/{organization.pk}/inbox/").status_code == 200
 
 
 @pytest.mark.django_db
@@ -334,7 +353,7 @@ def test_only_a_superuser_takes_over_and_only_what_has_no_members(client):
     assert client.post(address).status_code == 404
     assert "Padaria" not in client.get("/").content.decode()
 
-    run(member=["ana@example.com"])
+    Membership.objects.create(organization=organization, user=ana, role=Role.USER_CREATOR)
     client.force_login(User.objects.create_superuser("root@example.com", "uma-senha-longa-7"))
     assert "Padaria" not in client.get("/").content.decode()
     assert client.post(address).status_code == 403
@@ -355,11 +374,11 @@ def test_who_takes_over_twice_enters_twice(client):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("has_user", [True, False])
-def test_only_the_first_who_is_named_owns_it_though_they_have_yet_to_accept(has_user):
-    if has_user:
-        User.objects.create_user("bia@example.com", "uma-senha-longa-7")
+@pytest.mark.parametrize("is_superuser", [True, False])
+def test_only_the_first_who_is_named_owns_it_though_they_have_yet_to_accept(is_superuser):
+    if is_superuser:
+        User.objects.create_superuser("bia@example.com", "uma-senha-longa-7")
     printed = run(member=["dona@example.com", "bia@example.com"])
 
     assert dict(Invitation.objects.values_list("email", "role"))["dona@example.com"] == "user_creator"
-    assert "bia@example.com (user)" in printed or "bia@example.com is invited as user;" in printed
+    assert ("bia@example.com (user)" if is_superuser else "bia@example.com is invited as user;") in printed
