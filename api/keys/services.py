@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from api.models import ApiKey, Scope
@@ -16,7 +16,7 @@ from contacts.services import InvalidInput
 from jobs.transactions import in_transaction, run_in_transaction
 from organizations.audit.actions import AuditAction
 from organizations.audit.log import differences, record_action
-from organizations.models import Organization, User
+from organizations.models import Membership, Organization, User
 
 PREFIX = "whub_"
 """All keys begin with it, so that secret scanners find keys in public code: whub_[A-Za-z0-9_-]{43}."""
@@ -109,9 +109,12 @@ def find_key(text: str, now: datetime) -> ApiKey | None:
 
 
 def keys_of(organization: Organization) -> QuerySet[ApiKey]:
-    """Returns all keys of the organization with their creators and their last use, the newest first."""
+    """Returns all keys of the organization with their creators and their last use, the newest first. `is_orphan`: whether the
+    creator is no active member any more. Such a key goes on working, because programs depend on it."""
+    members = Membership.objects.filter(organization=organization, activate=True, user=OuterRef("created_by"), user__activate=True)
     keys: QuerySet[ApiKey] = ApiKey.objects.filter(organization=organization)
-    return keys.select_related("created_by", "use").order_by("-create_in", "-pk")
+    is_orphan = Q(created_by__isnull=False) & ~Exists(members)
+    return keys.annotate(is_orphan=is_orphan).select_related("created_by", "use").order_by("-create_in", "-pk")
 
 
 @in_transaction

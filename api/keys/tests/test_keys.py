@@ -17,6 +17,7 @@ from api.models import ApiKey, Scope
 from conftest import html_of
 from contacts.services import InvalidInput
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
+from organizations.tests.people import member
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +54,17 @@ def test_a_form_that_is_posted_again_makes_no_other_key(admin, padaria) -> None:
     assert again.status_code == 302
     assert "made already" in html_of(admin.get(url))
     assert ApiKey.objects.count() == 1
+
+
+def test_a_key_of_a_member_who_left_is_marked(admin, padaria) -> None:
+    bia, her_browser = member(padaria, Role.USER_ADMIN, name="Bia")
+    url = f"/o/{padaria.pk}/settings/api-keys/"
+    her_browser.post(url, form(name="Loja", scopes=["read"], days=""))
+    assert "Made by Bia" in html_of(admin.get(url))
+    assert "no longer a member" not in html_of(admin.get(url))
+
+    Membership.objects.filter(user=bia).update(activate=False)
+    assert "no longer a member; the key still works" in html_of(admin.get(url))
 
 
 def test_a_form_without_its_token_is_refused(admin, padaria) -> None:
