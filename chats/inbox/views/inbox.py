@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 
 from chats.conversations.timeline import ThreadPosition
@@ -29,7 +29,7 @@ from contacts.lists.contact_list import (
 from contacts.models import Contact, Label
 from contacts.owner_display import OwnerChip, owner_chip, people_in_charge
 from contacts.owners import Owner
-from contacts.selectors import labels_by_contact, numbers_of
+from contacts.selectors import get_contact_or_404, labels_by_contact, numbers_of
 from organizations.models import PhoneNumber, Profile
 from organizations.permissions import Access, for_members
 from organizations.views.home import remember_organization
@@ -41,8 +41,7 @@ def inbox(request: HttpRequest, access: Access, contact_id: int | None = None) -
     remember_organization(request, access.organization)
     context: dict[str, Any] = {"section": "inbox", "profiles": Profile, "lists_conversations": True}
     if contact_id:
-        contact = get_object_or_404(Contact.objects.filter(organization=access.organization), pk=contact_id)
-        context |= conversation_context(request, contact)
+        context |= conversation_context(request, get_contact_or_404(access.organization, contact_id))
     return render(request, "chats/inbox.html", context | _list_context(request, access))
 
 
