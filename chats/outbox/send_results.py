@@ -9,6 +9,9 @@
     Withdrawn                         withdrawn; it counts as no answer
     HubError                          queued again as its retry policy says, then failed, with the hub's reason
 
+Once a message has a wamid, Meta has accepted it, whatever a result says: a status that arrived before the result contains both IDs.
+Such a message is never queued again.
+
 A result is stored even if the attempt's lease has ended. Only the holder of the lease changes the queue.
 
 Effects on numbers are stored first, in a transaction of their own. The transaction of the conversations locks contacts, queues and
@@ -108,9 +111,9 @@ class SendAttempt:
     api_object: dict[str, Any]
     upload: Attachment | None = None
     """This attempt uploads the file. The next one sends the message."""
-    known_result: FailedResult | None = None
+    known_result: Sent | FailedResult | None = None
     """The result, if no request is needed: the message is withdrawn or malformed, the window is closed, or an earlier attempt had
-    no result."""
+    no result, or a status says that Graph accepted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +235,7 @@ def _numbers_to_stop_or_resume(
         delay, number = delays.get(id(attempt)), (attempt.phone_number_id, attempt.organization_id)
         if delay and delay.stop_code is not None:
             changes[number] = (delay.stop_code, attempt.graph)
-        elif isinstance(result, Sent) and attempt.is_probe:
+        elif isinstance(result, Sent) and attempt.is_probe and not attempt.known_result:
             changes.setdefault(number, (None, attempt.graph))
     return changes
 
@@ -257,7 +260,7 @@ def _store_results(results: Sequence[tuple[SendAttempt, SendResult]], delays: Ma
             _store_media_id(attempt, result, now)
         elif attempt.upload and id(attempt) not in leased:
             continue  # another worker has the queue now, and uploads the file
-        elif (delay := delays.get(id(attempt))) and id(attempt) in leased:
+        elif (delay := delays.get(id(attempt))) and id(attempt) in leased and not message.wamid:
             _schedule_retry(attempt, message, str(result), delay, now=now)
             leased.discard(id(attempt))
         else:
@@ -286,6 +289,8 @@ def _apply_rejected_result(message: Message, result: SendResult, reason: str, no
     """Sets status, wamid and errors of the message, without saving it. The wamid is set only if no other message has it."""
     if isinstance(result, Sent) and _can_have_wamid(message, result.wamid):
         message.wamid = result.wamid
+        _raise_status(message, MessageStatus.SENT, now)
+    elif message.wamid:
         _raise_status(message, MessageStatus.SENT, now)
     elif isinstance(result, Sent | OutcomeUnknown):
         message.errors = _hub_errors(SendProblem.UNSTORED, reason) if isinstance(result, Sent) else None
@@ -351,6 +356,8 @@ def _apply_final_result(attempt: SendAttempt, result: SendResult, message: Messa
     if isinstance(result, Sent):
         message.wamid = message.wamid or result.wamid
         _correct_wa_id(attempt, result)
+        status = MessageStatus.SENT
+    elif message.wamid:
         status = MessageStatus.SENT
     elif isinstance(result, GraphError):
         message.errors = [result.as_object]

@@ -37,6 +37,7 @@ from chats.outbox.marketing import marketing_templates
 from chats.outbox.rate_limits import SlotRequest
 from chats.outbox.send_results import (
     RETRY_STORAGE_ERROR,
+    FailedResult,
     FileUploaded,
     HubError,
     SendAttempt,
@@ -48,7 +49,7 @@ from chats.outbox.send_results import (
     store_results,
 )
 from cloud_api.errors import FILE_REFUSED, TOKEN_REFUSED, WINDOW_CLOSED
-from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient
+from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient, Sent
 from cloud_api.messages import template_name
 from jobs.batches import apply_batch
 from jobs.bulk_writes import update_columns
@@ -405,24 +406,33 @@ def _prepare_attempt(
 ) -> SendAttempt:
     """Returns the attempt with what it does: a result that is known already, an upload, or the API object to send. `is_stopped`:
     the customer does not accept it any more."""
-    message = row.message
-    if row.attempted_at:
-        return replace(attempt, known_result=OutcomeUnknown("the worker ended before it stored the result of its attempt"))
-    if is_overtaken(message):
-        return replace(attempt, known_result=Withdrawn())
-    if is_stopped:
-        return replace(attempt, known_result=HubError(SendProblem.MARKETING, "marketing messages were stopped"))
-    if message.kind != "template" and not message.contact.is_window_open(now):
-        return replace(attempt, known_result=GraphError(WINDOW_CLOSED, "The window closed before it was sent."))
+    if known_result := _known_result(row, now, is_stopped=is_stopped):
+        return replace(attempt, known_result=known_result)
     if file and not file.is_uploaded(now):
         if attempt.previous_attempts >= MAX_UPLOADS:
             not_uploaded = f"not uploaded in {attempt.previous_attempts} attempts"
             return replace(attempt, known_result=HubError(SendProblem.STORAGE, not_uploaded))
         return replace(attempt, upload=file)
     try:
-        return replace(attempt, api_object=_api_object(message, file))
+        return replace(attempt, api_object=_api_object(row.message, file))
     except (LookupError, TypeError, AttributeError) as error:
         return replace(attempt, known_result=HubError(SendProblem.MALFORMED, type(error).__name__))
+
+
+def _known_result(row: QueuedMessage, now: datetime, *, is_stopped: bool) -> Sent | FailedResult | None:
+    """Returns the result of a message that needs no request."""
+    message = row.message
+    if message.wamid:  # from a status: Graph refused an attempt and carried it out all the same
+        return Sent(message.wamid, wa_id=None, user_id=None, message_status=None)
+    if row.attempted_at:
+        return OutcomeUnknown("the worker ended before it stored the result of its attempt")
+    if is_overtaken(message):
+        return Withdrawn()
+    if is_stopped:
+        return HubError(SendProblem.MARKETING, "marketing messages were stopped")
+    if message.kind != "template" and not message.contact.is_window_open(now):
+        return GraphError(WINDOW_CLOSED, "The window closed before it was sent.")
+    return None
 
 
 def _api_object(message: Message, file: Attachment | None) -> dict[str, Any]:

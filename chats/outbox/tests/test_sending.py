@@ -183,6 +183,73 @@ def test_a_status_may_arrive_before_the_result(meta, joelma, post_and_apply) -> 
     assert SendQueue.objects.get().state == "done"
 
 
+@pytest.mark.parametrize("word", ["sent", "delivered", "failed"])
+@pytest.mark.parametrize("code", [131000, 131016, 1])
+def test_a_message_that_a_status_proves_sent_is_not_sent_again(meta, joelma, post_and_apply, code: int, word: str) -> None:
+    meta.fault(f"error:{code}", times=1)  # Meta says that it has failed, and has sent it
+    message, next_one = write(joelma, "Oi"), write(joelma, "E depois")
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+
+    post_and_apply(meta.status_body({"wamid": "wamid.first", "callback_data": message.callback_data}, word))
+    make_due()
+    apply_all()
+
+    message.refresh_from_db()
+    assert (message.message_status, message.wamid, message.errors) == (word, "wamid.first", None)
+    assert (bodies(meta), statuses_of(next_one)) == (["E depois"], [MessageStatus.SENT])
+    assert not QueuedMessage.objects.exists()
+
+
+def test_a_status_that_says_only_the_wamid_proves_a_message_sent(meta, joelma, post_and_apply) -> None:
+    meta.fault("error:131000", times=1)
+    message = write(joelma, "Oi")
+    apply_all()
+    post_and_apply(meta.status_body({"wamid": "wamid.first", "callback_data": message.callback_data}, "not-known-yet"))
+    make_due()
+    apply_all()
+    message.refresh_from_db()
+    assert (message.message_status, message.wamid, meta.sent()) == (MessageStatus.SENT, "wamid.first", [])
+
+
+def test_a_message_that_a_status_proves_sent_does_not_fail_when_its_window_closes(meta, joelma, post_and_apply) -> None:
+    meta.fault("error:131000", times=1)
+    message = write(joelma, "Oi")
+    apply_all()
+    post_and_apply(meta.status_body({"wamid": "wamid.first", "callback_data": message.callback_data}, "sent"))
+    Contact.objects.filter(pk=joelma.pk).update(last_customer_message_at=timezone.now() - timedelta(hours=25))
+    make_due()
+    apply_all()
+    message.refresh_from_db()
+    assert (message.message_status, message.errors, meta.sent()) == (MessageStatus.SENT, None, [])
+
+
+@pytest.mark.parametrize("code", [131000, 131026])
+def test_a_refusal_after_the_proof_that_a_message_was_sent_changes_nothing(meta, joelma, post_and_apply, code: int) -> None:
+    message, next_one = write(joelma, "Oi"), write(joelma, "E depois")
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    meta.fault(f"error:{code}", times=1)
+    answer = sender.send(attempt)
+    post_and_apply(meta.status_body({"wamid": "wamid.first", "callback_data": message.callback_data}, "sent"))
+    store_results([(attempt, answer)])
+    apply_all()
+    message.refresh_from_db()
+    assert (message.message_status, message.wamid, message.errors) == (MessageStatus.SENT, "wamid.first", None)
+    assert (bodies(meta), statuses_of(next_one)) == (["E depois"], [MessageStatus.SENT])
+
+
+def test_the_proof_that_a_message_was_sent_is_no_successful_probe(meta, joelma, number, post_and_apply) -> None:
+    meta.fault("error:131000", times=1)
+    message = write(joelma, "Oi")
+    apply_all()
+    post_and_apply(meta.status_body({"wamid": "wamid.first", "callback_data": message.callback_data}, "sent"))
+    PhoneNumber.objects.filter(pk=number.pk).update(sending_stopped_at=timezone.now() - PROBE_INTERVAL, sending_stopped_code=131042)
+    make_due()
+    apply_all()
+    number.refresh_from_db()
+    assert (statuses_of(message), number.sending_stopped_code) == ([MessageStatus.SENT], 131042)
+
+
 def test_a_result_is_stored_after_its_lease_has_ended(meta, joelma) -> None:
     message = write(joelma, "Oi")
     (attempt,) = sender.Scheduler().lease_attempts(1)
