@@ -35,7 +35,7 @@ def end_unfinished_work() -> dict[str, int]:
 
 
 def _make_uncertain(ids: Collection[int]) -> int:
-    messages = Message.objects.filter(pk__in=ids, message_status=MessageStatus.QUEUED)
+    messages = Message.objects.filter(pk__in=ids, message_status__in=(MessageStatus.QUEUED, MessageStatus.SENDING))
     count = messages.update(message_status=MessageStatus.UNCERTAIN, updated_at=timezone.now())
     contacts = list(QueuedMessage.objects.filter(pk__in=ids).values_list("contact", flat=True))
     QueuedMessage.objects.filter(pk__in=ids).delete()

@@ -88,6 +88,7 @@ def test_without_a_status_it_stays_uncertain(talk, make_backup: Backup) -> None:
     contact = Contact.objects.get()
     first, second = write(contact, "um"), write(contact, "dois")
     QueuedMessage.objects.filter(pk=first.pk).update(attempted_at=timezone.now())
+    Message.objects.filter(pk=first.pk).update(message_status=MessageStatus.SENDING)
     restore(make_backup())
     run_worker()
     assert {each.message_status for each in Message.objects.filter(pk__in=[first.pk, second.pk])} == {MessageStatus.UNCERTAIN}
