@@ -252,7 +252,7 @@ def _stop_or_resume(phone_number_id: str, organization_id: int, code: int | None
 def _store_results(results: Sequence[tuple[SendAttempt, SendResult]], delays: Mapping[int, RetryDelay], now: datetime) -> None:
     attempts = [attempt for attempt, _ in results]
     messages, leased = _lock_rows(attempts)
-    finished: list[SendAttempt] = []
+    finished: list[tuple[SendAttempt, Message]] = []
     for attempt, result in results:
         if (message := messages.get(attempt.message_id)) is None:
             continue
@@ -265,10 +265,10 @@ def _store_results(results: Sequence[tuple[SendAttempt, SendResult]], delays: Ma
             leased.discard(id(attempt))
         else:
             _apply_final_result(attempt, result, message, now)
-            finished.append(attempt)
-    QueuedMessage.objects.filter(pk__in=[attempt.message_id for attempt in finished]).delete()
+            finished.append((attempt, message))
+    QueuedMessage.objects.filter(pk__in=[message.pk for _, message in finished]).delete()
     SendQueue.objects.advance([attempt.contact_id for attempt in attempts if id(attempt) in leased])
-    _save_finished([messages[attempt.message_id] for attempt in finished], now)
+    _save_finished(finished, now)
     ownership.recompute_after_withdrawal([attempt.contact_id for attempt, result in results if isinstance(result, Withdrawn)])
     publish_revisions({attempt.organization_id for attempt in attempts})
 
@@ -383,15 +383,18 @@ def _hub_errors(problem: SendProblem, reason: str, *, code: int | None = None) -
     return [{"code": code, "problem": problem.value, "error_data": {"details": reason}}]
 
 
-def _save_finished(messages: Sequence[Message], now: datetime) -> None:
-    """Saves the messages, then applies what depends on their wamid and their status."""
-    if not messages:
+def _save_finished(finished: Sequence[tuple[SendAttempt, Message]], now: datetime) -> None:
+    """Saves the messages of these attempts, then applies what depends on their wamid and their status."""
+    if not finished:
         return
+    messages = [message for _, message in finished]
     columns = ["wamid", "message_status", "errors", "updated_at"]
     update_columns(Message, columns, {each.pk: [getattr(each, column) for column in columns] for each in messages})
     conversation_events.record_statuses([conversation_events.ReachedStatus.of(each, now) for each in messages])
     statuses.apply_stored_statuses([message for message in messages if message.wamid], now)
-    statuses.apply_refusals(((message, message.errors) for message in messages if message.errors), now)
+    # An error of the hub's own, such as a window that it thinks closed, is no refusal of Meta's.
+    refused = [(message, message.errors) for attempt, message in finished if message.errors and not attempt.known_result]
+    statuses.apply_refusals(refused, now)
     reactions_and_edits.apply_to_targets(messages, now)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from django.utils import timezone
 
-from chats.conftest import person
+from chats.conftest import JOELMA, NUMBER, person
 from chats.models import Message, MessageStatus, NumberRateLimit, QueuedMessage, SendQueue
 from chats.outbox import rate_limits, sender
 from chats.outbox.message_queue import WindowClosed, mark_as_sent, resend_message
@@ -76,6 +76,20 @@ def test_a_message_whose_window_closes_while_it_waits_fails_without_a_request(me
     message.refresh_from_db()
     assert (message.message_status, error_of(message)["code"]) == (MessageStatus.FAILED, 131047)
     assert meta.sent() == []
+
+
+def test_a_window_that_only_the_hub_thinks_closed_opens_with_a_late_webhook(meta, joelma, post_and_apply) -> None:
+    message = write(joelma, "quase")
+    Contact.objects.filter(pk=joelma.pk).update(last_customer_message_at=timezone.now() - timedelta(hours=25))
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.FAILED]
+
+    written_at = timezone.now() - timedelta(minutes=30)
+    post_and_apply(text_body("wamid.late", int(written_at.timestamp()), number=NUMBER, sender=JOELMA))
+
+    joelma.refresh_from_db()
+    assert joelma.window_refused_at is None
+    assert joelma.is_window_open(timezone.now())
 
 
 def test_a_window_that_meta_reports_as_closed_is_closed(meta, joelma) -> None:
