@@ -13,6 +13,7 @@ from chats.conversations import bot_turns, done_and_blocked, reactions_and_edits
 from chats.conversations.sessions import session_assignment
 from chats.models import Message, MessageStatus, Origin, ProposedMessage, SendQueue
 from contacts.consent.ledger import MARKETING_COLUMNS, merge_decisions
+from contacts.contact_events import record_changed
 from contacts.identities.profile_names import ProfileNames, withdraw_names
 from contacts.lists.search import index_names
 from contacts.models import ConsentDecision, Contact
@@ -77,10 +78,13 @@ def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None
     names = ProfileNames()
     names.merge(kept, absorbed)
     names.save()
+    stopped_before = kept.marketing_stopped
     merge_decisions(kept, absorbed)
     read_state.recount_unread([kept])
     index_names([kept])
     kept.save(update_fields=[*CONTACT_COLUMNS, *MERGED_COLUMNS])
+    if kept.marketing_stopped != stopped_before:
+        record_changed([kept.pk], ["marketing_stopped"], now)
     absorbed.delete()
 
 

@@ -15,6 +15,7 @@ from cloud_api.errors import MARKETING_STOPPED, WINDOW_CLOSED, codes_of
 from cloud_api.payloads import Status
 from contacts.consent.ledger import MARKETING_COLUMNS
 from contacts.consent.messages import RefusedMessage, record_refusals
+from contacts.contact_events import record_changed
 from contacts.models import Contact
 from jobs.bulk_writes import insert_rows, update_columns
 from organizations.events.outbox import reports_events
@@ -85,15 +86,19 @@ def apply_refusals(refused: Iterable[tuple[Message, Iterable[Any]]], now: dateti
     if not contact_ids:
         return
     changed: dict[int, tuple[Any, ...]] = {}
+    newly_stopped: list[int] = []
     locked = Contact.objects.select_for_update().filter(pk__in=contact_ids).order_by("pk")
     contacts = locked.only("create_for_phone_number", *REFUSAL_COLUMNS).in_bulk()
     for contact in contacts.values():
-        before = [getattr(contact, column) for column in REFUSAL_COLUMNS]
+        before, stopped_before = [getattr(contact, column) for column in REFUSAL_COLUMNS], contact.marketing_stopped
         contact.record_refusal(latest[WINDOW_CLOSED].get(contact.pk), marketing_at=latest[MARKETING_STOPPED].get(contact.pk))
         after = [getattr(contact, column) for column in REFUSAL_COLUMNS]
         if after != before:
             changed[contact.pk] = tuple(after)
+        if contact.marketing_stopped != stopped_before:
+            newly_stopped.append(contact.pk)
     update_columns(Contact, REFUSAL_COLUMNS, changed)
+    record_changed(newly_stopped, ["marketing_stopped"], now)
     record_refusals([(contacts[each.contact_id], _refused_message(each)) for each in stopped if each.contact_id in contacts], now)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from contacts.consent.ledger import MARKETING_COLUMNS, DecisionKey, compute_marketing, key_of, stored_decisions
 from contacts.consent.purposes import MARKETING
+from contacts.contact_events import record_changed
 from contacts.models import ConsentDecision, Contact
 from jobs.bulk_writes import insert_rows, update_columns, update_rows
 
@@ -97,9 +98,13 @@ def store_consent_answers(answers: Sequence[ConsentAnswer], now: datetime) -> No
     that is there already adds nothing. Must run in a transaction."""
     _insert_missing((each.decision for each in answers), now)
     about_marketing = [each for each in answers if each.purpose == MARKETING]
+    contacts = {each.contact.pk: each.contact for each in about_marketing}
+    stopped_before = {pk: contact.marketing_stopped for pk, contact in contacts.items()}
     for each in about_marketing:
         each.contact.record_marketing_choice(stopped=each.withdrawn, at=each.answered_at)
-    update_rows(list({each.contact.pk: each.contact for each in about_marketing}.values()), MARKETING_COLUMNS)
+    update_rows(list(contacts.values()), MARKETING_COLUMNS)
+    changed = sorted(pk for pk, contact in contacts.items() if contact.marketing_stopped != stopped_before[pk])
+    record_changed(changed, ["marketing_stopped"], now)
 
 
 def _insert_missing(decisions: Iterable[ConsentDecision], now: datetime) -> None:

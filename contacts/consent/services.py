@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.consent.ledger import MARKETING_COLUMNS
 from contacts.consent.purposes import MARKETING
+from contacts.contact_events import record_changed
 from contacts.models import ConsentDecision, Contact
 from contacts.services import InvalidInput
 from jobs.transactions import run_in_transaction
@@ -65,8 +66,11 @@ def _record(
         create_in=now,
     )
     if record.purpose == MARKETING:
+        stopped_before = locked.marketing_stopped
         locked.record_marketing_choice(stopped=record.withdrawn, at=record.decided_at)
         locked.save(update_fields=MARKETING_COLUMNS)
+        if locked.marketing_stopped != stopped_before:
+            record_changed([locked.pk], ["marketing_stopped"], now)
     organization = locked.organization_id
     record_action(AuditAction.CONSENT_RECORDED, organization=organization, by=by, target=("contact", locked.pk))
     publish_revisions([organization] if organization else [])

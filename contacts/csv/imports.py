@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cloud_api.wa_ids import same_person_key
 from contacts.change_log import alias_changes, record_changes
-from contacts.contact_events import created_events
+from contacts.contact_events import created_events, record_changed
 from contacts.csv.consents import add_notes, is_decision, record_decisions
 from contacts.csv.rows import ImportRow, RowReader
 from contacts.csv.tables import FileRefused, ImportProblems, Layout, guess_layout, read_table
@@ -169,8 +169,8 @@ class RowMatcher:
         self, organization: Organization, problems: ImportProblems, now: datetime, *, may_label: bool, by: User | None = None
     ) -> None:
         self.organization, self.problems, self.now, self.may_label, self.by = organization, problems, now, may_label, by
-        self.before: dict[int, tuple[str, str]] = {}
-        """The alias and the profile that existing contacts had, by their ids."""
+        self.before: dict[int, tuple[str, str, bool]] = {}
+        """The alias, the profile and `marketing_stopped` that existing contacts had, by their ids."""
         self.by_phone: dict[tuple[str, str], list[Contact]] = defaultdict(list)
         self.by_user_id: dict[tuple[str, str], Contact] = {}
 
@@ -228,7 +228,7 @@ class RowMatcher:
         for some_ids in _parts(sorted(ids)):
             contacts = own_contacts.filter(pk__in=some_ids).order_by("pk")
             for contact in contacts.select_for_update() if is_locked else contacts:
-                self.before[contact.pk] = contact.alias, contact.profile
+                self.before[contact.pk] = contact.alias, contact.profile, contact.marketing_stopped
                 self._index(contact)
 
     def _index(self, contact: Contact) -> None:
@@ -267,6 +267,8 @@ class RowMatcher:
         labels = [(pk, {"label": names[label]}) for pk, label in sorted(given) if pk in self.before]
         for kind, changed in ((Kind.ALIAS, aliases), (Kind.WHO_ANSWERS, profiles), (Kind.LABEL_GIVEN, labels)):
             record_changes(changed, kind=kind, by=self.by, now=self.now)
+        decided = sorted(contact.pk for contact in existing if contact.marketing_stopped != self.before[contact.pk][2])
+        record_changed(decided, ["marketing_stopped"], self.now)
 
     def _find(self, row: ImportRow) -> Contact | None:
         number = row.number.phone_number_id

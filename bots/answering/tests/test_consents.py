@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone, translation
 
 from bots.answering.tests.conftest import customer, now, sent_texts, tap, text
@@ -15,6 +16,9 @@ from contacts.consent.purposes import MARKETING
 from contacts.consent.selectors import marketing_refusal
 from contacts.consent.texts import refusal_text
 from contacts.models import ConsentDecision, Contact
+from organizations.events.kinds import EventKind
+from organizations.events.wishes import set_wanted_kinds
+from organizations.models import Event
 from webhooks.models import Webhook
 from webhooks.tests.bodies import text_body
 
@@ -84,6 +88,16 @@ def test_a_withdrawal_stops_marketing(publish, post_and_apply) -> None:
     assert refusal is not None
     with translation.override("en"):
         assert "answered so to a bot" in refusal_text(refusal)
+
+
+def test_a_withdrawal_is_reported_to_other_systems(publish, organization, post_and_apply) -> None:
+    with transaction.atomic():
+        set_wanted_kinds(organization.pk, [EventKind.CONTACT_CHANGED])
+    publish(OFFERS)
+    post_and_apply(text("w1", "oi", now() - 2))
+    post_and_apply(tap("w2", "no", "Não", now() - 1))
+
+    assert [each.facts["fields"] for each in Event.objects.all()] == [["marketing_stopped"]]
 
 
 def test_a_purpose_of_the_organization_changes_nothing_about_marketing(publish, post_and_apply) -> None:

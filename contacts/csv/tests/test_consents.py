@@ -3,11 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from contacts.csv.columns import guess_columns
 from contacts.csv.tests.test_files import done, faults, send
 from contacts.models import ConsentDecision, Contact, ContactImport
+from organizations.events.kinds import EventKind
+from organizations.events.wishes import set_wanted_kinds
+from organizations.models import Event
 
 pytestmark = pytest.mark.django_db
 FILE = "Telefone;Nome;Opt-in\n61 98150-0588;Ana;sim\n61 98150-0589;Bea;NÃO\n61 98150-0590;Caio;\n"
@@ -75,3 +79,14 @@ def test_another_word_is_a_problem_of_its_line(padaria, member, number) -> None:
 
     assert faults(page) == [(2, "Opt-in: Write yes or no.")]
     assert not ConsentDecision.objects.exists()
+
+
+def test_a_decision_of_a_file_about_a_known_contact_is_reported(padaria, member, number, add_contact) -> None:
+    with transaction.atomic():
+        set_wanted_kinds(padaria.pk, list(EventKind))
+    bea = add_contact(wa_id="5561981500589", alias="Bea")
+
+    done(member, send(member, padaria, FILE.encode()))
+
+    changed = Event.objects.filter(kind="contact.changed")
+    assert [(each.contact_id, each.facts["fields"]) for each in changed] == [(bea.pk, ["marketing_stopped"])]

@@ -3,6 +3,7 @@
 import json
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -16,14 +17,16 @@ from chats.models import Message, Origin
 from chats.outbox.message_queue import queue_message
 from cloud_api import messages
 from conftest import apply_all
-from contacts.models import Contact, Label
+from contacts.consent.purposes import MARKETING
+from contacts.consent.services import ConsentRecord, record_consent
+from contacts.models import ConsentDecision, Contact, Label
 from contacts.services import add_contact, change_labels, rename_contact, set_who_answers
 from organizations.events.kinds import EventKind
 from organizations.events.tests.conftest import want
 from organizations.models import Event, EventKey, Organization, Profile
 from organizations.numbers.suspension import clear_stop, stop_sending
 from webhooks.models import Webhook
-from webhooks.tests.bodies import NUMBER, body, echo_body, history_body, status_body, text_body
+from webhooks.tests.bodies import NUMBER, body, echo_body, history_body, status_body, text_body, value
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIRST_MESSAGE = ["contact.created", "conversation.opened", "message.received"]
@@ -171,6 +174,51 @@ def test_changes_by_staff_name_the_changed_field(post_and_apply, wanted, organiz
     fields = [each.facts["fields"] for each in Event.objects.order_by("pk")]
     assert fields == [["alias"], ["labels"], ["blocked"]]
     assert {each.kind for each in Event.objects.all()} == {"contact.changed"}
+
+
+def changed_fields() -> list[list[str]]:
+    """Returns the fields of the recorded changes of contacts, and deletes the events."""
+    fields = [each.facts["fields"] for each in Event.objects.filter(kind="contact.changed").order_by("pk")]
+    Event.objects.all().delete()
+    return fields
+
+
+def test_a_consent_that_is_recorded_reports_whether_marketing_is_stopped(post_and_apply, wanted) -> None:
+    post_and_apply(text_body("w1", now_seconds(-1)))
+    contact, at = Contact.objects.get(), timezone.now()
+
+    def record(**changes: Any) -> None:
+        consent = ConsentRecord(**{"purpose": MARKETING, "withdrawn": True, "decided_at": at} | changes)
+        source = ConsentDecision.Source.API
+        record_consent(contact=contact, record=consent, source=source, token=uuid.uuid4(), by=None, now=timezone.now())
+
+    record()
+    assert changed_fields() == [["marketing_stopped"]]
+    record()
+    record(purpose="Sorteio")
+    record(withdrawn=False, decided_at=at - timedelta(days=1))
+    assert changed_fields() == []
+    record(withdrawn=False, decided_at=timezone.now())
+    assert changed_fields() == [["marketing_stopped"]]
+
+
+def test_a_refusal_of_marketing_by_meta_is_reported_once(post_and_apply, wanted) -> None:
+    post_and_apply(text_body("w0", now_seconds(-1)), echo_body("w1", now_seconds()), echo_body("w2", now_seconds()))
+    changed_fields()
+    for wamid in ("w1", "w1", "w2"):
+        post_and_apply(status_body(wamid, "failed", now_seconds(), errors=[{"code": 131050, "title": "Stopped"}]))
+    assert changed_fields() == [["marketing_stopped"]]
+
+
+def test_a_merge_reports_that_the_person_has_stopped_marketing(post_and_apply, numbers, wanted) -> None:
+    kept, absorbed = (Contact.objects.create(create_for_phone_number=numbers[NUMBER], bsuid=f"BR.{each}") for each in (111, 222))
+    absorbed.record_marketing_choice(stopped=True, at=timezone.now())
+    absorbed.save()
+    change = {"type": "user_changed_user_id", "user_id": absorbed.bsuid, "previous_user_id": kept.bsuid}
+    moved = {"from_user_id": kept.bsuid, "id": "w1", "timestamp": str(now_seconds()), "type": "system", "system": change}
+    post_and_apply(body(value(messages=[moved])))
+    assert Contact.objects.get().marketing_stopped
+    assert ["marketing_stopped"] in changed_fields()
 
 
 def test_another_owner_is_reported(post_and_apply, wanted, organization) -> None:
