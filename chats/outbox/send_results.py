@@ -35,6 +35,7 @@ from chats.models import Attachment, Message, MessageStatus, QueuedMessage, Send
 from chats.outbox import rate_limits
 from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED, Retry, Scope, meaning_of
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient, Sent
+from contacts.contact_events import record_changed
 from contacts.models import Contact
 from jobs.bulk_writes import update_columns
 from jobs.tracing import trace
@@ -355,7 +356,7 @@ def _apply_final_result(attempt: SendAttempt, result: SendResult, message: Messa
     """Sets status, wamid and errors of the message, without saving it."""
     if isinstance(result, Sent):
         message.wamid = message.wamid or result.wamid
-        _correct_wa_id(attempt, result)
+        _correct_wa_id(attempt, result, now)
         status = MessageStatus.SENT
     elif message.wamid:
         status = MessageStatus.SENT
@@ -398,7 +399,7 @@ def _save_finished(finished: Sequence[tuple[SendAttempt, Message]], now: datetim
     reactions_and_edits.apply_to_targets(messages, now)
 
 
-def _correct_wa_id(attempt: SendAttempt, sent: Sent) -> None:
+def _correct_wa_id(attempt: SendAttempt, sent: Sent, now: datetime) -> None:
     """Replaces the contact's wa_id by the one that Graph returned, if staff typed it."""
     # Meta's wa_id may differ from a typed phone in an optional digit (docs/meta-platform.md 6). A wa_id from a webhook is Meta's
     # own and stays.
@@ -410,3 +411,4 @@ def _correct_wa_id(attempt: SendAttempt, sent: Sent) -> None:
     if not Contact.objects.filter(create_for_phone_number=typed.create_for_phone_number_id, wa_id=sent.wa_id).exists():
         typed.wa_id = sent.wa_id
         typed.save(update_fields=["wa_id", "phone_key", "reversed_phone"])
+        record_changed([typed.pk], ["wa_id"], now)

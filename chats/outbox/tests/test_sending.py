@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from chats.conftest import JOELMA, NUMBER, person
@@ -17,7 +18,9 @@ from chats.outbox.tests.steps import bodies, error_of, make_due, statuses_of, wr
 from cloud_api.graph import Sent
 from conftest import apply_all
 from contacts.models import Contact
-from organizations.models import PhoneNumber
+from organizations.events.kinds import EventKind
+from organizations.events.wishes import set_wanted_kinds
+from organizations.models import Event, PhoneNumber
 from organizations.numbers.suspension import PROBE_INTERVAL, resume_sending
 from webhooks.tests.bodies import body, text_body, value
 
@@ -425,12 +428,17 @@ def test_queued_messages_move_to_the_contact_that_is_kept_in_a_merge(meta, joelm
     assert sent["request"]["to"] == f"+{joelma.wa_id}"
 
 
-def test_the_wa_id_that_meta_returns_replaces_a_typed_one(meta, number) -> None:
+def test_the_wa_id_that_meta_returns_replaces_a_typed_one_and_is_reported(meta, number) -> None:
+    with transaction.atomic():
+        set_wanted_kinds(number.organization_id, [EventKind.CONTACT_CHANGED])
     typed = person(number, wa_id="5561995550186")
     write(typed, "Oi")
-    apply_all()
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    store_results([(attempt, sender.send(attempt))])
     typed.refresh_from_db()
     assert typed.wa_id == "556195550186"
+    event = Event.objects.get()
+    assert (event.contact_id, event.facts) == (typed.pk, {"fields": ["wa_id"]})
 
 
 def test_a_wa_id_from_a_webhook_is_never_rewritten(meta, number) -> None:
