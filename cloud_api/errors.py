@@ -70,6 +70,7 @@ TOKEN_REFUSED = 190
 TOKEN_CODES = frozenset({0, 102, TOKEN_REFUSED})
 """Graph does not accept the access token for any call: it has expired, was revoked, or is not a token. 102 is Graph's code for a
 session that has ended."""
+TOO_MANY_CALLS = 80007
 WINDOW_CLOSED = 131047
 MARKETING_STOPPED = 131050
 KIND_UNSUPPORTED = 131051

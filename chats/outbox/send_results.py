@@ -21,9 +21,10 @@ row.
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
 
 from django.db import models
@@ -48,7 +49,9 @@ Row = TypeVar("Row", bound=models.Model)
 MEDIA_ID_LIFETIME = timedelta(days=29)
 """Meta deletes an uploaded file after 30 days (docs/meta-platform.md 8.3)."""
 RETRY_WITHOUT_CODE = Retry(first=2, factor=2, tries=12)
-"""For errors without a code: Graph was not reached, or asked to wait without a reason. Gives up after about two hours."""
+"""For errors without a code, such as Graph not being reached. Gives up after about two hours."""
+RETRY_TOO_MANY_REQUESTS = replace(RETRY_WITHOUT_CODE, scope=Scope.NUMBER)
+"""For HTTP status 429 without a code: what else the number sends would be refused too."""
 RETRY_STORAGE_ERROR = Retry(first=2, factor=2, tries=8)
 """For errors of the hub before the message was sent, such as a file that its storage does not return. Gives up after about eight
 minutes."""
@@ -181,7 +184,7 @@ def _retry_delay(attempt: SendAttempt, result: SendResult) -> RetryDelay | None:
         return RetryDelay(stop_code=TOKEN_REFUSED if result.code is None else result.code)
     if result.code is not None and meaning_of(result.code).stops_number:
         return RetryDelay(stop_code=result.code)
-    policy = meaning_of(result.code).retry if result.code is not None else None if result.permanent else RETRY_WITHOUT_CODE
+    policy = _retry_policy(result)
     seconds = policy.wait(attempt.previous_attempts) if policy else None
     if policy is None or seconds is None:
         return None
@@ -191,6 +194,15 @@ def _retry_delay(attempt: SendAttempt, result: SendResult) -> RetryDelay | None:
         pauses_number=policy.scope is Scope.NUMBER,
         code=result.code,
     )
+
+
+def _retry_policy(error: GraphError) -> Retry | None:
+    """Returns when the hub retries after this error. None if never."""
+    if error.code is not None:
+        return meaning_of(error.code).retry
+    if error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RETRY_TOO_MANY_REQUESTS
+    return None if error.permanent else RETRY_WITHOUT_CODE
 
 
 NumberKey: TypeAlias = tuple[str, int]

@@ -15,7 +15,7 @@ from django.utils.html import format_html, urlize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from cloud_api.errors import meaning_of
+from cloud_api.errors import TOO_MANY_CALLS, meaning_of
 from cloud_api.wa_ids import formatted
 from organizations import mail
 from organizations.models import NumberWarning, Organization, PhoneNumber
@@ -155,8 +155,8 @@ def about(warnings: list[tuple[NumberWarning, WarningText]], number: PhoneNumber
 
 @register.filter
 def error_words(code: int | None) -> str:
-    """The meaning of an error code of Meta's, for staff."""
-    return gettext(meaning_of(code or 0).words)
+    """The meaning of an error code of Meta's, for staff. None: HTTP status 429 without a code has paused the number."""
+    return gettext(meaning_of(TOO_MANY_CALLS if code is None else code).words)
 
 
 @register.filter

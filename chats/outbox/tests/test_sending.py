@@ -343,6 +343,18 @@ def test_a_paused_number_sends_nothing_until_its_pause_ends(meta, joelma, number
     assert statuses_of(message) == [MessageStatus.SENT]
 
 
+def test_too_many_requests_without_a_code_pause_the_number(meta, people, number) -> None:
+    first, second = (write(contact, "Oi") for contact in people(2))
+    meta.fault("429")
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    store_results([(attempt, sender.send(attempt))])
+    assert list(sender.Scheduler().lease_attempts(2)) == []
+
+    make_due()
+    apply_all()
+    assert statuses_of(first, second) == [MessageStatus.SENT, MessageStatus.SENT]
+
+
 def test_resending_creates_one_new_message(meta, joelma, ana) -> None:
     meta.fault("error:131016", times=None)
     failed = write(joelma, "Oi")

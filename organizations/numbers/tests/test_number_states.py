@@ -95,6 +95,13 @@ def test_page_card_and_admin_say_the_same(number, admin, columns, said) -> None:
     assert word in root.get(f"/admin/organizations/organization/{number.organization_id}/change/").content.decode()
 
 
+def test_a_pause_without_a_code_says_that_there_were_too_many_requests(number, admin) -> None:
+    until = timezone.now() + timedelta(hours=1)
+    PhoneNumber.objects.filter(pk=number.pk).update(sending_paused_until=until, sending_paused_code=None)
+    page = admin.get(f"/o/{number.organization_id}/settings/numbers/{number.pk}/").content.decode()
+    assert "Too many requests to WhatsApp." in page
+
+
 def test_nothing_is_green_beside_a_number_that_sends_nothing(number, admin) -> None:
     PhoneNumber.objects.filter(pk=number.pk).update(**DEAD_TOKEN)
     PhoneNumber.objects.exclude(pk=number.pk).update(activate=False)
