@@ -55,8 +55,6 @@ RETRY_TOO_MANY_REQUESTS = replace(RETRY_WITHOUT_CODE, scope=Scope.NUMBER)
 RETRY_STORAGE_ERROR = Retry(first=2, factor=2, tries=8)
 """For errors of the hub before the message was sent, such as a file that its storage does not return. Gives up after about eight
 minutes."""
-MAX_BACKOFF = 3600.0
-"""Seconds."""
 MAX_WAMID_LENGTH = 255
 COLUMNS_OF_MESSAGES = (
     *("phone_number", "contact", "is_user_message", "wamid", "callback_data", "target_wamid"),
@@ -189,7 +187,7 @@ def _retry_delay(attempt: SendAttempt, result: SendResult) -> RetryDelay | None:
     if policy is None or seconds is None:
         return None
     return RetryDelay(
-        seconds=min(max(seconds, result.retry_after or 0.0), MAX_BACKOFF),
+        seconds=max(seconds, result.retry_after or 0.0),
         attempts=attempt.previous_attempts + 1,
         pauses_number=policy.scope is Scope.NUMBER,
         code=result.code,

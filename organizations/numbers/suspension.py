@@ -125,10 +125,10 @@ def resume_sending(*, number: PhoneNumber, by: User | None) -> None:
 
 
 def pause_sending(phone_number_id: str, *, organization_id: int, until: datetime, code: int | None) -> None:
-    """Pauses the number until a time, because Meta asked for it. Changes nothing if the id belongs to another organization by now.
-    Must run in a transaction, which must publish the revision."""
+    """Pauses the number until a time, because Meta asked for it. Never shortens a longer pause. Changes nothing if the id belongs
+    to another organization by now. Must run in a transaction, which must publish the revision."""
     own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
-    if own.update(sending_paused_until=until, sending_paused_code=code):
+    if own.exclude(sending_paused_until__gte=until).update(sending_paused_until=until, sending_paused_code=code):
         _record_health(phone_number_id, organization_id, timezone.now())
 
 

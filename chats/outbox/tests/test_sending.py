@@ -15,7 +15,7 @@ from chats.outbox.message_queue import WindowClosed, mark_as_sent, resend_messag
 from chats.outbox.read_receipts import queue_read_receipt
 from chats.outbox.send_results import store_results
 from chats.outbox.tests.steps import bodies, error_of, make_due, statuses_of, write
-from cloud_api.graph import Sent
+from cloud_api.graph import GraphError, Sent
 from conftest import apply_all
 from contacts.models import Contact
 from organizations.events.kinds import EventKind
@@ -353,6 +353,33 @@ def test_too_many_requests_without_a_code_pause_the_number(meta, people, number)
     make_due()
     apply_all()
     assert statuses_of(first, second) == [MessageStatus.SENT, MessageStatus.SENT]
+
+
+def test_a_pause_that_graph_asks_for_is_shown_and_never_shortened(meta, joelma, number) -> None:
+    message = write(joelma, "Oi")
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    store_results([(attempt, GraphError(None, "HTTP status 429", http_status=429, retry_after=7200.0))])
+    number.refresh_from_db()
+    assert number.sending_paused_until > timezone.now() + timedelta(minutes=119)
+    assert NumberRateLimit.objects.get().next_slot_at > timezone.now() + timedelta(minutes=119)
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+
+    store_results([(attempt, GraphError(80007, "", http_status=400))])
+    until = number.sending_paused_until
+    number.refresh_from_db()
+    assert number.sending_paused_until == until
+
+
+def test_a_number_that_is_limited_after_complaints_waits_longer_each_time(meta, joelma, number) -> None:
+    meta.fault("error:131048", times=3)
+    write(joelma, "Oi")
+    waits = []
+    for _ in range(3):
+        apply_all()
+        number.refresh_from_db()
+        waits.append(round((number.sending_paused_until - timezone.now()) / timedelta(hours=1)))
+        make_due()
+    assert waits == [1, 2, 4]
 
 
 def test_resending_creates_one_new_message(meta, joelma, ana) -> None:
