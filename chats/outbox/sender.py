@@ -61,7 +61,7 @@ from organizations.models import PhoneNumber
 from organizations.numbers.graph import graph_for, load_with_secrets
 from organizations.numbers.number_secrets import read_secret
 from organizations.numbers.ownership import NumberMoved, raise_if_moved
-from organizations.numbers.suspension import stop_sending
+from organizations.numbers.suspension import claim_probe, stop_sending
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,8 @@ class Scheduler:
         """How many attempts of each number threads work on."""
         self._in_threads_lock = threading.Lock()
         self._lost: list[SendAttempt] = []
-        """Attempts of transactions that failed. It is unknown whether their commit succeeded."""
+        """Attempts to return: of transactions that failed, of which it is unknown whether their commit succeeded, and those that
+        would probe a number while another one does."""
 
     def lease_attempts(self, limit: int) -> Iterator[SendAttempt]:
         """Leases and yields up to `limit` attempts that may be sent now: of all numbers in one transaction, because one for each
@@ -213,6 +214,8 @@ class Scheduler:
 
         try:
             attempts = run_in_transaction(lease_queues)
+            # After that transaction, which must not lock a number (docs/decisions/0012).
+            excess = {attempt.message_id for attempt in attempts if not _may_leave(attempt)}
         except NumberMoved:  # this run was rolled back, earlier ones may not be. The ID's organization now sends what is due
             self._lost += chain.from_iterable(runs)
             if len(able) > 1:
@@ -222,9 +225,10 @@ class Scheduler:
             self._lost += chain.from_iterable(runs)
             raise
         self._lost += chain.from_iterable(runs[:-1])
+        self._lost += [attempt for attempt in attempts if attempt.message_id in excess]
         for number, _ in able:
             self._backoffs.pop(number.phone_number_id, None)
-        return attempts
+        return [attempt for attempt in attempts if attempt.message_id not in excess]
 
     def _back_off(self, number: PhoneNumber, error: Exception) -> None:
         previous = self._backoffs.get(number.phone_number_id)
@@ -309,6 +313,13 @@ def _has_token(number: PhoneNumber) -> bool:
 def _stop_without_token(number: PhoneNumber) -> None:
     stop_sending(number.phone_number_id, organization_id=number.organization_id, code=TOKEN_REFUSED, now=timezone.now())
     publish_revisions([number.organization_id])
+
+
+def _may_leave(attempt: SendAttempt) -> bool:
+    """Returns whether the attempt may be made: of those that would probe a stopped number, one."""
+    if not attempt.is_probe or attempt.known_result or attempt.upload:  # an upload says nothing about sending
+        return True
+    return claim_probe(attempt.phone_number_id, organization_id=attempt.organization_id, now=timezone.now())
 
 
 def _leave_leased(attempt: SendAttempt, error: Exception) -> None:

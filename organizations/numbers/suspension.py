@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED
@@ -95,6 +95,13 @@ def stop_sending(phone_number_id: str, *, organization_id: int, code: int, now: 
     if own.filter(sending_stopped_at=None).exists():
         _record_health(phone_number_id, organization_id, now)
     own.update(sending_stopped_at=now, sending_stopped_code=code)
+
+
+def claim_probe(phone_number_id: str, *, organization_id: int, now: datetime) -> bool:
+    """Returns whether the caller may send the one message that probes the stopped number. One caller gets True, and the next one
+    after `PROBE_INTERVAL`."""
+    own = PhoneNumber.objects.filter(phone_number_id=phone_number_id, organization=organization_id)
+    return bool(own.filter(sending_stopped_at__lte=Now() - PROBE_INTERVAL).update(sending_stopped_at=now))
 
 
 def clear_stop(phone_number_id: str, *, organization_id: int) -> None:

@@ -14,7 +14,7 @@ from chats.outbox import rate_limits, sender
 from chats.outbox.message_queue import WindowClosed, mark_as_sent, resend_message
 from chats.outbox.read_receipts import queue_read_receipt
 from chats.outbox.send_results import store_results
-from chats.outbox.tests.steps import bodies, error_of, make_due, statuses_of, write
+from chats.outbox.tests.steps import InThread, bodies, error_of, make_due, statuses_of, write
 from cloud_api.graph import GraphError, Sent
 from conftest import apply_all
 from contacts.models import Contact
@@ -152,6 +152,43 @@ def test_a_stopped_number_sends_a_probe_from_time_to_time(meta, joelma, number) 
     number.refresh_from_db()
     assert number.sending_stopped_at is None
     assert statuses_of(*written) == [MessageStatus.SENT, MessageStatus.SENT]
+
+
+def test_a_stopped_number_sends_one_probe_until_its_result_is_known(meta, people) -> None:
+    written = [write(contact, "Oi") for contact in people(6)]
+    stop_long_ago()
+
+    probes = [attempt for _ in range(4) for attempt in sender.Scheduler().lease_attempts(8)]
+
+    assert [attempt.is_probe for attempt in probes] == [True]
+    assert statuses_of(*written).count(MessageStatus.SENDING) == 1
+    store_results([(attempt, sender.send(attempt)) for attempt in probes])
+    apply_all()
+    assert set(statuses_of(*written)) == {MessageStatus.SENT}
+
+
+def test_of_two_workers_one_sends_the_probe(meta, people) -> None:
+    for contact in people(6):
+        write(contact, "Oi")
+    stop_long_ago()
+    schedulers = [sender.Scheduler(), sender.Scheduler()]
+    threads = [InThread(lambda each=each: list(each.lease_attempts(8))) for each in schedulers]
+    assert sum(len(thread.join()) for thread in threads) == 1
+    assert SendQueue.objects.exclude(lease_token=None).count() == 1
+
+
+def test_what_needs_no_request_is_no_probe(meta, joelma, people) -> None:
+    closed = [write(contact, "Oi") for contact in people(3)]
+    Contact.objects.update(last_customer_message_at=timezone.now() - timedelta(hours=25))
+    Contact.objects.filter(pk=joelma.pk).update(last_customer_message_at=timezone.now())
+    waiting = write(joelma, "Oi")
+    stop_long_ago()
+    apply_all()
+    assert statuses_of(*closed, waiting) == [MessageStatus.FAILED] * 3 + [MessageStatus.SENT]
+
+
+def stop_long_ago() -> None:
+    PhoneNumber.objects.update(sending_stopped_at=timezone.now() - PROBE_INTERVAL, sending_stopped_code=368)
 
 
 def test_a_message_without_a_response_is_uncertain_and_sent_once(meta, joelma, settings) -> None:
