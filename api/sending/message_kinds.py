@@ -237,14 +237,17 @@ class TemplateMessage(OutboundSerializer):
 
 def _filled_values(template: MessageTemplate, components: list[dict[str, Any]]) -> dict[str, str]:
     """Returns the texts of the parameters by the keys of the template's fields. Those that do not fit are left out."""
-    values = {}
+    values: dict[str, str] = {}
     for position in (VariablePosition.HEADER, VariablePosition.BODY):
         found = [each for each in components if str(each.get("type", "")).lower() == position]
-        parameters = found[0].get("parameters") if found else None
+        given = found[0].get("parameters") if found else None
+        parameters = [each if isinstance(each, dict) else {} for each in given] if isinstance(given, list) else []
         fields = [field for field in fields_of(template) if field.position == position and not field.is_file]
-        for field, parameter in zip(fields, parameters if isinstance(parameters, list) else (), strict=False):
-            if isinstance(parameter, dict) and isinstance(parameter.get("text"), str):
-                values[field.key] = parameter["text"]
+        if template.parameter_format == MessageTemplate.Format.NAMED:
+            pairs = [(field, each) for each in parameters for field in fields if each.get("parameter_name") == field.name]
+        else:
+            pairs = list(zip(fields, parameters, strict=False))
+        values |= {field.key: each["text"] for field, each in pairs if isinstance(each.get("text"), str)}
     return values
 
 

@@ -98,6 +98,21 @@ def test_a_template_has_its_text_with_the_values(api: ApiClient, path: str) -> N
     assert send(api, path, template).json()["text"] == "Pedido 123 saiu."
 
 
+def test_named_parameters_may_come_in_any_order(api: ApiClient, path: str, shop: Shop) -> None:
+    MessageTemplate.objects.create(
+        organization=shop.organization, waba_id=shop.number.waba_id, name="saida", language="pt_BR", status="APPROVED",
+        category="UTILITY", parameter_format="NAMED", reported_at=timezone.now(),
+        components=[{"type": "BODY", "text": "Olá {{nome}}, o pedido {{numero}} saiu."}],
+    )  # fmt: skip
+    values = {"numero": "4711", "nome": "Ana"}
+    parameters = [{"type": "text", "parameter_name": name, "text": value} for name, value in values.items()]
+    template = {"kind": "template", "name": "saida", "language": "pt_BR"}
+
+    sent = send(api, path, template | {"components": [{"type": "body", "parameters": parameters}]})
+
+    assert sent.json()["text"] == "Olá Ana, o pedido 4711 saiu."
+
+
 def test_a_reaction_and_a_quote_name_messages_of_the_conversation(api: ApiClient, path: str, shop: Shop) -> None:
     first = api.get(path).json()["results"][0]
     foreign = shop.message(shop.contacts[1], "outra", timezone.now())
