@@ -10,6 +10,7 @@ from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
+from cloud_api.payloads.json_values import clean
 from jobs.transactions import is_temporary
 
 MEDIA_TYPE = "application/problem+json"
@@ -89,7 +90,8 @@ def problem_response(failure: Exception, context: Mapping[str, Any]) -> Response
     if is_invalid:
         document["errors"] = list(_invalid_fields(problem.detail))
     document |= getattr(problem, "members", {})
-    return Response(document, status=status, headers=_headers(problem), content_type=MEDIA_TYPE)
+    # A document may quote a name or a value of the request, with characters that no response can contain.
+    return Response(clean(document), status=status, headers=_headers(problem), content_type=MEDIA_TYPE)
 
 
 def problem_document(status: HTTPStatus, *, code: str, detail: str) -> dict[str, Any]:

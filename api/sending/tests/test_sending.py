@@ -151,6 +151,8 @@ INVALID: list[tuple[Any, str, str]] = [
     (TEXT | {"from": "me"}, "from", "unknown"),
     (TEXT | {"take_over": "yes"}, "take_over", "invalid"),
     (TEXT | {"caption": "x"}, "caption", "unknown"),
+    (TEXT | {"x\ud800": 1}, "x\ufffd", "unknown"),
+    ({"kind": "flow", "body": "x", "cta": "x", "token": "t", "flow_id": "1", "mode": "\ud800"}, "mode", "invalid_choice"),
     ({"kind": "image"}, "", "one_of"),
     ({"kind": "image", **LINK, "media_id": "1"}, "", "one_of"),
     ({"kind": "image", "link": "ftp://x"}, "link", "invalid"),

@@ -41,6 +41,7 @@ def test_a_contact_is_added_and_found(api: ApiClient, shop: Shop) -> None:
         ({"number": None}, "number", "null"),
         ({"alias": "x" * 151}, "alias", "max_length"),
         ({"name": "Ana"}, "name", "unknown"),
+        ({"\ud800": 1}, "\ufffd", "unknown"),
     ],
 )
 def test_an_odd_contact_is_refused(
