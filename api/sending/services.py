@@ -8,9 +8,9 @@ from api.sending.idempotency import AlreadyRecorded, IdempotentRequest, KeyReuse
 from api.sending.message_kinds import OutboundMessage
 from chats.conversations import ownership
 from chats.models import Message, Origin
-from chats.outbox.marketing import check_marketing
-from chats.outbox.message_queue import WINDOW_MARGIN, WindowClosed, queue_message
+from chats.outbox.message_queue import queue_message
 from contacts.models import Contact
+from contacts.owners import OwnerReason
 
 
 def find_sent(*, contact: Contact, request: IdempotentRequest) -> Message | None:
@@ -28,13 +28,15 @@ def send_message(
     *, access: ApiAccess, contact: Contact, outbound: OutboundMessage, request: IdempotentRequest, now: datetime
 ) -> Message:
     """Queues the message, and returns it. Two equal requests at the same time return the same message. Only with `take_over`, the
-    owner of the conversation changes. Raises WindowClosed, MarketingRefused and KeyReused."""
-    kind = outbound.message["type"]
-    if kind != "template" and not contact.is_window_open(now, margin=WINDOW_MARGIN):
-        raise WindowClosed
-    check_marketing(contact, outbound.message)
-    if outbound.take_over:
-        ownership.take_over(contact=contact, by=access.user, now=now)
+    owner of the conversation changes, in the transaction that queues the message. Raises WindowClosed, MarketingRefused and
+    KeyReused."""
+
+    def prepare(locked: Contact) -> None:
+        if request.recorded is None:
+            record_request(request, now)
+        if outbound.take_over:
+            ownership.person_answers(locked, by=access.user, reason=OwnerReason.TAKEN_OVER, now=now)
+
     queue = partial(
         queue_message,
         contact=contact,
@@ -49,11 +51,12 @@ def send_message(
         file=outbound.file,
     )
     try:
-        message = queue(first=None if request.recorded else partial(record_request, request, now))
+        message = queue(first=prepare)
     except AlreadyRecorded:
         check_recorded(request)
         message = queue()
     # The hash of a very old request is deleted, its message is not.
+    kind = outbound.message["type"]
     if (message.contact_id, message.kind, message.payload.get(kind)) != (contact.pk, kind, outbound.message[kind]):
         raise KeyReused
     return message

@@ -56,8 +56,8 @@ def hand_back(*, contact: Contact, by: User | None, now: datetime) -> bool:
 
 
 def person_answers(contact: Contact, *, by: User | None, reason: OwnerReason, now: datetime) -> None:
-    """Puts the team in charge of a locked contact, because a person answers, and withdraws what the bot has queued. Must run after
-    the contact's send queue is locked, and before its messages are. Saves `OWNER_COLUMNS`."""
+    """Puts the team in charge of a locked contact, because a person answers, and withdraws what the bot has queued. Must run
+    before the contact's messages are locked. Saves `OWNER_COLUMNS`."""
     if contact.owner == Owner.PERSON and contact.profile == Profile.HUMAN:
         return
     until = _person_until(contact, now)

@@ -62,15 +62,15 @@ def queue_message(
     content: str = "",
     file: SubmittedFile | SharedFile | None = None,
     resends: Message | None = None,
-    first: Callable[[], None] | None = None,
+    first: Callable[[Contact], None] | None = None,
 ) -> Message:
     """Stores a message to the contact and queues it for sending. Returns the message.
 
     `message` is an API object of `cloud_api.messages`, without a media ID if `file` is sent with it. `content` is the readable text
     if it differs from the text of `message`. The caller makes `token`: a second call with the same token stores nothing and returns
-    the message of the first. `quoted` is a message of the same conversation. `first` runs in the transaction before the message is
-    stored. Raises WindowClosed, MarketingRefused for a marketing template to a contact who has stopped them, and InvalidMessage if
-    the file cannot be stored.
+    the message of the first. `quoted` is a message of the same conversation. `first` gets the contact, locked, and runs in the
+    transaction before the message is stored. Raises WindowClosed, MarketingRefused for a marketing template to a contact who has
+    stopped them, and InvalidMessage if the file cannot be stored.
     """
     columns = {
         "phone_number_id": contact.create_for_phone_number_id,
@@ -165,13 +165,13 @@ def _stored_ids(rows: Sequence[Message]) -> list[tuple[int, int]]:
 
 
 def _queue_message(
-    message: Message, file: SubmittedFile | SharedFile | None, now: datetime, first: Callable[[], None] | None
+    message: Message, file: SubmittedFile | SharedFile | None, now: datetime, first: Callable[[Contact], None] | None
 ) -> Message:
     contact, stored_id = _lock_contact(message)
     if stored_id:
         return Message.objects.get(pk=stored_id)
     if first:
-        first()
+        first(contact)
     if message.kind != "template" and not contact.is_window_open(now, margin=WINDOW_MARGIN):
         raise WindowClosed
     check_marketing(contact, message.payload)

@@ -301,6 +301,26 @@ def test_a_refused_message_takes_nothing_over(api: ApiClient, path: str, shop: S
     assert Contact.objects.get(pk=shop.contacts[0].pk).owner == "waiting"
 
 
+def test_a_key_that_is_used_for_something_else_takes_nothing_over(api: ApiClient, path: str, shop: Shop) -> None:
+    send(api, path, TEXT, "order 1")
+    SendRequest.objects.all().delete()  # after 30 days
+    Contact.objects.update(owner="waiting", owner_since=timezone.now())
+
+    assert send(api, path, TEXT | {"body": "Outro", "take_over": True}, "order 1").status_code == 422
+    assert Contact.objects.get(pk=shop.contacts[0].pk).owner == "waiting"
+
+
+def test_a_repeated_request_returns_its_message_when_the_window_is_closed_and_the_hash_gone(api: ApiClient, path: str) -> None:
+    first = send(api, path, TEXT, "order 1")
+    SendRequest.objects.all().delete()  # after 30 days
+    Contact.objects.update(last_customer_message_at=timezone.now() - timedelta(days=31))
+
+    again = send(api, path, TEXT, "order 1")
+
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert send(api, path, TEXT, "order 2").json()["code"] == "window_closed"
+
+
 def test_requests_at_once_give_one_message_and_one_answer(transactional_db: None, hub: Hub) -> None:
     shop = Shop("Padaria", "5561332100")
     headers = {"Authorization": f"Bearer {shop.key()}", "Idempotency-Key": "order 1"}
