@@ -143,7 +143,9 @@ def withdraw_queued(contact_ids: Collection[int], now: datetime) -> int:
         return 0
     # The outbox marks a message as being sent while it holds the lock of its queue.
     list(SendQueue.objects.select_for_update().filter(pk__in=contact_ids).order_by("pk").values_list("pk"))
-    queued = QueuedMessage.objects.filter(contact__in=contact_ids, attempted_at=None, message__origin__in=BOT_ORIGINS)
+    # A message with a wamid has left, although its attempt was refused.
+    not_left = QueuedMessage.objects.filter(attempted_at=None, message__wamid=None)
+    queued = not_left.filter(contact__in=contact_ids, message__origin__in=BOT_ORIGINS)
     messages = {row.message_id: row.message for row in queued.select_related("message").order_by("pk")}
     if not messages:
         return 0

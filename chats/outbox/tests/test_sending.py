@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from chats.conftest import JOELMA, NUMBER, person
-from chats.models import Message, MessageStatus, NumberRateLimit, QueuedMessage, SendQueue
+from chats.conversations.ownership import take_over
+from chats.models import Message, MessageStatus, NumberRateLimit, Origin, QueuedMessage, SendQueue
 from chats.outbox import rate_limits, sender
 from chats.outbox.message_queue import WindowClosed, mark_as_sent, resend_message
 from chats.outbox.read_receipts import queue_read_receipt
@@ -18,6 +19,7 @@ from chats.outbox.tests.steps import InThread, bodies, error_of, make_due, statu
 from cloud_api.graph import GraphError, Sent
 from conftest import apply_all
 from contacts.models import Contact
+from contacts.owners import Owner
 from organizations.events.kinds import EventKind
 from organizations.events.wishes import set_wanted_kinds
 from organizations.models import Event, PhoneNumber
@@ -290,6 +292,18 @@ def test_a_refusal_after_the_proof_that_a_message_was_sent_changes_nothing(meta,
     message.refresh_from_db()
     assert (message.message_status, message.wamid, message.errors) == (MessageStatus.SENT, "wamid.first", None)
     assert (bodies(meta), statuses_of(next_one)) == (["E depois"], [MessageStatus.SENT])
+
+
+def test_a_message_of_a_bot_that_a_status_proves_sent_is_not_withdrawn(meta, joelma, post_and_apply) -> None:
+    Contact.objects.filter(pk=joelma.pk).update(owner=Owner.BOT)
+    meta.fault("error:131000", times=1)
+    message = write(joelma, "Oi", origin=Origin.BOT)
+    apply_all()
+    post_and_apply(meta.status_body({"wamid": "wamid.first", "callback_data": message.callback_data}, "delivered"))
+    take_over(contact=joelma, by=None, now=timezone.now())
+    make_due()
+    apply_all()
+    assert (statuses_of(message), meta.sent()) == ([MessageStatus.DELIVERED], [])
 
 
 def test_the_proof_that_a_message_was_sent_is_no_successful_probe(meta, joelma, number, post_and_apply) -> None:
