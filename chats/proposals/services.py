@@ -37,6 +37,7 @@ def propose_message(*, contact: Contact, text: str, proposed_by: str, key_id: in
     messages.text(text)
 
     def store() -> ProposedMessage:
+        list(Contact.objects.select_for_update().filter(pk=contact.pk).values_list("pk"))  # so that others count this proposal
         if open_proposals(contact, now).count() >= MAX_OPEN:
             raise TooManyProposals
         proposal = ProposedMessage.objects.create(

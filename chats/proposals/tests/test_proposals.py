@@ -1,5 +1,6 @@
 """Proposed messages in the inbox: a person sends them once, edits or discards them."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from chats.models import Message, ProposedMessage, QueuedMessage
+from chats.outbox.tests.steps import InThread
 from chats.proposals.services import MAX_OPEN, TooManyProposals, propose_message
 from cloud_api.messages import InvalidMessage
 from conftest import html_of
@@ -147,6 +149,18 @@ def test_a_conversation_has_few_open_proposals(joelma: Contact) -> None:
         propose(joelma)
     with pytest.raises(TooManyProposals):
         propose(joelma)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_at_once_leave_no_more_open_proposals(joelma: Contact) -> None:
+    def try_to_propose() -> None:
+        with contextlib.suppress(TooManyProposals):
+            propose(joelma)
+
+    threads = [InThread(try_to_propose) for _ in range(2 * MAX_OPEN)]
+    for thread in threads:
+        thread.join()
+    assert ProposedMessage.objects.count() == MAX_OPEN
 
 
 @pytest.mark.parametrize("what", ["send", "edit", "discard"])
