@@ -70,6 +70,10 @@ TOKEN_REFUSED = 190
 TOKEN_CODES = frozenset({0, 102, TOKEN_REFUSED})
 """Graph does not accept the access token for any call: it has expired, was revoked, or is not a token. 102 is Graph's code for a
 session that has ended."""
+NUMBER_MISSING = 33
+CONTENT_REFUSED = 100
+OBJECT_MISSING_SUBCODE = 33
+"""Of code 100: the object that the URL of the request names does not exist, or the token gives no access to it."""
 TOO_MANY_CALLS = 80007
 WINDOW_CLOSED = 131047
 MARKETING_STOPPED = 131050
@@ -103,11 +107,18 @@ ERRORS: dict[int, ErrorMeaning] = {
     3: _NO_PERMISSION,
     4: ErrorMeaning(_TOO_MANY, B, _CALL_RATE),
     10: _NO_PERMISSION,
-    33: ErrorMeaning(_("This WhatsApp number no longer exists at Meta."), C, stops_number=True),
+    17: ErrorMeaning(_TOO_MANY, B, _CALL_RATE),
+    32: ErrorMeaning(_TOO_MANY, B, _CALL_RATE),
+    33: ErrorMeaning(
+        _("This WhatsApp number no longer exists at Meta, or the connection may not use it. An administrator has to look."),
+        C,
+        stops_number=True,
+    ),
     100: ErrorMeaning(_REFUSED, E),
     102: _TOKEN_EXPIRED,
     190: _TOKEN_EXPIRED,
     368: ErrorMeaning(_("WhatsApp has temporarily blocked this account for breaking its rules."), C, stops_number=True),
+    613: ErrorMeaning(_TOO_MANY, B, _CALL_RATE),
     80007: ErrorMeaning(_TOO_MANY, B, _CALL_RATE),
     130429: ErrorMeaning(_("Sending was too fast for WhatsApp."), A, Retry(first=1, factor=2, tries=8, scope=Scope.NUMBER)),
     130472: ErrorMeaning(_("WhatsApp is holding back marketing messages to this person. It was not sent."), D),

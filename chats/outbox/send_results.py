@@ -34,7 +34,7 @@ from django.utils import timezone
 from chats.conversations import conversation_events, ownership, reactions_and_edits, statuses
 from chats.models import Attachment, Message, MessageStatus, QueuedMessage, SendProblem, SendQueue
 from chats.outbox import rate_limits
-from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED, Retry, Scope, meaning_of
+from cloud_api.errors import NUMBER_MISSING, TOKEN_CODES, TOKEN_REFUSED, Retry, Scope, meaning_of
 from cloud_api.graph import Graph, GraphError, OutcomeUnknown, Recipient, Sent
 from contacts.contact_events import record_changed
 from contacts.models import Contact
@@ -178,10 +178,8 @@ def _retry_delay(attempt: SendAttempt, result: SendResult) -> RetryDelay | None:
     if not isinstance(result, GraphError):
         return None
     # The number is at fault, not the message: all its retries are still available once the number is resumed.
-    if result.is_token_refused:
-        return RetryDelay(stop_code=TOKEN_REFUSED if result.code is None else result.code)
-    if result.code is not None and meaning_of(result.code).stops_number:
-        return RetryDelay(stop_code=result.code)
+    if (stop_code := _stop_code(result)) is not None:
+        return RetryDelay(stop_code=stop_code)
     policy = _retry_policy(result)
     seconds = policy.wait(attempt.previous_attempts) if policy else None
     if policy is None or seconds is None:
@@ -192,6 +190,15 @@ def _retry_delay(attempt: SendAttempt, result: SendResult) -> RetryDelay | None:
         pauses_number=policy.scope is Scope.NUMBER,
         code=result.code,
     )
+
+
+def _stop_code(error: GraphError) -> int | None:
+    """Returns Meta's code if the error stops the number until an administrator acts."""
+    if error.is_token_refused:
+        return TOKEN_REFUSED if error.code is None else error.code
+    if error.is_object_missing:  # the URL names the number
+        return NUMBER_MISSING
+    return error.code if error.code is not None and meaning_of(error.code).stops_number else None
 
 
 def _retry_policy(error: GraphError) -> Retry | None:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from cloud_api.errors import TOKEN_CODES, Remedy, meaning_of, read_code
+from cloud_api.errors import CONTENT_REFUSED, OBJECT_MISSING_SUBCODE, TOKEN_CODES, Remedy, meaning_of, read_code
 from cloud_api.graph.transport import NoResponse
 
 LONGEST_DETAILS = 500
@@ -74,6 +74,11 @@ class GraphError(Exception):
     def is_token_refused(self) -> bool:
         """Whether the access token is not valid any more. For downloads of files only the HTTP status says so."""
         return self.code in TOKEN_CODES or (self.code is None and self.http_status == HTTPStatus.UNAUTHORIZED)
+
+    @property
+    def is_object_missing(self) -> bool:
+        """Whether the object that the URL names does not exist, or the access token gives no access to it."""
+        return self.code == CONTENT_REFUSED and self.subcode == OBJECT_MISSING_SUBCODE
 
     @property
     def permanent(self) -> bool:

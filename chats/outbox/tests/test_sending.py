@@ -433,6 +433,16 @@ def test_a_number_that_is_limited_after_complaints_waits_longer_each_time(meta, 
     assert waits == [1, 2, 4]
 
 
+def test_a_number_that_the_token_does_not_reach_stops_and_keeps_its_messages(meta, organization, number) -> None:
+    gone = PhoneNumber.objects.create(
+        organization=organization, phone_number_id="4489", wa_id="556133214499", waba_id="1", meta_token=f"token-of-{NUMBER}"
+    )
+    message = write(person(gone, wa_id=JOELMA), "Oi")
+    apply_all()
+    gone.refresh_from_db()
+    assert (gone.sending_stopped_code, statuses_of(message)) == (33, [MessageStatus.QUEUED])
+
+
 def test_resending_creates_one_new_message(meta, joelma, ana) -> None:
     meta.fault("error:131016", times=None)
     failed = write(joelma, "Oi")
