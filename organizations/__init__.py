@@ -11,4 +11,5 @@ permissions        who may see and do what
 live               the event streams of open pages
 events             what happened, for other systems
 audit              the audit log
+call_slots         calls to other servers while somebody waits for the result: AI_CHECK_SLOTS, CallsBusy, GRAPH_SLOTS
 """

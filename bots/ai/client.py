@@ -14,7 +14,7 @@ from bots.web_requests.allow_list import AllowList
 from bots.web_requests.errors import RefusedAddress, RequestFailed
 from bots.web_requests.requests import Request, Response, send_request
 
-MAX_CHECK_SECONDS = 20.0
+MAX_CHECK_SECONDS = 10.0
 """Of a check with all its tries: a person waits for it."""
 CHECK_TOKENS = 64
 """Of the answer to the check. Models that think first need a few."""

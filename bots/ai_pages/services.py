@@ -17,6 +17,7 @@ from bots.remote.rights import addresses_of
 from jobs.transactions import in_transaction
 from organizations.audit.actions import AuditAction
 from organizations.audit.log import differences
+from organizations.call_slots import AI_CHECK_SLOTS
 from organizations.live.revisions import publish_revisions
 
 MAX_DETAIL = 500
@@ -111,7 +112,7 @@ def save_connection(
 
 
 def check_connection(*, bot: Bot, now: datetime) -> Exchange:
-    """Asks the endpoint for a tiny answer, outside any transaction, and stores the result."""
+    """Asks the endpoint for a tiny answer, outside any transaction, and stores the result. Raises CallsBusy."""
     connection = AiConnection.objects.defer("api_key").get(pk=bot.pk)
     draft = Bot.objects.values_list("draft", flat=True).get(pk=bot.pk)
     try:
@@ -119,7 +120,8 @@ def check_connection(*, bot: Bot, now: datetime) -> Exchange:
     except InvalidToken:
         exchange, detail = failed(Problem.KEY), ""
     else:
-        exchange = check_endpoint(_endpoint(connection, bot, key=key), AiSettings.read(draft).model)
+        with AI_CHECK_SLOTS.reserve(bot.organization_id):
+            exchange = check_endpoint(_endpoint(connection, bot, key=key), AiSettings.read(draft).model)
         detail = exchange.detail.replace(key, "…") if key else exchange.detail  # some endpoints repeat the key
     AiConnection.objects.filter(pk=bot.pk).update(
         checked_at=now,

@@ -99,15 +99,16 @@ def check_secrets(*, number: PhoneNumber, app_secret: str, meta_token: str) -> S
     try:
         with graph_calls(number, graph_for(candidate)) as graph:
             reported = graph.number(number.meta_id)
+            opens_account = _opens_account(graph, number)
+            if number.waba_id:
+                with suppress(GraphError):  # the next page of the set-up explains how to do it by hand
+                    graph.subscribe_app(number.waba_id)
     except GraphError as error:
         if error.code is None:
             return SecretCheck(reached=False)
         raise _secret_refused(error) from None
     store_throughput(number, reported)
-    if number.waba_id:
-        with suppress(GraphError):  # the next page of the set-up explains how to do it by hand
-            graph.subscribe_app(number.waba_id)
-    return SecretCheck(True, _other_number(number, reported), _is_same_number(reported, number), _opens_account(graph, number))
+    return SecretCheck(True, _other_number(number, reported), _is_same_number(reported, number), opens_account)
 
 
 def _is_same_number(reported: Mapping[str, Any], number: PhoneNumber) -> bool:
@@ -175,6 +176,7 @@ def check_ownership(*, number: PhoneNumber, now: datetime, is_contested: bool = 
     try:
         with graph_calls(number) as graph:
             reported = graph.number(number.meta_id)
+            opens_account = _opens_account(graph, number)
     except GraphError as error:
         if error.code is None:
             PhoneNumber.objects.filter(pk=number.pk).update(proof_checked_at=now - CHECK_INTERVAL + RETRY_INTERVAL)
@@ -182,7 +184,7 @@ def check_ownership(*, number: PhoneNumber, now: datetime, is_contested: bool = 
         return number.proven_by == Proof.UPGRADE and is_denied and withdraw_proof(number=number, now=now)
     if not _is_same_number(reported, number):
         return False
-    checked = SecretCheck(True, opens_number=True, opens_account=_opens_account(graph, number))
+    checked = SecretCheck(True, opens_number=True, opens_account=opens_account)
     if checked.opens_account is False:
         PhoneNumber.objects.filter(pk=number.pk, waba_id=number.waba_id).update(waba_is_claimed=True)
     try:

@@ -17,6 +17,7 @@ from cloud_api.errors import TOKEN_CODES, TOKEN_REFUSED
 from cloud_api.graph import Graph, GraphError
 from jobs.transactions import run_in_transaction
 from organizations.audit.actions import AuditAction
+from organizations.call_slots import GRAPH_SLOTS, CallsBusy
 from organizations.events.kinds import EventKind
 from organizations.events.outbox import NewEvent, record_events
 from organizations.live.revisions import publish_revisions
@@ -36,13 +37,16 @@ MIN_PAUSE = 60.0
 def graph_calls(number: PhoneNumber, graph: Graph | None = None) -> Iterator[Graph]:
     """Returns a Graph client with the number's access token, or the given one. Stores whether the token works: a GraphError that
     refuses the token stops the number. Must run outside any transaction, with at least one call. Raises GraphError if no client
-    can be made, as for a simulated number without a simulator."""
+    can be made, as for a simulated number without a simulator, or if too many other requests are waiting for Graph."""
     try:
         graph = graph or graph_for(number)
     except (TypeError, ValueError) as failure:
         raise GraphError(None, type(failure).__name__) from None
     try:
-        yield graph
+        with GRAPH_SLOTS.reserve(number.organization_id):
+            yield graph
+    except CallsBusy:
+        raise GraphError(None, "busy") from None
     except GraphError as refusal:
         record_token_result(graph, phone_number_id=number.phone_number_id, organization_id=number.organization_id, refusal=refusal)
         raise

@@ -1,9 +1,12 @@
 """Connecting an AI, its check, and its key, which no page shows."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import Any
 
 import pytest
+import requests
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +19,8 @@ from bots.ai_pages.tests.conftest import Sign, address, shown
 from bots.ai_pages.tests.endpoint import Endpoint
 from bots.ai_pages.tests.examples import KEY, create_example_ai
 from bots.models import AiConnection, AiProof, AiProofAnswer, Bot
+from chats.outbox.tests.steps import wait_for
+from conftest import Hub
 from organizations.models import Organization, PhoneNumber, Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -185,3 +190,51 @@ def test_another_organization_and_another_kind_of_bot_are_not_found(
     assert sign_in(to=other).get(address("ai_bot", ai)).status_code == 404
     assert admin.get(reverse("ai_bot", args=[organization.pk, theirs.pk])).status_code == 404
     assert admin.get(reverse("ai_bot", args=[organization.pk, flow.pk])).status_code == 404
+
+
+def check_over_http(hub: Hub, client: Client, bot: Bot) -> requests.Response:
+    cookies = {"sessionid": client.cookies["sessionid"].value, "csrftoken": "a" * 32}
+    return requests.post(hub.address + address("ai_check", bot), {"csrfmiddlewaretoken": "a" * 32}, cookies=cookies, timeout=60)
+
+
+def test_checks_of_a_slow_ai_leave_the_pages_of_others_free(
+    hub: Hub, admin: Client, ai: Bot, endpoint: Endpoint, sign_in: Sign
+) -> None:
+    AiConnection.objects.update(timeout_seconds=30)
+    other = Organization.objects.create(organization_name="Outra")
+    session = sign_in(Role.USER, to=other).cookies["sessionid"].value
+    endpoint.may_answer.clear()
+    with ThreadPoolExecutor(12) as threads:
+        checks = [threads.submit(check_over_http, hub, admin, ai) for _ in range(12)]
+        page = hub.get(reverse("inbox", args=[other.pk]), cookies={"sessionid": session})
+        refused = [each.result().text for each in islice(as_completed(checks), 11)]
+        waiting = sum(not each.done() for each in checks)
+        endpoint.may_answer.set()
+
+    assert page.status_code == 200
+    assert (waiting, len(endpoint.bodies)) == (1, 1)
+    assert "Não verificado" in "".join(refused)
+    assert AiConnection.objects.get().check_problem == ""
+
+
+def test_two_organizations_check_at_once_and_a_third_reads_why_it_has_to_wait(
+    hub: Hub, admin: Client, ai: Bot, endpoint: Endpoint, sign_in: Sign
+) -> None:
+    names = ("Outra", "Terceira")
+    second, third = (
+        create_example_ai(Organization.objects.create(organization_name=name), base_url=endpoint.url) for name in names
+    )
+    others = sign_in(to=third.organization)
+    endpoint.may_answer.clear()
+    with ThreadPoolExecutor(2) as threads:
+        checks = [threads.submit(check_over_http, hub, admin, ai)]
+        checks += [threads.submit(check_over_http, hub, sign_in(to=second.organization), second)]
+        wait_for(lambda: len(endpoint.bodies) == 2)
+        response = others.post(address("ai_connection", third), typed(endpoint.url), follow=True)
+        endpoint.may_answer.set()
+        assert [each.result().status_code for each in checks] == [200, 200]
+
+    assert "Salvo, mas ainda não verificado" in shown(response)
+    assert AiConnection.objects.get(checked_at=None) == third.ai_connection
+    others.post(address("ai_check", third))
+    assert not AiConnection.objects.filter(checked_at=None).exists()

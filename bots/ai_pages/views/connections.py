@@ -19,6 +19,7 @@ from bots.models import AiConnection, Bot
 from bots.publishing.services import create_ai
 from bots.remote.exchanges import Problem
 from contacts.services import InvalidInput
+from organizations.call_slots import CallsBusy
 from organizations.permissions import Access, for_admins, for_members
 
 
@@ -105,7 +106,14 @@ def check(request: HttpRequest, access: Access, ai_id: int) -> HttpResponse:
 
 def _check(request: HttpRequest, bot: Bot, *, is_saved: bool) -> bool:
     """Checks the connection and reports the result. Returns whether it works."""
-    exchange = check_connection(bot=bot, now=timezone.now())
+    try:
+        exchange = check_connection(bot=bot, now=timezone.now())
+    except CallsBusy:
+        words = gettext("Saved, but not checked: too many AIs are being checked right now. Check again in a moment.")
+        if not is_saved:
+            words = gettext("Not checked: too many AIs are being checked right now. Check again in a moment.")
+        messages.warning(request, words)
+        return False
     if exchange.problem is None:
         words = gettext("Works: answered in %(seconds)s s.")
         messages.success(request, words % {"seconds": number_format(exchange.seconds, decimal_pos=1)})

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
+from itertools import islice
+from threading import Event, Thread
+from typing import Any, ClassVar
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from organizations.models import PhoneNumber, Role
+from organizations.models import Membership, PhoneNumber, Role
 from organizations.tests.people import member, outsider
 from simulator.standin import RunningStandIn, running_standin
 
@@ -172,3 +174,40 @@ def test_a_picture_that_is_not_given_says_nothing_of_the_token(settings, number,
         server.shutdown()
     number.refresh_from_db()
     assert number.sending_stopped_at is None
+
+
+class SlowMeta(BaseHTTPRequestHandler):
+    """Meta, which answers once `may_answer` is set."""
+
+    may_answer = Event()
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        assert self.may_answer.wait(15)
+        body = json.dumps({"data": [{"about": "Flores"}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_requests_that_wait_for_meta_leave_the_pages_of_others_free(hub, settings, number, admin) -> None:
+    theirs = outsider()
+    other = Membership.objects.get(user=theirs.session["_auth_user_id"]).organization_id
+    profile, session, others = at(number), admin.cookies["sessionid"].value, theirs.cookies["sessionid"].value
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowMeta) as server, ThreadPoolExecutor(12) as threads:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        settings.META_GRAPH_URL = f"http://127.0.0.1:{server.server_address[1]}"
+        reads = [threads.submit(hub.get, profile, cookies={"sessionid": session}) for _ in range(12)]
+        page = hub.get(f"/o/{other}/inbox/", cookies={"sessionid": others})
+        refused = [each.result().text for each in islice(as_completed(reads), 10)]
+        waiting = [each for each in reads if not each.done()]
+        SlowMeta.may_answer.set()
+        answered = [each.result().text for each in waiting]
+        server.shutdown()
+
+    assert page.status_code == 200
+    assert all("did not answer" in each or "não respondeu" in each for each in refused)
+    assert ["Flores" in each for each in answered] == [True, True]
+    assert len(SlowMeta.asked) == 2
