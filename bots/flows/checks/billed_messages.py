@@ -1,12 +1,12 @@
 """How many messages a flow sends at most. Each may be billed (docs/meta-platform.md 7)."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
-from bots.flows.checks.graph import WAITING_FOR_CUSTOMER, Graph, Pause
+from bots.flows.checks.graph import WAITING_FOR_CUSTOMER, Graph, Pause, strongly_connected
 from bots.flows.flow import MAX_AI_ANSWERS, MAX_AI_MESSAGES, Flow, Step
 from bots.flows.turns.running_turn import DEFAULT_RETRIES
 from bots.flows.turns.state import MAX_DEPTH
@@ -132,62 +132,78 @@ class _Turns:
 
 def _ends(graph: Graph) -> Iterator[PathEnd]:
     """Yields the ends of all paths in the order of the steps."""
-    levels: dict[str, _Level] = {}
-    for first in TopologicalSorter(graph.calls).static_order():
-        levels[first] = _Level(graph, first, levels)
-    root = levels[graph.flow.start]
-    ends = dict(root.ends)
-    for step_id, most in root.returns.items():
-        ends[step_id] = max(most, ends.get(step_id, NEVER))
+    conversations = _Conversations(graph)
+    ends = {
+        step_id: before + conversations.within[step_id] + _words_of_hand_over(graph.flow.steps[step_id])
+        for step_id, before in conversations.messages_before(into_subflows=True).items()
+        if _ends_itself(graph.flow.steps[step_id])
+    }
+    # A path ends where no step follows. In a sub-flow it returns instead.
+    for step_id, before in conversations.messages_before(into_subflows=False).items():
+        if any(edge.target is None for edge in graph.ways(step_id)):
+            ends[step_id] = max(before + conversations.within[step_id], ends.get(step_id, NEVER))
     for step_id in sorted(ends, key=lambda each: graph.flow.positions[each]):
         yield PathEnd(step_id, None if ends[step_id] == math.inf else int(ends[step_id]))
 
 
-class _Level:
-    """The most messages of whole conversations in one level. `levels` are those that it calls."""
+class _Conversations:
+    """The most messages of whole conversations. Steps that lead to each other are a group. A group of several steps is a loop, and
+    if it sends, the conversation has any number of messages."""
 
-    def __init__(self, graph: Graph, first: str, levels: Mapping[str, "_Level"]) -> None:
-        self.graph = graph
-        self.steps = graph.levels[first]
-        self._passed = {step_id: self._messages_in(step_id, levels) for step_id in self.steps}
-        self._before = self._messages_before(first)
-        self.ends: dict[str, float] = {}
-        self.returns: dict[str, float] = {}
-        """Messages up to each step from which a path returns."""
-        for step_id, before in self._before.items():
-            called = levels[graph.starts[step_id]].ends if step_id in graph.starts else {}
-            for end, most in called.items():
-                self.ends[end] = max(before + most, self.ends.get(end, NEVER))
-            if _ends_itself(graph.flow.steps[step_id]):
-                own = before + self._passed[step_id] + _words_of_hand_over(graph.flow.steps[step_id])
-                self.ends[step_id] = max(own, self.ends.get(step_id, NEVER))
-            if any(edge.target is None for edge in graph.ways(step_id)):
-                self.returns[step_id] = before + self._passed[step_id]
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._groups = strongly_connected({step_id: self._following(step_id) for step_id in graph.reachable})
+        self._sending_loops: set[int] = set()
+        """Indexes of groups."""
+        self.within: dict[str, float] = {}
+        """The most messages of each step until the path goes on. Those of a sub-flow step are those of its sub-flow."""
+        self._until_return: dict[str, float] = {}
+        """The most messages from each step on until the path leaves its level."""
+        for index, group in reversed([*enumerate(self._groups)]):
+            self._add(index, group)
 
-    def _messages_in(self, step_id: str, levels: Mapping[str, "_Level"]) -> float:
-        """Returns the most messages of a step until the path goes on."""
-        step = self.graph.flow.steps[step_id]
-        if step_id in self.graph.starts:
-            return max(levels[self.graph.starts[step_id]].returns.values(), default=NEVER)
-        retries = step.get("retries", DEFAULT_RETRIES) if step["type"] == "ask" else 0
-        answers = step.get("max_answers", MAX_AI_ANSWERS) if step["type"] == "ai_answer" else 0
-        reminders = (1 + answers) * bool(step.get("reminder"))
-        return _messages_of(step) + retries + answers * _messages_of_ai(step) + reminders
+    def _following(self, step_id: str) -> Iterator[str]:
+        yield from self._graph.successors(step_id)
+        if step_id in self._graph.starts:
+            yield self._graph.starts[step_id]
 
-    def _messages_before(self, first: str) -> Mapping[str, float]:
-        """Returns the most messages before each step. If they still grow after as many rounds as there are steps, a loop sends."""
-        before = {first: 0.0}
-        for index in range(2 * len(self.steps) + 1):
-            changed = False
-            for step_id in [*before]:
-                for target in self.graph.successors(step_id):
-                    most = before[step_id] + self._passed[step_id]
-                    if most > before.get(target, NEVER):
-                        before[target] = math.inf if index >= len(self.steps) else most
-                        changed = True
-            if not changed:
-                break
+    def _add(self, index: int, group: Sequence[str]) -> None:
+        """Adds the messages of a group, after those of all groups to which it leads."""
+        for step_id in group:
+            first = self._graph.starts.get(step_id)
+            self.within[step_id] = self._until_return[first] if first else _messages_until_next(self._graph.flow.steps[step_id])
+        within = max(self.within[step_id] for step_id in group)
+        targets = {edge.target for step_id in group for edge in self._graph.ways(step_id)}
+        if within > 0 and targets & {*group}:
+            self._sending_loops.add(index)
+            within = math.inf
+        after = max((self._until_return[target] if target else 0 for target in targets - {*group}), default=NEVER)
+        self._until_return.update(dict.fromkeys(group, NEVER if after == NEVER else within + after))
+
+    def messages_before(self, *, into_subflows: bool) -> Mapping[str, float]:
+        """Returns the most messages before each step to which a path leads. Without `into_subflows`, steps inside sub-flows are
+        left out."""
+        before = {self._graph.flow.start: 0.0}
+        for index, group in enumerate(self._groups):
+            first = max((before[step_id] for step_id in group if step_id in before), default=NEVER)
+            if first == NEVER:
+                continue
+            before.update(dict.fromkeys(group, math.inf if index in self._sending_loops else first))
+            for step_id in group:
+                for target in self._graph.successors(step_id):
+                    before[target] = max(before[step_id] + self.within[step_id], before.get(target, NEVER))
+                if into_subflows and step_id in self._graph.starts:
+                    called = self._graph.starts[step_id]
+                    before[called] = max(before[step_id], before.get(called, NEVER))
         return before
+
+
+def _messages_until_next(step: Step) -> int:
+    """Returns the most messages of a step that is no sub-flow, until the path goes on."""
+    retries = step.get("retries", DEFAULT_RETRIES) if step["type"] == "ask" else 0
+    answers = step.get("max_answers", MAX_AI_ANSWERS) if step["type"] == "ai_answer" else 0
+    reminders = (1 + answers) * bool(step.get("reminder"))
+    return _messages_of(step) + retries + answers * _messages_of_ai(step) + reminders
 
 
 def _ends_itself(step: Step) -> bool:

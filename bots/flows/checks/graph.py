@@ -187,6 +187,41 @@ def reached(firsts: Iterable[Place], successors: Callable[[Place], Iterable[Plac
     return frozenset(found)
 
 
+def strongly_connected(ways: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Returns the steps in groups, each group before those to which it leads. The steps of a group lead to each other."""
+    # Kosaraju's algorithm: a step that is left last comes first, and what leads to it and is in no group yet is in its group.
+    targets = {step_id: list(following) for step_id, following in ways.items()}
+    came_from: dict[str, list[str]] = {step_id: [] for step_id in targets}
+    for step_id, following in targets.items():
+        for target in following:
+            came_from[target].append(step_id)
+    groups: list[list[str]] = []
+    grouped: set[str] = set()
+    for first in reversed(_in_order_of_leaving(targets)):
+        if first not in grouped:
+            groups.append([*reached([first], lambda step_id: [each for each in came_from[step_id] if each not in grouped])])
+            grouped.update(groups[-1])
+    return groups
+
+
+def _in_order_of_leaving(targets: Mapping[str, Iterable[str]]) -> list[str]:
+    """Returns the steps in the order in which a depth-first search leaves them."""
+    left: list[str] = []
+    seen: set[str] = set()
+    for first in targets:
+        path = [] if first in seen else [(first, iter(targets[first]))]
+        seen.add(first)
+        while path:
+            step_id, following = path[-1]
+            if target := next((each for each in following if each not in seen), None):
+                seen.add(target)
+                path.append((target, iter(targets[target])))
+            else:
+                left.append(step_id)
+                path.pop()
+    return left
+
+
 def loops_of(ways: Mapping[str, Iterable[str]]) -> list[list[str]]:
     """Returns loops without common steps, so that each loop of the graph has a step in one of them."""
     left = {step_id: set(targets) for step_id, targets in ways.items()}

@@ -296,8 +296,15 @@ def _facts(random: Random) -> Facts:
 
 
 _seeds = st.integers(0, 2**40)
+
+
+def documents_of(kinds: Sequence[str], *, most: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Returns flows of these kinds of steps, at most so many."""
+    return st.builds(document, _seeds, st.integers(2, most), st.just(kinds))
+
+
 documents = st.builds(document, _seeds, st.integers(1, 10))
-documents_with_consents = st.builds(document, _seeds, st.integers(2, 12), st.just(STEPS_OF_CONSENTS))
+documents_with_consents = documents_of(STEPS_OF_CONSENTS, most=12)
 event_lists = st.builds(event_list, _seeds, st.integers(1, 12))
 
 json_values = st.recursive(
