@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import IO, cast
+from weakref import WeakValueDictionary
 
 from asgiref.typing import ASGIReceiveCallable, HTTPScope
 from django.conf import settings
@@ -25,10 +26,14 @@ MAX_IN_MEMORY = 128 * 2**20
 """Bytes of all small bodies of this process together. Beyond it the oldest unfinished body is given up, with 503. A browser's body
 is complete within a second."""
 
-BASE_SECONDS = 20.0
+DISK_SHARES = 8
+"""One uploader's large bodies take at most this part of the disk."""
+
+BASE_SECONDS = 30.0
 MIN_RATE = 8 * 2**10
 MAX_SECONDS = 3600.0
-"""Time limit of a body: `BASE_SECONDS`, and one second more for each `MIN_RATE` bytes, but `MAX_SECONDS` at most."""
+"""Time limits of a body. It may be behind `MIN_RATE` bytes a second by `BASE_SECONDS`, and bytes that came faster do not count for
+later. The whole body may take `MAX_SECONDS`."""
 
 
 class Body:
@@ -72,23 +77,26 @@ class Body:
 class BodyReader:
     """Reads the bodies of requests.
 
-    `may_upload` decides whether a request may send more than `MAX_ANONYMOUS_SIZE` bytes. `files` are threads for writing to disk.
-    `disk` limits the bytes of all large bodies, and `memory` those of all others.
+    `find_uploader` returns who sends more than `MAX_ANONYMOUS_SIZE` bytes with a request, and an empty text for a request that may
+    not. `files` are threads for writing to disk. `disk` limits the bytes of all large bodies, and `memory` those of all others.
     """
 
     def __init__(
         self,
         *,
-        may_upload: Callable[[HTTPScope], Awaitable[bool]],
+        find_uploader: Callable[[HTTPScope], Awaitable[str]],
         files: Executor,
-        disk: ByteLimit,
+        disk: int,
         memory: int = MAX_IN_MEMORY,
         base_seconds: float = BASE_SECONDS,
     ) -> None:
-        self._may_upload = may_upload
+        self._find_uploader = find_uploader
         self._files = files
         self._memory = ByteLimit(memory)
-        self._disk = disk
+        self._disk = ByteLimit(disk)
+        self._share_size = disk // DISK_SHARES
+        self._shares: WeakValueDictionary[str, ByteLimit] = WeakValueDictionary()
+        """Of the disk, by uploader. Bodies keep them: that of an uploader without bodies is whole, and not needed."""
         self._base_seconds = base_seconds
         self._unfinished: dict[Body, asyncio.Timeout] = {}
         """Small bodies, the oldest first, each with the time-out that ends the task that reads it."""
@@ -103,18 +111,18 @@ class BodyReader:
 
         Raises ClientDisconnected, and RequestRefused: 413 too large, 408 too slow, 503 no memory or disk.
         """
-        body = Body(self._disk if unread.announced > MAX_ANONYMOUS_SIZE else self._memory)
+        is_small = unread.announced <= MAX_ANONYMOUS_SIZE
+        body = Body(self._memory if is_small else await self._disk_share(scope, unread.announced))
         try:
             if not unread.is_empty:
-                await self._receive(body, scope, unread)
+                await self._receive(body, unread, is_small=is_small)
                 body.content.seek(0)
             yield body
         finally:
             body.close()
 
-    async def _receive(self, body: Body, scope: HTTPScope, unread: "UnreadBody") -> None:
-        max_size = await self._max_size(scope, unread.announced)
-        is_small = unread.announced <= MAX_ANONYMOUS_SIZE
+    async def _receive(self, body: Body, unread: "UnreadBody", *, is_small: bool) -> None:
+        max_size = MAX_ANONYMOUS_SIZE if is_small else MAX_MEMBER_SIZE
         async with self._until_given_up(body, is_small=is_small):
             async for chunk in unread.chunks:
                 # Giving up small bodies makes no room on disk.
@@ -142,19 +150,21 @@ class BodyReader:
         oldest.close()
         return True
 
-    async def _max_size(self, scope: HTTPScope, announced: int) -> int:
-        if announced <= MAX_ANONYMOUS_SIZE:
-            return MAX_ANONYMOUS_SIZE
-        if announced > MAX_MEMBER_SIZE or not await self._may_upload(scope):
+    async def _disk_share(self, scope: HTTPScope, announced: int) -> ByteLimit:
+        """Returns the uploader's share of the disk. Raises RequestRefused: 413 too large, or nobody who may upload."""
+        if announced > MAX_MEMBER_SIZE or not (uploader := await self._find_uploader(scope)):
             raise RequestRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return MAX_MEMBER_SIZE
+        share = self._shares.get(uploader)
+        if share is None:
+            share = self._shares[uploader] = ByteLimit(self._share_size, within=self._disk)
+        return share
 
 
 class UnreadBody:
     """What is still to be read of a request's body.
 
     `announced` is the size in bytes that the client has announced, or 0. `chunks` are the bytes as they arrive. They raise
-    ClientDisconnected, and RequestRefused (408) if they take longer than `base_seconds` and a second for each `MIN_RATE` bytes.
+    ClientDisconnected, and RequestRefused (408) if they are behind `MIN_RATE` by more than `base_seconds`.
     """
 
     def __init__(self, headers: dict[bytes, bytes], receive: ASGIReceiveCallable, base_seconds: float) -> None:
@@ -179,18 +189,20 @@ class UnreadBody:
                     return
 
     async def _arriving_chunks(self, receive: ASGIReceiveCallable, base_seconds: float) -> AsyncIterator[bytes]:
-        started = asyncio.get_running_loop().time()
-        size = 0
+        now = asyncio.get_running_loop().time
+        until = now() + MAX_SECONDS
+        patience = base_seconds
         while True:
+            waits_since = now()  # the time that the hub takes for earlier chunks is not the client's
             try:
-                async with asyncio.timeout_at(started + min(base_seconds + size / MIN_RATE, MAX_SECONDS)):
+                async with asyncio.timeout_at(min(waits_since + patience, until)):
                     event = await receive()
             except TimeoutError:
                 raise RequestRefused(HTTPStatus.REQUEST_TIMEOUT) from None
             if event["type"] != "http.request":
                 raise ClientDisconnected
             chunk = event["body"]
-            size += len(chunk)
+            patience = min(patience - (now() - waits_since) + len(chunk) / MIN_RATE, base_seconds)
             self._awaits_continue = False
             yield chunk
             if not event["more_body"]:

@@ -32,7 +32,8 @@ from whatsapp_hub.server.responses import CHUNK, FileToSend, ResponseBuffer, sen
 from whatsapp_hub.server.threads import ThreadQueue
 
 MAX_ON_DISK = 4 * 2**30
-"""Bytes on disk of all requests that this process receives, and of all responses that it sends."""
+"""Bytes on disk of all requests that this process receives, and as many of all responses that it sends. Uploads take no space of
+responses."""
 MAX_COOKIE_BYTES = 8 * 2**10
 """Bytes of a request's cookies. Many proxies have the same limit."""
 MAX_ESCAPES = 128
@@ -62,9 +63,9 @@ class Site:
         self._django = django
         self._threads_for = threads_for
         self._files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="files")
-        self._disk = ByteLimit(disk)
+        self._response_disk = ByteLimit(disk)
         self._bodies = BodyReader(
-            may_upload=self._may_upload, files=self._files, disk=self._disk, memory=memory, base_seconds=base_seconds
+            find_uploader=self._find_uploader, files=self._files, disk=disk, memory=memory, base_seconds=base_seconds
         )
 
     async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -83,7 +84,7 @@ class Site:
 
     async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, body: Body) -> None:
         is_head = scope["method"] == "HEAD"
-        with closing(ResponseBuffer(self._disk)) as buffer:
+        with closing(ResponseBuffer(self._response_disk)) as buffer:
             work = partial(_run_site, self._django, build_environ(scope, body), buffer)
             running = await _start(self._threads_for(scope["path"]), _client(scope), work, receive)
             running.add_done_callback(buffer.finish)
@@ -101,15 +102,15 @@ class Site:
         if buffer.file:
             self._files.submit(buffer.file.close)
 
-    async def _may_upload(self, scope: HTTPScope) -> bool:
-        """Whether the request has the session of a user or, below /api/, an API key. Raises RequestRefused (503) if no thread is
-        free to check that."""
-        check: Callable[[], bool] | None = None
+    async def _find_uploader(self, scope: HTTPScope) -> str:
+        """Returns the user whose session the request has or, below /api/, the organization of its API key. Empty without either.
+        Raises RequestRefused (503) if no thread is free to look that up."""
+        find: Callable[[], str] | None = None
         if session_key := find_session_key(scope):
-            check = partial(_has_session, session_key)
+            find = partial(_find_user, session_key)
         elif scope["path"].startswith(PREFIX) and (api_key := _api_key(scope)):
-            check = partial(_is_api_key, api_key)
-        return check is not None and await self._threads_for(scope["path"]).run(_client(scope), check)
+            find = partial(_find_organization, api_key)
+        return await self._threads_for(scope["path"]).run(_client(scope), find) if find else ""
 
 
 async def _start(
@@ -156,13 +157,14 @@ def _begin_file(response: FileToSend, environ: dict[str, Any], buffer: ResponseB
         response.file.close()
 
 
-def _has_session(session_key: str) -> bool:
-    """Returns whether a user is signed in with this session. Must run in a thread."""
+def _find_user(session_key: str) -> str:
+    """Returns the user who is signed in with this session, or an empty text. Must run in a thread."""
     close_old_connections()
     try:
         request = HttpRequest()
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-        return get_user(request).is_authenticated
+        user = get_user(request)
+        return f"user {user.pk}" if user.is_authenticated else ""
     finally:
         close_old_connections()
 
@@ -173,11 +175,12 @@ def _api_key(scope: HTTPScope) -> str:
     return header.partition(" ")[2].strip() if header[:7].lower() == "bearer " else ""
 
 
-def _is_api_key(text: str) -> bool:
-    """Returns whether the API accepts this key. Must run in a thread."""
+def _find_organization(api_key: str) -> str:
+    """Returns the organization of this API key, or an empty text if the API does not accept it. Must run in a thread."""
     close_old_connections()
     try:
-        return find_key(text, timezone.now()) is not None
+        key = find_key(api_key, timezone.now())
+        return f"organization {key.organization_id}" if key else ""
     finally:
         close_old_connections()
 

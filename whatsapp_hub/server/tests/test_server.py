@@ -18,9 +18,11 @@ import uvicorn
 import uvloop
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.test import Client as Browser
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from organizations.tests.people import member
+from organizations.models import Organization, Role
+from organizations.tests.people import browser, member
 from whatsapp_hub import asgi
 from whatsapp_hub.server.bodies import MAX_IN_MEMORY
 from whatsapp_hub.server.connections import Connection
@@ -238,6 +240,73 @@ def test_a_full_disk_costs_no_small_body(organization) -> None:
         large = requests.post(server.address, data=bytes(300_000), headers={"Cookie": cookie}, timeout=5)
         assert large.status_code == 503
         assert small.send(b"a" * 10).status() == 200
+
+
+def unfinished_upload(server: Server, cookie: str, size: int) -> Client:
+    """Sends a large body but for its last thousand bytes."""
+    upload = head("/", f"Content-Length: {size}", f"Cookie: {cookie}", "Connection: close", method="POST")
+    return Client(server.port).send(upload, bytes(size - 1000))
+
+
+def test_unfinished_uploads_of_one_member_leave_disk_to_others(organization) -> None:
+    user, client = member(organization)
+    sessions = [session_of(each) for each in (client, browser(user))]
+    other = session_of(member(Organization.objects.create(organization_name="Outra"), Role.USER_ADMIN)[1])
+    with (
+        serving(digest, base_seconds=20, disk=4_000_000) as server,
+        closing([unfinished_upload(server, session, 490_000) for session in sessions * 4]) as uploads,
+    ):
+        until(lambda: sum(map(is_answered, uploads)) >= 7)
+        assert requests.post(server.address, data=bytes(400_000), headers={"Cookie": other}, timeout=10).status_code == 200
+        (left,) = (each for each in uploads if not is_answered(each))
+        assert left.send(bytes(1000)).status() == 200
+        assert {each.socket.recv(12) for each in uploads if each is not left} == {b"HTTP/1.1 503"}
+
+
+def session_of(client: Browser) -> str:
+    return f"sessionid={client.cookies['sessionid'].value}"
+
+
+def test_an_upload_that_was_fast_may_not_be_slow_later(organization) -> None:
+    cookie = session_of(member(organization)[1])
+    with serving(digest, base_seconds=0.5) as server:
+        upload = unfinished_upload(server, cookie, 2_000_000)  # four minutes at the lowest rate
+        until(lambda: is_answered(upload.send(b"a")), 20)
+        assert upload.status() == 408
+
+
+def test_a_slow_upload_that_never_stands_still_arrives(organization) -> None:
+    cookie = session_of(member(organization)[1])
+    pieces = [bytes(40_000)] * 5
+    with serving(digest, base_seconds=1.5) as server:
+        upload = Client(server.port).send(
+            head("/", "Content-Length: 200000", f"Cookie: {cookie}", "Connection: close", method="POST")
+        )
+        for piece in pieces:
+            time.sleep(0.5)
+            upload.send(piece)
+        assert hashlib.sha256(b"".join(pieces)).hexdigest().encode() in upload.read_all()
+
+
+def test_uploads_take_no_disk_of_responses(organization) -> None:
+    names = [f"n{number}" for number in range(8)]
+    cookies = [session_of(member(organization, name=name)[1]) for name in names]
+    written = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(30):
+            yield bytes(100_000)
+        written.set()
+
+    with (
+        serving(lambda request: StreamingHttpResponse(pieces()), base_seconds=20, disk=4_000_000) as server,
+        closing([unfinished_upload(server, cookie, 499_990) for cookie in cookies]),
+    ):
+        until(lambda: requests.post(server.address, bytes(200_000), headers={"Cookie": cookies[0]}, timeout=10).status_code == 503)
+        written.clear()
+        client = Client(server.port, receive_buffer=TINY).send(head("/", "Connection: close"))
+        assert written.wait(10)
+        client.close()
 
 
 def is_answered(client: Client, within: float = 0) -> bool:
