@@ -151,6 +151,7 @@ def served() -> Iterator[Hub]:
     gc.freeze()  # imported modules stay: collecting the rest takes a few milliseconds
     listener = socket.create_server(("127.0.0.1", 0))
     options: dict[str, Any] = {"log_level": "warning", "ws": "none", "http": Connection, "timeout_graceful_shutdown": 5}
+    options["proxy_headers"] = False  # asgi.py reads them
     server = uvicorn.Server(uvicorn.Config(asgi.application, **options))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
     thread.start()

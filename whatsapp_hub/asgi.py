@@ -42,13 +42,21 @@ def threads_for(path: str) -> ThreadQueue:
     return static_threads if is_static else page_threads
 
 
-site: Callable[[HTTPScope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]] = ProxyHeadersMiddleware(  # type: ignore[assignment]
-    Site(django_site, threads_for=threads_for),  # type: ignore[arg-type]
-    trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
-)
-
+site = Site(django_site, threads_for=threads_for)
 receiver = Receiver()
 streams = EventStreams()
+
+
+async def _serve_pages(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Serves the event streams and the Django site, which share what they have by the addresses of their clients."""
+    application = streams if streams.serves(scope["path"]) else site
+    await application(scope, receive, send)
+
+
+pages: Callable[[HTTPScope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]] = ProxyHeadersMiddleware(  # type: ignore[assignment]
+    _serve_pages,  # type: ignore[arg-type]
+    trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+)
 
 
 class Hub:
@@ -73,9 +81,7 @@ application = Hub()
 def _application_for(path: str) -> Callable[[HTTPScope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]:
     if path.startswith(PATH):
         return receiver
-    if path == HEALTHZ:
-        return respond_healthz
-    return streams if streams.serves(path) else site
+    return respond_healthz if path == HEALTHZ else pages
 
 
 async def _confirm_lifespan(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -23,6 +23,7 @@ from http import HTTPStatus
 from importlib import import_module
 from itertools import islice
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
@@ -55,6 +56,9 @@ parts."""
 MAX_STREAMS = 20_000
 MAX_STREAMS_PER_USER = 100
 """Streams of one user in one process. Further pages of the user poll."""
+MAX_CHECKS_PER_CLIENT = 4
+"""Checks of access that one client (an IP address) has in the queue of the threads at once. Its further checks wait for these, so
+made-up sessions do not delay the pages of others."""
 MAX_SEND_SECONDS = 2.0
 """Seconds for which a page that does not read may delay other pages."""
 
@@ -132,6 +136,8 @@ class EventStreams:
         self._tasks: set[asyncio.Task[None]] = set()
         self._updating: set[int] = set()
         """Organizations whose pages are being sent a revision."""
+        self._check_slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """By client. The checks that use or await them keep them."""
         self._access_threads = ThreadPoolExecutor(2, thread_name_prefix="streams-access")
         self._poll_threads = ThreadPoolExecutor(1, thread_name_prefix="streams-poll")
 
@@ -158,9 +164,10 @@ class EventStreams:
         self, scope: HTTPScope, organization_id: int, session_key: str, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         try:
-            page = await _run_in_thread(
-                self._access_threads, authorize_page, organization_id, session_key, _user_agent(scope), send
-            )
+            async with self._check_slots_of(scope):
+                page = await _run_in_thread(
+                    self._access_threads, authorize_page, organization_id, session_key, _user_agent(scope), send
+                )
         except (DatabaseError, InterfaceError):
             await _send_error(send, HTTPStatus.SERVICE_UNAVAILABLE)
             return
@@ -190,6 +197,10 @@ class EventStreams:
                     await page.send_event(CLOSED if page.has_lost_access else b"", is_last=True)
         finally:
             self._remove(page)
+
+    def _check_slots_of(self, scope: HTTPScope) -> asyncio.Semaphore:
+        client = scope.get("client")
+        return self._check_slots.setdefault(str(client[0]) if client else "", asyncio.Semaphore(MAX_CHECKS_PER_CLIENT))
 
     def _remove(self, page: OpenPage) -> None:
         pages = self._pages.get(page.organization_id, set())

@@ -74,7 +74,8 @@ class Listener:
 class DirectClient:
     """Opens a stream without a server, so that a test controls the order of events."""
 
-    def __init__(self, session_key: str, *, is_slow: bool = False, fails: bool = False) -> None:
+    def __init__(self, session_key: str, *, address: str = "", is_slow: bool = False, fails: bool = False) -> None:
+        self._address = address
         self._cookie = f"{settings.SESSION_COOKIE_NAME}={session_key}".encode()
         self._fails = fails
         self.received: list[bytes] = []
@@ -83,7 +84,8 @@ class DirectClient:
             self.continues.set()
 
     async def open(self, streams: EventStreams, organization_id: int) -> None:
-        scope: Any = {"path": f"/o/{organization_id}/events/", "method": "GET", "headers": [(b"cookie", self._cookie)]}
+        path, client = f"/o/{organization_id}/events/", (self._address, 1) if self._address else None
+        scope: Any = {"path": path, "method": "GET", "headers": [(b"cookie", self._cookie)], "client": client}
         await streams(scope, self._receive, self._send)
 
     async def until(self, line: bytes) -> None:
@@ -321,3 +323,38 @@ def test_polling_stops_after_the_last_page(organization: Organization, ana: User
         return False
 
     assert asyncio.run(scenario())
+
+
+def test_made_up_sessions_of_one_client_do_not_delay_the_pages_of_others(organization: Organization, ana: User) -> None:
+    session_key = cookies(ana)[settings.SESSION_COOKIE_NAME]
+
+    async def scenario() -> int:
+        streams = EventStreams()
+        made_up = [DirectClient(f"{number:032}", address="203.0.113.1") for number in range(1000)]
+        flood = [asyncio.create_task(each.open(streams, organization.pk)) for each in made_up]
+        await asyncio.sleep(0)
+        page = DirectClient(session_key, address="203.0.113.2")
+        serving = asyncio.create_task(page.open(streams, organization.pk))
+        await page.started.wait()
+        before = sum(each.done() for each in flood)
+        page.disconnects.set()
+        await asyncio.gather(serving, *flood)
+        return before
+
+    assert asyncio.run(scenario()) < 100
+
+
+def test_pages_behind_a_proxy_are_told_apart_by_the_address_that_it_forwards(
+    hub: Hub, organization: Organization, ana: User
+) -> None:
+    headers = {"X-Forwarded-For": "203.0.113.7"}
+    seen: list[Any] = []
+
+    class Seen(EventStreams):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            seen.append(scope["client"][0])
+            await super().__call__(scope, receive, send)
+
+    asgi.streams = Seen()
+    assert hub.get(f"/o/{organization.pk}/events/", headers=headers).status_code == 404
+    assert seen == ["203.0.113.7"]
