@@ -7,5 +7,6 @@ retention          deletes what is kept for a certain time only
 organization_end   deletes an organization for good, after a time in which it can be cancelled
 pages              the page of the data protection officer
 export_deletion    stops exports of one person, and deletes their files
+shared_files       which stored files no other row has
 related_rows       the rows that belong to contacts, of all models
 """

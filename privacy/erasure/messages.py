@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import Q
 
 from api.models import SendRequest
-from bots.models import BotFile
 from chats.conversations.reactions_and_edits import ACTION_KINDS
 from chats.media.file_storage import delete_stored_files
 from chats.models import (
@@ -28,6 +27,7 @@ from organizations.models import StorageUse
 from organizations.storage import record_stored_file
 from privacy.erasure.person import PersonToErase, grouped
 from privacy.erasure.words import erase_words
+from privacy.shared_files import stored_names, without_other_rows
 
 BATCH = 200
 """Messages of one transaction."""
@@ -53,8 +53,8 @@ def erase_messages(person: PersonToErase, organization_id: int) -> dict[str, int
     if not messages:
         return None
     attachments = list(_attachments_of(messages))
-    files = _own_files(attachments)
-    delete_stored_files(files)  # first, because after a kill no row would name them
+    files = without_other_rows(attachments, organization_id=organization_id)
+    delete_stored_files(stored_names(files))  # first, because after a kill no row would name them
     return run_in_transaction(partial(_erase, person, organization_id, messages, attachments, files))
 
 
@@ -68,20 +68,20 @@ def _erase(
     organization_id: int,
     messages: Sequence[Message],
     attachments: Sequence[Attachment],
-    files: Collection[str],
+    files: Collection[Attachment],
 ) -> dict[str, int]:
     _lock(person)
     ids = [message.pk for message in messages]
     _erase_in_groups(person, messages)
     erase_words(organization_id=organization_id, numbers=person.numbers, contacts=person.contacts, messages=messages)
     statuses = sum(erase_statuses(number, wamids) for number, wamids in _wamids_of(messages).items())
-    _free_storage(organization_id, attachments, files)
+    _free_storage(organization_id, files)
     Attachment.objects.filter(pk__in=[each.pk for each in attachments]).delete()
     SendRequest.objects.filter(token__in=[each.callback_data for each in messages if _is_uuid(each.callback_data)]).delete()
     ChangedText.objects.filter(message_id__in=ids).delete()
     QueuedMessage.objects.filter(pk__in=ids, attempted_at=None).delete()
     erased, _ = Message.objects.filter(pk__in=ids, outgoing=None).delete()
-    return {"messages": erased, "statuses": statuses, "files": len(files)}
+    return {"messages": erased, "statuses": statuses, "files": len(stored_names(files))}
 
 
 def erase_statuses(number: str, wamids: Collection[str]) -> int:
@@ -96,15 +96,15 @@ def erase_files_of(number: str, names: Collection[str], organization_id: int) ->
     attachments = list(Attachment.objects.filter(phone_number__phone_number_id=number, message_name__in=names))
     if not attachments:
         return 0
-    files = _own_files(attachments)
-    delete_stored_files(files)
+    files = without_other_rows(attachments, organization_id=organization_id)
+    delete_stored_files(stored_names(files))
 
     def delete_rows() -> None:
-        _free_storage(organization_id, attachments, files)
+        _free_storage(organization_id, files)
         Attachment.objects.filter(pk__in=[each.pk for each in attachments]).delete()
 
     run_in_transaction(delete_rows)
-    return len(files)
+    return len(stored_names(files))
 
 
 def _lock(person: PersonToErase) -> None:
@@ -122,19 +122,11 @@ def _attachments_of(messages: Iterable[Message]) -> Iterable[Attachment]:
         yield from Attachment.objects.filter(phone_number__phone_number_id=number, message_name__in=names)
 
 
-def _own_files(attachments: Iterable[Attachment]) -> set[str]:
-    """Returns the names of the files in the storage, without those of bots, which other conversations have too."""
-    names = {str(name) for each in attachments for name in (each.file.name, each.thumbnail.name) if name}
-    shared = BotFile.objects.filter(Q(file__in=names) | Q(thumbnail__in=names)).values_list("file", "thumbnail")
-    return names - {name for pair in shared for name in pair}
-
-
-def _free_storage(organization_id: int, attachments: Iterable[Attachment], files: Collection[str]) -> None:
-    """Takes the files off the storage use. A message that was sent again has the same file."""
-    sizes = {each.file.name: each.size or 0 for each in attachments if each.file.name in files}
-    stored = Attachment.objects.filter(pk__in=[each.pk for each in attachments]).exists()
-    if sizes and stored and StorageUse.objects.filter(organization=organization_id).exists():
-        record_stored_file(organization_id=organization_id, size=-sum(sizes.values()))
+def _free_storage(organization_id: int, files: Collection[Attachment]) -> None:
+    """Takes the files off the storage use, unless another worker has done it."""
+    stored = Attachment.objects.filter(pk__in=[each.pk for each in files]).exists()
+    if stored and StorageUse.objects.filter(organization=organization_id).exists():
+        record_stored_file(organization_id=organization_id, size=-sum(each.size or 0 for each in files))
 
 
 def _is_uuid(text: str | None) -> bool:

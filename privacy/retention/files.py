@@ -1,7 +1,7 @@
 """Deletes the files of old messages. The messages stay, and say that their file was deleted.
 
-A stored file may belong to several messages, to a bot, and to what a program uploaded. It is deleted from the storage with the last
-row that has it, after the transaction: a worker that dies in between leaves a file without a row, never a row without its file.
+A stored file is deleted from the storage with the last row that has it (`privacy.shared_files`), after the transaction: a worker
+that dies in between leaves a file without a row, never a row without its file.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -10,8 +10,6 @@ from functools import partial
 
 from django.db.models import Min
 
-from api.models import Media
-from bots.models import BotFile
 from chats.media.file_storage import delete_files
 from chats.media.message_files import MAY_HAVE_FILE
 from chats.models import Attachment, Message, MessageStatus
@@ -22,6 +20,7 @@ from organizations.live.revisions import publish_revisions
 from organizations.models import PhoneNumber
 from organizations.storage import record_stored_file
 from privacy.models import PrivacySettings
+from privacy.shared_files import stored_names, without_other_rows
 
 STEP = 500
 """Files of one transaction."""
@@ -95,11 +94,7 @@ def _prune_step(number: PhoneNumber, names: Collection[str]) -> tuple[int, list[
 
 def _release(attachments: Sequence[Attachment], organization_id: int) -> list[str]:
     """Returns the names of those files of these rows that no other row has, and frees their quota."""
-    by_name = {each.file.name: each for each in attachments if each.file.name}
-    shared = set(Attachment.objects.filter(file__in=by_name).values_list("file", flat=True))
-    for model in (BotFile, Media):
-        shared |= set(model._default_manager.filter(organization=organization_id, file__in=by_name).values_list("file", flat=True))
-    free = [each for name, each in by_name.items() if name not in shared]
+    free = without_other_rows(attachments, organization_id=organization_id)
     if free:
         record_stored_file(organization_id=organization_id, size=-sum(each.size or 0 for each in free))
-    return [name for each in free for name in (each.file.name, each.thumbnail.name) if name]
+    return stored_names(free)

@@ -1,19 +1,24 @@
 """Erasing one person: nothing of them is left in any table or file, and nothing comes back. Others keep theirs."""
 
 import gzip
+import uuid
 import zlib
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from api.media.uploads import sendable_file, store_media
 from chats.exports.export_lane import LANE as EXPORTS
 from chats.exports.services import ExportRequest, start_export
-from chats.models import Export, ExportPart, ExportProblem, Message, QueuedMessage, StatusEvent
+from chats.media.submitted_files import read_submitted_file
+from chats.models import Attachment, Export, ExportPart, ExportProblem, Message, MessageStatus, Origin, QueuedMessage, StatusEvent
+from chats.outbox.message_queue import queue_message
 from chats.text_search.results import find_texts
 from chats.text_search.words import SearchQuery
 from conftest import apply_all
@@ -21,13 +26,14 @@ from contacts.conftest import sign_in
 from contacts.models import Contact, ContactImport
 from events.models import EventDelivery
 from organizations.models import PhoneNumber, Role
+from organizations.storage import storage_used
 from privacy.erasure.lane import LANE
 from privacy.erasure.requests import AlreadyErasing, request_erasure
 from privacy.erasure.tests.person import OTHER, PHONE, VALUES, inbound, status, store_person
 from privacy.models import Erasure
 from privacy.tests.search import traces
 from webhooks.models import HeldItem, Webhook
-from webhooks.tests.bodies import HOUR, START
+from webhooks.tests.bodies import HOUR, START, text_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -154,6 +160,33 @@ def test_files_with_all_conversations_are_deleted(contact) -> None:
     assert not any(default_storage.exists(name) for name in names)
     export.refresh_from_db()
     assert (export.status, export.problem) == (Export.Status.ENDED, ExportProblem.ERASED)
+
+
+def test_a_file_that_others_have_too_is_deleted_with_the_last_of_them(post_and_apply, organization) -> None:
+    sign_in(organization, Role.USER_ADMIN)
+    post_and_apply(text_body("w1", START, sender=PHONE), text_body("w2", START, sender=OTHER))
+    one, other = (Contact.objects.get(wa_id=phone) for phone in (PHONE, OTHER))
+    uploaded = read_submitted_file(SimpleUploadedFile("catálogo.pdf", b"%PDF-1.4\n%%EOF\n"))
+    media = store_media(organization=organization, submitted=uploaded, now=timezone.now())
+    for contact in (one, other):
+        send_file(contact, sendable_file(organization=organization, pk=media.pk, kind="document", now=timezone.now()))
+    erase(one)
+    run_erasures()
+    assert Attachment.objects.count() == 1
+    assert default_storage.exists(media.file.name)
+    assert storage_used(organization) == media.size
+    media.delete()  # what the chore does with one that has expired
+    erase(other)
+    run_erasures()
+    assert not default_storage.exists(media.file.name)
+    assert storage_used(organization) == 0
+
+
+def send_file(contact: Contact, file: Any) -> None:
+    document = {"type": "document", "document": {"filename": file.file_name}}
+    row = queue_message(contact=contact, message=document, token=uuid.uuid4(), origin=Origin.API, now=timezone.now(), file=file)
+    QueuedMessage.objects.filter(pk=row.pk).delete()
+    Message.objects.filter(pk=row.pk).update(message_status=MessageStatus.SENT)
 
 
 def test_words_of_others_are_still_found(contact) -> None:
