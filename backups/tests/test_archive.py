@@ -1,5 +1,6 @@
 """The archive has each webhook, whatever the order of commits and wherever the writer dies."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from django.utils import timezone
 
 from backups.webhook_archive.reader import Archive
 from backups.webhook_archive.writer import ArchiveInUse, ArchiveWriter
+from contacts.models import Contact
+from contacts.tombstones.models import Tombstone
+from privacy.erasure.requests import request_erasure
 from webhooks.models import Webhook
 from webhooks.tests.bodies import text_body
 
@@ -89,6 +93,16 @@ def test_the_bytes_of_a_body_stay_the_same(hub, numbers, tmp_path) -> None:
     writer.write_new()
     writer.close()
     assert [each.body for each in Archive(tmp_path).webhooks(LONG_AGO)] == [body, b"\xff\xfe"]
+
+
+def test_each_erasure_is_written_although_the_clock_of_a_phone_was_ahead(post_and_apply, organization, writer, tmp_path) -> None:
+    ahead = int(time.time()) + 120
+    post_and_apply(text_body("w1", ahead, sender="556181500586"), text_body("w2", ahead - 120, sender="556181500587"))
+    for contact in Contact.objects.order_by("wa_id"):
+        request_erasure(organization=organization, contact=contact, by=None, now=timezone.now())
+        writer.write_new()
+    found = Archive(tmp_path).erasures(LONG_AGO)[organization.pk]
+    assert len(found.tombstones) == Tombstone.objects.count() == 2
 
 
 def test_one_process_writes(writer, tmp_path) -> None:

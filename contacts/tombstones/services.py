@@ -1,7 +1,7 @@
 """Writes tombstones."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cloud_api.payloads.erasure import Period
 from contacts.tombstones.digests import digest_of_bsuid, digest_of_phone, new_tombstone_key
@@ -28,8 +28,10 @@ def restore_tombstones(
 def add_tombstones(*, organization: Organization, phones: dict[str, Period], bsuids: dict[str, Period], until: datetime) -> None:
     """Stores the hashes of these identifiers, and that somebody of the organization was erased. Of a person who is erased again,
     the later time counts. Must run in a transaction in which the organization's row is locked."""
+    if organization.erased_until:  # also if the phone of the person before was ahead: others see by it that tombstones were added
+        until = max(until, organization.erased_until + timedelta(microseconds=1))
     organization.tombstone_key = organization.tombstone_key or new_tombstone_key()
-    organization.erased_until = max(filter(None, (organization.erased_until, until)))
+    organization.erased_until = until
     organization.save(update_fields=["tombstone_key", "erased_until"])
     key = organization.tombstone_key
     periods = {digest_of_phone(key, phone): period for phone, period in phones.items()}

@@ -84,7 +84,8 @@ class Organization(models.Model):
     tombstone_key = EncryptedTextField(default="", db_default="", editable=False)
     """The key of the hashes in tombstones (`contacts.tombstones`). Empty until the first person was erased."""
     erased_until = models.DateTimeField(null=True, editable=False)
-    """When a person of the organization was last erased. Null: never, and there are no tombstones to look for."""
+    """When a person of the organization was last erased, or the time of the last message of an erased person, if that is later. It
+    increases with each erasure. Null: never, and there are no tombstones to look for."""
 
     webhooks_pruned_until = models.DateTimeField(null=True, editable=False)
     """Webhooks that arrived before this time may be deleted (docs/privacy.md). So a rebuild keeps what they contained."""
