@@ -21,8 +21,6 @@ from bots.models import AutomaticMessages
 from contacts.consent.words import MarketingWords, words_of
 from organizations.models import Organization, PhoneNumber
 
-MESSAGES = ("greeting", "away", "handed_over", "handed_over_away", "reminder", "opted_out")
-"""Columns of AutomaticMessages that are messages."""
 PART_NAMES = {
     "greeting": _("Greeting"),
     "away": _("Outside business hours"),
@@ -91,7 +89,7 @@ class AutomaticForms:
                 refusal=(refusals or {}).get(name, ""),
                 prefix=name,
             )
-            for name in MESSAGES
+            for name in AutomaticMessages.MESSAGES
         }
         days = WORDS.get(get_language() or "", WORDS["pt-br"]).days
         self.days = [

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bots.automatic.forms import STORED
-from bots.automatic.page_forms import MESSAGES, AutomaticForms
+from bots.automatic.page_forms import AutomaticForms
 from bots.automatic.previews import (
     LATEST_CONTACTS,
     example_contact,
@@ -24,6 +24,7 @@ from bots.automatic.previews import (
 )
 from bots.automatic.services import load_automatic, save_automatic, zone_of
 from bots.files.stored_files import files_of, read_and_store
+from bots.models import AutomaticMessages
 from chats.media.file_names import submitted_name
 from cloud_api.messages import InvalidMessage
 from contacts.lists.contact_list import ContactFilters, list_contacts
@@ -98,7 +99,7 @@ def _with_stored_files(request: HttpRequest, access: Access) -> tuple[QueryDict,
     """Stores the files that were uploaded. Returns what was posted, with the keys of the files, so that the form keeps them if it
     comes back with errors, and the reasons why files were refused, by message."""
     typed, refusals = request.POST.copy(), {}
-    for name in MESSAGES:
+    for name in AutomaticMessages.MESSAGES:
         uploaded = request.FILES.get(f"{name}-upload")
         if not isinstance(uploaded, UploadedFile):
             continue

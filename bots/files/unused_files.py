@@ -17,7 +17,6 @@ from organizations.storage import record_stored_file
 
 RETENTION = timedelta(days=30)
 """A file may be uploaded long before a message names it."""
-AUTOMATIC = ("greeting", "away", "handed_over", "handed_over_away", "reminder")
 
 
 def delete_unused_files() -> int:
@@ -45,7 +44,8 @@ def unused_keys(organization_id: int, keys: Set[str]) -> set[str]:
 def _documents(organization_id: int) -> Iterator[Any]:
     """Yields all JSON of the organization that may name files."""
     yield from Bot.objects.filter(organization=organization_id).values_list("draft", "undo", "redo").iterator()
-    yield from AutomaticMessages.objects.filter(number__organization=organization_id).values_list(*AUTOMATIC).iterator()
+    automatic = AutomaticMessages.objects.filter(number__organization=organization_id)
+    yield from automatic.values_list(*AutomaticMessages.MESSAGES).iterator()
     yield from BotVersion.objects.filter(bot__organization=organization_id).values_list("document", flat=True).iterator()
 
 

@@ -17,6 +17,9 @@ class AutomaticMessages(models.Model):
     The columns of messages are messages of flows (docs/bots-format.md), with placeholders; null: none.
     """
 
+    MESSAGES = ("greeting", "away", "handed_over", "handed_over_away", "reminder", "opted_out")
+    """The columns that are messages."""
+
     number = models.OneToOneField(PhoneNumber, primary_key=True, on_delete=models.CASCADE, related_name="+")
     greeting: "models.JSONField[Any, Any]" = models.JSONField(_("greeting"), null=True)
     greeting_is_on = models.BooleanField(default=False)

@@ -10,7 +10,6 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bots.automatic.page_forms import MESSAGES
 from bots.models import AutomaticMessages, Bot, BotFile, BotVersion
 from chats.models import Message
 from conftest import html_of
@@ -57,7 +56,7 @@ def values(**changes: Any) -> dict[str, Any]:
         "closed-TOTAL_FORMS": 1,
         "closed-INITIAL_FORMS": 0,
     }
-    posted |= {f"{name}-text": "" for name in MESSAGES}
+    posted |= {f"{name}-text": "" for name in AutomaticMessages.MESSAGES}
     return {name: value for name, value in (posted | changes).items() if value is not None}
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
+from django.db.models import JSONField
 from django.utils import timezone
 
 from bots.answering.tests.conftest import now, publish  # noqa: F401  a fixture
 from bots.editor.drafts import draft_of, replace_draft, undo
 from bots.files.tests.conftest import PDF, Store, photo
 from bots.files.tests.test_sending import downloaded
-from bots.files.unused_files import AUTOMATIC, delete_unused_files
+from bots.files.unused_files import delete_unused_files
 from bots.models import AutomaticMessages, Bot, BotFile, BotVersion
 from chats.conftest import JOELMA
 from chats.models import QueuedMessage
@@ -141,7 +142,7 @@ def test_a_file_in_an_old_version_stays_and_goes_with_the_bot(store: Store, orga
     assert delete_unused_files() == 1
 
 
-@pytest.mark.parametrize("column", AUTOMATIC)
+@pytest.mark.parametrize("column", AutomaticMessages.MESSAGES)
 def test_a_file_in_an_automatic_message_stays(store: Store, organization, number, column: str) -> None:
     """Also while the message is switched off."""
     AutomaticMessages.objects.create(number=number, **{column: media(store(organization))})
@@ -153,8 +154,8 @@ def test_a_file_in_an_automatic_message_stays(store: Store, organization, number
 
 
 def test_all_columns_of_automatic_messages_are_searched() -> None:
-    messages = {field.name for field in AutomaticMessages._meta.get_fields() if field.name.endswith(("greeting", "away", "over"))}
-    assert {*messages, "reminder"} == set(AUTOMATIC)
+    messages = {field.name for field in AutomaticMessages._meta.get_fields() if isinstance(field, JSONField) and field.null}
+    assert messages == set(AutomaticMessages.MESSAGES)
 
 
 def test_the_file_of_a_queued_message_is_sent_although_nothing_names_it(
