@@ -15,7 +15,7 @@ from bots.automatic.services import hours_of, load_automatic
 from bots.flows.flow import Flow, read_flow
 from bots.flows.turns.events import Facts
 from bots.flows.turns.state import read_time
-from bots.models import AutomaticMessages, AutomaticMessageSent, Bot, BotConversation, BotKind, BotVersion
+from bots.models import AutomaticMessages, AutomaticMessageSent, Bot, BotConversation, BotKind, BotVersion, BotWebCall
 from bots.webhook_bots.settings import WebhookSettings
 from chats.models import Message
 from chats.outbox.marketing import TemplateName, marketing_templates
@@ -50,6 +50,9 @@ class Conversation:
     now: datetime
     refused_templates: frozenset[TemplateName] = frozenset()
     """Marketing templates, if the contact has stopped marketing messages."""
+    is_call_lost: bool = False
+    """Whether the flow waits for a web call that is not under way any more: its result came while the bot was not in charge, or
+    went with the call at a restore or a merge."""
 
     @cached_property
     def facts(self) -> Facts:
@@ -76,8 +79,8 @@ class Conversation:
     @property
     def running_version_id(self) -> int | None:
         """The version with which the conversation goes on, if the state belongs to the present session or continues over
-        sessions."""
-        if self.stored is None or not self.stored.flow_state.get("step"):
+        sessions. None if nothing can end what the flow waits for: then it begins again."""
+        if self.stored is None or not self.stored.flow_state.get("step") or self.is_call_lost:
             return None
         is_continued = published_flow(self.stored.version_id).flow.continues
         return self.stored.version_id if is_continued or self._is_of_present_session(self.stored) else None
@@ -146,6 +149,7 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
     sessions = _sessions(contacts.values())
     labels = _labels(contacts)
     refused = _refused_templates(contacts.values(), numbers)
+    lost_calls = _lost_calls(stored)
     return [
         Conversation(
             contact=contact,
@@ -158,6 +162,7 @@ def load_conversations(contacts: Mapping[int, Contact], now: datetime) -> list[C
             labels=labels.get(contact.pk, ()),
             now=now,
             refused_templates=refused.get(contact.pk, frozenset()),
+            is_call_lost=contact.pk in lost_calls,
         )
         for contact in contacts.values()
     ]
@@ -170,6 +175,15 @@ def _refused_templates(contacts: Iterable[Contact], numbers: Mapping[str, PhoneN
         return {}
     templates = marketing_templates({key: numbers[key] for key in stopped.values()}.values())
     return {pk: frozenset(templates.get(key, ())) for pk, key in stopped.items()}
+
+
+def _lost_calls(stored: Mapping[int, BotConversation]) -> set[int]:
+    """Returns the contacts whose flows wait for calls that are gone. Costs a query only if a flow waits for a call."""
+    awaited = {pk: row.flow_state.get("call_id") for pk, row in stored.items() if row.flow_state.get("waits_for") == "call"}
+    if not awaited:
+        return set()
+    under_way = set(BotWebCall.objects.filter(contact__in=awaited).values_list("contact", "call_id"))
+    return {pk for pk, call_id in awaited.items() if (pk, call_id) not in under_way}
 
 
 def _states_of_messages(contacts: Collection[Contact]) -> dict[int, BotConversation]:

@@ -196,13 +196,14 @@ def decide_timer(conversation: Conversation) -> TurnResult:
     stored = conversation.stored
     state = stored.flow_state if stored else {}
     result = TurnResult(conversation, f"timer:{conversation.contact.pk}:{state.get('timer')}")
-    if _is_bots(conversation) and not conversation.contact.blocked_at:
+    if _is_bots(conversation):
         _run(conversation, result, lambda: TimedOut(now=conversation.now, facts=conversation.facts, chance=result.chance))
     return result
 
 
 def decide_call(conversation: Conversation, call_id: str, *, ok: bool, status: int, body: bytes) -> TurnResult:
-    """Returns how the flow goes on with the result of a web call. Nothing, if a person is in charge by now."""
+    """Returns how the flow goes on with the result of a web call. Nothing, if a person is in charge by now: then the flow begins
+    again when the bot is."""
     result = TurnResult(conversation, f"call:{conversation.contact.pk}:{call_id}")
 
     def event() -> CallEnded:
@@ -230,8 +231,9 @@ def _follow_choice(conversation: Conversation, result: TurnResult) -> None:
 
 
 def _is_bots(conversation: Conversation) -> bool:
-    """Whether the bot is in charge, and was chosen to be."""
-    return conversation.contact.owner == Owner.BOT == chosen_owner(conversation.contact)
+    """Whether the bot is in charge, was chosen to be, and may answer."""
+    contact = conversation.contact
+    return contact.owner == Owner.BOT == chosen_owner(contact) and contact.blocked_at is None
 
 
 def _return_to_bot(conversation: Conversation, result: TurnResult) -> None:

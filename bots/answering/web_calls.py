@@ -125,10 +125,12 @@ LANE = SideLane(
 def _store(task: CallTask, outcome: CallOutcome) -> None:
     now = timezone.now()
     contacts = lock_contacts([task.contact_id])
-    if not BotWebCall.objects.filter(pk=task.pk).delete()[0]:
+    call = BotWebCall.objects.filter(pk=task.pk)
+    if not call.exists():
         return  # another worker was faster
     conversations = load_conversations(contacts, now)
     result = partial(decide_call, call_id=task.call_id, ok=outcome.ok, status=outcome.status, body=outcome.body)
+    call.delete()  # after the conversation was loaded: without its call, the flow does not go on
     store_results([result(each) for each in conversations], now)
 
 

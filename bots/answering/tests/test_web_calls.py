@@ -13,8 +13,12 @@ from bots.answering import turns
 from bots.answering.tests.conftest import customer, now, sent_texts, text
 from bots.models import BotWebCall
 from bots.web_requests.allow_list import AllowList
-from chats.conversations.ownership import take_over
+from chats.conversations.contact_columns import merge_conversations
+from chats.conversations.done_and_blocked import block
+from chats.conversations.ownership import hand_back, take_over
 from conftest import apply_all
+from contacts.models import Contact
+from jobs.transactions import run_in_transaction
 from webhooks.processing import pipeline
 from webhooks.tests.bodies import text_body
 
@@ -102,16 +106,59 @@ def test_a_web_call_into_the_own_network_is_refused(publish, post_and_apply, sho
     assert shop.requests == []
 
 
-def test_a_result_that_comes_after_a_person_took_over_sends_nothing(publish, hub, shop, ana_of_the_team) -> None:
+def begin_call(publish, hub, shop) -> None:
+    """A customer writes, and the flow waits for the result of a call that is not made yet."""
     publish(order_flow(shop.url))
     hub.deliver(text("w1", "oi", now()))
     for lane in (*pipeline.LANES, turns.LANE):
         lane.run_once()
     assert BotWebCall.objects.count() == 1
+
+
+def test_a_result_that_comes_after_a_person_took_over_sends_nothing(publish, hub, shop, ana_of_the_team) -> None:
+    begin_call(publish, hub, shop)
     take_over(contact=customer(), by=ana_of_the_team, now=timezone.now())
     apply_all()
     assert sent_texts() == []
     assert not BotWebCall.objects.exists()
+
+
+def test_a_flow_whose_result_came_while_a_person_was_in_charge_begins_again(
+    publish, hub, post_and_apply, shop, ana_of_the_team
+) -> None:
+    begin_call(publish, hub, shop)
+    take_over(contact=customer(), by=ana_of_the_team, now=timezone.now())
+    apply_all()
+    hand_back(contact=customer(), by=ana_of_the_team, now=timezone.now())
+    post_and_apply(text("w2", "e então?", now() + 1))
+    assert sent_texts() == ["Pedido enviado."]
+
+
+def test_a_flow_that_waits_for_a_call_of_a_merged_contact_begins_again(publish, hub, post_and_apply, shop, number) -> None:
+    begin_call(publish, hub, shop)
+    absorbed, phone = customer(), customer().wa_id
+    kept = Contact.objects.create(create_for_phone_number=number, bsuid="BR.1", profile="bot", activate_bot=True, owner="bot")
+    run_in_transaction(lambda: merge_conversations(kept, absorbed, timezone.now()))
+    Contact.objects.update(wa_id=phone, wa_id_at=timezone.now())
+    post_and_apply(text("w2", "e então?", now() + 1))
+    assert sent_texts() == ["Pedido enviado."]
+
+
+def test_a_customer_who_writes_during_a_call_waits_for_its_result(publish, hub, shop) -> None:
+    begin_call(publish, hub, shop)
+    hub.deliver(text("w2", "e então?", now() + 1))
+    for lane in (*pipeline.LANES, turns.LANE):
+        lane.run_once()
+    assert BotWebCall.objects.count() == 1
+    apply_all()
+    assert sent_texts() == ["Pedido enviado."]
+
+
+def test_a_contact_that_is_blocked_during_a_call_gets_no_answer(publish, hub, shop, ana_of_the_team) -> None:
+    begin_call(publish, hub, shop)
+    block(contact=customer(), by=ana_of_the_team, now=timezone.now())
+    apply_all()
+    assert sent_texts() == []
 
 
 def test_customers_of_one_batch_get_their_own_answers(publish, hub, numbers, shop) -> None:
