@@ -57,10 +57,12 @@ def _end_requests(ids: Collection[int]) -> int:
 
 
 def _end_waiting_flows() -> int:
-    """Ends flows that would go on without the customer. The customer's next message begins the flow again."""
+    """Ends flows that would go on without the customer. The customer's next message begins the flow again. The rows stay: without
+    one, the state would be read from the messages."""
     calling = BotWebCall.objects.values("contact")
     waiting = BotConversation.objects.filter(Q(state=State.DUE) | Q(pk__in=calling))
-    count = _in_steps(waiting, lambda ids: BotConversation.objects.filter(pk__in=ids).delete()[0])
+    ended: dict[str, Any] = {"flow_state": {"ended": True}, "state": State.WAITING, "lease_token": None, "attempts": 0}
+    count = _in_steps(waiting, lambda ids: BotConversation.objects.filter(pk__in=ids).update(**ended))
     _in_steps(BotWebCall.objects.all(), lambda ids: BotWebCall.objects.filter(pk__in=ids).delete()[0])
     return count
 

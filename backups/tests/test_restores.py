@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from backups.tests.conftest import restore
 from bots.answering.tests.conftest import MENU
+from bots.models import BotConversation
 from chats.models import BotTurn, Message, MessageStatus, QueuedMessage, SendQueue
 from chats.outbox.tests.steps import write
 from conftest import apply_all, run_worker
@@ -120,6 +121,18 @@ def test_bots_do_not_answer_what_was_written_before(talk, publish, make_backup: 
     time.sleep(1.1)
     talk(text_body("wamid.3", now(), sender=CLARA))
     assert Message.objects.filter(is_user_message=False).values_list("contact__wa_id", flat=True).get() == CLARA
+
+
+def test_flows_that_waited_for_a_timer_begin_again(talk, publish, make_backup: Backup) -> None:
+    publish(MENU)
+    talk(text_body("wamid.1", now() - 5))
+    assert BotConversation.objects.get().state == "due"
+    restore(make_backup())
+    assert BotConversation.objects.get().state == "waiting"
+    time.sleep(1.1)
+    talk(text_body("wamid.2", now()))
+    assert [row.content for row in Message.objects.filter(is_user_message=False)] == ["Olá! Como podemos ajudar?"] * 2
+    assert Contact.objects.get().owner == "bot"
 
 
 def test_events_are_not_reported_again(talk, add, make_backup: Backup, archive: Archive) -> None:
