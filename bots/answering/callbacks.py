@@ -90,7 +90,7 @@ def _take(known: BotRequest, answer: RemoteAnswer, body: bytes, now: datetime) -
         request.problem = request.reason = ""  # of an attempt before
         exchange = Exchange(answer=answer, status=request.status, seconds=request.seconds)
         outcome = finish_request(request, contacts.get(request.contact_id or 0), exchange, now)
-        if outcome in (Outcome.OVERTAKEN, Outcome.PERSON, Outcome.OTHER_BOT):
+        if outcome in (Outcome.OVERTAKEN, Outcome.PERSON, Outcome.OTHER_BOT, Outcome.FAILED):
             result = CallbackResult(HTTPStatus.CONFLICT, str(TOO_LATE[outcome]))
     _log(request, result, body, now)
     return result

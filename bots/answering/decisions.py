@@ -166,17 +166,16 @@ class TurnResult:
 
 
 def decide_turn(conversation: Conversation, rows: Sequence[Message], *, is_late: bool) -> TurnResult:
-    """Returns the answer to these messages of the customer, which came together, in order of time. Late messages get no answer, but
-    the team is told that the customer waits."""
+    """Returns the answer to these messages of the customer, which came together, in order of time. Late messages get no answer, nor
+    do those to an inactive number, but the team is told that the customer waits."""
     contact = conversation.contact
     result = TurnResult(conversation, f"{rows[-1].phone_number_id}:{rows[-1].wamid}")
     if contact.blocked_at or contact.owner == Owner.META_AGENT:
         return result
     _follow_choice(conversation, result)
     _return_to_bot(conversation, result)
-    if is_late:
-        if result.owner in (Owner.BOT, Owner.AI):
-            result.change_owner(Owner.WAITING, OwnerReason.LATE)
+    if is_late or not conversation.number.is_applied:
+        _leave_to_person(result, OwnerReason.LATE)
         return result
     _add_automatic(conversation, rows, result)
     if AutomaticKind.OPTED_OUT in result.automatic_kinds and _is_only_confirmed(conversation, rows):
@@ -201,26 +200,43 @@ def decide_timer(conversation: Conversation) -> TurnResult:
     return result
 
 
-def decide_call(conversation: Conversation, call_id: str, *, ok: bool, status: int, body: bytes) -> TurnResult:
+def decide_call(
+    conversation: Conversation, call_id: str, *, is_late: bool, ok: bool, status: int, body: bytes
+) -> TurnResult:
     """Returns how the flow goes on with the result of a web call. Nothing, if a person is in charge by now: then the flow begins
-    again when the bot is."""
+    again when the bot is. If the result is late or the number inactive, the customer waits for a person."""
     result = TurnResult(conversation, f"call:{conversation.contact.pk}:{call_id}")
+    is_awaited = conversation.stored is not None and conversation.stored.flow_state.get("call_id") == call_id
 
     def event() -> CallEnded:
         facts, chance = conversation.facts, result.chance
         return CallEnded(now=conversation.now, facts=facts, call_id=call_id, ok=ok, status=status, body=body, chance=chance)
 
-    if _is_bots(conversation):
+    if is_awaited and (is_late or not conversation.number.is_applied):
+        _leave_to_person(result, OwnerReason.LATE)
+    elif _is_bots(conversation):
         _run(conversation, result, event)
+    return result
+
+
+def decide_late(conversation: Conversation, key: str) -> TurnResult:
+    """Returns what happens when an answer comes too late to be sent: the customer waits for a person."""
+    result = TurnResult(conversation, key)
+    _leave_to_person(result, OwnerReason.LATE)
     return result
 
 
 def decide_failure(conversation: Conversation, key: str) -> TurnResult:
     """Returns what happens when the answer of a conversation cannot be computed or stored: a person is called."""
     result = TurnResult(conversation, key)
-    if result.owner in (Owner.BOT, Owner.AI):
-        result.change_owner(Owner.WAITING, OwnerReason.FAILED)
+    _leave_to_person(result, OwnerReason.FAILED)
     return result
+
+
+def _leave_to_person(result: TurnResult, reason: OwnerReason) -> None:
+    """Lets the customer wait for a person, without words."""
+    if result.owner in (Owner.BOT, Owner.AI):
+        result.change_owner(Owner.WAITING, reason)
 
 
 def _follow_choice(conversation: Conversation, result: TurnResult) -> None:
@@ -233,7 +249,8 @@ def _follow_choice(conversation: Conversation, result: TurnResult) -> None:
 def _is_bots(conversation: Conversation) -> bool:
     """Whether the bot is in charge, was chosen to be, and may answer."""
     contact = conversation.contact
-    return contact.owner == Owner.BOT == chosen_owner(contact) and contact.blocked_at is None
+    is_in_charge = contact.owner == Owner.BOT == chosen_owner(contact)
+    return is_in_charge and contact.blocked_at is None and conversation.number.is_applied
 
 
 def _return_to_bot(conversation: Conversation, result: TurnResult) -> None:

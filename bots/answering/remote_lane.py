@@ -151,6 +151,8 @@ def _problem_before(request: BotRequest, number: PhoneNumber | None, now: dateti
     contact = request.contact
     if contact and (contact.owner not in (Owner.AI, Owner.BOT) or contact.blocked_at):
         return Problem.LATE  # nobody waits for it: `remote_results` sees who is in charge
+    if number and not number.is_applied:
+        return Problem.LATE
     age = now - request.create_in - request.attempts * LONGEST_ATTEMPT
     is_late = number is not None and age > timedelta(minutes=number.late_after_minutes)
     return Problem.LATE if is_late else None

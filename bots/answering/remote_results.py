@@ -14,7 +14,7 @@ from django.utils import timezone
 from bots.answering import ai_limits, circuits
 from bots.answering.answers import store_results
 from bots.answering.conversations import Conversation, load_conversations, lock_contacts, published_settings
-from bots.answering.decisions import TurnResult, decide_answer, decide_step, remote_bot
+from bots.answering.decisions import TurnResult, decide_answer, decide_late, decide_step, remote_bot
 from bots.models import AiConnection, BotKind, BotRequest
 from bots.remote.exchanges import LIMITS, MAX_STORED_RESPONSE, UNHEALTHY, Exchange, Problem
 from bots.webhook_bots.settings import WebhookSettings
@@ -89,11 +89,21 @@ def _answer(request: BotRequest, contact: Contact, exchange: Exchange, now: date
     if not _is_in_charge(request, conversation):
         restart_turn(contact)
         return Outcome.OTHER_BOT
+    if not conversation.number.is_applied:
+        return _end_late(request, conversation, now)
     result = _decide(request, conversation, exchange)
     store_results([result], now)
     if not (result.request and result.request.wamids):  # otherwise the next step of the flow answers them
         _mark_answered(request, contact, result)
     return _outcome(exchange)
+
+
+def _end_late(request: BotRequest, conversation: Conversation, now: datetime) -> Outcome:
+    """Throws the answer away, because nothing can be sent any more: the customer waits for a person."""
+    store_results([decide_late(conversation, f"request:{request.key}")], now)
+    _mark_answered(request, conversation.contact, None)
+    request.problem = Problem.LATE.value
+    return Outcome.FAILED
 
 
 def _decide(request: BotRequest, conversation: Conversation, exchange: Exchange) -> TurnResult:

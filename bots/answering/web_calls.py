@@ -10,7 +10,7 @@ If a worker dies after the request, the call is made again, with the same `Idemp
 import json
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -23,13 +23,15 @@ from django.utils import timezone
 from bots.answering.answers import store_results
 from bots.answering.conversations import load_conversations, lock_contacts
 from bots.answering.decisions import decide_call, decide_failure
-from bots.models import BotWebCall
+from bots.flows.turns.state import read_time
+from bots.models import BotConversation, BotWebCall
 from bots.remote.rights import allowed_addresses
 from bots.web_requests.errors import RefusedAddress, RequestFailed
 from bots.web_requests.requests import Request, send_request
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
 from jobs.workers.worker import SideLane, format_without_message
+from organizations.models import PhoneNumber
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ LEASE_SECONDS = 40.0
 """Longer than a request may take."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallTask:
     """A leased call."""
 
@@ -51,6 +53,8 @@ class CallTask:
     organization_id: int
     is_simulated: bool
     """Whether the customer writes to a simulated number, whose calls may use the simulator's stand-in."""
+    is_late: bool
+    """Whether nothing is requested: the call has waited for too long, or the number is inactive."""
     request: dict[str, Any]
 
 
@@ -69,15 +73,37 @@ def lease_calls(limit: int) -> Iterator[CallTask]:
     if lease is None:
         return
     calls = list(lease.held())
-    contacts = Contact.objects.filter(pk__in=[call.contact_id for call in calls], create_for_phone_number__is_simulated=True)
-    simulated = set(contacts.values_list("pk", flat=True))
+    contact_ids = [call.contact_id for call in calls]
+    numbers = _numbers(contact_ids)
+    states = dict(BotConversation.objects.filter(pk__in=contact_ids).values_list("pk", "flow_state"))
+    now = timezone.now()
     for call in calls:
-        is_simulated = call.contact_id in simulated
-        yield CallTask(call.pk, call.call_id, call.contact_id, call.organization_id, is_simulated, call.request)
+        number = numbers[call.contact_id]
+        begun_at = read_time(states.get(call.contact_id, {}).get("waits_since"))
+        is_old = begun_at is not None and now - begun_at > timedelta(minutes=number.late_after_minutes)
+        yield CallTask(
+            pk=call.pk,
+            call_id=call.call_id,
+            contact_id=call.contact_id,
+            organization_id=call.organization_id,
+            is_simulated=number.is_simulated,
+            is_late=is_old or not number.is_applied,
+            request=call.request,
+        )
+
+
+def _numbers(contact_ids: Collection[int]) -> dict[int, PhoneNumber]:
+    """Returns the numbers to which these contacts write, with their organizations."""
+    keys = dict(Contact.objects.filter(pk__in=contact_ids).values_list("pk", "create_for_phone_number"))
+    rows = PhoneNumber.objects.filter(phone_number_id__in=keys.values()).select_related("organization")
+    by_key = {number.phone_number_id: number for number in rows.defer(*PhoneNumber.SECRETS)}
+    return {pk: by_key[key] for pk, key in keys.items()}
 
 
 def make_call(task: CallTask) -> CallOutcome:
     """Sends the request of a call. Runs in a thread, so it must not use the database."""
+    if task.is_late:
+        return CallOutcome(ok=False)
     wanted = task.request
     headers = {"Idempotency-Key": str(uuid.uuid5(CALLS, f"{task.contact_id}:{task.call_id}")), **wanted["headers"]}
     body = b""
@@ -129,7 +155,9 @@ def _store(task: CallTask, outcome: CallOutcome) -> None:
     if not call.exists():
         return  # another worker was faster
     conversations = load_conversations(contacts, now)
-    result = partial(decide_call, call_id=task.call_id, ok=outcome.ok, status=outcome.status, body=outcome.body)
+    result = partial(
+        decide_call, call_id=task.call_id, is_late=task.is_late, ok=outcome.ok, status=outcome.status, body=outcome.body
+    )
     call.delete()  # after the conversation was loaded: without its call, the flow does not go on
     store_results([result(each) for each in conversations], now)
 

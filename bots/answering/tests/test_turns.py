@@ -16,8 +16,9 @@ from cloud_api import messages
 from conftest import apply_all
 from contacts.models import Contact, ContactChange
 from contacts.services import set_who_answers
-from organizations.models import AuditEntry, PhoneNumber, Profile
+from organizations.models import AuditEntry, Organization, PhoneNumber, Profile
 from webhooks.models import Webhook
+from webhooks.processing import pipeline
 from webhooks.processing.rebuild import Rebuild
 from webhooks.processing.replay import replay
 from webhooks.tests.bodies import echo_body, history_body
@@ -339,6 +340,27 @@ def test_a_time_out_of_the_flow_comes_once_and_not_while_a_person_is_in_charge(p
     apply_all()
     assert sent_texts()[-1] == "Até logo!"
     assert len(sent_texts()) == 2
+
+
+def test_nothing_is_answered_for_an_inactive_organization(publish, hub) -> None:
+    publish()
+    hub.deliver(text("w1", "oi", now()))
+    for lane in pipeline.LANES:
+        lane.run_once()
+    Organization.objects.update(activate=False)  # as a requested deletion does
+    apply_all()
+    assert sent_texts() == []
+    assert (customer().owner, customer().owner_reason) == ("waiting", "late")
+
+
+def test_a_timer_of_an_inactive_organization_ends_without_effect(publish, post_and_apply) -> None:
+    publish()
+    post_and_apply(text("w1", "oi"))
+    Organization.objects.update(activate=False)
+    end_timer()
+    apply_all()
+    assert sent_texts() == [MENU_TEXT]
+    assert BotConversation.objects.get().state == "waiting"
 
 
 def end_timer() -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from bots.answering import turns
 from bots.answering.tests.conftest import customer, now, sent_texts, text
-from bots.models import BotWebCall
+from bots.models import BotConversation, BotWebCall
 from bots.web_requests.allow_list import AllowList
 from chats.conversations.contact_columns import merge_conversations
 from chats.conversations.done_and_blocked import block
@@ -19,6 +20,7 @@ from chats.conversations.ownership import hand_back, take_over
 from conftest import apply_all
 from contacts.models import Contact
 from jobs.transactions import run_in_transaction
+from organizations.models import Organization
 from webhooks.processing import pipeline
 from webhooks.tests.bodies import text_body
 
@@ -159,6 +161,25 @@ def test_a_contact_that_is_blocked_during_a_call_gets_no_answer(publish, hub, sh
     block(contact=customer(), by=ana_of_the_team, now=timezone.now())
     apply_all()
     assert sent_texts() == []
+
+
+def test_no_call_is_made_for_an_inactive_organization(publish, hub, shop) -> None:
+    begin_call(publish, hub, shop)
+    Organization.objects.update(activate=False)
+    apply_all()
+    assert shop.requests == []
+    assert not BotWebCall.objects.exists()
+    assert (customer().owner, customer().owner_reason) == ("waiting", "late")
+
+
+def test_a_call_that_has_waited_for_too_long_is_not_made(publish, hub, shop) -> None:
+    begin_call(publish, hub, shop)
+    stored = BotConversation.objects.get()
+    stored.flow_state["waits_since"] = (timezone.now() - timedelta(minutes=6)).isoformat()
+    stored.save()
+    apply_all()
+    assert (shop.requests, sent_texts()) == ([], [])
+    assert (customer().owner, customer().owner_reason) == ("waiting", "late")
 
 
 def test_customers_of_one_batch_get_their_own_answers(publish, hub, numbers, shop) -> None:

@@ -33,7 +33,7 @@ from chats.models import BotTurn, BotTurnMessage, Message, Origin
 from conftest import apply_all, without_table
 from contacts.models import Contact, ContactChange, Label
 from jobs.transactions import DatabaseAway, run_in_transaction
-from organizations.models import PhoneNumber
+from organizations.models import Organization, PhoneNumber
 from webhooks.models import Webhook
 from webhooks.processing import pipeline
 from webhooks.processing.rebuild import Rebuild
@@ -451,6 +451,24 @@ def meanwhile(webhook_bot, program, hub, numbers) -> Meanwhile:
 def answer_now(meanwhile: Meanwhile) -> None:
     meanwhile.may_answer.set()
     remote_lane.LANE.finish()
+
+
+def test_a_program_is_not_asked_for_an_inactive_organization(webhook_bot, program, hub, numbers) -> None:
+    hub.deliver(text("w1", "oi", now()))
+    apply_messages()
+    Organization.objects.update(activate=False)
+    apply_all()
+    assert program.requests == []
+    assert (request_row().outcome, request_row().problem, sent_texts()) == ("failed", "late", [])
+    assert (customer().owner, customer().owner_reason) == ("waiting", "late")
+
+
+def test_an_answer_is_thrown_away_if_the_organization_is_inactive_by_then(meanwhile) -> None:
+    Organization.objects.update(activate=False)
+    answer_now(meanwhile)
+    assert (request_row().outcome, request_row().problem, sent_texts()) == ("failed", "late", [])
+    assert BotTurnMessage.objects.get().is_answered
+    assert (customer().owner, customer().owner_reason) == ("waiting", "late")
 
 
 def test_an_answer_is_thrown_away_if_a_person_answered_meanwhile(meanwhile, ana_of_the_team) -> None:
