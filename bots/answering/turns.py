@@ -56,8 +56,8 @@ def _answer(lease: Lease, contact_ids: Sequence[int]) -> None:
     store_results(results, now)
     _store_replies(results, turns, rows)
     lease.held([pk for pk in held if pk in rows or pk not in turns]).delete()
-    # The messages of the others were deleted by a rebuild, which is about to store them again.
-    lease.retry([pk for pk in held if pk in turns and pk not in rows], "its messages are being rebuilt")
+    # The messages of the others were deleted by a rebuild. When it stores them again, it makes their turns due.
+    lease.set_waiting([pk for pk in held if pk in turns and pk not in rows], "its messages are being rebuilt")
 
 
 def _hand_over(lease: Lease, contact_id: int) -> None:

@@ -24,8 +24,8 @@ MessageKey = tuple[str, str]
 
 
 def restore_answers(rows: Sequence[Message]) -> set[MessageKey]:
-    """Sets `bot_replied` and `flow_state` of messages that had their turn before, as before a rebuild. Does not save. Returns the
-    keys of these messages: they have no other turn."""
+    """Sets `bot_replied` and `flow_state` of messages that had a turn before, as before a rebuild. Does not save. Returns the keys of
+    these messages: they have no other turn."""
     answering = [row for row in rows if row.is_user_message and row.phone_number.answers_since]
     turns = {(turn.phone_number_id, turn.wamid): turn for turn in _find([row.key for row in answering])}
     for row in answering:
@@ -36,7 +36,10 @@ def restore_answers(rows: Sequence[Message]) -> set[MessageKey]:
 
 def start_turns(rows: Sequence[Message], had_turn: Collection[MessageKey], contacts: Mapping[int, Contact], now: datetime) -> None:
     """Makes the conversations of these new messages due for an answer, if their numbers answer automatically. `had_turn` are the
-    keys of those that had their turn before. The contacts are locked."""
+    keys of those that had their turn before, or whose turn waits for them during a rebuild. The contacts are locked."""
+    if had_turn:
+        again = {row.contact_id for row in rows if row.key in had_turn}
+        BotTurn.objects.filter(contact__in=again, state=State.WAITING).make_due()
     candidates = {row.key: row for row in rows if starts_turn(row, contacts[row.contact_id]) and row.key not in had_turn}
     if not candidates:
         return

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from bots.answering import turns
 from bots.answering.tests.conftest import MENU, customer, now, sent_texts, tap, text
 from bots.models import AutomaticMessages, BotConversation
 from chats.conversations.ownership import hand_back, take_over
@@ -73,6 +74,22 @@ def test_a_rebuild_answers_nobody_and_gives_the_same_rows(publish, post_and_appl
     apply_all()
     assert list(Message.objects.order_by("create_in", "content").values_list(*columns)) == before
     assert (customer().owner, customer().owner_reason) == owner
+    assert not BotTurn.objects.exists()
+
+
+def test_a_turn_waits_for_a_rebuild_however_long_it_takes(publish, hub) -> None:
+    publish()
+    hub.deliver(text("w1", "oi", now()))
+    for lane in pipeline.LANES:
+        lane.run_once()
+    Rebuild.start().delete_rows(lambda _rows: None)
+    for _ in range(8):
+        BotTurn.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+        turns.LANE.run_once()
+    assert sent_texts() == []
+    replay(Webhook.objects.all(), lambda _rows: None)
+    apply_all()
+    assert sent_texts() == [MENU_TEXT]
     assert not BotTurn.objects.exists()
 
 
