@@ -140,11 +140,16 @@ class TurnResult:
         self.owner_changes.append(change)
 
     def send(self, message: Mapping[str, Any], origin: Origin, trace: Mapping[str, Any], *, file: str = "") -> None:
-        """Adds a message, unless the window is closed to it. `file` is the key of a stored file that is sent with it."""
+        """Adds a message, unless the window is closed to it. `file` is the key of a stored file that is sent with it.
+
+        A turn that begins again, for another bot or after a merge, may follow an automatic message of its first run. So a token of
+        an automatic message has the contact and the kind, and does not move those of the messages of the bot."""
         conversation = self.conversation
         if message["type"] != "template" and not conversation.contact.is_window_open(conversation.now, margin=WINDOW_MARGIN):
             return
-        token = uuid.uuid5(TOKENS, f"{self.key}:{len(self.messages)}")
+        of_bot = sum(each.origin == Origin.BOT for each in self.messages)
+        name = f"{conversation.contact.pk}:{trace['because']}" if origin == Origin.AUTOMATIC else str(of_bot)
+        token = uuid.uuid5(TOKENS, f"{self.key}:{name}")
         self.messages.append(
             BotMessage(contact=conversation.contact, message=message, token=token, origin=origin, trace=dict(trace))
         )
@@ -200,9 +205,7 @@ def decide_timer(conversation: Conversation) -> TurnResult:
     return result
 
 
-def decide_call(
-    conversation: Conversation, call_id: str, *, is_late: bool, ok: bool, status: int, body: bytes
-) -> TurnResult:
+def decide_call(conversation: Conversation, call_id: str, *, is_late: bool, ok: bool, status: int, body: bytes) -> TurnResult:
     """Returns how the flow goes on with the result of a web call. Nothing, if a person is in charge by now: then the flow begins
     again when the bot is. If the result is late or the number inactive, the customer waits for a person."""
     result = TurnResult(conversation, f"call:{conversation.contact.pk}:{call_id}")

@@ -23,6 +23,7 @@ from bots.answering.tests.programs.webhook_program import (
     wait_for,
 )
 from bots.answering.tests.test_kills import Killed, killed_at
+from bots.automatic.services import save_automatic
 from bots.models import BotCircuit, BotConversation, BotRequest, BotVersion, WebhookSecret
 from bots.publishing.versions import unpublish_bot
 from bots.remote.exchanges import Problem
@@ -480,6 +481,23 @@ def test_an_answer_is_thrown_away_if_a_person_answered_meanwhile(meanwhile, ana_
     assert sent_texts() == []
     assert BotTurnMessage.objects.get().is_answered
     assert customer().owner == "person"
+
+
+def test_another_bot_answers_after_the_greeting_that_came_before_the_request(webhook_bot, program, hub, number, publish) -> None:
+    greeting = {"greeting": {"type": "text", "text": "Bem-vindo!"}, "greeting_is_on": True}
+    save_automatic(number=number, columns=greeting, number_columns={}, by=None, now=timezone.now())
+    PhoneNumber.objects.filter(pk=number.pk).update(answers_since=timezone.now() - timedelta(days=1))
+    asked = Meanwhile(program)
+    hub.deliver(text("w1", "oi", now()))
+    apply_messages()
+    remote_lane.LANE.run_once()
+    assert asked.asked.wait(10)
+    publish()
+    answer_now(asked)
+    assert request_row().outcome == "other_bot"
+    apply_all()
+    assert sent_texts() == ["Bem-vindo!", "Olá! Como podemos ajudar?"]
+    assert customer().owner == "bot"
 
 
 def test_an_answer_is_thrown_away_if_the_customer_wrote_again_and_the_next_request_has_both_messages(
