@@ -11,7 +11,7 @@ Modules and what other packages use of them:
     web_calls     the lane of web calls of flows: LANE
     remote_lane   the lane of requests to webhook bots and AIs: LANE, send
     callbacks     later answers of webhook bots: receive_callback, CallbackResult
-    remote_requests, remote_results     requests to webhook bots and AIs, and what their answers lead to
+    remote_requests, remote_results     requests to webhook bots and AIs, and what their answers lead to: end_requests
     circuits      the circuit breaker of such a bot: end_pause
     ai_limits     what an AI may still use: reserve, settle, today_of, release_lost_reservations
     ai_history    what an AI reads of a conversation: read_history

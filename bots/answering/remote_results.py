@@ -15,8 +15,8 @@ from bots.answering import ai_limits, circuits
 from bots.answering.answers import store_results
 from bots.answering.conversations import Conversation, load_conversations, lock_contacts, published_settings
 from bots.answering.decisions import TurnResult, decide_answer, decide_late, decide_step, remote_bot
-from bots.models import AiConnection, BotKind, BotRequest
-from bots.remote.exchanges import LIMITS, MAX_STORED_RESPONSE, UNHEALTHY, Exchange, Problem
+from bots.models import AiConnection, Bot, BotKind, BotRequest
+from bots.remote.exchanges import LIMITS, MAX_STORED_RESPONSE, UNHEALTHY, Exchange, Problem, failed
 from bots.webhook_bots.settings import WebhookSettings
 from chats.conversations.bot_turns import restart_turn
 from chats.models import BotTurn, BotTurnMessage, Message
@@ -78,6 +78,15 @@ def finish_request(request: BotRequest, contact: Contact | None, exchange: Excha
     request.pending_contact, request.is_awaited, request.answered_at = None, False, now
     request.save()
     return outcome.value
+
+
+def end_requests(bot: Bot, now: datetime) -> None:
+    """Ends the requests to a bot that is about to be deleted, and that no number names: whoever is in charge now answers. Locks the
+    contacts. Must run in a transaction."""
+    pending = BotRequest.objects.filter(bot=bot).exclude(pending_contact=None)
+    contacts = lock_contacts(pending.values_list("pending_contact", flat=True))
+    for request in pending.select_for_update().filter(pending_contact__in=contacts).order_by("pk"):
+        finish_request(request, contacts[request.pending_contact_id or 0], failed(Problem.INTERNAL), now)
 
 
 def _answer(request: BotRequest, contact: Contact, exchange: Exchange, now: datetime) -> Outcome:

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bots.ai.settings import AiSettings
+from bots.answering.remote_results import end_requests
 from bots.flows.flow import FORMAT, read_flow
 from bots.models import AiConnection, Bot, BotKind, BotVersion, WebhookSecret
 from bots.webhook_bots.settings import WebhookSettings
@@ -223,7 +225,9 @@ def export_flow(*, bot: Bot, version: BotVersion | None = None) -> bytes:
 @in_transaction
 def delete_bot(*, bot: Bot, by: User | None) -> None:
     """Deletes the bot with its versions, counts and the states of its conversations. Raises BotInUse while a number names it: to
-    free the numbers silently would leave their customers without an answer."""
+    free the numbers silently would leave their customers without an answer. What the bot is being asked is answered by whoever is
+    in charge now."""
+    end_requests(bot, timezone.now())
     locked = lock_bot(bot)
     # A number that is being assigned the bot holds its own lock, and then finds no bot.
     if numbers := list(numbers_naming(locked)):

@@ -13,6 +13,7 @@ from bots.answering.remote_lane import LANE as REQUESTS
 from bots.answering.tests.conftest import customer, now, sent_texts, text
 from bots.answering.tests.test_kills import Killed, killed_at
 from bots.models import AiConnection, AiUsage, Bot, BotConversation, BotKind, BotRequest, BotVersion
+from bots.publishing.services import delete_bot
 from chats.conversations.ownership import take_over
 from chats.models import BotTurnMessage, Message, Origin
 from conftest import apply_all
@@ -130,6 +131,16 @@ def test_a_failure_takes_its_path_and_is_in_the_log(publish, ai, model, post_and
         apply_all()
     assert sent_texts() == ["Não deu certo."]
     assert BotRequest.objects.get().outcome == outcome
+
+
+def test_a_step_of_a_deleted_ai_takes_the_path_of_a_failure(publish, ai, model, hub) -> None:
+    publish(flow(free()))
+    hub.deliver(text("w1", "oi", now()))
+    for lane in (*pipeline.LANES, turns.LANE):
+        lane.run_once()
+    assert BotRequest.objects.get().state == "due"
+    delete_bot(bot=ai, by=None)
+    assert sent_texts() == ["Não deu certo."]
 
 
 @pytest.mark.parametrize(

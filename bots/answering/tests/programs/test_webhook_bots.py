@@ -25,6 +25,7 @@ from bots.answering.tests.programs.webhook_program import (
 from bots.answering.tests.test_kills import Killed, killed_at
 from bots.automatic.services import save_automatic
 from bots.models import BotCircuit, BotConversation, BotRequest, BotVersion, WebhookSecret
+from bots.publishing.services import delete_bot
 from bots.publishing.versions import unpublish_bot
 from bots.remote.exchanges import Problem
 from bots.web_requests.allow_list import AllowList
@@ -498,6 +499,14 @@ def test_another_bot_answers_after_the_greeting_that_came_before_the_request(web
     apply_all()
     assert sent_texts() == ["Bem-vindo!", "Olá! Como podemos ajudar?"]
     assert customer().owner == "bot"
+
+
+def test_a_customer_of_a_deleted_bot_is_answered_by_the_bot_after_it(meanwhile, webhook_bot, publish) -> None:
+    publish()
+    delete_bot(bot=webhook_bot, by=None)
+    answer_now(meanwhile)
+    apply_all()
+    assert sent_texts() == ["Olá! Como podemos ajudar?"]
 
 
 def test_an_answer_is_thrown_away_if_the_customer_wrote_again_and_the_next_request_has_both_messages(
