@@ -20,6 +20,7 @@ from bots.remote.exchanges import LIMITS, MAX_STORED_RESPONSE, UNHEALTHY, Exchan
 from bots.webhook_bots.settings import WebhookSettings
 from chats.conversations.bot_turns import restart_turn
 from chats.models import BotTurn, BotTurnMessage, Message
+from chats.outbox.message_queue import WINDOW_MARGIN
 from contacts.models import Contact
 from contacts.owner_changes import chosen_owner
 from contacts.owners import Owner
@@ -98,13 +99,20 @@ def _answer(request: BotRequest, contact: Contact, exchange: Exchange, now: date
     if not _is_in_charge(request, conversation):
         restart_turn(contact)
         return Outcome.OTHER_BOT
-    if not conversation.number.is_applied:
+    if not conversation.number.is_applied or _is_after_window(exchange, contact, now):
         return _end_late(request, conversation, now)
     result = _decide(request, conversation, exchange)
     store_results([result], now)
     if not (result.request and result.request.wamids):  # otherwise the next step of the flow answers them
         _mark_answered(request, contact, result)
     return _outcome(exchange)
+
+
+def _is_after_window(exchange: Exchange, contact: Contact, now: datetime) -> bool:
+    """Whether the answer has a message that WhatsApp does not accept any more, because the service window has closed."""
+    if exchange.answer is None or contact.is_window_open(now, margin=WINDOW_MARGIN):
+        return False
+    return any(each.message["type"] != "template" for each in exchange.answer.messages)
 
 
 def _end_late(request: BotRequest, conversation: Conversation, now: datetime) -> Outcome:

@@ -121,6 +121,13 @@ def test_a_call_back_after_a_person_answered_is_refused(announced, post_back, an
     assert (sent_texts(), request_row().outcome) == ([], "person")
 
 
+def test_a_call_back_after_the_window_has_closed_is_refused_and_a_person_is_called(announced, post_back) -> None:
+    Contact.objects.update(last_customer_message_at=timezone.now() - timedelta(hours=24))
+    assert post_back().status_code == 409
+    assert (sent_texts(), request_row().outcome, request_row().problem) == ([], "failed", "late")
+    assert (customer().owner, customer().owner_reason) == ("waiting", "late")
+
+
 def test_a_call_back_after_the_customer_wrote_again_is_refused(announced, post_back, hub, number) -> None:
     PhoneNumber.objects.filter(pk=number.pk).update(burst_seconds=15)
     hub.deliver(text("w2", "e aí?", now() + 1))
