@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import re2
 
@@ -14,9 +14,25 @@ from bots.flows.texts import fill, first_word_in, plain, storable
 from bots.flows.turns.events import Facts
 
 Condition = Mapping[str, Any]
+Value = TypeVar("Value")
 
 MAX_MEMORY = 1 << 20
 """Bytes of one pattern: RE2 refuses those that need more."""
+
+
+class Readings:
+    """What was read from texts in one turn. A long answer takes milliseconds to read, and may be compared with 2,000 cases."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Any, ...], Any] = {}
+
+    def once(self, read: Callable[..., Value], *arguments: Any) -> Value:
+        """Returns what `read` returns for these arguments. It is called for the first time only."""
+        key = (read, *arguments)
+        if key not in self._found:
+            self._found[key] = read(*arguments)
+        value: Value = self._found[key]
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,7 @@ class Known:
     facts: Facts
     variables: Mapping[str, str]
     last: Mapping[str, Any]
+    readings: Readings
 
     def value_of(self, name: str) -> str:
         """Returns the value of a placeholder or variable in its normal form, empty if it is unknown."""
@@ -57,21 +74,18 @@ def reason_to_match(condition: Condition, known: Known) -> str | None:
 
 def is_choice(last: Mapping[str, Any], flow: Flow) -> bool:
     """Returns whether the answer is a choice of the flow, tapped or typed."""
-    return last.get("choice_id", "") in flow.choices or bool(_typed_choices(last, flow))
-
-
-def _typed_choices(last: Mapping[str, Any], flow: Flow) -> frozenset[str]:
-    """Returns the ids of the choices whose title is the answer. Two messages may have choices with one title."""
-    return flow.choices_titled(str(last.get("text", "")))
+    return last.get("choice_id", "") in flow.choices or bool(flow.choices_titled(str(last.get("text", ""))))
 
 
 def _choice(condition: Condition, known: Known) -> str | None:
     tapped, text = str(known.last.get("choice_id", "")), str(known.last.get("text", ""))
     if tapped == condition["id"]:
         return text
-    # A choice of another version of the flow, or of a template, has an unknown id, but its title says the same.
-    is_typed = tapped not in known.flow.choices and condition["id"] in _typed_choices(known.last, known.flow)
-    return text if is_typed else None
+    if tapped in known.flow.choices:
+        return None
+    # A choice of another version of the flow, or of a template, has an unknown id, but its title says the same. Two messages may
+    # have choices with one title.
+    return text if condition["id"] in known.readings.once(known.flow.choices_titled, text) else None
 
 
 def _keyword(condition: Condition, known: Known) -> str | None:
@@ -84,7 +98,7 @@ def _pattern(condition: Condition, known: Known) -> str | None:
 
 
 def _number(condition: Condition, known: Known) -> str | None:
-    number = read_number(_normal_text(condition, known))
+    number = known.readings.once(read_number, _normal_text(condition, known))
     if number is None or not fits_range(number, condition.get("min"), condition.get("max")):
         return None
     return plain_number(number)
@@ -99,7 +113,7 @@ def _normal_text(condition: Condition, known: Known) -> str:
 
 def _date(condition: Condition, known: Known) -> str | None:
     today = known.facts.today
-    day = read_date(known.text_for(condition), today)
+    day = known.readings.once(read_date, known.text_for(condition), today)
     if day is None or not fits_dates(day, condition.get("from"), condition.get("to"), today):
         return None
     return day.isoformat()
@@ -123,7 +137,8 @@ def _variable(condition: Condition, known: Known) -> str | None:
 def _compared(condition: Condition, known: Known, *values: str) -> str | None:
     """Compares a value, which may have several forms, with the text of the condition."""
     if "is" in condition:
-        matches = plain(fill(condition["is"], known.value_of)) in map(plain, values)
+        expected = plain(fill(condition["is"], known.value_of))
+        matches = any(expected == known.readings.once(plain, value) for value in values)
     else:
         matches = (values[0].strip() == "") == condition.get("empty", True)
     return condition["name"] if matches else None

@@ -86,11 +86,22 @@ def flow_problems(document: Mapping[str, Any], *, organization_id: int | None) -
     return list(check_document(document, organization_id=organization_id).problems)
 
 
-@in_transaction
 def publish_bot(*, bot: Bot, by: User | None, now: datetime) -> BotVersion:
     """Makes the draft the published version, with which new conversations begin. A draft that is the same as the latest version
     makes no new one. Raises CannotPublish, for a webhook bot or AI IncompleteSettings, and Bot.DoesNotExist if the bot was
     deleted."""
+    check_before_lock(bot)
+    return _publish(bot, by, now)
+
+
+def check_before_lock(bot: Bot) -> None:
+    """Checks the draft of a flow, which may take seconds, so that its result is known when the bot is locked."""
+    if bot.kind == BotKind.FLOW:
+        check_document(bot.draft, organization_id=bot.organization_id)
+
+
+@in_transaction
+def _publish(bot: Bot, by: User | None, now: datetime) -> BotVersion:
     locked = lock_bot(bot)
     _check_draft(locked)
     latest = locked.versions.order_by("-number").first()

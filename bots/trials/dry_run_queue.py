@@ -5,7 +5,7 @@ from functools import partial
 
 from bots.flows.flow import read_flow
 from bots.models import Bot, BotDryRun
-from bots.publishing.versions import CannotPublish, check_document
+from bots.publishing.versions import CannotPublish, check_before_lock, check_document
 from bots.trials.dry_runs import PERIOD, dry_run, find_sessions
 from jobs.models import Lease, State
 from jobs.transactions import in_transaction
@@ -21,10 +21,15 @@ class DryRunTaken(Exception):
     """Another worker has leased the dry run, or it was deleted."""
 
 
-@in_transaction
 def start_dry_run(*, bot: Bot, number: PhoneNumber, by: User, now: datetime) -> BotDryRun:
     """Queues a dry run of the draft over the conversations of the number. Returns the one that is queued already, if there is one.
     Raises CannotPublish if the draft has problems that block."""
+    check_before_lock(bot)
+    return _start(bot, number, by, now)
+
+
+@in_transaction
+def _start(bot: Bot, number: PhoneNumber, by: User, now: datetime) -> BotDryRun:
     locked = Bot.objects.select_for_update().get(pk=bot.pk)
     if running := BotDryRun.objects.filter(bot=locked, number=number, state=State.DUE).first():
         return running

@@ -8,11 +8,13 @@ from bots.flows.answer_values import TODAY
 from bots.flows.conditions import InvalidPattern, check_pattern
 from bots.flows.flow import Flow, Step
 from bots.flows.problems import Problem
-from bots.flows.texts import fold, has_words, plain
+from bots.flows.texts import fold, plain
 
 Condition = Mapping[str, Any]
 
 LIMITS = {"number": ("min", "max"), "date": ("from", "to")}
+MAX_CASES = 20
+"""Of one branch. The schema reports more, and those are not compared."""
 EITHER = {"field", "variable"}
 """Conditions that compare with a text, or look whether there is one."""
 
@@ -21,14 +23,15 @@ def branch_problems(flow: Flow, step: Step, offered: frozenset[str] | None) -> I
     """Yields the problems of a branch. `offered` are the ids of choices in messages that a path leads to, None if there may
     be others."""
     conditions = [case["when"] for case in step["cases"]]
+    compared = [_Compared(condition) for condition in conditions[:MAX_CASES]]
     for index, condition in enumerate(conditions):
         field = f"cases.{index}.when"
         yield from _condition_problems(flow, condition, step["id"], field)
         if condition["type"] == "choice" and offered is not None and condition["id"] not in offered:
             yield Problem("choice_never_offered", step["id"], f"{field}.id", {"name": condition["id"]}, blocks=False)
-        earlier = next((number for number, each in enumerate(conditions[:index], 1) if covers(each, condition)), None)
-        if earlier:
-            yield Problem("case_never_matches", step["id"], field, {"number": earlier}, blocks=False)
+        earlier = (number for number, each in enumerate(compared[:index], 1) if each.covers(compared[index]))
+        if index < MAX_CASES and (number := next(earlier, None)):
+            yield Problem("case_never_matches", step["id"], field, {"number": number}, blocks=False)
 
 
 def _condition_problems(flow: Flow, condition: Condition, step: str, field: str) -> Iterator[Problem]:
@@ -77,25 +80,38 @@ def _is_date(value: object) -> bool:
         return False
 
 
-def covers(first: Condition, second: Condition) -> bool:
-    """Returns whether the first condition matches whenever the second does, as far as the conditions show it."""
-    kind = first["type"]
-    if kind != second["type"] or first.get("variable") != second.get("variable"):
-        return False
-    if kind == "keyword":
-        return all(any(_word_covers(first, word, second, other) for word in first["words"]) for other in second["words"])
-    if kind in LIMITS:
-        low, high = LIMITS[kind]
-        return _is_lower(first.get(low), second.get(low)) and _is_lower(second.get(high), first.get(high), is_upper=True)
-    if kind == "kind":
-        return set(second["kinds"]) <= set(first["kinds"])
-    return _complete(first) == _complete(second)
+class _Compared:
+    """A condition with its texts folded once, because it is compared with all others of its branch."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        self.complete = _complete(condition)
+        words = [fold(word) for word in condition["words"]] if condition["type"] == "keyword" else []
+        self.words = frozenset(words)
+        self.runs = [_runs(word) for word in words]
+
+    def covers(self, other: "_Compared") -> bool:
+        """Returns whether this condition matches whenever the other does, as far as the conditions show it."""
+        first, second = self.condition, other.condition
+        kind = first["type"]
+        if kind != second["type"] or first.get("variable") != second.get("variable"):
+            return False
+        if kind == "keyword" and first.get("whole", False):
+            return bool(second.get("whole", False)) and other.words <= self.words
+        if kind == "keyword":
+            return all(not self.words.isdisjoint(runs) for runs in other.runs)
+        if kind in LIMITS:
+            low, high = LIMITS[kind]
+            return _is_lower(first.get(low), second.get(low)) and _is_lower(second.get(high), first.get(high), is_upper=True)
+        if kind == "kind":
+            return set(second["kinds"]) <= set(first["kinds"])
+        return self.complete == other.complete
 
 
-def _word_covers(first: Condition, word: str, second: Condition, other: str) -> bool:
-    if first.get("whole", False):
-        return bool(second.get("whole", False)) and fold(word) == fold(other)
-    return has_words(fold(other), fold(word))
+def _runs(folded: str) -> frozenset[str]:
+    """Returns all that a text with these folded words is known to contain: each run of them."""
+    words = folded.split()
+    return frozenset(" ".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1))
 
 
 def _is_lower(low: Any, high: Any, *, is_upper: bool = False) -> bool:

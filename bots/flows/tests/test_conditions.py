@@ -156,3 +156,29 @@ def test_a_catastrophic_pattern_takes_no_time(pattern: str) -> None:
     before = process_time()
     is_found(pattern, "a" * 4095 + "!")
     assert process_time() - before < 1
+
+
+def seconds_of_turn(branches: int, condition: dict[str, Any]) -> float:
+    """Returns the processor time of a turn through so many branches with 20 cases each, none of which matches a long answer."""
+    buttons_first = send("s", "?", "b0") | {"message": buttons("?", c="Sim")}
+    chain = [
+        step(f"b{index}", "branch", cases=[{"when": condition, "next": None}] * 20, otherwise=f"b{index + 1}")
+        for index in range(branches - 1)
+    ]
+    last = step(f"b{branches - 1}", "branch", cases=[{"when": condition, "next": None}], otherwise=None)
+    sample, answer = flow(*chain, last, buttons_first), "a 10/10 de " * 370
+    play(sample, answer)
+    times = []
+    for _ in range(3):
+        before = process_time()
+        play(sample, answer)
+        times.append(process_time() - before)
+    return min(times)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [{"type": "choice", "id": "c"}, {"type": "number", "min": 10**9}, {"type": "date", "from": "2099-01-01"}],
+)
+def test_a_long_answer_is_read_once_for_all_cases(condition: dict[str, Any]) -> None:
+    assert seconds_of_turn(90, condition) < 30 * seconds_of_turn(2, condition)

@@ -9,7 +9,7 @@ from typing import Any
 
 from bots.flows.answer_values import MAX_VALUE, read_answer
 from bots.flows.calls import filled_body, filled_headers, filled_url, saved_values
-from bots.flows.conditions import Known, is_choice, reason_to_match
+from bots.flows.conditions import Known, Readings, is_choice, reason_to_match
 from bots.flows.flow import MAX_AI_ANSWERS, MAX_AI_MESSAGES, Flow, Step
 from bots.flows.messages import build, file_of
 from bots.flows.texts import MAX_ANSWER, cut, fill, first_word_in, readable, storable
@@ -66,12 +66,13 @@ class RunningTurn:
         self.now = event.now
         self.actions: list[Action] = []
         self._chance = event.chance
+        self._readings = Readings()
         self._steps = self._sends = self._splits = 0
         self._because, self._detail = "started", ""
 
     @property
     def _known(self) -> Known:
-        return Known(self.flow, self.facts, self.state.variables, self.state.last)
+        return Known(self.flow, self.facts, self.state.variables, self.state.last, self._readings)
 
     # Events
 

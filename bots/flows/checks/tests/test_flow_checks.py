@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from itertools import product
+from time import process_time
 from typing import Any
 
 import pytest
@@ -448,3 +449,26 @@ def test_many_sub_flows_inside_each_other_are_checked_quickly() -> None:
     branch = {"id": "b", "type": "branch", "cases": [{"when": {"type": "choice", "id": "p"}, "next": "end"}], "otherwise": "end"}
     found = problems(flow(*steps, step("j", "jump"), branch, END))
     assert found == [("path_too_long", "m", ""), ("no_time_to_choose", "b", "cases.0.when")]
+
+
+def seconds_of_check(*word_lists: list[str]) -> float:
+    """Returns the processor time of checking a branch with a case for each list of words."""
+    cases = [{"when": {"type": "keyword", "words": words}, "next": None} for words in word_lists]
+    sample = flow(step("b", "branch", cases=cases, otherwise=None))
+    times = []
+    for _ in range(3):
+        before = process_time()
+        problems(sample)
+        times.append(process_time() - before)
+    return min(times)
+
+
+def test_the_time_to_check_a_branch_grows_with_its_words_and_not_with_their_pairs() -> None:
+    shared = [f"palavra {index}" for index in range(49)]
+    lists = [[*shared, f"outra {index}"] for index in range(20)]
+    assert seconds_of_check(*lists) < 60 * seconds_of_check(*lists[:2])
+
+
+def test_cases_beyond_the_limit_are_not_compared() -> None:
+    lists = [[f"palavra {index}"] for index in range(2_000)]
+    assert seconds_of_check(*lists) < 60 * seconds_of_check(*lists[:100])
