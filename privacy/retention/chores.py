@@ -14,7 +14,7 @@ from jobs.transactions import run_in_transaction
 from organizations.models import Organization, PhoneNumber
 from privacy.models import PrivacySettings
 from privacy.retention.files import prune_files
-from privacy.retention.messages import prune_bot_requests, prune_messages
+from privacy.retention.messages import prune_bot_requests, prune_flow_states, prune_messages
 from privacy.retention.webhooks import prune_platform_webhooks_of, prune_webhooks
 from privacy.retention.words import prune_words
 from webhooks.models import Webhook
@@ -90,7 +90,8 @@ def _steps(settings: PrivacySettings, now: datetime) -> Iterator[int]:
     if settings.message_days:
         before = _set_pruned_until(settings, "messages_pruned_until", now, settings.message_days)
         bots = list(Bot.objects.filter(organization=settings.organization).values_list("pk", flat=True))
-        parts += [prune_messages(numbers, before), prune_bot_requests(bots, before), prune_words(settings, before)]
+        parts += [prune_messages(numbers, before), prune_flow_states(settings.pk, before), prune_bot_requests(bots, before)]
+        parts.append(prune_words(settings, before))
     if settings.file_days:
         before = _set_pruned_until(settings, "files_pruned_until", now, settings.file_days)
         parts.append(prune_files(settings, numbers, before))

@@ -1,4 +1,4 @@
-"""Deletes old messages with their status events, files, turns of bots, and requests to bots.
+"""Deletes old messages with their status events, files, turns of bots, states of flows, and requests to bots.
 
 The conversation stays, with the times of its last messages. A session that began before the deleted messages end is computed again
 from the messages that are left, as a rebuild does it.
@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from bots.models import BotRequest
+from bots.models import BotConversation, BotRequest
 from chats.conversations.contact_columns import recompute_after_deletion
 from chats.media.file_storage import delete_files
 from chats.models import Attachment, BotTurnMessage, Message, StatusEvent, UnmatchedStatus
@@ -45,6 +46,23 @@ def prune_bot_requests(bot_ids: Collection[int], before: datetime) -> Iterator[i
         while ids := list(old.order_by("create_in").values_list("pk", flat=True)[:STEP]):
             run_in_transaction(partial(BotRequest.objects.filter(pk__in=ids).delete))
             yield len(ids)
+
+
+def prune_flow_states(organization_id: int, before: datetime) -> Iterator[int]:
+    """Deletes where flows are that have not gone on since this time, with the answers of customers in it. The next message begins
+    the flow. Yields the number of conversations of each step."""
+    # `due_at` of a conversation without a timer is when its flow last ran.
+    old = BotConversation.objects.filter(state=State.WAITING, organization_id=organization_id, due_at__lt=before).order_by("due_at")
+    while count := run_in_transaction(partial(_delete_states, old)):
+        yield count
+
+
+def _delete_states(old: QuerySet[BotConversation]) -> int:
+    ids = list(old.values_list("pk", flat=True)[:STEP])
+    # Locked, and read again: the customer may just have written.
+    held = list(old.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", flat=True))
+    BotConversation.objects.filter(pk__in=held).delete()
+    return len(ids)
 
 
 def _delete_step(number: PhoneNumber, before: datetime) -> tuple[int, list[str]]:

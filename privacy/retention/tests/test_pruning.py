@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from api.models import Media
-from bots.models import Bot, BotFile, BotRequest
+from bots.models import Bot, BotConversation, BotFile, BotRequest
 from chats.models import Attachment, BotTurnMessage, IndexedWord, Message, QueuedMessage, StatusEvent, UnmatchedStatus, WordSpan
 from chats.models.files import DownloadProblem
 from chats.text_search.index import index_texts
@@ -154,6 +154,18 @@ def test_the_log_of_requests_to_bots_goes_with_the_messages(post_and_apply, orga
     prune(organization, message_days=30)
     assert set(BotRequest.objects.values_list("state", flat=True)) == {"due", "done"}
     assert BotRequest.objects.count() == 2
+
+
+def test_answers_in_flows_that_have_ended_or_were_left_go_too(publish, post_and_apply, organization) -> None:
+    publish()
+    post_and_apply(text_body("old", at(0), text="meu CPF"), text_body("new", at(0), sender="556199990001"))
+    old = BotConversation.objects.get(contact=Message.objects.get(wamid="old").contact)
+    assert old.flow_state["last"]["text"] == "meu CPF"
+    days_ago = timezone.now() - timedelta(days=40)
+    Message.objects.filter(contact=old.contact).update(create_in=days_ago, message_status="sent")
+    BotConversation.objects.filter(pk=old.pk).update(state="waiting", due_at=days_ago)
+    prune(organization, message_days=30)
+    assert BotConversation.objects.get().pk != old.pk
 
 
 def test_other_organizations_keep_theirs(post_and_apply, organization) -> None:

@@ -1,0 +1,5 @@
+"""A bot that answers customers whose messages grow old."""
+
+from bots.answering.tests.conftest import number, publish
+
+__all__ = ["number", "publish"]
