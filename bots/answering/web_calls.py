@@ -17,6 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -48,6 +49,7 @@ class CallTask:
     """A leased call."""
 
     pk: int
+    token: uuid.UUID
     call_id: str
     contact_id: int
     organization_id: int
@@ -83,6 +85,7 @@ def lease_calls(limit: int) -> Iterator[CallTask]:
         is_old = begun_at is not None and now - begun_at > timedelta(minutes=number.late_after_minutes)
         yield CallTask(
             pk=call.pk,
+            token=lease.token,
             call_id=call.call_id,
             contact_id=call.contact_id,
             organization_id=call.organization_id,
@@ -142,8 +145,8 @@ LANE = SideLane(
     width=MAX_IN_FLIGHT,
     fail=lambda _task, _error: CallOutcome(ok=False),
     reject=reject_outcome,
-    give_back=lambda tasks: _give_back([task.pk for task in tasks]),
-    renew=lambda tasks: _renew([task.pk for task in tasks]),
+    give_back=lambda tasks: _held(tasks).update(due_at=Now(), lease_token=None),
+    renew=lambda tasks: _held(tasks).update(due_at=Now() + timedelta(seconds=LEASE_SECONDS)),
     lease=LEASE_SECONDS,
 )
 
@@ -169,9 +172,6 @@ def _hand_over(task: CallTask) -> None:
     store_results([decide_failure(each, f"failed:{task.call_id}") for each in load_conversations(contacts, now)], now)
 
 
-def _give_back(ids: Sequence[int]) -> None:
-    BotWebCall.objects.filter(pk__in=ids).update(due_at=Now(), lease_token=None)
-
-
-def _renew(ids: Sequence[int]) -> None:
-    BotWebCall.objects.filter(pk__in=ids).exclude(lease_token=None).update(due_at=Now() + timedelta(seconds=LEASE_SECONDS))
+def _held(tasks: Sequence[CallTask]) -> QuerySet[BotWebCall]:
+    """Returns the calls that this worker still has."""
+    return BotWebCall.objects.filter(pk__in=[task.pk for task in tasks], lease_token__in={task.token for task in tasks})

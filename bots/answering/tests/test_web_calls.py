@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bots.answering import turns
+from bots.answering import turns, web_calls
 from bots.answering.tests.conftest import customer, now, sent_texts, text
 from bots.models import BotConversation, BotWebCall
 from bots.web_requests.allow_list import AllowList
@@ -180,6 +180,17 @@ def test_a_call_that_has_waited_for_too_long_is_not_made(publish, hub, shop) -> 
     apply_all()
     assert (shop.requests, sent_texts()) == ([], [])
     assert (customer().owner, customer().owner_reason) == ("waiting", "late")
+
+
+def test_a_worker_does_not_renew_a_call_that_another_worker_has(publish, hub, shop) -> None:
+    begin_call(publish, hub, shop)
+    ours = list(web_calls.lease_calls(1))
+    BotWebCall.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    list(web_calls.lease_calls(1))
+    theirs = BotWebCall.objects.get().due_at
+    web_calls.LANE._renew(ours)
+    web_calls.LANE._give_back(ours)
+    assert BotWebCall.objects.get().due_at == theirs
 
 
 def test_customers_of_one_batch_get_their_own_answers(publish, hub, numbers, shop) -> None:
