@@ -14,7 +14,7 @@ from bots.automatic.due_messages import contact_facts, number_facts
 from bots.automatic.services import hours_of, load_automatic
 from bots.flows.flow import Flow, read_flow
 from bots.flows.turns.events import Facts
-from bots.flows.turns.state import read_time
+from bots.flows.turns.state import read_state, read_time
 from bots.models import AutomaticMessages, AutomaticMessageSent, Bot, BotConversation, BotKind, BotVersion, BotWebCall
 from bots.webhook_bots.settings import WebhookSettings
 from chats.models import Message
@@ -191,12 +191,13 @@ def _states_of_messages(contacts: Collection[Contact]) -> dict[int, BotConversat
     takes its state with it."""
     sessions = {contact.session_id: contact for contact in contacts if contact.session_id}
     rows = Message.objects.filter(session_id__in=sessions, flow_state__isnull=False).order_by("create_in", "pk")
-    states = {sessions[session_id].pk: state or {} for session_id, state in rows.values_list("session_id", "flow_state")}
+    states = {sessions[session_id].pk: state for session_id, state in rows.values_list("session_id", "flow_state")}
+    states = {pk: state for pk, state in states.items() if _names_version(state)}
     if not states:
         return {}
-    numbers = {int(state.get("version") or 0) for state in states.values()}
+    numbers = {state["version"] for state in states.values()}
     organizations = {contact.organization_id for contact in contacts}
-    versions = BotVersion.objects.filter(bot__organization__in=organizations, number__in=numbers)
+    versions = BotVersion.objects.filter(bot__organization__in=organizations, bot__kind=BotKind.FLOW, number__in=numbers)
     found: dict[tuple[int, Any, Any], int] = {
         (organization_id, key, number): pk
         for organization_id, key, number, pk in versions.values_list("bot__organization", "bot__key", "number", "pk")
@@ -206,10 +207,19 @@ def _states_of_messages(contacts: Collection[Contact]) -> dict[int, BotConversat
         state = states.get(contact.pk, {})
         version_id = found.get((contact.organization_id or 0, state.get("bot"), state.get("version")))
         if version_id:
+            flow_state = read_state(published_flow(version_id).flow, state).as_json()
             restored[contact.pk] = BotConversation(
-                contact=contact, version_id=version_id, session_id=contact.session_id, flow_state=state, attempts=0, reason=""
+                contact=contact, version_id=version_id, session_id=contact.session_id, flow_state=flow_state, attempts=0, reason=""
             )
     return restored
+
+
+def _names_version(state: object) -> bool:
+    """Whether a state of a message names a version of a bot. Other programs can write the column, and may write anything."""
+    if not isinstance(state, dict):
+        return False
+    number = state.get("version")
+    return isinstance(state.get("bot"), str) and type(number) is int and 0 < number < 2**31
 
 
 def _facts(number: PhoneNumber, automatic: AutomaticMessages, now: datetime) -> Facts:

@@ -380,6 +380,20 @@ def test_a_timer_of_an_inactive_organization_ends_without_effect(publish, post_a
     assert BotConversation.objects.get().state == "waiting"
 
 
+@pytest.mark.parametrize(
+    "state",
+    [[], {"version": "x"}, {"bot": [], "version": 10**30}, {"bot": "atendimento", "version": 1, "step": 7, "waits_since": 5}],
+)
+def test_a_state_of_a_message_that_another_program_has_written_harms_nobody(publish, post_and_apply, state) -> None:
+    publish()
+    post_and_apply(text("w1", "oi"))
+    BotConversation.objects.all().delete()  # as in a merge
+    Message.objects.update(flow_state=state)
+    post_and_apply(text("w2", "oi", now() + 1))
+    assert sent_texts() == [MENU_TEXT] * 2
+    assert customer().owner == "bot"
+
+
 def end_timer() -> None:
     stored = BotConversation.objects.get()
     past = timezone.now() - timedelta(seconds=1)
