@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from django.db.models import Min, Q
 
@@ -191,8 +191,8 @@ def _states_of_messages(contacts: Collection[Contact]) -> dict[int, BotConversat
     takes its state with it."""
     sessions = {contact.session_id: contact for contact in contacts if contact.session_id}
     rows = Message.objects.filter(session_id__in=sessions, flow_state__isnull=False).order_by("create_in", "pk")
-    states = {sessions[session_id].pk: state for session_id, state in rows.values_list("session_id", "flow_state")}
-    states = {pk: state for pk, state in states.items() if _names_version(state)}
+    latest = {sessions[session_id].pk: state for session_id, state in rows.values_list("session_id", "flow_state")}
+    states = {pk: state for pk, state in latest.items() if _names_version(state)}
     if not states:
         return {}
     numbers = {state["version"] for state in states.values()}
@@ -214,7 +214,7 @@ def _states_of_messages(contacts: Collection[Contact]) -> dict[int, BotConversat
     return restored
 
 
-def _names_version(state: object) -> bool:
+def _names_version(state: object) -> TypeGuard[dict[str, Any]]:
     """Whether a state of a message names a version of a bot. Other programs can write the column, and may write anything."""
     if not isinstance(state, dict):
         return False

@@ -24,8 +24,8 @@ MessageKey = tuple[str, str]
 
 
 def restore_answers(rows: Sequence[Message]) -> set[MessageKey]:
-    """Sets `bot_replied` and `flow_state` of messages that had a turn before, as before a rebuild. Does not save. Returns the keys of
-    these messages: they have no other turn."""
+    """Sets `bot_replied` and `flow_state` of messages that had a turn before, as before a rebuild. Does not save. Returns the keys
+    of these messages: they have no other turn."""
     answering = [row for row in rows if row.is_user_message and row.phone_number.answers_since]
     turns = {(turn.phone_number_id, turn.wamid): turn for turn in _find([row.key for row in answering])}
     for row in answering:

@@ -188,8 +188,9 @@ def test_a_worker_does_not_renew_a_call_that_another_worker_has(publish, hub, sh
     BotWebCall.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     list(web_calls.lease_calls(1))
     theirs = BotWebCall.objects.get().due_at
-    web_calls.LANE._renew(ours)
-    web_calls.LANE._give_back(ours)
+    for part in (web_calls.LANE._renew, web_calls.LANE._give_back):
+        assert part
+        part(ours)
     assert BotWebCall.objects.get().due_at == theirs
 
 

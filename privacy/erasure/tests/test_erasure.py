@@ -173,12 +173,12 @@ def test_a_file_that_others_have_too_is_deleted_with_the_last_of_them(post_and_a
     erase(one)
     run_erasures()
     assert Attachment.objects.count() == 1
-    assert default_storage.exists(media.file.name)
+    assert media.file.storage.exists(str(media.file))
     assert storage_used(organization) == media.size
     media.delete()  # what the chore does with one that has expired
     erase(other)
     run_erasures()
-    assert not default_storage.exists(media.file.name)
+    assert not media.file.storage.exists(str(media.file))
     assert storage_used(organization) == 0
 
 
