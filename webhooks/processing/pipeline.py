@@ -191,8 +191,10 @@ def _load_router(batches: Sequence[ItemBatch], progress: Progress) -> Router:
     """Loads the numbers that the items name, and adds in whose logs the webhooks belong to `progress`."""
     named = [NamedNumbers.of(batch.received, batch.items) for batch in batches]
     router = Router.load(named)
-    for each in named:
-        progress[each.webhook.id].owners.add(router.owner(each))
+    for batch, each in zip(batches, named, strict=True):
+        owners = progress[each.webhook.id].owners
+        if batch.items or not owners:  # the last batch is empty if the webhook ended exactly where the one before was full
+            owners.add(router.owner(each))
     return router
 
 

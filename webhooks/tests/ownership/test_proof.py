@@ -13,8 +13,9 @@ from organizations.live.revisions import current_revisions
 from organizations.models import Organization, PhoneNumber, Proof
 from webhooks.intake.storage import SignedBody, store_bodies
 from webhooks.models import HeldItem, Webhook
+from webhooks.processing.item_batches import MAX_ITEMS
 from webhooks.processing.replay import replay
-from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, body, message, text_body, value
+from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, START, body, message, text_body, value
 
 PLATFORM = "p" * 32
 FOREIGN_NUMBER = "700000000000001"
@@ -168,6 +169,15 @@ def test_what_the_platform_signed_is_in_the_log_of_whom_it_names(hub, settings, 
     hub.deliver(text_body("wamid.2", number=FOREIGN_NUMBER), secret=PLATFORM)
     apply_all()
     assert owner_of_the_last() == other.organization_id
+
+
+def test_a_platform_webhook_is_in_its_log_if_its_items_end_where_a_batch_is_full(hub, settings, organization, numbers):
+    settings.META_APP_SECRET = PLATFORM
+    statuses = [{"id": f"wamid.{index}", "status": "read", "timestamp": str(START)} for index in range(MAX_ITEMS)]
+    hub.deliver(body(value(NUMBER, statuses=statuses)), secret=PLATFORM)
+    apply_all()
+
+    assert owner_of_the_last() == organization.pk
 
 
 def test_what_the_platform_signed_of_an_account_is_in_the_log_of_its_organization(hub, settings, organization, numbers, other):
