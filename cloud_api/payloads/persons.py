@@ -3,6 +3,7 @@
 `cloud_api.payloads.erasure` replaces the values of a person in a body by marks. An item with a mark among its ids is never applied.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from cloud_api.payloads.items import (
 
 MARK = "erased"
 """Stands for a value of an erased person. In place of an id, a full stop and a digest follow it, the same in the whole erasure."""
+_MARK = re.compile(rf"{MARK}(?:\.[0-9a-f]{{20}})?")
 
 
 def persons_of(item: Item) -> list[Person]:
@@ -40,15 +42,24 @@ def persons_of(item: Item) -> list[Person]:
 
 def is_mark(value: Any) -> bool:
     """Returns whether the value stands for a value of an erased person."""
-    return isinstance(value, str) and (value == MARK or value.startswith(f"{MARK}."))
+    return isinstance(value, str) and _MARK.fullmatch(value) is not None
 
 
 def is_erased(item: Item) -> bool:
     """Returns whether the item belonged to a person who was erased."""
     if isinstance(item, Unreadable):
-        return any(map(is_mark, texts_in(item.raw)))
+        return any(map(is_mark, _own_ids(item.raw)))
     ids = [getattr(item, "wamid", None), *(each for person in persons_of(item) for each in (person.wa_id, person.bsuid))]
     return any(map(is_mark, ids))
+
+
+def _own_ids(raw: Any) -> list[Any]:
+    """Returns the values of an unreadable object among which its ids are. A text further inside may be what somebody wrote, or the
+    quoted message of an erased person."""
+    if not isinstance(raw, dict):
+        return []
+    contact = raw.get("contact")  # of the address book
+    return [*raw.values(), *([contact.get("phone_number"), contact.get("user_id")] if isinstance(contact, dict) else [])]
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloud_api.payloads import Message, iterate, parse
+from cloud_api.payloads import Message, Unreadable, iterate, parse
 from cloud_api.payloads.erasure import ErasedPerson, Period, erase_person, phone_of
 from cloud_api.payloads.persons import persons_of
 from cloud_api.tests.test_parsing import PAYLOADS
@@ -128,6 +128,27 @@ def test_a_number_whose_digits_contain_the_phone_is_another_one() -> None:
 def test_an_unreadable_body_with_the_phone_is_replaced() -> None:
     assert erase_person(b'{"from": "556181500586", ', PERSON, received_at=AT)[0] == b'"erased"'
     assert erase_person(b'{"from": "5511", ', PERSON, received_at=AT)[0] == b'{"from": "5511", '
+
+
+def test_an_erased_message_that_cannot_be_read_is_left_out() -> None:
+    without_id = text(ANA)
+    del without_id["id"]
+    new = erase_person(body(value(messages=[without_id, text(BIA)])), PERSON, received_at=AT)[0]
+    assert [each.position for each in parse(new)] == ["0.0.messages.1"]
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"from": BIA, "type": "document", "document": {"filename": "erased.pdf"}},
+        {"from": BIA, "type": "text", "text": {"body": "erased"}},
+        {"from": BIA, "type": "text", "context": {"from": "erased", "id": "erased.0123456789abcdef0123"}},
+        {"from": BIA, "group_id": "erased.pdf"},
+    ],
+)
+def test_what_cannot_be_read_is_not_erased_because_of_a_text_in_it(unreadable) -> None:
+    (item,) = parse(body(value(messages=[unreadable])))
+    assert isinstance(item, Unreadable)
 
 
 def numbers_in(node: Any) -> set[str]:
