@@ -141,5 +141,11 @@ class Unreadable(Item):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyItem(Item):
+    """Something that names a number or an account, and has nothing to apply: a change without content, or the item of a person who
+    was erased. It still says to whom a part of the body belongs."""
+
+
 class UnreadableBody(ValueError):
     """A body that is not a WhatsApp webhook. The message is a sentence for operators."""

@@ -25,6 +25,7 @@ from cloud_api.payloads.items import (
     AccountEvent,
     AddressBookEntry,
     Channel,
+    EmptyItem,
     IdentityChange,
     IdentityUpdate,
     Item,
@@ -59,15 +60,16 @@ Read = Callable[[BodyContext, JsonObject], Item]
 
 
 def parse(body: bytes) -> list[Item]:
-    """Returns the items of a body, in order. Raises UnreadableBody if it is not a WhatsApp webhook, and nothing else."""
-    return list(iterate(body))
+    """Returns the items of a body that have something to apply, in order. Raises UnreadableBody if it is not a WhatsApp webhook,
+    and nothing else."""
+    return [item for item in iterate(body) if not isinstance(item, EmptyItem)]
 
 
 def iterate(body: bytes) -> Iterator[Item]:
-    """Yields the items of a body one by one, because the largest bodies may have millions. Items of erased persons are left out.
-    Raises UnreadableBody before the first item."""
+    """Yields the items of a body one by one, because the largest bodies may have millions. In place of items of erased persons
+    there are empty ones. Raises UnreadableBody before the first item."""
     items = entries(decode(body))
-    return (item for item in items if not is_erased(item)) if MARK_BYTES in body else items
+    return (_emptied(item) if is_erased(item) else item for item in items) if MARK_BYTES in body else items
 
 
 def entries(root: Any) -> Iterator[Item]:
@@ -119,6 +121,12 @@ def _change(context: BodyContext, change: Any) -> Iterator[Item]:
         yield item
     if not found and any(content for key, content in value.items() if key not in FRAME):
         yield from _account_event(context, value)
+    elif not found:
+        yield EmptyItem(**context.common(value))
+
+
+def _emptied(item: Item) -> EmptyItem:
+    return EmptyItem(position=item.position, field=item.field, phone_number_id=item.phone_number_id, waba_id=item.waba_id)
 
 
 def _each(context: BodyContext, value: JsonObject, key: str, read: Read) -> Iterator[Item]:

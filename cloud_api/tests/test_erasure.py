@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloud_api.payloads import Message, Unreadable, iterate, parse
+from cloud_api.payloads import Message, Unreadable, parse
 from cloud_api.payloads.erasure import ErasedPerson, Period, erase_person, phone_of
 from cloud_api.payloads.persons import persons_of
 from cloud_api.tests.test_parsing import PAYLOADS
@@ -65,7 +65,7 @@ def test_other_persons_in_the_same_body_keep_their_values() -> None:
     }
     raw = body(value(**lists))
     new = erase_person(raw, PERSON, received_at=AT)[0]
-    items = list(iterate(new))
+    items = parse(new)
     assert items == [each for each in parse(raw) if isinstance(each, Message) and each.person.wa_id == BIA]
     assert [each.position for each in items] == ["0.0.messages.0", "0.0.messages.2"]
 
@@ -77,7 +77,7 @@ def test_a_phone_is_found_in_each_of_its_forms(phone) -> None:
     new = erase_person(raw, PERSON, received_at=AT)[0]
     assert b"Ana" not in new
     assert phone.encode() not in new
-    assert list(iterate(new)) == []
+    assert parse(new) == []
 
 
 def test_another_number_of_the_same_body_keeps_the_person() -> None:
@@ -95,7 +95,7 @@ def test_a_body_with_messages_from_before_and_after_keeps_the_later_one() -> Non
     raw = body(value(contacts=[contact(ANA, "Ana")], messages=[text(ANA, words="antes"), text(ANA, AT + 101)]))
     new = erase_person(raw, PERSON, received_at=AT + 101)[0]
     assert b"antes" not in new
-    assert [(each.content, each.person.name) for each in iterate(new) if isinstance(each, Message)] == [("oi", "Ana")]
+    assert [(each.content, each.person.name) for each in parse(new) if isinstance(each, Message)] == [("oi", "Ana")]
 
 
 def test_a_phone_that_was_another_persons_before_is_theirs() -> None:
@@ -128,6 +128,12 @@ def test_a_number_whose_digits_contain_the_phone_is_another_one() -> None:
 def test_an_unreadable_body_with_the_phone_is_replaced() -> None:
     assert erase_person(b'{"from": "556181500586", ', PERSON, received_at=AT)[0] == b'"erased"'
     assert erase_person(b'{"from": "5511", ', PERSON, received_at=AT)[0] == b'{"from": "5511", '
+
+
+def test_a_person_who_is_named_without_any_message_is_erased() -> None:
+    new = erase_person(body(value(contacts=[contact(ANA, "Ana")], messages=[])), PERSON, received_at=AT)[0]
+    assert b"Ana" not in new
+    assert ANA.encode() not in new
 
 
 def test_an_erased_message_that_cannot_be_read_is_left_out() -> None:
@@ -178,5 +184,5 @@ def test_every_sample_without_its_persons_names_nobody(path) -> None:
         wamids={item.wamid for item in items if isinstance(item, Message)},
     )
     new = erase_person(raw, person, received_at=AT)[0]
-    left = {each for item in iterate(new) for who in persons_of(item) for each in (who.wa_id, who.bsuid) if each}
+    left = {each for item in parse(new) for who in persons_of(item) for each in (who.wa_id, who.bsuid) if each}
     assert not left

@@ -13,12 +13,14 @@ from cloud_api.payloads import (
     AccountEvent,
     AddressBookEntry,
     Channel,
+    EmptyItem,
     IdentityUpdate,
     MarketingPreference,
     Message,
     Status,
     Unreadable,
     UnreadableBody,
+    iterate,
     parse,
 )
 from cloud_api.payloads.fields import BodyContext
@@ -216,7 +218,9 @@ def test_an_account_event_says_what_happened(field, value, event) -> None:
 
 
 def test_a_change_that_says_nothing_is_nothing() -> None:
-    assert parse(wrapped({"metadata": {"phone_number_id": "7"}, "messages": [], "contacts": [{}]})) == []
+    body = wrapped({"metadata": {"phone_number_id": "7"}, "messages": [], "contacts": [{}]})
+    assert parse(body) == []
+    assert [(type(each), each.phone_number_id) for each in iterate(body)] == [(EmptyItem, "7")]
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ from typing import Any
 from django.db.models import QuerySet
 
 from chats.outbox.message_queue import MAX_CLOCK_SKEW
-from cloud_api.payloads import Item, UnreadableBody, iterate
+from cloud_api.payloads import EmptyItem, Item, UnreadableBody, iterate
 from organizations.credentials.signers import Signature
 from organizations.numbers.inbound_items import InboundItem, ReceivedWebhook
 from webhooks.models import Webhook
 from webhooks.processing.held_items import WebhookProgress
 from webhooks.processing.hold_reasons import code_of_sentence
+from webhooks.processing.router import NamedNumbers
 
 MAX_ITEMS = 4000
 """Items that are read before they are applied."""
@@ -34,11 +35,12 @@ Progress = dict[int, WebhookProgress]
 
 @dataclass(slots=True)
 class ItemBatch:
-    """Consecutive items of one webhook. `is_last`: the webhook has no further items."""
+    """Consecutive items of one webhook, without empty ones, and what all of them name. `is_last`: the webhook has no further
+    items."""
 
     webhook: Webhook
-    received: ReceivedWebhook
     items: list[InboundItem[Item]]
+    named: NamedNumbers
     is_last: bool
     unreadable: str = ""
     """Why the body is not a webhook; empty if it is one."""
@@ -67,7 +69,9 @@ def read_batches(webhooks: deque[Webhook], progress: Progress) -> Iterator[list[
         items, unreadable = _parse(webhook)
         while batch is None or not batch.is_last:
             part = inbound_items(received, islice(items, room))
-            batch = ItemBatch(webhook, received, part, is_last=len(part) < room, unreadable=unreadable)
+            named, is_last = NamedNumbers.of(received, part), len(part) < room
+            to_apply = [each for each in part if not isinstance(each.item, EmptyItem)]
+            batch = ItemBatch(webhook, to_apply, named, is_last=is_last, unreadable=unreadable)
             batches.append(batch)
             room -= len(part)
             if not room:

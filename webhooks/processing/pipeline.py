@@ -55,7 +55,7 @@ from webhooks.processing.item_batches import (
 )
 from webhooks.processing.log_ownership import publish_arrivals, store_owners
 from webhooks.processing.rebuild import is_rebuild_running
-from webhooks.processing.router import Cause, HoldReason, NamedNumbers, Router
+from webhooks.processing.router import Cause, HoldReason, Router
 from webhooks.processing.tombstoned_items import leave_out_tombstoned
 from webhooks.processing.traces import trace_applied
 
@@ -184,16 +184,16 @@ def apply_group(items: Sequence[InboundItem[Item]]) -> None:
 def _observe_delays(ended: Sequence[ItemBatch]) -> None:
     """Reports the time from arrival to effect of webhooks. A webhook that is applied again because somebody asked counts too."""
     now = timezone.now()
-    observe_all(APPLY_SECONDS, [(now - batch.received.received_at).total_seconds() for batch in ended])
+    observe_all(APPLY_SECONDS, [(now - batch.webhook.date).total_seconds() for batch in ended])
 
 
 def _load_router(batches: Sequence[ItemBatch], progress: Progress) -> Router:
     """Loads the numbers that the items name, and adds in whose logs the webhooks belong to `progress`."""
-    named = [NamedNumbers.of(batch.received, batch.items) for batch in batches]
+    named = [batch.named for batch in batches]
     router = Router.load(named)
-    for batch, each in zip(batches, named, strict=True):
+    for each in named:
         owners = progress[each.webhook.id].owners
-        if batch.items or not owners:  # the last batch is empty if the webhook ended exactly where the one before was full
+        if each or not owners:  # the last batch names nothing if the webhook ended exactly where the one before was full
             owners.add(router.owner(each))
     return router
 

@@ -37,6 +37,9 @@ class NamedNumbers:
     accounts: frozenset[str]
     has_nameless: bool
 
+    def __bool__(self) -> bool:
+        return bool(self.numbers or self.accounts or self.has_nameless)
+
     @classmethod
     def of(cls, webhook: ReceivedWebhook, items: Sequence[InboundItem[Item]]) -> "NamedNumbers":
         parsed = [each.item for each in items]

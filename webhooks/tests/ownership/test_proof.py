@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from chats.models import Message
 from conftest import NUMBERS, SECRET, Hub, apply_all, payload
 from organizations.credentials.signers import Signature
 from organizations.live.revisions import current_revisions
@@ -196,6 +197,31 @@ def test_a_platform_webhook_that_names_two_organizations_is_in_no_log(hub, setti
 
     assert owner_of_the_last() is None
     assert Webhook.objects.get().state == "done"
+
+
+@pytest.mark.parametrize("signed_by", ["platform", "shared secret"])
+def test_a_webhook_that_only_names_a_person_of_another_organization_is_in_no_log(hub, settings, numbers, other, signed_by):
+    settings.META_APP_SECRET = PLATFORM
+    if signed_by == "shared secret":
+        PhoneNumber.objects.filter(pk=other.pk).update(app_secret=SECRET)
+    person = {"profile": {"name": "Joelma"}, "wa_id": "5511988887777"}
+    foreign = value(FOREIGN_NUMBER, contacts=[person], messages=[], statuses=[])
+    hub.deliver(body(value(NUMBER, messages=[message("wamid.1")]), foreign), secret=PLATFORM if signed_by == "platform" else SECRET)
+    apply_all()
+
+    assert Message.objects.count() == 1
+    assert owner_of_the_last() is None
+    assert not HeldItem.objects.exists()
+
+
+def test_a_platform_webhook_stays_in_its_log_when_all_its_persons_are_erased(hub, settings, organization, numbers):
+    settings.META_APP_SECRET = PLATFORM
+    erased = message("erased.0123456789abcdef0123", sender="erased", text="erased")
+    hub.deliver(body(value(NUMBER, messages=[erased])), secret=PLATFORM)
+    apply_all()
+
+    assert owner_of_the_last() == organization.pk
+    assert not Message.objects.exists()
 
 
 def test_a_platform_webhook_of_an_unknown_number_is_in_no_log_until_it_is_connected(hub, settings, organization, numbers):
