@@ -9,7 +9,6 @@ from chats.models import Attachment, Message
 
 FILE_KINDS = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
 """Kinds of messages that are files (docs/meta-platform.md 3)."""
-# A customer's reply to a form may have files too.
 MAY_HAVE_FILE = FILE_KINDS | {"template", "unsupported", "media_placeholder"}
 
 FileKey = tuple[str, str]
@@ -29,7 +28,7 @@ def all_files_of(messages: Iterable[Message]) -> dict[FileKey, list[Attachment]]
     """Returns all files of each message that has files, in order. Makes no query if none of the messages may have one, else one."""
     names_by_number: dict[str, set[str]] = defaultdict(set)
     for message in messages:
-        if message.kind in MAY_HAVE_FILE or (message.kind == "interactive" and message.is_user_message):
+        if _may_have_file(message):
             names_by_number[message.phone_number_id].add(message.name)
     if not names_by_number:
         return {}
@@ -40,3 +39,12 @@ def all_files_of(messages: Iterable[Message]) -> dict[FileKey, list[Attachment]]
     for file in sorted(Attachment.objects.filter(condition), key=lambda each: each.position):
         found[file.phone_number_id, file.message_name].append(file)
     return found
+
+
+def _may_have_file(message: Message) -> bool:
+    if message.kind in MAY_HAVE_FILE:
+        return True
+    if message.kind == "interactive":  # a customer's reply to a form
+        return message.is_user_message
+    # Meta may refuse the file of a message of any kind, also of one that the hub does not know.
+    return isinstance(message.payload, dict) and "errors" in message.payload

@@ -5,12 +5,14 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
@@ -20,13 +22,15 @@ from chats.media import downloads
 from chats.media.download_queue import queue_downloads
 from chats.media.file_display import describe_file
 from chats.media.file_names import clean_name, offered_name
+from chats.media.message_files import files_of, key_of
 from chats.media.tests.media_at_meta import FileAtMeta, MediaAtMeta, digest, media_at_meta, open_picture, picture
-from chats.models import Attachment, Message
+from chats.models import Attachment, Message, Origin
 from conftest import Hub, payload
 from jobs.models import State
 from jobs.workers.worker import Worker
 from organizations.models import Organization, PhoneNumber, Revision, StorageUse
 from organizations.storage import storage_used
+from webhooks.models import HeldItem
 from webhooks.tests.bodies import ANA, START, body, echo_body, history_body, text_body, value
 from whatsapp_hub.lanes import LANES
 
@@ -160,6 +164,23 @@ def test_a_file_too_big_for_meta_is_dead_at_once(hub, numbers) -> None:
     apply_webhooks()
     file = Attachment.objects.get()
     assert (file.state, file.problem) == (State.DEAD, "too_big")
+
+
+@pytest.mark.parametrize("kind", ["unknown", "video_note"])
+def test_a_file_too_big_for_meta_is_shown_whatever_the_kind_of_its_message(hub, numbers, kind) -> None:
+    errors = [{"code": 131052, "error_data": {"details": "Media file size too big."}}]
+    received = {"from": ANA, "id": WAMID, "timestamp": str(START), "type": kind, "errors": errors}
+    hub.deliver(body(value(standby={"messages": [received]}), field="standby"))
+    apply_webhooks()
+    hub.deliver(body(value(messages=[received])))
+    apply_webhooks()
+    call_command("replay", "--rebuild", stdout=StringIO())
+    apply_webhooks()
+
+    message, file = Message.objects.get(), Attachment.objects.get()
+    assert (message.kind, message.origin) == (kind, Origin.LIVE)
+    assert files_of([message]) == {key_of(message): file}
+    assert not HeldItem.objects.exists()
 
 
 def test_messages_without_files_cost_no_query(numbers, hub) -> None:
