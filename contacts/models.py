@@ -1,7 +1,7 @@
 """Contacts, their labels, notes, changes and former identifiers, and imports of contacts."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
@@ -19,6 +19,8 @@ from organizations.fields import DerivedField, IdentifierField
 from organizations.models import Organization, PhoneNumber, Profile, User
 
 SERVICE_WINDOW = timedelta(hours=24)
+NO_QUESTION = datetime(1970, 1, 1, tzinfo=UTC)
+"""`last_question_at` of a contact who has only reacted, edited or deleted."""
 """How long after a customer's message the business may send free text (docs/meta-platform.md 7)."""
 
 CLOSING_SOON = timedelta(hours=3)
@@ -168,6 +170,8 @@ class Contact(models.Model):
     create_in = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_message_timestamp = models.DateTimeField(_("last message"), null=True, editable=False)
     last_customer_message_at = models.DateTimeField(_("customer's last message"), null=True, editable=False)
+    last_question_at = models.DateTimeField(null=True, editable=False)
+    """When the customer last wrote, if a reaction, an edit or a deletion of theirs is later: see `question_at`."""
     last_business_message_at = models.DateTimeField(_("business's last message"), null=True, editable=False)
     window_refused_at = models.DateTimeField(null=True, editable=False)
     """The time of the last message that Meta refused because the window is closed (131047). The window then counts as closed until
@@ -268,18 +272,31 @@ class Contact(models.Model):
             return None
         return min(last + SERVICE_WINDOW, refused) if refused and refused >= last else last + SERVICE_WINDOW
 
-    def record_message(self, at: datetime, *, from_customer: bool) -> None:
-        """Sets the times of the last messages for a message that was sent at `at`. The order of calls makes no difference."""
+    @property
+    def question_at(self) -> datetime | None:
+        """When the customer last wrote, None if never. Their reactions, edits and deletions need no answer."""
+        if self.last_question_at is None:
+            return self.last_customer_message_at
+        return None if self.last_question_at == NO_QUESTION else self.last_question_at
+
+    def record_message(self, at: datetime, *, from_customer: bool, is_action: bool = False) -> None:
+        """Sets the times of the last messages for a message that was sent at `at`. The order of calls makes no difference.
+
+        `is_action`: the message changes another one, so it needs no answer and is none. One of the customer opens the window.
+        """
         if from_customer:
+            question_at = self.question_at if is_action else max(self.question_at or at, at)
             self.last_customer_message_at = max(self.last_customer_message_at or at, at)
-        else:
+            is_last = question_at == self.last_customer_message_at
+            self.last_question_at = None if is_last else question_at or NO_QUESTION
+        elif not is_action:
             self.last_business_message_at = max(self.last_business_message_at or at, at)
         self.update_waiting()
 
     def update_waiting(self) -> None:
         """Sets `waiting_since`. The customer's last message needs an answer if it is later than the business's last one, staff has
         not marked it as done, and the person is not blocked. A contact that waits for a person needs one in any case."""
-        last, until = self.last_customer_message_at, self.answered_or_done_until
+        last, until = self.question_at, self.answered_or_done_until
         needs_no_answer = last is None or (until is not None and last <= until)
         if needs_no_answer and self.owner == Owner.WAITING:
             last, needs_no_answer = self.owner_since, False
@@ -293,7 +310,7 @@ class Contact(models.Model):
     @property
     def is_done(self) -> bool:
         """Whether staff marked the customer's last message as done, and the business has not written since."""
-        last, answered = self.last_customer_message_at, self.last_business_message_at
+        last, answered = self.question_at, self.last_business_message_at
         if last is None or self.done_until is None or self.done_until < last:
             return False
         return answered is None or answered < last

@@ -31,6 +31,7 @@ CONTACT_COLUMNS = [
     "create_in",
     "last_message_timestamp",
     "last_customer_message_at",
+    "last_question_at",
     "last_business_message_at",
     "waiting_since",
     "unread_count",
@@ -47,7 +48,10 @@ MERGED_COLUMNS = (
     *OWNER_COLUMNS,
 )
 """Columns that a merge changes besides `CONTACT_COLUMNS`."""
-TIME_COLUMNS = ("last_message_timestamp", "last_customer_message_at", "last_business_message_at", "waiting_since")
+TIME_COLUMNS = (
+    *("last_message_timestamp", "last_customer_message_at", "last_question_at"),
+    *("last_business_message_at", "waiting_since"),
+)
 NOT_AUTOMATIC = ~Q(origin=Origin.AUTOMATIC) & ~Q(message_status=MessageStatus.WITHDRAWN)
 """An automatic message is no answer: the customer still needs one. Neither is a message that never left."""
 BATCH = 250
@@ -71,9 +75,12 @@ def merge_conversations(kept: Contact, absorbed: Contact, now: datetime) -> None
         reactions_and_edits.apply_to_targets(moved, now)
     kept.create_in = min(kept.create_in, absorbed.create_in)
     kept.last_message_timestamp = _later(kept.last_message_timestamp, absorbed.last_message_timestamp)
-    for sent_at, from_customer in ((absorbed.last_customer_message_at, True), (absorbed.last_business_message_at, False)):
-        if sent_at:
-            kept.record_message(sent_at, from_customer=from_customer)
+    _record_times(
+        kept,
+        customer=absorbed.last_customer_message_at,
+        question=absorbed.question_at,
+        business=absorbed.last_business_message_at,
+    )
     kept.update_waiting()  # `absorbed` may have been blocked and have no message
     names = ProfileNames()
     names.merge(kept, absorbed)
@@ -165,7 +172,7 @@ def _recompute(contacts: dict[int, Contact], now: datetime) -> int:
 def _add_message_times(contacts: Mapping[int, Contact]) -> dict[int, tuple[datetime, datetime]]:
     """Updates the message times of these contacts, by id, with those of their messages. Returns the first and the last time of each
     contact that has messages."""
-    counts = done_and_blocked.COUNTS_AS_ANSWER
+    counts, opens_window = done_and_blocked.COUNTS_AS_ANSWER, done_and_blocked.OPENS_WINDOW
     rows = (
         Message.objects.filter(contact__in=contacts)
         .order_by()
@@ -173,7 +180,8 @@ def _add_message_times(contacts: Mapping[int, Contact]) -> dict[int, tuple[datet
         .annotate(
             first=Min("create_in"),
             last=Max("create_in"),
-            customer=Max("create_in", filter=counts & Q(is_user_message=True)),
+            customer=Max("create_in", filter=opens_window & Q(is_user_message=True)),
+            question=Max("create_in", filter=counts & Q(is_user_message=True)),
             business=Max("create_in", filter=counts & NOT_AUTOMATIC & Q(is_user_message=False)),
         )
     )
@@ -181,11 +189,20 @@ def _add_message_times(contacts: Mapping[int, Contact]) -> dict[int, tuple[datet
     for row in rows:
         contact = contacts[row["contact"]]
         contact.last_message_timestamp = _later(contact.last_message_timestamp, row["last"])
-        for sent_at, from_customer in ((row["customer"], True), (row["business"], False)):
-            if sent_at:
-                contact.record_message(sent_at, from_customer=from_customer)
+        _record_times(contact, customer=row["customer"], question=row["question"], business=row["business"])
         found[contact.pk] = (row["first"], row["last"])
     return found
+
+
+def _record_times(contact: Contact, *, customer: datetime | None, question: datetime | None, business: datetime | None) -> None:
+    """Updates the contact with the times of the customer's last message, of the last one that may need an answer, and of the
+    business's last answer."""
+    if customer:
+        contact.record_message(customer, from_customer=True, is_action=customer != question)
+    if question:
+        contact.record_message(question, from_customer=True)
+    if business:
+        contact.record_message(business, from_customer=False)
 
 
 def _latest_times(messages: QuerySet[Message]) -> dict[int, datetime]:

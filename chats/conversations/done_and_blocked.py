@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from chats.conversations.reactions_and_edits import ACTION_KINDS
 from chats.conversations.read_state import recount_unread
 from chats.models import Message, Origin
 from contacts.change_log import record_staff_changes
@@ -16,8 +17,10 @@ from organizations.live.revisions import publish_revisions
 from organizations.models import User
 
 Kind = ContactChange.Kind
-COUNTS_AS_ANSWER = Q(group_id="") & ~Q(origin=Origin.HISTORY) & ~Q(kind="system")
-"""Messages that can need an answer, or be one. A group has its own window."""
+OPENS_WINDOW = Q(group_id="") & ~Q(origin=Origin.HISTORY) & ~Q(kind="system")
+"""Messages that open the window if the customer wrote them. A group has its own window."""
+COUNTS_AS_ANSWER = OPENS_WINDOW & ~Q(kind__in=ACTION_KINDS)
+"""Messages that can need an answer, or be one."""
 TICK = timedelta(microseconds=1)
 COLUMNS = ("done_until", "blocked_at", "waiting_since", "unread_count", "unread_at", *OWNER_COLUMNS)
 
@@ -29,8 +32,8 @@ def mark_as_done(*, contact: Contact, by: User | None, now: datetime, seen: date
     def done(locked: Contact) -> Kind | None:
         if not locked.waiting_since:
             return None
-        locked.done_until = min(filter(None, (locked.last_customer_message_at, seen)), default=None)
-        if locked.owner == Owner.WAITING and locked.done_until == locked.last_customer_message_at:
+        locked.done_until = min(filter(None, (locked.question_at, seen)), default=None)
+        if locked.owner == Owner.WAITING and locked.done_until == locked.question_at:
             change_owners([OwnerChange(contact=locked, owner=chosen_owner(locked), reason=OwnerReason.DONE, by=by)], now)
         return Kind.DONE
 

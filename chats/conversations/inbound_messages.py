@@ -311,7 +311,8 @@ def _update_contacts(
         contact.last_message_timestamp = max(contact.last_message_timestamp or sent_at, sent_at)
         effect = session_assignment.effect_of_kind(item.channel, item.from_customer, item.kind)
         if effect in session_assignment.LIVE_EFFECTS and not item.group_id:  # a group has its own window
-            contact.record_message(sent_at, from_customer=effect is SessionEffect.CUSTOMER)
+            is_action = item.kind in reactions_and_edits.ACTION_KINDS
+            contact.record_message(sent_at, from_customer=effect is SessionEffect.CUSTOMER, is_action=is_action)
         names.add(contact, item.person, sent_at)
     names.save()
     index_names(contacts.values())

@@ -236,7 +236,7 @@ def _place(message: Message, contact: Contact, number: PhoneNumber, now: datetim
 def _record_sent(contact: Contact, message: Message) -> None:
     """Updates the contact's times for a message of the business."""
     contact.last_message_timestamp = max(contact.last_message_timestamp or message.create_in, message.create_in)
-    if message.origin != Origin.AUTOMATIC:  # an automatic message is no answer
+    if message.origin != Origin.AUTOMATIC and message.kind not in reactions_and_edits.ACTION_KINDS:  # these are no answer
         contact.record_message(message.create_in, from_customer=False)
 
 

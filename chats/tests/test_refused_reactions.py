@@ -40,6 +40,11 @@ def shown(message: Message) -> list[str]:
     return list((message.reactions or {}).values())
 
 
+def test_our_reaction_is_no_answer(asked) -> None:
+    react(asked, "👍")
+    assert Contact.objects.get(pk=asked.contact_id).waiting_since is not None
+
+
 def test_our_only_reaction_is_no_longer_shown_after_graph_refused_it(meta, asked) -> None:
     reaction = react(asked, "👍")
     assert shown(asked) == ["👍"]

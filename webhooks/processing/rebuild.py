@@ -56,7 +56,10 @@ TOLD_COLUMNS = {
 ledger with its columns: it is evidence, and applying a webhook again adds nothing to it."""
 UNREAD_COLUMNS: dict[str, Any] = {"unread_count": 0, "unread_at": None}
 SESSION_COLUMNS: dict[str, Any] = {"session_id": None, "session_expires_at": None, "session_is_active": False}
-TIME_COLUMNS = ("waiting_since", "last_customer_message_at", "last_business_message_at", "last_message_timestamp")
+TIME_COLUMNS = (
+    *("waiting_since", "last_customer_message_at", "last_question_at"),
+    *("last_business_message_at", "last_message_timestamp"),
+)
 CLEARED_COLUMNS = TOLD_COLUMNS | UNREAD_COLUMNS | SESSION_COLUMNS | dict.fromkeys(TIME_COLUMNS)
 """Columns of a contact that come from webhooks, apart from the identifiers."""
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -16,7 +17,7 @@ from conftest import apply_all
 from contacts.models import Contact, ContactChange
 from organizations.models import Membership, Organization, User
 from organizations.tests.people import browser, member, outsider
-from webhooks.tests.bodies import HOUR, NUMBER, START, echo_body
+from webhooks.tests.bodies import HOUR, NUMBER, START, body, echo_body, value
 from webhooks.tests.order_and_times.test_unread import new_user_id
 from webhooks.tests.test_people import B1, B2, W1, W2, changed, said
 
@@ -58,6 +59,61 @@ def rebuild() -> None:
 def lines() -> list[tuple[str, str | None]]:
     rows = ContactChange.objects.order_by("create_in", "pk").select_related("actor")
     return [(row.kind, row.actor.name if row.actor else None) for row in rows]
+
+
+# ---- Unanswered ----
+
+ACTIONS: list[dict[str, Any]] = [
+    {"type": "reaction", "reaction": {"message_id": "e1", "emoji": "👍"}},
+    {"type": "reaction", "reaction": {"message_id": "e1"}},
+    {"type": "edit", "edit": {"original_message_id": "m1", "message": {"type": "text", "text": {"body": "Oi!"}}}},
+    {"type": "revoke", "revoke": {"original_message_id": "m1"}},
+]
+
+
+def action(wamid: str, hours: float, content: dict[str, Any], **persons: str) -> dict[str, Any]:
+    return {**persons, "id": wamid, "timestamp": str(int(START + HOUR * hours)), **content}
+
+
+@pytest.mark.parametrize("content", ACTIONS)
+def test_a_customer_who_changes_a_message_asks_nothing_and_opens_the_window(post_and_apply, content) -> None:
+    story = [
+        said("m1", 0, W1, None),
+        echo_body("e1", START + HOUR),
+        body(value(messages=[action("a", 2, content, **{"from": W1})])),
+    ]
+    for order in itertools.permutations(story):
+        post_and_apply(*order)
+        assert waiting() is None
+        assert Contact.objects.get().window_expires_at == hour(26)
+        rebuild()
+        assert waiting() is None
+        Message.objects.all().delete()
+        Contact.objects.all().delete()
+
+
+@pytest.mark.parametrize("content", ACTIONS)
+def test_a_customer_who_changes_a_message_still_waits_since_their_question(post_and_apply, decide, content) -> None:
+    post_and_apply(body(value(messages=[action("a", 2, content, **{"from": W1})])))
+    assert waiting() is None
+    post_and_apply(said("m1", 1, W1, None))
+    assert waiting() == hour(1)
+    assert decide("done") == 204
+    assert (waiting(), Contact.objects.get().is_done) == (None, True)
+    assert decide("done", "off") == 204
+    assert waiting() == hour(1)
+    post_and_apply(said("m2", 3, W1, None))
+    assert waiting() == hour(3)
+
+
+@pytest.mark.parametrize("content", ACTIONS)
+def test_a_business_that_changes_a_message_has_not_answered(post_and_apply, content) -> None:
+    persons = {"from": "556133214400", "to": W1}
+    echo = body(value(message_echoes=[action("a", 1, content, **persons)]), field="smb_message_echoes")
+    post_and_apply(said("m1", 0, W1, None), echo)
+    assert waiting() == hour(0)
+    rebuild()
+    assert waiting() == hour(0)
 
 
 # ---- Done ----
