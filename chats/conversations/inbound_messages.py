@@ -159,12 +159,13 @@ def _better(one: InboundMessage, other: InboundMessage) -> InboundMessage:
     frame, content = (one, other) if one.item.kind == PLACEHOLDER or _is_missed_call(other.item) else (other, one)
     if not _is_missed_call(content.item) and (frame.item.kind != PLACEHOLDER or content.item.kind == PLACEHOLDER):
         return replace(one, webhook=webhook)
-    item = replace(frame.item, kind=content.item.kind, content=content.item.content, raw=content.item.raw)
+    kind, text, payload = content.item.kind, content.item.content, content.item.payload
+    item = replace(frame.item, kind=kind, content=text, payload=payload)
     return replace(frame, item=item, webhook=webhook)
 
 
 def _is_missed_call(item: ParsedMessage) -> bool:
-    return item.kind == "call" and isinstance(item.raw, dict) and is_missed_call(item.raw)
+    return item.kind == "call" and is_missed_call(item.payload)
 
 
 def _has_more_authority(origin: str, other: str) -> bool:
@@ -185,7 +186,7 @@ def _row(message: InboundMessage, now: datetime) -> Message:
         origin=item.channel.value,
         kind=item.kind,
         content=item.content,
-        payload=item.raw,
+        payload=item.payload,
         message_status=_first_status(item),
         group_id=item.group_id or "",
         quoted_wamid=item.quoted_wamid or "",

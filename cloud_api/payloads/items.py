@@ -5,6 +5,7 @@ in UTC, or None if Meta's value is missing or absurd. Identifiers are strings ev
 store: no NUL, no lone surrogate, no NaN, no nesting deeper than a database allows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -57,7 +58,7 @@ class IdentityChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Item):
-    """One message of either side. `raw` is Meta's API object."""
+    """One message of either side. `raw` is Meta's API object. `payload` is the same object with the content at its top level."""
 
     wamid: str
     timestamp: int | None
@@ -68,6 +69,7 @@ class Message(Item):
     person: Person
     from_customer: bool
     channel: Channel
+    payload: Mapping[str, Any] = field(default_factory=dict)
     status: str | None = None
     """In history only: sent, delivered, read, played, failed or pending."""
     group_id: str | None = None

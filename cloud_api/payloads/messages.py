@@ -52,11 +52,13 @@ def read_echo(context: BodyContext, obj: Mapping[str, Any], channel: Channel = C
 
 
 def _sent(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the object with the content. In standby, the request to Graph is one level deeper (docs/meta-platform.md 3)."""
+    """Returns the object with the content at its top level. In standby, the request to Graph is one level deeper, and the definition
+    of its template beside it (docs/meta-platform.md 3)."""
     request = mapping(obj, "message")
     if not text(request, "type"):
         return obj
-    return {**request, "id": obj.get("id"), "timestamp": obj.get("timestamp"), "definition": obj.get("template")}
+    frame = {"definition" if key == "template" else key: each for key, each in obj.items() if key != "message"}
+    return {**frame, **request, "id": obj.get("id"), "timestamp": obj.get("timestamp")}
 
 
 def read_old_message(context: BodyContext, obj: Mapping[str, Any], them: Person) -> Message:
@@ -143,6 +145,7 @@ def _message(
         person=them or Person(),
         from_customer=from_customer,
         channel=channel,
+        payload=said,
         status=status,
         group_id=identifier(obj, "group_id", MAX_WAMID),
         quoted_wamid=identifier(quoted, "id", MAX_WAMID) or identifier(quoted, "message_id", MAX_WAMID),

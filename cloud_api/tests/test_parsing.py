@@ -124,6 +124,7 @@ def test_a_standby_echo_has_the_request_that_was_sent_a_level_deeper() -> None:
     assert (item.person.wa_id, item.content, item.quoted_wamid, item.channel) == ("5561", "Já saiu", "wamid.q", Channel.STANDBY)
     assert not item.from_customer
     assert item.raw["message"] == request
+    assert item.payload == {**request, "id": "w", "timestamp": "1795003200"}
 
 
 def test_a_template_told_with_its_definition_is_read_as_the_customer_reads_it() -> None:

@@ -301,6 +301,13 @@ def test_a_reaction_shows_on_the_message_it_is_about(post_and_apply) -> None:
     assert row("b").reactions == {ANA: "👍"}
 
 
+def test_a_reaction_of_meta_s_agent_shows_on_the_message_it_is_about(post_and_apply) -> None:
+    request = {"messaging_product": "whatsapp", "to": ANA, "type": "reaction", "reaction": {"message_id": "c", "emoji": "👍"}}
+    echo = {"id": "r", "timestamp": str(START + 5), "message": request}
+    post_and_apply(customer("c", 0), body(value(standby={"message_echoes": [echo]}), field="standby"))
+    assert row("c").reactions == {"556133214400": "👍"}
+
+
 def test_the_newest_reaction_counts_whatever_the_order(post_and_apply) -> None:
     post_and_apply(business("b", 0), act("reaction", "r2", "b", 0.3, emoji="🙏"), act("reaction", "r1", "b", 0.2, emoji="👍"))
     assert row("b").reactions == {ANA: "🙏"}

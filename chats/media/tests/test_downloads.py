@@ -136,6 +136,9 @@ def test_files_of_every_kind_and_side_are_queued(hub, numbers) -> None:
     for name in ("07_image", "08_audio_voice_note", "09_audio_file", "10_video", "11_document", "12_sticker"):
         hub.deliver(payload(f"{name}.json"))
     media = {"id": "9", "mime_type": "image/png"}
+    request = {"messaging_product": "whatsapp", "to": ANA, "type": "image", "image": {"id": "5", "caption": "Catálogo"}}
+    echo = {"id": "wamid.S=", "timestamp": str(START), "message": request}
+    hub.deliver(body(value(standby={"message_echoes": [echo]}), field="standby"))
     for made in (echo_body("wamid.E="), history_body("wamid.H=", START - 30 * 86400)):
         hub.deliver(made.replace(b'"type": "text", "text": {"body": "', b'"type": "image", "image": {"id": "9", "caption": "'))
     apply_webhooks()
@@ -148,11 +151,13 @@ def test_files_of_every_kind_and_side_are_queued(hub, numbers) -> None:
         "image",
         "image",
         "image",
+        "image",
         "sticker",
         "video",
     ]
     document = next(each for each in files.values() if each.kind == "document")
     assert (document.file_name, document.media_id) == ("Orçamento nº 42 (final).pdf", "3298939769850155")
+    assert files["wamid.S="].media_id == "5"
     assert files["wamid.E="].media_id == files["wamid.H="].media_id == media["id"]
     until = files["wamid.H="].media_id_until
     assert until is not None
