@@ -243,10 +243,11 @@ class Lease:
         """Sets rows to dead: they can never succeed as they are."""
         self.held(ids).update(state=State.DEAD, lease_token=None, reason=reason[:500])
 
-    def retry(self, ids: Sequence[int], reason: str) -> None:
-        """Makes each row due again after 2, 4, 8 … seconds, plus or minus half. After `MAX_ATTEMPTS` attempts the row is dead."""
+    def retry(self, ids: Sequence[int], reason: str, *, max_attempts: int = MAX_ATTEMPTS) -> None:
+        """Makes each row due again after 2, 4, 8 … seconds, at most an hour, plus or minus half. After `max_attempts` attempts the
+        row is dead."""
         for pk, attempts in self.held(ids).values_list("pk", "attempts"):
-            if attempts + 1 >= MAX_ATTEMPTS:
+            if attempts + 1 >= max_attempts:
                 self.set_dead([pk], reason)
                 continue
             delay = min(MAX_DELAY, 2.0 ** (attempts + 1)) * random.uniform(0.5, 1.5)  # noqa: S311  distribution, not a secret

@@ -33,7 +33,7 @@ from cloud_api.payloads import AccountEvent, AddressBookEntry, Item, MarketingPr
 from cloud_api.payloads.persons import MARK
 from jobs.batches import apply_batch
 from jobs.histograms import observe_all
-from jobs.models import Lease, State
+from jobs.models import MAX_ATTEMPTS, Lease, State
 from jobs.transactions import run_in_transaction
 from jobs.workers.worker import Lane
 from organizations.account_events.account_ids import set_account_ids
@@ -68,6 +68,9 @@ APPLY_SECONDS = Histogram(
 )
 MAX_ITEMS_IN_GROUP = 1500
 """Items in one transaction: those of the usual lease of 1,000 webhooks, but few enough to hold no lock for long."""
+MAX_ATTEMPTS_WITHOUT_MESSAGE = 180
+"""Attempts of an item that names nobody, while its message is not stored: the last ones are an hour apart. Meta may deliver the
+message up to seven days later (docs/meta-platform.md 1.3)."""
 MAX_NUMBERS_IN_GROUP = 250
 """Numbers of the items of one transaction. Some queries have a condition for each, and SQLite takes 1,000."""
 Indexed = tuple[int, InboundItem[Item]]
@@ -150,8 +153,10 @@ def apply_items(items: Sequence[InboundItem[Item]], router: Router) -> list[Hold
         index, item = indexed
         # The text of the error may quote a message. It goes to the held item, not to the log.
         log.error("webhook %s, item %s could not be applied: %s", *item.key, type(failure).__name__)
-        code = Reason.MESSAGE_UNKNOWN if isinstance(failure, UnknownMessage) else type(failure).__name__
-        reasons[index] = HoldReason(State.DUE, Cause.FAILED, f"{code}: {failure}")
+        is_unknown = isinstance(failure, UnknownMessage)
+        code = Reason.MESSAGE_UNKNOWN if is_unknown else type(failure).__name__
+        max_attempts = MAX_ATTEMPTS_WITHOUT_MESSAGE if is_unknown else MAX_ATTEMPTS
+        reasons[index] = HoldReason(State.DUE, Cause.FAILED, f"{code}: {failure}", max_attempts)
 
     for group in _groups(leave_out_tombstoned(routed)):
         apply_batch(group, apply=apply, reject=reject)
@@ -246,7 +251,10 @@ def _update_held(
         if reason:
             condition = waits_for(item, reason, router)
             same[reason, row.queue_id if condition is None else condition].append(row.pk)
-    keep = {State.DUE: lease.retry, State.WAITING: lease.set_waiting, State.DEAD: lease.set_dead}
+    keep = {State.WAITING: lease.set_waiting, State.DEAD: lease.set_dead}
     for (reason, condition), ids in same.items():
         lease.held(ids).update(cause=reason.cause, waits_for=condition)
-        keep[reason.state](ids, reason.reason)
+        if reason.state == State.DUE:
+            lease.retry(ids, reason.reason, max_attempts=reason.max_attempts)
+        else:
+            keep[reason.state](ids, reason.reason)

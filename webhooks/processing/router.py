@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cloud_api.payloads import AccountEvent, Item, Unreadable
-from jobs.models import State
+from jobs.models import MAX_ATTEMPTS, State
 from organizations.credentials.signers import Signature, secret_digests
 from organizations.models import PhoneNumber
 from organizations.numbers.inbound_items import InboundItem, ReceivedWebhook
@@ -26,6 +26,8 @@ class HoldReason:
     cause: Cause
     reason: str
     """See `webhooks.processing.hold_reasons`."""
+    max_attempts: int = MAX_ATTEMPTS
+    """After how many attempts an item that is due again is dead."""
 
 
 @dataclass(frozen=True, slots=True)
