@@ -55,7 +55,7 @@ def apply_identity_change(
     if absorbed:
         index.absorb(absorbed, into=contact)
     bsuid = new.person.bsuid
-    if bsuid and index.find(replace(new, person=Person(bsuid=bsuid))) is None:
+    if bsuid and (index.regains_bsuid(contact, bsuid, time) or index.find(replace(new, person=Person(bsuid=bsuid))) is None):
         index.replace_bsuid(contact, bsuid, time)
     if new.person.wa_id:
         index.set_phone(contact, new.person.wa_id, time)

@@ -167,7 +167,14 @@ class IdentityIndex:
         """Sets the BSUID that the person has since this time, and retires the one before. None if it is not known."""
         if contact.bsuid and contact.bsuid != bsuid:
             self.retire(contact, BSUID, contact.bsuid, time)
+        if bsuid:
+            self._regain(contact, BSUID, bsuid, time)
         self._set_bsuid(contact, bsuid)
+
+    def regains_bsuid(self, contact: Contact, bsuid: str, time: datetime) -> bool:
+        """Returns whether the contact had the BSUID until a time before this one, and can have it again."""
+        retired_at = self.retired_at(contact, BSUID, bsuid)
+        return retired_at is not None and retired_at <= time
 
     def retire(self, contact: Contact, kind: str, value: str, time: datetime) -> None:
         """Stores that the contact had the identifier until this time. If that is stored already, the earlier time counts."""
@@ -296,9 +303,14 @@ class IdentityIndex:
     def _change_phone(self, contact: Contact, wa_id: str | None, time: datetime) -> None:
         if contact.wa_id and contact.wa_id_at not in (None, UNDATED):  # a phone that staff typed in was never seen
             self.retire(contact, WA_ID, contact.wa_id, time)
-        if wa_id and (regained := self._find_retired(contact, WA_ID, wa_id)) and regained.retired_at <= time:
-            self._delete_retired(regained)
+        if wa_id:
+            self._regain(contact, WA_ID, wa_id, time)
         self._write_phone(contact, wa_id, time)
+
+    def _regain(self, contact: Contact, kind: str, value: str, time: datetime) -> None:
+        """Deletes that the contact had the identifier until a time before this one: it has it again."""
+        if (regained := self._find_retired(contact, kind, value)) and regained.retired_at <= time:
+            self._delete_retired(regained)
 
     def _write_phone(self, contact: Contact, wa_id: str | None, time: datetime | None) -> None:
         self._remove_from_index(contact)

@@ -135,6 +135,18 @@ def test_a_contact_that_goes_back_to_an_old_number_has_it_again(post_and_apply) 
     assert len(conversations()) == 1
 
 
+@pytest.mark.parametrize("phones", [(W1, W2), ("", "")])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (0, 2, 1, 3), (2, 0, 3, 1), (1, 3, 0, 2), (0, 1, 2, 3, 1, 2)])
+def test_a_contact_that_gets_an_old_bsuid_back_has_it_again(post_and_apply, phones, order) -> None:
+    old, new = (phones[0], B1), (phones[1], B2)
+    back = changed(9, new, old, "back")
+    story = [said("m1", 0, phones[0], B1), changed(1, old, new, "away"), back, said("m2", 10, phones[0], B1)]
+    post_and_apply(*(story[place] for place in order))
+    assert people() == {(phones[0] or None, B1)}
+    assert len(conversations()) == 1
+    assert set(RetiredIdentity.objects.values_list("value", flat=True)) == {B2, phones[1]} - {""}
+
+
 def test_a_contact_that_had_the_new_number_long_before_is_another_person(post_and_apply) -> None:
     post_and_apply(said("old", -100, W2, B3), said("m1", 0, W1, B1), changed(1, (W1, B1), (W2, B2)))
     assert people() == {(W2, B2), (None, B3)}
