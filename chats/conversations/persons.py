@@ -70,7 +70,10 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
     choices = items_of_kind(kept, MarketingPreference)
     first = _first_times(choices, _choice_key, stored_choice_times)
     times = {each.key: first.get(_choice_key(each), each.time) for each in choices}
-    named = [NamedPerson(each.number, each.item.person, times.get(each.key, each.time), is_dated=_is_dated(each)) for each in kept]
+    named = [
+        NamedPerson(each.number, each.item.person, times.get(each.key, each.time), is_dated=_is_dated(each), is_exact=False)
+        for each in kept
+    ]
     contacts = resolve_contacts(named)
     before = contact_states(contacts) if any(reports_events(each.number) for each in kept) else {}
     received = []

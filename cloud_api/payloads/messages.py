@@ -62,11 +62,12 @@ def _sent(obj: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_old_message(context: BodyContext, obj: Mapping[str, Any], them: Person) -> Message:
-    """Returns a message from the imported history with this person. It is the business's own if it names a recipient or another
-    sender."""
+    """Returns a message from the imported history with this person. It is the business's own if it names a recipient or the number
+    as its sender, or nobody."""
     sender = person(obj, wa_id="from", bsuid="from_user_id")
     own = bool(obj.get("to") or obj.get("to_user_id")) or _is_own(context, sender)
-    same = (sender.wa_id and sender.wa_id == them.wa_id) or (sender.bsuid and sender.bsuid == them.bsuid)
+    # The thread and the message may name different identifiers of the person. A sender who is not the number is the person.
+    is_other = bool(context.own_number and (sender.wa_id or sender.bsuid))
     status = text(mapping(obj, "history_context"), "status").lower() or None
     return _message(
         context,
@@ -74,7 +75,7 @@ def read_old_message(context: BodyContext, obj: Mapping[str, Any], them: Person)
         _kind(obj),
         them,
         channel=Channel.HISTORY,
-        from_customer=not own and bool(same),
+        from_customer=not own and (is_other or _is_same(sender, them)),
         status=status,
     )
 
@@ -87,6 +88,12 @@ def read_old_media(context: BodyContext, obj: Mapping[str, Any]) -> Message:
     if _is_own(context, person(obj, wa_id="from", bsuid="from_user_id")):
         return _message(context, obj, _kind(obj), None, channel=Channel.HISTORY, from_customer=False)
     return read_message(context, obj, Channel.HISTORY)
+
+
+def _is_same(one: Person, other: Person) -> bool:
+    if one.bsuid and one.bsuid == other.bsuid:
+        return True
+    return bool(one.wa_id and other.wa_id) and same_person_key(one.wa_id or "") == same_person_key(other.wa_id or "")
 
 
 def _is_own(context: BodyContext, sender: Person) -> bool:

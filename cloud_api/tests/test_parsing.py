@@ -190,6 +190,10 @@ def test_a_group_receipt_names_its_participant(key) -> None:
         ({"from_user_id": "BR.1"}, False),
         ({"from": "5561981500586"}, True),
         ({"from": "5561981500586", "to": "x"}, False),
+        ({"from": "556181500586"}, True),
+        ({"from": "5511987654321"}, True),
+        ({"from": "", "from_user_id": "BR.2"}, True),
+        ({"from": ""}, False),
     ],
 )
 def test_a_message_of_history_is_the_business_s_if_its_number_sent_it(more, from_customer) -> None:
@@ -197,6 +201,14 @@ def test_a_message_of_history_is_the_business_s_if_its_number_sent_it(more, from
     thread = {"id": "5561981500586", "context": {"user_id": "BR.1"}, "messages": [old]}
     metadata = {"phone_number_id": "7", "display_phone_number": "+55 61 3321-4400"}
     item = parse_one(wrapped({"metadata": metadata, "history": [{"threads": [thread]}]}, "history"))
+    assert item.from_customer == from_customer
+
+
+@pytest.mark.parametrize(("sender", "from_customer"), [("556181500586", True), ("5561981500586", True), ("556133214400", False)])
+def test_a_message_of_history_is_the_person_s_whose_phone_it_names_in_any_form(sender, from_customer) -> None:
+    old = {"id": "w", "from": sender, "type": "text", "timestamp": "1795003200"}
+    history = [{"threads": [{"id": "5561981500586", "messages": [old]}]}]
+    item = parse_one(wrapped({"metadata": {"phone_number_id": "7"}, "history": history}, "history"))
     assert item.from_customer == from_customer
 
 

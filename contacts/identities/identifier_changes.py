@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cloud_api.payloads import IdentityChange, Person
+from cloud_api.wa_ids import variants
 from contacts.identities.resolution import BSUID, WA_ID, IdentityIndex, NamedPerson
 from contacts.models import Contact
 from organizations.models import PhoneNumber
@@ -37,8 +38,10 @@ def apply_identity_change(
 ) -> IdentityChangeResult:
     """Applies the change as of `time`. If it is not dated, `time` is its arrival, and the first of several arrivals counts. Must
     run in a transaction. The returned contacts are locked."""
-    old, new = NamedPerson(number, change.old, time), NamedPerson(number, change.new, time)
+    old, new = NamedPerson(number, change.old, time, is_exact=False), NamedPerson(number, change.new, time)
     index = IdentityIndex.load([old, new], with_all_retired=True)
+    change = _in_known_form(index, change, old)
+    old = replace(old, person=change.old)
     stored_time = None if is_dated else _stored_time(index, change, old)
     if not is_dated:
         time = min(filter(None, (time, stored_time, _first_seen(index, change, old, new))))
@@ -66,6 +69,14 @@ def apply_identity_change(
     index.save()
     _remove_conflict(contact, change.old.wa_id)
     return IdentityChangeResult(contact, time, absorbed, stored_time if stored_time and stored_time > time else None)
+
+
+def _in_known_form(index: IdentityIndex, change: IdentityChange, old: NamedPerson) -> IdentityChange:
+    """Returns the change with the old phone in the form that the contact has or had."""
+    contact = index.find(old)
+    forms = variants(change.old.wa_id) if contact and change.old.wa_id else ()
+    known = [form for form in forms if contact and (form == contact.wa_id or index.is_retired(contact, WA_ID, form))]
+    return replace(change, old=replace(change.old, wa_id=known[0])) if known else change
 
 
 def _stored_time(index: IdentityIndex, change: IdentityChange, old: NamedPerson) -> datetime | None:

@@ -5,6 +5,8 @@ the other one.
 
 - A BSUID always belongs to the same person. A phone may get another owner. So a phone with a BSUID that is not its contact's
   belongs to another person. The contacts are not merged: both are flagged, and a person decides.
+- Address books, preferences and changes of numbers may name the other form of a phone. A contact with exactly this form comes first.
+  The other form finds a contact too, and does not replace its phone.
 - A phone belongs to the contact that was last seen with it, by the times of the messages. So their order of arrival does not
   matter.
 - Identifiers that a contact no longer has are kept as retired. They still find the contact for messages that were sent before.
@@ -20,7 +22,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from cloud_api.payloads import Person
-from cloud_api.wa_ids import same_person_key
+from cloud_api.wa_ids import same_person_key, variants
 from contacts.change_log import move_changes
 from contacts.contact_events import changed_event, created_events
 from contacts.models import Contact, Note, RetiredIdentity, phone_key, reversed_phone
@@ -44,18 +46,28 @@ class NamedPerson:
 
     If the item is not dated, `time` is its arrival. It is not known since when the person has had the phone. So the phone never
     replaces one that a dated item names.
+
+    `is_exact`: the phone has the form that WhatsApp has. Otherwise it may be the other form of a contact's phone, with or without its
+    optional digit (docs/meta-platform.md 6).
     """
 
     number: PhoneNumber
     person: Person
     time: datetime
     is_dated: bool = True
+    is_exact: bool = True
 
     @property
     def keys(self) -> list[IdentityKey]:
         """The identifiers, the BSUID first, because it is unique to the person."""
         values = ((BSUID, self.person.bsuid), (WA_ID, self.person.wa_id))
         return [(self.number.phone_number_id, kind, value) for kind, value in values if value]
+
+    @property
+    def lookup_keys(self) -> list[IdentityKey]:
+        """The identifiers under which a contact may be known, those that the item names first."""
+        other_forms = variants(self.person.wa_id)[1:] if self.person.wa_id and not self.is_exact else ()
+        return [*self.keys, *((self.number.phone_number_id, WA_ID.value, value) for value in other_forms)]
 
 
 def resolve_contacts(persons: Sequence[NamedPerson]) -> list[Contact]:
@@ -94,7 +106,7 @@ class IdentityIndex:
         `with_all_retired` also loads the retired identifiers of contacts that are found by a current one. That is needed where two
         of the contacts may be merged.
         """
-        values = _values_by_kind(key for person in persons for key in person.keys)
+        values = _values_by_kind(key for person in persons for key in person.lookup_keys)
         by_retired = set(RetiredIdentity.objects.filter(_had_identifier(values)).values_list("contact", flat=True))
         ids = set(by_retired)
         found: set[IdentityKey] = set()
@@ -103,7 +115,7 @@ class IdentityIndex:
             for pk, number, value in rows.values_list("pk", "create_for_phone_number", kind):
                 ids.add(pk)
                 found.add((number, kind, value))
-        ids.update(_typed_in_ids(person for person in persons if found.isdisjoint(person.keys)))
+        ids.update(_typed_in_ids(person for person in persons if found.isdisjoint(person.lookup_keys)))
         index = cls()
         index._numbers = {person.number.phone_number_id: person.number for person in persons}
         contacts = {each.pk: each for each in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
@@ -117,7 +129,7 @@ class IdentityIndex:
 
     def find(self, person: NamedPerson) -> Contact | None:
         """Returns the contact that had these identifiers at the time."""
-        for key in person.keys:
+        for key in person.lookup_keys:
             contact = self._find_by_bsuid(key) if key[1] == BSUID else self._find_by_phone(key, person)
             if contact:
                 return contact
@@ -125,13 +137,17 @@ class IdentityIndex:
 
     def find_or_add(self, named: NamedPerson) -> Contact:
         """Returns the contact of the person, updated with the person's identifiers."""
-        contact = self.find(named) or self.add(named)
-        person = named.person
+        known, person = self.find(named), named.person
+        contact = known or self.add(named)
         if person.bsuid and self.is_retired(contact, BSUID, person.bsuid):
             return contact  # the item is from before the change, whatever its time
         if person.bsuid and contact.bsuid is None:
             self._set_bsuid(contact, person.bsuid)
-        if person.wa_id and named.is_dated:
+        if person.wa_id and not named.is_exact and _has_form_of(contact, person.wa_id):
+            return contact
+        if person.wa_id and known is None and not named.is_exact and not person.bsuid:
+            self._write_phone(contact, person.wa_id, None)  # as if staff had typed it in: WhatsApp may have the other form
+        elif person.wa_id and named.is_dated:
             self.set_phone(contact, person.wa_id, named.time)
         elif person.wa_id:
             self._set_undated_phone(contact, person.wa_id)
@@ -371,6 +387,12 @@ def _move_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
     into.alias = into.alias or absorbed.alias
     into.blocked_at = min(filter(None, (into.blocked_at, absorbed.blocked_at)), default=None)
     into.save(update_fields=["alias", "blocked_at"])
+
+
+def _has_form_of(contact: Contact, wa_id: str) -> bool:
+    """Whether the contact's phone is the other form of this one, or the same and not confirmed by WhatsApp."""
+    is_similar = contact.wa_id is not None and same_person_key(contact.wa_id) == same_person_key(wa_id)
+    return is_similar and (contact.wa_id != wa_id or contact.wa_id_at is None)
 
 
 def _keys(contact: Contact) -> list[IdentityKey]:

@@ -257,6 +257,47 @@ def test_marketing_stopped_and_resumed_the_latest_word_counts(post_and_apply) ->
     assert not Contact.objects.get().marketing_stopped
 
 
+WITH_NINE = "5561981500586"
+"""The other form of W1."""
+
+
+def stop(phone: str) -> bytes:
+    received = {"wa_id": phone, "category": "marketing_messages", "value": "stop", "timestamp": START + 60}
+    return body(value(user_preferences=[received]), field="user_preferences")
+
+
+def listed(phone: str, *, at: int = START) -> bytes:
+    who = {"full_name": "Ana da Loja", "phone_number": phone}
+    entry = {"type": "contact", "action": "add", "contact": who, "metadata": {"timestamp": str(at)}}
+    return body(value(state_sync=[entry]), field="smb_app_state_sync")
+
+
+@pytest.mark.parametrize("bsuid", [None, B1])
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("received", [stop(WITH_NINE), listed("+55 61 98150-0586"), listed(WITH_NINE, at=START + 2 * HOUR)])
+def test_the_other_form_of_a_phone_is_the_same_person_in_preferences_and_the_address_book(
+    post_and_apply, received, turn, bsuid
+) -> None:
+    post_and_apply(*[said("m1", 1, W1, bsuid), received][::turn], received)
+    assert people() == {(W1, bsuid)}
+    contact = Contact.objects.get()
+    assert contact.marketing_stopped or contact.name == "Ana da Loja"
+
+
+def test_the_form_that_is_named_counts_if_contacts_have_both(post_and_apply) -> None:
+    post_and_apply(said("m1", 0, W1, B1), said("m2", 0, WITH_NINE, B2), stop(WITH_NINE))
+    assert Contact.objects.get(marketing_stopped=True).wa_id == WITH_NINE
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1, 1)])
+def test_a_number_change_may_name_the_other_form_of_the_phone(post_and_apply, order) -> None:
+    story = [said("m1", 0, W1, None), changed(1, (WITH_NINE, None), (W2, None)), said("m2", 2, W2, None)]
+    post_and_apply(*(story[place] for place in order))
+    assert people() == {(W2, None)}
+    assert conversations() == [{"change", "m1", "m2"}]
+    assert [each.value for each in RetiredIdentity.objects.all()] == [W1]
+
+
 def test_a_person_on_two_numbers_of_one_organization_is_two_contacts(post_and_apply) -> None:
     post_and_apply(said("m1", 0, W1, B1), body(value(OTHER_NUMBER, messages=[message("m2", sender=W1, bsuid=B1)])))
     assert Contact.objects.count() == 2
