@@ -265,6 +265,11 @@ class Contact(models.Model):
         return self.wa_id or self.bsuid or ""
 
     @property
+    def is_unconfirmed(self) -> bool:
+        """Whether WhatsApp has not shown yet that there is this person: staff typed the phone in, or an address book has it."""
+        return self.wa_id_at is None and self.bsuid is None
+
+    @property
     def window_expires_at(self) -> datetime | None:
         """When the service window closes or closed, None if the customer has never written."""
         last, refused = self.last_customer_message_at, self.window_refused_at

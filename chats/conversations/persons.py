@@ -21,7 +21,7 @@ from cloud_api.payloads import AddressBookEntry, IdentityChange, IdentityUpdate,
 from contacts.consent.preferences import ReceivedChoice, choice_key, store_choices, stored_choice_times
 from contacts.identities.identifier_changes import apply_identity_change
 from contacts.identities.profile_names import record_listed_name
-from contacts.identities.resolution import NamedPerson, resolve_contacts
+from contacts.identities.resolution import Absorbed, NamedPerson, resolve_contacts
 from contacts.lists.search import index_names
 from contacts.models import Contact
 from jobs.bulk_writes import update_rows
@@ -49,12 +49,14 @@ def apply_identity_changes(items: Iterable[InboundItem[Item]], now: datetime) ->
     return contacts
 
 
-def with_contacts(messages: Sequence[InboundItem[Message]], known: Mapping[tuple[int, str], Contact]) -> list[InboundMessage]:
+def with_contacts(
+    messages: Sequence[InboundItem[Message]], known: Mapping[tuple[int, str], Contact], now: datetime
+) -> list[InboundMessage]:
     """Finds or creates the contacts of these messages. `known` are contacts of messages with an identity change, by item key."""
     named = [each for each in messages if each.key not in known and _names_person(each.item)]
     times = _first_times(named, message_key, stored_message_times)
-    resolved = resolve_contacts(
-        [NamedPerson(each.number, _sender(each.item), times.get(message_key(each), each.time)) for each in named]
+    resolved = _resolve(
+        [NamedPerson(each.number, _sender(each.item), times.get(message_key(each), each.time)) for each in named], now
     )
     contacts = dict(known) | {each.key: contact for each, contact in zip(named, resolved, strict=True)}
     # A message may name nobody if it changes a stored message. Then it has the contact of that message.
@@ -74,7 +76,7 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
         NamedPerson(each.number, each.item.person, times.get(each.key, each.time), is_dated=_is_dated(each), is_exact=False)
         for each in kept
     ]
-    contacts = resolve_contacts(named)
+    contacts = _resolve(named, now)
     before = contact_states(contacts) if any(reports_events(each.number) for each in kept) else {}
     received = []
     for each, person, contact in zip(kept, named, contacts, strict=True):
@@ -94,6 +96,17 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
         record_events([event for events in found for event in events])
 
 
+def _resolve(persons: Sequence[NamedPerson], now: datetime) -> list[Contact]:
+    contacts, absorbed = resolve_contacts(persons)
+    _merge(absorbed, now)
+    return contacts
+
+
+def _merge(absorbed: Sequence[Absorbed], now: datetime) -> None:
+    for each in absorbed:
+        merge_conversations(each.into, each.contact, now)
+
+
 def _apply_identity_change(each: InboundItem[Item], change: IdentityChange, now: datetime) -> Contact:
     time = each.time
     if not each.has_own_time and isinstance(each.item, Message):
@@ -101,8 +114,7 @@ def _apply_identity_change(each: InboundItem[Item], change: IdentityChange, now:
         time = min(time, stored_message_times([key]).get(key, time))
     result = apply_identity_change(each.number, change, time, is_dated=each.has_own_time)
     contact = result.contact
-    if result.absorbed:
-        merge_conversations(contact, result.absorbed, now)
+    _merge(result.absorbed, now)
     if result.old_time:
         correct_phone_times([(contact, result.old_time)], seen_at=result.time)
     contact.create_in = min(contact.create_in, result.time)

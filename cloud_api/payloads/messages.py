@@ -52,8 +52,8 @@ def read_echo(context: BodyContext, obj: Mapping[str, Any], channel: Channel = C
 
 
 def _sent(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the object with the content at its top level. In standby, the request to Graph is one level deeper, and the definition
-    of its template beside it (docs/meta-platform.md 3)."""
+    """Returns the object with the content at its top level. In standby, the request to Graph is one level deeper, and the
+    definition of its template beside it (docs/meta-platform.md 3)."""
     request = mapping(obj, "message")
     if not text(request, "type"):
         return obj

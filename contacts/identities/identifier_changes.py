@@ -3,15 +3,17 @@ kept as retired.
 
 The change may arrive before or after the first message with the new identifiers, twice, or late. It is Meta's word that two sets of
 identifiers are one person. So a contact that was created only because the change was late is absorbed by the contact with the old
-identifiers. A contact that had the new identifiers long before the change is another person: both are flagged as a conflict.
+identifiers, and so is one that staff typed in. A contact that had the new identifiers long before the change is another person:
+both are flagged as a conflict.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cloud_api.payloads import IdentityChange, Person
 from cloud_api.wa_ids import variants
-from contacts.identities.resolution import BSUID, WA_ID, IdentityIndex, NamedPerson
+from contacts.identities.resolution import BSUID, WA_ID, Absorbed, IdentityIndex, NamedPerson
 from contacts.models import Contact
 from organizations.models import PhoneNumber
 
@@ -23,13 +25,12 @@ MAX_LEAD = timedelta(days=1)
 class IdentityChangeResult:
     """The contact of the person, and the time of the change.
 
-    `absorbed` is a contact that is the same person. The caller moves its conversation and deletes it. `old_time` is the time that
-    the change was stored with, if that was later.
+    `absorbed` are contacts that are the same person. `old_time` is the time that the change was stored with, if that was later.
     """
 
     contact: Contact
     time: datetime
-    absorbed: Contact | None = None
+    absorbed: Sequence[Absorbed] = ()
     old_time: datetime | None = None
 
 
@@ -48,15 +49,12 @@ def apply_identity_change(
         old, new = replace(old, time=time), replace(new, time=time)
     before, after = index.find(old), index.find(new)
     contact = before or after or index.add(new)
-    absorbed = None
+    identifiers = contact.wa_id, contact.bsuid
     if after and after is not contact:
-        if after.create_in >= time - MAX_LEAD:
-            absorbed = after
+        if after.is_unconfirmed or after.create_in >= time - MAX_LEAD:
+            index.absorb(after, into=contact)
         else:
             index.flag_conflict(contact, after)
-    identifiers = contact.wa_id, contact.bsuid
-    if absorbed:
-        index.absorb(absorbed, into=contact)
     bsuid = new.person.bsuid
     if bsuid and (index.regains_bsuid(contact, bsuid, time) or index.find(replace(new, person=Person(bsuid=bsuid))) is None):
         index.replace_bsuid(contact, bsuid, time)
@@ -68,7 +66,7 @@ def apply_identity_change(
     _retire_old(index, contact, old, new.person)
     index.save()
     _remove_conflict(contact, change.old.wa_id)
-    return IdentityChangeResult(contact, time, absorbed, stored_time if stored_time and stored_time > time else None)
+    return IdentityChangeResult(contact, time, index.absorbed, stored_time if stored_time and stored_time > time else None)
 
 
 def _in_known_form(index: IdentityIndex, change: IdentityChange, old: NamedPerson) -> IdentityChange:

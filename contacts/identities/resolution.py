@@ -5,10 +5,12 @@ the other one.
 
 - A BSUID always belongs to the same person. A phone may get another owner. So a phone with a BSUID that is not its contact's
   belongs to another person. The contacts are not merged: both are flagged, and a person decides.
-- Address books, preferences and changes of numbers may name the other form of a phone. A contact with exactly this form comes first.
-  The other form finds a contact too, and does not replace its phone.
+- Address books, preferences and changes of numbers may name the other form of a phone. A contact with exactly this form comes
+  first. The other form finds a contact too, and does not replace its phone.
 - A phone belongs to the contact that was last seen with it, by the times of the messages. So their order of arrival does not
   matter.
+- A contact that staff typed in, and that WhatsApp has not confirmed, is whoever WhatsApp shows with its phone. If that is another
+  contact already, it absorbs the typed one.
 - Identifiers that a contact no longer has are kept as retired. They still find the contact for messages that were sent before.
 """
 
@@ -47,8 +49,8 @@ class NamedPerson:
     If the item is not dated, `time` is its arrival. It is not known since when the person has had the phone. So the phone never
     replaces one that a dated item names.
 
-    `is_exact`: the phone has the form that WhatsApp has. Otherwise it may be the other form of a contact's phone, with or without its
-    optional digit (docs/meta-platform.md 6).
+    `is_exact`: the phone has the form that WhatsApp has. Otherwise it may be the other form of a contact's phone, with or without
+    its optional digit (docs/meta-platform.md 6).
     """
 
     number: PhoneNumber
@@ -64,27 +66,41 @@ class NamedPerson:
         return [(self.number.phone_number_id, kind, value) for kind, value in values if value]
 
     @property
+    def phone_key(self) -> IdentityKey | None:
+        return (self.number.phone_number_id, WA_ID, self.person.wa_id) if self.person.wa_id else None
+
+    @property
     def lookup_keys(self) -> list[IdentityKey]:
         """The identifiers under which a contact may be known, those that the item names first."""
         other_forms = variants(self.person.wa_id)[1:] if self.person.wa_id and not self.is_exact else ()
         return [*self.keys, *((self.number.phone_number_id, WA_ID.value, value) for value in other_forms)]
 
 
-def resolve_contacts(persons: Sequence[NamedPerson]) -> list[Contact]:
-    """Returns the contact of each person, locked until the transaction ends. New contacts are stored. Each contact is one object,
-    even if several persons are resolved to it. The caller saves its `wa_id_at`. Must run in a transaction."""
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """A contact that is the same person as another one. The caller moves its conversation and deletes it."""
+
+    contact: Contact
+    into: Contact
+
+
+def resolve_contacts(persons: Sequence[NamedPerson]) -> tuple[list[Contact], list[Absorbed]]:
+    """Returns the contact of each person, locked until the transaction ends, and the contacts that are absorbed. New contacts are
+    stored. Each contact is one object, even if several persons are resolved to it. The caller saves its `wa_id_at`. Must run in a
+    transaction."""
     index = IdentityIndex.load(persons)
     found: dict[int, Contact] = {}
     for position in sorted(range(len(persons)), key=lambda position: persons[position].time):
         found[position] = index.find_or_add(persons[position])
     index.save()
-    return [found[position] for position in range(len(persons))]
+    return [found[position] for position in range(len(persons))], index.absorbed
 
 
 class IdentityIndex:
     """The contacts of some persons by each identifier that they have or had, and the changes to them until `save`."""
 
     def __init__(self) -> None:
+        self.absorbed: list[Absorbed] = []
         self._current: dict[IdentityKey, Contact] = {}
         self._retired: dict[IdentityKey, list[RetiredIdentity]] = defaultdict(list)
         self._retired_of: dict[int, list[RetiredIdentity]] = defaultdict(list)
@@ -115,7 +131,7 @@ class IdentityIndex:
             for pk, number, value in rows.values_list("pk", "create_for_phone_number", kind):
                 ids.add(pk)
                 found.add((number, kind, value))
-        ids.update(_typed_in_ids(person for person in persons if found.isdisjoint(person.lookup_keys)))
+        ids.update(_typed_in_ids(person for person in persons if person.phone_key not in found))
         index = cls()
         index._numbers = {person.number.phone_number_id: person.number for person in persons}
         contacts = {each.pk: each for each in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
@@ -207,7 +223,7 @@ class IdentityIndex:
         self._conflicts.append((one, other))
 
     def absorb(self, absorbed: Contact, into: Contact) -> None:
-        """Moves everything that identifies `absorbed` to `into`, who is the same person. The caller deletes `absorbed`."""
+        """Moves everything that identifies `absorbed` to `into`, who is the same person, and in `save` what staff wrote."""
         wa_id, bsuid = absorbed.wa_id, absorbed.bsuid
         self._remove_from_index(absorbed)
         Contact.objects.filter(pk=absorbed.pk).update(wa_id=f"absorbed:{absorbed.pk}", bsuid=None)
@@ -215,12 +231,11 @@ class IdentityIndex:
         for identity in self._retired_of.pop(id(absorbed), ()):
             self._retired[_key(identity)].remove(identity)
             self.retire(into, identity.kind, identity.value, identity.retired_at)
-        _move_conflicts(absorbed, into)
-        _move_what_staff_wrote(absorbed, into)
+        self.absorbed.append(Absorbed(absorbed, into))
         if bsuid and not self.is_retired(into, BSUID, bsuid):
             self.replace_bsuid(into, bsuid, absorbed.create_in)
-        if wa_id:
-            self.set_phone(into, wa_id, absorbed.wa_id_at or absorbed.create_in)
+        if wa_id and absorbed.wa_id_at:
+            self.set_phone(into, wa_id, absorbed.wa_id_at)
 
     def save(self) -> None:
         """Stores the changes. Raises IntegrityError if another transaction has just stored the same identifier."""
@@ -236,6 +251,9 @@ class IdentityIndex:
             identity.contact_id = identity.contact.pk  # a new contact has its id only now
         insert_rows([identity for identity in retired if identity.pk is None])
         update_rows([identity for identity in retired if identity.pk], ["retired_at"])
+        for each in self.absorbed:
+            _move_conflicts(each.contact, each.into)
+            _move_what_staff_wrote(each.contact, each.into)
         flagged: dict[int, Contact] = {}
         for one, other in self._conflicts:
             for contact, rival in ((one, other), (other, one)):
@@ -286,8 +304,9 @@ class IdentityIndex:
         """Takes the phone from the contact that has it. Returns whether `contact` may have it.
 
         The two contacts are in conflict. The owner loses the phone if it was seen with it earlier, and if it has another
-        identifier.
+        identifier. A contact that staff typed in is the same person.
         """
+        self._absorb_typed_in(contact, wa_id)
         owner = self._current.get((contact.create_for_phone_number_id, WA_ID, wa_id))
         if owner is None:
             return True
@@ -306,10 +325,16 @@ class IdentityIndex:
             self._write_phone(owner, None, owner.wa_id_at)
         return True
 
+    def _absorb_typed_in(self, contact: Contact, wa_id: str) -> None:
+        typed_in = self._typed_in.get((contact.create_for_phone_number_id, same_person_key(wa_id)))
+        if typed_in and typed_in is not contact and typed_in.is_unconfirmed:
+            self.absorb(typed_in, into=contact)
+
     def _set_undated_phone(self, contact: Contact, wa_id: str) -> None:
         """Applies that the person has this phone, or had it earlier. That counts only if nothing else is known of the phone."""
         if contact.wa_id not in (None, wa_id) or (contact.wa_id is None and contact.wa_id_at):
             return
+        self._absorb_typed_in(contact, wa_id)
         owner = self._current.get((contact.create_for_phone_number_id, WA_ID, wa_id))
         if owner is None or owner is contact:
             self.set_phone(contact, wa_id, UNDATED)

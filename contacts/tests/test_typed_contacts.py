@@ -1,5 +1,6 @@
 """People whom staff typed in before WhatsApp showed them: the form, and how a webhook finds them again."""
 
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -19,6 +20,7 @@ from organizations.models import Organization, PhoneNumber
 from webhooks.tests.bodies import NUMBER, OTHER_NUMBER, START, body, message, system_body, value
 
 WITHOUT, WITH = "556181500586", "5561981500586"
+OLD_PHONE = "5531971204455"
 
 
 def message_body(wamid, phone, bsuid=None, *, at=START, number=NUMBER, name="Zé", waba="385012774910236"):
@@ -235,6 +237,47 @@ def test_a_contact_with_a_user_id_alone_is_not_merged_with_a_typed_contact(add, 
     add()
     post_and_apply(message_body("m2", None, "BR.1001", at=START + 60))
     assert people() == {(None, "BR.1001", "", NUMBER), (WITH, None, "José", NUMBER)}
+
+
+def shared(wamid: str, phone: str, bsuid: str, *, at: int) -> bytes:
+    """The customer shares their phone with the button that asks for it."""
+    cards = [{"origin": "contact_request", "phones": [{"phone": phone, "wa_id": phone, "type": "CELL"}]}]
+    share = {"from_user_id": bsuid, "id": wamid, "timestamp": str(at), "type": "contacts", "contacts": cards}
+    return body(value(messages=[share]))
+
+
+@pytest.mark.parametrize("shown", [WITH, WITHOUT])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_typed_contact_is_whoever_shares_its_phone(add, hub, organization, shown, together):
+    add()
+    typed = Contact.objects.get()
+    typed.labels.add(Label.objects.create(organization=organization, name="VIP"))
+    Note.objects.create(contact=typed, text="Prefers mornings")
+    for each in (message_body("m1", None, "BR.1001"), shared("s1", shown, "BR.1001", at=START + 60)):
+        hub.deliver(each)
+        if not together:
+            apply_all()
+    apply_all()
+    assert people() == {(shown, "BR.1001", "José", NUMBER)}
+    contact = Contact.objects.get()
+    assert [label.name for label in contact.labels.all()] == ["VIP"]
+    assert [note.text for note in contact.notes.all()] == ["Prefers mornings"]
+    assert contact.messages.count() == 2
+    assert contact.conflicts_with is None
+    assert found_ids(organization.pk, "jose") == [contact.pk]
+
+
+@pytest.mark.parametrize("typed", [WITH, WITHOUT])
+@pytest.mark.parametrize("bsuids", [(None, None), ("BR.1001", "BR.1002")])
+def test_a_typed_contact_is_whoever_changes_to_its_phone(post_and_apply, numbers, typed, bsuids):
+    long_ago = datetime.fromtimestamp(START - 90 * 86400, UTC)
+    Contact.objects.create(create_for_phone_number=numbers[NUMBER], wa_id=typed, alias="José", create_in=long_ago)
+    old, new = bsuids
+    ids = {key: each for key, each in (("previous_user_id", old), ("user_id", new)) if each}
+    post_and_apply(message_body("m1", OLD_PHONE, old), system_body("change", START + 60, old=OLD_PHONE, new=WITHOUT, **ids))
+    post_and_apply(message_body("m2", WITHOUT, new, at=START + 120))
+    assert people() == {(WITHOUT, new, "José", NUMBER)}
+    assert Contact.objects.get().messages.count() == 3
 
 
 @pytest.mark.parametrize("shown", [WITH, WITHOUT])

@@ -169,7 +169,7 @@ def apply_group(items: Sequence[InboundItem[Item]]) -> None:
     changed_contacts = apply_identity_changes(items, now)
     messages = items_of_kind(items, Message)
     if kept := without_pruned_messages(messages):
-        store_messages(with_contacts(kept, changed_contacts), now, is_rebuilding=is_rebuild_running)
+        store_messages(with_contacts(kept, changed_contacts, now), now, is_rebuilding=is_rebuild_running)
     if statuses := without_pruned_statuses(items_of_kind(items, Status)):
         store_statuses(statuses, now)
     persons: list[InboundItem[AddressBookEntry | MarketingPreference]] = [
