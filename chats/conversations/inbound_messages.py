@@ -23,6 +23,7 @@ from cloud_api.payloads.texts import is_missed_call
 from contacts.consent.messages import WordMessage, store_word_decisions
 from contacts.consent.words import WORD_KINDS, decision_of_text, words_of
 from contacts.identities.profile_names import ProfileNames
+from contacts.identities.resolution import flag_conflicts
 from contacts.lists.search import index_names
 from contacts.models import Contact
 from jobs.bulk_writes import insert_rows, update_rows
@@ -92,9 +93,10 @@ def store_messages(messages: Sequence[InboundMessage], now: datetime, *, is_rebu
 
     A repeated message changes nothing, unless it contains more than the stored row (see `_columns_to_update`).
     """
-    best = _best_of_each(messages)
+    stored = {row.key: row for row in Message.objects.named(map(message_key, messages)).only(*COMPARED_COLUMNS)}
     contacts = {message.contact.pk: message.contact for message in messages}
-    stored = {row.key: row for row in Message.objects.named(map(message_key, best)).only(*COMPARED_COLUMNS)}
+    messages = _with_stored_contacts(messages, stored, contacts)
+    best = _best_of_each(messages)
     received = [(_row(message, now), message) for message in best]
     new = [row for row, _ in received if row.key not in stored]
     repeated = [RepeatedMessage(stored[row.key], row, message) for row, message in received if row.key in stored]
@@ -124,6 +126,23 @@ def store_messages(messages: Sequence[InboundMessage], now: datetime, *, is_rebu
     reactions_and_edits.apply_to_targets([*new, *(each.row for each in updates if each.old_time)], now)
     ownership.follow_messages(new, contacts, now)
     bot_turns.start_turns(new, had_turn, contacts, now)
+
+
+def _with_stored_contacts(
+    messages: Sequence[InboundMessage], stored: Mapping[MessageKey, Message], contacts: dict[int, Contact]
+) -> Sequence[InboundMessage]:
+    """Returns the messages with the contacts of their stored rows, and adds these, locked, to `contacts`. A repeated message may
+    name other identifiers, and so another contact. The two contacts are flagged as a conflict."""
+    owners = {key: row.contact_id for key, row in stored.items()}
+    others = [each for each in messages if owners.get(message_key(each), each.contact.pk) != each.contact.pk]
+    if not others:
+        return messages
+    _lock_missing([owners[message_key(each)] for each in others], contacts)
+    known = [replace(each, contact=contacts[owners.get(message_key(each), each.contact.pk)]) for each in messages]
+    flag_conflicts(
+        (one.contact, other.contact) for one, other in zip(known, messages, strict=True) if one.contact is not other.contact
+    )
+    return known
 
 
 def _first_time(message: InboundMessage, stored: Message | None) -> datetime:

@@ -96,6 +96,18 @@ def resolve_contacts(persons: Sequence[NamedPerson]) -> tuple[list[Contact], lis
     return [found[position] for position in range(len(persons))], index.absorbed
 
 
+def flag_conflicts(pairs: Iterable[tuple[Contact, Contact]]) -> None:
+    """Marks the contacts of each pair as in conflict with each other, so that a person decides. Those that have a conflict keep
+    it. The contacts are locked, and saved."""
+    flagged: dict[int, Contact] = {}
+    for one, other in pairs:
+        for contact, rival in ((one, other), (other, one)):
+            if contact.conflicts_with_id is None:
+                contact.conflicts_with_id = rival.pk
+                flagged[contact.pk] = contact
+    update_rows(list(flagged.values()), ["conflicts_with_id"])
+
+
 class IdentityIndex:
     """The contacts of some persons by each identifier that they have or had, and the changes to them until `save`."""
 
@@ -254,13 +266,7 @@ class IdentityIndex:
         for each in self.absorbed:
             _move_conflicts(each.contact, each.into)
             _move_what_staff_wrote(each.contact, each.into)
-        flagged: dict[int, Contact] = {}
-        for one, other in self._conflicts:
-            for contact, rival in ((one, other), (other, one)):
-                if contact.conflicts_with_id is None:
-                    contact.conflicts_with_id = rival.pk
-                    flagged[contact.pk] = contact
-        update_rows(list(flagged.values()), ["conflicts_with_id"])
+        flag_conflicts(self._conflicts)
         self._record_events()
 
     def _record_events(self) -> None:

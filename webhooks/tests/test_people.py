@@ -7,7 +7,7 @@ import pytest
 from chats.models import Message
 from conftest import payload
 from contacts.models import Contact, RetiredIdentity
-from webhooks.tests.bodies import HOUR, OTHER_NUMBER, START, body, message, system_body, value
+from webhooks.tests.bodies import HOUR, OTHER_NUMBER, START, body, history_body, message, system_body, value
 
 W1, W2, W3 = "556181500586", "556184112209", "5531971204455"
 B1, B2, B3 = "BR.1001", "BR.1002", "BR.1003"
@@ -255,6 +255,15 @@ def test_marketing_stopped_and_resumed_the_latest_word_counts(post_and_apply) ->
     assert Contact.objects.get().marketing_stopped
     post_and_apply(preference("resume", 6))
     assert not Contact.objects.get().marketing_stopped
+
+
+def test_a_repeated_message_with_another_identifier_stays_with_its_contact(post_and_apply) -> None:
+    post_and_apply(history_body("m1", START, sender=W1), said("m1", 0, None, B1), said("m1", 0, None, B1))
+    assert people() == {(W1, None), (None, B1)}
+    known, other = Contact.objects.get(wa_id=W1), Contact.objects.get(bsuid=B1)
+    assert (known.messages.count(), known.window_expires_at is not None) == (1, True)
+    assert (other.window_expires_at, other.last_message_timestamp) == (None, None)
+    assert flagged()
 
 
 WITH_NINE = "5561981500586"
