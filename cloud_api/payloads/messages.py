@@ -210,7 +210,8 @@ def _system(obj: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityCha
     )
     if not (old.wa_id or old.bsuid):
         return new, None
-    return old, IdentityChange(old, new) if new.wa_id or new.bsuid else None
+    # The parent BSUID is that of the person now: only the other identifiers find their contact.
+    return replace(old, parent_bsuid=new.parent_bsuid), IdentityChange(old, new) if new.wa_id or new.bsuid else None
 
 
 def _change_in_words(written: str) -> tuple[str | None, str | None]:

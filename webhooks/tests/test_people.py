@@ -239,6 +239,12 @@ def test_the_parent_bsuid_is_kept(post_and_apply) -> None:
     assert Contact.objects.get().parent_bsuid == "BR.ENT.5502918837460012"
 
 
+def test_a_change_of_identifiers_brings_the_new_parent_bsuid(post_and_apply) -> None:
+    ids = {"previous_user_id": B1, "user_id": B2, "previous_parent_user_id": "BR.ENT.1", "parent_user_id": "BR.ENT.2"}
+    post_and_apply(said("m1", 0, W1, B1), system_body("change", START + HOUR, old=W1, new=W2, **ids))
+    assert Contact.objects.get().parent_bsuid == "BR.ENT.2"
+
+
 def test_the_address_book_names_those_who_have_no_name_yet(post_and_apply) -> None:
     post_and_apply(payload("82_smb_app_state_sync.json"))
     assert Contact.objects.get().name == "Ana do Bloco C"
