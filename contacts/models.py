@@ -19,9 +19,9 @@ from organizations.fields import DerivedField, IdentifierField
 from organizations.models import Organization, PhoneNumber, Profile, User
 
 SERVICE_WINDOW = timedelta(hours=24)
+"""How long after a customer's message the business may send free text (docs/meta-platform.md 7)."""
 NO_QUESTION = datetime(1970, 1, 1, tzinfo=UTC)
 """`last_question_at` of a contact who has only reacted, edited or deleted."""
-"""How long after a customer's message the business may send free text (docs/meta-platform.md 7)."""
 
 CLOSING_SOON = timedelta(hours=3)
 """A window that closes within this time is shown as closing."""

@@ -52,8 +52,12 @@ TIME_COLUMNS = (
     *("last_message_timestamp", "last_customer_message_at", "last_question_at"),
     *("last_business_message_at", "waiting_since"),
 )
-NOT_AUTOMATIC = ~Q(origin=Origin.AUTOMATIC) & ~Q(message_status=MessageStatus.WITHDRAWN)
-"""An automatic message is no answer: the customer still needs one. Neither is a message that never left."""
+IS_ANSWER = (
+    ~Q(origin=Origin.AUTOMATIC)
+    & ~Q(message_status=MessageStatus.WITHDRAWN)
+    & ~Q(message_status=MessageStatus.FAILED, callback_data__isnull=False)
+)
+"""An automatic message is no answer: the customer still needs one. Neither is one of the hub that never left, or that failed."""
 BATCH = 250
 """Contacts that are recomputed together."""
 
@@ -133,6 +137,27 @@ def recompute_times(contacts: Iterable[Contact]) -> None:
     _add_message_times(by_id)
 
 
+def update_answered(failed: Mapping[int, Collection[datetime]], arrived: Collection[int] = ()) -> None:
+    """Computes and saves whether contacts are answered, after messages that the hub sent have failed (`failed`: their times, by
+    contact), or have arrived although they had failed (`arrived`: their contacts). Must run in a transaction."""
+    locked = Contact.objects.select_for_update().filter(pk__in={*failed, *arrived}).order_by("pk").in_bulk()
+    # A message that was queued meanwhile may not be visible in this transaction, but its time is in the locked contact.
+    changed = [contact for pk, contact in locked.items() if pk in arrived or contact.last_business_message_at in failed.get(pk, ())]
+    answers = Message.objects.filter(done_and_blocked.COUNTS_AS_ANSWER, IS_ANSWER, contact__in=changed, is_user_message=False)
+    latest = _latest_times(answers)
+    pruned = dict(Contact.objects.filter(pk__in=locked).values_list("pk", "organization__messages_pruned_until"))
+    for contact in changed:
+        times = [latest.get(contact.pk)]
+        if contact.last_business_message_at not in failed.get(contact.pk, ()):
+            times.append(contact.last_business_message_at)
+        pruned_until = pruned.get(contact.pk)
+        if pruned_until and contact.question_at and contact.question_at < pruned_until:
+            times.append(pruned_until)  # the question and its answer may be deleted
+        contact.last_business_message_at = max(filter(None, times), default=None)
+        contact.update_waiting()
+    update_rows(changed, ("last_business_message_at", "waiting_since"))
+
+
 def correct_phone_times(wrong_times: Iterable[tuple[Contact, datetime]], *, seen_at: datetime | None = None) -> None:
     """Sets `wa_id_at` of contacts that have it from a time that was wrong: the latest of their messages and choices counts, and
     `seen_at` if given. Does not save."""
@@ -182,7 +207,7 @@ def _add_message_times(contacts: Mapping[int, Contact]) -> dict[int, tuple[datet
             last=Max("create_in"),
             customer=Max("create_in", filter=opens_window & Q(is_user_message=True)),
             question=Max("create_in", filter=counts & Q(is_user_message=True)),
-            business=Max("create_in", filter=counts & NOT_AUTOMATIC & Q(is_user_message=False)),
+            business=Max("create_in", filter=counts & IS_ANSWER & Q(is_user_message=False)),
         )
     )
     found = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from chats.conversations import reactions_and_edits
+from chats.conversations import contact_columns, reactions_and_edits
 from chats.conversations.conversation_events import MessageKey, ReachedStatus, record_statuses
 from chats.conversations.unmatched_statuses import store_unmatched
 from chats.models import Message, MessageStatus, StatusEvent, UnmatchedStatus
@@ -114,10 +114,11 @@ def _lock_messages_of_hub(items: Sequence[InboundItem[Status]]) -> None:
     by_wamid = Message.objects.named((each.number.phone_number_id, each.item.wamid) for each in refused)
     by_callback_data = Message.objects.named(_callback_keys(refused), column="callback_data")
     contacts = {contact for rows in (by_wamid, by_callback_data) for contact in rows.values_list("contact", flat=True)}
+    own = list(Message.objects.named(_callback_keys(items), column="callback_data").values_list("pk", "contact", "message_status"))
+    contacts |= {contact for _, contact, status in own if status == MessageStatus.FAILED}  # they may have arrived
     if contacts:
         list(Contact.objects.select_for_update().filter(pk__in=contacts).order_by("pk").values_list("pk"))
-    own = Message.objects.named(_callback_keys(items), column="callback_data")
-    if ids := list(own.values_list("pk", flat=True)):
+    if ids := [pk for pk, _, _ in own]:
         list(Message.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
 
 
@@ -193,21 +194,25 @@ def _webhooks(items: Iterable[InboundItem[Status]]) -> dict[MessageKey, Received
 def _advance(
     messages: QuerySet[Message], events: Iterable[StatusEvent], now: datetime
 ) -> tuple[set[MessageKey], list[ReachedStatus]]:
-    """Moves these messages to the furthest status of the events. Returns the keys of the messages, and what was moved."""
+    """Moves these messages to the furthest status of the events, with whether their contacts are answered. Returns the keys of the
+    messages, and what was moved."""
     reported: dict[MessageKey, dict[MessageStatus, datetime]] = defaultdict(dict)
     for event in events:
         if event.status in STATUSES:
             reported[event.key].setdefault(STATUSES[event.status], event.occurred_at)
     moved: dict[MessageStatus, list[int]] = defaultdict(list)
+    of_hub: list[tuple[int, datetime, MessageStatus, MessageStatus]] = []
     found: set[MessageKey] = set()
     reached: list[ReachedStatus] = []
-    columns = ("pk", "phone_number", "wamid", "message_status", "contact", "callback_data")
-    for pk, number, wamid, status, contact, callback_data in messages.order_by("pk").values_list(*columns):
+    columns = ("pk", "phone_number", "wamid", "message_status", "contact", "callback_data", "create_in")
+    for pk, number, wamid, status, contact, callback_data, sent_at in messages.order_by("pk").values_list(*columns):
         found.add((number, wamid))
         current, times = STATUSES[status], reported[number, wamid]
         furthest = max([current, *times], key=lambda status: status.rank)
         if furthest is not current:
             moved[furthest].append(pk)
+            if callback_data:
+                of_hub.append((contact, sent_at, current, furthest))
             reached.append(
                 ReachedStatus(
                     phone_number_id=number,
@@ -220,4 +225,19 @@ def _advance(
             )
     for status, ids in moved.items():
         Message.objects.filter(pk__in=ids).update(message_status=status, updated_at=now)
+    _update_answered(of_hub)
     return found, reached
+
+
+def _update_answered(moved: Iterable[tuple[int, datetime, MessageStatus, MessageStatus]]) -> None:
+    """Updates whether the contacts of messages that failed, or arrived although they had failed, are answered. Of each message that
+    the hub sent: contact, time, earlier and present status."""
+    failed: dict[int, set[datetime]] = defaultdict(set)
+    arrived: set[int] = set()
+    for contact, sent_at, before, status in moved:
+        if status is MessageStatus.FAILED:
+            failed[contact].add(sent_at)
+        elif before is MessageStatus.FAILED:
+            arrived.add(contact)
+    if failed or arrived:
+        contact_columns.update_answered(failed, arrived)

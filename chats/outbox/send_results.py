@@ -20,6 +20,7 @@ row.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,7 +32,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chats.conversations import conversation_events, ownership, reactions_and_edits, statuses
+from chats.conversations import contact_columns, conversation_events, ownership, reactions_and_edits, statuses
 from chats.models import Attachment, Message, MessageStatus, QueuedMessage, SendProblem, SendQueue
 from chats.outbox import rate_limits
 from cloud_api.errors import NUMBER_MISSING, TOKEN_CODES, TOKEN_REFUSED, Retry, Scope, meaning_of
@@ -296,6 +297,7 @@ def _reject_result(attempt: SendAttempt, result: SendResult, reason: str, now: d
     if message := messages.get(attempt.message_id):
         _apply_rejected_result(message, result, reason, now)
         message.save(update_fields=["wamid", "message_status", "errors", "updated_at"])
+        _update_answered([message])
         QueuedMessage.objects.filter(pk=message.pk).delete()
         conversation_events.record_statuses([conversation_events.ReachedStatus.of(message, now)])
     if leased:
@@ -401,6 +403,16 @@ def _hub_errors(problem: SendProblem, reason: str, *, code: int | None = None) -
     return [{"code": code, "problem": problem.value, "error_data": {"details": reason}}]
 
 
+def _update_answered(messages: Iterable[Message]) -> None:
+    """A failed message is no answer."""
+    failed: dict[int, set[datetime]] = defaultdict(set)
+    for message in messages:
+        if message.message_status == MessageStatus.FAILED:
+            failed[message.contact_id].add(message.create_in)
+    if failed:
+        contact_columns.update_answered(failed)
+
+
 def _save_finished(finished: Sequence[tuple[SendAttempt, Message]], now: datetime) -> None:
     """Saves the messages of these attempts, then applies what depends on their wamid and their status."""
     if not finished:
@@ -408,6 +420,7 @@ def _save_finished(finished: Sequence[tuple[SendAttempt, Message]], now: datetim
     messages = [message for _, message in finished]
     columns = ["wamid", "message_status", "errors", "updated_at"]
     update_columns(Message, columns, {each.pk: [getattr(each, column) for column in columns] for each in messages})
+    _update_answered(messages)
     conversation_events.record_statuses([conversation_events.ReachedStatus.of(each, now) for each in messages])
     statuses.apply_stored_statuses([message for message in messages if message.wamid], now)
     # An error of the hub's own, such as a window that it thinks closed, is no refusal of Meta's.
