@@ -15,8 +15,8 @@ Modules and what other packages use of them:
     number_secrets        reads secrets, and what pages show of them: previous_secret_state, read_secret, secret_state
     audit_entries         entries of the audit log about numbers: record_columns, record_number
     states                one word for how a number is doing: NumberState, derive_state
-    suspension            stops, pauses and resumes sending: clear_stop, graph_calls, has_current_token, needs_token, pause_sending,
-                          record_token_result, resume_sending, stop_sending
+    suspension            stops, pauses and resumes sending: claim_probe, clear_stop, graph_calls, has_current_token, needs_token,
+                          pause_sending, record_token_result, resume_sending, stop_sending
     graph                 a Graph client with the number's token: graph_for, load_with_secrets
     inbound_items         an item on its way through the phases: InboundItem, Kind, ReceivedWebhook, items_of_kind
     selectors             what pages read: annotate_has_secrets, derive_states

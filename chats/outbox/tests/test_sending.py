@@ -173,8 +173,7 @@ def test_of_two_workers_one_sends_the_probe(meta, people) -> None:
     for contact in people(6):
         write(contact, "Oi")
     stop_long_ago()
-    schedulers = [sender.Scheduler(), sender.Scheduler()]
-    threads = [InThread(lambda each=each: list(each.lease_attempts(8))) for each in schedulers]
+    threads = [InThread(lambda: list(sender.Scheduler().lease_attempts(8))) for _ in range(2)]
     assert sum(len(thread.join()) for thread in threads) == 1
     assert SendQueue.objects.exclude(lease_token=None).count() == 1
 

@@ -188,7 +188,8 @@ def test_a_consent_that_is_recorded_reports_whether_marketing_is_stopped(post_an
     contact, at = Contact.objects.get(), timezone.now()
 
     def record(**changes: Any) -> None:
-        consent = ConsentRecord(**{"purpose": MARKETING, "withdrawn": True, "decided_at": at} | changes)
+        facts: dict[str, Any] = {"purpose": MARKETING, "withdrawn": True, "decided_at": at}
+        consent = ConsentRecord(**facts | changes)
         source = ConsentDecision.Source.API
         record_consent(contact=contact, record=consent, source=source, token=uuid.uuid4(), by=None, now=timezone.now())
 
