@@ -72,10 +72,7 @@ def store_persons(items: Sequence[InboundItem[AddressBookEntry | MarketingPrefer
     choices = items_of_kind(kept, MarketingPreference)
     first = _first_times(choices, _choice_key, stored_choice_times)
     times = {each.key: first.get(_choice_key(each), each.time) for each in choices}
-    named = [
-        NamedPerson(each.number, each.item.person, times.get(each.key, each.time), is_dated=_is_dated(each), is_exact=False)
-        for each in kept
-    ]
+    named = [_named_person(each, times.get(each.key, each.time)) for each in kept]
     contacts = _resolve(named, now)
     before = contact_states(contacts) if any(reports_events(each.number) for each in kept) else {}
     received = []
@@ -138,6 +135,12 @@ def _first_times(
     for key, time in stored_times(first).items() if first else ():
         first[key] = min(first[key], time)
     return first
+
+
+def _named_person(each: InboundItem[AddressBookEntry | MarketingPreference], time: datetime) -> NamedPerson:
+    person = each.item.person
+    is_shown = person.bsuid is not None or isinstance(each.item, MarketingPreference)
+    return NamedPerson(each.number, person, time, is_dated=_is_dated(each), is_exact=False, is_shown=is_shown)
 
 
 def _is_dated(each: InboundItem[AddressBookEntry | MarketingPreference]) -> bool:

@@ -142,7 +142,7 @@ def _message(
     if them and not (them.wa_id or them.bsuid):
         raise InvalidObject("The message names nobody who wrote or received it.")
     said = sent or obj
-    content, quoted = mapping(said, kind), mapping(said, "context")
+    content = mapping(said, kind)
     return Message(
         **context.common(obj),
         wamid=wamid,
@@ -155,7 +155,7 @@ def _message(
         payload=said,
         status=status,
         group_id=identifier(obj, "group_id", MAX_WAMID),
-        quoted_wamid=identifier(quoted, "id", MAX_WAMID) or identifier(quoted, "message_id", MAX_WAMID),
+        quoted_wamid=_quoted(mapping(said, "context")),
         target_wamid=_target(kind, content),
         shared_wa_id=_shared_wa_id(obj) if kind == "contacts" else None,
         identity_change=identity_change,
@@ -169,6 +169,14 @@ def _kind(obj: Mapping[str, Any]) -> str:
         return kind
     found = [each for each in READERS if each not in NO_CONTENT and isinstance(obj.get(each), dict | list)]
     return found[0] if len(found) == 1 else "unknown"
+
+
+def _quoted(context: Mapping[str, Any]) -> str | None:
+    """Returns the id of the quoted message. One that is too long is not the id of any message: the quoting message is kept."""
+    try:
+        return identifier(context, "id", MAX_WAMID) or identifier(context, "message_id", MAX_WAMID)
+    except InvalidObject:
+        return None
 
 
 def _target(kind: str, content: Mapping[str, Any]) -> str | None:
@@ -217,4 +225,5 @@ def _system(obj: Mapping[str, Any], sender: Person) -> tuple[Person, IdentityCha
 def _change_in_words(written: str) -> tuple[str | None, str | None]:
     if is_bsuid(written) and len(written) <= MAX_BSUID:
         return None, written
-    return (written, None) if written.isdigit() and len(written) <= 20 else (None, None)
+    phone = written.removeprefix("+")
+    return (phone, None) if phone.isdigit() and len(phone) <= 20 else (None, None)

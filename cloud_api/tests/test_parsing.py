@@ -249,8 +249,16 @@ def test_an_account_event_may_name_a_number(value, number) -> None:
     assert item.phone_number_id == number
 
 
-def test_a_system_message_that_comes_from_the_new_number_names_the_old_one_in_words() -> None:
-    system = {"type": "user_changed_number", "new_wa_id": "5562", "body": "User changed number from 5561 to 5562"}
+@pytest.mark.parametrize("key", ["id", "message_id"])
+def test_a_reply_to_a_message_whose_id_is_too_long_is_a_message(key) -> None:
+    item = told({"type": "text", "text": {"body": "oi"}, "context": {key: "w" * 300}})
+    assert (item.content, item.quoted_wamid) == ("oi", None)
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_a_system_message_that_comes_from_the_new_number_names_the_old_one_in_words(plus) -> None:
+    words = f"User changed number from {plus}5561 to {plus}5562"
+    system = {"type": "user_changed_number", "new_wa_id": "5562", "body": words}
     change = told({"type": "system", "from": "5562", "system": system}).identity_change
     assert (change.old.wa_id, change.new.wa_id) == ("5561", "5562")
 

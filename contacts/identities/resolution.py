@@ -51,6 +51,9 @@ class NamedPerson:
 
     `is_exact`: the phone has the form that WhatsApp has. Otherwise it may be the other form of a contact's phone, with or without
     its optional digit (docs/meta-platform.md 6).
+
+    `is_shown`: WhatsApp shows that the person has the phone. Otherwise somebody wrote it into an address book, as if staff had
+    typed it in.
     """
 
     number: PhoneNumber
@@ -58,6 +61,7 @@ class NamedPerson:
     time: datetime
     is_dated: bool = True
     is_exact: bool = True
+    is_shown: bool = True
 
     @property
     def keys(self) -> list[IdentityKey]:
@@ -171,10 +175,11 @@ class IdentityIndex:
             return contact  # the item is from before the change, whatever its time
         if person.bsuid and contact.bsuid is None:
             self._set_bsuid(contact, person.bsuid)
-        if person.wa_id and not named.is_exact and _has_form_of(contact, person.wa_id):
+        if person.wa_id and not named.is_exact and _has_other_form(contact, person.wa_id):
             return contact
-        if person.wa_id and known is None and not named.is_exact and not person.bsuid:
-            self._write_phone(contact, person.wa_id, None)  # as if staff had typed it in: WhatsApp may have the other form
+        if not named.is_shown:
+            if known is None:
+                self._write_phone(contact, person.wa_id, None)
         elif person.wa_id and named.is_dated:
             self.set_phone(contact, person.wa_id, named.time)
         elif person.wa_id:
@@ -420,10 +425,9 @@ def _move_what_staff_wrote(absorbed: Contact, into: Contact) -> None:
     into.save(update_fields=["alias", "blocked_at"])
 
 
-def _has_form_of(contact: Contact, wa_id: str) -> bool:
-    """Whether the contact's phone is the other form of this one, or the same and not confirmed by WhatsApp."""
-    is_similar = contact.wa_id is not None and same_person_key(contact.wa_id) == same_person_key(wa_id)
-    return is_similar and (contact.wa_id != wa_id or contact.wa_id_at is None)
+def _has_other_form(contact: Contact, wa_id: str) -> bool:
+    """Whether the contact's phone is the other form of this one."""
+    return contact.wa_id in variants(wa_id)[1:]
 
 
 def _keys(contact: Contact) -> list[IdentityKey]:
