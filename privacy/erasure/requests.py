@@ -41,6 +41,7 @@ DETACHED: dict[str, Any] = {
     "unread_count": 0,
     "unread_at": None,
     "last_customer_message_at": None,
+    "last_question_at": None,
     "conflicts_with": None,
 }
 """Columns of a contact whose erasure has begun: nobody finds it, and nothing may be sent to it."""

@@ -40,8 +40,8 @@ MAX_ESCAPES = 128
 """Backslashes in cookies; those of this site have none. Django parses cookies with Python's parser, whose time grows with the
 product of both limits: 60 KB of backslashes take 8 seconds."""
 MAX_CONTENT_TYPE_BYTES = 512
-"""Bytes of a request's Content-Type. The longest in use, with the boundary of a form, has 120. Django's parser takes quadratic time:
-60 KB of semicolons take 10 seconds."""
+"""Bytes of a request's Content-Type. The longest in use, with the boundary of a form, has 120. Django's parser takes quadratic
+time: 60 KB of semicolons take ten seconds."""
 FOR_PROGRAMS = (PREFIX, "/bots/callbacks/")
 """Paths that programs request, and no browser."""
 FILE_THREADS = 4
