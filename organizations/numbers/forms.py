@@ -127,11 +127,7 @@ class NameForm(forms.Form):
 class DefaultsForm(forms.Form):
     """Who answers people who write to the number for the first time."""
 
-    default_profile = forms.ChoiceField(
-        label=_("Who answers new contacts"),
-        choices=Profile.choices,
-        help_text=_("This hub has no bot yet: whatever you choose, your team answers. What you choose is kept for the bot."),
-    )
+    default_profile = forms.ChoiceField(label=_("Who answers new contacts"), choices=Profile.choices)
 
 
 class ReceiptsForm(forms.Form):

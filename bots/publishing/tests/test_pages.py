@@ -272,6 +272,19 @@ def test_a_number_has_a_bot_and_an_ai_which_are_switched_off_each(
     assert number.default_bot == ""
 
 
+def test_a_number_says_that_the_team_answers_only_while_it_has_no_bot(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
+) -> None:
+    assert "This number answers nobody automatically" in page(admin, "number", padaria, number.pk)
+
+    publish_bot(bot=bot, by=None, now=NOON)
+    post(admin, "bot_numbers", padaria, bot.pk, number="5243", new_contacts="on")
+
+    assert "your team answers" not in page(admin, "number", padaria, number.pk)
+    PhoneNumber.objects.update(default_profile=Profile.AI)
+    assert "This number has no AI: your team answers." in page(admin, "number", padaria, number.pk)
+
+
 @pytest.mark.parametrize(
     ("state", "words"), [("dead", "The work stopped after 7 contacts."), ("done", "7 contacts were handed over")]
 )
