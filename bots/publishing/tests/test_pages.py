@@ -248,6 +248,45 @@ def test_a_bot_is_switched_on_for_everybody(admin: Client, padaria: Organization
     assert (number.default_bot, number.default_profile, contact.profile) == ("atendimento", Profile.HUMAN, Profile.BOT)
 
 
+def test_a_bot_replaces_another_one_only_after_a_question_that_names_it(
+    admin: Client, padaria: Organization, bot: Bot, make_bot: Callable[..., Bot], number: PhoneNumber
+) -> None:
+    PhoneNumber.objects.create(organization=padaria, phone_number_id="5244", wa_id="556133214401")
+    other = make_bot(name="Pedidos")
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+
+    asked = post(admin, "bot_numbers", padaria, other.pk, number="5243", all_contacts="on")
+    number.refresh_from_db()
+
+    assert (asked.status_code, number.default_bot) == (422, bot.key)
+    assert "“Atendimento” answers now. “Pedidos” will answer there in its place." in html_of(asked)
+    assert "Replace “Atendimento”" in html_of(asked)
+    post(admin, "bot_numbers", padaria, other.pk, number="5243", replaces=bot.key)
+    number.refresh_from_db()
+    assert number.default_bot == other.key
+
+
+def test_the_only_number_says_at_once_which_bot_is_replaced(
+    admin: Client, padaria: Organization, bot: Bot, make_bot: Callable[..., Bot], number: PhoneNumber
+) -> None:
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+
+    assert "Replace “Atendimento”" in page(admin, "bot_numbers", padaria, make_bot(name="Pedidos").pk)
+    assert "Replace" not in page(admin, "bot_numbers", padaria, bot.pk)
+
+
+def test_a_bot_is_switched_off_on_its_own_page_only(
+    admin: Client, padaria: Organization, bot: Bot, make_bot: Callable[..., Bot], number: PhoneNumber
+) -> None:
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+    off = url("number_bot_off", padaria, number.pk)
+
+    assert off not in page(admin, "bot_numbers", padaria, make_bot(name="Pedidos").pk)
+    shown = page(admin, "bot_numbers", padaria, bot.pk)
+    assert off in shown
+    assert "Switch Atendimento off at +55 61 3321-4400?" in shown
+
+
 def test_a_number_has_a_bot_and_an_ai_which_are_switched_off_each(
     admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
 ) -> None:

@@ -1,5 +1,7 @@
 """On which numbers a bot or an AI answers."""
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,18 +24,28 @@ from organizations.permissions import Access, for_admins
 @for_admins
 @require_http_methods(["GET", "HEAD", "POST"])
 def numbers(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
-    """The organization's numbers with their bots, or with their AIs. A post makes this bot the one of a number."""
+    """The organization's numbers with their bots, or with their AIs. A post makes this bot the one of a number. It must name the
+    key of the bot that it replaces there; the page asks first."""
     bot = get_bot_or_404(access.organization, bot_id)
     choices = numbers_of(access.organization)
+    owned = find_number_bots(access.organization, choices, ai=bot.kind == BotKind.AI)
     form = AssignForm(request.POST, numbers=choices) if request.method == "POST" else AssignForm(numbers=choices)
-    if form.is_bound and choices and form.is_valid():
+    chosen = _chosen_number(form, choices)
+    replaced = next((each for each in owned if each.number == chosen and each.bot not in (None, bot)), None)
+    if form.is_bound and chosen and request.POST.get("replaces", "") == (replaced.key if replaced else ""):
         _switch_on(request, access, bot, form)
         return redirect("bot_numbers", access.organization.pk, bot.pk)
-    owned = find_number_bots(access.organization, choices, ai=bot.kind == BotKind.AI)
     switches, profile = find_switches(choices, _profile(bot)), _profile(bot)
     lines = [{"each": each, "switch": switches.get(each.number.pk)} for each in owned]
-    context = {"bot": bot, "lines": lines, "profile": profile.value, "form": form}
+    context = {"bot": bot, "lines": lines, "profile": profile.value, "form": form, "replaced": replaced}
     return render(request, "bots/numbers.html", FRAME | context, status=422 if form.is_bound else 200)
+
+
+def _chosen_number(form: AssignForm, numbers: Sequence[PhoneNumber]) -> PhoneNumber | None:
+    """Returns the number of a valid form, or the only number."""
+    if form.is_bound and numbers:
+        return form.cleaned_data["number"] if form.is_valid() else None
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _profile(bot: Bot) -> Profile:
