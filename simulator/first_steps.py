@@ -25,6 +25,7 @@ class FirstSteps:
     has_seen_ticks: bool
     has_seen_failure: bool
     has_connected: bool
+    """Whether Meta has checked the callback URL of an own number: its set-up is finished."""
     has_ai: bool
     """Whether an AI answers a sample customer, which is not a step."""
 
@@ -44,9 +45,9 @@ def first_steps(organization: Organization) -> FirstSteps | None:
     if not (settings.SIMULATOR and organization.first_run):
         return None
     number = simulated_number(organization)
-    own = organization.numbers.filter(is_simulated=False, replaced_by=None).values_list("first_webhook_at", flat=True)[:MAX_READ]
-    webhooks = list(own)
-    if number is None or any(webhooks):
+    own = organization.numbers.filter(is_simulated=False, replaced_by=None)
+    connections = list(own.values_list("handshake_at", "first_webhook_at")[:MAX_READ])
+    if number is None or any(first_webhook_at for _, first_webhook_at in connections):
         return None
     ana = Contact.objects.filter(create_for_phone_number=number, wa_id=ANA).values_list("pk", flat=True).first()
     sent = Message.objects.filter(phone_number=number, is_user_message=False, origin=Origin.STAFF).order_by("-create_in")
@@ -56,7 +57,7 @@ def first_steps(organization: Organization) -> FirstSteps | None:
         has_answered=any(contact == ana for contact, _ in statuses),
         has_seen_ticks=any(status in (MessageStatus.READ, MessageStatus.PLAYED) for _, status in statuses),
         has_seen_failure=any(status == MessageStatus.FAILED for _, status in statuses),
-        has_connected=bool(webhooks),
+        has_connected=any(handshake_at for handshake_at, _ in connections),
         has_ai=bool(number.default_ai),
     )
     return None if steps.done == FirstSteps.total else steps

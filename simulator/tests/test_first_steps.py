@@ -59,7 +59,9 @@ def test_each_step_is_ticked_when_it_was_done_and_the_card_goes_after_the_last(h
     assert "2 of 4" in card(client, organization)
     say(number, other, MessageStatus.FAILED)
     assert "3 of 4" in card(client, organization)
-    PhoneNumber.objects.create(organization=organization, phone_number_id="1", wa_id="556133214400")
+    own = PhoneNumber.objects.create(organization=organization, phone_number_id="1", wa_id="556133214400")
+    assert "3 of 4" in card(client, organization), "the set-up of the number has only begun"
+    PhoneNumber.objects.filter(pk=own.pk).update(handshake_at=timezone.now())
     assert card(client, organization) == ""
 
 
@@ -73,6 +75,7 @@ def test_the_card_names_the_customer_whom_an_ai_answers(hub) -> None:
 def test_it_goes_once_a_number_of_one_s_own_is_in_use(hub) -> None:
     organization, _number, client = hub
     own = PhoneNumber.objects.create(organization=organization, phone_number_id="1", wa_id="556133214400")
+    PhoneNumber.objects.filter(pk=own.pk).update(handshake_at=timezone.now())
     assert "1 of 4" in card(client, organization)
     PhoneNumber.objects.filter(pk=own.pk).update(first_webhook_at=timezone.now())
     assert card(client, organization) == ""
