@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Q
 
 from cloud_api.graph import Graph
 from organizations.models import Organization, PhoneNumber
@@ -25,17 +25,17 @@ class Account:
 
 
 def accounts_of(organization: Organization) -> list[Account]:
-    """Returns the accounts of an organization that have an active number."""
-    return _accounts(PhoneNumber.objects.active().filter(organization=organization))
+    """Returns the accounts of an organization that have an active number, first those with a number that is set up and may send."""
+    numbers = PhoneNumber.objects.active().filter(organization=organization).exclude(waba_id="")
+    is_set_up = Q(handshake_at__isnull=False) | Q(first_webhook_at__isnull=False)
+    working = Count("pk", filter=is_set_up & Q(sending_stopped_at=None))
+    rows = numbers.values_list("organization_id", "waba_id").annotate(working=working)
+    return [Account(*pair) for *pair, _ in sorted(rows, key=lambda row: (row[-1] == 0, row))]
 
 
 def all_accounts() -> list[Account]:
     """Returns the accounts of all organizations that have an active number with an access token."""
-    return _accounts(PhoneNumber.objects.active().exclude(meta_token=""))
-
-
-def _accounts(numbers: QuerySet[PhoneNumber]) -> list[Account]:
-    numbers = numbers.exclude(waba_id="")
+    numbers = PhoneNumber.objects.active().exclude(meta_token="").exclude(waba_id="")
     return sorted(Account(*pair) for pair in numbers.values_list("organization_id", "waba_id").distinct())
 
 

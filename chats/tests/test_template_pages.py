@@ -131,7 +131,7 @@ def test_the_list_takes_few_queries(padaria, number, admin) -> None:
         keep(number, f"modelo_{index}", [BODY])
     with CaptureQueriesContext(connection) as queries:
         assert admin.get(page(padaria, "templates")).status_code == 200
-    assert len(queries) <= 12
+    assert len(queries) <= 13
 
 
 def test_an_empty_list_says_what_to_do(padaria, admin) -> None:
@@ -152,7 +152,7 @@ def test_a_refusal_of_meta_is_shown_in_words(meta, padaria, number, admin) -> No
     meta.refusal = {"message": "expired", "code": 190}
     response = admin.post(page(padaria, "templates_sync"), follow=True)
     assert flash_messages(response) == ["The connection to WhatsApp expired. An administrator has to renew the access token."]
-    assert "Account 385012774910236 could not be read" in text(response)
+    assert "The templates of +55 61 3321-4400 could not be read" in text(response)
 
 
 def test_a_missing_token_is_shown(padaria, number, admin) -> None:
@@ -262,6 +262,15 @@ def test_the_form_has_fields_for_the_entered_variables(padaria, number, admin) -
     for words in ('name="example_body_nome"', 'name="example_button_0"', 'name="button_1_kind"', "Olá {{nome}} &lt;b&gt;"):
         assert words in shown
     assert "refuses" not in shown
+
+
+def test_an_account_whose_number_works_is_chosen_first(padaria, number, admin) -> None:
+    working = PhoneNumber.objects.create(
+        organization=padaria, phone_number_id="5244", wa_id="556133214401", waba_id="402277183300915", handshake_at=timezone.now()
+    )
+    assert admin.get(page(padaria, "new_template")).context["chosen"] == working.waba_id
+    PhoneNumber.objects.filter(pk=working.pk).update(sending_stopped_at=timezone.now())
+    assert admin.get(page(padaria, "new_template")).context["chosen"] == number.waba_id
 
 
 def test_of_several_accounts_one_is_chosen(meta, padaria, number, admin) -> None:

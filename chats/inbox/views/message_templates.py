@@ -49,7 +49,7 @@ def _list_context(request: HttpRequest, access: Access) -> dict[str, Any]:
         "more": len(found) > MAX_SHOWN,
         "sought": search,
         "is_empty": not search and not found,
-        "accounts": [_sync_state(account) for account in accounts],
+        "accounts": [_sync_state(account, names) for account, names in _with_numbers(accounts)],
     }
 
 
@@ -64,13 +64,19 @@ def _row(template: MessageTemplate) -> dict[str, Any]:
     }
 
 
-def _sync_state(account: Account) -> dict[str, Any]:
+def _with_numbers(accounts: list[Account]) -> list[tuple[Account, str]]:
+    """Returns each account with its numbers as one text, by which staff recognizes it."""
+    numbers = numbers_by_account(accounts)
+    return [(each, ", ".join(map(formatted, numbers.get(each.waba_id, [])))) for each in accounts]
+
+
+def _sync_state(account: Account, numbers: str) -> dict[str, Any]:
     """Returns when the account was last synchronized, and why later attempts failed."""
     last = last_sync(account)
     error = ""
     if last.failures:
         error = gettext(meaning_of(last.code).words) if last.code is not None else gettext("WhatsApp did not answer.")
-    return {"waba_id": account.waba_id, "at": last.succeeded_at, "wrong": error}
+    return {"numbers": numbers, "at": last.succeeded_at, "wrong": error}
 
 
 @for_admins
@@ -146,8 +152,7 @@ def new(request: HttpRequest, access: Access) -> HttpResponse:
         if created:
             messages.success(request, gettext("WhatsApp has it and reviews it now; that takes from minutes to a day."))
             return redirect("template", access.organization.pk, created.pk)
-    numbers = numbers_by_account(accounts)
-    choices = [(each.waba_id, ", ".join(map(formatted, numbers.get(each.waba_id, [])))) for each in accounts]
+    choices = [(each.waba_id, names) for each, names in _with_numbers(accounts)]
     context = FRAME | {"form": form, "accounts": choices, "chosen": chosen}
     return render(request, "chats/templates/new.html", context, status=422 if form.errors else 200)
 
