@@ -590,12 +590,13 @@ class ContactImport(LeasedRow):
     language = models.CharField(max_length=8, blank=True)
     """The language of the last request's user, in which the worker writes import problems."""
     counts: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
-    """Counts of the last check (added, updated, unchanged, wrong, mistakes), or of the import so far (added, updated,
-    unchanged)."""
+    """Counts of the last check, or of the import so far: contacts that are added, updated and unchanged, lines that are wrong, and
+    their mistakes."""
     shown: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """The first rows as they would be stored: `wa_id`, `name`, `is_new`."""
+    """The first rows as they would be stored: `wa_id`, `name`, `is_new`, `labels`."""
     faults: "models.JSONField[Any, Any]" = models.JSONField(default=list)
-    """The first problems of the last check: pairs of line and text."""
+    """The first problems of the last check, each with its line, why it is wrong, and phone and name of the line. The last one is
+    missing in rows of an earlier version. After the import, these are the lines that were left out."""
     notes: "models.JSONField[Any, Any]" = models.JSONField(default=dict, null=True)
     """Lines of which something was left out, by the last check: their number (`count`), and pairs of line and text of the first
     ones (`first`). None in rows of an earlier version."""

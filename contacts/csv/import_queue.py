@@ -35,6 +35,7 @@ from organizations.permissions import get_access
 Step = ContactImport.Step
 RETENTION = timedelta(days=1)
 MAX_FILE_NAME_LENGTH = 255
+STORED_COUNTS = ("added", "updated", "unchanged")
 
 
 class ImporterLostAccess(FileRefused):
@@ -165,15 +166,19 @@ def _check(lease: Lease, contact_import: ContactImport) -> None:
 
 def _store(lease: Lease, contact_import: ContactImport) -> None:
     # Continues after `last_line`, which an earlier worker may have reached.
-    so_far = ImportCounts(**contact_import.counts)
+    so_far = ImportCounts(*(contact_import.counts[name] for name in STORED_COUNTS))
     parts: dict[int, ImportCounts] = {}
 
     def record_progress(line: int, part: ImportCounts) -> None:
         _check_access(contact_import)
         parts[line] = part  # replaces the counts of an earlier run of the transaction
-        counts = asdict(sum(parts.values(), start=so_far))
+        counts = contact_import.counts | asdict(sum(parts.values(), start=so_far))
         if not lease.held([contact_import.pk]).update(counts=counts, last_line=line):
             raise ImportCancelled
+
+    def record_left_out(problems: ImportProblems) -> None:
+        contact_import.counts |= _count(problems)
+        lease.held([contact_import.pk]).update(counts=contact_import.counts, faults=_problem_lines(problems))
 
     try:
         _check_access(contact_import)
@@ -184,6 +189,7 @@ def _store(lease: Lease, contact_import: ContactImport) -> None:
             skips_wrong=contact_import.skips_wrong,
             after_line=contact_import.last_line,
             on_stored=record_progress,
+            on_checked=record_left_out,
         )
     except FileRefused as refusal:
         _return_to_user(lease, contact_import, _preview_after(contact_import, refusal))
@@ -236,7 +242,7 @@ def _return_to_user(lease: Lease, contact_import: ContactImport, preview: Import
     """Sets the import to CHECKED, with the preview for the user."""
     counts = asdict(preview.counts)
     ignored = counts.pop("ignored")
-    counts |= {"wrong": len(preview.problems.lines), "mistakes": preview.problems.count}
+    counts |= _count(preview.problems)
     lease.held([contact_import.pk]).update(
         step=Step.CHECKED,
         state=State.WAITING,
@@ -245,12 +251,20 @@ def _return_to_user(lease: Lease, contact_import: ContactImport, preview: Import
         ignored=ignored,
         shown=[asdict(each) for each in preview.first],
         notes={"count": preview.notes.count, "first": _lines(preview.notes)},
-        faults=_lines(preview.problems),
+        faults=_problem_lines(preview.problems),
     )
+
+
+def _count(problems: ImportProblems) -> dict[str, int]:
+    return {"wrong": len(problems.lines), "mistakes": problems.count}
 
 
 def _lines(problems: ImportProblems) -> list[tuple[int, str]]:
     return [(problem.line, problem.words) for problem in problems.in_order()]
+
+
+def _problem_lines(problems: ImportProblems) -> list[tuple[int, str, str]]:
+    return [(problem.line, problem.words, problem.row) for problem in problems.in_order()]
 
 
 def _finish(lease: Lease, contact_import: ContactImport, ignored: Sequence[str]) -> None:

@@ -59,6 +59,7 @@ class PreviewRow:
     wa_id: str
     name: str
     is_new: bool
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,13 @@ def preview_contacts(
     new = sum(contact.pk is None for _row, contact in matched)
     updated = sum(contact.pk is not None and would_change(contact, row) for row, contact in matched)
     counts = ImportCounts(new, updated, len(matched) - new - updated, checked.ignored)
-    first = [
-        PreviewRow(contact.wa_id or contact.address, row.values.get("alias") or contact.alias or contact.name, contact.pk is None)
-        for row, contact in matched[:MAX_PREVIEW_ROWS]
-    ]
+    first = [_preview_row(row, contact) for row, contact in matched[:MAX_PREVIEW_ROWS]]
     return ImportPreview(counts, first, checked.problems, checked.notes)
+
+
+def _preview_row(row: ImportRow, contact: Contact) -> PreviewRow:
+    name = row.values.get("alias") or contact.alias or contact.name
+    return PreviewRow(contact.wa_id or contact.address, name, contact.pk is None, row.labels)
 
 
 def import_contacts(
@@ -100,6 +103,7 @@ def import_contacts(
     skips_wrong: bool = False,
     after_line: int = 0,
     on_stored: Callable[[int, ImportCounts], None] = lambda line, counts: None,
+    on_checked: Callable[[ImportProblems], None] = lambda problems: None,
 ) -> ImportCounts:
     """Adds the contacts of the file, and changes existing ones. `number`: of rows that name none. `may_label`: whether labels that
     do not exist are added.
@@ -107,10 +111,12 @@ def import_contacts(
     Checks the whole file first. Raises FileRefused if a line has a problem and `skips_wrong` is false. Nothing was stored then.
     Stores the valid rows in parts, to keep locks short. Calls `on_stored` in the transaction of each part, with the part's last
     line and counts. If it raises, the part is not stored. An interrupted import continues after `after_line`.
+    Calls `on_checked` before anything is stored, with the problems of the lines that are left out.
     """
     checked = _check(organization, number, content, layout, may_label=may_label)
     if checked.problems.count and not (skips_wrong and 0 not in checked.problems.lines):
         raise FileRefused(checked.problems)
+    on_checked(checked.problems)
     rows = [row for row, _contact in checked.matched if row.line not in checked.problems.lines and row.line > after_line]
     counts = ImportCounts(0, 0, 0, checked.ignored)
     for part in _parts(rows):
@@ -157,7 +163,9 @@ def _check(
     layout = layout or guess_layout(content, country=organization.country)
     table = read_table(content, layout)
     reader = RowReader(table, numbers_of(organization), number, problems, country=organization.country)
-    matched = RowMatcher(organization, problems, timezone.now(), may_label=may_label).match(reader.rows())
+    rows = reader.rows()
+    matched = RowMatcher(organization, problems, timezone.now(), may_label=may_label).match(rows)
+    problems.describe_rows({row.line: row.text for row in rows if row.line in problems.lines})
     add_notes(matched, reader.notes)
     return CheckedFile(matched, problems, table.ignored, reader.notes)
 

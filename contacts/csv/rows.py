@@ -21,7 +21,10 @@ from organizations.models import PhoneNumber, Profile
 MAX_ROWS = 50_000
 MAX_CELL_LENGTH = 5_000
 """Characters of a cell. The longest valid cell has 100 labels."""
+PHONE_KEYS = ("phone", "wa_id", OTHER_PHONE)
 NAME_KEYS = ("name", "first_name", "middle_name", "last_name")
+MAX_TEXT_LENGTH = 120
+"""Characters of a row's text."""
 VALUE_SEPARATOR = ":::"
 _WHOLE_NUMBER = re.compile(r"(\+?[0-9]{8,15})[.,]0+")
 _EXPONENT = re.compile(r"([1-9])[.,]([0-9]{7,14})E\+?([0-9]{1,2})", re.IGNORECASE)
@@ -46,6 +49,8 @@ class ImportRow:
     """The header of the column with `accepts_marketing`."""
     phone_problem: object = None
     """Why the row cannot become a new contact."""
+    text: str = ""
+    """Phone and name as the file has them."""
 
 
 class RowReader:
@@ -79,7 +84,7 @@ class RowReader:
         return rows
 
     def _row(self, line: int, cells: list[str]) -> ImportRow:
-        row = ImportRow(line, self.number)
+        row = ImportRow(line, self.number, text=self._text(cells))
         if any(cell.strip() for cell in cells[len(self.table.headers) :]):
             row.phone_problem = _("There are more cells than columns. Put text that holds the separator in quotation marks.")
             return row
@@ -98,6 +103,12 @@ class RowReader:
             row.phone_problem = row.phone_problem or _("The phone is missing.")
         return row
 
+    def _text(self, cells: list[str]) -> str:
+        """Returns phone and name as the file has them. The phone comes first, so that it is never cut off."""
+        in_order = sorted(self.table.columns.items(), key=lambda column: column[1] in NAME_KEYS)
+        shown = [cells[index] for index, key in in_order if key in (*PHONE_KEYS, *NAME_KEYS) and index < len(cells)]
+        return " · ".join(filter(None, (read_cell(cell[:MAX_TEXT_LENGTH]) for cell in shown)))[:MAX_TEXT_LENGTH]
+
     def _read(self, row: ImportRow, key: str, cell: str, header: str) -> None:
         if len(cell) > MAX_CELL_LENGTH:
             words = gettext("The cell is far too long.")
@@ -106,7 +117,7 @@ class RowReader:
         try:
             CELL_READERS[key](self, row, cell)
         except InvalidInput as refusal:
-            if key in ("phone", "wa_id", OTHER_PHONE):
+            if key in PHONE_KEYS:
                 row.phone_problem = row.phone_problem or refusal  # reported only if no contact is found by user id either
             else:
                 self.problems.add(row.line, f"{header.strip()[:60]}: {refusal}")

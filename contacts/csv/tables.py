@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -32,10 +32,12 @@ MAX_PROBLEMS_KEPT = 100
 
 @dataclass(frozen=True)
 class ImportProblem:
-    """Why a line of the file cannot be imported, and what to do. Line 0: the whole file."""
+    """Why a line of the file cannot be imported, and what to do. Line 0: the whole file. `row`: phone and name of the line, which
+    people recognize."""
 
     line: int
     words: str
+    row: str = ""
 
 
 @dataclass
@@ -51,6 +53,10 @@ class ImportProblems:
         self.lines.add(line)
         if self.count <= MAX_PROBLEMS_KEPT:
             self.first.append(ImportProblem(line, str(words)))
+
+    def describe_rows(self, texts: Mapping[int, str]) -> None:
+        """Adds the text of its row to each of the first problems. `texts`: by line."""
+        self.first = [replace(problem, row=texts.get(problem.line, "")) for problem in self.first]
 
     def in_order(self) -> list[ImportProblem]:
         """Returns the first problems in the order of their lines."""

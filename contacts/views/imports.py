@@ -90,7 +90,8 @@ def _progress(shown: ContactImport) -> dict[str, Any]:
         "counts": counts | {"known": counts["updated"] + counts["unchanged"], "good": good},
         "is_working": shown.state == State.DUE,
         "has_failed": shown.state == State.DEAD,
-        "file_is_wrong": any(line == 0 for line, _words in shown.faults),
+        "file_is_wrong": any(line == 0 for line, *_rest in shown.faults),
+        "has_labels": any(row.get("labels") for row in shown.shown),
         **SECTION,
     }
 

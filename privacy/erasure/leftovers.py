@@ -124,7 +124,10 @@ def _erase_in_import(person: PersonToErase, pk: int) -> None:
     lines = text.splitlines(keepends=True)
     kept = ["\n" if _has_phone(each, person.phones, row.organization) else each for each in lines]
     shown = [each for each in row.shown if phone_of(str(each.get("wa_id"))) not in person.phones]
-    if kept == lines and shown == row.shown:
+    names_person = any(
+        _has_phone(str(text), person.phones, row.organization) for _line, _words, *texts in row.faults for text in texts
+    )
+    if kept == lines and shown == row.shown and not names_person:
         return
     if _is_broken(kept):
         record_stored_file(organization_id=row.organization_id, size=-row.size)

@@ -90,7 +90,7 @@ def faults(page):
         if found := page.context.get("faults"):
             return [(fault.line, fault.words) for fault in found.in_order()]
         return [(0, page.context["problem"])]
-    return [tuple(each) for each in page.context["import"].faults]
+    return [(line, words) for line, words, _row in page.context["import"].faults]
 
 
 def snapshot():

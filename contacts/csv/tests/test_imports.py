@@ -229,6 +229,24 @@ def test_a_preview_shows_new_existing_and_invalid_rows_before_anything_is_stored
     assert (known.alias, people()[1]) == ("José", ("5561981500588", "Ana"))
 
 
+def test_lines_that_were_left_out_are_listed_after_the_import(padaria, member, number):
+    page = send(member, padaria, "name,phone\nAna,61981500588\nBia,wrong\nCaio,61981500588\nDina,\n")
+    assert "wrong · Bia" in page.content.decode()
+
+    body = " ".join(begin(member, page, leave_out="yes").content.decode().split())
+
+    assert "3 lines were left out" in body
+    for words in ("wrong · Bia", "61981500588 · Caio", "The same person as in line 2. Leave one of them.", "Dina", "missing"):
+        assert words in body
+    assert people() == [("5561981500588", "Ana")]
+
+
+def test_the_preview_shows_labels_if_the_file_has_some(padaria, admin, number):
+    body = " ".join(send(admin, padaria, "phone,labels\n61981500588,VIP|Obra").content.decode().split())
+    assert "VIP, Obra" in body
+    assert "Labels" not in send(admin, padaria, "phone\n61981500588").content.decode().split("<table", 1)[1]
+
+
 def test_what_is_shown_is_what_is_stored(padaria, member, number):
     page = send(member, padaria, "telefone;nome\n+55 (061) 98150-0588;Ana\n+44 (0)20 7946 0958;Bob")
     shown = [each["wa_id"] for each in page.context["import"].shown]

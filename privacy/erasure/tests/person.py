@@ -165,6 +165,16 @@ def _store_operators_rows(contact: Contact, user: User) -> None:
         shown=[{"wa_id": PHONE, "name": "Joelma Zwick", "is_new": False}, {"wa_id": OTHER, "name": "Marlene", "is_new": False}],
         faults=[[2, "Joelma Zwick"]],
     )
+    ContactImport.objects.create(
+        organization=contact.create_for_phone_number.organization,
+        queue_id=contact.create_for_phone_number.organization_id,
+        state=State.DONE,
+        step=ContactImport.Step.DONE,
+        phone_number_id=NUMBER,
+        encoding="utf-8-sig",
+        separator=";",
+        faults=[[3, "The same person as in line 2.", "(61) 98150-0586 · Joelma Zwick"]],
+    )
 
 
 def _store_events(contact: Contact) -> None:
