@@ -1,5 +1,6 @@
 """The pages of templates: the administrators' settings, and the picker in a conversation."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -262,6 +263,12 @@ def test_the_form_has_fields_for_the_entered_variables(padaria, number, admin) -
     for words in ('name="example_body_nome"', 'name="example_button_0"', 'name="button_1_kind"', "Olá {{nome}} &lt;b&gt;"):
         assert words in shown
     assert "refuses" not in shown
+
+
+def test_only_the_first_wrong_field_gets_the_focus(padaria, number, admin) -> None:
+    response = admin.post(page(padaria, "new_template"), NEW | {"name": "Não pode", "body": ""})
+    assert (response.status_code, response.content.count(b"autofocus")) == (422, 1)
+    assert re.search(r'<input[^>]* name="name"[^>]* autofocus', response.content.decode())
 
 
 def test_an_account_whose_number_works_is_chosen_first(padaria, number, admin) -> None:

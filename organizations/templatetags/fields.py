@@ -21,10 +21,17 @@ def styled(field: BoundField) -> SafeString:
     look = next((classes for kind, classes in CLASSES.items() if isinstance(widget, kind)), "input w-full h-11")
     wrong = {"input": " input-error", "select": " select-error", "textarea": " textarea-error"}.get(look.partition(" ")[0], "")
     attributes: dict[str, str | bool] = {"class": look + (wrong if field.errors else "")}
+    if field.form.is_bound and field.form.errors:
+        attributes["autofocus"] = _is_first_wrong(field)
     if wrong:
         # No maxlength: a browser cuts pasted text off silently, but the form says how long it may be.
         attributes |= {"placeholder": "", "maxlength": False}
     return field.as_widget(attrs=attributes)
+
+
+def _is_first_wrong(field: BoundField) -> bool:
+    """Whether it is the first field with an error, which the browser focuses, so that it is in sight on a long page too."""
+    return field.name == next((each.name for each in field.form.visible_fields() if each.errors), None)
 
 
 @register.filter
