@@ -22,6 +22,8 @@ SENTENCE = """{% load i18n hub %}{% blocktranslate trimmed count count=number|gr
         ("en", 1, "1 contact"),
         ("en", 999, "999 contacts"),
         ("en", 1234, "1,234 contacts"),
+        ("pt-br", 0, "0 contatos"),
+        ("pt-br", 1, "1 contato"),
         ("pt-br", 1234567, "1.234.567 contatos"),
         ("es", 1, "1 contacto"),
         ("es", 12345, "12.345 contactos"),

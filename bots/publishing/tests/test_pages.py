@@ -107,7 +107,7 @@ def test_a_card_counts_the_conversations_of_today(admin: Client, padaria: Organi
     ):
         StepCount.objects.create(version=version, day=day, step=step, came=came, handed_over=handed_over)
 
-    assert "Today: 12 begun, 2 passed to a person" in page(admin, "bots", padaria)
+    assert "Today: 12 conversations began · 2 were passed to a person" in page(admin, "bots", padaria)
 
 
 def test_the_list_needs_as_many_queries_for_many_bots(admin: Client, padaria: Organization, make_bot: Callable[..., Bot]) -> None:
