@@ -9,7 +9,9 @@ from typing import Any
 from zlib import crc32
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from chats.inbox.bubbles.message_texts import KIND_LABELS, PLACEHOLDER_CONTENTS
 from chats.message_templates.variables import fill_variables
 from chats.models import MessageTemplate
 from cloud_api.payloads.texts import content_of, mapping, objects, text
@@ -25,6 +27,8 @@ MEDIA = ("image", "video", "audio", "document", "sticker")
 TICKS = {"sent": "check", "delivered": "check-check", "read": "check-check", "played": "check-check"}
 EARLIEST = datetime.fromtimestamp(0, UTC)
 MAX_RECEIVED = 20
+SENT_LABELS: Mapping[Any, Any] = {**KIND_LABELS, "text": gettext_lazy("Text"), "interactive": gettext_lazy("Message with buttons")}
+"""Kinds of messages that the hub sends. Some have other words than those of customers."""
 REPLY_TYPES = {"button": "button_reply", "list": "list_reply"}
 
 
@@ -118,20 +122,20 @@ class Customer:
         return not self.wa_id
 
 
-def customers(items: Iterable[Object]) -> list[Customer]:
+def customers(items: Iterable[Object], definitions: Definitions) -> list[Customer]:
     """Returns the customers with the latest messages first."""
-    unsorted = [_customer(each) for each in items]
+    unsorted = [_customer(each, definitions) for each in items]
     return sorted(unsorted, key=lambda each: (each.last_at is None, -(each.last_at or EARLIEST).timestamp()))
 
 
-def _customer(item: Object) -> Customer:
+def _customer(item: Object, definitions: Definitions) -> Customer:
     last = mapping(item, "last")
     return Customer(
         key=text(item, "key"),
         name=text(item, "name"),
         wa_id=text(item, "wa_id"),
         username=text(item, "username"),
-        last=_line(last) if last and _is_delivered(last) else "",
+        last=_line(last, definitions) if last and _is_delivered(last) else "",
         last_at=_time(last) if last else None,
         unread=int(item.get("unread") or 0),
     )
@@ -143,21 +147,22 @@ class AcceptedMessage:
 
     wamid: str
     at: datetime
-    kind: str
+    kind: object
     words: str
     body: str
 
 
-def accepted_messages(sent: Sequence[Object]) -> list[AcceptedMessage]:
+def accepted_messages(sent: Sequence[Object], definitions: Definitions) -> list[AcceptedMessage]:
     """Returns the latest messages, the last one first."""
-    return [_accepted_message(each) for each in reversed(sent[-MAX_RECEIVED:])]
+    return [_accepted_message(each, definitions) for each in reversed(sent[-MAX_RECEIVED:])]
 
 
-def _accepted_message(item: Object) -> AcceptedMessage:
+def _accepted_message(item: Object, definitions: Definitions) -> AcceptedMessage:
     body = mapping(item, "request")
     kind = text(body, "type")
+    label = SENT_LABELS.get(kind, kind)
     written = json.dumps(body, indent=2, ensure_ascii=False)
-    return AcceptedMessage(text(item, "wamid"), _time(item), kind, content_of(kind, body), written)
+    return AcceptedMessage(text(item, "wamid"), _time(item), label, _words(kind, body, definitions), written)
 
 
 def _time(item: Object) -> datetime:
@@ -211,8 +216,8 @@ def _bubble(message: Object, known: Mapping[str, Object], definitions: Definitio
         at=_time(message),
         kind=kind,
         content=_bubble_content(kind, payload, message, definitions),
-        line=_line(message),
-        quoted=_line(known[quoted]) if quoted in known else "",
+        line=_line(message, definitions),
+        quoted=_line(known[quoted], definitions) if quoted in known else "",
         reactions=[str(emoji) for emoji in mapping(message, "reactions").values()],
         is_edited=bool(message.get("edited")),
         is_revoked=bool(message.get("revoked")),
@@ -225,8 +230,17 @@ def _quoted_wamid(message: Object) -> str:
     return text(context, "id") or text(context, "message_id")
 
 
-def _line(message: Object) -> str:
-    return content_of(text(message, "type"), mapping(message, "payload"))
+def _line(message: Object, definitions: Definitions) -> str:
+    kind, payload = text(message, "type"), mapping(message, "payload")
+    return _words(kind, payload, definitions) or str(KIND_LABELS.get(kind, ""))
+
+
+def _words(kind: str, payload: Object, definitions: Definitions) -> str:
+    """Returns the text of a message in one line. Empty if it has none of its own."""
+    if kind == "template":
+        return _template_content(mapping(payload, "template"), definitions).words
+    words = content_of(kind, payload)
+    return "" if words == kind or words in PLACEHOLDER_CONTENTS else words
 
 
 def _bubble_content(kind: str, payload: Object, message: Object, definitions: Definitions) -> BubbleContent:

@@ -295,7 +295,7 @@ def _first_error(form: Form) -> str:
 
 def _list_context(phones: Phones, key: str) -> dict[str, Any]:
     """Returns the context of the list. Raises Http404 if there is no such customer."""
-    all_customers = customers(phones.customers())
+    all_customers = customers(phones.customers(), definitions_of(phones.number))
     opened = next((each for each in all_customers if each.key == key), None)
     if key and opened is None:
         raise Http404
@@ -325,4 +325,4 @@ def _faults_context(phones: Phones) -> dict[str, Any]:
 
 
 def _received_context(phones: Phones) -> dict[str, Any]:
-    return {"received": accepted_messages(phones.sent()), "calls": phones.calls()}
+    return {"received": accepted_messages(phones.sent(), definitions_of(phones.number)), "calls": phones.calls()}

@@ -29,6 +29,7 @@ from chats.media.file_names import submitted_name
 from cloud_api.messages import InvalidMessage
 from contacts.lists.contact_list import ContactFilters, list_contacts
 from contacts.models import Contact
+from organizations.members.time_zones import zone_text
 from organizations.models import PhoneNumber
 from organizations.permissions import Access, for_admins
 from organizations.text_display import invalid_message_text
@@ -136,5 +137,5 @@ def _shown(forms: AutomaticForms, number: PhoneNumber, contact: Contact) -> dict
         "parts": [{"name": name, "form": forms.messages[name], "preview": shown} for name, shown in previews.items()],
         "summary": summarize(forms, number, find_published_bot(number)),
         "next_holidays": forms.hours.next_holidays(now.astimezone(zone).date(), count=SHOWN_HOLIDAYS),
-        "zone": zone,
+        "zone": zone_text(str(zone)),
     }

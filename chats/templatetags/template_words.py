@@ -1,4 +1,4 @@
-"""Status and category of message templates, in templates."""
+"""Status, language and category of message templates, in templates."""
 
 from typing import Any
 
@@ -14,6 +14,12 @@ register = template.Library()
 def status_name(found: MessageTemplate) -> Any:
     """Returns the label of the status."""
     return status_texts.status_name(found)
+
+
+@register.filter
+def language_name(found: MessageTemplate) -> Any:
+    """Returns the name of the language."""
+    return status_texts.language_text(found.language)
 
 
 @register.filter

@@ -342,6 +342,7 @@ def test_the_picker_lists_the_templates_that_this_number_may_send(padaria, numbe
     response = member.get(page(padaria, "template_picker", joelma.pk), headers=HTMX)
     assert "<html" not in text(response)
     assert "pedido_enviado" in text(response)
+    assert "utility · Portuguese (Brazil)" in text(response)
     assert "em_analise" not in text(response)
     assert "de_outra_conta" not in text(response)
 

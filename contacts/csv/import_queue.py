@@ -280,7 +280,7 @@ def _finish(lease: Lease, contact_import: ContactImport, ignored: Sequence[str])
         organization=contact_import.organization_id,
         by=contact_import.created_by,
         target=("import", contact_import.pk),
-        changes={name: [None, count] for name, count in counts.items() if isinstance(count, int)},
+        changes={name: [None, counts.get(name, 0)] for name in (*STORED_COUNTS, "wrong")},
     )
 
 

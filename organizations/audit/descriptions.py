@@ -37,6 +37,7 @@ TARGETS: dict[str, str | Promise] = {
 }
 FIELDS: dict[str, str | Promise] = {
     "activate": _("active"),
+    "added": _("added"),
     "activate_automatic_message": _("automatic messages"),
     "alias": _("name given by staff"),
     "api_key": _("key of the AI"),
@@ -102,6 +103,7 @@ FIELDS: dict[str, str | Promise] = {
     "waba_id": _("WhatsApp Business Account ID"),
     "webhook_days": _("days to keep raw webhooks"),
     "webhook_verify_token": _("verify token"),
+    "wrong": _("lines left out"),
 }
 """Other fields are shown by their names."""
 PROFILES: Mapping[str, str | Promise] = dict(Profile.choices)
@@ -112,6 +114,21 @@ VALUES: Mapping[str, Mapping[Any, str | Promise]] = {
     "role": dict(Role.choices),
     "content": {"contacts": _("contacts"), "messages": _("conversations")},
     "kinds": dict(EventKind.choices),
+    # Choices of packages that import this one: kinds of bots, colours of labels, scopes of API keys.
+    "kind": {"flow": _("steps"), "webhook": _("your own program"), "ai": _("AI")},
+    "colour": {
+        "grey": _("grey"),
+        "red": _("red"),
+        "amber": _("amber"),
+        "green": _("green"),
+        "blue": _("blue"),
+        "violet": _("violet"),
+    },
+    "scopes": {
+        "read": _("read numbers, contacts, conversations and messages"),
+        "send": _("send messages, and change contacts and conversations"),
+        "manage": _("read and change what only administrators do, such as members, templates and bots"),
+    },
     "proven_by": dict(Proof.choices),
 }
 TIMES = ("expires_at",)
@@ -168,6 +185,8 @@ def _actor(entry: AuditEntry) -> str:
 
 
 def _target(entry: AuditEntry) -> str:
+    if entry.actor_kind == ActorKind.PERSON and (entry.target_kind, entry.target_id) == ("user", str(entry.actor_id)):
+        return ""  # users who signed in or changed their password: the actor says it
     if entry.count > 1:
         kind = TARGETS.get(entry.target_kind, entry.target_kind)
         return gettext("%(count)s objects (%(kind)s)") % {"count": entry.count, "kind": kind}
@@ -181,7 +200,10 @@ def _changes(entry: AuditEntry) -> Iterator[ChangedField]:
             yield ChangedField(label)
         elif field not in HIDDEN:
             before, after = values
-            yield ChangedField(label, "" if before is None else _value(field, before), _value(field, after), has_values=True)
+            is_new = before in (None, "") and after not in (None, "")
+            yield ChangedField(
+                label, "" if is_new or before is None else _value(field, before), _value(field, after), has_values=True
+            )
 
 
 def _value(field: str, value: Any) -> str:

@@ -10,5 +10,5 @@ Modules and what other packages use of them:
     first_superuser   the superuser of a new hub: create_first_superuser
     forms             forms of members, organizations and profiles: AlertsForm, DeactivateForm, EmailForm, InviteForm, JoinForm,
                       OrganizationForm, ProfileForm, RoleForm
-    time_zones        time zones to choose from: time_zones
+    time_zones        time zones to choose from: time_zones, zone_text
 """

@@ -54,3 +54,8 @@ def time_zones(current: str) -> list[tuple[Any, Any]]:
 
 def _city(name: str) -> str:
     return CITIES.get(name) or name.partition("/")[2].replace("_", " ").replace("/", " / ")
+
+
+def zone_text(name: str) -> str:
+    """Returns the city of a time zone, or the name of a zone without one."""
+    return _city(name) or name

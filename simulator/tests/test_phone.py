@@ -11,7 +11,7 @@ from django.urls import reverse
 from chats.models import Message, MessageStatus
 from cloud_api import messages
 from cloud_api.graph import GraphError, Recipient
-from conftest import apply_all
+from conftest import apply_all, html_of
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, Role
 from organizations.numbers.graph import graph_for
@@ -193,6 +193,15 @@ def test_a_file_is_sent_as_what_it_is_or_is_said_to_be(
     assert page.get(f"media/{told['id']}/").getvalue() == b"bytes"
 
 
+def test_the_list_names_the_kind_of_a_message_without_text(page: Page) -> None:
+    page.send("file", file=SimpleUploadedFile("foto.jpg", b"bytes", "image/jpeg"))
+
+    listed = html_of(page.get("customers/", part=True))
+
+    assert "Photo" in listed
+    assert ">image<" not in listed
+
+
 @pytest.mark.parametrize(
     ("mime_type", "shown_as", "is_inline"),
     [("image/png", "image/png", True), ("text/html", "application/octet-stream", False), ("image/svg+xml", None, False)],
@@ -244,6 +253,8 @@ def test_a_template_shows_filled_and_its_quick_reply_can_be_tapped(
     filled = [{"type": "body", "parameters": [{"type": "text", "text": "20/11"}]}]
     wamid = hub_sends(number, messages.template("entrega", "pt_BR", filled))
     until(lambda: "Entregamos em 20/11?" in page.thread())
+    for part in ("customers/", "received/"):
+        assert "Entregamos em 20/11?" in html_of(page.get(part, part=True))
     page.send("tap", wamid=wamid, kind="button", id="Confirmar", title="Confirmar")
 
     assert "Rastrear" in page.thread()

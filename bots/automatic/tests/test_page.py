@@ -82,6 +82,12 @@ def refused(admin: Client, number: PhoneNumber, posted: dict[str, Any]) -> str:
     return html_of(response)
 
 
+def test_the_hours_name_the_time_zone_by_its_city(admin: Client, number: PhoneNumber) -> None:
+    shown = html_of(admin.get(address(number)))
+    assert "Times are those of São Paulo" in shown
+    assert "America/" not in shown
+
+
 def test_the_page_opens_with_everything_off_and_suggestions_in_the_customers_language(admin: Client, number: PhoneNumber) -> None:
     page = html_of(admin.get(address(number)))
 

@@ -1,5 +1,6 @@
 """The page of the audit log: who sees it, its filters, and entries in words."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -77,6 +78,25 @@ def test_an_entry_says_who_did_what_and_from_where(organization, admin) -> None:
     assert "who answers new contacts:" in text
     assert "access token</span>" in text
     assert "<script" not in text.partition("data-entry=")[2].partition("</ul>")[0]
+
+
+def test_codes_are_shown_in_words(organization, admin) -> None:
+    client, ana = admin
+    changes: dict[str, list[object]] = {
+        "kind": [None, "flow"],
+        "colour": ["green", "red"],
+        "scopes": [None, ["read"]],
+        "default_ai": ["", "flora"],
+    }
+    record_action(AuditAction.BOT_CREATED, organization=organization, by=ana, changes=changes | {"added": [None, 3]})
+    record_action(AuditAction.SIGNED_IN, organization=organization, by=ana, target=("user", ana.pk))
+
+    text = re.sub(r"<[^>]+>", " ", page(client, organization).partition("data-entry=")[2])
+    text = " ".join(text.split())
+
+    for words in ("kind: steps", "colour: green", "read numbers, contacts", "AI of the number: flora", "added: 3"):
+        assert words in text
+    assert f"user {ana.pk}" not in text
 
 
 def test_values_are_escaped(organization, admin) -> None:
