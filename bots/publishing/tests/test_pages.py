@@ -180,6 +180,20 @@ def test_publishing_leads_to_the_choice_of_a_number(admin: Client, padaria: Orga
     assert bot.versions.get().published_by == admin.user  # type: ignore[attr-defined]
 
 
+def test_a_page_with_nothing_to_publish_says_no_word_of_a_new_version(
+    admin: Client, padaria: Organization, bot: Bot, number: PhoneNumber
+) -> None:
+    publish_bot(bot=bot, by=None, now=NOON)
+    assert "Switch on…" in page(admin, "bot_publish", padaria, bot.pk)
+
+    assign_bot(number=number, bot=bot, by=None, now=NOON)
+    shown = page(admin, "bot_publish", padaria, bot.pk)
+
+    assert "Switch on…" not in shown
+    assert "new version" not in shown
+    assert "Change where it answers" in shown
+
+
 def test_versions_show_who_published_and_what_changed(admin: Client, padaria: Organization, bot: Bot) -> None:
     post(admin, "bot_publish", padaria, bot.pk)
     bot.refresh_from_db()

@@ -43,7 +43,6 @@ BECAUSE: Mapping[str, Any] = {
     "handed_over": _("Because the customer waits for a person"),
     "hand_over": _("Because the bot handed over to a person"),
     "webhook": _("Because your own program answered so"),
-    "ai": _("Because the AI answered so"),
 }
 """By `because`: of steps of a flow, automatic messages, a bot's words when it hands over, and remote bots."""
 WINDOW_CLOSES = _("Because the window was about to close")
@@ -53,7 +52,8 @@ FIELDS = {"name": _("name"), "phone": _("phone"), "username": _("username"), "la
 
 
 def trace_words(message: Message, kind_labels: Mapping[str, Any]) -> list[str]:
-    """Returns the step of the flow and why it was reached, each a sentence. Empty without a trace."""
+    """Returns the step of the flow and why it was reached, each a sentence. Empty without a trace, and for an AI's own words, whose
+    sender says it."""
     trace = message.bot_trace if isinstance(message.bot_trace, dict) else {}
     step, title, because = trace.get("step"), str(trace.get("title") or ""), str(trace.get("because") or "")
     words = []

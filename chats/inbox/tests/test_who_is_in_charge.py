@@ -589,7 +589,15 @@ def test_a_message_of_an_ai_names_the_ai(maria, ana) -> None:
     message = sent_by_bot(maria, "Olá", bot_trace={"because": "ai"})
     bubble = thread(ana, maria).partition(f'id="m{message.pk}"')[2]
     assert re.search(r"</svg> AI\b", bubble)
-    assert "Because the AI answered so" in bubble
+    assert "Why did the bot send this?" not in bubble.partition("</article>")[0]
+
+
+def test_a_quote_names_the_bot_that_wrote_it(maria, ana) -> None:
+    for wamid, trace in (("wamid.bot", None), ("wamid.ai", {"because": "ai"})):
+        sent_by_bot(maria, "Qual setor?", wamid=wamid, bot_trace=trace)
+        store_message(maria, "Montagem", NOW, quoted_wamid=wamid)
+    quotes = re.findall(r'class="quote".*?<span class="font-semibold">\s*([^<]*?)\s*</span>', thread(ana, maria), re.DOTALL)
+    assert quotes == ["Bot", "AI"]
 
 
 def test_an_automatic_reminder_has_a_reason_of_its_own(maria, ana) -> None:
