@@ -583,6 +583,12 @@ def test_a_dry_run_is_started_and_its_result_and_conversations_are_shown(
     conversation = page(admin, "bot_dry_run_conversation", padaria, bot.pk, run.pk, 1)
     assert all(words in conversation for words in ("Joana", "Olá, Joana!", "oi"))
     assert admin.get(url("bot_dry_run_conversation", padaria, bot.pk, run.pk, 2)).status_code == 404
+    (sample,) = next(iter(run.result["samples"].values()))
+    samples = {"fell_through": [sample], "answered": [sample]}
+    BotDryRun.objects.update(result=run.result | {"samples": samples})
+    shown = page(admin, "bot_dry_run", padaria, bot.pk, run.pk)
+    assert (shown.count("Conversation 1<"), shown.count("Conversation 2<")) == (2, 0), "one conversation with two outcomes"
+    assert "Conversation 1 of 1" in page(admin, "bot_dry_run_conversation", padaria, bot.pk, run.pk, 1)
     contact.messages.all().delete()
     assert admin.get(url("bot_dry_run_conversation", padaria, bot.pk, run.pk, 1)).status_code == 404
 

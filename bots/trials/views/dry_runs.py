@@ -84,18 +84,19 @@ def _result(run: BotDryRun) -> dict[str, Any]:
     )
 
 
-def _samples(run: BotDryRun) -> list[tuple[str, StoredSession]]:
-    """Returns all sample conversations with their outcomes, in the order of the page."""
+def _samples(run: BotDryRun) -> dict[StoredSession, list[str]]:
+    """Returns the sample conversations in the order of the page, each with its outcomes. A conversation has several if something
+    fitted no path and the bot answered all the same."""
+    samples: dict[StoredSession, list[str]] = {}
     found = (run.result or {}).get("samples", {})
-    return [
-        (outcome, StoredSession(contact_id, uuid.UUID(session_id)))
-        for outcome in OUTCOMES
-        for contact_id, session_id in found.get(outcome, ())
-    ]
+    for outcome in OUTCOMES:
+        for contact_id, session_id in found.get(outcome, ()):
+            samples.setdefault(StoredSession(contact_id, uuid.UUID(session_id)), []).append(outcome)
+    return samples
 
 
 def _positions(run: BotDryRun, outcome: str) -> list[int]:
-    return [position for position, (each, _) in enumerate(_samples(run), 1) if each == outcome]
+    return [position for position, outcomes in enumerate(_samples(run).values(), 1) if outcome in outcomes]
 
 
 @for_admins
@@ -106,13 +107,13 @@ def conversation(request: HttpRequest, access: Access, bot_id: int, dry_run_id: 
     samples = _samples(run)
     if position > len(samples):
         raise Http404
-    outcome, session = samples[position - 1]
+    session, outcomes = list(samples.items())[position - 1]
     contact = get_contact_or_404(access.organization, session.contact_id)
     found = next(iter(read_sessions(run.number, [session])), None)
     if found is None:
         raise Http404
     flow = read_flow(run.flow)
     trial = replay(flow, *found)
-    context = {"run": run, "bot": run.bot, "contact": contact, "outcome": outcome, "lines": show_lines(trial)}
+    context = {"run": run, "bot": run.bot, "contact": contact, "outcomes": outcomes, "lines": show_lines(trial)}
     context |= {"position": position, "count": len(samples)}
     return render(request, "bots/dry_run_conversation.html", FRAME | context)
