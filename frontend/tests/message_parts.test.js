@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { splitAnswer } from "../../static/hub/composer/message_parts.js";
+import { isLoneShortcut, splitAnswer } from "../../static/hub/composer/message_parts.js";
 
 const photo = { id: "p", hasCaption: true };
 const voice = { id: "v", hasCaption: false };
@@ -40,4 +40,9 @@ test("only the first message quotes", () => {
     ["v", "", "9"],
     ["t", "Oi", ""],
   ]);
+});
+
+test("only a word that begins with a slash is a shortcut", () => {
+  assert.deepEqual(["/", " /oi\n"].map(isLoneShortcut), [true, true]);
+  assert.deepEqual(["", "oi", "/oi, tudo bem?", "1/2"].map(isLoneShortcut), [false, false, false, false]);
 });

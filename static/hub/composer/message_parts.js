@@ -8,3 +8,6 @@ export function splitAnswer({ files, token, quote }, text, canHaveCaption) {
   parts[0].quoted = quote?.id ?? "";
   return parts;
 }
+
+// Whether the text is only a shortcut of a canned reply, such as "/pix", from which no reply was chosen.
+export const isLoneShortcut = (text) => /^\/\S*$/.test(text.trim());

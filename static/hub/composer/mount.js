@@ -7,8 +7,9 @@ import { all, body, onClick, one } from "../common/dom.js";
 import { createToken } from "../common/tokens.js";
 import { isSending, sendAnswer } from "./answer_sender.js";
 import { getDraft } from "./drafts.js";
-import { answerForm, composer, composerData, textField } from "./elements.js";
+import { answerForm, composer, composerData, showError, textField } from "./elements.js";
 import { hasKeyboard } from "./enter_key.js";
+import { isLoneShortcut } from "./message_parts.js";
 import { drawQuote } from "./quote.js";
 import { showTab } from "./tabs.js";
 import { fitHeight, showCount } from "./text_area.js";
@@ -111,8 +112,17 @@ function focusText() {
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-answer]")) return;
   event.preventDefault();
+  if (isLoneShortcut(textField().value) && !warnAboutShortcut()) return;
   sendAnswer();
 });
+
+// Returns whether staff has read the warning: it disappears when the text changes.
+function warnAboutShortcut() {
+  const warning = composerData("loneShortcut").replace("{text}", textField().value.trim());
+  if (one("#composer-error").textContent === warning) return true;
+  showError(warning);
+  return false;
+}
 
 body.addEventListener("hub:sent", ({ target }) => {
   if (target.closest("#template-picker") && answerForm()) showTab("tab-answer");

@@ -8,6 +8,7 @@ import { insertText } from "../composer/text_area.js";
 const list = () => one("#canned-list");
 const visibleOptions = () => all("[role=option]:not([hidden])", list());
 let requestedList = null; // the element whose replies were requested; each composer has one
+let fieldWithSlash = null; // the text field whose "/" was put there by the button
 
 body.addEventListener("input", ({ target }) => {
   if (target.matches("[data-text]")) suggestReplies();
@@ -17,6 +18,7 @@ function suggestReplies() {
   const shortcut = /^\/(\S*)$/.exec(textField().value)?.[1];
   if (shortcut === undefined) {
     closeList();
+    removeSlash();
     return;
   }
   if (requestedList !== list()) {
@@ -46,8 +48,20 @@ function closeList() {
   textField().removeAttribute("aria-activedescendant");
 }
 
+// Removes the "/" that the button put there. One that staff typed stays.
+function removeSlash() {
+  const field = textField();
+  if (fieldWithSlash === field && field.value.startsWith("/")) {
+    field.setRangeText("", 0, 1, "preserve");
+    fieldWithSlash = null; // before the event, which leads back to here
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  fieldWithSlash = null;
+}
+
 function chooseReply(option) {
   closeList();
+  fieldWithSlash = null;
   insertText(option.dataset.words, { from: 0, to: textField().value.length });
   textField().focus();
 }
@@ -57,6 +71,7 @@ export function handleListKey({ key, shiftKey }) {
   if (list().hidden) return false;
   if (key === "Escape") {
     closeList();
+    removeSlash();
     return true;
   }
   const options = visibleOptions();
@@ -73,9 +88,15 @@ export function handleListKey({ key, shiftKey }) {
   return false;
 }
 
-function openList() {
-  if (!textField().value.trim()) insertText("/", { from: 0, to: textField().value.length });
+function toggleList() {
+  if (!list().hidden) {
+    closeList();
+    removeSlash();
+  } else if (!textField().value.trim()) {
+    fieldWithSlash = textField();
+    insertText("/", { from: 0, to: textField().value.length });
+  }
   textField().focus();
 }
 
-onClick({ "#canned-list [role=option]": chooseReply, "[data-open-canned]": openList });
+onClick({ "#canned-list [role=option]": chooseReply, "[data-open-canned]": toggleList });

@@ -192,6 +192,46 @@ def test_a_thread_that_was_scrolled_up_stays_there(open_page: Open, ana: User, c
     assert page.locator("#thread").evaluate("box => box.scrollTop") == 100
 
 
+# ---- Canned replies ----
+
+
+@pytest.mark.parametrize("close", ["Escape", "button", "words"])
+def test_the_slash_of_the_button_for_canned_replies_does_not_stay(
+    open_page: Open, ana: User, conversation: str, close: str
+) -> None:
+    page = open_page(conversation, ana)
+    page.locator("[data-open-canned]").click()
+    expect(page.locator("#canned-list")).to_be_visible()
+    if close == "button":
+        page.locator("[data-open-canned]").click()
+    elif close == "Escape":
+        page.keyboard.press("Escape")
+    page.keyboard.type("Bom dia")
+    expect(field(page)).to_have_value("Bom dia")
+    expect(page.locator("#canned-list")).to_be_hidden()
+    field(page).fill("")
+    field(page).press_sequentially("/")
+    page.keyboard.press("Escape")
+    expect(field(page)).to_have_value("/")
+
+
+def test_a_shortcut_from_which_no_reply_was_chosen_is_sent_only_the_second_time(
+    open_page: Open, ana: User, conversation: str
+) -> None:
+    page = open_page(conversation, ana)
+    field(page).fill("/oi")
+    page.keyboard.press("Escape")
+    page.locator("[data-answer] [data-send]").click()
+    expect(page.locator("#composer-error")).to_contain_text("o cliente receberia “/oi”")
+    field(page).press_sequentially("e")
+    expect(page.locator("#composer-error")).to_be_empty()
+    page.keyboard.press("Enter")
+    expect(page.locator("#composer-error")).to_contain_text("/oie")
+    assert written() == []
+    page.keyboard.press("Enter")
+    assert [each.content for each in wait_for(1, page)] == ["/oie"]
+
+
 # ---- Emoji, and the counter ----
 
 
