@@ -8,8 +8,10 @@ Modules and what other packages use of them:
     services          creates and deletes templates at Meta: create_template, delete_template, refusal_text
     rules             a new template of staff, and what Meta would refuse of it: DraftButton, DraftProblem,
                       TemplateDraft, draft_problems
-    components        texts, fields and buttons of a template: VariablePosition, fields_of, texts_of, unsupported_reason
-    filled_templates  a template with its fields filled in: build_example_preview, build_preview, fill_components
+    components        texts, fields and buttons of a template: TemplateButton, VariablePosition, fields_of, texts_of,
+                      unsupported_reason
+    filled_templates  a template with its fields filled in: build_example_preview, build_preview, fill_components,
+                      sent_buttons
     contact_values    values from the contact: values_from_contact
     variables         variables in a text: fill_variables
     forms             Django forms of the editor and the picker: DraftForm, TemplateFieldsForm, length_error, submitted_values

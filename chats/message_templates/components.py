@@ -77,8 +77,13 @@ def texts_of(template: MessageTemplate) -> TemplateTexts:
         header_kind=text(header, "format").lower() or ("text" if header else ""),
         body=text(_component(template, "BODY"), "text"),
         footer=text(_component(template, "FOOTER"), "text"),
-        buttons=[_button(each) for each in objects(_component(template, "BUTTONS"), "buttons")],
+        buttons=buttons_of(template.components),
     )
+
+
+def buttons_of(components: Any) -> list[TemplateButton]:
+    """Returns the buttons of a template's components, with their variables."""
+    return [_button(each) for each in objects(_find_component(components, "BUTTONS"), "buttons")]
 
 
 def fields_of(template: MessageTemplate) -> list[TemplateField]:
@@ -113,8 +118,11 @@ def _type(component: Any) -> str:
 
 
 def _component(template: MessageTemplate, kind: str) -> Mapping[str, Any]:
-    components = template.components if isinstance(template.components, list) else []
-    return next((each for each in components if _type(each) == kind), {})
+    return _find_component(template.components, kind)
+
+
+def _find_component(components: Any, kind: str) -> Mapping[str, Any]:
+    return next((each for each in components if _type(each) == kind), {}) if isinstance(components, list) else {}
 
 
 def _button(button: Mapping[str, Any]) -> TemplateButton:

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from chats.media.submitted_files import SubmittedFile
-from chats.message_templates.components import TemplateButton, TemplateField, VariablePosition, fields_of, texts_of
+from chats.message_templates.components import (
+    TemplateButton,
+    TemplateField,
+    VariablePosition,
+    buttons_of,
+    fields_of,
+    texts_of,
+)
 from chats.message_templates.variables import fill_variables
 from chats.models import MessageTemplate
+from cloud_api.payloads.texts import mapping, objects, text
 
 FieldValues = Mapping[str, str | SubmittedFile | None]
 """Values by the keys of the fields."""
@@ -80,6 +88,19 @@ def build_preview(template: MessageTemplate, values: FieldValues) -> TemplatePre
 def build_example_preview(template: MessageTemplate) -> TemplatePreview:
     """Returns how the message looks with the template's examples."""
     return build_preview(template, {field.key: field.example for field in fields_of(template) if not field.is_file})
+
+
+def sent_buttons(payload: Mapping[str, Any]) -> list[TemplateButton]:
+    """Returns the buttons of a template that was sent, with their values. Empty if its definition was not stored."""
+    components = objects(mapping(payload, "template"), "components")
+    sent = {text(each, "index"): objects(each, "parameters") for each in components if text(each, "type").lower() == "button"}
+    values = {
+        f"button_{index}": text(parameters[0], "coupon_code") or text(parameters[0], "text")
+        for index, parameters in sent.items()
+        if parameters
+    }
+    buttons = buttons_of(mapping(payload, "definition").get("components"))
+    return [_fill_button(index, button, values) for index, button in enumerate(buttons)]
 
 
 def _values_by_variable(position: VariablePosition, template: MessageTemplate, values: FieldValues) -> dict[str, str]:

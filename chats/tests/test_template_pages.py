@@ -401,6 +401,31 @@ def test_a_filled_template_is_written_to_the_contact(padaria, joelma, template, 
     assert QueuedMessage.objects.get().message == message
 
 
+def test_a_sent_template_shows_its_buttons_in_the_conversation(padaria, number, joelma, member) -> None:
+    buttons = [
+        {"type": "QUICK_REPLY", "text": "Confirmar"},
+        {"type": "URL", "text": "Acompanhar", "url": "https://example.com/p/{{1}}", "example": ["https://example.com/p/1"]},
+        {"type": "PHONE_NUMBER", "text": "Ligar", "phone_number": "+556133214400"},
+    ]
+    template = keep(number, "pedido_enviado", [BODY, {"type": "BUTTONS", "buttons": buttons}])
+    assert send(member, joelma, template, GIVEN | {"button_1": "77"}).status_code == 204
+    MessageTemplate.objects.all().delete()  # the message keeps what was sent
+    shown = text(member.get(page(padaria, "conversation", joelma.pk)))
+    offered = shown.partition('aria-label="Buttons"')[2].partition("</ul>")[0]
+    assert [words in offered for words in ("Confirmar", "Acompanhar", "Ligar")] == [True] * 3
+    assert 'title="https://example.com/p/77"' in offered
+    assert 'title="+556133214400"' in offered
+
+
+def test_a_sent_template_with_a_file_shows_its_buttons_too(padaria, number, joelma, member) -> None:
+    buttons = {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Recebi"}]}
+    template = keep(number, "nota_fiscal", [{"type": "HEADER", "format": "DOCUMENT"}, {"type": "BODY", "text": "Nota"}, buttons])
+    file = SimpleUploadedFile("nota.txt", b"Obrigado pela compra.", "text/plain")
+    assert send(member, joelma, template, {"header_file": file}).status_code == 204
+    shown = text(member.get(page(padaria, "conversation", joelma.pk)))
+    assert "Recebi" in shown.partition('aria-label="Buttons"')[2].partition("</ul>")[0]
+
+
 def test_a_template_without_variables_is_sent_with_a_click(padaria, number, joelma, member) -> None:
     template = keep(number, "ola", [{"type": "BODY", "text": "Bom dia, como podemos ajudar?"}])
     assert send(member, joelma, template, {}).status_code == 204

@@ -16,6 +16,8 @@ from chats.conversations.reactions_and_edits import ACTION_KINDS
 from chats.inbox.bubbles.message_texts import ICONS, KIND_LABELS, META_TEXT_KINDS, message_text, shown_kind
 from chats.inbox.text_formatting import as_plain
 from chats.media.file_display import describe_file
+from chats.message_templates.components import TemplateButton
+from chats.message_templates.filled_templates import sent_buttons
 from chats.models import Attachment, Message
 from cloud_api.errors import codes_of, has_text, meaning_of, meta_words
 from cloud_api.payloads.texts import FORM_SENT, card_name, chosen_reply, is_visible, mapping, objects, text
@@ -113,6 +115,7 @@ def _media(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
         "file_name": text(media, "filename")[:200],
         "caption": message_text(message) if template else (message.edited_content or text(media, "caption")).strip(),
         "template": template,
+        "offered": sent_buttons(payload),
     }
 
 
@@ -161,7 +164,8 @@ def _choice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
     action = mapping(interactive, "action")
     buttons = [text(mapping(each, "reply"), "title") for each in objects(action, "buttons")[:10]]
     rows = [text(row, "title") for section in objects(action, "sections")[:10] for row in objects(section, "rows")[:10]]
-    return "text", {"words": message_text(message), "offered": [each[:100] for each in (*buttons, *rows) if each]}
+    offered = [TemplateButton("QUICK_REPLY", each[:100]) for each in (*buttons, *rows) if each]
+    return "text", {"words": message_text(message), "offered": offered}
 
 
 def _button(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
@@ -191,7 +195,8 @@ def _price(item: Mapping[str, Any]) -> str:
 
 
 def _template(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
-    return "text", {"words": message_text(message), "template": text(mapping(payload, "template"), "name")[:100] or "…"}
+    template = text(mapping(payload, "template"), "name")[:100] or "…"
+    return "text", {"words": message_text(message), "template": template, "offered": sent_buttons(payload)}
 
 
 def _notice(message: Message, payload: Mapping[str, Any]) -> tuple[str, Body]:
