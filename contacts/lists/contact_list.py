@@ -111,6 +111,11 @@ class ContactFilters:
         return self != ContactFilters()
 
     @property
+    def is_only_a_tab(self) -> bool:
+        """Whether nothing but the list itself is chosen."""
+        return self == ContactFilters(view=self.view)
+
+    @property
     def column(self) -> str:
         """The column by which the list is ordered."""
         return ORDER_COLUMNS.get(self.view, LAST_MESSAGE)

@@ -125,6 +125,23 @@ def test_tabs_have_counts_and_are_refreshed_with_the_list(padaria, maria, ana) -
     assert counted(rows(ana, padaria)) == {"unread": "", "waiting": "", "closing": "1"}
 
 
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        ("for_person", "Nobody is waiting for a person"),
+        ("unread", "Everything is read"),
+        ("waiting", "Nobody is waiting for an answer"),
+        ("closing", "No 24-hour window closes in the next hours"),
+        ("blocked", "Nobody is blocked"),
+    ],
+)
+def test_an_empty_tab_says_what_it_would_list(padaria, maria, ana, view, words) -> None:
+    Contact.objects.update(waiting_since=None)
+    assert words in rows(ana, padaria, view=view)
+    assert words not in rows(ana, padaria, view=view, number="5243")
+    assert "No conversation fits" in rows(ana, padaria, view=view, number="5243")
+
+
 def many(number: PhoneNumber, count: int, start: int = 0) -> None:
     Contact.objects.bulk_create(
         Contact(

@@ -251,7 +251,7 @@ def test_a_blocked_person_waits_for_nobody(maria, ana) -> None:
 def test_the_list_stays_selected_when_nobody_waits_any_more(maria, ana) -> None:
     page = rows(ana, maria, view="for_person")
     assert re.search(r'value="for_person"[^>]*checked', page)
-    assert "No conversation fits" in page
+    assert "Nobody is waiting for a person" in page
 
 
 def test_pages_of_those_who_wait_go_on_where_the_last_one_ended(maria) -> None:
