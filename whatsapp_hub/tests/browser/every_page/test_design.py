@@ -54,6 +54,18 @@ def test_design_page_shows_each_token_with_its_value_in_the_theme(with_design_pa
     assert grounds["light"] != grounds["dark"]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_cross_of_a_toast_has_the_colour_of_its_text(with_design_page: None, open_page: Open, scheme: str) -> None:
+    page = open_page("/design/", color_scheme=scheme)
+    colours = page.locator("[data-toast]").evaluate_all(
+        """toasts => toasts.map(each => [each.querySelector("span"), each.querySelector("[data-dismiss]")]
+             .map(part => getComputedStyle(part).color))"""
+    )
+
+    assert len(colours) == 3
+    assert [words == cross for words, cross in colours] == [True] * 3
+
+
 def test_further_rows_of_the_design_page_replace_the_link(with_design_page: None, open_page: Open) -> None:
     page = open_page("/design/")
     page.locator("#design-more").scroll_into_view_if_needed()
