@@ -3,7 +3,7 @@
 
 import { drawFiles, restoreFiles } from "../attachments/attachments.js";
 import { canRecord, discardRecording, startRecording, stopRecording } from "../attachments/voice_recorder.js";
-import { all, body, onClick, one } from "../common/dom.js";
+import { body, onClick, one } from "../common/dom.js";
 import { createToken } from "../common/tokens.js";
 import { isSending, sendAnswer } from "./answer_sender.js";
 import { getDraft } from "./drafts.js";
@@ -71,8 +71,6 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
     detail.shouldSwap = false; // requested before something was sent
     return;
   }
-  // htmx would copy these attributes, which the content security policy forbids.
-  for (const element of all("#composer [style], #reaction-picker")) element.removeAttribute("style");
   if (detail.target === mounted) rememberFocus();
 });
 

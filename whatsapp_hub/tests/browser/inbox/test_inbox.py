@@ -327,3 +327,15 @@ def test_a_search_shows_people_and_messages_without_accents_as_one_result(open_p
     expect(page.locator("#conversations a[href$='/inbox/']")).to_have_count(0)
     page.get_by_role("searchbox").fill("encanador")
     expect(page.locator("#conversations a[href$='/inbox/']")).to_have_count(1)
+
+
+def test_a_list_whose_elements_have_styles_is_searched_within_the_content_security_policy(
+    open_page: Open, hub: Hub, ana: User, inbox: str
+) -> None:
+    deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"), message(RUI, "Rui", content="Olá"))
+    page = open_page(inbox, ana)
+    page.evaluate("document.querySelectorAll('#conversations [id]').forEach(each => { each.style.order = 1 })")
+    page.locator("[data-search]").fill("Joel")
+    expect(page.locator("[data-row]")).to_have_count(1)
+    page.wait_for_timeout(100)  # htmx settles the new elements
+    expect(page.locator("#conversations [style]")).to_have_count(0)  # open_page fails if anything was refused
