@@ -10,17 +10,14 @@ const day = (name) => `<div data-day id="${name}"><input type="checkbox" data-sw
 const row = (index) => `<div data-row><input name="closed-${index}-day" id="id_closed-${index}-day">
   <label for="id_closed-${index}-day"></label><button type="button" data-remove-row></button></div>`;
 
-const window = openPage(`<form data-unsaved="Not saved">
+openPage(`<form>
   <div data-week>${day("monday")}${day("sunday")}</div>
   <div data-rows><input name="closed-TOTAL_FORMS" value="1"><div data-row-list>${row(0)}</div>
     <template data-row-template>${row("__prefix__")}</template><button type="button" data-add-row></button></div>
-  <div data-message><textarea name="text"></textarea><button type="button" data-insert="{{first_name}}"></button></div>
-  <select name="contact"><option>Maria</option></select>
-  <p data-unsaved-sign></p></form>`);
+  <div data-message><textarea name="text"></textarea><button type="button" data-insert="{{first_name}}"></button></div></form>`);
 
 const { installPlaceholders } = await import("../../static/hub/automatic/placeholders.js");
 const { installRows } = await import("../../static/hub/automatic/rows.js");
-const { installUnsavedSign } = await import("../../static/hub/automatic/unsaved.js");
 const { installWeek } = await import("../../static/hub/automatic/week.js");
 installPlaceholders();
 installRows();
@@ -28,8 +25,6 @@ installWeek();
 
 const find = (selector) => document.querySelector(selector);
 const findAll = (selector) => [...document.querySelectorAll(selector)];
-const form = find("form");
-installUnsavedSign(form);
 
 function fill(selector, value) {
   find(selector).value = value;
@@ -103,23 +98,4 @@ test("a placeholder is inserted where the cursor is", () => {
 
   assert.equal(field.value, "Olá, {{first_name}}!");
   assert.equal(document.activeElement, field);
-});
-
-test("leaving asks only while something is not saved", () => {
-  const leave = () => {
-    const event = new window.Event("beforeunload", { cancelable: true });
-    window.dispatchEvent(event);
-    return event.defaultPrevented;
-  };
-  const change = (name) => find(`[name=${name}]`).dispatchEvent(new window.Event("input", { bubbles: true }));
-  form.dispatchEvent(new window.Event("submit"));
-  find("[data-unsaved-sign]").textContent = "";
-
-  change("contact");
-  assert.equal(leave(), false);
-  change("text");
-  assert.equal(leave(), true);
-  assert.equal(find("[data-unsaved-sign]").textContent, "Not saved");
-  form.dispatchEvent(new window.Event("submit"));
-  assert.equal(leave(), false);
 });

@@ -3,13 +3,9 @@
 import { installPresets } from "./ai/presets.js";
 import { installTokenCounter } from "./ai/token_counter.js";
 import { installRows } from "./automatic/rows.js";
-import { installUnsavedSign } from "./automatic/unsaved.js";
-import { one } from "./common/dom.js";
 import { installWrongFieldLinks } from "./common/wrong_fields.js";
 
 installPresets();
 installRows();
 installTokenCounter();
 installWrongFieldLinks();
-const settings = one("form[data-unsaved]");
-if (settings) installUnsavedSign(settings);

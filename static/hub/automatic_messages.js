@@ -2,15 +2,12 @@
 
 import { installPlaceholders } from "./automatic/placeholders.js";
 import { installRows } from "./automatic/rows.js";
-import { installUnsavedSign } from "./automatic/unsaved.js";
 import { installWeek } from "./automatic/week.js";
-import { one } from "./common/dom.js";
 import { installWrongFieldLinks } from "./common/wrong_fields.js";
 
 installPlaceholders();
 installRows();
 installWeek();
-installUnsavedSign(one("form[data-unsaved]"));
 installWrongFieldLinks();
 
 // A search brought other contacts to choose from: the previews are of the first of them.

@@ -9,6 +9,7 @@ import "./pages/click_actions.js";
 import "./pages/forms.js";
 import "./pages/bulk_selection.js";
 import "./pages/field_errors.js";
+import "./pages/unsaved_forms.js";
 import { one } from "./common/dom.js";
 import { installMorphGuards } from "./pages/morph_guards.js";
 

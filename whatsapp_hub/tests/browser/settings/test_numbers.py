@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from organizations.models import Organization, PhoneNumber, User
 from simulator.standin import RunningStandIn, running_standin
@@ -88,3 +88,25 @@ def test_a_number_that_sends_nothing_fits_every_screen_and_is_accessible(open_pa
                 wide[path] = width
         assert [each["id"] for each in Axe().run(page, options=AXE).response["violations"]] == []
     assert wide == {}
+
+
+def test_saving_one_card_asks_before_it_loses_what_was_typed_in_another(
+    meta: RunningStandIn, open_page: Open, ana: User, at: str
+) -> None:
+    page = open_page(at, ana)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.locator("#id_name").fill("Vendas")
+    expect(page.locator("form[action$='/name/'] [data-unsaved-sign]")).to_have_text("Há mudanças que ainda não foram salvas.")
+    page.once("dialog", stay)
+    page.locator("form[action$='/defaults/'] button").click()
+    expect(page.locator("#id_name")).to_have_value("Vendas")
+    assert asked == ["beforeunload"]
+
+    page.locator("form[action$='/name/'] button").click()
+    expect(page.locator("#toasts")).not_to_be_empty()
+    assert PhoneNumber.objects.get(phone_number_id=NUMBER).name == "Vendas"
