@@ -1,6 +1,7 @@
-// The first steps: the simulator's phone opens in a small window at the right of this one. Without space for it, it opens in a tab.
+// The first steps: the simulator's phone opens in a small window at the right of this one. Without space for it, it opens in a tab. While a
+// search or a filter is set, they are folded, so that its results are in view.
 
-import { onClick } from "./common/dom.js";
+import { one, onClick } from "./common/dom.js";
 
 const WIDTH = 420;
 
@@ -16,3 +17,18 @@ function openPhone(link, event) {
 }
 
 onClick({ "a[data-beside]": openPhone });
+
+const steps = () => one("#first-steps details");
+let foldedByFilter = false;
+
+function foldWhileFiltered() {
+  const isSet = ([name, value]) => value && !(name === "view" && value === "all");
+  const isFiltered = [...new FormData(one("#filters"))].some(isSet);
+  if (isFiltered === foldedByFilter || !steps()) return;
+  if (isFiltered && !steps().open) return; // staff has folded them
+  foldedByFilter = isFiltered;
+  steps().open = !isFiltered;
+}
+
+one("#filters").addEventListener("input", foldWhileFiltered);
+foldWhileFiltered();

@@ -64,6 +64,21 @@ def test_personal_settings_are_in_the_frame_of_all_settings(open_page: Open, ana
     assert len(places) == 1
 
 
+def test_the_first_steps_are_folded_while_a_search_or_a_filter_is_set(open_page: Open, root: User) -> None:
+    page = open_page("/", root)
+    details = page.locator("#first-steps details")
+    expect(details).to_have_attribute("open", "")
+    page.locator("[data-search]").fill("Ana")
+    expect(details).not_to_have_attribute("open", "")
+    page.locator("[data-search]").fill("")
+    expect(details).to_have_attribute("open", "")
+    page.locator(".list-tab").nth(1).click()
+    expect(details).not_to_have_attribute("open", "")
+    page.wait_for_url("**view=unread**")
+    page.reload()
+    expect(details).not_to_have_attribute("open", "")
+
+
 def test_an_error_disappears_when_its_field_is_changed(open_page: Open, ana: User) -> None:
     page = open_page("/profile/", ana)
     name = page.locator("[name=name]")
