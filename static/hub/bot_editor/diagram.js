@@ -1,6 +1,7 @@
 // The diagram: zoom by buttons, Ctrl and the mouse wheel, or + and - with the focus in it.
 
 import { body, onClick, one } from "../common/dom.js";
+import { showFirstStep } from "./first_step.js";
 import { fitScale, nextScale } from "./zoom.js";
 
 const READABLE = 0.7; // scale
@@ -32,10 +33,7 @@ function fit(minimum) {
 // The first step is in the middle, and everything can be read.
 function showStart() {
   fit(READABLE);
-  const first = one("[data-diagram-step]", box())?.getBoundingClientRect();
-  if (!first) return;
-  const sides = box().getBoundingClientRect();
-  box().scrollLeft += first.left + first.width / 2 - sides.left - sides.width / 2;
+  showFirstStep(box());
 }
 
 // Keeps what is in the middle of the box in its middle.

@@ -56,3 +56,11 @@ def test_the_days_are_chosen_by_keyboard(open_page: Open, ana: User, counted: st
     page.wait_for_url("**/insight/?days=7")
     assert page.locator('a[aria-current="true"]').inner_text() == page.locator('a[href="?days=7"]').inner_text()
     assert page.locator("figure").first.locator("rect").count() == 3
+
+
+def test_on_a_phone_the_diagram_begins_with_the_first_step(open_page: Open, ana: User, counted: str) -> None:
+    page = open_page(counted, ana, viewport=PHONE)
+    box, step = (page.locator(each).first.bounding_box() for each in (".diagram-scroll", "[data-diagram-step]"))
+    assert box
+    assert step
+    assert abs(step["x"] + step["width"] / 2 - box["x"] - box["width"] / 2) < 20
