@@ -44,10 +44,12 @@ def test_a_reply_is_made_changed_and_deleted(padaria, admin) -> None:
     assert make(admin, padaria, " /Horario ", "Olá {first_name}!\r\nAqui é {agent}.").status_code == 302
     reply = CannedReply.objects.get()
     assert (reply.shortcut, reply.text, reply.organization) == ("horario", "Olá {first_name}!\nAqui é {agent}.", padaria)
-    assert "Olá Maria!\nAqui é Bia." in page(admin, padaria)  # as a customer would read it
+    assert "Olá Maria!\nAqui é Bia." in page(admin, padaria)
+    assert "Example, as a customer would read it:" in page(admin, padaria)
     assert change(admin, reply, "horas").status_code == 302
     reply.refresh_from_db()
     assert (reply.shortcut, reply.text) == ("horas", "Outro")
+    assert "Example, as a customer would read it:" not in page(admin, padaria)  # it has no placeholders
     assert [delete(admin, reply).status_code for _ in range(2)] == [302, 404]
 
 
