@@ -47,7 +47,8 @@ AI_REASONS = {
 
 @dataclass(frozen=True)
 class OwnerBand:
-    """What the band says. `chip`: the same in a word. Without `words` there is no band: people answer, as usual."""
+    """What the band says. `chip`: the same in a word. Without `words` there is no band: people answer, as usual, or
+    nobody has written yet."""
 
     words: Any = ""
     icon: str = ""
@@ -72,6 +73,8 @@ def owner_band(contact: Contact, now: datetime) -> OwnerBand:
     has_bot = is_answered_by_bot(contact, number)
     if owner is Owner.PERSON and not has_bot:
         return OwnerBand()
+    if owner in NOBODY_ANSWERS and contact.last_message_timestamp is None:
+        return OwnerBand()  # nobody has written, so nobody answers yet
     if owner in NOBODY_ANSWERS and not has_bot:
         return OwnerBand(NOBODY_ANSWERS[owner], "bot-off", chip=owner_chip(contact, number), is_off=True)
     change = _last_change(contact) if contact.owner_reason != OwnerReason.CHOSEN else None

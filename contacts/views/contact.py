@@ -2,7 +2,7 @@
 `chats.inbox.views.notes`."""
 
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -63,8 +63,7 @@ def new_contact(request: HttpRequest, access: Access) -> HttpResponse:
             form.add_error(None, gettext("A number has just changed. Try again."))
         else:
             messages.success(request, gettext("%(name)s was added.") % {"name": contact})
-            query = urlencode({"q": f"+{contact.wa_id}"})
-            return redirect(f"{reverse('contacts', args=[access.organization.pk])}?{query}")
+            return redirect("conversation", access.organization.pk, contact.pk)
     context = {"form": form, "numbers": numbers, "there": existing, "section": "contacts"}
     return render(request, "contacts/new.html", context, status=422 if request.method == "POST" else 200)
 

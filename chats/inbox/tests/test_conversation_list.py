@@ -107,6 +107,13 @@ def test_the_list_is_narrowed_by_a_label_of_the_organization(padaria, maria, ana
     assert names(rows(ana, padaria, label=other.pk)) == set()
 
 
+def test_the_inbox_offers_a_new_conversation_where_there_is_a_number(padaria, ana) -> None:
+    offered = reverse("new_contact", args=[padaria.pk])
+    assert offered not in ana.get(reverse("inbox", args=[padaria.pk])).content.decode()
+    person(padaria, "5243")
+    assert offered in ana.get(reverse("inbox", args=[padaria.pk])).content.decode()
+
+
 # ---- Tabs ----
 
 

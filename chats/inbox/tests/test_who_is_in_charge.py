@@ -208,6 +208,12 @@ def test_the_table_of_contacts_has_the_chip_where_it_differs_from_the_choice(mar
     assert "bot off" in chip(body(ana.get(table)))
 
 
+def test_a_conversation_in_which_nobody_wrote_has_no_band(maria, ana) -> None:
+    assert "The bot is in charge" in body(ana.get(url("conversation", maria)))
+    Contact.objects.update(last_message_timestamp=None)
+    assert "The bot is in charge" not in body(ana.get(url("conversation", maria)))
+
+
 def test_chips_take_one_query_for_all_rows(maria, ana) -> None:
     me = User.objects.get(name="Ana Souza")
     contacts = [maria, *others(maria, 12, profile="bot", activate_bot=True, owner="bot")]
