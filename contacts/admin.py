@@ -80,7 +80,7 @@ class ContactAdmin(LargeTableAdmin[Contact]):
                 "description": _("Exactly as Meta gave it. Somebody without a phone number is known by the user ID alone."),
             },
         ),
-        (_("Who answers"), {"fields": ("profile",)}),
+        (_("Usually answers"), {"fields": ("profile",)}),
         (
             _("Conversation"),
             {

@@ -208,6 +208,14 @@ def test_the_table_of_contacts_has_the_chip_where_it_differs_from_the_choice(mar
     assert "bot off" in chip(body(ana.get(table)))
 
 
+def test_the_pane_says_who_usually_answers_and_the_band_who_answers_now(maria, ana) -> None:
+    change(maria, Owner.PERSON, OwnerReason.ANSWERED, by=User.objects.get(name="Ana Souza"))
+    assert "Ana Souza is in charge" in body(ana.get(url("conversation", maria)))
+    pane = body(ana.get(url("contact_pane", maria)))
+    assert "Usually answers" in pane
+    assert re.search(r'value="bot"[^>]*checked', pane)
+
+
 def test_a_conversation_in_which_nobody_wrote_has_no_band(maria, ana) -> None:
     assert "The bot is in charge" in body(ana.get(url("conversation", maria)))
     Contact.objects.update(last_message_timestamp=None)
