@@ -1,7 +1,7 @@
 // The first steps: the simulator's phone opens in a small window at the right of this one. Without space for it, it opens in a tab. While a
 // search or a filter is set, they are folded, so that its results are in view.
 
-import { one, onClick } from "./common/dom.js";
+import { onClick, one } from "./common/dom.js";
 
 const WIDTH = 420;
 

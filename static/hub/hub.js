@@ -6,6 +6,7 @@ import "./pages/times.js";
 import "./pages/list_filters.js";
 import "./pages/shortcuts.js";
 import "./pages/click_actions.js";
+import "./pages/confirmation.js";
 import "./pages/forms.js";
 import "./pages/bulk_selection.js";
 import "./pages/field_errors.js";

@@ -1,18 +1,7 @@
-// Forms: confirmation, submission by a change, check boxes of a list, fields of a chat, and the sign that a form is being sent.
+// Forms: submission by a change, check boxes of a list, fields of a chat, and the sign that a form is being sent.
 
 import { deleteDrafts } from "../common/browser_storage.js";
 import { all, body, one } from "../common/dom.js";
-
-document.addEventListener(
-  "submit",
-  (event) => {
-    const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
-    if (!question || confirm(question)) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-  },
-  true,
-);
 
 document.addEventListener("submit", ({ target }) => {
   if (target.matches("form[action*='/logout/']")) deleteDrafts(); // the next user of this browser must not find them

@@ -113,8 +113,18 @@ def test_a_person_is_blocked_and_unblocked(
 ) -> None:
     joelma, rui = two
     page = open_page(f"{inbox}{rui.pk}/", ana)
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.locator("#contact-pane").get_by_role("button", name="Block").click()
+    block = page.locator("#contact-pane").get_by_role("button", name="Block")
+    question = page.get_by_role("dialog", name="Block this person?")
+    block.focus()
+    page.keyboard.press("Enter")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(block).to_be_focused()
+    assert Contact.objects.get(pk=rui.pk).blocked_at is None
+
+    block.click()
+    question.get_by_role("button", name="Block").click()
     expect(page.locator(f"#blocked-bar-{rui.pk}")).to_contain_text("This person is blocked")
     page.locator(f"#row-{joelma.pk} .row").click()
     deliver_and_apply(hub, message(RUI, "Rui", content="Me responde!"))

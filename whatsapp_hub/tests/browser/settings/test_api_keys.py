@@ -32,8 +32,8 @@ def test_a_key_is_made_used_and_revoked(open_page: Open, hub: Hub, organization:
     page.reload()  # posts the form again
     row = page.locator("[data-api-key]")
     expect(row).to_contain_text("Loja virtual")
-    page.once("dialog", lambda dialog: dialog.accept())
     row.get_by_role("button").click()
+    page.locator("#confirm [data-verb]").click()
 
     expect(page.locator("[data-api-key] button")).to_have_count(0)
     assert use(hub, key) == 401

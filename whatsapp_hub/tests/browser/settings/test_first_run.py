@@ -99,8 +99,8 @@ def test_a_session_that_is_ended_elsewhere_disappears_and_its_page_closes_within
     page = open_page("/profile/", ana)
     other = page.locator("#main li", has_text="Chrome")
     expect(other.first).to_be_visible()
-    page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button").filter(has_text="everywhere else").click()
+    page.locator("#confirm [data-verb]").click()
     expect(page.locator("#main li", has_text="Android")).to_have_count(0)
     phone.goto("/profile/")
     assert "/accounts/login/" in phone.url
