@@ -135,7 +135,9 @@ def test_a_changed_connection_whose_check_died_counts_as_not_checked(admin: Clie
 
     stored = AiConnection.objects.get()
     assert (stored.checked_at, stored.check_problem, stored.check_detail, stored.check_seconds) == (None, "", "", 0)
-    assert "Ainda não" in shown(admin.get(address("ai_connection", ai)))
+    page = shown(admin.get(address("ai_connection", ai)))
+    assert "Ainda não" in page
+    assert "Verificar agora" in page
 
 
 def test_the_stored_key_is_not_sent_to_another_server(admin: Client, ai: Bot, endpoint: Endpoint) -> None:
