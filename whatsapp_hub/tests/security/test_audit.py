@@ -311,7 +311,7 @@ def test_commands_are_the_operator(shop) -> None:
     entries = AuditEntry.objects.filter(organization_id=new.pk).order_by("pk")
     assert [entry.action for entry in entries] == [
         "organization_created", "number_connected", "number_secrets_changed", "number_changed", "number_proof_changed",
-        "member_added", "api_key_created",
+        "invitation_sent", "api_key_created",
     ]  # fmt: skip
     assert {entry.actor_label for entry in entries} == {"manage.py connect_number", "manage.py create_api_key"}
     assert {entry.actor_kind for entry in entries} == {"operator"}
