@@ -59,9 +59,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=[each[:6] for each in HOSTILE])
 def test_hostile_nesting_is_bounded_in_time_and_depth(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()  # others may use the processor meanwhile
     html = as_html(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
     assert depth_of(html) <= 6
 
 
