@@ -16,7 +16,7 @@ GIVEN_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 """A request id that a proxy or a client may set."""
 
 TOKENS = re.compile(r"(/(?:invitations|profile/email|accounts/password/reset/key)/)[^/\s?#\"'\\]+")
-"""Parts of paths that let in whoever has them."""
+"""Parts of paths that let in anybody who has them."""
 
 
 def hide_tokens(text: str) -> str:

@@ -172,7 +172,7 @@ class TurnResult:
 
 def decide_turn(conversation: Conversation, rows: Sequence[Message], *, is_late: bool) -> TurnResult:
     """Returns the answer to these messages of the customer, which came together, in order of time. Late messages get no answer, nor
-    do those to an inactive number, but the team is told that the customer waits."""
+    do those to an inactive number, but the team sees that the customer waits."""
     contact = conversation.contact
     result = TurnResult(conversation, f"{rows[-1].phone_number_id}:{rows[-1].wamid}")
     if contact.blocked_at or contact.owner == Owner.META_AGENT:

@@ -82,7 +82,7 @@ def finish_request(request: BotRequest, contact: Contact | None, exchange: Excha
 
 
 def end_requests(bot: Bot, now: datetime) -> None:
-    """Ends the requests to a bot that is about to be deleted, and that no number names: whoever is in charge now answers. Locks the
+    """Ends the requests to a bot that is about to be deleted, and that no number names: who is in charge now answers. Locks the
     contacts. Must run in a transaction."""
     pending = BotRequest.objects.filter(bot=bot).exclude(pending_contact=None)
     contacts = lock_contacts(pending.values_list("pending_contact", flat=True))

@@ -225,8 +225,8 @@ def export_flow(*, bot: Bot, version: BotVersion | None = None) -> bytes:
 @in_transaction
 def delete_bot(*, bot: Bot, by: User | None) -> None:
     """Deletes the bot with its versions, counts and the states of its conversations. Raises BotInUse while a number names it: to
-    free the numbers silently would leave their customers without an answer. What the bot is being asked is answered by whoever is
-    in charge now."""
+    free the numbers silently would leave their customers without an answer. Who is in charge now answers what the bot is being
+    asked."""
     end_requests(bot, timezone.now())
     locked = lock_bot(bot)
     # A number that is being assigned the bot holds its own lock, and then finds no bot.

@@ -9,8 +9,8 @@ the other one.
   first. The other form finds a contact too, and does not replace its phone.
 - A phone belongs to the contact that was last seen with it, by the times of the messages. So their order of arrival does not
   matter.
-- A contact that staff typed in, and that WhatsApp has not confirmed, is whoever WhatsApp shows with its phone. If that is another
-  contact already, it absorbs the typed one.
+- A contact that staff typed in, and that WhatsApp has not confirmed, is the person whom WhatsApp shows with its phone. If that is
+  another contact already, it absorbs the typed one.
 - Identifiers that a contact no longer has are kept as retired. They still find the contact for messages that were sent before.
 """
 
