@@ -265,7 +265,7 @@ def test_a_bot_is_switched_on_for_everybody(admin: Client, padaria: Organization
 def test_a_bot_replaces_another_one_only_after_a_question_that_names_it(
     admin: Client, padaria: Organization, bot: Bot, make_bot: Callable[..., Bot], number: PhoneNumber
 ) -> None:
-    PhoneNumber.objects.create(organization=padaria, phone_number_id="5244", wa_id="556133214401")
+    second = PhoneNumber.objects.create(organization=padaria, phone_number_id="5244", wa_id="556133214401")
     other = make_bot(name="Pedidos")
     assign_bot(number=number, bot=bot, by=None, now=NOON)
 
@@ -275,6 +275,9 @@ def test_a_bot_replaces_another_one_only_after_a_question_that_names_it(
     assert (asked.status_code, number.default_bot) == (422, bot.key)
     assert "“Atendimento” answers now. “Pedidos” will answer there in its place." in html_of(asked)
     assert "Replace “Atendimento”" in html_of(asked)
+    post(admin, "bot_numbers", padaria, other.pk, number="5244", replaces=bot.key)  # chosen after the question
+    second.refresh_from_db()
+    assert second.default_bot == other.key
     post(admin, "bot_numbers", padaria, other.pk, number="5243", replaces=bot.key)
     number.refresh_from_db()
     assert number.default_bot == other.key

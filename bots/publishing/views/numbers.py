@@ -32,7 +32,7 @@ def numbers(request: HttpRequest, access: Access, bot_id: int) -> HttpResponse:
     form = AssignForm(request.POST, numbers=choices) if request.method == "POST" else AssignForm(numbers=choices)
     chosen = _chosen_number(form, choices)
     replaced = next((each for each in owned if each.number == chosen and each.bot not in (None, bot)), None)
-    if form.is_bound and chosen and request.POST.get("replaces", "") == (replaced.key if replaced else ""):
+    if form.is_bound and chosen and (replaced is None or request.POST.get("replaces") == replaced.key):
         _switch_on(request, access, bot, form)
         return redirect("bot_numbers", access.organization.pk, bot.pk)
     switches, profile = find_switches(choices, _profile(bot)), _profile(bot)
