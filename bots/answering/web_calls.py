@@ -80,7 +80,9 @@ def lease_calls(limit: int) -> Iterator[CallTask]:
     states = dict(BotConversation.objects.filter(pk__in=contact_ids).values_list("pk", "flow_state"))
     now = timezone.now()
     for call in calls:
-        number = numbers[call.contact_id]
+        number = numbers.get(call.contact_id)
+        if number is None:  # the contact has just been deleted, and its calls with it
+            continue
         begun_at = read_time(states.get(call.contact_id, {}).get("waits_since"))
         is_old = begun_at is not None and now - begun_at > timedelta(minutes=number.late_after_minutes)
         yield CallTask(
