@@ -1,11 +1,12 @@
-// Forms with data-unsaved: each says that it has changes that are not saved, and the browser asks before they are lost. That is also when
-// another form of the page is saved.
+// Forms with data-unsaved: the browser asks before changes that are not saved are lost, also when another form of the page is saved. A form
+// with data-unsaved-sign says that it has such changes.
 
 import { one } from "../common/dom.js";
 
 const NOT_SAVED = new Set(["contact", "contact_search"]); // they only choose what a preview shows
 const changed = new Set();
 let submitted = null; // the form that is being saved
+let saved = null; // the form whose saving leads to another page
 
 function markAsChanged({ target }) {
   const form = target.form ?? target.closest?.("form");
@@ -23,5 +24,8 @@ document.addEventListener("submit", (event) => {
 
 addEventListener("beforeunload", (event) => {
   if ([...changed].some((form) => form.isConnected && form !== submitted)) event.preventDefault();
-  submitted = null; // if the user stays, it is not saved
+  [saved, submitted] = [submitted, null]; // if the user stays, it is not saved
 });
+
+// The browser may show this page again, as it is.
+addEventListener("pagehide", () => changed.delete(saved));
