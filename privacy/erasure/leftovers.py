@@ -88,7 +88,7 @@ def erase_event_deliveries(person: PersonToErase, organization_id: int) -> dict[
 
 
 def erase_other_rows(person: PersonToErase, organization_id: int) -> dict[str, int] | None:
-    """Erases the person in admin's log, in imports that wait, and in exports of the person, all at once: they are few. Files with
+    """Erases the person in admin's log, in imports, and in exports of the person, all at once: they are few. Files with
     all contacts or conversations, which somebody can make again, are deleted."""
     run_in_transaction(partial(end_exports, organization_id=organization_id, problem=ExportProblem.ERASED))
     delete_ended_files(organization_id)
@@ -115,7 +115,8 @@ def _erase_in_admin_log(person: PersonToErase) -> None:
 
 
 def _erase_in_import(person: PersonToErase, pk: int) -> None:
-    """Empties the lines of the file that contain the person's phone. A file in which that is not possible is deleted."""
+    """Empties the lines of the file that contain the person's phone. A file in which that is not possible is deleted. Of a finished
+    import, the lines that were left out go whole: one of them may have the person's name without a readable phone."""
     row = ContactImport.objects.select_for_update().select_related("organization").filter(pk=pk).first()
     if row is None:
         return
@@ -124,7 +125,8 @@ def _erase_in_import(person: PersonToErase, pk: int) -> None:
     lines = text.splitlines(keepends=True)
     kept = ["\n" if _has_phone(each, person.phones, row.organization) else each for each in lines]
     shown = [each for each in row.shown if phone_of(str(each.get("wa_id"))) not in person.phones]
-    names_person = any(
+    is_finished = bool(row.faults) and not lines
+    names_person = is_finished or any(
         _has_phone(str(text), person.phones, row.organization) for _line, _words, *texts in row.faults for text in texts
     )
     if kept == lines and shown == row.shown and not names_person:

@@ -173,7 +173,7 @@ def _store_operators_rows(contact: Contact, user: User) -> None:
         phone_number_id=NUMBER,
         encoding="utf-8-sig",
         separator=";",
-        faults=[[3, "The same person as in line 2.", "(61) 98150-0586 · Joelma Zwick"]],
+        faults=[[3, "This is no phone number.", "wrong · Joelma Zwick"]],
     )
 
 
