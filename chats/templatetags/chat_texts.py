@@ -4,11 +4,13 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from chats.inbox.bubbles import previews
 from chats.inbox.bubbles.message_texts import written_text
 from chats.inbox.bubbles.previews import preview
 from chats.inbox.text_formatting import as_html, as_plain
 from chats.models import Message
 from chats.text_search.words import SearchQuery, find_match
+from contacts.models import Contact
 
 register = template.Library()
 NEAR = 40
@@ -31,6 +33,12 @@ def plain_words(text: str) -> str:
 def preview_words(message: Message) -> str:
     """Returns the message in one line."""
     return preview(message).words
+
+
+@register.filter
+def quoted_author(message: Message, contact: Contact) -> str:
+    """Returns who wrote a quoted message, as it is shown in the conversation with this contact."""
+    return previews.quoted_author(message, contact)
 
 
 @register.filter

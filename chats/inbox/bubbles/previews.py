@@ -8,6 +8,7 @@ from chats.inbox.bubbles.bot_traces import is_by_ai
 from chats.inbox.bubbles.contents import plain_text
 from chats.inbox.bubbles.message_texts import AI, ICONS, SENDERS, shown_kind
 from chats.models import Message, Origin
+from contacts.models import Contact
 from organizations.models import User
 
 
@@ -24,6 +25,15 @@ def preview(message: Message) -> MessagePreview:
     if message.revoked_at:
         return MessagePreview("ban", gettext("Deleted message"))
     return MessagePreview(ICONS.get(shown_kind(message), ""), plain_text(message))
+
+
+def quoted_author(message: Message, contact: Contact) -> str:
+    """Returns who wrote a message that is quoted: the contact, a bot or a program. “You” for messages of the team."""
+    if message.is_user_message:
+        return contact.display_name
+    is_of_team = message.origin in (Origin.STAFF, Origin.PHONE_APP)
+    known = AI if is_by_ai(message) else None if is_of_team else SENDERS.get(Origin(message.origin))
+    return str(known[1]) if known else gettext("You")
 
 
 def author_label(message: Message, reader: User) -> str:

@@ -116,14 +116,6 @@ class Bubble:
         return (known[0], author.name or author.email) if known and author else known
 
     @property
-    def quoted_sender(self) -> Any:
-        """The name of the bot or program that sent the quoted message. Empty for customers and staff."""
-        if self.quoted is None or self.quoted.is_user_message or self.quoted.origin in (Origin.STAFF, Origin.PHONE_APP):
-            return ""
-        known = AI if is_by_ai(self.quoted) else SENDERS.get(Origin(self.quoted.origin))
-        return known[1] if known else ""
-
-    @property
     def has_actions(self) -> bool:
         """Whether staff can do something about it with a form, whose token is the user's own."""
         return self.is_final or self.is_uncertain or self.may_be_sent_again

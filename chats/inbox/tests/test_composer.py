@@ -178,6 +178,16 @@ def test_without_javascript_a_link_contains_the_quoted_message(ana, contact) -> 
     assert 'name="quoted" value=""' in text(ana.get(f"{url('conversation', contact)}?reply=99999999999999999999"))
 
 
+def test_a_message_of_a_bot_is_quoted_with_the_bot_as_its_author(ana, contact) -> None:
+    send(ana, contact, text="Escolha")
+    Message.objects.filter(is_user_message=False).update(origin=Origin.BOT, wamid="wamid.of-bot", written_by=None)
+    (of_bot,) = written(contact)
+    page = text(ana.get(f"{url('conversation', contact)}?reply={of_bot.pk}"))
+    quoted = page.partition("data-quote-who")[2].partition("</span>")[0]
+    assert "Bot" in quoted
+    assert 'data-who="Bot"' in page
+
+
 @pytest.mark.parametrize("quoted", ["foreign", "unsent", "0", "x", "99999999999999999999"])
 def test_a_message_of_another_conversation_cannot_be_answered(ana, padaria, contact, quoted) -> None:
     if quoted == "foreign":

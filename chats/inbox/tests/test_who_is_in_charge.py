@@ -610,7 +610,7 @@ def test_a_quote_names_the_bot_that_wrote_it(maria, ana) -> None:
     for wamid, trace in (("wamid.bot", None), ("wamid.ai", {"because": "ai"})):
         sent_by_bot(maria, "Qual setor?", wamid=wamid, bot_trace=trace)
         store_message(maria, "Montagem", NOW, quoted_wamid=wamid)
-    quotes = re.findall(r'class="quote".*?<span class="font-semibold">\s*([^<]*?)\s*</span>', thread(ana, maria), re.DOTALL)
+    quotes = re.findall(r'class="quote".*?<span class="font-semibold"><bdi>([^<]*)</bdi></span>', thread(ana, maria), re.DOTALL)
     assert quotes == ["Bot", "AI"]
 
 
