@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from chats.conversations import bot_turns, done_and_blocked, reactions_and_edits, read_state
 from chats.conversations.sessions import session_assignment
@@ -141,21 +141,25 @@ def update_answered(failed: Mapping[int, Collection[datetime]], arrived: Collect
     """Computes and saves whether contacts are answered, after messages that the hub sent have failed (`failed`: their times, by
     contact), or have arrived although they had failed (`arrived`: their contacts). Must run in a transaction."""
     locked = Contact.objects.select_for_update().filter(pk__in={*failed, *arrived}).order_by("pk").in_bulk()
-    # A message that was queued meanwhile may not be visible in this transaction, but its time is in the locked contact.
-    changed = [contact for pk, contact in locked.items() if pk in arrived or contact.last_business_message_at in failed.get(pk, ())]
-    answers = Message.objects.filter(done_and_blocked.COUNTS_AS_ANSWER, IS_ANSWER, contact__in=changed, is_user_message=False)
-    latest = _latest_times(answers)
-    pruned = dict(Contact.objects.filter(pk__in=locked).values_list("pk", "organization__messages_pruned_until"))
-    for contact in changed:
-        times = [latest.get(contact.pk)]
-        if contact.last_business_message_at not in failed.get(contact.pk, ()):
-            times.append(contact.last_business_message_at)
-        pruned_until = pruned.get(contact.pk)
+    # A later answer has set another time. Of an answer that was deleted by age, the row is gone, and its time counts.
+    changed = {
+        pk: contact for pk, contact in locked.items() if pk in arrived or contact.last_business_message_at in failed.get(pk, ())
+    }
+    if not changed:
+        return
+    answers = Message.objects.filter(done_and_blocked.COUNTS_AS_ANSWER, IS_ANSWER, contact=OuterRef("pk"), is_user_message=False)
+    latest = Subquery(answers.order_by("-create_in").values("create_in")[:1])
+    rows = Contact.objects.filter(pk__in=changed).values_list("pk", latest, "organization__messages_pruned_until")
+    for pk, answered_at, pruned_until in rows:
+        contact = changed[pk]
         if pruned_until and contact.question_at and contact.question_at < pruned_until:
-            times.append(pruned_until)  # the question and its answer may be deleted
-        contact.last_business_message_at = max(filter(None, times), default=None)
+            continue  # the question is as old as messages that are deleted, and so may be its answer
+        if contact.last_business_message_at in failed.get(pk, ()):
+            contact.last_business_message_at = answered_at
+        else:
+            contact.last_business_message_at = _later(contact.last_business_message_at, answered_at)
         contact.update_waiting()
-    update_rows(changed, ("last_business_message_at", "waiting_since"))
+    update_rows(list(changed.values()), ("last_business_message_at", "waiting_since"))
 
 
 def correct_phone_times(wrong_times: Iterable[tuple[Contact, datetime]], *, seen_at: datetime | None = None) -> None:

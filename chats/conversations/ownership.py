@@ -57,13 +57,14 @@ def hand_back(*, contact: Contact, by: User | None, now: datetime) -> bool:
 
 def person_answers(contact: Contact, *, by: User | None, reason: OwnerReason, now: datetime) -> None:
     """Puts the team in charge of a locked contact, because a person answers, and withdraws what the bot has queued. Must run
-    before the contact's messages are locked. Saves `OWNER_COLUMNS`."""
+    before the contact's messages are locked. Saves the contact."""
     if contact.owner == Owner.PERSON and contact.profile == Profile.HUMAN:
         return
     until = _person_until(contact, now)
     change_owners([OwnerChange(contact=contact, owner=Owner.PERSON, reason=reason, by=by, until=until)], now)
-    withdraw_queued([contact.pk], now)
-    contact.save(update_fields=OWNER_COLUMNS)
+    if withdraw_queued([contact.pk], now):
+        contact_columns.recompute_times([contact])
+    contact.save(update_fields=[*OWNER_COLUMNS, *contact_columns.TIME_COLUMNS])
 
 
 def _person_until(contact: Contact, now: datetime) -> datetime | None:

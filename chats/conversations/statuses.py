@@ -108,7 +108,8 @@ def _refused_message(message: Message) -> RefusedMessage:
 
 def _lock_messages_of_hub(items: Sequence[InboundItem[Status]]) -> None:
     """Locks what these statuses may change of the messages that the outbox sent, before anything is written: the contacts of
-    refused ones, then messages. That is the order of the outbox (docs/decisions/0012)."""
+    refused ones and of those that had failed and may have arrived, then messages. That is the order of the outbox
+    (docs/decisions/0012)."""
     # The callback data is stored before a message is sent, so no message is missed because it is stored concurrently.
     refused = [each for each in items if each.item.status == MessageStatus.FAILED]
     by_wamid = Message.objects.named((each.number.phone_number_id, each.item.wamid) for each in refused)

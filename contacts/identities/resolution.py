@@ -97,6 +97,10 @@ def resolve_contacts(persons: Sequence[NamedPerson]) -> tuple[list[Contact], lis
     for position in sorted(range(len(persons)), key=lambda position: persons[position].time):
         found[position] = index.find_or_add(persons[position])
     index.save()
+    into = {id(each.contact): each.into for each in index.absorbed}
+    for position, contact in found.items():
+        while contact := into.get(id(contact)):
+            found[position] = contact
     return [found[position] for position in range(len(persons))], index.absorbed
 
 

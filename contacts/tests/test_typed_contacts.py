@@ -247,7 +247,7 @@ def shared(wamid: str, phone: str, bsuid: str, *, at: int) -> bytes:
 
 @pytest.mark.parametrize("shown", [WITH, WITHOUT])
 @pytest.mark.parametrize("together", [True, False])
-def test_a_typed_contact_is_whoever_shares_its_phone(add, hub, organization, shown, together):
+def test_a_typed_contact_is_the_person_who_shares_its_phone(add, hub, organization, shown, together):
     add()
     typed = Contact.objects.get()
     typed.labels.add(Label.objects.create(organization=organization, name="VIP"))
@@ -268,7 +268,7 @@ def test_a_typed_contact_is_whoever_shares_its_phone(add, hub, organization, sho
 
 @pytest.mark.parametrize("typed", [WITH, WITHOUT])
 @pytest.mark.parametrize("bsuids", [(None, None), ("BR.1001", "BR.1002")])
-def test_a_typed_contact_is_whoever_changes_to_its_phone(post_and_apply, numbers, typed, bsuids):
+def test_a_typed_contact_is_the_person_who_changes_to_its_phone(post_and_apply, numbers, typed, bsuids):
     long_ago = datetime.fromtimestamp(START - 90 * 86400, UTC)
     Contact.objects.create(create_for_phone_number=numbers[NUMBER], wa_id=typed, alias="José", create_in=long_ago)
     old, new = bsuids

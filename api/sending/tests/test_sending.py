@@ -16,6 +16,7 @@ from api.sending.idempotency import LIFETIME, delete_old_requests
 from api.sending.message_kinds import KINDS
 from chats.conftest import Meta, joelma, meta, number
 from chats.models import Message, MessageTemplate, Origin
+from chats.outbox.tests.steps import write
 from conftest import Hub, html_of, run_worker
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber
@@ -292,6 +293,20 @@ def test_only_take_over_changes_who_is_in_charge(api: ApiClient, path: str, shop
     assert Contact.objects.get(pk=shop.contacts[0].pk).owner == "waiting"
     send(api, path, TEXT | {"take_over": True})
     assert Contact.objects.get(pk=shop.contacts[0].pk).owner == "person"
+
+
+def test_a_reaction_that_takes_over_answers_nothing(api: ApiClient, path: str, shop: Shop) -> None:
+    question = api.get(path).json()["results"][0]
+    contact = Contact.objects.get(pk=shop.contacts[0].pk)
+    contact.owner, contact.profile = "bot", "bot"
+    contact.save()
+    write(contact, "Escolha", origin=Origin.BOT)  # it has not left yet
+    assert Contact.objects.get(pk=contact.pk).waiting_since is None
+
+    send(api, path, {"kind": "reaction", "message": question["id"], "emoji": "👍", "take_over": True})
+
+    assert Message.objects.get(content="Escolha").message_status == "withdrawn"
+    assert Contact.objects.get(pk=contact.pk).waiting_since is not None
 
 
 def test_a_refused_message_takes_nothing_over(api: ApiClient, path: str, shop: Shop) -> None:
