@@ -335,7 +335,8 @@ def test_a_list_whose_elements_have_styles_is_searched_within_the_content_securi
     deliver_and_apply(hub, message(JOELMA, "Joelma", content="Oi"), message(RUI, "Rui", content="Olá"))
     page = open_page(inbox, ana)
     page.evaluate("document.querySelectorAll('#conversations [id]').forEach(each => { each.style.order = 1 })")
+    page.evaluate("document.body.addEventListener('htmx:afterSettle', () => { document.body.dataset.settled = '' })")
     page.locator("[data-search]").fill("Joel")
     expect(page.locator("[data-row]")).to_have_count(1)
-    page.wait_for_timeout(100)  # htmx settles the new elements
+    expect(page.locator("body[data-settled]")).to_have_count(1)
     expect(page.locator("#conversations [style]")).to_have_count(0)  # open_page fails if anything was refused
