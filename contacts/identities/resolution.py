@@ -98,9 +98,9 @@ def resolve_contacts(persons: Sequence[NamedPerson]) -> tuple[list[Contact], lis
         found[position] = index.find_or_add(persons[position])
     index.save()
     into = {id(each.contact): each.into for each in index.absorbed}
-    for position, contact in found.items():
-        while contact := into.get(id(contact)):
-            found[position] = contact
+    for position in found:
+        while id(found[position]) in into:
+            found[position] = into[id(found[position])]
     return [found[position] for position in range(len(persons))], index.absorbed
 
 
