@@ -15,7 +15,7 @@ the other one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -98,10 +98,14 @@ def resolve_contacts(persons: Sequence[NamedPerson]) -> tuple[list[Contact], lis
         found[position] = index.find_or_add(persons[position])
     index.save()
     into = {id(each.contact): each.into for each in index.absorbed}
-    for position in found:
-        while id(found[position]) in into:
-            found[position] = into[id(found[position])]
-    return [found[position] for position in range(len(persons))], index.absorbed
+    return [_follow(found[position], into) for position in range(len(persons))], index.absorbed
+
+
+def _follow(contact: Contact, into: Mapping[int, Contact]) -> Contact:
+    """The contact that is left of it, if others absorbed it one after the other."""
+    while id(contact) in into:
+        contact = into[id(contact)]
+    return contact
 
 
 def flag_conflicts(pairs: Iterable[tuple[Contact, Contact]]) -> None:
