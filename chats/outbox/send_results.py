@@ -50,7 +50,7 @@ Row = TypeVar("Row", bound=models.Model)
 MEDIA_ID_LIFETIME = timedelta(days=29)
 """Meta deletes an uploaded file after 30 days (docs/meta-platform.md 8.3)."""
 RETRY_WITHOUT_CODE = Retry(first=2, factor=2, tries=12)
-"""For errors without a code, such as Graph not being reached. Gives up after about two hours."""
+"""For errors without a code that the hub knows, such as Graph not being reached. Gives up after about two hours."""
 RETRY_TOO_MANY_REQUESTS = replace(RETRY_WITHOUT_CODE, scope=Scope.NUMBER)
 """For HTTP status 429 without a code: what else the number sends would be refused too."""
 RETRY_STORAGE_ERROR = Retry(first=2, factor=2, tries=8)
@@ -204,7 +204,7 @@ def _stop_code(error: GraphError) -> int | None:
 
 def _retry_policy(error: GraphError) -> Retry | None:
     """Returns when the hub retries after this error. None if never."""
-    if error.code is not None:
+    if error.code is not None and not error.is_transient:
         return meaning_of(error.code).retry
     if error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return RETRY_TOO_MANY_REQUESTS

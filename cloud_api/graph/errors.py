@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from cloud_api.errors import CONTENT_REFUSED, OBJECT_MISSING_SUBCODE, TOKEN_CODES, Remedy, meaning_of, read_code
+from cloud_api.errors import CONTENT_REFUSED, OBJECT_MISSING_SUBCODE, TOKEN_CODES, Remedy, has_text, meaning_of, read_code
 from cloud_api.graph.transport import NoResponse
 
 LONGEST_DETAILS = 500
@@ -34,7 +34,8 @@ class GraphError(Exception):
     so for those it also covers an unknown outcome.
 
     `code` is Meta's code, or None. `details` are Meta's words without secrets, without people's numbers and without the text of
-    messages. `texts` has all of Meta's words by their keys. `retry_after` is in seconds, at most a day.
+    messages. `texts` has all of Meta's words by their keys. `retry_after` is in seconds, at most a day. `is_transient`: Graph says
+    that the code, which the hub does not know, is a passing trouble.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class GraphError(Exception):
         http_status: int | None = None,
         retry_after: float | None = None,
         texts: Mapping[str, str] | None = None,
+        is_transient: bool = False,
     ) -> None:
         super().__init__(f"code {code}" + (f": {details}" if details else ""))
         self.code = code
@@ -54,6 +56,7 @@ class GraphError(Exception):
         self.http_status = http_status
         self.retry_after = retry_after
         self.texts = dict(texts or {})
+        self.is_transient = is_transient
 
     @property
     def as_object(self) -> dict[str, Any]:
@@ -64,6 +67,8 @@ class GraphError(Exception):
 
     @property
     def remedy(self) -> Remedy:
+        if self.is_transient:
+            return Remedy.SOON
         if self.code is not None:
             return meaning_of(self.code).remedy
         if self.http_status is None or not is_refusal(self.http_status):
@@ -114,7 +119,10 @@ def response_content(
         details = without_secrets(_details(error), hidden)
         texts = {key: without_secrets(error[key], hidden) for key in TEXTS if isinstance(error.get(key), str)}
         subcode = read_code(error.get("error_subcode"))
-        raise GraphError(code, details, subcode=subcode, http_status=http_status, retry_after=wait, texts=texts)
+        is_transient = error.get("is_transient") is True and not has_text(code)
+        raise GraphError(
+            code, details, subcode=subcode, http_status=http_status, retry_after=wait, texts=texts, is_transient=is_transient
+        )
     if is_refusal(http_status):
         raise GraphError(None, f"HTTP status {http_status}", http_status=http_status, retry_after=wait)
     if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or not content or error is not None:

@@ -393,6 +393,17 @@ def test_what_no_repetition_helps_is_permanent(server, graph, code) -> None:
     assert refused.value.permanent
 
 
+@pytest.mark.parametrize(
+    ("code", "is_transient", "remedy"),
+    [(424242, True, Remedy.SOON), (424242, "true", Remedy.NONE), (131047, True, Remedy.NONE), (190, True, Remedy.ADMINISTRATOR)],
+)
+def test_an_unknown_code_that_graph_calls_transient_may_be_tried_again(server, graph, code, is_transient, remedy) -> None:
+    server.answers = [refusal(code, 500, is_transient=is_transient)]
+    with pytest.raises(GraphError) as refused:
+        send(graph)
+    assert refused.value.remedy is remedy
+
+
 def test_what_meta_quotes_is_not_told(server, graph) -> None:
     quoted = f"{TOKEN} {APP_SECRET} {PROOF} +{PHONE} {PHONE} {BSUID} '{TEXT}' +55 (61) 5550-0001 stays"
     server.answers = [refusal(190, error_data={"details": quoted})]

@@ -405,6 +405,17 @@ def test_too_many_requests_without_a_code_pause_the_number(meta, people, number)
     assert statuses_of(first, second) == [MessageStatus.SENT, MessageStatus.SENT]
 
 
+def test_an_unknown_code_that_graph_calls_transient_is_tried_again(meta, joelma) -> None:
+    message = write(joelma, "Oi")
+    (attempt,) = sender.Scheduler().lease_attempts(1)
+    store_results([(attempt, GraphError(424242, "", http_status=500, is_transient=True))])
+    assert statuses_of(message) == [MessageStatus.QUEUED]
+
+    make_due()
+    apply_all()
+    assert statuses_of(message) == [MessageStatus.SENT]
+
+
 def test_a_pause_that_graph_asks_for_is_shown_and_never_shortened(meta, joelma, number) -> None:
     message = write(joelma, "Oi")
     (attempt,) = sender.Scheduler().lease_attempts(1)
