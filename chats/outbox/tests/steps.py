@@ -47,7 +47,7 @@ def end_leases() -> None:
     SendQueue.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], Any], *, seconds: float = 60.0) -> None:
     """Waits until `condition` is true, at most so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
