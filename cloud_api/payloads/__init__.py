@@ -5,7 +5,7 @@ Other packages also use these modules:
 
     erasure       erases a person in a body: ErasedPerson, Period, decoded_wamid, erase_person, erased_value, phone_of
     persons       the persons whom an item names: MARK, is_mark, persons_of, texts_in
-    fields        values of a body: is_bsuid
+    fields        values of a body: is_bsuid, seconds
     json_values   values that every database accepts: clean; strict JSON: decode
     texts         the readable text of a message and its parts: card_name, chosen_reply, content_of, file_name, form_files,
                   is_missed_call, is_visible, mapping, objects, text

@@ -5,21 +5,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from organizations.account_events.texts import QUALITY_FIELD, Quality, latest_quality
+from django.db.models import Q
+
+from organizations.account_events.texts import LIMIT_FIELD, QUALITY_FIELD, Quality, latest_quality
 from organizations.models import AccountEvent, Organization, PhoneNumber
 from organizations.numbers.selectors import derive_states
 from organizations.numbers.states import NumberState
 
 MAX_QUALITY_EVENTS = 1_000
-"""Events about quality that are read for an organization's numbers. Meta reports a few a year for each number."""
+"""Events about quality and limits that are read for an organization's numbers. Meta reports a few a year for each number."""
+ABOUT_ONE_PERSON = (
+    Q(field__in=("messaging_handovers", "automatic_events", "tracking_events", "user_preferences"))
+    | Q(field__startswith="group_")
+    | Q(field="calls", event__startswith="call_")
+)
+"""Events of one conversation. A number may have many a day, among which those about the number itself would not be found."""
 
 
 def latest_account_events(number: PhoneNumber, *, limit: int = 20) -> list[AccountEvent]:
-    """Returns the latest events about the number, or about its account as a whole, the latest first.
+    """Returns the latest events about the number, or about its account as a whole, the latest first. Events of one conversation are
+    not among them.
 
     Two queries, because each uses an index, where one with OR would scan the table.
     """
-    events = AccountEvent.objects.order_by("-occurred_at", "-pk")
+    events = AccountEvent.objects.exclude(ABOUT_ONE_PERSON).order_by("-occurred_at", "-pk")
     own = events.filter(phone_number=number)[:limit]
     account = events.filter(waba_id=number.waba_id, organization=number.organization_id, phone_number=None)[:limit]
     both = chain(own, account if number.waba_id else ())
@@ -44,9 +53,19 @@ def number_overviews(organization: Organization) -> list[NumberOverview]:
 
 
 def quality_events(numbers: Iterable[PhoneNumber]) -> dict[str, list[AccountEvent]]:
-    """Returns the events about the quality of these numbers, by phone number ID, the latest first."""
-    events: dict[str, list[AccountEvent]] = defaultdict(list)
-    latest = AccountEvent.objects.filter(phone_number__in=list(numbers), field=QUALITY_FIELD).order_by("-occurred_at", "-pk")
-    for event in latest[:MAX_QUALITY_EVENTS]:
-        events[str(event.phone_number_id)].append(event)
-    return events
+    """Returns the events about the quality and the limits of these numbers, by phone number ID, the latest first. One query."""
+    known = list(numbers)
+    accounts = {number.waba_id for number in known if number.waba_id}
+    organizations = {number.organization_id for number in known}
+    own = AccountEvent.objects.filter(phone_number__in=known, field=QUALITY_FIELD)
+    of_accounts = AccountEvent.objects.filter(waba_id__in=accounts, organization__in=organizations, field=LIMIT_FIELD)
+    by_number: dict[str, list[AccountEvent]] = defaultdict(list)
+    # A union, because each part uses an index, where one condition with OR would scan the table.
+    for event in own.union(of_accounts, all=True).order_by("-occurred_at", "-id")[:MAX_QUALITY_EVENTS]:
+        if event.phone_number_id:
+            by_number[event.phone_number_id].append(event)
+            continue
+        for number in known:
+            if (number.organization_id, number.waba_id) == (event.organization_id, event.waba_id):
+                by_number[number.phone_number_id].append(event)
+    return by_number
