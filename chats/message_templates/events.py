@@ -56,7 +56,8 @@ def _record_event(row: MessageTemplate, event: AccountEvent, time: datetime, web
 
 def _find_or_make(account: Account, value: Mapping[str, Any]) -> MessageTemplate | None:
     """Returns the template of the event, a new one if it is not stored. None if the event does not name a template."""
-    name, language = text(value, "message_template_name"), text(value, "message_template_language")
+    # Some webhooks write en-US, Meta's list of templates en_US.
+    name, language = text(value, "message_template_name"), text(value, "message_template_language").replace("-", "_")
     template_id = text(value, "message_template_id")
     rows = MessageTemplate.objects.select_for_update().filter(organization=account.organization_id, waba_id=account.waba_id)
     if not 0 < len(name) <= 512 or not 0 < len(language) <= 20:

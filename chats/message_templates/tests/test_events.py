@@ -221,3 +221,9 @@ def test_another_organizations_template_of_the_same_name_is_not_touched(template
     template.refresh_from_db()
     assert template.status == "APPROVED"
     assert MessageTemplate.objects.filter(organization=other).count() == 1
+
+
+def test_a_language_may_be_written_with_a_hyphen(organization, template):
+    value = about(message_template_language="pt-BR", event="PAUSED", reason="NONE")
+    report(organization, STATUS, value)
+    assert [(row.language, row.status) for row in MessageTemplate.objects.all()] == [("pt_BR", "PAUSED")]
