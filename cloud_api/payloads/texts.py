@@ -12,6 +12,8 @@ from cloud_api.payloads.json_values import decode
 
 MOST_FORM_FILES = 30
 """Files in the answer to one form (docs/meta-platform.md 3)."""
+KEYS_OF_META = ("flow_token", "wa_flow_response_params")
+"""Keys beside the answers to a form, which no customer has written."""
 FORM_SENT = "form sent"
 """The content of a form in which nothing was filled in."""
 MISSED_CALL = "missed call"
@@ -137,7 +139,7 @@ def _form(reply: Mapping[str, Any]) -> str:
     if text(reply, "name") == "address_message" and text(reply, "body"):
         return text(reply, "body")
     answers = form_answers(reply)
-    said = [f"{key}: {_plain(value)}" for key, value in answers.items() if key != "flow_token"]
+    said = [f"{key}: {_plain(value)}" for key, value in answers.items() if key not in KEYS_OF_META]
     if not answers and (response := _response(reply)):
         said = [_plain(response)]
     # If nothing was filled in, Meta's text in `body` only says that the form was sent.

@@ -348,6 +348,13 @@ def test_the_sender_s_old_bsuid_is_read_where_previous_user_id_is_missing() -> N
             {"type": "interactive", "interactive": {"nfm_reply": {"body": "Sent", "response_json": '{"flow_token": "t"}'}}},
             "form sent",
         ),
+        (
+            {
+                "type": "interactive",
+                "interactive": {"nfm_reply": {"body": "Sent", "response_json": '{"wa_flow_response_params": {"flow_id": "7"}}'}},
+            },
+            "form sent",
+        ),
         ({"type": "interactive", "interactive": {"nfm_reply": {"response_json": '{"dias": ["seg", "ter"]}'}}}, "dias: seg, ter"),
         (
             {"type": "interactive", "interactive": {"nfm_reply": {"response_json": '{"foto": {"id": "7", "file_name": "a.jpg"}}'}}},
