@@ -21,6 +21,7 @@ KIND_LABELS = {
     "button": _("Button chosen"),
     "interactive": _("Choice"),
     "reaction": _("Reaction"),
+    "reaction_removed": _("Removed a reaction"),
     "edit": _("Edited a message"),
     "revoke": _("Deleted a message"),
     "call": _("Call"),
@@ -44,6 +45,7 @@ ICONS = {
     "order": "shopping-cart",
     "template": "file-text",
     "reaction": "smile",
+    "reaction_removed": "smile",
     "edit": "pencil",
     "revoke": "ban",
     "call": "phone",
@@ -88,8 +90,13 @@ def message_text(message: Message) -> str:
 
 
 def shown_kind(message: Message) -> str:
-    """Returns the kind, with voice messages, missed calls and forms as kinds of their own."""
-    own = {("audio", "voice message"): "voice", ("call", MISSED_CALL): "missed_call", ("interactive", FORM_SENT): "form"}
+    """Returns the kind, with voice messages, missed calls, forms and removed reactions as kinds of their own."""
+    own = {
+        ("audio", "voice message"): "voice",
+        ("call", MISSED_CALL): "missed_call",
+        ("interactive", FORM_SENT): "form",
+        ("reaction", "reaction removed"): "reaction_removed",
+    }
     return own.get((message.kind, message.content), message.kind)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 from django.utils.html import strip_tags
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,3 +90,11 @@ def test_a_caption_has_marks_and_what_somebody_chose_has_none() -> None:
     place = Message(kind="location", content="_Praça_", payload={"location": {"name": "_Praça_"}}, is_user_message=True)
     file = Message(kind="document", content="_a_.pdf _b_", payload={"document": {"filename": "_a_.pdf _b_"}}, is_user_message=True)
     assert [preview(each).words for each in (image, button, place, file)] == ["Oi", "*Oi*", "_Praça_", "_a_.pdf _b_"]
+
+
+def test_a_removed_reaction_is_not_called_a_reaction() -> None:
+    removed = Message(
+        kind="reaction", content="reaction removed", payload={"reaction": {"message_id": "wamid.A"}}, is_user_message=True
+    )
+    with translation.override("en"):
+        assert preview(removed).words == "Removed a reaction"
