@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from backups.after_restore import deletions, erasures, past_answers, unfinished_work, webhooks
-from backups.backup_folders import FILES, Manifest, ManifestError, applied_migrations, names_in
+from backups.backup_folders import FILES, NAMES, Manifest, ManifestError, applied_migrations, names_in
 from backups.progress import progress_bar
 from backups.stored_files import copy_to_storage
 from backups.tables.row_ids import skip_ids
@@ -72,8 +72,21 @@ def _check(manifest: Manifest, folder: Path, archive: Archive | None) -> None:
         raise RestoreRefused("the archive of webhooks began after this backup: restore a later backup, or leave --archive out")
     for model in backed_up_models():
         stored = manifest.tables.get(model._meta.db_table)
-        if stored is None or digest_of(file_of(folder, model)) != stored.sha256:
+        if stored is None or _digest_or_none(file_of(folder, model)) != stored.sha256:
             raise RestoreRefused(f"the file of the table {model._meta.db_table} is damaged or missing")
+    try:
+        is_whole = sum(1 for _name in names_in(folder)) == manifest.files
+    except (OSError, UnicodeDecodeError):
+        is_whole = False
+    if not is_whole:
+        raise RestoreRefused(f"{NAMES}, the list of the files of messages, is damaged or missing")
+
+
+def _digest_or_none(path: Path) -> str | None:
+    try:
+        return digest_of(path)
+    except OSError:
+        return None
 
 
 def _load_rows(manifest: Manifest, folder: Path) -> int:

@@ -8,9 +8,8 @@ from django.apps import apps
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import models
-from django.utils._os import safe_join
 
-from backups.backup_folders import sync
+from backups.backup_folders import part_of, stored_path, sync
 from chats.models import ExportPart
 from privacy.models import PersonExport, PersonExportPart
 
@@ -37,7 +36,7 @@ def copy_from_storage(names: Iterable[str], folder: Path, bar: Progress) -> int:
     """Copies the files that the folder does not have. Returns how many the storage does not have any more."""
     missing = 0
     for name in names:
-        path = _path(folder, name)
+        path = stored_path(folder, name)
         if not path.exists():
             missing += not _copy(name, path)
         bar(1)
@@ -48,7 +47,7 @@ def copy_to_storage(names: Iterable[str], folder: Path, bar: Progress) -> int:
     """Copies files into the storage, under the same names. Those that it has stay. Returns how many the folder does not have."""
     missing = 0
     for name in names:
-        path = _path(folder, name)
+        path = stored_path(folder, name)
         if not path.exists():
             missing += 1
         elif not default_storage.exists(name):
@@ -60,7 +59,7 @@ def copy_to_storage(names: Iterable[str], folder: Path, bar: Progress) -> int:
 
 def _copy(name: str, path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
     try:
         with default_storage.open(name) as source, part.open("wb") as target:
             shutil.copyfileobj(source, target, 2**20)
@@ -70,7 +69,3 @@ def _copy(name: str, path: Path) -> bool:
     sync(part)
     part.rename(path)
     return True
-
-
-def _path(folder: Path, name: str) -> Path:
-    return Path(safe_join(str(folder), name))

@@ -218,3 +218,12 @@ def test_an_archive_that_began_after_the_backup_is_refused(talk, make_backup: Ba
         call_command("restore", str(backup), "--archive", str(directory))
     assert not PhoneNumber.objects.exists()
     assert not HeldItem.objects.exists()
+
+
+def test_a_damaged_archive_is_refused(talk, make_backup: Backup, archive: Archive) -> None:
+    directory = archive()
+    backup = make_backup()
+    (directory / "state.json").write_text('{"began')
+    with pytest.raises(CommandError, match=r"state\.json is damaged"):
+        restore(backup, directory)
+    assert not Organization.objects.exists()

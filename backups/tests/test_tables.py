@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from backups.backup_folders import MANIFEST
+from backups.backup_folders import MANIFEST, reserve
 from backups.tables.row_ids import SKIPPED
 from backups.tables.rows import backed_up_models
 from backups.tables.snapshots import open_snapshot
@@ -111,6 +112,26 @@ def test_a_backup_that_cannot_be_restored_changes_nothing(hub, numbers, make_bac
     assert not Message.objects.exists()
 
 
+@pytest.mark.parametrize("lost", ["contacts.jsonl.gz", "files.txt", MANIFEST])
+def test_half_a_backup_is_refused(hub, numbers, make_backup: Backup, lost: str) -> None:
+    backup = make_backup()
+    (backup / lost).rename(backup / "lost")
+    with pytest.raises(CommandError, match=r"missing|no complete backup"):
+        restore(backup)
+    assert not Organization.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", '{"format": 1, "taken_at', "[]", '{"format": 1}', '{"format": 1, "taken_at": "x", "tables": 1}']
+)
+def test_a_damaged_manifest_is_named(db, tmp_path, text: str) -> None:
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(CommandError, match=f"{MANIFEST} is damaged"):
+        call_command("restore", str(tmp_path))
+    with pytest.raises(CommandError, match="no complete backup"):
+        call_command("restore", str(tmp_path / MANIFEST))
+
+
 def test_old_backups_and_their_files_are_deleted(full, make_backup: Backup) -> None:
     first = make_backup()
     stored = first.parent / "files" / "files" / "1" / "photo"
@@ -120,3 +141,55 @@ def test_old_backups_and_their_files_are_deleted(full, make_backup: Backup) -> N
     second = make_backup("--keep", "1")
     assert [each.name for each in second.parent.iterdir() if each.name != "files"] == [second.name]
     assert not stored.exists()
+
+
+def test_what_others_keep_in_the_same_directory_stays(full, make_backup: Backup) -> None:
+    first = make_backup()
+    backups = first.parent
+    first.rename(backups / "2026-01-01T00-00-00")
+    others = [backups / "postgres" / "dump", backups / "app" / MANIFEST, backups / "files" / "photos" / "mine.jpg"]
+    for path in others:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    make_backup("--keep", "1")
+    assert not (backups / "2026-01-01T00-00-00").exists()
+    assert all(path.exists() for path in others)
+
+
+def test_a_renamed_backup_keeps_its_files(full, make_backup: Backup) -> None:
+    backup = make_backup()
+    backups = backup.parent
+    shutil.copytree(backup, backups / "2026-01-01T00-00-00")
+    backup.rename(backups / "before the update")
+    Attachment.objects.update(file="")
+    make_backup("--keep", "1")
+    assert not (backups / "2026-01-01T00-00-00").exists()
+    assert (backups / "files" / "files" / "1" / "photo").exists()
+
+
+def test_one_backup_is_made_at_a_time(full, tmp_path) -> None:
+    with reserve(tmp_path / "backups"), pytest.raises(CommandError, match="another process"):
+        call_command("backup", str(tmp_path / "backups"))
+
+
+def test_a_backup_that_fails_says_why_and_leaves_room(full, tmp_path) -> None:
+    backups = tmp_path / "backups"
+    (backups / "files").mkdir(parents=True)
+    (backups / "files" / "files").touch()  # where a directory is needed
+    with pytest.raises(CommandError, match="the backup was not finished"):
+        call_command("backup", str(backups))
+    assert [path.name for path in backups.glob("*-*/*")] == ["files.txt"]
+
+
+@pytest.mark.parametrize("arguments", [["backup", "--keep", "0"], ["archive_webhooks", "--once", "--keep-days", "-8"]])
+def test_days_and_counts_are_at_least_one(db, tmp_path, arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="at least 1"):
+        call_command(*arguments, str(tmp_path / "directory"))
+
+
+@pytest.mark.parametrize("command", ["backup", "archive_webhooks"])
+def test_a_directory_that_cannot_be_used_is_named(db, tmp_path, command: str) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(CommandError, match=str(path)):
+        call_command(command, str(path))

@@ -24,11 +24,14 @@ class Archive:
 
     def __init__(self, directory: Path) -> None:
         try:
-            state = json.loads((directory / STATE).read_text())
-        except FileNotFoundError:
+            began_at = datetime.fromisoformat(json.loads((directory / STATE).read_text())["began_at"])
+        except (FileNotFoundError, NotADirectoryError):
             raise ArchiveError(f"{directory} has no archive of webhooks") from None
+        except OSError as failure:
+            raise ArchiveError(f"{directory / STATE} cannot be read: {failure.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            raise ArchiveError(f"{directory / STATE} is damaged") from None
         self._files = sorted(directory.glob(FILES))
-        began_at = datetime.fromisoformat(state["began_at"])
         self.began_at = max(began_at, *map(begin_of, self._files[:1])) if self._files else began_at
         """Webhooks that arrived earlier may be missing: files before it are deleted, or there were none."""
 

@@ -29,10 +29,14 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="copy what is new, then exit")
 
     def handle(self, *, directory: Path, keep_days: int | None, once: bool, **options: Any) -> None:
+        if keep_days is not None and keep_days < 1:
+            raise CommandError("--keep-days is at least 1")
         try:
             writer = ArchiveWriter(directory, keep=timedelta(days=keep_days) if keep_days else None)
         except ArchiveInUse as refused:
             raise CommandError(str(refused)) from None
+        except OSError as failure:
+            raise CommandError(f"{failure.filename or directory} cannot be used: {failure.strerror}") from None
         try:
             if once:
                 self.stdout.write(f"{writer.write_new()} webhooks archived")

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from backups.backup_folders import remove_old
+from backups.backup_folders import BackupsInUse, remove_old, reserve
 from backups.backups import make_backup
 
 
@@ -23,7 +23,19 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, directory: Path, keep: int | None, without_files: bool, **options: Any) -> None:
-        folder = make_backup(directory, with_files=not without_files)
+        if keep is not None and keep < 1:
+            raise CommandError("--keep is at least 1")
+        try:
+            with reserve(directory):
+                self._back_up(directory, keep, with_files=not without_files)
+        except BackupsInUse as refused:
+            raise CommandError(str(refused)) from None
+        except OSError as failure:
+            where = failure.filename or directory
+            raise CommandError(f"the backup was not finished: {where}: {failure.strerror}") from None
+
+    def _back_up(self, directory: Path, keep: int | None, *, with_files: bool) -> None:
+        folder = make_backup(directory, with_files=with_files)
         self.stdout.write(str(folder))
         if keep:
             backups, files = remove_old(directory, keep=keep)
