@@ -55,7 +55,7 @@ async def _serve_pages(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASG
 
 pages: Callable[[HTTPScope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]] = ProxyHeadersMiddleware(  # type: ignore[assignment]
     _serve_pages,  # type: ignore[arg-type]
-    trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+    trusted_hosts=settings.FORWARDED_ALLOW_IPS,
 )
 
 

@@ -5,11 +5,13 @@ quoted.
 """
 
 import io
+import ipaddress
 import math
 import os
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
+from email.utils import parseaddr
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,15 @@ MYSQL_OPTIONS = {
 SQLITE_OPTIONS = {"timeout"}
 INTEGER_OPTIONS = dict.fromkeys(("timeout", "connect_timeout", "read_timeout", "write_timeout"), (1, 86_400)) | {"compress": (0, 1)}
 """Options that are a whole number, with the smallest and the largest one. All except `compress` are seconds."""
+WORD_OPTIONS = {
+    "charset": re.compile(r"utf8mb4"),
+    "collation": re.compile(r"utf8mb4_\w+"),
+    "ssl_mode": re.compile(r"DISABLED|PREFERRED|REQUIRED|VERIFY_CA|VERIFY_IDENTITY"),
+}
+"""Options with a few possible values. With another character set than utf8mb4, emoji cannot be stored."""
+IMPLICIT_TLS_PORT = 465
+"""Mail servers speak TLS from the first byte there (RFC 8314, 3.3)."""
+THIS_MACHINE = ("127.0.0.1", "::1")
 EMAIL_FORM = "smtp+tls://USER:PASSWORD@HOST:587"
 BROKER_FORM = "amqp://USER:PASSWORD@HOST:5672/VHOST"
 WORK_ENGINES = ("database", "celery")
@@ -141,17 +152,55 @@ def web_address(name: str, written: str) -> str:
 
 
 def origins(name: str, written: Sequence[str]) -> list[str]:
-    """Returns origins, each with its scheme."""
-    return [web_address(name, each) for each in written if each.strip()]
+    """Returns origins in the form in which browsers send them: scheme, host and perhaps a port."""
+    found = [each.strip().lower().removesuffix("/") for each in written if each.strip()]
+    for each in found:
+        if not re.fullmatch(r"https?://[^\s/?#@\"']+", each) or not is_web_address(each):
+            raise ImproperlyConfigured(
+                f"{name} consists of origins such as https://example.com, separated by commas, not {each!r}."
+            )
+    return found
 
 
 def host_names(name: str, written: Sequence[str]) -> list[str]:
-    """Returns host names of the hub, without scheme, port and path."""
+    """Returns host names of the hub, without scheme, port and path. A name that begins with a dot stands for all names below it."""
     names = [each.strip() for each in written if each.strip()]
     for each in names:
-        if "/" in each or re.search(r":[0-9]+$", each.partition("]")[2] if each.startswith("[") else each):
-            raise ImproperlyConfigured(f"{name} consists of host names, such as hub.example.com, not {each!r}.")
+        if not re.fullmatch(r"\*|\.?[\w-][\w.-]*|\[[0-9A-Fa-f:.]+\]", each):
+            raise ImproperlyConfigured(
+                f"{name} consists of host names, such as hub.example.com, separated by commas, not {each!r}."
+            )
     return names
+
+
+def proxies(name: str, written: Sequence[str]) -> list[str]:
+    """Returns the addresses and networks of proxies, this machine among them. `*` stands for all addresses."""
+    found = [each.strip() for each in written if each.strip()]
+    for each in found:
+        try:
+            if each != "*":
+                ipaddress.ip_network(each)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} consists of IP addresses and networks, such as 10.0.0.2 or 10.0.0.0/24, separated by commas, not {each!r}."
+            ) from None
+    return ["*"] if "*" in found else [*THIS_MACHINE, *found]
+
+
+def graph_version(written: str) -> str:
+    """Returns a version of Meta's Graph API. The default is v25.0."""
+    version = written.strip() or "v25.0"
+    if not re.fullmatch(r"v[0-9]+\.[0-9]+", version):
+        raise ImproperlyConfigured(f"META_GRAPH_VERSION is a version such as v25.0, not {written!r}.")
+    return version
+
+
+def sender(written: str) -> str:
+    """Returns the sender of e-mails."""
+    text = written.strip() or "WhatsApp Hub <hub@localhost>"
+    if not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+", parseaddr(text)[1]):
+        raise ImproperlyConfigured(f"DEFAULT_FROM_EMAIL is a sender such as WhatsApp Hub <hub@example.com>, not {written!r}.")
+    return text
 
 
 def allowed_addresses(name: str, written: Sequence[str]) -> AllowList:
@@ -203,6 +252,15 @@ def _reason(failure: Exception) -> str:
     return (isinstance(failure, OSError) and failure.strerror) or str(failure).partition(" from ")[0]
 
 
+def bucket(written: str, *, modules: Sequence[str] = ("storages", "boto3")) -> str:
+    """Returns the name of a bucket, or an empty text if nothing is written. Its packages must be installed."""
+    name = written.strip()
+    if name and any(find_spec(module) is None for module in modules):
+        install = ".venv/bin/python -m pip install -r requirements/s3.txt"
+        raise ImproperlyConfigured(f"S3_BUCKET is set, and its packages are not installed. Run: {install}")
+    return name
+
+
 def mail_server(url: str) -> dict[str, Any]:
     """Returns Django's settings for EMAIL_URL. Without a URL, mails are printed."""
     try:
@@ -211,6 +269,8 @@ def mail_server(url: str) -> dict[str, Any]:
         config = {}
     if not config or (config["EMAIL_BACKEND"].endswith("smtp.EmailBackend") and not config["EMAIL_HOST"]):
         raise ImproperlyConfigured(f"EMAIL_URL is not valid. It has the form {EMAIL_FORM}. {ENCODE}")
+    if config["EMAIL_PORT"] == IMPLICIT_TLS_PORT and config.pop("EMAIL_USE_TLS", False):
+        config["EMAIL_USE_SSL"] = True  # such a server never answers STARTTLS, which smtps and smtp+tls mean
     return config
 
 
@@ -328,4 +388,7 @@ def _parse_database_url(url: str, options: set[str]) -> dict[str, Any]:
         minimum, maximum = INTEGER_OPTIONS.get(name, (0, 0))
         if name in INTEGER_OPTIONS and not (isinstance(value, int) and minimum <= value <= maximum):
             raise InvalidDatabaseUrl(f"Its option {name} is a whole number from {minimum} to {maximum}.")
+        if name in WORD_OPTIONS and not WORD_OPTIONS[name].fullmatch(str(value)):
+            values = WORD_OPTIONS[name].pattern.replace("|", ", ").replace(r"\w+", "…")
+            raise InvalidDatabaseUrl(f"Its option {name} has one of these values: {values}.")
     return config

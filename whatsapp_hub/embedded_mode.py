@@ -29,7 +29,7 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 def secret_key(var_dir: Path, *, given: str, may_create: bool) -> str:
     """Returns Django's SECRET_KEY: from the configuration, or from the file `secret_key`, which is created if it is missing. Raises
     ImproperlyConfigured if there is no key and none may be created."""
-    if given:
+    if given.strip():
         return given
     path = var_dir / "secret_key"
     if not may_create:

@@ -25,16 +25,20 @@ LAST_PORT = 65_535
 BIND = configuration.listen_address(env.str("BIND", default=""))
 PORT = configuration.whole_number("PORT", env.str("PORT", default=""), default=8000, minimum=1, maximum=LAST_PORT)
 
-ALLOWED_HOSTS = configuration.host_names("ALLOWED_HOSTS", env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]))
+ALLOWED_HOSTS = configuration.host_names("ALLOWED_HOSTS", env.list("ALLOWED_HOSTS", default=[])) or [
+    *("localhost", "127.0.0.1", "[::1]")
+]
 CSRF_TRUSTED_ORIGINS = configuration.origins("CSRF_TRUSTED_ORIGINS", env.list("CSRF_TRUSTED_ORIGINS", default=[]))
+FORWARDED_ALLOW_IPS = configuration.proxies("FORWARDED_ALLOW_IPS", env.list("FORWARDED_ALLOW_IPS", default=[]))
+"""Proxies whose X-Forwarded-For is believed."""
 
 META_APP_SECRET = env.str("META_APP_SECRET", default="")
 PREVIOUS_APP_SECRET_DAYS = configuration.days(
     "PREVIOUS_APP_SECRET_DAYS", env.str("PREVIOUS_APP_SECRET_DAYS", default=""), default=7
 )
 """Days for which a number's previous app secret is accepted after it was replaced."""
-META_GRAPH_URL = configuration.web_address("META_GRAPH_URL", env.str("META_GRAPH_URL", default="https://graph.facebook.com"))
-META_GRAPH_VERSION = env.str("META_GRAPH_VERSION", default="v25.0")
+META_GRAPH_URL = configuration.web_address("META_GRAPH_URL", env.str("META_GRAPH_URL", default="")) or "https://graph.facebook.com"
+META_GRAPH_VERSION = configuration.graph_version(env.str("META_GRAPH_VERSION", default=""))
 WEBHOOK_RETENTION_DAYS = configuration.whole_number(
     "WEBHOOK_RETENTION_DAYS", env.str("WEBHOOK_RETENTION_DAYS", default=""), default=0, minimum=2, maximum=3650
 )
@@ -287,7 +291,7 @@ CACHES = {
 EMAIL_CONFIG = configuration.mail_server(env.str("EMAIL_URL", default=""))
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="WhatsApp Hub <hub@localhost>")
+DEFAULT_FROM_EMAIL = configuration.sender(env.str("DEFAULT_FROM_EMAIL", default=""))
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -315,7 +319,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Files of messages: on this machine, or in a bucket that speaks S3, which all machines share.
 MEDIA_ROOT = VAR_DIR / "media"
-S3_BUCKET = env.str("S3_BUCKET", default="")
+S3_BUCKET = configuration.bucket(env.str("S3_BUCKET", default=""))
 STORAGE_QUOTA = (
     configuration.whole_number("STORAGE_QUOTA_GB", env.str("STORAGE_QUOTA_GB", default=""), default=50, maximum=10**6) * 2**30
 )

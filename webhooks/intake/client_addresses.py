@@ -1,10 +1,10 @@
 """Addresses of clients, from the same source as in the site: X-Forwarded-For if a trusted proxy sent the request."""
 
 import ipaddress
-import os
 from typing import Any
 
 from asgiref.typing import HTTPScope
+from django.conf import settings
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 IPV6_PREFIX = 64
@@ -27,4 +27,4 @@ async def _do_nothing(*_: Any) -> None:
     return None
 
 
-_proxy_headers = ProxyHeadersMiddleware(_do_nothing, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"))
+_proxy_headers = ProxyHeadersMiddleware(_do_nothing, trusted_hosts=settings.FORWARDED_ALLOW_IPS)

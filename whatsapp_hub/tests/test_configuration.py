@@ -66,6 +66,10 @@ WRONG_DATABASES = [
     "mysql://u:geheim@h/db?connect_timeout=geheim",
     "mysql://u:geheim@h/db?read_timeout=-1",
     "mysql://u:geheim@h/db?compress=true",
+    "mysql://u:geheim@h/db?charset=utf8",
+    "mysql://u:geheim@h/db?charset=latin1",
+    "mysql://u:geheim@h/db?collation=utf8_bin",
+    "mysql://u:geheim@h/db?ssl_mode=true",
 ]
 
 
@@ -123,9 +127,20 @@ WRONG = {
     "BIND": ["127.0.0.1:9000", "http://127.0.0.1", "a b"],
     "TIME_ZONE": ["Mars/Base", "../etc/passwd", "/etc/passwd"],
     "EMAIL_URL": ["nonsense", "smtp://", "foo://h", "smtp://u:geheim@h:abc"],
-    "ALLOWED_HOSTS": ["https://hub.example.com", "hub.example.com:8000"],
-    "CSRF_TRUSTED_ORIGINS": ["hub.example.com", "ftp://hub.example.com"],
+    "ALLOWED_HOSTS": [
+        "https://hub.example.com",
+        "hub.example.com:8000",
+        "a.example b.example",
+        '"hub.example.com"',
+        "*.example.com",
+    ],
+    "CSRF_TRUSTED_ORIGINS": [
+        *("hub.example.com", "ftp://hub.example.com", "https://hub.example.com/login", "https://a.example https://b.example"),
+    ],
+    "FORWARDED_ALLOW_IPS": ["nginx", "10.0.0.2;10.0.0.3", "10.0.0.1/8"],
+    "DEFAULT_FROM_EMAIL": ["hub", "WhatsApp Hub <hub>"],
     "META_GRAPH_URL": ["graph.facebook.com"],
+    "META_GRAPH_VERSION": ["25.0", "v25", "v25.0/", '"v25.0"'],
     "S3_ENDPOINT_URL": ["s3.example.com"],
     "VAR_DIR": [__file__, f"/tmp/{'x' * 256}", f"/tmp/{'x' * 256}/var", f"/tmp/{'x/' * 3000}"],  # noqa: S108
     "WORK_ENGINE": ["redis", "celery,database"],
@@ -156,13 +171,55 @@ except ImproperlyConfigured as refusal:
 def test_settings_that_are_empty_have_their_defaults(tmp_path) -> None:
     empty = dict.fromkeys((*WRONG, "DATABASE_URL"), "") | {"VAR_DIR": str(tmp_path)}
     ended = run([*MANAGE, "shell", "--verbosity=0", "-c", SHOW], check=False, **empty)
-    assert ended.stdout == "127.0.0.1 8000 8001 7.0 America/Sao_Paulo\n", ended.stderr
+    assert ended.stdout.splitlines() == [
+        "127.0.0.1 8000 8001 7.0 America/Sao_Paulo",
+        "https://graph.facebook.com v25.0 WhatsApp Hub <hub@localhost>",
+        "localhost 127.0.0.1 [::1] | 127.0.0.1 ::1",
+    ], ended.stderr
 
 
 SHOW = """
 from django.conf import settings as s
 print(s.BIND, s.PORT, s.SIMULATOR_PORT, float(s.PREVIOUS_APP_SECRET_DAYS), s.TIME_ZONE)
+print(s.META_GRAPH_URL, s.META_GRAPH_VERSION, s.DEFAULT_FROM_EMAIL)
+print(*s.ALLOWED_HOSTS, "|", *s.FORWARDED_ALLOW_IPS)
 """
+
+
+def test_origins_are_compared_as_browsers_write_them() -> None:
+    assert configuration.origins("X", ["HTTPS://Hub.Example.com/", "https://*.example.com"]) == [
+        "https://hub.example.com",
+        "https://*.example.com",
+    ]
+
+
+def test_hosts_may_be_names_addresses_and_patterns() -> None:
+    names = ["hub.example.com", ".example.com", "*", "10.0.0.7", "[::1]"]
+    assert configuration.host_names("X", [f" {each} " for each in names]) == names
+
+
+def test_proxies_are_believed_beside_this_machine() -> None:
+    assert configuration.proxies("X", ["10.0.0.2", " 10.1.0.0/16"]) == ["127.0.0.1", "::1", "10.0.0.2", "10.1.0.0/16"]
+    assert configuration.proxies("X", ["*"]) == ["*"]
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+tls", "smtp+ssl"])
+def test_mail_servers_on_port_465_speak_tls_from_the_first_byte(scheme) -> None:
+    config = configuration.mail_server(f"{scheme}://u:p@h:465")
+    assert config["EMAIL_USE_SSL"]
+    assert not config.get("EMAIL_USE_TLS")
+    assert configuration.mail_server("smtps://u:p@h:587")["EMAIL_USE_TLS"]
+
+
+def test_a_bucket_needs_its_packages() -> None:
+    assert configuration.bucket("") == ""
+    assert configuration.bucket(" files ") == "files"
+    with pytest.raises(ImproperlyConfigured, match=r"requirements/s3\.txt"):
+        configuration.bucket("files", modules=["no_such_package"])
+
+
+def test_a_blank_secret_key_is_none(tmp_path) -> None:
+    assert len(embedded_mode.secret_key(tmp_path, given=" ", may_create=True)) > 40
 
 
 @pytest.mark.parametrize(
@@ -295,3 +352,18 @@ def test_a_script_names_an_unknown_argument(script, argument) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={"PATH": os.environ["PATH"]})
     assert ended.returncode == 2
     assert f"script/{script}" in ended.stderr
+
+
+def test_a_command_whose_output_nobody_reads_any_more_ends_without_a_traceback(tmp_path) -> None:
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/hub.sqlite3", "VAR_DIR": str(tmp_path)}
+    ended = run(
+        ["bash", "-c", f"{sys.executable} manage.py prepare_database | true; exit ${{PIPESTATUS[0]}}"], check=False, **database
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path) -> None:
+    code = "raise KeyboardInterrupt"
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/hub.sqlite3", "VAR_DIR": str(tmp_path)}
+    ended = run([*MANAGE, "shell", "--verbosity=0", "-c", code], check=False, **database)
+    assert (ended.returncode, ended.stderr) == (1, "interrupted\n")
