@@ -30,13 +30,26 @@ def check_command(line: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 def test_units_start_commands_that_exist(unit: Path) -> None:
-    command = re.search(r"^ExecStart=/srv/whatsapp-hub/\.venv/bin/(.+)$", unit.read_text(), re.MULTILINE)
+    command = re.search(r"^ExecStart=(?:/usr/bin/env PORT=%i )?/srv/whatsapp-hub/\.venv/bin/(.+)$", unit.read_text(), re.MULTILINE)
     assert command
     if "manage.py" in command[1]:
         check_command(command[1])
     else:
         assert SERVER.fullmatch(command[1])
     assert "NoNewPrivileges=yes" in unit.read_text()
+
+
+def test_what_units_set_is_not_in_the_file_of_settings() -> None:
+    """systemd lets variables of EnvironmentFile= win over those of Environment=."""
+    example = set(re.findall(r"^([A-Z_]+)=", (TOP / ".env.example").read_text(), re.MULTILINE))
+    set_by_units = {
+        name
+        for unit in UNITS
+        for line in re.findall(r"^Environment=(.+)$", unit.read_text(), re.MULTILINE)
+        for name in re.findall(r"([A-Z_]+)=", line)
+    }
+    assert {"VAR_DIR", "PROMETHEUS_MULTIPROC_DIR"} <= set_by_units
+    assert not set_by_units & example
 
 
 def test_compose_starts_commands_that_exist() -> None:
