@@ -73,7 +73,7 @@ class CheckedChangeList(ChangeList):
     def _get_results(self, request: HttpRequest) -> None:
         try:
             super().get_results(request)
-        except (OverflowError, TypeError):
+        except (IndexError, OverflowError, TypeError):  # IndexError: one value for a range
             if not self.get_filters_params():
                 raise
             self.queryset = self.root_queryset.none()
@@ -88,6 +88,13 @@ class CheckedSelection(_ModelAdmin[M]):
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return CheckedChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> M | None:
+        """Returns the row. None for a number that no id can have: SQLite raises an error if the id is another row's."""
+        try:
+            return super().get_object(request, object_id, from_field)
+        except OverflowError:
+            return None
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """Returns the message of Django's own log. Called once for each row that was added or changed, and its inline rows."""

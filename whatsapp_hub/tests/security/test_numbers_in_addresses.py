@@ -113,6 +113,14 @@ def test_an_admin_list_is_empty_if_no_row_can_have_the_number(world: World, mode
                 assert not answer.context["cl"].result_list, f"{field.name}{lookup}"
 
 
+@pytest.mark.parametrize("model", [*site._registry], ids=lambda model: model.__name__)
+def test_no_admin_page_fails_over_an_impossible_id_or_range(world: World, model: type[Model]) -> None:
+    admin, name = operator(), f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    for page in ("change", "delete", "history"):
+        assert admin.get(reverse(f"{name}_{page}", args=["9" * 21])).status_code in (302, 403, 404)
+    assert admin.get(reverse(f"{name}_changelist"), {"pk__range": "1"}).status_code < 500
+
+
 @pytest.mark.parametrize("text", ["9" * 19, "9" * 400, "-1", "x"])
 def test_a_row_with_an_impossible_id_is_not_edited_in_a_list(world: World, text: str) -> None:
     form = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": text, "form-0-profile": "bot", "_save": "1"}
