@@ -80,7 +80,7 @@ def mariadb(server: str, *, keep: str = "", filled: int = 0) -> Iterator[Databas
 def created_mariadb(server: str) -> Iterator[Database]:
     """The same, there already and empty."""
     with mariadb(server) as database, database.connect_to_server() as connection:
-        connection.cursor().execute(f"CREATE DATABASE {database.url.rpartition('/')[2]}")
+        connection.cursor().execute(f"CREATE DATABASE {database.url.rpartition('/')[2]} CHARACTER SET utf8mb4")
         yield database
 
 

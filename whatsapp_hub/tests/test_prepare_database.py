@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -68,12 +70,16 @@ def test_a_server_that_denies_access_is_explained_without_a_traceback(tmp_path, 
     assert "Traceback" not in told.stderr
 
 
+def url_of(name: str) -> str:
+    known = connection.settings_dict
+    return f"mysql://{known['USER']}:{known['PASSWORD']}@{known['HOST']}:{known['PORT']}/{name}"
+
+
 @mysql_only
 @pytest.mark.django_db
 def test_a_database_that_is_missing_is_created(tmp_path) -> None:
-    known = connection.settings_dict
-    name = f"{known['NAME']}_made"
-    url = f"mysql://{known['USER']}:{known['PASSWORD']}@{known['HOST']}:{known['PORT']}/{name}"
+    name = f"{connection.settings_dict['NAME']}_made"
+    url = url_of(name)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")
         try:
@@ -83,3 +89,40 @@ def test_a_database_that_is_missing_is_created(tmp_path) -> None:
             cursor.execute(f"SELECT COUNT(*) FROM {name}.chat_session_message")
         finally:
             cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+
+
+@contextmanager
+def database(name: str, character_set: str, statement: str = "SELECT 1") -> Iterator[str]:
+    """Creates a database. Yields its URL."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET {character_set}")
+        try:
+            cursor.execute(statement)
+            yield url_of(name)
+        finally:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+@mysql_only
+@pytest.mark.database
+@pytest.mark.django_db
+@pytest.mark.parametrize("character_set", ["latin1", "utf8mb3"])
+def test_a_database_whose_character_set_has_no_emoji_is_refused(character_set: str, tmp_path) -> None:
+    name = f"{connection.settings_dict['NAME']}_{character_set}"
+    with database(name, character_set) as url:
+        told = prepare(url, tmp_path)
+    assert told.returncode == 1
+    assert f"ALTER DATABASE `{name}` CHARACTER SET utf8mb4;" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@mysql_only
+@pytest.mark.database
+@pytest.mark.django_db
+def test_a_migration_that_was_interrupted_is_explained(tmp_path) -> None:
+    name = f"{connection.settings_dict['NAME']}_half"
+    with database(name, "utf8mb4", f"CREATE TABLE {name}.django_content_type (id int)") as url:
+        told = prepare(url, tmp_path)
+    assert told.returncode == 1
+    assert "'django_content_type' already exists). It seems that it was interrupted" in told.stderr
+    assert "Traceback" not in told.stderr

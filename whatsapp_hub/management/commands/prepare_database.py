@@ -13,6 +13,7 @@ from organizations.credentials.stored_secrets import UnreadableSecrets, require_
 from whatsapp_hub.database_errors import UNKNOWN_DATABASE, describe_error, error_code
 
 LOCK = "whatsapp_hub_migrations"
+CHARACTER_SET = "utf8mb4"
 MAX_WAIT_SECONDS = 600
 """For so long the command waits for another machine that migrates."""
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
                 require_readable_secrets()
         except UnreadableSecrets as failure:
             raise CommandError(str(failure)) from None
+        _require_character_set()
         with _migration_lock():
             executor = MigrationExecutor(connection)
             unapplied = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -48,9 +50,24 @@ def _connect_or_create() -> bool:
             raise
         with connection._nodb_cursor() as cursor:
             name = connection.ops.quote_name(connection.settings_dict["NAME"])
-            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4")
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET {CHARACTER_SET}")
         return True
     return False
+
+
+def _require_character_set() -> None:
+    """Raises CommandError if new tables would have a character set without emoji: webhooks with them could not be stored."""
+    if connection.vendor != "mysql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@character_set_database")
+        (found,) = cursor.fetchone()
+    if found != CHARACTER_SET:
+        name = connection.settings_dict["NAME"]
+        raise CommandError(
+            f"the database {name} has the character set {found}, which has no emoji. Run:\n"
+            f"  ALTER DATABASE {connection.ops.quote_name(name)} CHARACTER SET {CHARACTER_SET};"
+        )
 
 
 @contextmanager
