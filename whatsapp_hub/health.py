@@ -1,5 +1,6 @@
 """Health of the hub for operators and monitoring: /healthz, /readyz and /metrics."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
@@ -7,6 +8,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from monitoring.metrics.number_metrics import NumberMetrics
 from monitoring.metrics.queue_metrics import QueueMetrics
@@ -44,12 +47,30 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Counters of the processes of this machine, and metrics from the database, as Prometheus text."""
-    stored = CollectorRegistry()
-    stored.register(QueueMetrics())
-    stored.register(NumberMetrics())
-    text = generate_latest(counters()) + generate_latest(stored)
+    """Counters of the processes of this machine and, if the database answers, metrics from it, as Prometheus text."""
+    try:
+        stored = _text_of(QueueMetrics(), NumberMetrics())
+    except (DatabaseError, InterfaceError):
+        stored = b""
+    text = generate_latest(counters()) + stored + _text_of(DatabaseState(is_up=bool(stored)))
     return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
+
+
+class DatabaseState(Collector):
+    """Whether the database answered. `is_up`: it did."""
+
+    def __init__(self, *, is_up: bool) -> None:
+        self._is_up = is_up
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("hub_database_up", "1 if the database answered, else 0", value=int(self._is_up))
+
+
+def _text_of(*collectors: Collector) -> bytes:
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    return generate_latest(registry)
 
 
 def _unapplied_migrations() -> list[str]:

@@ -60,6 +60,16 @@ def test_readyz_reports_a_database_that_fails(hub) -> None:
     assert hub.get("/readyz").status_code == 200
 
 
+def test_metrics_without_the_database_are_the_counters(hub) -> None:
+    assert gauge(hub, "hub_database_up") == 1
+    with without_table(Webhook):
+        response = hub.get("/metrics")
+    assert response.status_code == 200
+    assert "hub_graph_calls_total" in response.text
+    assert "hub_database_up 0.0" in response.text
+    assert "hub_queue_rows" not in response.text
+
+
 def test_metrics_contain_the_queue_and_its_age(hub, numbers) -> None:
     for index in range(3):
         hub.deliver(text_body(f"w{index}"))

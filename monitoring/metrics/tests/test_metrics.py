@@ -20,6 +20,7 @@ from chats.conversations.sessions.session_expiry import close_expired_sessions
 from chats.outbox.tests.steps import write
 from conftest import apply_all
 from contacts.models import Contact
+from monitoring.metrics.worker_counters import serve_counters
 from monitoring.number_checks.watch import NumberWatch
 from organizations.models import PhoneNumber
 from webhooks.models import Webhook
@@ -145,3 +146,11 @@ def test_a_worker_serves_its_counters_on_a_port_of_its_own(tmp_path) -> None:
         worker.wait(30)
     assert "hub_graph_calls_total" in text
     assert "hub_webhook_apply_seconds_bucket" in text
+
+
+def test_a_worker_whose_port_for_counters_is_taken_works_without_it(caplog) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        serve_counters(("127.0.0.1", taken.getsockname()[1]))
+    assert "another process has port" in caplog.text
+    with pytest.raises(OSError, match="address"):
+        serve_counters(("192.0.2.1", 0))  # no address of this machine
