@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from organizations.audit.descriptions import add_choices
 from organizations.fields import IdentifierField
 from organizations.models import Organization, User
 
@@ -17,6 +18,9 @@ class Scope(models.TextChoices):
     READ = "read", _("read numbers, contacts, conversations and messages")
     SEND = "send", _("send messages, and change contacts and conversations")
     MANAGE = "manage", _("read and change what only administrators do, such as members, templates and bots")
+
+
+add_choices("scopes", Scope)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -15,6 +15,7 @@ from contacts.owners import Owner, OwnerReason
 from contacts.tombstones.models import Tombstone as Tombstone  # noqa: PLC0414  Django finds models in this module
 from jobs.bulk_writes import insert_rows
 from jobs.models import LeasedQuerySet, LeasedRow
+from organizations.audit.descriptions import add_choices
 from organizations.fields import DerivedField, IdentifierField
 from organizations.models import Organization, PhoneNumber, Profile, User
 
@@ -55,6 +56,9 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+add_choices("colour", Label.Colour)
 
 
 def search_phones(wa_id: str | None) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from organizations.audit.descriptions import add_choices
 from organizations.fields import IdentifierField
 from organizations.models import Organization, User
 
@@ -16,6 +17,9 @@ class BotKind(models.TextChoices):
     FLOW = "flow", _("steps")
     WEBHOOK = "webhook", _("your own program")
     AI = "ai", _("AI")
+
+
+add_choices("kind", BotKind)
 
 
 class Bot(models.Model):

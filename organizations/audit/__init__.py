@@ -11,7 +11,7 @@ Modules and what other packages use of them:
     verification  finds the first entry of a chain that was changed or removed: BrokenEntry, Verification, verify_chain
     retention     removes old entries: remove_old_entries, set_audit_days
     selectors     what the page reads: AuditCursor, AuditFilters, list_entries
-    descriptions  entries in words: describe_entry, target_label
+    descriptions  entries in words: add_choices, describe_entry, target_label
     forms         filters of the page, and how long entries are kept: AuditFilterForm, RetentionForm
     middleware    sets the context of requests
     commands      the base class of commands that are recorded: OperatorCommand

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import TextChoices
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -107,33 +108,24 @@ FIELDS: dict[str, str | Promise] = {
 }
 """Other fields are shown by their names."""
 PROFILES: Mapping[str, str | Promise] = dict(Profile.choices)
-VALUES: Mapping[str, Mapping[Any, str | Promise]] = {
+VALUES: dict[str, Mapping[Any, str | Promise]] = {
     "profile": PROFILES,
     "default_profile": PROFILES,
     "owner": {**PROFILES, "person": _("team"), "waiting": _("waiting for a person"), "meta_agent": _("Meta's agent")},
     "role": dict(Role.choices),
     "content": {"contacts": _("contacts"), "messages": _("conversations")},
     "kinds": dict(EventKind.choices),
-    # Choices of packages that import this one: kinds of bots, colours of labels, scopes of API keys.
-    "kind": {"flow": _("steps"), "webhook": _("your own program"), "ai": _("AI")},
-    "colour": {
-        "grey": _("grey"),
-        "red": _("red"),
-        "amber": _("amber"),
-        "green": _("green"),
-        "blue": _("blue"),
-        "violet": _("violet"),
-    },
-    "scopes": {
-        "read": _("read numbers, contacts, conversations and messages"),
-        "send": _("send messages, and change contacts and conversations"),
-        "manage": _("read and change what only administrators do, such as members, templates and bots"),
-    },
     "proven_by": dict(Proof.choices),
 }
+"""Packages above this one add theirs (`add_choices`)."""
 TIMES = ("expires_at",)
 HIDDEN = ("reason",)
 """Codes that pages leave out."""
+
+
+def add_choices(field: str, choices: type[TextChoices]) -> None:
+    """Shows the values of this field by the labels of these choices. Models of other packages call this next to their choices."""
+    VALUES[field] = dict(choices.choices)
 
 
 @dataclass(frozen=True, slots=True)
