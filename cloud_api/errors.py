@@ -77,12 +77,10 @@ OBJECT_MISSING_SUBCODE = 33
 TOO_MANY_CALLS = 80007
 WINDOW_CLOSED = 131047
 MARKETING_STOPPED = 131050
-KIND_UNSUPPORTED = 131051
 FILE_NOT_GIVEN = 131052
 """A customer's file cannot be downloaded. More than 100 MB is one of several reasons, which the details name
 (docs/meta-platform.md 3, 9.2)."""
 FILE_REFUSED = 131053
-CONTENT_UNAVAILABLE = 131060
 
 A, B, C, D, E = Remedy
 _PERMISSION = _("The connection to WhatsApp lacks a permission. An administrator has to renew it.")

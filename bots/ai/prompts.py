@@ -8,7 +8,6 @@ from bots.ai.questions import Dialogue, PastMessage
 __all__ = ["PastMessage", "build_messages"]
 
 MAX_CUSTOMER_NAME = 60
-MAX_UNTIL = 500
 LANGUAGES = {"pt": "Portuguese", "es": "Spanish", "en": "English"}
 TEXT_KINDS = frozenset({"text", "interactive", "button", "template"})
 KINDS = {

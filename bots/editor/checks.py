@@ -38,9 +38,6 @@ class DraftCheck:
     def warnings(self) -> list[Problem]:
         return [problem for problem in self.problems if not problem.blocks]
 
-    def of_step(self, step_id: str) -> list[Problem]:
-        return [problem for problem in self.problems if problem.step == step_id]
-
 
 def check_draft(document: Document, files: frozenset[str] = frozenset(), ais: frozenset[str] = frozenset()) -> DraftCheck:
     """Returns what is wrong with a draft. `files` are the keys of stored files that it can send, `ais` those of AIs that it can

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from chats.models import UnmatchedStatus
 from cloud_api.payloads import AccountEvent, Channel, Item, Message, Status, UnreadableBody, parse
-from jobs.models import State
 from organizations.models import Organization
 from organizations.text_display import GroupedInt, indent_json, printable
 from webhooks.models import HeldItem, Webhook
@@ -52,10 +51,6 @@ class LogLine:
     reason: str
     about: str
     unmatched: int
-
-    @property
-    def has_problem(self) -> bool:
-        return bool(self.held) or self.webhook.state == State.DEAD
 
 
 @dataclass(frozen=True, slots=True)

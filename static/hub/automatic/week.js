@@ -4,7 +4,7 @@ import { all, onClick, one } from "../common/dom.js";
 
 const times = (day) => all("input:not([type=checkbox])", day);
 
-export function addPeriod(day) {
+function addPeriod(day) {
   const period = one("[data-period][data-folded]", day);
   one("[data-switch]", day).checked = true;
   if (period) period.removeAttribute("data-folded");
@@ -12,7 +12,7 @@ export function addPeriod(day) {
   if (!one("[data-period][data-folded]", day)) one("[data-add-period]", day).disabled = true;
 }
 
-export function copyDay(day, days) {
+function copyDay(day, days) {
   const values = times(day).map((input) => input.value);
   const isOpen = one("[data-switch]", day).checked;
   for (const other of days) {

@@ -12,7 +12,7 @@ const MAX_SWAPS = 20;
 const FIELDS = "textarea, select, input:not([type=hidden])";
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-export const cardOf = (stepId) => document.getElementById(`step-${stepId}`);
+const cardOf = (stepId) => document.getElementById(`step-${stepId}`);
 const isOpen = (card) => card.hasAttribute("data-is-open");
 
 // Fetches the card with or without its form. What is unsaved is sent before.
@@ -40,7 +40,7 @@ function markCard(card) {
   setTimeout(() => card.classList.remove("bot-card-marked"), MARK_TIME);
 }
 
-export function showCard(stepId) {
+function showCard(stepId) {
   const card = cardOf(stepId);
   if (!card) return;
   showTab("steps");
@@ -50,7 +50,7 @@ export function showCard(stepId) {
 }
 
 // Focuses an element, or the first field in it. The id of a step stands for its card.
-export function focusElement(id) {
+function focusElement(id) {
   const element = document.getElementById(id) ?? cardOf(id);
   if (!element) return;
   if (element.closest("details:not([open])")) element.closest("details").open = true;

@@ -5,7 +5,7 @@ import { fold } from "../common/text_folding.js";
 
 const state = { field: null, button: null };
 
-export function insertAtCursor(field, text) {
+function insertAtCursor(field, text) {
   const start = field.selectionStart ?? field.value.length;
   field.setRangeText(text, start, field.selectionEnd ?? start, "end");
   field.dispatchEvent(new Event("input", { bubbles: true }));

@@ -13,7 +13,7 @@ const uploads = new WeakMap(); // request → the fields with the files that it 
 const status = () => one("[data-draft-status]");
 const isStepForm = (element) => element?.matches?.("[data-step-form]");
 
-export function showState(state) {
+function showState(state) {
   if (status()) status().dataset.state = state;
 }
 
@@ -27,7 +27,7 @@ export function save(form) {
   htmx.trigger(form, "hub:save");
 }
 
-export function saveAll() {
+function saveAll() {
   for (const form of unsavedForms()) save(form);
 }
 

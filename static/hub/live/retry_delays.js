@@ -1,6 +1,6 @@
 // How long a page without an event stream waits before it tries again.
 
-export const FIRST_DELAY = 3_000; // milliseconds
+const FIRST_DELAY = 3_000; // milliseconds
 const MAX_DELAY = 60_000;
 const HIDDEN_DELAY = 120_000;
 

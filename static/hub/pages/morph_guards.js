@@ -3,7 +3,7 @@
 const TEXT_INPUTS = "textarea, input:not([type=checkbox], [type=radio], [type=hidden])";
 
 // A field with the focus or with text that was typed into it stays; so does what `data-choice` marks.
-export function mayMorphNode(node) {
+function mayMorphNode(node) {
   if (!node.matches) return true;
   if (node.matches("[data-choice]")) return false;
   if (!node.matches(TEXT_INPUTS)) return true;
@@ -22,7 +22,7 @@ const BROWSER_ATTRIBUTES = {
   tabindex: "#thread .message, #thread .message *", // without it, the focused message would lose the focus
 };
 
-export function mayUpdateAttribute(name, node) {
+function mayUpdateAttribute(name, node) {
   return !(Object.hasOwn(BROWSER_ATTRIBUTES, name) && node.matches(BROWSER_ATTRIBUTES[name]));
 }
 
