@@ -2,6 +2,7 @@
 // search or a filter is set, they are folded, so that its results are in view.
 
 import { onClick, one } from "./common/dom.js";
+import { filtersOf } from "./common/filters.js";
 
 const WIDTH = 420;
 
@@ -22,8 +23,7 @@ const steps = () => one("#first-steps details");
 let foldedByFilter = false;
 
 function foldWhileFiltered() {
-  const isSet = ([name, value]) => value && !(name === "view" && value === "all");
-  const isFiltered = [...new FormData(one("#filters"))].some(isSet);
+  const isFiltered = filtersOf(one("#filters")).length > 0;
   if (isFiltered === foldedByFilter || !steps()) return;
   if (isFiltered && !steps().open) return; // staff has folded them
   foldedByFilter = isFiltered;

@@ -1,12 +1,12 @@
 // The filters of a list are in the URL of the page, and in the links and forms that lead back to it.
 
 import { body, onClick, one } from "../common/dom.js";
+import { filtersOf } from "../common/filters.js";
 
 body.addEventListener("htmx:afterRequest", ({ detail }) => {
   const form = detail.elt;
   if (!form.matches?.("[data-filters]")) return;
-  const isSet = ([name, value]) => value && !(name === "view" && value === "all");
-  const filters = new URLSearchParams([...new FormData(form)].filter(isSet));
+  const filters = new URLSearchParams(filtersOf(form));
   history.replaceState(history.state, "", `${location.pathname}${filters.size ? `?${filters}` : ""}`);
   const exportLink = one("[data-export]");
   if (exportLink) exportLink.search = filters.toString();
