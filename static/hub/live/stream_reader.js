@@ -1,4 +1,4 @@
-// The event stream. It is read with fetch, because an EventSource shows neither the status of the response nor the comments.
+// Reads the event stream of the page, with fetch, because an EventSource shows neither the status of the response nor the comments.
 
 import { jitter } from "../common/delays.js";
 import { body } from "../common/dom.js";
