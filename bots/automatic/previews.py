@@ -12,6 +12,7 @@ from bots.automatic.page_forms import AutomaticForms
 from bots.flows.flow import Flow
 from bots.flows.turns.events import Facts
 from bots.models import AutomaticMessages, Bot, BotKind
+from chats.message_templates.components import TemplateButton
 from cloud_api.messages import MOST_TEXT, InvalidMessage
 from contacts.models import Contact
 from organizations.models import BotReturn, Organization, PhoneNumber
@@ -21,17 +22,11 @@ LATEST_CONTACTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewButton:
-    text: str
-    kind: str = "QUICK_REPLY"
-
-
-@dataclass(frozen=True, slots=True)
 class MessagePreview:
     """A message as `chats/templates/_preview.html` draws it. `is_default`: these are the hub's own words."""
 
     body: str
-    buttons: tuple[PreviewButton, ...] = ()
+    buttons: tuple[TemplateButton, ...] = ()
     header_kind: str = ""
     file_name: str = ""
     is_default: bool = False
@@ -75,7 +70,7 @@ def preview_messages(
 
 def _preview(name: str, forms: AutomaticForms, facts: Facts) -> MessagePreview:
     form = forms.messages[name]
-    buttons = tuple(map(PreviewButton, form.typed_buttons))
+    buttons = tuple(TemplateButton("QUICK_REPLY", title) for title in form.typed_buttons)
     text, is_default = form.typed_text, False
     kind, name_of_file = form.typed_file
     if name.startswith("handed_over") and not text.strip() and not buttons and not kind:

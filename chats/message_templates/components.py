@@ -48,6 +48,9 @@ class TemplateField:
         return self.kind in HEADER_FILE_KINDS
 
 
+BUTTON_ICONS = {"URL": "external-link", "PHONE_NUMBER": "phone", "COPY_CODE": "copy"}
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateButton:
     """A button. `value` is its URL, phone number or code."""
@@ -55,6 +58,11 @@ class TemplateButton:
     kind: str
     text: str
     value: str = ""
+
+    @property
+    def icon(self) -> str:
+        """The name of its icon. Empty for a button that answers with its text."""
+        return BUTTON_ICONS.get(self.kind, "")
 
 
 @dataclass(frozen=True, slots=True)

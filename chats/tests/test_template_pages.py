@@ -415,6 +415,7 @@ def test_a_sent_template_shows_its_buttons_in_the_conversation(padaria, number, 
     assert [words in offered for words in ("Confirmar", "Acompanhar", "Ligar")] == [True] * 3
     assert 'title="https://example.com/p/77"' in offered
     assert 'title="+556133214400"' in offered
+    assert offered.count("<svg") == 2  # none at a button that answers with its text
 
 
 def test_a_sent_template_with_a_file_shows_its_buttons_too(padaria, number, joelma, member) -> None:
