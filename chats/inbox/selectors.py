@@ -100,8 +100,8 @@ class Thread:
     def first(self) -> ThreadPosition | None:
         if self.since:
             return self.since
-        places = [*map(ThreadPosition.of, self.messages), *(line.position for line in self.lines)]
-        return min(places, default=None)
+        positions = [*map(ThreadPosition.of, self.messages), *(line.position for line in self.lines)]
+        return min(positions, default=None)
 
 
 def read_latest(contact: Contact, *, limit: int = PAGE_SIZE) -> Thread:

@@ -137,7 +137,7 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
     rows = []
     for each in queued:
         row = each.as_row()
-        _place(row, each.contact, numbers[each.contact.create_for_phone_number_id], now)
+        _set_number_and_time(row, each.contact, numbers[each.contact.create_for_phone_number_id], now)
         session_assignment.assign_rows([row], [], {each.contact.pk: each.contact}, now)
         _record_sent(each.contact, row)
         rows.append(row)
@@ -216,13 +216,13 @@ def _store_file(message: Message, file: SubmittedFile | SharedFile | None) -> No
 
 def _add_to_conversation(message: Message, contact: Contact, now: datetime) -> None:
     """Sets the message's number, time and session, and updates the contact. The message is not saved, the contact is."""
-    _place(message, contact, contact.create_for_phone_number, now)
+    _set_number_and_time(message, contact, contact.create_for_phone_number, now)
     session_assignment.assign_rows([message], [], {contact.pk: contact}, now)
     _record_sent(contact, message)
     contact.save(update_fields=CONTACT_COLUMNS)
 
 
-def _place(message: Message, contact: Contact, number: PhoneNumber, now: datetime) -> None:
+def _set_number_and_time(message: Message, contact: Contact, number: PhoneNumber, now: datetime) -> None:
     """Sets the message's number, addresses and time."""
     last = contact.last_message_timestamp
     message.contact = contact

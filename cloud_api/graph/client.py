@@ -50,7 +50,7 @@ class Graph:
     """The Graph API with one access token. Threads may share it and its connections.
 
     `url` and `version` are as configured, such as https://graph.facebook.com and v25.0. Raises ValueError for another kind of
-    address. Each call raises GraphError if Graph refused it or was not reached, and keeps the limits of `patience`.
+    address. Each call raises GraphError if Graph refused it or was not reached, and keeps `time_limits`.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Graph:
         token: str,
         app_secret: str = "",
         connections: Connections,
-        patience: TimeLimits | None = None,
+        time_limits: TimeLimits | None = None,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise ValueError("Graph's address begins with neither http:// nor https://.")
         self._url = url.rstrip("/")
         self._version = version
         self._connections = connections
-        self._patience = patience or TimeLimits()
+        self._time_limits = time_limits or TimeLimits()
         self._authorization = {"Authorization": f"Bearer {token}"}
         self._proof = {"appsecret_proof": appsecret_proof(app_secret, token)} if app_secret else {}
         self._secrets = (token, app_secret, *self._proof.values())
@@ -92,7 +92,7 @@ class Graph:
             body["context"] = {"message_id": reply_to}
         hidden = {*to.address.values(), *texts_of(message)}
         try:
-            answer = self._exchange("POST", _path(phone_number_id, "messages"), self._patience.send, content=body, hidden=hidden)
+            answer = self._exchange("POST", _path(phone_number_id, "messages"), self._time_limits.send, content=body, hidden=hidden)
         except NoResponse as broken:
             if broken.may_have_left:
                 raise OutcomeUnknown(str(broken)) from None
@@ -110,8 +110,8 @@ class Graph:
     def upload(self, phone_number_id: str, file: BinaryIO, *, name: str, mime_type: str) -> str:
         """Uploads a file and returns its media id. Meta keeps it for 30 days. `file` must support seek."""
         form = UploadForm(file, name=name, mime_type=mime_type)
-        path, patience = _path(phone_number_id, "media"), self._patience.transfer
-        answer = self._ask("POST", path, patience=patience, body=form, headers=form.headers)
+        path, timeout = _path(phone_number_id, "media"), self._time_limits.transfer
+        answer = self._ask("POST", path, timeout=timeout, body=form, headers=form.headers)
         return _text_of(answer, "id")
 
     def media(self, media_id: str, *, phone_number_id: str = "") -> Media:
@@ -132,7 +132,7 @@ class Graph:
         GraphError with HTTP status 404 if the URL has expired.
         """
         try:
-            with counted_call(), time_limit(self._patience.transfer, rest=self._patience.rest), self._file_at(url) as answer:
+            with counted_call(), time_limit(self._time_limits.transfer, rest=self._time_limits.rest), self._file_at(url) as answer:
                 return _write(answer, into, most)
         except NoResponse as broken:
             raise _as_error(broken) from None
@@ -187,7 +187,7 @@ class Graph:
         name, _mark, query = session.partition("?")  # the id contains Meta's signature of the session as a query
         headers = {"Authorization": f"OAuth {self._secrets[0]}", "file_offset": "0", "Content-Type": mime_type}
         options: dict[str, Any] = {"parameters": dict(parse_qsl(query)), "headers": headers, "body": content}
-        return _text_of(self._ask("POST", _path(name), patience=self._patience.transfer, **options), "h")
+        return _text_of(self._ask("POST", _path(name), timeout=self._time_limits.transfer, **options), "h")
 
     def account(self, waba_id: str) -> dict[str, Any]:
         """Returns name, review, health and owner of the account."""
@@ -221,10 +221,10 @@ class Graph:
             parameters["after"] = after
         raise GraphError(None, f"More than {MOST_PAGES} pages.")
 
-    def _ask(self, method: str, path: str, *, patience: float | None = None, **options: Any) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, *, timeout: float | None = None, **options: Any) -> dict[str, Any]:
         """Makes a request that may be repeated without harm."""
         try:
-            return self._exchange(method, path, patience or self._patience.call, **options)
+            return self._exchange(method, path, timeout or self._time_limits.call, **options)
         except NoResponse as broken:
             raise _as_error(broken) from None
 
@@ -232,7 +232,7 @@ class Graph:
         self,
         method: str,
         path: str,
-        patience: float,
+        timeout: float,
         *,
         parameters: Mapping[str, str] | None = None,
         content: Mapping[str, Any] | None = None,
@@ -249,7 +249,7 @@ class Graph:
         sent = body if content is None else json.dumps(content).encode()
         with (
             counted_call(),
-            time_limit(patience, rest=self._patience.rest),
+            time_limit(timeout, rest=self._time_limits.rest),
             self._connections.open_response(method, url, headers=all_headers, body=sent) as answer,
         ):
             return response_content(

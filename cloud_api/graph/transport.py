@@ -3,7 +3,7 @@ time never exceeds it.
 
 A context variable passes the call's limit to the sockets: each operation of a socket lasts at most as long as the call may. Two
 things are outside the limit: the DNS lookup, and a host with several addresses, each of which is tried for up to
-CONNECT_PATIENCE.
+CONNECT_TIMEOUT.
 """
 
 import io
@@ -26,7 +26,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 T = TypeVar("T")
 
-CONNECT_PATIENCE = 4.0
+CONNECT_TIMEOUT = 4.0
 CHUNK = 64 * 2**10
 HEADERS = {"User-Agent": "whatsapp-hub", "Accept-Encoding": "identity"}
 
@@ -148,7 +148,7 @@ class _TimedReader(io.RawIOBase):
 
 class _Connection(HTTPConnection):
     def connect(self) -> None:
-        self.timeout = min(CONNECT_PATIENCE, _call.get().left())
+        self.timeout = min(CONNECT_TIMEOUT, _call.get().left())
         super().connect()
         self.sock = cast(socket.socket, _TimedSocket(self.sock))
 

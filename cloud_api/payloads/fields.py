@@ -117,10 +117,10 @@ def seconds(value: Any) -> int | None:
     written = str(value).strip()
     if not _DIGITS.fullmatch(written):
         return None
-    moment = int(float(written))
-    if moment > LATEST:
-        moment //= 1000
-    return moment if EARLIEST <= moment <= LATEST else None
+    timestamp = int(float(written))
+    if timestamp > LATEST:
+        timestamp //= 1000
+    return timestamp if EARLIEST <= timestamp <= LATEST else None
 
 
 def person(value: Mapping[str, Any], *, wa_id: str, bsuid: str, parent: str = "") -> Person:

@@ -296,8 +296,8 @@ def _event(name: str) -> Read:
 
 
 def _account_item(context: BodyContext, obj: JsonObject, event: str) -> AccountEvent:
-    moment = seconds(obj.get("timestamp")) or context.time
-    return AccountEvent(**context.common(obj), event=event.lower()[:100], timestamp=moment)
+    timestamp = seconds(obj.get("timestamp")) or context.time
+    return AccountEvent(**context.common(obj), event=event.lower()[:100], timestamp=timestamp)
 
 
 def _account_event(context: BodyContext, value: JsonObject) -> Iterator[Item]:

@@ -165,8 +165,8 @@ def hasty(server, connections):
     return connected(server.url, connections, SHORT)
 
 
-def connected(url, connections, patience=None, *, token=TOKEN):
-    return Graph(url=url, version="v25.0", token=token, app_secret=APP_SECRET, connections=connections, patience=patience)
+def connected(url, connections, time_limits=None, *, token=TOKEN):
+    return Graph(url=url, version="v25.0", token=token, app_secret=APP_SECRET, connections=connections, time_limits=time_limits)
 
 
 def send(graph, to=TO, **more):
@@ -520,7 +520,11 @@ def test_a_slow_answer_within_the_limit_is_taken(server, graph) -> None:
 def test_a_server_that_does_not_read_is_left_at_the_limit() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, Connections() as connections:
         graph = Graph(
-            url=f"http://127.0.0.1:{listener.getsockname()[1]}", version="v1", token=TOKEN, connections=connections, patience=SHORT
+            url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            version="v1",
+            token=TOKEN,
+            connections=connections,
+            time_limits=SHORT,
         )
         began = time.monotonic()
         with pytest.raises(GraphError) as failed:

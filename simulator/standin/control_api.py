@@ -264,8 +264,8 @@ class ControlApi:
         message, arrived = self._platform.send_from_customer(
             number, _find_customer(request, number), said, at=at, base_url=request.base_url
         )
-        is_told = await arrived
-        return _message_fields(message) | {"delivered": is_told}
+        is_delivered = await arrived
+        return _message_fields(message) | {"delivered": is_delivered}
 
     async def _open_chat(self, request: Request, number: Number) -> Content:
         self._platform.open_chat(number, _find_customer(request, number))

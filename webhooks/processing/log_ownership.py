@@ -43,7 +43,7 @@ def store_owners(webhooks: Sequence[Webhook], owners: Owners) -> None:
         _move(Webhook.objects.all(), "pk__in", bodies)
 
 
-def publish_arrivals(
+def publish_activity(
     owners: Owners, items: Sequence[InboundItem[Item]], reasons: Sequence[HoldReason | None], router: Router
 ) -> None:
     """Publishes the revisions of all organizations concerned, and stores the activity of their numbers. Runs in a transaction of

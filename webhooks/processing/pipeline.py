@@ -53,7 +53,7 @@ from webhooks.processing.item_batches import (
     read_batches,
     within_budget,
 )
-from webhooks.processing.log_ownership import publish_arrivals, store_owners
+from webhooks.processing.log_ownership import publish_activity, store_owners
 from webhooks.processing.rebuild import is_rebuild_running
 from webhooks.processing.router import Cause, HoldReason, Router
 from webhooks.processing.tombstoned_items import leave_out_tombstoned
@@ -96,7 +96,7 @@ def apply_webhooks(lease: Lease) -> None:
         run_in_transaction(partial(_finish, lease, ended, progress))
         trace_applied(batches, reasons)
         owners = {batch.webhook.pk: progress.pop(batch.webhook.pk).owner for batch in ended}
-        publish_arrivals(owners, items, reasons, router)
+        publish_activity(owners, items, reasons, router)
         _observe_delays(ended)
     lease.give_back([webhook.pk for webhook in remaining])
 
@@ -115,7 +115,7 @@ def apply_held_items(lease: Lease) -> None:
         ended = [batch.webhook for batch in batches if batch.is_last]
         owners = {webhook.pk: progress[webhook.pk].owner for webhook in ended}
         run_in_transaction(partial(store_owners, ended, owners))
-        publish_arrivals(owners, items, reasons, router)
+        publish_activity(owners, items, reasons, router)
     lease.give_back([row.pk for row in rows.values() if row.webhook_id not in progress])
     missing = [row for row in rows.values() if row.webhook_id in progress]
     erased = [row.pk for row in missing if MARK in progress[row.webhook_id].webhook.json]

@@ -45,7 +45,7 @@ MAX_DUE = 4 * STEP
 after them, waits for some seconds only."""
 PAUSE = 0.05
 """Seconds between two looks at the due webhooks while other processes apply them."""
-TOLD_COLUMNS = {
+WEBHOOK_COLUMNS = {
     "name": "",
     "name_at": None,
     "name_since": None,
@@ -60,7 +60,7 @@ TIME_COLUMNS = (
     *("waiting_since", "last_customer_message_at", "last_question_at"),
     *("last_business_message_at", "last_message_timestamp"),
 )
-CLEARED_COLUMNS = TOLD_COLUMNS | UNREAD_COLUMNS | SESSION_COLUMNS | dict.fromkeys(TIME_COLUMNS)
+CLEARED_COLUMNS = WEBHOOK_COLUMNS | UNREAD_COLUMNS | SESSION_COLUMNS | dict.fromkeys(TIME_COLUMNS)
 """Columns of a contact that come from webhooks, apart from the identifiers."""
 
 

@@ -17,7 +17,7 @@ from bots.flows.turns.state import MAX_DEPTH, WAITING_STEPS
 WAITING_FOR_CUSTOMER = WAITING_STEPS["answer"]
 """Types of steps that wait for the customer. An AI that answers freely asks for one answer of the model at most before it does."""
 
-Place = TypeVar("Place", bound=Hashable)
+Node = TypeVar("Node", bound=Hashable)
 """A step, perhaps with what a path to it has passed."""
 
 CHOICES = {"branch": "cases", "ai_branch": "branches", "split": "shares"}
@@ -141,16 +141,16 @@ class Graph:
     def silent(self) -> frozenset[str]:
         """The steps to which a path leads after a time-out, without an answer since. It may lead into sub-flows and out of them."""
 
-        def following(place: tuple[str | None, str]) -> Iterator[tuple[str | None, str]]:
-            step_id, level = place
+        def following(node: tuple[str | None, str]) -> Iterator[tuple[str | None, str]]:
+            step_id, level = node
             if step_id is not None:
                 yield from ((edge.target, level) for edge in self.ways(step_id, Pause.TIMEOUT))
                 return
             for caller, outer in self.callers[level]:
                 yield from ((edge.target, outer) for edge in self.ways(caller))
 
-        places = [(step_id, level) for level, steps in self.levels.items() for step_id in steps]
-        late = [(edge.target, level) for step_id, level in places for edge in self.edges[step_id] if edge.pause == Pause.TIMEOUT]
+        nodes = [(step_id, level) for level, steps in self.levels.items() for step_id in steps]
+        late = [(edge.target, level) for step_id, level in nodes for edge in self.edges[step_id] if edge.pause == Pause.TIMEOUT]
         after = reached(late, following)
         return self.reachable_from((step_id for step_id, _level in after if step_id is not None), Pause.TIMEOUT)
 
@@ -175,15 +175,15 @@ class Graph:
         return depths.get(self.flow.start, 0)
 
 
-def reached(firsts: Iterable[Place], successors: Callable[[Place], Iterable[Place]]) -> frozenset[Place]:
-    """Returns the first places and all that follow them."""
+def reached(firsts: Iterable[Node], successors: Callable[[Node], Iterable[Node]]) -> frozenset[Node]:
+    """Returns the first nodes and all that follow them."""
     found = set(firsts)
     waiting = deque(found)
     while waiting:
-        for place in successors(waiting.popleft()):
-            if place not in found:
-                found.add(place)
-                waiting.append(place)
+        for node in successors(waiting.popleft()):
+            if node not in found:
+                found.add(node)
+                waiting.append(node)
     return frozenset(found)
 
 

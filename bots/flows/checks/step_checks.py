@@ -78,17 +78,17 @@ def _refusals(step: Step, field: str, message: Message) -> Iterator[Problem]:
 
 def _choice_problems(step: Step, field: str, message: Message) -> Iterator[Problem]:
     """Yields ids and titles that occur twice in a message. Titles that differ in case or accents are the same when typed."""
-    place = "buttons" if message["type"] == "buttons" else "rows"
+    choices_field = "buttons" if message["type"] == "buttons" else "rows"
     ids, titles, typed = set(), set(), set()
     for index, choice in enumerate(choices_of(message)):
         title = " ".join(choice["title"].split())
         values = {"name": choice["title"]}
         if choice["id"] in ids:
-            yield Problem("repeated_choice", step["id"], f"{field}.{place}.{index}.id", {"name": choice["id"]})
+            yield Problem("repeated_choice", step["id"], f"{field}.{choices_field}.{index}.id", {"name": choice["id"]})
         if title in titles:
-            yield Problem("repeated_title", step["id"], f"{field}.{place}.{index}.title", values)
+            yield Problem("repeated_title", step["id"], f"{field}.{choices_field}.{index}.title", values)
         elif plain(title) in typed:
-            yield Problem("similar_title", step["id"], f"{field}.{place}.{index}.title", values, blocks=False)
+            yield Problem("similar_title", step["id"], f"{field}.{choices_field}.{index}.title", values, blocks=False)
         ids.add(choice["id"])
         titles.add(title)
         typed.add(plain(title))
@@ -99,10 +99,10 @@ def _plain_texts(field: str, message: Message) -> Iterator[tuple[str, str]]:
     for name in ("button", "title", "url", "link", "filename", "name", "language"):
         if name in message:
             yield f"{field}.{name}", message[name]
-    place = "buttons" if message["type"] == "buttons" else "rows"
+    choices_field = "buttons" if message["type"] == "buttons" else "rows"
     for index, choice in enumerate(choices_of(message)):
         for name in ("id", "title", "description"):
-            yield f"{field}.{place}.{index}.{name}", choice.get(name, "")
+            yield f"{field}.{choices_field}.{index}.{name}", choice.get(name, "")
 
 
 def _link_problems(step: Step, field: str, message: Message) -> Iterator[Problem]:
