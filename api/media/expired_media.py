@@ -12,12 +12,23 @@ from jobs.transactions import in_transaction
 from organizations.storage import record_stored_file
 
 ROWS_AT_ONCE = 500
+MAX_STEPS = 4
+"""In one run of the chore, which runs each minute. A storage may need a request for each file."""
 
 
 def delete_expired_media() -> int:
-    """Deletes files that have expired, and returns their number. A file that a message has stays in the storage, and still counts
-    in the quota."""
-    now = timezone.now()
+    """A chore: deletes files that have expired, and returns their number. A file that a message has stays in the storage, and still
+    counts in the quota."""
+    total = 0
+    for _ in range(MAX_STEPS):
+        count = _delete_step(timezone.now())
+        total += count
+        if count < ROWS_AT_ONCE:
+            break
+    return total
+
+
+def _delete_step(now: datetime) -> int:
     expired = list(Media.objects.filter(expires_at__lte=now).order_by("expires_at")[:ROWS_AT_ONCE])
     if not expired:
         return 0

@@ -1,6 +1,7 @@
 """Removes old entries of the audit log. The chain keeps the position and the digest of the last one, so the rest can be
 verified."""
 
+import random
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
@@ -17,7 +18,7 @@ from organizations.models import DEFAULT_AUDIT_DAYS, AuditChain, AuditEntry, Org
 BATCH = 500
 """Entries of one transaction."""
 MAX_BATCHES = 40
-"""In one run. The next run continues."""
+"""In one run of the chore, which runs each minute."""
 
 
 @in_transaction
@@ -30,17 +31,22 @@ def set_audit_days(*, organization: Organization, days: int, by: User) -> None:
 
 
 def remove_old_entries() -> int:
-    """Removes entries that are older than their organization keeps them, and returns how many. A chore."""
+    """A chore: removes entries that are older than their organization keeps them, and returns how many. Organizations take turns,
+    so that none waits until another one has nothing left to remove."""
     days = dict(Organization.objects.values_list("pk", "audit_days"))
     first = AuditEntry.objects.filter(organization_id=OuterRef("pk"), sequence=OuterRef("removed") + 1)
-    oldest = AuditChain.objects.annotate(oldest=Subquery(first.values("create_in")[:1])).order_by("pk")
+    chains = AuditChain.objects.annotate(oldest=Subquery(first.values("create_in")[:1])).values_list("pk", "oldest")
+    now = timezone.now()
+    before = {pk: now - timedelta(days=days.get(pk, DEFAULT_AUDIT_DAYS)) for pk, _ in chains}
+    due = [pk for pk, oldest in chains if oldest is not None and oldest < before[pk]]
+    random.shuffle(due)
     total, batches = 0, 0
-    for organization_id, since in list(oldest.values_list("pk", "oldest")):
-        before = timezone.now() - timedelta(days=days.get(organization_id, DEFAULT_AUDIT_DAYS))
-        if since is None or since >= before:
-            continue
-        while batches < MAX_BATCHES and (count := run_in_transaction(partial(_remove_batch, organization_id, before))):
-            total, batches = total + count, batches + 1
+    while due and batches < MAX_BATCHES:
+        organization_id = due.pop(0)
+        count = run_in_transaction(partial(_remove_batch, organization_id, before[organization_id]))
+        total, batches = total + count, batches + 1
+        if count == BATCH:
+            due.append(organization_id)
     return total
 
 

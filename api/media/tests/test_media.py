@@ -117,6 +117,16 @@ def test_a_file_of_another_organization_or_kind_is_not_sent(api: ApiClient, path
     assert both.json()["errors"][0]["rule"] == "one_of"
 
 
+def test_more_expired_files_than_one_transaction_deletes_are_deleted_in_one_run(api: ApiClient, shop: Shop, monkeypatch) -> None:
+    monkeypatch.setattr("api.media.expired_media.ROWS_AT_ONCE", 1)
+    for _ in range(3):
+        api.upload("foto.png", png())
+    Media.objects.filter(kind="image").update(expires_at=timezone.now() - timedelta(hours=1))
+
+    assert delete_expired_media() == 3
+    assert not Media.objects.filter(kind="image").exists()
+
+
 def test_an_expired_file_is_deleted_and_messages_keep_theirs(api: ApiClient, path: str, shop: Shop) -> None:
     sent, unsent = (api.upload("foto.png", png()).json()["id"] for _ in range(2))
     message = api.post(path, {"kind": "image", "media": sent}, Idempotency_Key="1").json()["id"]

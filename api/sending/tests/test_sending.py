@@ -250,6 +250,15 @@ def test_a_replay_returns_the_message_although_it_could_not_be_sent_now(api: Api
     assert (refused.status_code, refused.json()["code"]) == (409, "template_not_sendable")
 
 
+def test_more_old_hashes_than_one_transaction_deletes_are_deleted_in_one_run(db, monkeypatch) -> None:
+    monkeypatch.setattr("api.sending.idempotency.ROWS_AT_ONCE", 2)
+    old = timezone.now() - LIFETIME - timedelta(hours=1)
+    SendRequest.objects.bulk_create(SendRequest(token=uuid.uuid4(), request_hash="1", create_in=old) for _ in range(7))
+
+    assert delete_old_requests() == 7
+    assert not SendRequest.objects.exists()
+
+
 def test_hashes_of_requests_are_deleted_after_a_month_and_messages_stay_protected(api: ApiClient, path: str) -> None:
     first = send(api, path, TEXT, "order 1")
     SendRequest.objects.update(create_in=timezone.now() - LIFETIME - timedelta(hours=1))

@@ -194,6 +194,20 @@ def test_unsealed_entries_are_not_removed(organization) -> None:
     assert remove_old_entries() == 2
 
 
+def test_an_organization_with_many_old_entries_does_not_delay_others(organization, monkeypatch) -> None:
+    others = [Organization.objects.create(organization_name=name) for name in ("Outra", "Terceira")]
+    record(organization, 8)
+    for other in others:
+        record(other)
+    _age(AuditEntry.objects.all(), days=731)
+    seal_entries()
+    monkeypatch.setattr("organizations.audit.retention.BATCH", 2)
+    monkeypatch.setattr("organizations.audit.retention.MAX_BATCHES", 3)
+
+    assert remove_old_entries() == 4
+    assert list(AuditEntry.objects.values_list("organization_id", flat=True).distinct()) == [organization.pk]
+
+
 def test_an_entry_removed_after_the_kept_ones_were_shortened_is_found(organization) -> None:
     record(organization, 5)
     _age(AuditEntry.objects.order_by("pk")[:2], days=731)
