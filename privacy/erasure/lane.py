@@ -9,6 +9,7 @@
     account_events   calls and other events
     deliveries       events for other systems, and their log
     other_rows       imports, exports, admin's log
+    unmatched        the list of statuses whose messages the hub does not know
     contacts         the contact and all that belongs to it
     finish           the row forgets the person
 
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[PersonToErase, int], dict[str, int] | None]] = {
     "account_events": leftovers.erase_account_events,
     "deliveries": leftovers.erase_event_deliveries,
     "other_rows": leftovers.erase_other_rows,
+    "unmatched": leftovers.erase_unmatched_statuses,
 }
 """Steps that consist of parts. Each call erases the next part, and returns None after the last one."""
 STEPS = ["withdraw", *PARTS, "contacts", "finish"]

@@ -18,6 +18,7 @@ from cloud_api.wa_ids import candidates
 from contacts.csv.import_queue import content_of
 from contacts.models import Contact, ContactImport
 from events.erasure import erase_deliveries
+from jobs.index_hints import read_by_index
 from jobs.transactions import run_in_transaction
 from organizations.models import AccountEvent, Organization
 from organizations.storage import record_stored_file
@@ -94,16 +95,26 @@ def erase_other_rows(person: PersonToErase, organization_id: int) -> dict[str, i
     delete_ended_files(organization_id)
     delete_exports(PersonExport.objects.filter(organization=organization_id, contact_id__in=person.contacts))
     run_in_transaction(partial(_erase_in_admin_log, person))
-    UnmatchedStatus.objects.filter(pk__in=_unmatched(person, organization_id)).delete()
     for pk in ContactImport.objects.filter(organization=organization_id).values_list("pk", flat=True):
         run_in_transaction(partial(_erase_in_import, person, pk))
     return None
 
 
-def _unmatched(person: PersonToErase, organization_id: int) -> list[int]:
-    rows = UnmatchedStatus.objects.filter(organization_id=organization_id, received_at__lte=person.until).values_list("pk", "wamid")
+def erase_unmatched_statuses(person: PersonToErase, organization_id: int) -> dict[str, int] | None:
+    """Erases statuses in the list of those whose messages the hub does not know. The cursor is the webhook and the id of the last
+    one: in this order, an index has them."""
+    webhook_id, last = map(int, person.cursor.split() or (0, 0))
+    after = Q(webhook_id__gte=webhook_id) & (Q(webhook_id__gt=webhook_id) | Q(pk__gt=last))
+    rows = UnmatchedStatus.objects.filter(after, organization_id=organization_id).order_by("webhook_id", "pk")
+    rows = read_by_index(rows, "unmatched_status_log")
+    statuses = list(rows.values_list("pk", "wamid", "webhook_id", "received_at")[:STEP])
+    if not statuses:
+        return None
     erased_person = person.erased_person(in_own_log=False)
-    return [pk for pk, wamid in rows.iterator() if _is_theirs(erased_person, wamid)]
+    theirs = [pk for pk, wamid, _, at in statuses if at <= person.until and _is_theirs(erased_person, wamid)]
+    run_in_transaction(UnmatchedStatus.objects.filter(pk__in=theirs).delete)
+    person.cursor = f"{statuses[-1][2]} {statuses[-1][0]}"
+    return {}
 
 
 def _erase_in_admin_log(person: PersonToErase) -> None:

@@ -17,7 +17,18 @@ from api.media.uploads import sendable_file, store_media
 from chats.exports.export_lane import LANE as EXPORTS
 from chats.exports.services import ExportRequest, start_export
 from chats.media.submitted_files import read_submitted_file
-from chats.models import Attachment, Export, ExportPart, ExportProblem, Message, MessageStatus, Origin, QueuedMessage, StatusEvent
+from chats.models import (
+    Attachment,
+    Export,
+    ExportPart,
+    ExportProblem,
+    Message,
+    MessageStatus,
+    Origin,
+    QueuedMessage,
+    StatusEvent,
+    UnmatchedStatus,
+)
 from chats.outbox.message_queue import queue_message
 from chats.text_search.results import find_texts
 from chats.text_search.words import SearchQuery
@@ -29,7 +40,7 @@ from organizations.models import PhoneNumber, Role
 from organizations.storage import storage_used
 from privacy.erasure.lane import LANE
 from privacy.erasure.requests import AlreadyErasing, request_erasure
-from privacy.erasure.tests.person import OTHER, PHONE, VALUES, inbound, status, store_person
+from privacy.erasure.tests.person import OTHER, PHONE, VALUES, inbound, status, store_person, wamid_of
 from privacy.models import Erasure
 from privacy.tests.search import traces
 from webhooks.models import HeldItem, Webhook
@@ -83,6 +94,21 @@ def test_nothing_of_the_person_is_left_and_a_rebuild_brings_nothing_back(contact
     assert after["contact"] == before["contact"]
     assert set(Webhook.objects.values_list("state", flat=True)) <= {"done", "dead"}
     assert all(row.size == len(row.body) for row in Webhook.objects.all())
+
+
+def test_the_list_of_unknown_messages_is_erased_in_steps(contact, monkeypatch) -> None:
+    monkeypatch.setattr("privacy.erasure.leftovers.STEP", 2)
+    theirs, other = wamid_of(PHONE, 50), wamid_of(OTHER, 50)
+    row = UnmatchedStatus.objects.values("phone_number", "organization_id", "webhook_id").first()
+    columns = {"phone_number_id": row["phone_number"], "organization_id": row["organization_id"], "received_at": timezone.now()}
+    UnmatchedStatus.objects.bulk_create(
+        UnmatchedStatus(wamid=wamid, webhook_id=row["webhook_id"] + index // 4, **columns)
+        for index, wamid in enumerate([theirs, other] * 5)
+    )
+    erase(contact)
+    run_erasures()
+    assert set(UnmatchedStatus.objects.values_list("wamid", flat=True)) == {other}
+    assert UnmatchedStatus.objects.count() == 5
 
 
 def test_from_the_request_on_nobody_finds_the_person(contact) -> None:
