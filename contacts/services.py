@@ -36,6 +36,8 @@ LABEL_SEPARATORS = re.compile(r"[,;|]")
 CONTROL_CHARACTERS = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
 """Control characters that text files do not contain. Forms refuse NUL."""
 GivenLabel: Any = Contact.labels.through
+TAKEN_AT_ONCE = 10_000
+"""Contacts from which one transaction takes a label that is deleted."""
 
 
 class InvalidInput(ValueError):
@@ -262,7 +264,11 @@ def save_named_row(
 
 
 def delete_label(*, label: Label) -> None:
-    """Deletes the label, also from the contacts that have it."""
+    """Deletes the label, also from the contacts that have it: first from most of them, which may be millions, in many
+    transactions."""
+    given = GivenLabel.objects.filter(label=label.pk)
+    while len(rows := list(given.values_list("pk", flat=True)[:TAKEN_AT_ONCE])) == TAKEN_AT_ONCE:
+        run_in_transaction(GivenLabel.objects.filter(pk__in=rows).delete)
 
     def write() -> None:
         Label.objects.filter(pk=label.pk).delete()

@@ -45,6 +45,17 @@ def test_a_label_is_made_changed_and_deleted(padaria, admin, add_contact):
     assert current_revisions([padaria.pk]) == {padaria.pk: 3}
 
 
+def test_a_label_of_many_contacts_is_taken_in_steps(padaria, admin, add_contact, monkeypatch):
+    monkeypatch.setattr("contacts.services.TAKEN_AT_ONCE", 2)
+    label = Label.objects.create(organization=padaria, name="VIP")
+    for index in range(5):
+        add_contact(index).labels.add(label)
+    with CaptureQueriesContext(connection) as queries:
+        admin.post(reverse("label_delete", args=[padaria.pk, label.pk]))
+    deleted = [each["sql"] for each in queries if each["sql"].startswith("DELETE") and "contact_label_given" in each["sql"]]
+    assert (len(deleted), Label.objects.count()) == (3, 0)
+
+
 @pytest.mark.parametrize("name", ["vip", "VIP", " Vip ", "víp", "VIP\t"])
 def test_a_name_is_one_label_whatever_its_case_accents_and_spaces(padaria, admin, name):
     make(admin, padaria, "VIP")
