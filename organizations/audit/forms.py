@@ -31,8 +31,9 @@ class AuditFilterForm(forms.Form):
 
     def __init__(self, *args: Any, organization: Organization, **options: Any) -> None:
         super().__init__(*args, **options)
-        members = Membership.objects.filter(organization=organization).select_related("user").order_by("user__name", "user__email")
-        people = [(f"person:{each.user_id}", each.user.name or each.user.email) for each in members]
+        members = Membership.objects.filter(organization=organization).order_by("user__name", "user__email")
+        names = members.values_list("user_id", "user__name", "user__email")  # no objects: there may be thousands
+        people = [(f"person:{user_id}", name or email) for user_id, name, email in names]
         who: Any = self.fields["who"]
         who.choices = [("", _("All")), (_("Members"), people), (_("Others"), ActorKind.choices)]
 

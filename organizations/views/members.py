@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -11,9 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from organizations.members import memberships
 from organizations.members.forms import InviteForm, RoleForm
-from organizations.members.invitations import is_backed
+from organizations.members.invitations import backed_invitations
 from organizations.models import Invitation, Membership, Role
 from organizations.permissions import Access, for_admins
+
+MAX_SHOWN = 100
+"""Members, and invitations, on the page. The search finds others."""
 
 
 @for_admins
@@ -23,16 +27,23 @@ def members(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def members_page(request: HttpRequest, access: Access, *, form: InviteForm, link: str = "", sent: bool = True) -> HttpResponse:
-    """Shows the members and the invitations. `link` is the link of an invitation that was just issued, which is shown only now."""
+    """Shows the members and the invitations that match the search, up to `MAX_SHOWN` of each. `link` is the link of an invitation
+    that was just issued, which is shown only now."""
     now = timezone.now()
+    search = " ".join(request.GET.get("q", "").split())[:100]
     rows = Membership.objects.filter(organization=access.organization).select_related("user").order_by("user__name", "user__email")
-    invitations = Invitation.objects.filter(organization=access.organization, accepted_at=None).select_related("invited_by")
+    invitations = Invitation.objects.filter(organization=access.organization, accepted_at=None).order_by("email")
+    if search:
+        rows = rows.filter(Q(user__name__icontains=search) | Q(user__email__icontains=search))
+        invitations = invitations.filter(email__icontains=search)
+    members, invited = list(rows[: MAX_SHOWN + 1]), list(invitations.select_related("invited_by")[: MAX_SHOWN + 1])
+    backed = backed_invitations(each for each in invited if each.expires_at > now)
     context = {
-        "members": [(member, access.may_change(member)) for member in rows],
-        "invitations": [
-            (each, access.may_give(Role(each.role)), each.expires_at > now and is_backed(each))
-            for each in invitations.order_by("email")
-        ],
+        "members": [(member, access.may_change(member)) for member in members[:MAX_SHOWN]],
+        "invitations": [(each, access.may_give(Role(each.role)), each in backed) for each in invited[:MAX_SHOWN]],
+        "search": search,
+        "shown": MAX_SHOWN,
+        "has_more": max(len(members), len(invited)) > MAX_SHOWN,
         "roles": [role for role in Role if access.may_give(role)],
     }
     context |= {"form": form, "link": link, "sent": sent, "section": "settings", "part": "members"}

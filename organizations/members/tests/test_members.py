@@ -1,15 +1,18 @@
 """The members page, and who may change members."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from conftest import html_of
 from organizations.members import memberships
-from organizations.models import Membership, Organization, Role, User
+from organizations.models import Invitation, Membership, Organization, Role, User
 from organizations.tests.people import access_of, browser, member, outsider
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +57,26 @@ def test_only_admins_and_creators_see_the_members(aroeira, clara, adao, ulla):
     assert ulla[1].get(page(aroeira)).status_code == 403
     assert outsider().get(page(aroeira)).status_code == 404
     assert Client().get(page(aroeira))["Location"].startswith("/accounts/login/")
+
+
+def test_of_many_members_and_invitations_the_first_are_shown_and_others_found(aroeira, clara):
+    users = User.objects.bulk_create(User(email=f"u{index:03}@example.com", name=f"Pessoa {index:03}") for index in range(130))
+    Membership.objects.bulk_create(Membership(organization=aroeira, user=each, role=Role.USER) for each in users)
+    (issuer, creator), later = clara, timezone.now() + timedelta(days=3)
+    Invitation.objects.bulk_create(
+        Invitation(
+            organization=aroeira, email=f"i{index:03}@example.com", token_digest=str(index), invited_by=issuer, expires_at=later
+        )
+        for index in range(130)
+    )
+    with CaptureQueriesContext(connection) as queries:
+        first = html_of(creator.get(page(aroeira)))
+    assert len(queries) < 20
+    assert first.count("data-member=") == 100
+    assert ("The first 100 are shown." in first, "i099@example.com" in first, "i100@example.com" in first) == (True, True, False)
+    for search, found in (("pessoa 129", "u129@example.com"), ("U128@", "Pessoa 128"), ("i128", "i128@example.com")):
+        shown = html_of(creator.get(page(aroeira), {"q": search}))
+        assert (found in shown, shown.count("data-member=") <= 1) == (True, True)
 
 
 def test_a_creator_makes_an_administrator_who_may_manage_at_once(aroeira, clara, ulla):
