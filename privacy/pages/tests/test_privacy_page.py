@@ -131,8 +131,14 @@ def test_the_page_warns_if_webhooks_outlive_the_messages_in_them(address, admin)
 
 
 def test_the_page_makes_a_bounded_number_of_queries(
-    numbers, address, admin, django_assert_max_num_queries: Callable[[int], Any]
+    organization, numbers, address, admin, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
+    PhoneNumber.objects.bulk_create(
+        PhoneNumber(
+            organization=organization, phone_number_id=f"id{index}", wa_id=f"5561{index}", webhook_verify_token_digest=str(index)
+        )
+        for index in range(50)
+    )
     with django_assert_max_num_queries(40):
         admin.get(address)
 
