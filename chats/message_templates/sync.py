@@ -33,6 +33,8 @@ MAX_ACCOUNTS = 10
 """Accounts that one run of the chore syncs."""
 MAX_RUN_SECONDS = 10.0
 """A run of the chore begins no further account after this time, because a worker that stops waits for its chores."""
+ROWS_AT_ONCE = 100
+"""Templates of one statement. Each may have tens of kilobytes, and servers refuse statements of more than 16 MiB."""
 COLUMNS = ("template_id", "category", "status", "quality", "reason", "parameter_format", "components")
 SYNC_MEMORY = 30 * 24 * 3600
 """Seconds for which the cache keeps the result of an account's last sync."""
@@ -176,8 +178,8 @@ def _store(account: Account, listed: Mapping[TemplateKey, MessageTemplate], star
     changed = [row for row, described in matched if _update(row, described)]
     for row in new:
         row.reported_at = started_at
-    MessageTemplate.objects.bulk_create(new)
-    MessageTemplate.objects.bulk_update(changed, COLUMNS)
+    MessageTemplate.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
+    MessageTemplate.objects.bulk_update(changed, COLUMNS, batch_size=ROWS_AT_ONCE)
     MessageTemplate.objects.filter(pk__in=[row.pk for row, _ in matched]).update(reported_at=started_at)
     MessageTemplate.objects.filter(pk__in=deleted).delete()
     changes = SyncChanges(len(listed), len(new), len(changed), len(deleted))

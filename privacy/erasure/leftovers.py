@@ -106,8 +106,8 @@ def erase_unmatched_statuses(person: PersonToErase, organization_id: int) -> dic
     webhook_id, last = map(int, person.cursor.split() or (0, 0))
     after = Q(webhook_id__gte=webhook_id) & (Q(webhook_id__gt=webhook_id) | Q(pk__gt=last))
     rows = UnmatchedStatus.objects.filter(after, organization_id=organization_id).order_by("webhook_id", "pk")
-    rows = read_by_index(rows, "unmatched_status_log")
-    statuses = list(rows.values_list("pk", "wamid", "webhook_id", "received_at")[:STEP])
+    in_order = read_by_index(rows, "unmatched_status_log")
+    statuses = list(in_order.values_list("pk", "wamid", "webhook_id", "received_at")[:STEP])
     if not statuses:
         return None
     erased_person = person.erased_person(in_own_log=False)

@@ -9,10 +9,20 @@ import pytest
 import time_machine
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chats.message_templates.accounts import Account, NoUsableNumber
-from chats.message_templates.sync import MAX_ACCOUNTS, SYNC_INTERVAL, last_sync, request_sync, sync_due_templates, sync_templates
+from chats.message_templates.sync import (
+    MAX_ACCOUNTS,
+    SYNC_INTERVAL,
+    SyncChanges,
+    last_sync,
+    request_sync,
+    sync_due_templates,
+    sync_templates,
+)
 from chats.message_templates.tests.account_at_meta import AccountAtMeta, account_at_meta, listed_template
 from chats.models import MessageTemplate
 from cloud_api.graph import GraphError
@@ -81,6 +91,16 @@ def test_a_sync_updates_and_deletes_and_publishes_only_changes(meta: AccountAtMe
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):
         assert sync_templates(account).rows == 0
     assert current_revisions([account.organization_id]) == before
+
+
+def test_no_statement_grows_with_the_number_of_templates(meta: AccountAtMeta, account: Account, monkeypatch: Any) -> None:
+    monkeypatch.setattr("chats.message_templates.sync.ROWS_AT_ONCE", 2)
+    for word, changes in (("INSERT INTO", SyncChanges(5, new=5)), ("CASE", SyncChanges(5, changed=5))):
+        meta.templates = [listed_template(f"modelo_{index}", category=f"{word} {index}") for index in range(5)]
+        with CaptureQueriesContext(connection) as queries, time_machine.travel(timezone.now() + timedelta(minutes=changes.changed)):
+            assert sync_templates(account) == changes
+        written = [each["sql"] for each in queries if word in each["sql"] and "chat_message_template" in each["sql"]]
+        assert len(written) == 3
 
 
 def test_nothing_is_deleted_when_the_list_is_incomplete(meta: AccountAtMeta, account: Account) -> None:

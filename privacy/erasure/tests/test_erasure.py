@@ -99,10 +99,10 @@ def test_nothing_of_the_person_is_left_and_a_rebuild_brings_nothing_back(contact
 def test_the_list_of_unknown_messages_is_erased_in_steps(contact, monkeypatch) -> None:
     monkeypatch.setattr("privacy.erasure.leftovers.STEP", 2)
     theirs, other = wamid_of(PHONE, 50), wamid_of(OTHER, 50)
-    row = UnmatchedStatus.objects.values("phone_number", "organization_id", "webhook_id").first()
-    columns = {"phone_number_id": row["phone_number"], "organization_id": row["organization_id"], "received_at": timezone.now()}
+    row = UnmatchedStatus.objects.earliest("pk")
+    columns = {"phone_number": row.phone_number, "organization_id": row.organization_id, "received_at": timezone.now()}
     UnmatchedStatus.objects.bulk_create(
-        UnmatchedStatus(wamid=wamid, webhook_id=row["webhook_id"] + index // 4, **columns)
+        UnmatchedStatus(wamid=wamid, webhook_id=row.webhook_id + index // 4, **columns)
         for index, wamid in enumerate([theirs, other] * 5)
     )
     erase(contact)
