@@ -107,13 +107,25 @@ def database(name: str, character_set: str, statement: str = "SELECT 1") -> Iter
 @pytest.mark.database
 @pytest.mark.django_db
 @pytest.mark.parametrize("character_set", ["latin1", "utf8mb3"])
-def test_a_database_whose_character_set_has_no_emoji_is_refused(character_set: str, tmp_path) -> None:
+def test_a_database_with_tables_whose_character_set_has_no_emoji_is_refused(character_set: str, tmp_path) -> None:
     name = f"{connection.settings_dict['NAME']}_{character_set}"
-    with database(name, character_set) as url:
+    with database(name, character_set, f"CREATE TABLE {name}.orders (id int)") as url:
         told = prepare(url, tmp_path)
     assert told.returncode == 1
     assert f"ALTER DATABASE `{name}` CHARACTER SET utf8mb4;" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+@mysql_only
+@pytest.mark.database
+@pytest.mark.django_db
+def test_an_empty_database_gets_a_character_set_with_emoji(tmp_path) -> None:
+    name = f"{connection.settings_dict['NAME']}_plain"
+    with database(name, "latin1") as url, connection.cursor() as cursor:
+        told = prepare(url, tmp_path)
+        columns = "information_schema.columns WHERE table_schema = %s AND table_name = 'contacts' AND column_name = 'name'"
+        cursor.execute(f"SELECT character_set_name FROM {columns}", [name])
+        assert (told.returncode, cursor.fetchone()) == (0, ("utf8mb4",)), told.stderr
 
 
 @mysql_only

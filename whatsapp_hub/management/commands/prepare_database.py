@@ -33,7 +33,7 @@ class Command(BaseCommand):
                 require_readable_secrets()
         except UnreadableSecrets as failure:
             raise CommandError(str(failure)) from None
-        _require_character_set()
+        _set_character_set()
         with _migration_lock():
             executor = MigrationExecutor(connection)
             unapplied = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -55,19 +55,21 @@ def _connect_or_create() -> bool:
     return False
 
 
-def _require_character_set() -> None:
-    """Raises CommandError if new tables would have a character set without emoji: webhooks with them could not be stored."""
+def _set_character_set() -> None:
+    """Gives a database without tables a character set with emoji: webhooks with them could not be stored. Raises CommandError if
+    there are tables, because they keep theirs."""
     if connection.vendor != "mysql":
         return
+    name = connection.settings_dict["NAME"]
+    statement = f"ALTER DATABASE {connection.ops.quote_name(name)} CHARACTER SET {CHARACTER_SET}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT @@character_set_database")
         (found,) = cursor.fetchone()
-    if found != CHARACTER_SET:
-        name = connection.settings_dict["NAME"]
-        raise CommandError(
-            f"the database {name} has the character set {found}, which has no emoji. Run:\n"
-            f"  ALTER DATABASE {connection.ops.quote_name(name)} CHARACTER SET {CHARACTER_SET};"
-        )
+        if found == CHARACTER_SET:
+            return
+        if connection.introspection.table_names(cursor):
+            raise CommandError(f"the database {name} has the character set {found}, which has no emoji. Run:\n  {statement};")
+        cursor.execute(statement)
 
 
 @contextmanager
