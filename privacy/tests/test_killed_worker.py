@@ -58,11 +58,8 @@ def contact(hub: Any, numbers: Any, settings: Any, tmp_path: Path, user: User) -
 @contextmanager
 def killed_worker(directory: Path, lane: str) -> Iterator[None]:
     """Runs the lane in a process of its own, and kills it at the end."""
-    worker = WorkerProcess(NO_GRAPH, directory, lanes=lane)
-    try:
+    with WorkerProcess(NO_GRAPH, directory, lanes=lane):
         yield
-    finally:
-        worker.kill()
 
 
 def end_leases(model: Any) -> None:

@@ -91,11 +91,8 @@ def answers() -> Any:
 @contextmanager
 def running_worker(directory: Path) -> Iterator[None]:
     """Runs the lanes from webhooks to turns in a process of their own, and kills it at the end."""
-    worker = WorkerProcess(NO_GRAPH, directory, lanes="webhooks,bots,bot-timers")
-    try:
+    with WorkerProcess(NO_GRAPH, directory, lanes="webhooks,bots,bot-timers"):
         yield
-    finally:
-        worker.kill()
 
 
 def end_leases() -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import pytest
 from django.conf import settings as site
@@ -49,6 +50,13 @@ class WorkerProcess:
         else:
             self._processes = [start_process(["manage.py", "worker", "--lanes", lanes], environment)]
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A worker that outlives a failed test would meet the next ones."""
+        self.kill()
+
     def kill(self) -> None:
         self._send(signal.SIGKILL)
         self._wait()
@@ -67,7 +75,8 @@ class WorkerProcess:
 
     def _send(self, number: signal.Signals) -> None:
         for process in self._processes:
-            os.killpg(process.pid, number)
+            if process.poll() is None:
+                os.killpg(process.pid, number)
 
     def _wait(self) -> None:
         for process in self._processes:
@@ -83,9 +92,8 @@ def test_a_worker_killed_between_accepted_and_stored_leaves_one_uncertain_messag
 ) -> None:
     meta.fault("no_answer", times=1)
     message = write(joelma, "Oi")
-    worker = WorkerProcess(meta.url, tmp_path)
-    wait_for(meta.sent)
-    worker.kill()
+    with WorkerProcess(meta.url, tmp_path):
+        wait_for(meta.sent)
 
     end_leases()
     apply_all()
@@ -102,10 +110,9 @@ def test_however_often_it_is_killed_every_message_is_sent_once_or_uncertain(
     written = [write(contact, f"{contact.pk}/{index}") for index in range(6) for contact in everybody]
     for pause in PAUSES:
         before = len(meta.sent())
-        worker = WorkerProcess(meta.url, tmp_path)
-        wait_for(partial(_has_gone_on, meta, before))
-        time.sleep(pause)
-        worker.kill()
+        with WorkerProcess(meta.url, tmp_path):
+            wait_for(partial(_has_gone_on, meta, before))
+            time.sleep(pause)
         end_leases()
     apply_all()
 
@@ -124,9 +131,9 @@ def test_a_worker_that_is_stopped_leaves_nothing_uncertain(
     meta.fault("slow", times=None, seconds=0.4)
     everybody = people(30)
     written = [write(contact, f"{contact.pk}/{index}") for index in range(3) for contact in everybody]
-    worker = WorkerProcess(meta.url, tmp_path)
-    wait_for(meta.sent)
-    worker.stop()
+    with WorkerProcess(meta.url, tmp_path) as worker:
+        wait_for(meta.sent)
+        worker.stop()
 
     found = Message.objects.in_bulk([message.pk for message in written])
     sent = {each["callback_data"] for each in meta.sent()}
@@ -139,17 +146,17 @@ def test_a_worker_that_is_stopped_leaves_nothing_uncertain(
 def test_a_worker_that_is_suspended_renews_nothing_and_sends_nothing_twice(meta: Meta, joelma: Contact, tmp_path: Path) -> None:
     meta.fault("slow", times=1, seconds=1.0)
     message = write(joelma, "Oi")
-    worker = WorkerProcess(meta.url, tmp_path)
-    wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENDING)
-    worker.suspend()
-    end_leases()
-    apply_all()
-    message.refresh_from_db()
-    assert message.message_status == MessageStatus.UNCERTAIN
+    with WorkerProcess(meta.url, tmp_path) as worker:
+        wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENDING)
+        worker.suspend()
+        end_leases()
+        apply_all()
+        message.refresh_from_db()
+        assert message.message_status == MessageStatus.UNCERTAIN
 
-    worker.resume()
-    wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENT)  # its answer still counts
-    worker.stop()
+        worker.resume()
+        wait_for(lambda: Message.objects.get(pk=message.pk).message_status == MessageStatus.SENT)  # its answer still counts
+        worker.stop()
     assert len(meta.sent()) == 1
 
 
@@ -157,9 +164,12 @@ def test_a_worker_that_is_suspended_renews_nothing_and_sends_nothing_twice(meta:
 def test_workers_of_both_engines_send_each_message_once(meta: Meta, people: Callable[..., list[Contact]], tmp_path: Path) -> None:
     everybody = people(10)
     written = [write(contact, f"{contact.pk}/{index}") for index in range(8) for contact in everybody]
-    workers = [WorkerProcess(meta.url, tmp_path, engine=engine) for engine in ("celery", "database")]
-    wait_for(lambda: not QueuedMessage.objects.exists(), seconds=60.0)
-    for worker in workers:
-        worker.stop()
+    with (
+        WorkerProcess(meta.url, tmp_path, engine="celery") as celery,
+        WorkerProcess(meta.url, tmp_path, engine="database") as built_in,
+    ):
+        wait_for(lambda: not QueuedMessage.objects.exists())
+        celery.stop()
+        built_in.stop()
     sent = Counter(each["callback_data"] for each in meta.sent())
     assert sent == dict.fromkeys((message.callback_data for message in written), 1)

@@ -44,10 +44,9 @@ def test_events_arrive_in_order_however_often_the_worker_is_killed(
         lane.drain(lambda: False)
     for pause in PAUSES:
         before = len(receiver.bodies)
-        worker = WorkerProcess(NO_GRAPH, tmp_path, lanes="events")
-        wait_for(partial(has_more, receiver, before), seconds=60.0)
-        time.sleep(pause)
-        worker.kill()
+        with WorkerProcess(NO_GRAPH, tmp_path, lanes="events"):
+            wait_for(partial(has_more, receiver, before))
+            time.sleep(pause)
         EventQueue.objects.filter(state="due").update(due_at=timezone.now() - timedelta(seconds=1))
     apply_all()
 
