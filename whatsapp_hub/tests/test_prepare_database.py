@@ -38,17 +38,17 @@ def test_a_new_file_gets_its_tables_and_the_second_run_changes_nothing(tmp_path)
 
 
 def test_a_file_that_cannot_be_created_is_named_without_a_traceback(tmp_path) -> None:
-    told = prepare(f"sqlite:///{tmp_path}/nowhere/hub.sqlite3", tmp_path)
-    assert told.returncode == 1
-    assert f"the database file {tmp_path}/nowhere/hub.sqlite3 cannot be used" in told.stderr
-    assert "Traceback" not in told.stderr
+    result = prepare(f"sqlite:///{tmp_path}/nowhere/hub.sqlite3", tmp_path)
+    assert result.returncode == 1
+    assert f"the database file {tmp_path}/nowhere/hub.sqlite3 cannot be used" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_up_to_date_stays_as_it_is() -> None:
-    told = StringIO()
-    call_command("prepare_database", stdout=told)
-    assert told.getvalue() == ""
+    result = StringIO()
+    call_command("prepare_database", stdout=result)
+    assert result.getvalue() == ""
     connection.ensure_connection()
 
 
@@ -64,10 +64,10 @@ mysql_only = pytest.mark.skipif(connection.vendor != "mysql", reason="asks a MyS
 def test_a_server_that_denies_access_is_explained_without_a_traceback(tmp_path, user, port, words) -> None:
     known = connection.settings_dict
     login = user or f"{known['USER']}:{known['PASSWORD']}"
-    told = prepare(f"mysql://{login}@{known['HOST']}:{port or known['PORT']}/hub_nowhere", tmp_path)
-    assert told.returncode == 1
-    assert [word for word in words if word not in told.stderr] == []
-    assert "Traceback" not in told.stderr
+    result = prepare(f"mysql://{login}@{known['HOST']}:{port or known['PORT']}/hub_nowhere", tmp_path)
+    assert result.returncode == 1
+    assert [word for word in words if word not in result.stderr] == []
+    assert "Traceback" not in result.stderr
 
 
 def url_of(name: str) -> str:
@@ -83,9 +83,9 @@ def test_a_database_that_is_missing_is_created(tmp_path) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")
         try:
-            told = prepare(url, tmp_path)
-            assert told.returncode == 0, told.stderr
-            assert f"created the database {name}" in told.stdout
+            result = prepare(url, tmp_path)
+            assert result.returncode == 0, result.stderr
+            assert f"created the database {name}" in result.stdout
             cursor.execute(f"SELECT COUNT(*) FROM {name}.chat_session_message")
         finally:
             cursor.execute(f"DROP DATABASE IF EXISTS {name}")
@@ -110,10 +110,10 @@ def database(name: str, character_set: str, statement: str = "SELECT 1") -> Iter
 def test_a_database_with_tables_whose_character_set_has_no_emoji_is_refused(character_set: str, tmp_path) -> None:
     name = f"{connection.settings_dict['NAME']}_{character_set}"
     with database(name, character_set, f"CREATE TABLE {name}.orders (id int)") as url:
-        told = prepare(url, tmp_path)
-    assert told.returncode == 1
-    assert f"ALTER DATABASE `{name}` CHARACTER SET utf8mb4;" in told.stderr
-    assert "Traceback" not in told.stderr
+        result = prepare(url, tmp_path)
+    assert result.returncode == 1
+    assert f"ALTER DATABASE `{name}` CHARACTER SET utf8mb4;" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @mysql_only
@@ -122,10 +122,10 @@ def test_a_database_with_tables_whose_character_set_has_no_emoji_is_refused(char
 def test_an_empty_database_gets_a_character_set_with_emoji(tmp_path) -> None:
     name = f"{connection.settings_dict['NAME']}_plain"
     with database(name, "latin1") as url, connection.cursor() as cursor:
-        told = prepare(url, tmp_path)
+        result = prepare(url, tmp_path)
         columns = "information_schema.columns WHERE table_schema = %s AND table_name = 'contacts' AND column_name = 'name'"
         cursor.execute(f"SELECT character_set_name FROM {columns}", [name])
-        assert (told.returncode, cursor.fetchone()) == (0, ("utf8mb4",)), told.stderr
+        assert (result.returncode, cursor.fetchone()) == (0, ("utf8mb4",)), result.stderr
 
 
 @mysql_only
@@ -134,7 +134,7 @@ def test_an_empty_database_gets_a_character_set_with_emoji(tmp_path) -> None:
 def test_a_migration_that_was_interrupted_is_explained(tmp_path) -> None:
     name = f"{connection.settings_dict['NAME']}_half"
     with database(name, "utf8mb4", f"CREATE TABLE {name}.django_content_type (id int)") as url:
-        told = prepare(url, tmp_path)
-    assert told.returncode == 1
-    assert "'django_content_type' already exists). It seems that it was interrupted" in told.stderr
-    assert "Traceback" not in told.stderr
+        result = prepare(url, tmp_path)
+    assert result.returncode == 1
+    assert "'django_content_type' already exists). It seems that it was interrupted" in result.stderr
+    assert "Traceback" not in result.stderr
