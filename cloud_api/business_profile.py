@@ -12,11 +12,11 @@ from cloud_api.limits import InvalidMessage, check_count, check_text
 from cloud_api.payloads.texts import text
 
 PROFILE_FIELDS = "about,address,description,email,profile_picture_url,websites,vertical"
-LONGEST = {"about": 139, "address": 256, "description": 512, "email": 128}
-LONGEST_WEBSITE = 256
-MOST_WEBSITES = 2
+LENGTHS = {"about": 139, "address": 256, "description": 512, "email": 128}
+MAX_WEBSITE_LENGTH = 256
+MAX_WEBSITES = 2
 PICTURE_TYPES = ("image/jpeg", "image/png")
-MOST_PICTURE = 5 * 2**20
+MAX_PICTURE = 5 * 2**20
 """In bytes."""
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -82,7 +82,7 @@ def profile_of(answer: Mapping[str, Any]) -> BusinessProfile:
 
 def check_profile(changes: Mapping[str, Any]) -> None:
     """Checks the changes of a profile before Graph gets them. Raises InvalidMessage, with `field` as the API names it."""
-    for name, most in LONGEST.items():
+    for name, most in LENGTHS.items():
         if name in changes:
             check_text(name, changes[name], most, required=name == "about")
     if changes.get("email") and not _EMAIL.fullmatch(changes["email"]):
@@ -91,7 +91,7 @@ def check_profile(changes: Mapping[str, Any]) -> None:
         raise InvalidMessage("vertical", _("WhatsApp does not know this kind of business."))
     websites = changes.get("websites") or []
     if websites:
-        check_count("websites", websites, MOST_WEBSITES)
+        check_count("websites", websites, MAX_WEBSITES)
     for each in websites:
-        if not check_text("websites", each, LONGEST_WEBSITE).startswith(("https://", "http://")):
+        if not check_text("websites", each, MAX_WEBSITE_LENGTH).startswith(("https://", "http://")):
             raise InvalidMessage("websites", _("An address begins with https:// or http://."))

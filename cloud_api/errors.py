@@ -207,7 +207,7 @@ UNKNOWN = ErrorMeaning(_("WhatsApp could not deliver it."), D)
 
 GENERIC_CODES = {0, 1, 100, 131000, 131008, 131009, 135000}
 """Known codes that only say that something is wrong. Meta's own words have the reason."""
-LONGEST_REASON = 1000
+MAX_REASON_LENGTH = 1000
 """Characters of Meta's own words that are shown."""
 _CODE = re.compile(r"[0-9]{1,9}")
 
@@ -278,4 +278,4 @@ def _joined(texts: Iterable[str]) -> str:
     """Joins these texts, each once, without texts that another one contains."""
     plain = list(dict.fromkeys(texts))
     texts = [text for text in plain if not any(text != other and text in other for other in plain)]
-    return ". ".join(texts)[:LONGEST_REASON] + ("." if texts else "")
+    return ". ".join(texts)[:MAX_REASON_LENGTH] + ("." if texts else "")

@@ -14,7 +14,7 @@ VALUE_INVALID = 131009
 MEDIA_REFUSED = 131053
 """Meta's codes for the findings of these checks (docs/meta-platform.md 9.2)."""
 
-MOST_LINK = 2048
+MAX_LINK = 2048
 
 
 def _(words: str) -> str:
@@ -63,7 +63,7 @@ def check_count(field: str, values: Sequence[Any], most: int) -> None:
 
 def check_link(field: str, value: object) -> None:
     """Raises InvalidMessage if the value is not an http or https URL."""
-    if not check_text(field, value, MOST_LINK).startswith(("https://", "http://")):
+    if not check_text(field, value, MAX_LINK).startswith(("https://", "http://")):
         raise InvalidMessage(field, _("An address begins with https:// or http://."))
 
 

@@ -45,7 +45,7 @@ MEDIA_LIMITS = {
         100 * _MB,
     ),
 }
-MOST_STILL_STICKER = 100 * _KB
+MAX_STILL_STICKER = 100 * _KB
 
 ENDINGS = {
     "audio/aac": (".aac",),
@@ -109,8 +109,8 @@ def check_content(mime_type: str, head: bytes, size: int) -> None:
     plain = _plain(mime_type)
     if plain == "audio/ogg" and head.startswith(_OGG) and not head[_FIRST_PACKET:].startswith(_OPUS):
         raise _refused(OPUS_ONLY)
-    if plain == "image/webp" and size > MOST_STILL_STICKER and not _is_animated(head):
-        raise _refused(_("A sticker that does not move may have at most %(limit)s."), _size_words(MOST_STILL_STICKER))
+    if plain == "image/webp" and size > MAX_STILL_STICKER and not _is_animated(head):
+        raise _refused(_("A sticker that does not move may have at most %(limit)s."), _size_words(MAX_STILL_STICKER))
 
 
 def _is_animated(head: bytes) -> bool:

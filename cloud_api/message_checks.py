@@ -23,23 +23,23 @@ from cloud_api.template_checks import check_parameters
 
 Content = Mapping[str, Any]
 
-MOST_TEXT = 4096
-MOST_CAPTION = 1024
-MOST_CARDS = 257
-MOST_EMOJI = 40
-MOST_BODY = 1024
-MOST_LIST_BODY = 4096
-MOST_HEADER = 60
-MOST_FOOTER = 60
-MOST_BUTTONS = 3
-MOST_BUTTON_TITLE = 20
-MOST_BUTTON_ID = 256
-MOST_SECTIONS = 10
-MOST_ROWS = 10
-MOST_ROW_TITLE = 24
-MOST_ROW_DESCRIPTION = 72
-MOST_ROW_ID = 200
-MOST_FLOW_BUTTON = 30
+MAX_TEXT = 4096
+MAX_CAPTION = 1024
+MAX_CARDS = 257
+MAX_EMOJI = 40
+MAX_BODY = 1024
+MAX_LIST_BODY = 4096
+MAX_HEADER = 60
+MAX_FOOTER = 60
+MAX_BUTTONS = 3
+MAX_BUTTON_TITLE = 20
+MAX_BUTTON_ID = 256
+MAX_SECTIONS = 10
+MAX_ROWS = 10
+MAX_ROW_TITLE = 24
+MAX_ROW_DESCRIPTION = 72
+MAX_ROW_ID = 200
+MAX_FLOW_BUTTON = 30
 FLOW_MESSAGE_VERSION = "3"
 WITHOUT_CAPTION = ("audio", "sticker")
 HEADER_FILES = ("image", "video", "document")
@@ -63,14 +63,14 @@ def check_message(message: Content) -> None:
 
 
 def _check_text(message: Content) -> None:
-    check_text("body", mapping(message, "text").get("body"), MOST_TEXT, code=PARAMETER_WRONG)
+    check_text("body", mapping(message, "text").get("body"), MAX_TEXT, code=PARAMETER_WRONG)
 
 
 def _check_media(message: Content) -> None:
     kind = message["type"]
     file = mapping(message, kind)
     check_file(file)
-    caption = check_text("caption", file.get("caption"), MOST_CAPTION, required=False)
+    caption = check_text("caption", file.get("caption"), MAX_CAPTION, required=False)
     if caption and kind in WITHOUT_CAPTION:
         raise InvalidMessage("caption", _("A file of this kind has no caption."), code=PARAMETER_WRONG)
     check_text("filename", file.get("filename"), required=False)
@@ -102,7 +102,7 @@ def _check_location(message: Content) -> None:
 
 def _check_contacts(message: Content) -> None:
     cards = objects(message, "contacts")
-    check_count("contacts", cards, MOST_CARDS)
+    check_count("contacts", cards, MAX_CARDS)
     for card in cards:
         name = {part for part, value in mapping(card, "name").items() if value}
         if "formatted_name" not in name or len(name) == 1:
@@ -115,7 +115,7 @@ def _check_reaction(message: Content) -> None:
     check_text("wamid", reaction.get("message_id"))
     if reaction.get("emoji") is None:
         raise InvalidMessage("emoji", EMPTY, code=PARAMETER_MISSING)
-    check_text("emoji", reaction["emoji"], MOST_EMOJI, required=False)
+    check_text("emoji", reaction["emoji"], MAX_EMOJI, required=False)
 
 
 def _check_template(message: Content) -> None:
@@ -130,9 +130,9 @@ def _check_interactive(message: Content) -> None:
     kind = check_text("kind", content.get("type"))
     if kind not in ACTIONS:
         raise InvalidMessage("kind", _("WhatsApp does not know this kind of message."), code=PARAMETER_WRONG)
-    check_text("body", mapping(content, "body").get("text"), MOST_LIST_BODY if kind == "list" else MOST_BODY)
+    check_text("body", mapping(content, "body").get("text"), MAX_LIST_BODY if kind == "list" else MAX_BODY)
     if "footer" in content:
-        check_text("footer", mapping(content, "footer").get("text"), MOST_FOOTER)
+        check_text("footer", mapping(content, "footer").get("text"), MAX_FOOTER)
     if "header" in content:
         _check_header(mapping(content, "header"))
     if not mapping(content, "action"):
@@ -143,7 +143,7 @@ def _check_interactive(message: Content) -> None:
 def _check_header(header: Content) -> None:
     kind = check_text("header", header.get("type"))
     if kind == "text":
-        check_text("header", header.get("text"), MOST_HEADER)
+        check_text("header", header.get("text"), MAX_HEADER)
     elif kind in HEADER_FILES:
         check_file(mapping(header, kind))
     else:
@@ -152,33 +152,33 @@ def _check_header(header: Content) -> None:
 
 def _check_buttons(action: Content) -> None:
     replies = [mapping(each, "reply") for each in objects(action, "buttons")]
-    check_count("buttons", replies, MOST_BUTTONS)
-    check_ids("buttons", [check_text("buttons", each.get("id"), MOST_BUTTON_ID) for each in replies])
-    check_titles("buttons", [check_text("buttons", each.get("title"), MOST_BUTTON_TITLE) for each in replies])
+    check_count("buttons", replies, MAX_BUTTONS)
+    check_ids("buttons", [check_text("buttons", each.get("id"), MAX_BUTTON_ID) for each in replies])
+    check_titles("buttons", [check_text("buttons", each.get("title"), MAX_BUTTON_TITLE) for each in replies])
 
 
 def _check_list(action: Content) -> None:
-    check_text("button", action.get("button"), MOST_BUTTON_TITLE)
+    check_text("button", action.get("button"), MAX_BUTTON_TITLE)
     sections = objects(action, "sections")
-    check_count("sections", sections, MOST_SECTIONS)
-    check_count("rows", [row for section in sections for row in objects(section, "rows")], MOST_ROWS)
+    check_count("sections", sections, MAX_SECTIONS)
+    check_count("rows", [row for section in sections for row in objects(section, "rows")], MAX_ROWS)
     for section in sections:
-        check_text("sections", section.get("title"), MOST_ROW_TITLE, required=len(sections) > 1)
+        check_text("sections", section.get("title"), MAX_ROW_TITLE, required=len(sections) > 1)
         _check_rows(objects(section, "rows"))
     check_ids("rows", [row["id"] for section in sections for row in objects(section, "rows")])
 
 
 def _check_rows(rows: Sequence[Content]) -> None:
-    check_count("rows", rows, MOST_ROWS)
+    check_count("rows", rows, MAX_ROWS)
     for row in rows:
-        check_text("rows", row.get("id"), MOST_ROW_ID)
-        check_text("rows", row.get("description"), MOST_ROW_DESCRIPTION, required=False)
-    check_titles("rows", [check_text("rows", row.get("title"), MOST_ROW_TITLE) for row in rows])
+        check_text("rows", row.get("id"), MAX_ROW_ID)
+        check_text("rows", row.get("description"), MAX_ROW_DESCRIPTION, required=False)
+    check_titles("rows", [check_text("rows", row.get("title"), MAX_ROW_TITLE) for row in rows])
 
 
 def _check_cta_url(action: Content) -> None:
     parameters = mapping(action, "parameters")
-    check_text("display_text", parameters.get("display_text"), MOST_BUTTON_TITLE)
+    check_text("display_text", parameters.get("display_text"), MAX_BUTTON_TITLE)
     check_link("url", parameters.get("url"))
 
 
@@ -186,7 +186,7 @@ def _check_flow(action: Content) -> None:
     parameters = mapping(action, "parameters")
     if check_text("version", parameters.get("flow_message_version")) != FLOW_MESSAGE_VERSION:
         raise InvalidMessage("version", _("WhatsApp takes version %(limit)s of forms only."), limit=FLOW_MESSAGE_VERSION)
-    check_text("cta", parameters.get("flow_cta"), MOST_FLOW_BUTTON)
+    check_text("cta", parameters.get("flow_cta"), MAX_FLOW_BUTTON)
     check_text("token", parameters.get("flow_token"))
     if bool(parameters.get("flow_id")) == bool(parameters.get("flow_name")):
         raise InvalidMessage("flow_id", _("Choose one form."), code=PARAMETER_MISSING)

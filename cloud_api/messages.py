@@ -12,17 +12,17 @@ from cloud_api.limits import InvalidMessage
 from cloud_api.media_types import MEDIA_LIMITS, MediaLimit, check_media, fitting_kind
 from cloud_api.message_checks import (
     FLOW_MESSAGE_VERSION,
-    MOST_CAPTION,
-    MOST_TEXT,
+    MAX_CAPTION,
+    MAX_TEXT,
     REQUEST_CONTACT,
     WITHOUT_CAPTION,
     check_message,
 )
 
 __all__ = [
+    "MAX_CAPTION",
+    "MAX_TEXT",
     "MEDIA_LIMITS",
-    "MOST_CAPTION",
-    "MOST_TEXT",
     "WITHOUT_CAPTION",
     "Choice",
     "InvalidMessage",

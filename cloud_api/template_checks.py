@@ -27,13 +27,13 @@ from cloud_api.template_variables import spans_of, variables_of, without_variabl
 Content = Mapping[str, Any]
 
 CATEGORIES = ("MARKETING", "UTILITY", "AUTHENTICATION")
-LONGEST_HEADER, LONGEST_BODY, LONGEST_FOOTER = 60, 1024, 60
-LONGEST_BUTTON, LONGEST_URL, LONGEST_EXAMPLE = 25, 2000, 200
-LONGEST_COUPON_CODE = 15
-LONGEST_VALUE = 1024
+MAX_HEADER_LENGTH, MAX_BODY_LENGTH, MAX_FOOTER_LENGTH = 60, 1024, 60
+MAX_BUTTON_LENGTH, MAX_URL_LENGTH, MAX_EXAMPLE_LENGTH = 25, 2000, 200
+MAX_COUPON_CODE_LENGTH = 15
+MAX_VALUE_LENGTH = 1024
 """Of one variable. The whole text may have no more."""
-MOST_BUTTONS = 10
-MOST_OF_A_KIND = {"URL": 2, "PHONE_NUMBER": 1, "COPY_CODE": 1}
+MAX_BUTTONS = 10
+MAX_OF_A_KIND = {"URL": 2, "PHONE_NUMBER": 1, "COPY_CODE": 1}
 WORDS_PER_VARIABLE = 2
 OF_WHATSAPP = ("wa.me", "whatsapp.com")
 TOO_LONG_WHEN_FILLED, PARAMETER_FORMAT = 132005, 132018
@@ -106,7 +106,7 @@ def _type(component: Content) -> str:
 
 
 def _of_header(header: str) -> Iterator[TemplateProblem]:
-    if len(header) > LONGEST_HEADER:
+    if len(header) > MAX_HEADER_LENGTH:
         yield TemplateProblem("header", _("At most 60 characters."))
     if has_line_break(header):
         yield TemplateProblem("header", _("The header has one line."))
@@ -120,7 +120,7 @@ def _of_header(header: str) -> Iterator[TemplateProblem]:
 
 def _of_body(body: str) -> Iterator[TemplateProblem]:
     spans = spans_of(body)
-    if len(body) > LONGEST_BODY:
+    if len(body) > MAX_BODY_LENGTH:
         yield TemplateProblem("body", _("At most 1,024 characters."))
     if spans and (not body[: spans[0][0]].strip() or not body[spans[-1][1] :].strip()):
         yield TemplateProblem("body", _("WhatsApp refuses texts that begin or end with a variable: put words before and after it."))
@@ -149,7 +149,7 @@ def _of_variables(header: str, body: str) -> Iterator[TemplateProblem]:
 
 
 def _of_footer(footer: str) -> Iterator[TemplateProblem]:
-    if len(footer) > LONGEST_FOOTER:
+    if len(footer) > MAX_FOOTER_LENGTH:
         yield TemplateProblem("footer", _("At most 60 characters."))
     if has_line_break(footer):
         yield TemplateProblem("footer", _("The footer has one line."))
@@ -175,7 +175,7 @@ def _of_buttons(buttons: Sequence[Content]) -> Iterator[TemplateProblem]:
 
 def _problem_of_button(words: str, said: set[str]) -> str:
     """Returns what is wrong with a button's text, empty if nothing is. `said` are the texts of the other buttons."""
-    if not 0 < len(words) <= LONGEST_BUTTON:
+    if not 0 < len(words) <= MAX_BUTTON_LENGTH:
         return _("A button says something, in at most 25 characters.")
     if "{{" in words:
         return _("What a button says takes no variables.")
@@ -189,10 +189,10 @@ def _problem_of_button(words: str, said: set[str]) -> str:
 
 
 def _of_all_buttons(kinds: Sequence[str]) -> Iterator[TemplateProblem]:
-    if len(kinds) > MOST_BUTTONS:
-        yield TemplateProblem("kind", _("At most ten buttons."), MOST_BUTTONS)
+    if len(kinds) > MAX_BUTTONS:
+        yield TemplateProblem("kind", _("At most ten buttons."), MAX_BUTTONS)
     for kind, words in _TOO_MANY.items():
-        for index in [index for index, each in enumerate(kinds) if each == kind][MOST_OF_A_KIND[kind] :]:
+        for index in [index for index, each in enumerate(kinds) if each == kind][MAX_OF_A_KIND[kind] :]:
             yield TemplateProblem("kind", words, index)
     if [is_reply for is_reply, _group in groupby(kind == "QUICK_REPLY" for kind in kinds)].count(True) > 1:
         last = max(index for index, kind in enumerate(kinds) if kind == "QUICK_REPLY")
@@ -213,7 +213,7 @@ def _of_value(index: int, button: Content) -> Iterator[TemplateProblem]:
     if _type(button) != "URL":
         return
     url = text(button, "url")
-    if len(url) > LONGEST_URL or not _ADDRESS.fullmatch(without_variables(url).strip()):
+    if len(url) > MAX_URL_LENGTH or not _ADDRESS.fullmatch(without_variables(url).strip()):
         yield TemplateProblem("value", _("An address that begins with https://, in at most 2,000 characters."), index)
     elif _leads_to_whatsapp(url):
         yield TemplateProblem("value", _("WhatsApp refuses buttons that lead to WhatsApp itself, such as wa.me."), index)
@@ -246,14 +246,14 @@ def _of_button_examples(buttons: Sequence[Content]) -> Iterator[TemplateProblem]
             yield from _of_example(f"button_{index}", example.removeprefix(text(button, "url").partition("{{")[0]))
         elif _type(button) == "COPY_CODE":
             yield from _of_example(f"button_{index}", example)
-            if len(example) > LONGEST_COUPON_CODE:
+            if len(example) > MAX_COUPON_CODE_LENGTH:
                 yield TemplateProblem(f"example_button_{index}", _("A code has at most 15 characters."))
 
 
 def _of_example(part: str, example: str) -> Iterator[TemplateProblem]:
     if not example:
         yield TemplateProblem(f"example_{part}", _("WhatsApp wants an example of every variable."))
-    elif len(example) > LONGEST_EXAMPLE or re.search(r"[\r\n\t{}]| {4}", example):
+    elif len(example) > MAX_EXAMPLE_LENGTH or re.search(r"[\r\n\t{}]| {4}", example):
         yield TemplateProblem(f"example_{part}", _("A short example in one line, as a customer would read it."))
 
 
@@ -291,14 +291,14 @@ def check_parameters(components: Sequence[Content]) -> None:
 
 def check_value(value: object) -> None:
     """Checks the value of a variable. Raises InvalidMessage."""
-    if _BROKEN_LINE.search(check_text("parameters", value, LONGEST_VALUE, code=PARAMETER_FORMAT)):
+    if _BROKEN_LINE.search(check_text("parameters", value, MAX_VALUE_LENGTH, code=PARAMETER_FORMAT)):
         words = _("WhatsApp takes no line breaks, tabs or runs of spaces here. Write it in one line.")
         raise InvalidMessage("parameters", words, code=PARAMETER_FORMAT)
 
 
 def check_coupon_code(code: object) -> None:
     """Checks the code of a copy-code button. Raises InvalidMessage."""
-    check_address_end(check_text("coupon_code", code, LONGEST_COUPON_CODE, code=PARAMETER_FORMAT))
+    check_address_end(check_text("coupon_code", code, MAX_COUPON_CODE_LENGTH, code=PARAMETER_FORMAT))
 
 
 def check_address_end(value: str) -> None:
@@ -311,6 +311,6 @@ def check_address_end(value: str) -> None:
 
 def check_filled(header: str, body: str) -> None:
     """Checks the texts with all variables filled in. Raises InvalidMessage."""
-    for field, written, most in (("header", header, LONGEST_HEADER), ("body", body, LONGEST_BODY)):
+    for field, written, most in (("header", header, MAX_HEADER_LENGTH), ("body", body, MAX_BODY_LENGTH)):
         if len(written) > most:
             raise InvalidMessage(field, TOO_LONG, limit=most, code=TOO_LONG_WHEN_FILLED)

@@ -16,9 +16,9 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
 BRAZIL = "BR"
-LONGEST_TYPED = 100
+MAX_TYPED_LENGTH = 100
 """In characters, including everything between the digits."""
-FEWEST_WITHOUT_PLUS = 11
+MIN_DIGITS_WITHOUT_PLUS = 11
 """Digits of a foreign number that is recognized without its +. With fewer digits, a local number without an area code may look
 like one."""
 
@@ -124,7 +124,7 @@ def candidates(typed: str, *, country: str = BRAZIL) -> tuple[str, ...]:
 def beginnings(typed: str, *, country: str = BRAZIL) -> tuple[str, ...]:
     """Returns how `same_person_key` of a number may begin if these are its first digits: with a digit that may turn out to be
     optional, and without it."""
-    text = _MARKS.sub("", typed[:LONGEST_TYPED]).strip(" (\t\u00a0")
+    text = _MARKS.sub("", typed[:MAX_TYPED_LENGTH]).strip(" (\t\u00a0")
     raw = _digits(text)  # may have the country code already
     found = [same_person_key(candidate) for candidate in candidates(typed, country=country)]
     if text.startswith("+") or raw.startswith("00"):
@@ -170,7 +170,7 @@ def example_number(country: str) -> str:
 def _plain(typed: str) -> str:
     """Returns the digits and the characters between them, starting with + if that comes first. Raises NotAPhoneNumber for any
     other text."""
-    if len(typed) > LONGEST_TYPED:
+    if len(typed) > MAX_TYPED_LENGTH:
         raise NotAPhoneNumber(PhoneProblem.LETTERS)
     text = _CARRIER.sub("0", _SCHEME.sub("", _MARKS.sub("", typed), count=1), count=1)
     if _ROUNDED.search(text):
@@ -192,14 +192,14 @@ def _readings(text: str, country: str, *, is_international: bool) -> Iterator[Ph
     elif is_international or _has_own_code(digits, country):
         ways = [(f"+{digits}", None), national]
     else:
-        ways = [national, *([(f"+{digits}", None)] if len(digits) >= FEWEST_WITHOUT_PLUS else [])]
+        ways = [national, *([(f"+{digits}", None)] if len(digits) >= MIN_DIGITS_WITHOUT_PLUS else [])]
     yield from filter(None, (_parsed(*way) for way in ways))
 
 
 def _has_own_code(digits: str, country: str) -> bool:
     """Returns whether the digits are a mobile of the country with its country code, which could be a landline without it. German
     area codes begin with 49 too, but are written with their trunk zero."""
-    if len(digits) < FEWEST_WITHOUT_PLUS or not digits.startswith(calling_code(country)):
+    if len(digits) < MIN_DIGITS_WITHOUT_PLUS or not digits.startswith(calling_code(country)):
         return False
     national = _parsed(digits, country)
     if national is None or _wa_id(national) == digits or phonenumbers.number_type(national) == PhoneNumberType.MOBILE:

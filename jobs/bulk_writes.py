@@ -16,11 +16,11 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.constants import OnConflict
 
-MOST_VALUES = 30_000
+MAX_VALUES = 30_000
 """Values in one statement. SQLite allows 32,766."""
-MOST_CASES = 200
+MAX_CASES = 200
 """Rows of one UPDATE with a value for each row. The server compares every row with each of them."""
-MOST_TEXT = 3 * 2**20
+MAX_TEXT = 3 * 2**20
 """Characters in one statement. MariaDB allows 16 MB, and a character may take four bytes."""
 
 
@@ -85,8 +85,8 @@ def update_columns(model: type[models.Model], columns: Sequence[str], values: Ma
     pk = quote(str(model._meta.pk.column))
     ids = sorted(values)
     with connection.cursor() as cursor:
-        for start in range(0, len(ids), MOST_CASES):
-            part = ids[start : start + MOST_CASES]
+        for start in range(0, len(ids), MAX_CASES):
+            part = ids[start : start + MAX_CASES]
             cases = f"CASE {pk} {' '.join(['WHEN %s THEN %s'] * len(part))} END"
             changes: list[str] = []
             arguments: list[Any] = []
@@ -148,10 +148,10 @@ def _chunks(rows: Sequence[tuple[Any, ...]], texts: Sequence[Sequence[Any]]) -> 
     sizes = [0] * len(rows)
     for column in texts:
         sizes = list(map(add, sizes, (len(value or "") for value in column)))
-    most_rows = max(1, MOST_VALUES // max(1, len(rows[0])))
+    most_rows = max(1, MAX_VALUES // max(1, len(rows[0])))
     start = size = 0
     for index, own in enumerate(sizes):
-        if index > start and (size + own > MOST_TEXT or index - start == most_rows):
+        if index > start and (size + own > MAX_TEXT or index - start == most_rows):
             yield rows[start:index]
             start, size = index, 0
         size += own

@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from cloud_api.messages import MOST_CAPTION, MOST_TEXT
+from cloud_api.messages import MAX_CAPTION, MAX_TEXT
 from cloud_api.wa_ids import example_number
 from organizations.phone_numbers import clean_phone
 
@@ -50,7 +50,7 @@ AS_IS, VOICE, STICKER, DOCUMENT = "", "voice", "sticker", "document"
 class TextForm(forms.Form):
     """`edits` or `reply_to` is the wamid of the target or the quoted message."""
 
-    text = forms.CharField(max_length=MOST_TEXT, widget=forms.Textarea, error_messages={"required": _("Write something first.")})
+    text = forms.CharField(max_length=MAX_TEXT, widget=forms.Textarea, error_messages={"required": _("Write something first.")})
     reply_to = forms.CharField(required=False, widget=forms.HiddenInput)
     edits = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -69,7 +69,7 @@ class FileForm(forms.Form):
             (DOCUMENT, _("document")),
         ],
     )
-    caption = forms.CharField(label=_("Caption"), required=False, max_length=MOST_CAPTION)
+    caption = forms.CharField(label=_("Caption"), required=False, max_length=MAX_CAPTION)
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

@@ -19,7 +19,7 @@ from api.models import Scope
 from api.v1.lookups import get_row
 from chats.inbox.canned_replies import MAX_SHORTCUT_LENGTH, delete_reply, save_reply
 from chats.models import CannedReply
-from cloud_api.messages import MOST_TEXT
+from cloud_api.messages import MAX_TEXT
 from contacts.services import InvalidInput
 
 SCOPES = {"GET": Scope.READ, "POST": Scope.MANAGE, "PATCH": Scope.MANAGE, "DELETE": Scope.MANAGE}
@@ -46,14 +46,14 @@ class NewCannedReply(StrictSerializer):
     """A new canned reply."""
 
     shortcut = Text(max_length=MAX_SHORTCUT_LENGTH + 1, help_text="Letters, digits, - and _.")
-    text = Text(max_length=MOST_TEXT)
+    text = Text(max_length=MAX_TEXT)
 
 
 class CannedReplyChanges(StrictSerializer):
     """Changes of a canned reply. Fields that are left out keep their values."""
 
     shortcut = Text(max_length=MAX_SHORTCUT_LENGTH + 1, required=False)
-    text = Text(max_length=MOST_TEXT, required=False)
+    text = Text(max_length=MAX_TEXT, required=False)
 
 
 REPLY = OpenApiExample("Opening hours", value={"shortcut": "horario", "text": "Abrimos das 7h às 19h."}, request_only=True)

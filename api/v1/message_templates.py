@@ -26,7 +26,7 @@ from chats.message_templates.services import create_template, delete_template
 from chats.message_templates.status_texts import LANGUAGES
 from chats.message_templates.sync import request_sync
 from chats.models import MessageTemplate
-from cloud_api.template_checks import MOST_BUTTONS
+from cloud_api.template_checks import MAX_BUTTONS
 from organizations.models import PhoneNumber
 
 SCOPES = {"GET": Scope.READ, "POST": Scope.MANAGE, "DELETE": Scope.MANAGE}
@@ -84,7 +84,7 @@ class NewMessageTemplate(StrictSerializer):
     header = Text(required=False, allow_blank=True, max_length=MAX_TEXT, default="")
     body = Text(max_length=MAX_TEXT)
     footer = Text(required=False, allow_blank=True, max_length=MAX_TEXT, default="")
-    buttons = NewButton(many=True, required=False, max_length=MOST_BUTTONS, default=list)
+    buttons = NewButton(many=True, required=False, max_length=MAX_BUTTONS, default=list)
     examples = serializers.DictField(
         child=Text(max_length=MAX_TEXT),
         required=False,

@@ -98,7 +98,7 @@ class _Asking:
             waits = self._follow(self._complete(is_last=left == 0), is_last=left == 0)
             if not parts.is_complete or (waits and parts.hand_over is None):
                 continue
-            if any(len(each) > 2 * messages.MOST_TEXT for each in parts.messages or ()):
+            if any(len(each) > 2 * messages.MAX_TEXT for each in parts.messages or ()):
                 raise _Unusable(Problem.TOO_LONG)
             if has_leak(parts.messages or (), self._dialogue):
                 raise _Unusable(Problem.LEAK)
@@ -187,4 +187,4 @@ def _message(body: str) -> RemoteMessage:
     try:
         return RemoteMessage(messages.text(body))
     except InvalidMessage:
-        raise _Unusable(Problem.TOO_LONG if len(body) > messages.MOST_TEXT else Problem.MESSAGE) from None
+        raise _Unusable(Problem.TOO_LONG if len(body) > messages.MAX_TEXT else Problem.MESSAGE) from None

@@ -13,9 +13,9 @@ MIN_LETTERS = 40
 """Shorter texts pass: names, prices and greetings are the same in several languages."""
 MAX_CHARACTERS = 2_000
 """Of the text that is looked at."""
-LEAST_SCORE = 0.6
+MIN_SCORE = 0.6
 """Of another language, from which on it counts."""
-MOST_ALLOWED_SCORE = 0.2
+MAX_ALLOWED_SCORE = 0.2
 """Of all allowed languages together, up to which another one counts."""
 
 
@@ -28,7 +28,7 @@ def is_in_other_language(texts: Iterable[str], allowed: Iterable[str]) -> bool:
         return False
     scores = {str(found["lang"]): float(found["score"]) for found in _detector().detect(text, model="lite", k=10)}
     allowed_score = sum(scores.get(code, 0.0) for code in allowed)
-    return max(scores.values(), default=0.0) >= LEAST_SCORE and allowed_score <= MOST_ALLOWED_SCORE
+    return max(scores.values(), default=0.0) >= MIN_SCORE and allowed_score <= MAX_ALLOWED_SCORE
 
 
 def _is_no_word(written: str) -> bool:

@@ -13,7 +13,7 @@ from bots.remote.exchanges import Problem
 FAILURES = 5
 """Failed attempts in a row that open the circuit."""
 FIRST_PAUSE = timedelta(minutes=1)
-LONGEST_PAUSE = timedelta(minutes=15)
+MAX_PAUSE = timedelta(minutes=15)
 TRIAL = timedelta(minutes=3)
 """Longer than one request takes. If no result of the trial is stored by then, another one tries."""
 
@@ -56,4 +56,4 @@ def record_failure(bot_id: int, problem: Problem, now: datetime) -> None:
 
 
 def _next_pause(before: timedelta) -> timedelta:
-    return min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * before))
+    return min(MAX_PAUSE, max(FIRST_PAUSE, 2 * before))

@@ -47,7 +47,7 @@ MAX_IN_FLIGHT = 512
 PER_BOT = 200
 PER_FAILING_BOT = 16
 LEASE_SECONDS = 90.0
-LONGEST_ATTEMPT = timedelta(seconds=70)
+MAX_ATTEMPT = timedelta(seconds=70)
 """One attempt with its time-out, and the pause after it. The time of attempts does not make a request too old."""
 
 
@@ -153,7 +153,7 @@ def _problem_before(request: BotRequest, number: PhoneNumber | None, now: dateti
         return Problem.LATE  # nobody waits for it: `remote_results` sees who is in charge
     if number and not number.is_applied:
         return Problem.LATE
-    age = now - request.create_in - request.attempts * LONGEST_ATTEMPT
+    age = now - request.create_in - request.attempts * MAX_ATTEMPT
     is_late = number is not None and age > timedelta(minutes=number.late_after_minutes)
     return Problem.LATE if is_late else None
 

@@ -17,7 +17,7 @@ from bots.files.stored_files import ACCEPTED_TYPES, FileDetails
 from bots.flows.checks.url_checks import url_problem
 from bots.flows.messages import build, file_of
 from bots.flows.texts import PLACEHOLDERS, fold, names_in
-from cloud_api.messages import MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
+from cloud_api.messages import MAX_CAPTION, MAX_TEXT, WITHOUT_CAPTION, InvalidMessage
 from cloud_api.payloads.texts import is_visible
 from contacts.consent.words import MAX_WORD, MAX_WORDS, fold_message
 from organizations.models import BotReturn
@@ -53,7 +53,7 @@ LINK_PROBLEMS = {
 class MessageForm(forms.Form):
     """One automatic message: a text, with buttons or with a file. After validation, `message` is the message of a flow, or None."""
 
-    text = forms.CharField(label=_("Text"), required=False, max_length=MOST_TEXT, widget=forms.Textarea({"rows": 4}))
+    text = forms.CharField(label=_("Text"), required=False, max_length=MAX_TEXT, widget=forms.Textarea({"rows": 4}))
     button_1 = forms.CharField(label=_("Button 1"), required=False, max_length=MAX_TITLE)
     button_2 = forms.CharField(label=_("Button 2"), required=False, max_length=MAX_TITLE)
     button_3 = forms.CharField(label=_("Button 3"), required=False, max_length=MAX_TITLE)
@@ -175,7 +175,7 @@ class MessageForm(forms.Form):
             self.add_error("link", _("Enter the web address of the file."))
         if text and kind in WITHOUT_CAPTION:
             self.add_error("text", _("WhatsApp shows no text with an audio. Empty it, or choose no file."))
-        elif len(text) > MOST_CAPTION:
+        elif len(text) > MAX_CAPTION:
             self.add_error("text", _("With a file, a text has at most 1,024 characters."))
         return {"type": "media", "kind": kind} | source | ({"caption": text} if text else {}) | name
 

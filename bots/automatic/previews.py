@@ -13,7 +13,7 @@ from bots.flows.flow import Flow
 from bots.flows.turns.events import Facts
 from bots.models import AutomaticMessages, Bot, BotKind
 from chats.message_templates.components import TemplateButton
-from cloud_api.messages import MOST_TEXT, InvalidMessage
+from cloud_api.messages import MAX_TEXT, InvalidMessage
 from contacts.models import Contact
 from organizations.models import BotReturn, Organization, PhoneNumber
 
@@ -76,7 +76,7 @@ def _preview(name: str, forms: AutomaticForms, facts: Facts) -> MessagePreview:
     if name.startswith("handed_over") and not text.strip() and not buttons and not kind:
         text, is_default = default_hand_over(facts)["text"], True
     try:
-        filled = fill({"type": "text", "text": text[:MOST_TEXT]}, facts)
+        filled = fill({"type": "text", "text": text[:MAX_TEXT]}, facts)
     except InvalidMessage:
         filled = None  # the error of the field says why
     body = filled["text"]["body"] if filled else ""

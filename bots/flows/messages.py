@@ -7,10 +7,10 @@ from typing import Any
 from bots.flows.texts import fill
 from cloud_api import messages
 from cloud_api.limits import InvalidMessage
-from cloud_api.message_checks import MOST_BODY, MOST_CAPTION, MOST_TEXT
+from cloud_api.message_checks import MAX_BODY, MAX_CAPTION, MAX_TEXT
 from cloud_api.messages import Choice, Section
 from cloud_api.payloads.texts import is_visible
-from cloud_api.template_checks import LONGEST_VALUE
+from cloud_api.template_checks import MAX_VALUE_LENGTH
 
 Message = Mapping[str, Any]
 ValueOf = Callable[[str], str]
@@ -37,14 +37,14 @@ def choices_of(message: Message) -> Iterator[Mapping[str, str]]:
 
 
 def _text(message: Message, value_of: ValueOf) -> dict[str, Any] | None:
-    body = fill(message["text"], value_of, MOST_TEXT)
+    body = fill(message["text"], value_of, MAX_TEXT)
     return messages.text(body) if is_visible(body) else None
 
 
 def _media(message: Message, value_of: ValueOf) -> dict[str, Any]:
     if bool(message.get("link")) == bool(message.get("file")):
         raise InvalidMessage("file", _("Choose one file."))
-    caption = fill(message.get("caption", ""), value_of, MOST_CAPTION)
+    caption = fill(message.get("caption", ""), value_of, MAX_CAPTION)
     link, filename = message.get("link", ""), message.get("filename", "")
     return messages.media(message["kind"], link=link, caption=caption if is_visible(caption) else "", filename=filename)
 
@@ -68,14 +68,14 @@ def _location_request(message: Message, value_of: ValueOf) -> dict[str, Any]:
 
 
 def _template(message: Message, value_of: ValueOf) -> dict[str, Any]:
-    values = [_one_line(fill(value, value_of, LONGEST_VALUE)) for value in message.get("values", ())]
+    values = [_one_line(fill(value, value_of, MAX_VALUE_LENGTH)) for value in message.get("values", ())]
     parameters = [{"type": "text", "text": value} for value in values]
     components = [{"type": "body", "parameters": parameters}] if parameters else []
     return messages.template(message["name"], message["language"], components)
 
 
 def _body(message: Message, value_of: ValueOf) -> str:
-    body = fill(message["text"], value_of, MOST_BODY)
+    body = fill(message["text"], value_of, MAX_BODY)
     return body if is_visible(body) else NOTHING
 
 

@@ -13,7 +13,7 @@ from chats.inbox.emoji import EMOJI, QUICK
 from chats.media.file_names import submitted_name
 from chats.media.submitted_files import SubmittedFile, read_submitted_file
 from chats.models import Message
-from cloud_api.messages import MOST_TEXT, InvalidMessage
+from cloud_api.messages import MAX_TEXT, InvalidMessage
 from contacts.models import Contact
 from contacts.services import InvalidInput
 from organizations.text_display import GroupedInt, invalid_message_text
@@ -76,8 +76,8 @@ class AnswerForm(forms.Form):
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
-        if len(text) > MOST_TEXT:
-            raise ValidationError(gettext("At most %(limit)s characters.") % {"limit": GroupedInt(MOST_TEXT)})
+        if len(text) > MAX_TEXT:
+            raise ValidationError(gettext("At most %(limit)s characters.") % {"limit": GroupedInt(MAX_TEXT)})
         return text
 
     def clean_quoted(self) -> Message | None:
@@ -111,7 +111,7 @@ class AnswerForm(forms.Form):
 class ProposalForm(forms.Form):
     """The text of a proposed message, as the person wants to send it."""
 
-    text = TextField(label=_("Your answer"), max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 6}))
+    text = TextField(label=_("Your answer"), max_length=MAX_TEXT, widget=forms.Textarea(attrs={"rows": 6}))
 
 
 class ReactionForm(forms.Form):
@@ -130,7 +130,7 @@ class CannedReplyForm(forms.Form):
     )
     text = TextField(
         label=_("Text"),
-        max_length=MOST_TEXT,
+        max_length=MAX_TEXT,
         widget=forms.Textarea(attrs={"rows": 4}),
     )
 

@@ -17,11 +17,11 @@ from chats.message_templates.status_texts import LANGUAGES
 from chats.models import MessageTemplate
 from cloud_api.messages import MEDIA_LIMITS, InvalidMessage
 from cloud_api.template_checks import (
-    LONGEST_BODY,
-    LONGEST_COUPON_CODE,
-    LONGEST_HEADER,
-    LONGEST_VALUE,
-    MOST_BUTTONS,
+    MAX_BODY_LENGTH,
+    MAX_BUTTONS,
+    MAX_COUPON_CODE_LENGTH,
+    MAX_HEADER_LENGTH,
+    MAX_VALUE_LENGTH,
     check_address_end,
     check_coupon_code,
     check_value,
@@ -95,7 +95,7 @@ class TemplateFieldsForm(forms.Form):
         preview = build_preview(self.template, values)
         if error := length_error(preview):
             raise ValidationError(error)
-        if len(preview.header) > LONGEST_HEADER:
+        if len(preview.header) > MAX_HEADER_LENGTH:
             raise ValidationError(_("With this, the header is longer than the 60 characters that WhatsApp takes."))
 
     @property
@@ -116,21 +116,21 @@ def submitted_values(template: MessageTemplate, posted: Mapping[str, str]) -> di
 
 def length_error(preview: TemplatePreview) -> str:
     """Returns how much too long the body is, as a sentence; an empty string if it is not."""
-    over = len(preview.body) - LONGEST_BODY
+    over = len(preview.body) - MAX_BODY_LENGTH
     if over <= 0:
         return ""
     text = gettext("The text may have %(limit)s characters with everything filled in: it has %(over)s too many.")
-    return text % {"limit": GroupedInt(LONGEST_BODY), "over": GroupedInt(over)}
+    return text % {"limit": GroupedInt(MAX_BODY_LENGTH), "over": GroupedInt(over)}
 
 
 def _form_field(field: TemplateField) -> forms.Field:
     if field.is_file:
         return HeaderFileField(kind=field.kind, label=FILE_WORDS[field.kind])
     hint = format_html(gettext("For example: {}"), field.example) if field.example else ""
-    max_length = LONGEST_VALUE
+    max_length = MAX_VALUE_LENGTH
     check: Callable[[str], None] = check_value
     if field.kind == "coupon_code":
-        max_length, check = LONGEST_COUPON_CODE, check_coupon_code
+        max_length, check = MAX_COUPON_CODE_LENGTH, check_coupon_code
     elif field.position == VariablePosition.BUTTON:
         check = check_address_end
     form_field = ParameterField(label=_label(field), check=check, max_length=max_length, help_text=hint)
@@ -204,7 +204,7 @@ class DraftForm(forms.Form):
         super().__init__(*args, **options)
         self._country = country
         self._values: Mapping[str, Any] = self.data if self.is_bound else self.initial
-        for row in range(MOST_BUTTONS):
+        for row in range(MAX_BUTTONS):
             self.fields |= _button_fields(row)
         self.draft = self._read()
         for field in fields_of(template_of(self.draft)):
@@ -224,7 +224,7 @@ class DraftForm(forms.Form):
         values = {name: self._value(name) for name in self.fields}
         buttons = [
             DraftButton(row, kind, values[f"button_{row}_text"], self._button_value(kind, values[f"button_{row}_value"]))
-            for row in range(MOST_BUTTONS)
+            for row in range(MAX_BUTTONS)
             if (kind := values[f"button_{row}_kind"])
         ]
         examples = {name.removeprefix("example_"): values[name] for name in values if name.startswith("example_")}
@@ -252,7 +252,7 @@ class DraftForm(forms.Form):
         used = max((button.row for button in self.draft.buttons), default=-1) + 1
         return [
             {part: self[f"button_{row}_{part}"] for part in ("kind", "text", "value")} | {"is": self._value(f"button_{row}_kind")}
-            for row in range(min(used + 1, MOST_BUTTONS))
+            for row in range(min(used + 1, MAX_BUTTONS))
         ]
 
     @property

@@ -19,9 +19,9 @@ from cloud_api.graph.media import Downloaded, Media, UploadForm, checked_url, he
 from cloud_api.graph.messages import Recipient, Sent, object_of, sent_of, text_of, texts_of
 from cloud_api.graph.transport import Connections, NoResponse, chunks, time_limit
 
-MOST_JSON = 4 * 2**20
-MOST_PAGES = 100
-MOST_REDIRECTS = 3
+MAX_JSON = 4 * 2**20
+MAX_PAGES = 100
+MAX_REDIRECTS = 3
 MAX_TIME = 2**33
 """Seconds since 1970. Larger values are no times."""
 
@@ -211,7 +211,7 @@ class Graph:
     def _pages(self, path: str, fields: str) -> Iterator[dict[str, Any]]:
         """Follows cursors. Meta's URL of the next page contains the token, and is not used."""
         parameters = {"fields": fields, "limit": "100"}
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             answer = self._ask("GET", path, parameters=parameters)
             yield from _list_of(answer)
             paging = object_of(answer.get("paging"))
@@ -219,7 +219,7 @@ class Graph:
             if not paging.get("next") or not after:
                 return
             parameters["after"] = after
-        raise GraphError(None, f"More than {MOST_PAGES} pages.")
+        raise GraphError(None, f"More than {MAX_PAGES} pages.")
 
     def _ask(self, method: str, path: str, *, timeout: float | None = None, **options: Any) -> dict[str, Any]:
         """Makes a request that may be repeated without harm."""
@@ -261,7 +261,7 @@ class Graph:
 
     def _file_at(self, url: str) -> BaseHTTPResponse:
         """Returns the response with the file. Each redirect is checked before the token is sent there."""
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             url = checked_url(url, self._url)
             answer = self._connections.open_response("GET", url, headers=self._authorization)
             location = answer.get_redirect_location()
@@ -298,7 +298,7 @@ def _whole(answer: BaseHTTPResponse) -> bytes | None:
     try:
         for chunk in chunks(answer):
             body += chunk
-            if len(body) > MOST_JSON:
+            if len(body) > MAX_JSON:
                 return None
     except NoResponse:
         return None

@@ -11,8 +11,8 @@ from typing import Any
 from cloud_api.errors import CONTENT_REFUSED, OBJECT_MISSING_SUBCODE, TOKEN_CODES, Remedy, has_text, meaning_of, read_code
 from cloud_api.graph.transport import NoResponse
 
-LONGEST_DETAILS = 500
-LONGEST_WAIT = 24 * 3600.0
+MAX_DETAILS_LENGTH = 500
+MAX_WAIT = 24 * 3600.0
 TEXTS = ("message", "error_user_title", "error_user_msg")
 """Keys of an error with Meta's description, in addition to its details."""
 
@@ -158,7 +158,7 @@ def without_secrets(words: str, hidden: Collection[str]) -> str:
     for secret in sorted(filter(None, hidden), key=len, reverse=True):
         words = words.replace(secret, "…")
     words = _NUMBER.sub("…", _BSUID.sub("…", words))
-    return " ".join(words.split())[:LONGEST_DETAILS]
+    return " ".join(words.split())[:MAX_DETAILS_LENGTH]
 
 
 def number_of(value: Any) -> int | None:
@@ -170,9 +170,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Returns the seconds in the header Retry-After, which has seconds or a date."""
     value = headers.get("Retry-After", "").strip()
     if _WHOLE.fullmatch(value):
-        return min(float(value), LONGEST_WAIT)
+        return min(float(value), MAX_WAIT)
     try:
         at = parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):
         return None
-    return min(max(at - time.time(), 0.0), LONGEST_WAIT)
+    return min(max(at - time.time(), 0.0), MAX_WAIT)

@@ -6,7 +6,7 @@ from typing import Any
 
 from cloud_api.graph.errors import OutcomeUnknown
 
-SHORTEST_HIDDEN = 4
+MIN_HIDDEN_LENGTH = 4
 META_WORDS = ("type", "sub_type", "code")
 """Keys of a message with Meta's own words as values."""
 
@@ -55,7 +55,7 @@ def _first(values: Any) -> dict[str, Any]:
 
 def texts_of(value: Any) -> Iterator[str]:
     """Yields the texts of a message, which no error may quote."""
-    if isinstance(value, str) and len(value) >= SHORTEST_HIDDEN:
+    if isinstance(value, str) and len(value) >= MIN_HIDDEN_LENGTH:
         yield value
     elif isinstance(value, Mapping):
         for key, inner in value.items():

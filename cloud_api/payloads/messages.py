@@ -22,7 +22,7 @@ from cloud_api.payloads.items import Channel, IdentityChange, Message, Person
 from cloud_api.payloads.texts import READERS, content_of, is_missed_call, is_visible, mapping, objects, text
 from cloud_api.wa_ids import same_person_key
 
-LONGEST_KIND = 32
+MAX_KIND_LENGTH = 32
 NO_CONTENT = ("unknown", "unsupported", "call", "template", "system")
 """Kinds that are not concluded from a key of the message, because the key says nothing or something else."""
 _CHANGED = re.compile(r"changed (?:number )?from (\S+) to (\S+)")
@@ -165,7 +165,7 @@ def _message(
 def _kind(obj: Mapping[str, Any]) -> str:
     """Returns Meta's `type`. If it is missing, returns the one kind whose content is there."""
     kind = obj.get("type")
-    if isinstance(kind, str) and len(kind) <= LONGEST_KIND and is_visible(kind) and kind != "unknown":
+    if isinstance(kind, str) and len(kind) <= MAX_KIND_LENGTH and is_visible(kind) and kind != "unknown":
         return kind
     found = [each for each in READERS if each not in NO_CONTENT and isinstance(obj.get(each), dict | list)]
     return found[0] if len(found) == 1 else "unknown"

@@ -10,7 +10,7 @@ from typing import Any
 from cloud_api.payloads.items import UnreadableBody
 from cloud_api.payloads.json_values import decode
 
-MOST_FORM_FILES = 30
+MAX_FORM_FILES = 30
 """Files in the answer to one form (docs/meta-platform.md 3)."""
 KEYS_OF_META = ("flow_token", "wa_flow_response_params")
 """Keys beside the answers to a form, which no customer has written."""
@@ -167,7 +167,7 @@ def _response(reply: Mapping[str, Any]) -> Any:
 def form_files(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Returns the files in a form's answer, in order, each as a media object with `id`, `mime_type`, `sha256` and `file_name`."""
     answers = form_answers(mapping(mapping(message, "interactive"), "nfm_reply"))
-    return [file for value in answers.values() for file in _files(value)][:MOST_FORM_FILES]
+    return [file for value in answers.values() for file in _files(value)][:MAX_FORM_FILES]
 
 
 def _files(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from drills.traffic.deliveries import Delivery
 CONNECTIONS = 12
 TIMEOUT = 10.0
 """Seconds for one attempt. Meta waits longer."""
-FIRST_RETRY, LONGEST_RETRY = 0.1, 2.0
+FIRST_RETRY, MAX_RETRY = 0.1, 2.0
 """Seconds. Meta waits longer between attempts, up to hours."""
 POLL = 0.2
 REPEATED = 0.05
@@ -131,7 +131,7 @@ class MetaSender:
                 self.log.given_up += 1
                 return False
             await asyncio.sleep(delay * self._dice.uniform(0.5, 1.0))
-            delay = min(LONGEST_RETRY, 2 * delay)
+            delay = min(MAX_RETRY, 2 * delay)
 
 
 class Connection:

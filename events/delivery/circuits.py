@@ -12,7 +12,7 @@ from events.models import DeliveryProblem, EventEndpoint
 FAILURES = 5
 """Conversations that failed since the last event that was accepted."""
 FIRST_PAUSE = timedelta(minutes=1)
-LONGEST_PAUSE = timedelta(hours=1)
+MAX_PAUSE = timedelta(hours=1)
 TRIAL = timedelta(minutes=2)
 """Longer than one attempt takes. If no result of the trial is stored by then, another delivery tries."""
 CLOSED = {"failures": 0, "failing_since": None, "paused_until": None, "pause_seconds": 0, "is_on_trial": False, "problem": ""}
@@ -48,7 +48,7 @@ def record_failures(endpoint_id: int, count: int, problem: DeliveryProblem, now:
     endpoint.failing_since = endpoint.failing_since or now
     endpoint.problem, endpoint.is_on_trial = problem.value, False
     if endpoint.failures >= FAILURES:
-        pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * timedelta(seconds=endpoint.pause_seconds)))
+        pause = min(MAX_PAUSE, max(FIRST_PAUSE, 2 * timedelta(seconds=endpoint.pause_seconds)))
         endpoint.pause_seconds = int(pause.total_seconds())
         endpoint.paused_until = now + pause
     endpoint.save(update_fields=[*CLOSED])

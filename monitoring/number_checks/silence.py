@@ -21,7 +21,7 @@ MIN_WEEKS = 2
 MIN_USUAL = 15.0
 """Messages. If that many are usual, chance does not explain that none came."""
 MIN_SILENCE = timedelta(minutes=15)
-LONGEST_LOOK = timedelta(days=3)
+MAX_LOOK = timedelta(days=3)
 """A number whose last webhook is older begins no warning: it is not used any more, or was silent before anybody watched."""
 MAX_AGE = timedelta(days=14)
 """After this time a warning ends, although nothing arrived."""
@@ -36,7 +36,7 @@ def find_silent_numbers(now: datetime, *, since: datetime, warned: Collection[Ke
     rows = active.filter(last_webhook_at__gte=now - MAX_AGE, last_webhook_at__lt=now - MIN_SILENCE)
     last_webhooks = {pk: at for pk, at in rows.values_list("pk", "last_webhook_at") if at is not None}
     known = {pk for pk in last_webhooks if (pk, WarningKind.SILENCE.value) in warned}
-    recent = {pk: at for pk, at in last_webhooks.items() if pk not in known and at > now - LONGEST_LOOK}
+    recent = {pk: at for pk, at in last_webhooks.items() if pk not in known and at > now - MAX_LOOK}
     begins = {pk: max(at, since) for pk, at in recent.items() if since < now - MIN_SILENCE}
     order = sorted(begins, key=lambda pk: begins[pk])
     parts = [order[start : start + NUMBERS_AT_ONCE] for start in range(0, len(order), NUMBERS_AT_ONCE)]

@@ -9,9 +9,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cloud_api.business_profile import (
-    LONGEST,
-    LONGEST_WEBSITE,
-    MOST_PICTURE,
+    LENGTHS,
+    MAX_PICTURE,
+    MAX_WEBSITE_LENGTH,
     PICTURE_TYPES,
     VERTICALS,
     BusinessProfile,
@@ -38,21 +38,21 @@ class BusinessProfileForm(forms.Form):
         widget=forms.FileInput({"accept": ",".join(PICTURE_TYPES)}),
     )
     about = forms.CharField(
-        label=_("About"), required=False, max_length=LONGEST["about"], help_text=_("One line below the name, such as “Open today”.")
+        label=_("About"), required=False, max_length=LENGTHS["about"], help_text=_("One line below the name, such as “Open today”.")
     )
     description = forms.CharField(
-        label=_("Description"), required=False, max_length=LONGEST["description"], widget=forms.Textarea({"rows": 4})
+        label=_("Description"), required=False, max_length=LENGTHS["description"], widget=forms.Textarea({"rows": 4})
     )
     vertical = forms.ChoiceField(label=_("Kind of business"), required=False)
-    address = forms.CharField(label=_("Address"), required=False, max_length=LONGEST["address"], widget=forms.Textarea({"rows": 2}))
+    address = forms.CharField(label=_("Address"), required=False, max_length=LENGTHS["address"], widget=forms.Textarea({"rows": 2}))
     email = forms.CharField(
-        label=_("E-mail"), required=False, max_length=LONGEST["email"], widget=forms.EmailInput({"autocomplete": "off"})
+        label=_("E-mail"), required=False, max_length=LENGTHS["email"], widget=forms.EmailInput({"autocomplete": "off"})
     )
-    website_1 = forms.CharField(label=_("Website"), required=False, max_length=LONGEST_WEBSITE)
-    website_2 = forms.CharField(label=_("Second website"), required=False, max_length=LONGEST_WEBSITE)
+    website_1 = forms.CharField(label=_("Website"), required=False, max_length=MAX_WEBSITE_LENGTH)
+    website_2 = forms.CharField(label=_("Second website"), required=False, max_length=MAX_WEBSITE_LENGTH)
 
     def __init__(self, data: Any = None, files: Any = None, *, profile: BusinessProfile) -> None:
-        known = {name: getattr(profile, name) for name in (*LONGEST, "vertical")}
+        known = {name: getattr(profile, name) for name in (*LENGTHS, "vertical")}
         websites = dict(zip(WEBSITES, profile.websites, strict=False))
         super().__init__(data, files, initial=known | websites)
         self.profile = profile
@@ -69,7 +69,7 @@ class BusinessProfileForm(forms.Form):
         file = self.cleaned_data["picture"]
         if not file:
             return None
-        if file.size > MOST_PICTURE:
+        if file.size > MAX_PICTURE:
             raise ValidationError(_("The picture may have at most 5 MB."))
         content = file.read()
         mime_type = next((found for signature, found in PICTURE_SIGNATURES.items() if content.startswith(signature)), None)
@@ -79,7 +79,7 @@ class BusinessProfileForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        typed = {name: cleaned.get(name, "").replace("\r\n", "\n").strip() for name in (*LONGEST, "vertical")}
+        typed = {name: cleaned.get(name, "").replace("\r\n", "\n").strip() for name in (*LENGTHS, "vertical")}
         changes: dict[str, Any] = {name: value for name, value in typed.items() if value != getattr(self.profile, name)}
         websites = [_with_scheme(cleaned.get(name, "").strip()) for name in WEBSITES if cleaned.get(name, "").strip()]
         if websites != self.profile.websites:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from cloud_api.business_profile import MOST_PICTURE, BusinessProfile, check_profile
+from cloud_api.business_profile import MAX_PICTURE, BusinessProfile, check_profile
 from cloud_api.errors import Remedy, meaning_of
 from cloud_api.graph import Graph, GraphError, TooLarge, WrongHost
 from organizations.audit.actions import AuditAction
@@ -62,7 +62,7 @@ def read_picture(number: PhoneNumber) -> bytes | None:
         if not url:
             return None
         try:
-            graph.download(url, content, most=MOST_PICTURE)
+            graph.download(url, content, most=MAX_PICTURE)
         except (GraphError, TooLarge, WrongHost):
             # Meta accepted the token above. An error of its file host says nothing about the token.
             return None

@@ -22,7 +22,7 @@ from contacts.selectors import numbers_of
 
 MAX_DAYS = 31
 DEFAULT_DAYS = 7
-MOST_COUNTED = 50_000
+MAX_COUNTED = 50_000
 """Messages that one page counts, unless a single day has more. Each is read, and the price of each sent one."""
 EARLIEST = date(2015, 1, 1)
 LATEST = date(2100, 1, 1)
@@ -102,9 +102,9 @@ def _read_day(text: str) -> date | None:
 
 def first_counted_day(numbers: Sequence[str], since: date, until: date) -> date:
     """Returns the first day of those that are counted at once, up to `until`: all since `since`, or fewer if they have more than
-    `MOST_COUNTED` messages. At least one day. Three queries at most, which read no more than that many entries of an index."""
+    `MAX_COUNTED` messages. At least one day. Three queries at most, which read no more than that many entries of an index."""
     days = (until - since).days + 1
-    while days > 1 and _messages(numbers, until - timedelta(days=days - 1), until)[: MOST_COUNTED + 1].count() > MOST_COUNTED:
+    while days > 1 and _messages(numbers, until - timedelta(days=days - 1), until)[: MAX_COUNTED + 1].count() > MAX_COUNTED:
         days = max(1, days // 4)
     return until - timedelta(days=days - 1)
 

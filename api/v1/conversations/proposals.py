@@ -20,7 +20,7 @@ from api.errors.problems import Conflict
 from api.v1.lookups import get_contact
 from chats.models import ProposedMessage
 from chats.proposals.services import MAX_OPEN, TooManyProposals, propose_message
-from cloud_api.messages import MOST_TEXT, InvalidMessage
+from cloud_api.messages import MAX_TEXT, InvalidMessage
 
 
 class ProposalSerializer(serializers.Serializer):
@@ -46,7 +46,7 @@ class ProposalSerializer(serializers.Serializer):
 class NewProposal(StrictSerializer):
     """A text to propose."""
 
-    text = Text(max_length=MOST_TEXT)
+    text = Text(max_length=MAX_TEXT)
 
 
 PROPOSAL = OpenApiExample("A text", value={"text": "Bom dia! Seu pedido saiu para entrega."}, request_only=True)

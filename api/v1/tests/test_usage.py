@@ -56,7 +56,7 @@ def test_usage_counts_messages_of_each_day(api: ApiClient, shop: Shop) -> None:
 def test_a_page_counts_a_limited_number_of_messages_and_all_pages_have_each_day_once(
     api: ApiClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "MOST_COUNTED", 20)
+    monkeypatch.setattr(usage, "MAX_COUNTED", 20)
     store(shop, 310, first=datetime(2026, 3, 1, tzinfo=UTC), step=timedelta(hours=2.4))
     days: list[tuple[str, int]] = []
     pages, cursor = 0, None
@@ -76,7 +76,7 @@ def test_a_page_counts_a_limited_number_of_messages_and_all_pages_have_each_day_
 def test_usage_reads_no_other_days_and_no_whole_table(
     api: ApiClient, shop: Shop, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(usage, "MOST_COUNTED", most)
+    monkeypatch.setattr(usage, "MAX_COUNTED", most)
     store(shop, ROWS, first=datetime(2026, 1, 1, tzinfo=UTC), step=timedelta(hours=1))
     if connection.vendor == "mysql":
         with connection.cursor() as cursor:

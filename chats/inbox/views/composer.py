@@ -25,7 +25,7 @@ from chats.models import Message
 from chats.outbox.marketing import MarketingRefused
 from chats.outbox.message_queue import CannotResend, WindowClosed, mark_as_sent, resend_message
 from chats.proposals.services import open_proposals
-from cloud_api.messages import MEDIA_LIMITS, MOST_CAPTION, MOST_TEXT, WITHOUT_CAPTION, InvalidMessage
+from cloud_api.messages import MAX_CAPTION, MAX_TEXT, MEDIA_LIMITS, WITHOUT_CAPTION, InvalidMessage
 from contacts.consent.texts import refusal_text
 from contacts.models import Contact
 from contacts.selectors import get_contact_or_404
@@ -54,7 +54,7 @@ def composer_context(contact: Contact, *, form: AnswerForm | None = None, quoted
         "quoted": quoted,
         "limits": LIMITS,
         "accepted": ACCEPTED,
-        "most": {"text": MOST_TEXT, "caption": MOST_CAPTION, "counted": COUNTED_FROM},
+        "most": {"text": MAX_TEXT, "caption": MAX_CAPTION, "counted": COUNTED_FROM},
         "without_caption": " ".join(WITHOUT_CAPTION),
     }
 

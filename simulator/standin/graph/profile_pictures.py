@@ -2,7 +2,7 @@
 
 import base64
 
-from cloud_api.business_profile import MOST_PICTURE, PICTURE_TYPES
+from cloud_api.business_profile import MAX_PICTURE, PICTURE_TYPES
 from simulator.standin.errors import bad_parameter, unknown_object
 from simulator.standin.platform import Platform
 from simulator.standin.state.identifiers import new_id
@@ -30,8 +30,8 @@ class ProfilePictures:
         mime_type, length = request.query.get("file_type", ""), request.query.get("file_length", "")
         if mime_type not in PICTURE_TYPES:
             raise bad_parameter(f"Param file_type must be one of {{{', '.join(PICTURE_TYPES)}}}.")
-        if not (length.isascii() and length.isdigit() and 0 < int(length[:12]) <= MOST_PICTURE):
-            raise bad_parameter(f"Param file_length must be a number of bytes, at most {MOST_PICTURE}.")
+        if not (length.isascii() and length.isdigit() and 0 < int(length[:12]) <= MAX_PICTURE):
+            raise bad_parameter(f"Param file_length must be a number of bytes, at most {MAX_PICTURE}.")
         session = f"{UPLOAD_PREFIX}{new_id()}"
         self._sessions[session] = (mime_type, int(length))
         return {"id": f"{session}?sig={new_id()}"}

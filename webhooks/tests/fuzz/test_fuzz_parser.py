@@ -18,11 +18,11 @@ MAX_MEMORY, MAX_MEMORY_PER_BYTE = 2**21, 60
 """Bytes."""
 TRACED = 50
 """Memory is measured for one body in so many, because that takes several times as long."""
-LONGEST_POSITION = 100
+MAX_POSITION = 100
 MAX_SHOWN = 20_000
 """Bytes of a body that a failure shows."""
-LONGEST = {"wamid": MAX_WAMID, "quoted_wamid": MAX_WAMID, "target_wamid": MAX_WAMID, "phone_number_id": MAX_ID, "waba_id": MAX_ID}
-LONGEST |= {"participant": MAX_BSUID, "group_id": MAX_WAMID, "kind": 32, "status": 32}
+LENGTHS = {"wamid": MAX_WAMID, "quoted_wamid": MAX_WAMID, "target_wamid": MAX_WAMID, "phone_number_id": MAX_ID, "waba_id": MAX_ID}
+LENGTHS |= {"participant": MAX_BSUID, "group_id": MAX_WAMID, "kind": 32, "status": 32}
 """Characters of the database's columns."""
 
 
@@ -50,10 +50,10 @@ def test_the_parser_reads_any_body(mutator, rounds, seed, report) -> None:
 
 def check_storable(item: Item) -> None:
     """Asserts that every database can store the values of the item."""
-    assert len(item.position) <= LONGEST_POSITION
+    assert len(item.position) <= MAX_POSITION
     for field in fields(item):
         value = getattr(item, field.name)
-        assert not isinstance(value, str) or len(value) <= LONGEST.get(field.name, len(value)), field.name
+        assert not isinstance(value, str) or len(value) <= LENGTHS.get(field.name, len(value)), field.name
         json.dumps(value, default=str, allow_nan=False, ensure_ascii=False).encode()
         assert not any("\0" in text for text in _texts(value)), field.name
         assert _depth(value) <= DEEPEST, field.name
