@@ -162,7 +162,7 @@ def served() -> Iterator[Hub]:
 
 
 HUBS_PER_COLLECTION = 12
-"""A collection takes as long as several tests, and so many receivers have few connections."""
+"""A collection takes as long as a test, and so many receivers have few connections."""
 hub_count = itertools.count()
 
 
@@ -171,7 +171,9 @@ def hub(served: Hub, transactional_db: None) -> Hub:
     """A hub without caches of earlier tests."""
     # Ends the threads of previous receivers, and their connections. Without it, they can reach the limit of a database server.
     if next(hub_count) % HUBS_PER_COLLECTION == 0:
+        del asgi.receiver, asgi.streams
         gc.collect()
+        gc.freeze()  # what is left stays: the next collection looks only at what is new
     asgi.receiver = Receiver()
     asgi.streams = EventStreams()
     return served

@@ -1,4 +1,4 @@
-// Returns what is wrong with the layout of the page, in both themes, as sentences. test_layout.py runs it on every page, in each
+// Returns what is wrong with the layout of the page, in some themes, as sentences. test_layout.py runs it on every page, in each
 // language and width.
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -12,7 +12,6 @@
     });
   const REQUESTS = ".htmx-request, .htmx-swapping, .htmx-settling";
   const MAX_WAIT = 2000; // milliseconds
-  const THEMES = ["light", "dark"];
   const MAY_SCROLL_SIDEWAYS = "pre, .composer-files, [role=region]"; // a scroll bar is expected there
   const CONTROLS = "a[href], button, input, select, textarea, summary";
   const PHONE = /^\+\d[\d\s()-]{7,}$/;
@@ -162,8 +161,8 @@
   }
 
   // Without waiting for a frame, because colours move nothing.
-  function inBothThemes(look) {
-    return THEMES.flatMap((theme) => {
+  function inThemes(themes, look) {
+    return themes.flatMap((theme) => {
       document.documentElement.dataset.theme = theme;
       finishAnimations();
       return look().map((fault) => `${theme}: ${fault}`);
@@ -201,7 +200,7 @@
     } else if (opener.matches("[role=tab]")) document.querySelector("[role=tab]")?.click();
   }
 
-  async function ofOpened(opener) {
+  async function ofOpened(opener, themes) {
     const wasOpen = opener.localName === "summary" && opener.parentElement.open;
     opener.scrollIntoView({ block: "center", behavior: "instant" });
     opener.click();
@@ -214,7 +213,7 @@
     }
     const wrong = [
       ...ofPosition(box),
-      ...inBothThemes(() => [...ofTheDocument(), ...ofBoxes(box), ...ofControls(box)]),
+      ...inThemes(themes, () => [...ofTheDocument(), ...ofBoxes(box), ...ofControls(box)]),
     ];
     close(opener, box);
     return wrong.map((words) => `${nameOf(opener)} opened: ${words}`);
@@ -232,13 +231,13 @@
     ];
   }
 
-  window.layoutFaults = async (language) => {
+  window.layoutFaults = async (language, themes) => {
     await settle();
     if (document.documentElement.lang !== language) return [`the page is in “${document.documentElement.lang}”`];
-    const wrong = inBothThemes(() => [...ofTheDocument(), ...ofBoxes(document.body), ...ofControls(document.body)]);
+    const wrong = inThemes(themes, () => [...ofTheDocument(), ...ofBoxes(document.body), ...ofControls(document.body)]);
     for (const selector of OPENERS) {
       for (const opener of openersOf(selector)) {
-        if (opener.isConnected && isVisible(opener) && !wasSeen(opener)) wrong.push(...(await ofOpened(opener)));
+        if (opener.isConnected && isVisible(opener) && !wasSeen(opener)) wrong.push(...(await ofOpened(opener, themes)));
       }
     }
     sessionStorage.setItem("layout-seen", JSON.stringify([...seen]));

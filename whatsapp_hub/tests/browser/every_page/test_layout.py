@@ -60,7 +60,11 @@ pytestmark = pytest.mark.xdist_group("browser")
 SIZES = {360: 740, 768: 1024, 1024: 768, 1440: 900}
 """Widths and heights."""
 NARROW = (360, 1024)
-"""Widths for the languages after the first one: the narrowest window with one column, and with two. Only words differ."""
+"""Widths for the languages after the first one: the narrowest window with one column, and with two. Only words differ, so one theme
+is enough."""
+THEMES = ("light", "dark")
+LANGUAGES = [code for code, _ in settings.LANGUAGES]
+FIRST_LANGUAGE = LANGUAGES[0]
 COLLEAGUE = "nome.muito.comprido.de.verdade@empresa-de-nome-comprido.example.com"
 LONG = "Maria Aparecida da Conceição Albuquerque Figueiredo dos Santos Montenegro"
 SCRIPT = (Path(__file__).parent.parent / "layout.js").read_text()
@@ -392,10 +396,11 @@ class Tab:
 
     def look(self) -> None:
         self.page.evaluate(SCRIPT)
-        is_first = self._language == settings.LANGUAGES[0][0]
-        for width, height in SIZES.items() if is_first else [(width, SIZES[width]) for width in NARROW]:
-            self._resize(width, height)
-            found = self.page.evaluate("language => layoutFaults(language)", self._language)
+        is_first = self._language == FIRST_LANGUAGE
+        themes = THEMES if is_first else THEMES[:1]
+        for width in SIZES if is_first else NARROW:
+            self._resize(width, SIZES[width])
+            found = self.page.evaluate("([language, themes]) => layoutFaults(language, themes)", [self._language, themes])
             for fault in found:
                 self.faults.setdefault(fault, []).append(f"{self.page.url} in {self._language} at {width}")
 
@@ -405,24 +410,28 @@ class Tab:
         self._browser.send("Emulation.setDeviceMetricsOverride", size)
 
 
-@pytest.fixture
-def open_tab(open_page: Open) -> Iterator[Callable[[User | None, str], Tab]]:
-    """Opens a tab for a user, or without one, in a language. Fails at the end if anything was wrong in any tab."""
-    tabs: dict[tuple[User | None, str], Tab] = {}
+OpenTab = Callable[[User | None], Tab]
 
-    def tab(user: User | None, language: str) -> Tab:
-        if (user, language) not in tabs:
+
+@pytest.fixture
+def open_tab(open_page: Open, language: str) -> Iterator[OpenTab]:
+    """Opens a tab for a user, or without one. Fails at the end if anything was wrong in any tab."""
+    tabs: dict[User | None, Tab] = {}
+
+    def tab(user: User | None) -> Tab:
+        if user not in tabs:
             page = open_page("/accounts/login/", user, locale=language, reduced_motion="reduce")
-            tabs[user, language] = Tab(page, language)
-        return tabs[user, language]
+            tabs[user] = Tab(page, language)
+        return tabs[user]
 
     yield tab
     faults = [(fault, places) for each in tabs.values() for fault, places in each.faults.items()]
     assert not faults, "\n".join(f"{fault}, on {places[0]} and {len(places) - 1} more" for fault, places in faults)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_is_cut_or_out_of_reach_on_any_page(
-    open_tab: Callable[[User | None, str], Tab], ana: User, organization: Organization, examples: dict[str, list[Any]]
+    open_tab: OpenTab, ana: User, organization: Organization, examples: dict[str, list[Any]], language: str
 ) -> None:
     User.objects.update(language="")  # the language of the browser decides
     ana.refresh_from_db()
@@ -433,15 +442,12 @@ def test_nothing_is_cut_or_out_of_reach_on_any_page(
     for user in (colleague, alone, None):
         walked |= {address: user for address in pages(examples, user) if address not in walked}
     walked |= {address.format(at=f"/o/{organization.pk}/"): ana for address in MORE}
-    languages = [code for code, _ in settings.LANGUAGES]
 
-    for language in languages:
-        for address, user in walked.items():
-            open_tab(user, language).visit(address)
-        refuse_a_known_contact(open_tab(ana, language), organization)
+    for address, user in walked.items():
+        open_tab(user).visit(address)
+    refuse_a_known_contact(open_tab(ana), organization)
     Membership.objects.filter(user=colleague).update(activate=False)
-    for language in languages:
-        open_tab(colleague, language).visit(f"/o/{organization.pk}/inbox/")
+    open_tab(colleague).visit(f"/o/{organization.pk}/inbox/")
 
 
 def refuse_a_known_contact(tab: Tab, organization: Organization) -> None:
