@@ -1,5 +1,5 @@
-// Returns what is wrong with the layout of the page, in some themes, as sentences. test_layout.py runs it on every page, in each
-// language and width.
+// Returns what is wrong with the layout of the page, in both themes or in those that are given, as sentences. test_layout.py runs it on
+// every page, in each language and width.
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const isVisible = (element) =>
@@ -12,6 +12,7 @@
     });
   const REQUESTS = ".htmx-request, .htmx-swapping, .htmx-settling";
   const MAX_WAIT = 2000; // milliseconds
+  const THEMES = ["light", "dark"];
   const MAY_SCROLL_SIDEWAYS = "pre, .composer-files, [role=region]"; // a scroll bar is expected there
   const CONTROLS = "a[href], button, input, select, textarea, summary";
   const PHONE = /^\+\d[\d\s()-]{7,}$/;
@@ -231,7 +232,7 @@
     ];
   }
 
-  window.layoutFaults = async (language, themes) => {
+  window.layoutFaults = async (language, themes = THEMES) => {
     await settle();
     if (document.documentElement.lang !== language) return [`the page is in “${document.documentElement.lang}”`];
     const wrong = inThemes(themes, () => [...ofTheDocument(), ...ofBoxes(document.body), ...ofControls(document.body)]);
