@@ -60,8 +60,8 @@ class GraphError(Exception):
 
     @property
     def as_object(self) -> dict[str, Any]:
-        """The error in the form that statuses have, for storing and showing. Words that are not Meta's are under `reason`."""
-        if self.code is None or self.http_status is None:
+        """The error in the form that statuses have, for storing and showing. Why Graph was not reached is under `reason`."""
+        if self.http_status is None:
             return {"code": self.code, "reason": self.details}
         return {**self.texts, "code": self.code, "error_data": {"details": self.details}}
 
@@ -124,7 +124,10 @@ def response_content(
             code, details, subcode=subcode, http_status=http_status, retry_after=wait, texts=texts, is_transient=is_transient
         )
     if is_refusal(http_status):
-        raise GraphError(None, f"HTTP status {http_status}", http_status=http_status, retry_after=wait)
+        # A proxy, or a version of Graph that the hub does not know, may say in other words what is wrong.
+        words = _details(error) if isinstance(error, dict) else error if isinstance(error, str) else ""
+        reason = ": ".join(filter(None, (f"HTTP status {http_status}", without_secrets(words, hidden))))
+        raise GraphError(None, reason, http_status=http_status, retry_after=wait)
     if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or not content or error is not None:
         seen = f"HTTP status {http_status} without a readable answer"
         raise NoResponse(seen, may_have_left=True, http_status=http_status, retry_after=wait)

@@ -356,6 +356,23 @@ def test_a_refusal_without_a_code_is_one(server, graph, status, remedy) -> None:
     assert (refused.value.code, refused.value.http_status, refused.value.remedy) == (None, status, remedy)
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({"message": f"Unsupported request for {PHONE}"}, "HTTP status 400: Unsupported request for …"),
+        ({"message": "Unsupported", "error_user_msg": "Use version 25"}, "HTTP status 400: Use version 25"),
+        ("invalid_request", "HTTP status 400: invalid_request"),
+        ({"message": ["no", "text"]}, "HTTP status 400"),
+        (None, "HTTP status 400"),
+    ],
+)
+def test_a_refusal_without_a_code_keeps_its_words(server, graph, error, reason) -> None:
+    server.answers = [answer({"error": error}, 400)]
+    with pytest.raises(GraphError) as refused:
+        send(graph)
+    assert refused.value.as_object == {"code": None, "error_data": {"details": reason}}
+
+
 @pytest.mark.parametrize("status", [200, 400, 500, 503])
 def test_a_code_is_a_refusal_whatever_the_status(server, graph, status) -> None:
     server.answers = [refusal(131056, status)]

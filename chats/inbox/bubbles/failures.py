@@ -17,7 +17,7 @@ def failure_words(message: Message, errors: Iterable[Any]) -> str:
         return f"{gettext(meaning_of(code).words)} ({code})"
     if words := _send_problem_text(message):
         return words
-    was_reached = not message.errors
+    was_reached = not any(map(_is_from_hub, message.errors or ()))
     return gettext("WhatsApp could not deliver it.") if was_reached else gettext("WhatsApp could not be reached.")
 
 
@@ -25,8 +25,7 @@ def failure_details(message: Message, errors: Iterable[Any]) -> str:
     """Returns Meta's text about the failure if it contains more than the hub's text."""
     if message.message_status != MessageStatus.FAILED:
         return ""
-    # Errors with a problem or reason are the hub's own.
-    meta_errors = (error for error in errors if isinstance(error, dict) and "problem" not in error and "reason" not in error)
+    meta_errors = (error for error in errors if not _is_from_hub(error))
     return next(filter(None, map(meta_words, meta_errors)), "")
 
 
@@ -35,6 +34,11 @@ def doubt_words(message: Message) -> str:
     if message.message_status != MessageStatus.UNCERTAIN:
         return ""
     return _send_problem_text(message) or gettext("WhatsApp did not answer. The message may have arrived.")
+
+
+def _is_from_hub(error: Any) -> bool:
+    """Returns whether the hub wrote the error: Graph was not reached, or the message was not sent."""
+    return isinstance(error, dict) and ("problem" in error or "reason" in error)
 
 
 def _send_problem_text(message: Message) -> str:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from PIL import Image
 
 from chats.models import Attachment, Message, MessageStatus, Origin, QueuedMessage, StatusEvent
+from cloud_api.graph import GraphError
 from contacts.models import Contact
 from organizations.models import Membership, Organization, PhoneNumber, Role, User
 
@@ -450,6 +451,23 @@ def test_a_final_failure_offers_nothing(ana, contact, code) -> None:
     assert "Try again" not in text(ana.get(url("thread", contact)))
     assert again(ana, contact, failed).status_code == 422
     assert written(contact) == [failed]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [
+        (
+            GraphError(None, "HTTP status 400: Unsupported request", http_status=400),
+            ("could not deliver it", "Unsupported request"),
+        ),
+        (GraphError(None, "no connection"), ("could not be reached", "")),
+    ],
+)
+def test_a_refusal_without_a_code_is_shown_with_its_words(ana, contact, refusal, words) -> None:
+    ended(contact, "failed", errors=[refusal.as_object])
+    page = text(ana.get(url("thread", contact)))
+    assert all(each in page for each in words)
+    assert "no connection" not in page
 
 
 def test_a_failure_from_a_status_counts_too(ana, contact) -> None:
