@@ -238,7 +238,8 @@
     const wrong = inThemes(themes, () => [...ofTheDocument(), ...ofBoxes(document.body), ...ofControls(document.body)]);
     for (const selector of OPENERS) {
       for (const opener of openersOf(selector)) {
-        if (opener.isConnected && isVisible(opener) && !wasSeen(opener)) wrong.push(...(await ofOpened(opener, themes)));
+        if (opener.isConnected && isVisible(opener) && !wasSeen(opener))
+          wrong.push(...(await ofOpened(opener, themes)));
       }
     }
     sessionStorage.setItem("layout-seen", JSON.stringify([...seen]));
