@@ -254,6 +254,12 @@ def test_the_country_of_a_new_organization_is_brazil_by_default(admin_client):
     assert '<label for="id_country">Country:' in shown
 
 
+@pytest.mark.parametrize("lookup", ["name__regex", "name__iregex", "organization__organization_name__regex"])
+def test_a_list_cannot_be_filtered_by_a_pattern(admin_client, number, lookup):
+    address = reverse("admin:organizations_phonenumber_changelist")
+    assert admin_client.get(address, {lookup: "["}).status_code == 400
+
+
 @pytest.mark.parametrize("kind", ["user", "organization", "phonenumber"])
 def test_a_list_has_a_title_and_offers_show_all_only_for_a_search(admin_client, number, kind):
     address = reverse(f"admin:organizations_{kind}_changelist")
