@@ -19,6 +19,9 @@ from contacts.services import InvalidInput
 from organizations.models import PhoneNumber
 from organizations.permissions import Access, for_admins
 
+MAX_REVOKED = 50
+"""Revoked keys that the page shows at most, the last ones."""
+
 
 @for_admins
 @never_cache
@@ -68,7 +71,10 @@ def _page(
     created: CreatedKey | None = None,
 ) -> HttpResponse:
     names = {each.phone_number_id: each.shown_name for each in numbers}
-    context = {"rows": [_row(key, names) for key in keys_of(access.organization)], "form": form, "created": created}
+    keys = keys_of(access.organization)
+    rows = [_row(key, names) for key in keys.filter(revoked_at=None)]
+    revoked = [_row(key, names) for key in keys.exclude(revoked_at=None).order_by("-revoked_at", "-pk")[:MAX_REVOKED]]
+    context: dict[str, Any] = {"rows": rows, "revoked": revoked, "form": form, "created": created}
     context |= {"now": timezone.now(), "limit": settings.API_REQUESTS_PER_MINUTE, "section": "settings", "part": "api_keys"}
     return render(request, "api/keys.html", context, status=422 if form.errors else 200)
 

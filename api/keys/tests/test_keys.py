@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from api.keys.rate_limits import RequestCount, count_request
 from api.keys.services import MAX_KEYS, CreatedKey, create_key, digest_of, find_key, read_scopes, revoke_key
+from api.keys.views import MAX_REVOKED
 from api.models import ApiKey, Scope
 from conftest import html_of
 from contacts.services import InvalidInput
@@ -188,6 +189,21 @@ def test_the_page_revokes_a_key_and_says_when_it_was_used(admin, padaria) -> Non
     assert key.revoked_at
     assert "was revoked" in html_of(admin.get(url))
     assert admin.post(f"{url}{key.pk}/revoke/").status_code == 302
+
+
+def test_the_last_revoked_keys_are_shown_apart_from_the_others(admin, padaria) -> None:
+    make(padaria)
+    now = timezone.now()
+    ApiKey.objects.bulk_create(
+        ApiKey(organization=padaria, name=f"Antiga {index}.", digest=str(index), revoked_at=now - timedelta(days=index))
+        for index in range(MAX_REVOKED + 1)
+    )
+    usable, revoked = html_of(admin.get(f"/o/{padaria.pk}/settings/api-keys/")).split("Revoked keys")
+
+    assert (usable.count("data-api-key"), revoked.count("data-api-key")) == (1, MAX_REVOKED)
+    assert "Antiga" not in usable
+    assert "Antiga 0." in revoked
+    assert f"Antiga {MAX_REVOKED}." not in revoked
 
 
 def test_an_organization_has_a_limited_number_of_keys(padaria) -> None:
