@@ -1,12 +1,22 @@
 """Message templates. They may be sent outside the window."""
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from organizations.fields import IdentifierField
-from organizations.models import Organization
+from organizations.models import Organization, PhoneNumber
+
+
+class MessageTemplateQuerySet(models.QuerySet["MessageTemplate"]):
+    def of_numbers(self, numbers: Iterable[PhoneNumber]) -> Self:
+        """The templates of the accounts of these numbers."""
+        condition = models.Q(pk__in=[])
+        for organization_id, waba_id in {(number.organization_id, number.waba_id) for number in numbers}:
+            condition |= models.Q(organization=organization_id, waba_id=waba_id)
+        return self.filter(condition)
 
 
 class MessageTemplate(models.Model):
@@ -53,6 +63,8 @@ class MessageTemplate(models.Model):
     """Meta's objects: header, body, footer, buttons."""
     reported_at = models.DateTimeField(db_column="told_at")
     """The time of Meta's last description, so that a late webhook does not restore an old status."""
+
+    objects = MessageTemplateQuerySet.as_manager()
 
     class Meta:
         db_table = "chat_message_template"

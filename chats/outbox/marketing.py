@@ -3,10 +3,8 @@
 `queue_message` refuses them, and the outbox looks once more before it sends.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
-
-from django.db.models import Q
 
 from chats.models import MessageTemplate
 from cloud_api.messages import template_name
@@ -26,16 +24,13 @@ class MarketingRefused(Exception):
         self.refusal = refusal
 
 
-def marketing_templates(numbers: Iterable[PhoneNumber], *, names: Iterable[str] | None = None) -> dict[str, set[TemplateName]]:
+def marketing_templates(numbers: Collection[PhoneNumber], *, names: Iterable[str] | None = None) -> dict[str, set[TemplateName]]:
     """Returns the marketing templates of these numbers, by phone_number_id. With `names`, only templates with these names. One
     query."""
     by_account: dict[tuple[int, str], list[str]] = {}
     for number in numbers:
         by_account.setdefault((number.organization_id, number.waba_id), []).append(number.phone_number_id)
-    condition = Q(pk__in=[])
-    for organization_id, waba_id in by_account:
-        condition |= Q(organization=organization_id, waba_id=waba_id)
-    rows = MessageTemplate.objects.filter(condition, category=MessageTemplate.Category.MARKETING).order_by()
+    rows = MessageTemplate.objects.of_numbers(numbers).filter(category=MessageTemplate.Category.MARKETING).order_by()
     if names is not None:
         rows = rows.filter(name__in=set(names))
     found: dict[str, set[TemplateName]] = {}

@@ -15,9 +15,10 @@ from chats.conversations import conversation_events, ownership, reactions_and_ed
 from chats.conversations.sessions import session_assignment
 from chats.media.attachments import SharedFile, attach_again
 from chats.media.submitted_files import SubmittedFile, attach_file
-from chats.models import Attachment, Message, MessageStatus, Origin, QueuedMessage, SendQueue, StatusEvent
+from chats.models import Attachment, Message, MessageStatus, MessageTemplate, Origin, QueuedMessage, SendQueue, StatusEvent
 from chats.outbox.marketing import check_marketing
 from cloud_api.errors import can_be_resent, codes_of
+from cloud_api.messages import template_name
 from cloud_api.payloads.texts import content_of
 from contacts.models import Contact
 from contacts.owners import OwnerReason
@@ -135,7 +136,7 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
     before = {pk: _contact_values(contact) for pk, contact in contacts.items()}
     SendQueue.objects.schedule_all(list(contacts.values()))
     rows = []
-    for each in queued:
+    for each in _with_definitions(queued, numbers):
         row = each.as_row()
         _set_number_and_time(row, each.contact, numbers[each.contact.create_for_phone_number_id], now)
         session_assignment.assign_rows([row], [], {each.contact.pk: each.contact}, now)
@@ -152,6 +153,25 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
     update_groups(Contact, CONTACT_COLUMNS, {pk: _contact_values(contact) for pk, contact in contacts.items()}, before)
     wake_after_commit(SendQueue)
     return rows
+
+
+def _with_definitions(queued: Sequence[BotMessage], numbers: Mapping[str, PhoneNumber]) -> list[BotMessage]:
+    """Returns the messages, templates with their stored definitions, so that the conversation shows their texts. Costs a query only
+    if there are templates."""
+    names = {template_name(each.message) for each in queued if each.message["type"] == "template"}
+    if not names:
+        return list(queued)
+    templates = MessageTemplate.objects.of_numbers(numbers.values()).filter(name__in={name for name, _ in names})
+    definitions = {(each.organization_id, each.waba_id, each.name, each.language): each.components for each in templates.order_by()}
+
+    def with_definition(message: BotMessage) -> BotMessage:
+        if message.message["type"] != "template":
+            return message
+        number = numbers[message.contact.create_for_phone_number_id]
+        components = definitions.get((number.organization_id, number.waba_id, *template_name(message.message)))
+        return replace(message, message={**message.message, "definition": {"components": components}}) if components else message
+
+    return [with_definition(each) for each in queued]
 
 
 def _contact_values(contact: Contact) -> tuple[Any, ...]:
