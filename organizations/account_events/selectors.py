@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from django.db.models import Q
-
+from organizations.account_events.about_one_person import ABOUT_ONE_PERSON
 from organizations.account_events.texts import LIMIT_FIELD, QUALITY_FIELD, Quality, latest_quality
 from organizations.models import AccountEvent, Organization, PhoneNumber
 from organizations.numbers.selectors import derive_states
@@ -14,12 +13,6 @@ from organizations.numbers.states import NumberState
 
 MAX_QUALITY_EVENTS = 1_000
 """Events about quality and limits that are read for an organization's numbers. Meta reports a few a year for each number."""
-ABOUT_ONE_PERSON = (
-    Q(field__in=("messaging_handovers", "automatic_events", "tracking_events", "user_preferences"))
-    | Q(field__startswith="group_")
-    | Q(field="calls", event__startswith="call_")
-)
-"""Events of one conversation. A number may have many a day, among which those about the number itself would not be found."""
 
 
 def latest_account_events(number: PhoneNumber, *, limit: int = 20) -> list[AccountEvent]:

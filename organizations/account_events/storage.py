@@ -8,6 +8,7 @@ from itertools import groupby
 from cloud_api.payloads import AccountEvent as ParsedEvent
 from cloud_api.wa_ids import same_person_key
 from jobs.bulk_writes import update_columns
+from organizations.account_events.about_one_person import is_about_one_person
 from organizations.events.kinds import EventKind
 from organizations.events.outbox import NewEvent, record_events, reports_events
 from organizations.models import AccountEvent, PhoneNumber
@@ -43,8 +44,7 @@ def store_account_events(items: Sequence[InboundItem[ParsedEvent]]) -> None:
     AccountEvent.objects.bulk_create(events.values())
     if any(reports_events(number) for item in items for number in item.numbers):
         webhooks = {item.webhook.id: item.webhook for item in items}
-        about_numbers = [event for event in events.values() if not event.field.startswith(TEMPLATE_FIELDS)]
-        record_events([_health_event(event, webhooks[event.webhook_id]) for event in about_numbers])
+        record_events([_health_event(event, webhooks[event.webhook_id]) for event in events.values() if _is_about_number(event)])
     upgraded = [each.phone_number.pk for each in events.values() if each.phone_number and each.event == THROUGHPUT_UPGRADE]
     if upgraded:
         PhoneNumber.objects.filter(pk__in=upgraded).update(messages_per_second=UPGRADED_MESSAGES_PER_SECOND)
@@ -79,6 +79,11 @@ def _find_mentioned_number(event: ParsedEvent, numbers: Sequence[PhoneNumber]) -
     digits = "".join(filter(str.isdigit, event.display_phone_number))
     same = [number for number in numbers if same_person_key(number.wa_id) == same_person_key(digits)]
     return next((number for number in same if number.wa_id == digits), same[0] if same else None)
+
+
+def _is_about_number(event: AccountEvent) -> bool:
+    """Returns whether the event is about a number, or its account."""
+    return not event.field.startswith(TEMPLATE_FIELDS) and not is_about_one_person(event)
 
 
 def _health_event(event: AccountEvent, webhook: ReceivedWebhook) -> NewEvent:

@@ -23,7 +23,7 @@ from contacts.models import ConsentDecision, Contact, Label
 from contacts.services import add_contact, change_labels, rename_contact, set_who_answers
 from organizations.events.kinds import EventKind
 from organizations.events.tests.conftest import want
-from organizations.models import Event, EventKey, Organization, Profile
+from organizations.models import AccountEvent, Event, EventKey, Organization, Profile
 from organizations.numbers.suspension import clear_stop, stop_sending
 from webhooks.models import Webhook
 from webhooks.tests.bodies import NUMBER, body, echo_body, history_body, status_body, text_body, value
@@ -273,6 +273,17 @@ def test_what_meta_reports_about_numbers_and_templates_is_reported_once(post_and
     bodies = [body(quality, field="phone_number_quality_update"), body(template, field="message_template_status_update")]
     post_and_apply(*bodies, *bodies)
     assert recorded() == ["number.health", "template.changed"]
+
+
+def test_what_meta_reports_about_one_conversation_is_no_event_of_a_number(post_and_apply, wanted, recorded) -> None:
+    call = {"event": "call_created", "direction": "BUSINESS_INITIATED"}
+    post_and_apply(
+        body(value(control_passed={}), field="messaging_handovers"),
+        body(value(calls=[call]), field="calls"),
+        body(value(groups=[{"type": "group_suspend", "group_id": "1"}]), field="group_status_update"),
+    )
+    assert AccountEvent.objects.count() == 3
+    assert recorded() == []
 
 
 def test_an_organization_without_addresses_reports_nothing_beside_one_with_them(post_and_apply, wanted) -> None:
