@@ -349,7 +349,7 @@ def test_a_file_that_is_no_database_keeps_its_permissions(tmp_path) -> None:
 def test_a_script_names_an_unknown_argument(script, argument) -> None:
     root = Path(__file__).resolve().parent.parent.parent
     command = [str(root / "script" / script), argument]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={"PATH": os.environ["PATH"]})
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env={"PATH": os.environ["PATH"]})
     assert ended.returncode == 2
     assert f"script/{script}" in ended.stderr
 

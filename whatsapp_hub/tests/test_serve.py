@@ -71,7 +71,7 @@ class ServedHub:
 
     def manage(self, *arguments: str) -> str:
         return subprocess.run(
-            self.command(*arguments), env=self.environment, check=True, capture_output=True, text=True, timeout=60
+            self.command(*arguments), env=self.environment, check=True, capture_output=True, text=True, timeout=300
         ).stdout
 
     def printed(self) -> str:

@@ -50,7 +50,7 @@ def run(command: list[str], *, check: bool = False, **environment: str) -> "subp
         check=check,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

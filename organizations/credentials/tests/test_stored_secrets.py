@@ -41,7 +41,7 @@ class EmbeddedHub:
             env=self._environment | environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
