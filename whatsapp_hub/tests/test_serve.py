@@ -20,6 +20,7 @@ from cloud_api.signature import sign
 from webhooks.tests.bodies import text_body
 from whatsapp_hub.supervisor import Process, Supervisor, SupervisorError, wait_for_port
 
+pytestmark = pytest.mark.xdist_group("serve")  # its hub is set up once
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT = 30.0
 

@@ -17,6 +17,7 @@ from organizations.credentials.stored_secrets import SAMPLE, UnreadableSecrets, 
 from organizations.fields import encrypt
 from organizations.models import Organization, PhoneNumber, User
 
+pytestmark = pytest.mark.xdist_group("stored_secrets")  # its hub is set up once
 ROOT = Path(__file__).resolve().parents[3]
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 

@@ -18,8 +18,6 @@ from organizations.models import Organization, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import check
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
 PAGES = ("", "connection/", "tools/", "tools/new/", "limits/", "proofs/", "proofs/new/", "publish/", "versions/")

@@ -15,7 +15,6 @@ from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.inbox.test_sending import ChatPages, standin
 
 __all__ = ["standin"]
-pytestmark = pytest.mark.xdist_group("browser")
 
 ANSWERED = 20_000
 """Milliseconds in which the AI answers: the hub waits for seconds of silence first."""

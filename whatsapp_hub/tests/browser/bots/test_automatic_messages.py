@@ -12,8 +12,6 @@ from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import check
 from whatsapp_hub.tests.browser.webhooks import deliver_and_apply, message
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def number(numbers: dict[str, PhoneNumber]) -> PhoneNumber:

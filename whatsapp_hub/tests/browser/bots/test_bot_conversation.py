@@ -21,7 +21,6 @@ from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.inbox.test_sending import ChatPages, standin
 
 __all__ = ["standin"]
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture

@@ -17,8 +17,6 @@ from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import check
 from whatsapp_hub.tests.browser.inbox.test_writing import overlap
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 MAX_SECONDS = 4.0
 """From the last key to “Saved” with 100 steps, including the pause while the user may go on typing, on a busy machine."""
 

@@ -23,8 +23,6 @@ from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import check
 from whatsapp_hub.tests.browser.webhooks import deliver, message
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def settings_of_bots(organization: Organization) -> str:

@@ -24,7 +24,6 @@ from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import check
 from whatsapp_hub.tests.browser.webhooks import NUMBER, deliver_and_apply, message
 
-pytestmark = pytest.mark.xdist_group("browser")
 JOELMA, RUI, IARA, ANSELMO = "556181500586", "5511987654021", "556133214455", "556199321788"
 NOTE = "Quer 3 bolos de milho para sábado.\nJá tem o endereço."
 

@@ -15,8 +15,6 @@ from organizations.templatetags import components
 from whatsapp_hub import design
 from whatsapp_hub.tests.browser.conftest import Open
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 REVERSE = "import django; django.setup(); from django.urls import reverse; print(reverse('design'))"
 COMPONENTS = {"back_link", "badge", "dialog", "empty_state", "icon_button", "more_rows", "post_button", "post_form"}
 

@@ -17,8 +17,6 @@ from webhooks.models import Webhook
 from whatsapp_hub.tests.browser.conftest import SCREENSHOTS, Open
 from whatsapp_hub.tests.browser.webhooks import deliver, echo, message, status
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 KINDS = [
     "01_text",

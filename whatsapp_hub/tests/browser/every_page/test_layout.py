@@ -55,7 +55,6 @@ from whatsapp_hub.tests.security.test_permissions import addresses
 
 __all__ = ["busy", "number", "standin"]
 
-pytestmark = pytest.mark.xdist_group("browser")
 
 SIZES = {360: 740, 768: 1024, 1024: 768, 1440: 900}
 """Widths and heights."""

@@ -12,8 +12,6 @@ from organizations.models import Organization, PhoneNumber, User
 from whatsapp_hub.settings import STORAGES
 from whatsapp_hub.tests.browser.conftest import Open
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 HASHED = re.compile(r"/static/[\w/.-]+\.[0-9a-f]{12}\.js$")
 
 

@@ -16,7 +16,6 @@ from organizations.models import User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.webhooks import deliver_and_apply, message
 
-pytestmark = pytest.mark.xdist_group("browser")
 JOELMA, RUI = "556181500586", "5511987654021"
 
 

@@ -10,7 +10,6 @@ from whatsapp_hub.tests.browser.inbox.test_sending import ChatPages, number, sta
 
 __all__ = ["number", "standin"]
 
-pytestmark = pytest.mark.xdist_group("browser")
 REFUSED = "#template-list [aria-disabled=true]"
 
 

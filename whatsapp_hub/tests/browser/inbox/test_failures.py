@@ -12,8 +12,6 @@ from organizations.models import Organization, PhoneNumber, User
 from whatsapp_hub.tests.browser import webhooks
 from whatsapp_hub.tests.browser.conftest import Open
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 CARLA = "5561981500123"
 WRITTEN = "Sua encomenda chegou"
 

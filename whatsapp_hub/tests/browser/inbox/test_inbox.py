@@ -14,8 +14,6 @@ from organizations.models import User
 from whatsapp_hub.tests.browser.conftest import PASSWORD, Open
 from whatsapp_hub.tests.browser.webhooks import deliver, deliver_and_apply, echo, message, status
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 JOELMA = "556181500586"
 RUI = "5511987654021"
 

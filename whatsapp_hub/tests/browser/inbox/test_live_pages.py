@@ -22,8 +22,6 @@ from whatsapp_hub import asgi
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.webhooks import NUMBER, deliver_and_apply, echo, message, status
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 JOELMA = "556181500586"
 RUI = "5511987654021"
 

@@ -21,8 +21,6 @@ from simulator.standin import RunningStandIn, running_standin
 from whatsapp_hub.tests.browser.conftest import SCREENSHOTS, Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import check
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def standin(hub: Hub, settings: Any) -> Iterator[RunningStandIn]:

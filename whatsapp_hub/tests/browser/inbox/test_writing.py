@@ -18,8 +18,6 @@ from organizations.models import EnterKey, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.webhooks import message
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 JOELMA = "556181500586"
 RUI = "5511987654021"
 TOUCH: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

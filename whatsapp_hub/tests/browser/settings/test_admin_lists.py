@@ -11,7 +11,6 @@ from organizations.mail import queue_mail
 from organizations.models import Organization, PhoneNumber, User
 from whatsapp_hub.tests.browser.conftest import Open
 
-pytestmark = pytest.mark.xdist_group("browser")
 LISTS = [
     *("organizations/user", "organizations/organization", "organizations/phonenumber", "organizations/accountevent"),
     *(

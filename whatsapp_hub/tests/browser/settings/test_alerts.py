@@ -12,8 +12,6 @@ from organizations.models import User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.webhooks import deliver, message
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 JOELMA = "556181500586"
 RUI = "5511987654021"
 RECORDER = """

@@ -12,8 +12,6 @@ from organizations.models import Organization, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import AXE
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def use(hub: Hub, key: str) -> int:
     return requests.get(f"{hub.address}/api/v1/numbers/", headers={"Authorization": f"Bearer {key}"}, timeout=30).status_code

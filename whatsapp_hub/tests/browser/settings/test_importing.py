@@ -14,7 +14,6 @@ from organizations.models import Organization, PhoneNumber, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import check
 
-pytestmark = pytest.mark.xdist_group("browser")
 FILE = b"identificacao;quem;obs\r\n+55 (061) 98150-0588;Jo\x8bo;x\r\n61 98150-0589;Ana;y\r\nerrado;Bia;z\r\n"
 """In the encoding of an old Mac."""
 ARABIC = "مخبز النور"

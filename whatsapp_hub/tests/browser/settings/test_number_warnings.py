@@ -12,8 +12,6 @@ from organizations.models import NumberWarning, Organization, PhoneNumber, User,
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import AXE
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 NUMBER = "448190735512098"
 
 

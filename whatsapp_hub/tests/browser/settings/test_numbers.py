@@ -15,8 +15,6 @@ from simulator.standin import RunningStandIn, running_standin
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.every_page.test_every_page import AXE
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 NUMBER = "448190735512098"
 TOKEN = f"token-of-{NUMBER}"
 

@@ -13,8 +13,6 @@ from organizations.models import PhoneNumber, User
 from whatsapp_hub.tests.browser.conftest import Open
 from whatsapp_hub.tests.browser.webhooks import NUMBER, message
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 SECRET = "c" * 32
 JOELMA = "556181500586"
 

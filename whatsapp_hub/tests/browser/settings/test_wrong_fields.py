@@ -1,13 +1,10 @@
 """Forms with an error on long pages, in a real browser."""
 
-import pytest
 from playwright.sync_api import expect
 
 from contacts.models import Contact
 from organizations.models import Organization, PhoneNumber, User
 from whatsapp_hub.tests.browser.conftest import Open
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_the_first_wrong_field_of_a_long_page_is_in_sight_and_has_the_focus(
