@@ -152,7 +152,7 @@ def test_values_of_a_web_call_are_added_and_removed(open_page: Open, ana: User, 
 def test_the_pages_work_without_scripts(open_page: Open, ana: User, ai: Bot, endpoint: Endpoint, worker: None) -> None:
     page = open_page(path_of(ai, "proofs/"), ana, java_script_enabled=False)
     page.locator(f"form[action='{path_of(ai, 'proofs/run/')}'] button").click()
-    for _ in range(50):
+    for _ in range(150):
         if page.locator("#results .badge-success").count():
             break
         page.wait_for_timeout(200)

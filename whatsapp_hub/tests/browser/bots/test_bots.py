@@ -65,8 +65,8 @@ def test_a_starter_is_tried_published_and_switched_on_and_answers_a_customer(
 
     deliver(hub, message("5561981500588", "Maria Silva", content="oi"))
     page.goto(f"/o/{organization.pk}/inbox/")
-    page.locator("[id^=row-]").first.click(timeout=20_000)
-    expect(page.locator(".message-out").get_by_text("Como podemos ajudar?")).to_be_visible(timeout=20_000)
+    page.locator("[id^=row-]").first.click()
+    expect(page.locator(".message-out").get_by_text("Como podemos ajudar?")).to_be_visible()
 
 
 def test_a_draft_is_tried_with_the_keyboard_alone(open_page: Open, ana: User, bot: Bot, settings_of_bots: str) -> None:
@@ -112,7 +112,7 @@ def test_a_dry_run_shows_its_progress_and_its_conversations(
     page.locator("select[name=number]").select_option(number.phone_number_id)
     page.locator("#main form button.btn-primary").click()
 
-    page.locator("#dry-run section a").first.click(timeout=20_000)
+    page.locator("#dry-run section a").first.click()
 
     expect(page.get_by_text("Olá, Joana!")).to_be_visible()
 

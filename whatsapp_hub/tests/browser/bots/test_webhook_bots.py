@@ -73,7 +73,7 @@ def test_a_program_is_connected_answers_breaks_and_hands_over(
 
     program.responses = [{"messages": ["Olá do n8n!"]}]
     page.locator("form[action$='/webhook/test/'] button").press("Enter")
-    expect(page.locator("#test-result pre")).to_contain_text("Olá do n8n!", timeout=20_000)
+    expect(page.locator("#test-result pre")).to_contain_text("Olá do n8n!")
     assert program.requests[0]["test"] is True
 
     page.locator("form[action$='/webhook/publish/'] button").press("Enter")
@@ -86,12 +86,12 @@ def test_a_program_is_connected_answers_breaks_and_hands_over(
 
     deliver(hub, message("5561981500588", "Maria Silva", content="oi"))
     page.goto(f"/o/{organization.pk}/inbox/")
-    page.locator("[id^=row-]").first.click(timeout=20_000)
-    expect(page.locator(".message-out").get_by_text("Olá do n8n!")).to_be_visible(timeout=20_000)
+    page.locator("[id^=row-]").first.click()
+    expect(page.locator(".message-out").get_by_text("Olá do n8n!")).to_be_visible()
 
     program.responses = [(200, b"<html>Fora do ar</html>")]
     deliver(hub, message("5561981500588", "Maria Silva", content="e agora?"))
-    expect(page.locator(".owner-band-waiting")).to_be_visible(timeout=20_000)
+    expect(page.locator(".owner-band-waiting")).to_be_visible()
     assert Contact.objects.get(wa_id="5561981500588").owner == "waiting"
 
     page.goto(f"{settings_of_bots}{bot.pk}/webhook/")
@@ -119,7 +119,7 @@ def test_a_paused_program_is_tried_again_at_a_click(
 
     page.locator("form[action$='/try-now/'] button").click()
 
-    expect(page.locator("#circuit .badge-success")).to_be_visible(timeout=20_000)
+    expect(page.locator("#circuit .badge-success")).to_be_visible()
     expect(page.locator("#test-result pre")).to_contain_text("Olá!")
     assert BotRequest.objects.get().outcome == "answered"
 

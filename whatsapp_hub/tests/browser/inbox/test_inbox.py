@@ -86,7 +86,7 @@ def test_what_was_read_while_the_server_was_away_is_marked_when_it_is_back(
 
     page.route("**/read/", refuse, times=2)
     page.get_by_role("link", name=re.compile("Joelma")).click()
-    with page.expect_response(lambda answer: answer.url.endswith("/read/") and answer.status == 204, timeout=20_000):
+    with page.expect_response(lambda answer: answer.url.endswith("/read/") and answer.status == 204):
         expect(page.locator("#thread")).to_contain_text("Oi")
 
     assert len(refused) == 2
@@ -281,8 +281,8 @@ def test_when_the_stream_breaks_the_page_polls_and_shows_it(open_page: Open, hub
     page.goto(inbox)
     deliver(hub, message(JOELMA, "Joelma", content="Alguém aí?"))
 
-    expect(page.locator("#rows")).to_contain_text("Alguém aí?", timeout=20_000)
-    expect(page.locator("#offline")).to_be_visible(timeout=20_000)
+    expect(page.locator("#rows")).to_contain_text("Alguém aí?")
+    expect(page.locator("#offline")).to_be_visible()
 
 
 def test_another_members_link_opens_the_same_conversation(

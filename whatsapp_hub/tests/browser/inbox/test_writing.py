@@ -50,7 +50,7 @@ def written() -> list[Message]:
 
 def wait_for(count: int, page: Page) -> list[Message]:
     """Waits until there are so many outbound messages, and returns them."""
-    for _ in range(100):
+    for _ in range(600):
         if len(written()) >= count:
             break
         page.wait_for_timeout(100)

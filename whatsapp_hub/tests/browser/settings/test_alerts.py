@@ -76,7 +76,7 @@ def wait_for_alerts(page: Page, contact_id: int, messages: int) -> None:
 
 
 def wait_until_shown(page: Page) -> None:
-    for _ in range(100):
+    for _ in range(600):
         if shown(page):
             return
         page.wait_for_timeout(100)
