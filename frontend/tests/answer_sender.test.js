@@ -164,6 +164,16 @@ test("the page warns before it is left while a message is on its way", async () 
   assert.ok(!leave());
 });
 
+test("after an error in a script the answer can be sent again", async () => {
+  write("Bom dia");
+  attach("um.pdf");
+  document.querySelector("#composer").dataset.limits = "no JSON";
+  await assert.rejects(sendAnswer());
+  assert.ok(!isSending(key));
+  assert.ok(!document.querySelector("[data-send]").disabled);
+  assert.equal(getDraft().text, "Bom dia");
+});
+
 test("files are messages in order, each with its own token, and end at the first that fails", async () => {
   write("Segue o pedido");
   attach("um.pdf", "dois.pdf", "tres.pdf");

@@ -34,12 +34,16 @@ export async function sendAnswer() {
   const title = one("[data-conversation]")?.dataset.title ?? "";
   const context = { key, url: answerForm().action, notSent: composerData("notSent"), title }; // as it was when sending began
   const text = textField().value;
-  await Promise.all(getDraft(key).files.map(({ ready }) => ready)); // files that are being reduced
-  const failure = await sendParts(splitAnswer(getDraft(key), text, canHaveCaption), context);
-  sending.delete(key);
-  for (const attachment of getDraft(key).files) attachment.progress = null;
-  updateFiles(key);
-  showSending();
+  let failure;
+  try {
+    await Promise.all(getDraft(key).files.map(({ ready }) => ready)); // files that are being reduced
+    failure = await sendParts(splitAnswer(getDraft(key), text, canHaveCaption), context);
+  } finally {
+    sending.delete(key);
+    for (const attachment of getDraft(key).files) attachment.progress = null;
+    updateFiles(key);
+    showSending();
+  }
   const mayContinue = requestedAgain.delete(key) && (getDraft(key).text.trim() || getDraft(key).files.length);
   if (failure) showFailure(failure, context);
   else if (mayContinue && isConversationOpen(key) && answerForm()) sendAnswer();
