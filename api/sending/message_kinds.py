@@ -15,8 +15,7 @@ from api.errors.problems import Conflict
 from api.media.uploads import sendable_file
 from chats.inbox.composer import may_react
 from chats.media.attachments import SharedFile
-from chats.message_templates.components import VariablePosition, fields_of
-from chats.message_templates.filled_templates import build_preview
+from chats.message_templates.filled_templates import build_preview, values_of_parameters, with_definition
 from chats.models import Message, MessageTemplate
 from cloud_api import messages
 from cloud_api.message_checks import HEADER_FILES
@@ -220,8 +219,8 @@ class TemplateMessage(OutboundSerializer):
     def build(self, values: dict[str, Any]) -> tuple[dict[str, Any], str]:
         template = self._template(values["name"], values["language"])
         message = messages.template(**values)
-        content = build_preview(template, _filled_values(template, values["components"])).content
-        return message | {"definition": {"components": template.components}}, content
+        content = build_preview(template, values_of_parameters(template, values["components"])).content
+        return with_definition(message, template), content
 
     def _template(self, name: str, language: str) -> MessageTemplate:
         contact: Contact = self.context["contact"]
@@ -233,22 +232,6 @@ class TemplateMessage(OutboundSerializer):
         if not template.is_sendable:
             raise Conflict("Meta accepts no messages of this template now.", code="template_not_sendable")
         return template
-
-
-def _filled_values(template: MessageTemplate, components: list[dict[str, Any]]) -> dict[str, str]:
-    """Returns the texts of the parameters by the keys of the template's fields. Those that do not fit are left out."""
-    values: dict[str, str] = {}
-    for position in (VariablePosition.HEADER, VariablePosition.BODY):
-        found = [each for each in components if str(each.get("type", "")).lower() == position]
-        given = found[0].get("parameters") if found else None
-        parameters = [each if isinstance(each, dict) else {} for each in given] if isinstance(given, list) else []
-        fields = [field for field in fields_of(template) if field.position == position and not field.is_file]
-        if template.parameter_format == MessageTemplate.Format.NAMED:
-            pairs = [(field, each) for each in parameters for field in fields if each.get("parameter_name") == field.name]
-        else:
-            pairs = list(zip(fields, parameters, strict=False))
-        values |= {field.key: each["text"] for field, each in pairs if isinstance(each.get("text"), str)}
-    return values
 
 
 class InteractiveMessage(OutboundSerializer):

@@ -11,7 +11,7 @@ Modules and what other packages use of them:
     components        texts, fields and buttons of a template: TemplateButton, VariablePosition, fields_of, texts_of,
                       unsupported_reason
     filled_templates  a template with its fields filled in: build_example_preview, build_preview, fill_components,
-                      sent_buttons
+                      sent_buttons, values_of_parameters, with_definition
     contact_values    values from the contact: values_from_contact
     variables         variables in a text: fill_variables
     forms             Django forms of the editor and the picker: DraftForm, TemplateFieldsForm, length_error, submitted_values

@@ -90,6 +90,28 @@ def build_example_preview(template: MessageTemplate) -> TemplatePreview:
     return build_preview(template, {field.key: field.example for field in fields_of(template) if not field.is_file})
 
 
+def values_of_parameters(template: MessageTemplate, components: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the texts of the parameters by the keys of the template's fields. Those that do not fit are left out."""
+    values: dict[str, str] = {}
+    for position in (VariablePosition.HEADER, VariablePosition.BODY):
+        found = [each for each in components if str(each.get("type", "")).lower() == position]
+        given = found[0].get("parameters") if found else None
+        parameters = [each if isinstance(each, dict) else {} for each in given] if isinstance(given, list) else []
+        fields = [field for field in fields_of(template) if field.position == position and not field.is_file]
+        if template.parameter_format == MessageTemplate.Format.NAMED:
+            pairs = [(field, each) for each in parameters for field in fields if each.get("parameter_name") == field.name]
+        else:
+            pairs = list(zip(fields, parameters, strict=False))
+        values |= {field.key: each["text"] for field, each in pairs if isinstance(each.get("text"), str)}
+    return values
+
+
+def with_definition(message: Mapping[str, Any], template: MessageTemplate) -> dict[str, Any]:
+    """Returns the API object with the template's definition, as it is now. It is stored with the message, so that the conversation
+    shows the buttons (`sent_buttons`), and is not sent."""
+    return {**message, "definition": {"components": template.components}}
+
+
 def sent_buttons(payload: Mapping[str, Any]) -> list[TemplateButton]:
     """Returns the buttons of a template that was sent, with their values. Empty if its definition was not stored."""
     components = objects(mapping(payload, "template"), "components")

@@ -15,11 +15,12 @@ from chats.conversations import conversation_events, ownership, reactions_and_ed
 from chats.conversations.sessions import session_assignment
 from chats.media.attachments import SharedFile, attach_again
 from chats.media.submitted_files import SubmittedFile, attach_file
+from chats.message_templates.filled_templates import build_preview, values_of_parameters, with_definition
 from chats.models import Attachment, Message, MessageStatus, MessageTemplate, Origin, QueuedMessage, SendQueue, StatusEvent
 from chats.outbox.marketing import check_marketing
 from cloud_api.errors import can_be_resent, codes_of
 from cloud_api.messages import template_name
-from cloud_api.payloads.texts import content_of
+from cloud_api.payloads.texts import content_of, objects
 from contacts.models import Contact
 from contacts.owners import OwnerReason
 from jobs.bulk_writes import insert_rows, update_groups
@@ -94,13 +95,15 @@ def queue_message(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotMessage:
-    """A message of a bot, or an automatic one, that is to be queued. `trace` says why it is sent (`Message.bot_trace`), and
+    """A message of a bot, or an automatic one, that is to be queued. `content` is the readable text if it differs from the text of
+    `message`. `trace` says why it is sent (`Message.bot_trace`), and
     `flow_state` where its flow is then. `file` is sent with it: its API object has no media ID."""
 
     contact: Contact
     message: Mapping[str, Any]
     token: uuid.UUID
     origin: Origin
+    content: str = ""
     trace: Mapping[str, Any] | None = None
     flow_state: Mapping[str, Any] | None = None
     file: SharedFile | None = None
@@ -112,7 +115,7 @@ class BotMessage:
             is_user_message=False,
             origin=self.origin.value,
             kind=kind,
-            content=content_of(kind, self.message),
+            content=self.content or content_of(kind, self.message),
             payload=dict(self.message),
             message_status=MessageStatus.QUEUED.value,
             callback_data=str(self.token),
@@ -156,22 +159,25 @@ def queue_bot_messages(queued: Sequence[BotMessage], numbers: Mapping[str, Phone
 
 
 def _with_definitions(queued: Sequence[BotMessage], numbers: Mapping[str, PhoneNumber]) -> list[BotMessage]:
-    """Returns the messages, templates with their stored definitions, so that the conversation shows their texts. Costs a query only
-    if there are templates."""
+    """Returns the messages, templates with their texts and definitions, like those of staff. Costs a query only if there are
+    templates."""
     names = {template_name(each.message) for each in queued if each.message["type"] == "template"}
     if not names:
         return list(queued)
     templates = MessageTemplate.objects.of_numbers(numbers.values()).filter(name__in={name for name, _ in names})
-    definitions = {(each.organization_id, each.waba_id, each.name, each.language): each.components for each in templates.order_by()}
+    stored = {(each.organization_id, each.waba_id, each.name, each.language): each for each in templates.order_by()}
 
-    def with_definition(message: BotMessage) -> BotMessage:
-        if message.message["type"] != "template":
-            return message
-        number = numbers[message.contact.create_for_phone_number_id]
-        components = definitions.get((number.organization_id, number.waba_id, *template_name(message.message)))
-        return replace(message, message={**message.message, "definition": {"components": components}}) if components else message
+    def with_text(queued: BotMessage) -> BotMessage:
+        if queued.message["type"] != "template":
+            return queued
+        number = numbers[queued.contact.create_for_phone_number_id]
+        template = stored.get((number.organization_id, number.waba_id, *template_name(queued.message)))
+        if template is None:
+            return queued
+        values = values_of_parameters(template, objects(queued.message["template"], "components"))
+        return replace(queued, message=with_definition(queued.message, template), content=build_preview(template, values).content)
 
-    return [with_definition(each) for each in queued]
+    return [with_text(each) for each in queued]
 
 
 def _contact_values(contact: Contact) -> tuple[Any, ...]:

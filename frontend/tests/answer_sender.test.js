@@ -60,6 +60,13 @@ function write(text) {
   getDraft().text = text;
 }
 
+// Presses Enter, and waits until the request is under way.
+async function send(text) {
+  if (text !== undefined) write(text);
+  sendAnswer();
+  await settle();
+}
+
 const attach = (...names) => {
   getDraft().files = names.map((name) => ({
     id: `token of ${name}`,
@@ -77,8 +84,7 @@ const sent = () => requests.map(({ values }) => values.text || values.file_name)
 test("Enter pressed twice sends one message", async () => {
   write("Bom dia");
   const done = sendAnswer();
-  sendAnswer();
-  await settle();
+  await send();
   assert.equal(requests.length, 1);
   assert.ok(isSending(key));
   assert.ok(document.querySelector("[data-send]").disabled);
@@ -91,9 +97,7 @@ test("Enter pressed twice sends one message", async () => {
 });
 
 test("what is written meanwhile stays, and is sent if Enter was pressed again", async () => {
-  write("Um");
-  sendAnswer();
-  await settle();
+  await send("Um");
   write("UmDois");
   sendAnswer();
   document.body.addEventListener("hub:draft", () => write(getDraft().text), { once: true }); // as the text field does
@@ -104,14 +108,11 @@ test("what is written meanwhile stays, and is sent if Enter was pressed again", 
 });
 
 test("a message that may have arrived is sent again with the same token", async () => {
-  write("Bom dia");
-  sendAnswer();
-  await settle();
+  await send("Bom dia");
   await requests[0].answer(0);
   assert.equal(error(), "Not sent.");
   assert.equal(getDraft().text, "Bom dia");
-  sendAnswer();
-  await settle();
+  await send();
   assert.equal(error(), "");
   assert.deepEqual(requests[1].values, requests[0].values);
   await requests[1].answer(503);
@@ -119,31 +120,24 @@ test("a message that may have arrived is sent again with the same token", async 
 });
 
 test("without access, the reason is another one", async () => {
-  write("Bom dia");
-  sendAnswer();
-  await settle();
+  await send("Bom dia");
   await requests[0].answer(403);
   assert.equal(error(), "You have no access any more.");
 });
 
 test("a refusal of the hub is shown, and a spent token is replaced", async () => {
-  write("Bom dia");
-  sendAnswer();
-  await settle();
+  await send("Bom dia");
   await requests[0].answer(422, "Too long.");
   assert.equal(error(), "Too long.");
   assert.equal(document.querySelector("[data-text]").getAttribute("aria-invalid"), "true");
   assert.equal(getDraft().token, "token-1");
-  sendAnswer();
-  await settle();
+  await send();
   await requests[1].answer(422, "<p data-spent>Sent already.</p>");
   assert.notEqual(getDraft().token, "token-1");
 });
 
 test("when only templates may be sent any more, the composer says so and the text stays", async () => {
-  write("Bom dia");
-  sendAnswer();
-  await settle();
+  await send("Bom dia");
   await requests[0].answer(422, composerOf(key, "<p>Templates only.</p>"), { "HX-Retarget": "#composer" });
   assert.match(document.querySelector("#composer").textContent, /Templates only/);
   assert.equal(getDraft().text, "Bom dia");
@@ -157,8 +151,7 @@ test("the page warns before it is left while a message is on its way", async () 
   };
   write("Bom dia");
   assert.ok(!leave());
-  sendAnswer();
-  await settle();
+  await send();
   assert.ok(leave());
   await requests[0].answer(204);
   assert.ok(!leave());
@@ -177,8 +170,7 @@ test("after an error in a script the answer can be sent again", async () => {
 test("files are messages in order, each with its own token, and end at the first that fails", async () => {
   write("Segue o pedido");
   attach("um.pdf", "dois.pdf", "tres.pdf");
-  sendAnswer();
-  await settle();
+  await send();
   assert.deepEqual(
     [requests[0].values.token, requests[0].values.text, requests[0].values.file_name],
     ["token of um.pdf", "Segue o pedido", "um.pdf"],
@@ -200,8 +192,7 @@ test("files are messages in order, each with its own token, and end at the first
 test("a quote belongs to the first message only", async () => {
   attach("um.pdf", "dois.pdf");
   getDraft().quote = { id: "12" };
-  sendAnswer();
-  await settle();
+  await send();
   await requests[0].answer(204);
   assert.deepEqual(
     requests.map(({ values }) => values.quoted),
@@ -211,9 +202,7 @@ test("a quote belongs to the first message only", async () => {
 });
 
 test("sending goes on in a conversation that was left, and its failure is a toast", async () => {
-  write("Bom dia");
-  sendAnswer();
-  await settle();
+  await send("Bom dia");
   const left = key;
   open("draft:1:1:another");
   await requests[0].answer(500);

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from chats.inbox.selectors import find_message
 from chats.message_templates.components import texts_of, unsupported_reason
 from chats.message_templates.contact_values import values_from_contact
-from chats.message_templates.filled_templates import build_example_preview, build_preview, fill_components
+from chats.message_templates.filled_templates import build_example_preview, build_preview, fill_components, with_definition
 from chats.message_templates.forms import TemplateFieldsForm, length_error, submitted_values
 from chats.message_templates.status_texts import status_text
 from chats.models import Message, MessageTemplate, Origin
@@ -106,7 +106,7 @@ def _queue(access: Access, contact: Contact, template: MessageTemplate, form: Te
         message = template_message(template.name, template.language, fill_components(template, form.values))
         queue_message(
             contact=contact,
-            message=message | {"definition": {"components": template.components}},
+            message=with_definition(message, template),
             token=token,
             origin=Origin.STAFF,
             now=timezone.now(),

@@ -16,6 +16,7 @@ from jobs.transactions import run_in_transaction
 from organizations.models import Organization, PhoneNumber
 
 COMPONENTS = [
+    {"type": "HEADER", "format": "TEXT", "text": "Padaria"},
     {"type": "BODY", "text": "Olá, {{1}}! O pedido {{2}} está pronto."},
     {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Já vou"}]},
 ]
@@ -52,7 +53,7 @@ def test_a_conversation_shows_the_text_and_the_buttons_of_a_template(joelma: Con
     text, template = by_bot(joelma, messages.text("Um momento."), pronto())
 
     assert (text.content, "definition" in text.payload) == ("Um momento.", False)
-    assert template.content == "Olá, Joelma! O pedido 12 está pronto."
+    assert template.content == "Padaria\n\nOlá, Joelma! O pedido 12 está pronto."
     _, context = bubble_content(template)
     assert [each.text for each in context["offered"]] == ["Já vou"]
 
